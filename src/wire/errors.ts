@@ -1,0 +1,153 @@
+// The error classes of the wire layer and the codes an application may rely on.
+// One class per answer to "whose fault is it": a signature, a name, a value to be written, or a peer's bytes.
+
+/** What is wrong with a signature; each is one rule of the grammar. ‹Valid Signatures› */
+export type SignatureErrorCode =
+  | 'SIGNATURE_TOO_LONG'
+  | 'SIGNATURE_UNKNOWN_TYPE_CODE'
+  | 'SIGNATURE_ARRAY_ELEMENT_MISSING'
+  | 'SIGNATURE_ARRAY_TOO_DEEP'
+  | 'SIGNATURE_STRUCT_EMPTY'
+  | 'SIGNATURE_STRUCT_NOT_CLOSED'
+  | 'SIGNATURE_STRUCT_NOT_OPENED'
+  | 'SIGNATURE_STRUCT_TOO_DEEP'
+  | 'SIGNATURE_DICT_ENTRY_OUTSIDE_ARRAY'
+  | 'SIGNATURE_DICT_ENTRY_KEY_NOT_BASIC'
+  | 'SIGNATURE_DICT_ENTRY_FIELD_COUNT'
+  | 'SIGNATURE_DICT_ENTRY_NOT_CLOSED'
+  | 'SIGNATURE_DICT_ENTRY_NOT_OPENED'
+  | 'SIGNATURE_DICT_ENTRY_TOO_DEEP'
+  | 'SIGNATURE_NOT_SINGLE';
+
+/** What a message of a peer breaks; each is one rule of the specification. */
+export type UnmarshalErrorCode =
+  // the fixed part of the header ‹Message Format›
+  | 'BYTE_ORDER_INVALID'
+  | 'MESSAGE_TYPE_INVALID'
+  | 'VERSION_UNSUPPORTED'
+  | 'SERIAL_ZERO'
+  | 'FIELDS_TOO_LONG'
+  | 'MESSAGE_TOO_LONG'
+  | 'MESSAGE_TRUNCATED'
+  | 'MESSAGE_EXCESS'
+  // the header fields ‹Header Fields›
+  | 'FIELD_CODE_INVALID'
+  | 'FIELD_TYPE_MISMATCH'
+  | 'FIELD_DUPLICATE'
+  | 'FIELD_MISSING'
+  | 'REPLY_SERIAL_ZERO'
+  | 'PATH_RESERVED'
+  | 'INTERFACE_RESERVED'
+  | 'INTERFACE_INVALID'
+  | 'MEMBER_INVALID'
+  | 'ERROR_NAME_INVALID'
+  | 'DESTINATION_INVALID'
+  | 'SENDER_INVALID'
+  // values, in the header and in the body ‹Marshalling›
+  | 'VALUE_TRUNCATED'
+  | 'BODY_EXCESS'
+  | 'BODY_WITHOUT_SIGNATURE'
+  | 'PADDING_NOT_ZERO'
+  | 'BOOLEAN_INVALID'
+  | 'STRING_LENGTH_OUT_OF_BOUNDS'
+  | 'STRING_NOT_TERMINATED'
+  | 'STRING_CONTAINS_NUL'
+  | 'STRING_NOT_UTF8'
+  | 'OBJECT_PATH_INVALID'
+  | 'ARRAY_TOO_LONG'
+  | 'ARRAY_LENGTH_OUT_OF_BOUNDS'
+  | 'ARRAY_LENGTH_MISMATCH'
+  | 'VALUE_TOO_DEEP'
+  | 'VARIANT_SIGNATURE_EMPTY'
+  | SignatureErrorCode;
+
+/** The base of every error that the wire layer throws; `code` is stable, `message` is for people. */
+export abstract class WireError extends Error {
+  abstract readonly code: string;
+}
+
+/** A signature that breaks the grammar or its limits. ‹Valid Signatures› */
+export class SignatureError extends WireError {
+  override readonly name = 'SignatureError';
+  readonly code: SignatureErrorCode;
+  /** The whole signature that was refused. */
+  readonly signature: string;
+  /** Where in it the rule is broken, in characters from 0. */
+  readonly offset: number;
+
+  constructor(code: SignatureErrorCode, problem: string, at: { signature: string; offset: number }) {
+    super(`${problem} at offset ${at.offset} of signature ${JSON.stringify(at.signature)}`);
+    this.code = code;
+    this.signature = at.signature;
+    this.offset = at.offset;
+  }
+}
+
+/** What an invalid name was meant to be. ‹Valid Names, Valid Object Paths› */
+export type NameKind = 'object path' | 'interface name' | 'member name' | 'error name' | 'bus name' | 'property name';
+
+/** A name or object path, given by the caller, that breaks its grammar. ‹Valid Names, Valid Object Paths› */
+export class InvalidNameError extends WireError {
+  override readonly name = 'InvalidNameError';
+  readonly code = 'INVALID_NAME';
+  /** What the value was to be. */
+  readonly kind: NameKind;
+  /** The value that was refused. */
+  readonly value: unknown;
+
+  constructor(kind: NameKind, value: unknown, rule: string) {
+    super(`${typeof value === 'string' ? JSON.stringify(value) : String(value)} is not a valid ${kind}: ${rule}`);
+    this.kind = kind;
+    this.value = value;
+  }
+}
+
+/** What is wrong with a value that was to be written. */
+export type MarshalErrorCode =
+  | 'VALUE_TYPE_MISMATCH'
+  | 'VALUE_OUT_OF_RANGE'
+  | 'VALUE_COUNT_MISMATCH'
+  | 'VALUE_TOO_DEEP'
+  | 'STRING_CONTAINS_NUL'
+  | 'STRING_NOT_WELL_FORMED'
+  | 'OBJECT_PATH_INVALID'
+  | 'SIGNATURE_INVALID'
+  | 'ARRAY_TOO_LONG'
+  | 'MESSAGE_TOO_LONG'
+  | 'FIELD_MISSING'
+  | 'FIELD_INVALID';
+
+/** A value, given by the caller, that does not fit its signature or a limit; thrown before anything is sent. */
+export class MarshalError extends WireError {
+  override readonly name = 'MarshalError';
+  readonly code: MarshalErrorCode;
+  /** The signature of the whole body, or of the value where there is no body. */
+  readonly signature: string;
+  /** Where the value stands: `body[2]["k"][3]`. */
+  readonly path: string;
+
+  constructor(code: MarshalErrorCode, problem: string, at: { signature: string; path: string }, options?: ErrorOptions) {
+    super(`${at.path}: ${problem}`, options);
+    this.code = code;
+    this.signature = at.signature;
+    this.path = at.path;
+  }
+}
+
+/** Bytes of a peer that break the specification. */
+export class UnmarshalError extends WireError {
+  override readonly name = 'UnmarshalError';
+  readonly code: UnmarshalErrorCode;
+  /** The byte, counted from the first of the message, at which the rule is broken. */
+  readonly offset: number;
+  /** Where in the header or the body, as `body[2]["k"][3]` or `header.MEMBER`; empty when no value is concerned. */
+  readonly path: string;
+
+  constructor(code: UnmarshalErrorCode, problem: string, at: { offset: number; path?: string }, options?: ErrorOptions) {
+    const path = at.path ?? '';
+    super(`${path === '' ? '' : `${path}: `}${problem} (at byte ${at.offset})`, options);
+    this.code = code;
+    this.offset = at.offset;
+    this.path = path;
+  }
+}

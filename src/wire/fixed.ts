@@ -1,0 +1,233 @@
+// The types of one size, one by one and in bulk: how a value of each is checked, written and read.
+// It knows neither alignment nor room: its callers saw to both. Specification: Marshalling Basic Types.
+import type { MarshalErrorCode, UnmarshalErrorCode } from './errors.js';
+import { Fault } from './fault.js';
+import { mismatch } from './mismatch.js';
+import type { Reader } from './reader.js';
+import type { FixedTypeCode } from './signature.js';
+import type { Writer } from './writer.js';
+
+/** One fixed type. */
+export interface FixedCodec {
+  /** Checks a value and writes it at `offset`; throws a {@link Fault}. */
+  readonly write: (writer: Writer, offset: number, value: unknown) => void;
+  /** Reads the value at `offset`; throws a {@link Fault}. */
+  readonly read: (reader: Reader, offset: number) => unknown;
+}
+
+function outOfRange(type: string, range: string, value: unknown): Fault<MarshalErrorCode> {
+  return new Fault('VALUE_OUT_OF_RANGE', `${type} takes an integer from ${range}, got ${String(value)}`);
+}
+
+function notAnInteger(type: string, range: string, value: unknown): Fault<MarshalErrorCode> {
+  return typeof value === 'number' ? outOfRange(type, range, value) : mismatch(`an integer number (${type})`, value);
+}
+
+const byte: FixedCodec = {
+  write: (writer, offset, value) => {
+    if (typeof value !== 'number' || (value & 0xff) !== value) throw notAnInteger('BYTE', '0 to 255', value);
+    writer.bytes[offset] = value;
+  },
+  read: (reader, offset) => reader.bytes[offset],
+};
+
+const boolean: FixedCodec = {
+  write: (writer, offset, value) => {
+    if (typeof value !== 'boolean') throw mismatch('true or false (BOOLEAN)', value);
+    writer.view.setUint32(offset, value ? 1 : 0, writer.littleEndian);
+  },
+  read: (reader, offset) => {
+    const bits = reader.uint32At(offset);
+    if (bits > 1) throw booleanFault(bits, offset);
+    return bits === 1;
+  },
+};
+
+function booleanFault(bits: number, offset: number): Fault<UnmarshalErrorCode> {
+  return new Fault('BOOLEAN_INVALID', `a BOOLEAN is 0 or 1, not ${bits}`, { offset });
+}
+
+const int16: FixedCodec = {
+  write: (writer, offset, value) => {
+    if (typeof value !== 'number' || (value << 16) >> 16 !== value) {
+      throw notAnInteger('INT16', '-32768 to 32767', value);
+    }
+    writer.view.setInt16(offset, value, writer.littleEndian);
+  },
+  read: (reader, offset) => (reader.uint16At(offset) << 16) >> 16,
+};
+
+const uint16: FixedCodec = {
+  write: (writer, offset, value) => {
+    if (typeof value !== 'number' || (value & 0xffff) !== value) throw notAnInteger('UINT16', '0 to 65535', value);
+    writer.view.setUint16(offset, value, writer.littleEndian);
+  },
+  read: (reader, offset) => reader.uint16At(offset),
+};
+
+const int32: FixedCodec = {
+  write: (writer, offset, value) => {
+    if (typeof value !== 'number' || (value | 0) !== value) throw notAnInteger('INT32', '-2^31 to 2^31-1', value);
+    writer.view.setInt32(offset, value, writer.littleEndian);
+  },
+  read: (reader, offset) => reader.uint32At(offset) | 0,
+};
+
+const uint32Codec = (name: string): FixedCodec => ({
+  write: (writer, offset, value) => {
+    if (typeof value !== 'number' || value >>> 0 !== value) throw notAnInteger(name, '0 to 2^32-1', value);
+    writer.view.setUint32(offset, value, writer.littleEndian);
+  },
+  read: (reader, offset) => reader.uint32At(offset),
+});
+
+/** An INT64 or UINT64 as bigint; BigInt's own `wrap` says whether it fits. */
+function toBigInt(
+  value: unknown,
+  type: { name: string; range: string; wrap: (bits: number, value: bigint) => bigint },
+): bigint {
+  if (typeof value !== 'bigint' && !Number.isSafeInteger(value)) {
+    throw mismatch(`a bigint, or a number that is a safe integer (${type.name})`, value);
+  }
+  const integer = BigInt(value as bigint | number); // checked right above
+  if (type.wrap(64, integer) !== integer) throw outOfRange(type.name, type.range, integer);
+  return integer;
+}
+
+const INT64 = { name: 'INT64', range: '-2^63 to 2^63-1', wrap: BigInt.asIntN };
+const UINT64 = { name: 'UINT64', range: '0 to 2^64-1', wrap: BigInt.asUintN };
+
+const int64: FixedCodec = {
+  write: (writer, offset, value) => writer.view.setBigInt64(offset, toBigInt(value, INT64), writer.littleEndian),
+  read: (reader, offset) => reader.view.getBigInt64(offset, reader.littleEndian),
+};
+
+const uint64: FixedCodec = {
+  write: (writer, offset, value) => writer.view.setBigUint64(offset, toBigInt(value, UINT64), writer.littleEndian),
+  read: (reader, offset) => reader.view.getBigUint64(offset, reader.littleEndian),
+};
+
+const double: FixedCodec = {
+  write: (writer, offset, value) => {
+    if (typeof value !== 'number') throw mismatch('a number (DOUBLE)', value);
+    writer.view.setFloat64(offset, value, writer.littleEndian);
+  },
+  read: (reader, offset) => reader.view.getFloat64(offset, reader.littleEndian),
+};
+
+/** Each fixed type by its code. */
+export const FIXED_CODEC: Readonly<Record<FixedTypeCode, FixedCodec>> = {
+  y: byte,
+  b: boolean,
+  n: int16,
+  q: uint16,
+  i: int32,
+  u: uint32Codec('UINT32'),
+  x: int64,
+  t: uint64,
+  d: double,
+  h: uint32Codec('UNIX_FD, an index,'),
+};
+
+/* In bulk -------------------------------------------------------------------------------------------------------- */
+
+/** A typed array whose memory is the wire form of an array's elements, but for the byte order. */
+export type FixedArray =
+  | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | BigInt64Array | BigUint64Array | Float64Array;
+
+/** Makes such an array of memory that stands on a boundary of its elements. */
+export type FixedArrayConstructor = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => FixedArray;
+
+/** The typed array of each fixed type that has one; BOOLEAN has none. */
+export const FIXED_ARRAY: ReadonlyMap<FixedTypeCode, FixedArrayConstructor> = new Map<
+  FixedTypeCode,
+  FixedArrayConstructor
+>([
+  ['y', Uint8Array],
+  ['n', Int16Array],
+  ['q', Uint16Array],
+  ['i', Int32Array],
+  ['u', Uint32Array],
+  ['h', Uint32Array],
+  ['x', BigInt64Array],
+  ['t', BigUint64Array],
+  ['d', Float64Array],
+]);
+
+// The loops below look alike, and must: a loop that sees arrays of one kind only is several times as fast as one loop
+// that sees them all. Types that are seldom sent in bulk go one by one.
+
+function fillInt32(target: Int32Array, values: readonly unknown[]): number {
+  for (let i = 0; i < target.length; i++) {
+    const value = values[i];
+    if (typeof value !== 'number' || (value | 0) !== value) return i;
+    target[i] = value;
+  }
+  return -1;
+}
+
+function fillUint32(target: Uint32Array, values: readonly unknown[]): number {
+  for (let i = 0; i < target.length; i++) {
+    const value = values[i];
+    if (typeof value !== 'number' || value >>> 0 !== value) return i;
+    target[i] = value;
+  }
+  return -1;
+}
+
+function fillFloat64(target: Float64Array, values: readonly unknown[]): number {
+  for (let i = 0; i < target.length; i++) {
+    const value = values[i];
+    if (typeof value !== 'number') return i;
+    target[i] = value;
+  }
+  return -1;
+}
+
+function fillBytes(target: Uint8Array, values: readonly unknown[]): number {
+  for (let i = 0; i < target.length; i++) {
+    const value = values[i];
+    if (typeof value !== 'number' || (value & 0xff) !== value) return i;
+    target[i] = value;
+  }
+  return -1;
+}
+
+/**
+ * Writes plain values into memory all at once, where there is a loop for their kind.
+ * Returns how many were written: all, or those before the first that does not fit.
+ */
+export function fillFixedArray(target: FixedArray, values: readonly unknown[]): number {
+  let misfit = 0;
+  if (target instanceof Float64Array) misfit = fillFloat64(target, values);
+  else if (target instanceof Int32Array) misfit = fillInt32(target, values);
+  else if (target instanceof Uint32Array) misfit = fillUint32(target, values);
+  else if (target instanceof Uint8Array) misfit = fillBytes(target, values);
+  return misfit < 0 ? target.length : misfit;
+}
+
+function listInt32(source: Int32Array): number[] {
+  const values = new Array<number>(source.length);
+  for (let i = 0; i < source.length; i++) values[i] = source[i]!;
+  return values;
+}
+
+function listUint32(source: Uint32Array): number[] {
+  const values = new Array<number>(source.length);
+  for (let i = 0; i < source.length; i++) values[i] = source[i]!;
+  return values;
+}
+
+function listFloat64(source: Float64Array): number[] {
+  const values = new Array<number>(source.length);
+  for (let i = 0; i < source.length; i++) values[i] = source[i]!;
+  return values;
+}
+
+/** The elements as a plain array. */
+export function listFixedArray(source: FixedArray): unknown[] {
+  if (source instanceof Float64Array) return listFloat64(source);
+  if (source instanceof Int32Array) return listInt32(source);
+  if (source instanceof Uint32Array) return listUint32(source);
+  return Array.from<number | bigint>(source);
+}

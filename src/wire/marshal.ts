@@ -1,0 +1,372 @@
+// Values into bytes: each type is compiled once to a closure that checks a value and writes it.
+// It knows types and a writer; messages and their headers are message.ts's. Everything is checked before it counts: a
+// closure that throws leaves bytes behind that the caller takes back. Specification: Marshaling (Wire Format).
+import { BoundedCache } from './bounded-cache.js';
+import { type ByteOrder, MAX_ARRAY_LENGTH, MAX_VALUE_DEPTH } from './constants.js';
+import { MarshalError, type MarshalErrorCode, SignatureError } from './errors.js';
+import { Fault, within } from './fault.js';
+import { fillFixedArray, FIXED_ARRAY, FIXED_CODEC, type FixedArray } from './fixed.js';
+import { describe, mismatch } from './mismatch.js';
+import { isObjectPath } from './names.js';
+import { HOST_IS_LITTLE_ENDIAN } from './reader.js';
+import {
+  type DictType, FIXED_SIZE, type FixedType, fixedLayout, parseSignature, parseSingleType, type StringTypeCode,
+  type StructType, type Type,
+} from './signature.js';
+import { isShort, MAX_BYTES_PER_UNIT, writeShortAscii, writeUtf8 } from './text.js';
+import { Writer } from './writer.js';
+
+/** Writes one value that stands inside `depth` containers; throws a {@link Fault}. */
+export type Marshal = (writer: Writer, value: unknown, depth: number) => void;
+
+const marshalFault = (code: MarshalErrorCode, problem: string, cause?: unknown): Fault<MarshalErrorCode> =>
+  new Fault(code, problem, { cause });
+
+function checkDepth(depth: number): void {
+  if (depth > MAX_VALUE_DEPTH) {
+    throw marshalFault('VALUE_TOO_DEEP', `a value stands inside at most ${MAX_VALUE_DEPTH} containers`);
+  }
+}
+
+function compileFixed({ code }: FixedType): Marshal {
+  const size = FIXED_SIZE[code];
+  const { write } = FIXED_CODEC[code];
+  return (writer, value) => {
+    writer.align(size, size);
+    write(writer, writer.offset, value);
+    writer.offset += size;
+  };
+}
+
+/* Text ----------------------------------------------------------------------------------------------------------- */
+
+/** Writes text and its NUL; what the text must not hold is a {@link Fault}. Returns the bytes of the text alone. */
+function writeTerminated(writer: Writer, text: string): number {
+  writer.reserve(text.length + 1);
+  let length = text.length;
+  if (!isShort(text) || !writeShortAscii(text, writer.bytes, writer.offset)) {
+    if (text.includes('\0')) throw marshalFault('STRING_CONTAINS_NUL', 'text holds a NUL character');
+    if (!text.isWellFormed()) throw marshalFault('STRING_NOT_WELL_FORMED', 'text holds a lone surrogate');
+    writer.reserve(text.length * MAX_BYTES_PER_UNIT + 1);
+    length = writeUtf8(text, writer.bytes, writer.offset);
+  }
+  writer.offset += length;
+  writer.bytes[writer.offset++] = 0;
+  return length;
+}
+
+function writeString(writer: Writer, text: string): void {
+  writer.align(4, 4);
+  const lengthOffset = writer.offset;
+  writer.offset += 4;
+  const length = writeTerminated(writer, text);
+  writer.patchUint32(lengthOffset, length);
+}
+
+/** Writes a STRING or OBJECT_PATH that is known to be ASCII without NUL, as all names are. */
+export function writeAsciiString(writer: Writer, text: string): void {
+  const { length } = text;
+  writer.align(4, 4 + length + 1);
+  writer.patchUint32(writer.offset, length);
+  const start = writer.offset + 4;
+  const { bytes } = writer;
+  for (let i = 0; i < length; i++) bytes[start + i] = text.charCodeAt(i);
+  bytes[start + length] = 0;
+  writer.offset = start + length + 1;
+}
+
+/** Writes a signature that is known to be one. */
+export function writeSignature(writer: Writer, signature: string): void {
+  writer.reserve(1);
+  const lengthOffset = writer.offset++;
+  const length = writeTerminated(writer, signature);
+  writer.bytes[lengthOffset] = length;
+}
+
+const marshalString: Marshal = (writer, value) => {
+  if (typeof value !== 'string') throw mismatch('a string (STRING)', value);
+  writeString(writer, value);
+};
+
+const marshalObjectPath: Marshal = (writer, value) => {
+  if (typeof value !== 'string') throw mismatch('a string (OBJECT_PATH)', value);
+  if (!isObjectPath(value)) throw marshalFault('OBJECT_PATH_INVALID', `not an object path: ${describe(value)}`);
+  writeString(writer, value);
+};
+
+const marshalSignature: Marshal = (writer, value) => {
+  if (typeof value !== 'string') throw mismatch('a string (SIGNATURE)', value);
+  bodies.get(value, compileBody);
+  writeSignature(writer, value);
+};
+
+const MARSHAL_STRING: Readonly<Record<StringTypeCode, Marshal>> = {
+  s: marshalString,
+  o: marshalObjectPath,
+  g: marshalSignature,
+};
+
+/* Containers ----------------------------------------------------------------------------------------------------- */
+
+/** Writes the length word and the padding of an array; returns where the length word stands. */
+function beginArray(writer: Writer, elementAlignment: number): number {
+  writer.align(4, 4);
+  const lengthOffset = writer.offset;
+  writer.offset += 4;
+  writer.align(elementAlignment, 0);
+  return lengthOffset;
+}
+
+/** Fills in the length word; `start` is where the elements begin. */
+function endArray(writer: Writer, lengthOffset: number, start: number): void {
+  checkArrayLength(writer.offset - start);
+  writer.patchUint32(lengthOffset, writer.offset - start);
+}
+
+function checkArrayLength(length: number): void {
+  if (length > MAX_ARRAY_LENGTH) {
+    throw marshalFault('ARRAY_TOO_LONG', `an array has at most ${MAX_ARRAY_LENGTH} bytes, this one has ${length}`);
+  }
+}
+
+/** Arrays of a fixed type: room for all at once, and one copy or one loop where the machine's memory looks like the wire. */
+function compileFixedArray({ code }: FixedType): Marshal {
+  const size = FIXED_SIZE[code];
+  const { write } = FIXED_CODEC[code];
+  const constructor = FIXED_ARRAY.get(code);
+  return (writer, value) => {
+    const isTyped = constructor !== undefined && value instanceof constructor;
+    if (!isTyped && !Array.isArray(value)) {
+      throw mismatch(constructor === undefined ? 'an array' : `an array or ${constructor.name}`, value);
+    }
+    const values = value as FixedArray | readonly unknown[]; // one of the two, checked right above
+    const { length } = values;
+    checkArrayLength(length * size);
+    const lengthOffset = beginArray(writer, size);
+    writer.reserve(length * size);
+    const start = writer.offset;
+    let i = 0;
+    if (constructor !== undefined && (size === 1 || writer.littleEndian === HOST_IS_LITTLE_ENDIAN)) {
+      if (isTyped) {
+        const { buffer, byteOffset, byteLength } = value;
+        writer.bytes.set(new Uint8Array(buffer, byteOffset, byteLength), start);
+        i = length;
+      } else if (start % size === 0 && length >= BULK_LENGTH) {
+        i = fillFixedArray(new constructor(writer.bytes.buffer, start, length), values as readonly unknown[]);
+      }
+    }
+    try {
+      for (; i < length; i++) write(writer, start + i * size, values[i]);
+    } catch (error) {
+      throw within(error, i);
+    }
+    writer.offset = start + length * size;
+    writer.patchUint32(lengthOffset, length * size);
+  };
+}
+
+/** From this many elements on, a typed array over the writer's memory is quicker than writing one by one. */
+const BULK_LENGTH = 16;
+
+/** Arrays of structs whose fields all have one size: every offset is known beforehand. */
+function compileFixedStructArray(struct: StructType, fields: readonly FixedType[]): Marshal {
+  const { offsets, size, stride, padding } = fixedLayout(fields);
+  const writes = fields.map(({ code }) => FIXED_CODEC[code].write);
+  return (writer, value, depth) => {
+    if (!Array.isArray(value)) throw mismatch(`an array (a${struct.signature})`, value);
+    const lengthOffset = beginArray(writer, 8);
+    const { length } = value;
+    const byteLength = length === 0 ? 0 : (length - 1) * stride + size;
+    checkArrayLength(byteLength);
+    if (length > 0) checkDepth(depth + 2);
+    writer.reserve(byteLength);
+    let offset = writer.offset;
+    if (padding.length > 0) writer.bytes.fill(0, offset, offset + byteLength);
+    let i = 0;
+    let k = -1;
+    try {
+      for (; i < length; i++, offset += stride) {
+        const values: unknown = value[i];
+        k = -1;
+        checkFields(struct, values);
+        for (k = 0; k < writes.length; k++) writes[k]!(writer, offset + offsets[k]!, values[k]);
+      }
+    } catch (error) {
+      throw within(k < 0 ? error : within(error, k), i);
+    }
+    writer.offset += byteLength;
+    writer.patchUint32(lengthOffset, byteLength);
+  };
+}
+
+function compileArray(elementType: Type): Marshal {
+  if (elementType.kind === 'fixed') return compileFixedArray(elementType);
+  if (elementType.kind === 'struct') {
+    const { fields } = elementType;
+    if (fields.every((field) => field.kind === 'fixed')) return compileFixedStructArray(elementType, fields);
+  }
+  const element = compileMarshal(elementType);
+  const { alignment } = elementType;
+  return (writer, value, depth) => {
+    if (!Array.isArray(value)) throw mismatch(`an array (a${elementType.signature})`, value);
+    const lengthOffset = beginArray(writer, alignment);
+    const start = writer.offset;
+    if (value.length > 0) checkDepth(depth + 1);
+    let i = 0;
+    try {
+      for (; i < value.length; i++) element(writer, value[i], depth + 1);
+    } catch (error) {
+      throw within(error, i);
+    }
+    endArray(writer, lengthOffset, start);
+  };
+}
+
+type Entries = Iterable<readonly [unknown, unknown]>;
+
+/** The entries of a Map, or of a plain object where the keys are text. */
+function entriesOf(value: unknown, type: DictType): Entries {
+  if (value instanceof Map) return value as Entries;
+  if (type.key.kind === 'string' && typeof value === 'object' && value !== null) {
+    const prototype: unknown = Object.getPrototypeOf(value);
+    if (prototype === null || prototype === Object.prototype) return Object.entries(value);
+  }
+  throw mismatch(`a Map${type.key.kind === 'string' ? ' or a plain object' : ''} (${type.signature})`, value);
+}
+
+function compileDict(type: DictType): Marshal {
+  const key = compileMarshal(type.key);
+  const value = compileMarshal(type.value);
+  return (writer, dict, depth) => {
+    const entries = entriesOf(dict, type);
+    const lengthOffset = beginArray(writer, 8);
+    const start = writer.offset;
+    let entryKey: unknown;
+    try {
+      for (const entry of entries) {
+        checkDepth(depth + 2);
+        writer.align(8, 0);
+        entryKey = entry[0];
+        key(writer, entryKey, depth + 2);
+        value(writer, entry[1], depth + 2);
+      }
+    } catch (error) {
+      throw within(error, entryKey);
+    }
+    endArray(writer, lengthOffset, start);
+  };
+}
+
+function checkFields({ fields, signature }: StructType, value: unknown): asserts value is readonly unknown[] {
+  if (!Array.isArray(value)) throw mismatch(`an array of ${fields.length} fields (${signature})`, value);
+  if (value.length !== fields.length) {
+    const problem = `${signature} has ${fields.length} fields, the value has ${value.length}`;
+    throw marshalFault('VALUE_COUNT_MISMATCH', problem);
+  }
+}
+
+function compileStruct(struct: StructType): Marshal {
+  const marshallers = struct.fields.map(compileMarshal);
+  return (writer, value, depth) => {
+    checkFields(struct, value);
+    checkDepth(depth + 1);
+    writer.align(8, 0);
+    let i = 0;
+    try {
+      for (; i < marshallers.length; i++) marshallers[i]!(writer, value[i], depth + 1);
+    } catch (error) {
+      throw within(error, i);
+    }
+  };
+}
+
+const marshalVariant: Marshal = (writer, variant, depth) => {
+  if (typeof variant !== 'object' || variant === null || !('signature' in variant) || !('value' in variant)) {
+    throw mismatch('a variant, { signature, value }', variant);
+  }
+  const { signature, value } = variant;
+  if (typeof signature !== 'string') throw mismatch('a variant with a string as signature', variant);
+  const marshalValue = variants.get(signature, compileVariant);
+  checkDepth(depth + 1);
+  writeSignature(writer, signature);
+  marshalValue(writer, value, depth + 1);
+};
+
+function compileMarshal(type: Type): Marshal {
+  switch (type.kind) {
+    case 'fixed': return compileFixed(type);
+    case 'string': return MARSHAL_STRING[type.code];
+    case 'variant': return marshalVariant;
+    case 'array': return compileArray(type.element);
+    case 'dict': return compileDict(type);
+    case 'struct': return compileStruct(type);
+  }
+}
+
+/* Signatures ----------------------------------------------------------------------------------------------------- */
+
+/** How many signatures of bodies, and of variants, stay compiled. */
+const COMPILED_SIGNATURES = 1024;
+
+const bodies = new BoundedCache<string, readonly Marshal[]>(COMPILED_SIGNATURES);
+const variants = new BoundedCache<string, Marshal>(COMPILED_SIGNATURES);
+
+function orFault<Result>(compile: (signature: string) => Result): (signature: string) => Result {
+  return (signature) => {
+    try {
+      return compile(signature);
+    } catch (error) {
+      if (error instanceof SignatureError) throw marshalFault('SIGNATURE_INVALID', error.message, error);
+      throw error;
+    }
+  };
+}
+
+const compileBody = orFault((signature) => parseSignature(signature).map(compileMarshal));
+const compileVariant = orFault((signature) => compileMarshal(parseSingleType(signature)));
+
+/** Writes a body; what does not fit is thrown as a {@link Fault} whose path starts with the index of the argument. */
+export function marshalBody(writer: Writer, signature: string, body: readonly unknown[]): void {
+  const marshallers = bodies.get(signature, compileBody);
+  if (body.length !== marshallers.length) {
+    const problem = `signature "${signature}" has ${marshallers.length} types, the body has ${body.length} values`;
+    throw marshalFault('VALUE_COUNT_MISMATCH', problem);
+  }
+  let i = 0;
+  try {
+    for (; i < marshallers.length; i++) marshallers[i]!(writer, body[i], 0);
+  } catch (error) {
+    throw within(error, i);
+  }
+}
+
+/** Writes the value of a variant behind its signature; for header fields, which stand `depth` containers deep. */
+export const writeVariant = marshalVariant;
+
+/** The error that users see, from what was thrown while `signature` was marshalled under `root`. */
+export function toMarshalError(error: unknown, signature: string, root: string): unknown {
+  if (!(error instanceof Fault)) return error;
+  const fault = error as Fault<MarshalErrorCode>;
+  const options = fault.cause === undefined ? undefined : { cause: fault.cause };
+  return new MarshalError(fault.code, fault.problem, { signature, path: root + fault.path }, options);
+}
+
+/**
+ * Values alone, without a message, in the wire form; the first value starts on an 8-byte boundary.
+ * @param signature zero or more single complete types, one for each value
+ * @throws {MarshalError} where a value does not fit; its `path` says which: `body[2]["k"]` ‹Marshaling (Wire Format)›
+ */
+export function marshal(
+  signature: string,
+  body: readonly unknown[],
+  { byteOrder = 'little' }: { byteOrder?: ByteOrder } = {},
+): Uint8Array {
+  const writer = new Writer();
+  writer.littleEndian = byteOrder === 'little';
+  try {
+    marshalBody(writer, signature, body);
+  } catch (error) {
+    throw toMarshalError(error, signature, 'body');
+  }
+  return writer.bytes.slice(0, writer.offset);
+}

@@ -1,0 +1,155 @@
+// The grammars of object paths and of the four kinds of names, as predicates and as assertions.
+// All are ASCII grammars; nothing here knows messages. Specification: Valid Object Paths, Valid Names.
+import { MAX_NAME_LENGTH } from './constants.js';
+import { InvalidNameError, type NameKind } from './errors.js';
+
+const LETTER = 1; // A-Z a-z _
+const DIGIT = 2;
+const HYPHEN = 4;
+
+/** Class of each ASCII character; 0 for what no name may hold. */
+const CHARACTER_CLASS = new Uint8Array(128);
+for (const [first, last, characterClass] of [
+  ['A', 'Z', LETTER],
+  ['a', 'z', LETTER],
+  ['_', '_', LETTER],
+  ['0', '9', DIGIT],
+  ['-', '-', HYPHEN],
+] as const) {
+  CHARACTER_CLASS.fill(characterClass, first.charCodeAt(0), last.charCodeAt(0) + 1);
+}
+
+interface ElementGrammar {
+  readonly separator: string;
+  /** Classes that may begin an element. */
+  readonly initial: number;
+  /** Classes that may follow in an element. */
+  readonly following: number;
+}
+
+const PATH_ELEMENTS: ElementGrammar = { separator: '/', initial: LETTER | DIGIT, following: LETTER | DIGIT };
+const INTERFACE_ELEMENTS: ElementGrammar = { separator: '.', initial: LETTER, following: LETTER | DIGIT };
+const WELL_KNOWN_ELEMENTS: ElementGrammar = {
+  separator: '.',
+  initial: LETTER | HYPHEN,
+  following: LETTER | HYPHEN | DIGIT,
+};
+const UNIQUE_ELEMENTS: ElementGrammar = {
+  separator: '.',
+  initial: LETTER | HYPHEN | DIGIT,
+  following: LETTER | HYPHEN | DIGIT,
+};
+
+/** How many elements stand in `text` from `start` on; 0 where one of them is empty or breaks the grammar. */
+function countElements(text: string, start: number, grammar: ElementGrammar): number {
+  const separator = grammar.separator.charCodeAt(0);
+  let elements = 0;
+  let atElementStart = true;
+  for (let i = start; i < text.length; i++) {
+    const character = text.charCodeAt(i);
+    if (character === separator) {
+      if (atElementStart) return 0;
+      atElementStart = true;
+      continue;
+    }
+    const allowed = atElementStart ? grammar.initial : grammar.following;
+    if (((CHARACTER_CLASS[character] ?? 0) & allowed) === 0) return 0;
+    if (atElementStart) elements++;
+    atElementStart = false;
+  }
+  return atElementStart ? 0 : elements;
+}
+
+/** Whether `value` is an object path: `/`, or `/element` once or more. Paths have no limit of length of their own. */
+export function isObjectPath(value: string): boolean {
+  return value === '/' || (value.startsWith('/') && countElements(value, 1, PATH_ELEMENTS) > 0);
+}
+
+/** Whether `value` is an interface name: two or more elements joined by dots, at most 255 bytes. */
+export function isInterfaceName(value: string): boolean {
+  return value.length <= MAX_NAME_LENGTH && countElements(value, 0, INTERFACE_ELEMENTS) > 1;
+}
+
+/** Whether `value` is an error name; the grammar is that of interface names. */
+export const isErrorName = isInterfaceName;
+
+/** Whether `value` is a member name: one element without a dot, 1 to 255 bytes. */
+export function isMemberName(value: string): boolean {
+  return value.length <= MAX_NAME_LENGTH && countElements(value, 0, INTERFACE_ELEMENTS) === 1;
+}
+
+/** Whether `value` is a well-known bus name, such as `com.example.Service`, at most 255 bytes. */
+export function isWellKnownName(value: string): boolean {
+  return value.length <= MAX_NAME_LENGTH && countElements(value, 0, WELL_KNOWN_ELEMENTS) > 1;
+}
+
+/** Whether `value` is a unique connection name, such as `:1.42`, at most 255 bytes. */
+export function isUniqueName(value: string): boolean {
+  return value.startsWith(':') && value.length <= MAX_NAME_LENGTH && countElements(value, 1, UNIQUE_ELEMENTS) > 1;
+}
+
+/** Whether `value` is a bus name, unique or well-known. */
+export function isBusName(value: string): boolean {
+  return value.startsWith(':') ? isUniqueName(value) : isWellKnownName(value);
+}
+
+/**
+ * Whether a bus name in a received message passes. Unique names are the bus's to choose, and the reference
+ * implementation takes some that the grammar forbids (`:1`), so they are held to its rule: no empty element at the end.
+ */
+export function isReceivableBusName(value: string): boolean {
+  if (!value.startsWith(':')) return isWellKnownName(value);
+  if (value.length > MAX_NAME_LENGTH) return false;
+  return value === ':' || countElements(value, value.charAt(1) === '.' ? 2 : 1, UNIQUE_ELEMENTS) > 0;
+}
+
+function assertion(kind: NameKind, matches: (value: string) => boolean, rule: string): (value: unknown) => void {
+  return (value) => {
+    if (typeof value !== 'string' || !matches(value)) throw new InvalidNameError(kind, value, rule);
+  };
+}
+
+type AssertName = (value: unknown) => asserts value is string;
+
+/** Throws {@link InvalidNameError} unless `value` is an object path. ‹Valid Object Paths› */
+export const assertObjectPath: AssertName = assertion(
+  'object path',
+  isObjectPath,
+  'it is "/", or "/" before each element of [A-Za-z0-9_]+, without a trailing "/"',
+);
+
+/** Throws {@link InvalidNameError} unless `value` is an interface name. ‹Interface names› */
+export const assertInterfaceName: AssertName = assertion(
+  'interface name',
+  isInterfaceName,
+  'it has two or more elements of [A-Za-z_][A-Za-z0-9_]* joined by ".", at most 255 bytes',
+);
+
+/** Throws {@link InvalidNameError} unless `value` is an error name. ‹Error names› */
+export const assertErrorName: AssertName = assertion(
+  'error name',
+  isErrorName,
+  'it has two or more elements of [A-Za-z_][A-Za-z0-9_]* joined by ".", at most 255 bytes',
+);
+
+/** Throws {@link InvalidNameError} unless `value` is a member name. ‹Member names› */
+export const assertMemberName: AssertName = assertion(
+  'member name',
+  isMemberName,
+  'it is [A-Za-z_][A-Za-z0-9_]*, 1 to 255 bytes',
+);
+
+/** Throws {@link InvalidNameError} unless `value` is a bus name, unique or well-known. ‹Bus names› */
+export const assertBusName: AssertName = assertion(
+  'bus name',
+  isBusName,
+  'it is ":" and two or more elements of [A-Za-z0-9_-]+, or two or more of [A-Za-z_-][A-Za-z0-9_-]*, joined by "."; ' +
+    'at most 255 bytes',
+);
+
+/** Throws {@link InvalidNameError} unless `value` is a well-known bus name. ‹Bus names› */
+export const assertWellKnownName: AssertName = assertion(
+  'bus name',
+  isWellKnownName,
+  'a well-known name has two or more elements of [A-Za-z_-][A-Za-z0-9_-]* joined by ".", at most 255 bytes',
+);
