@@ -1,0 +1,212 @@
+// The client's side of the authentication protocol as a state machine: bytes of the server in, bytes to send out.
+// It must not know sockets or clocks; who owns those tells it of an end or a timeout (see abandon). It never sends
+// NEGOTIATE_UNIX_FD, as Node's sockets cannot carry descriptors, so that WaitingForAgreeUnixFD does not exist here.
+// Lock-step on purpose: it costs one round trip (NUL and AUTH out, OK in), and BEGIN travels with the first messages.
+// BEGIN sent along with AUTH would hide that trip too, but a server that rejects must then disconnect, so that the next
+// exchange would need another connection: a matter for whoever opens connections. Specification: Client states.
+import {
+  asciiBytes,
+  decodeHex,
+  encodeHex,
+  formatCommand,
+  isGuid,
+  LineReader,
+  parseCommand,
+  quote,
+  splitWords,
+} from './command.js';
+import { AuthError } from './errors.js';
+import type { ClientExchange, ClientMechanism, ClientResponder } from './mechanisms.js';
+
+/** Where a client's handshake stands. ‹Client states› */
+export type ClientState =
+  | 'Initial'
+  | 'WaitingForData'
+  | 'WaitingForOK'
+  | 'WaitingForReject'
+  | 'Authenticated'
+  | 'Failed';
+
+/** What came of a chunk of the server's. */
+export interface ClientProgress {
+  /** To be written to the socket now, if anything. */
+  readonly send: Uint8Array | undefined;
+  /** There once the server said OK; `send` then ends in BEGIN, and messages may be written behind it at once. */
+  readonly done: ClientResult | undefined;
+}
+
+/** A handshake that succeeded. */
+export interface ClientResult {
+  /** The server's GUID: 32 hex digits, in lower case so that GUIDs can be compared. ‹OK Command› */
+  readonly guid: string;
+  /** The first bytes of the message stream, if they came with the last line: a view of the chunk received. */
+  readonly rest: Uint8Array;
+}
+
+/** An exchange and the mechanism it belongs to. */
+interface Attempt {
+  readonly mechanism: string;
+  readonly exchange: ClientExchange;
+}
+
+const NUL_BYTE = '\0';
+
+/** Authenticates to a server; one object serves one connection. ‹Authentication Protocol› */
+export class AuthClient {
+  readonly #lines = new LineReader();
+  readonly #untried: Attempt[];
+  readonly #tried: string[] = [];
+  #state: ClientState = 'Initial';
+  #respond: ClientResponder | undefined;
+  /** The first list that the server gave: it must not change later. ‹REJECTED Command› */
+  #offered: readonly string[] | undefined;
+  /** The text of the server's last ERROR: often the only explanation there is. */
+  #complaint = '';
+  #failure: unknown;
+
+  /** The mechanisms are tried in the order given, as far as the server offers them. */
+  constructor({ mechanisms }: { mechanisms: readonly ClientMechanism[] }) {
+    this.#untried = mechanisms.flatMap(({ name, exchanges }) =>
+      exchanges.map((exchange) => ({ mechanism: name, exchange })),
+    );
+  }
+
+  /** Where the handshake stands. */
+  get state(): ClientState {
+    return this.#state;
+  }
+
+  /**
+   * The first bytes of the connection: NUL and AUTH. To be called once, before anything else.
+   * @throws {AuthError} `MECHANISM_MISSING` if the client was given none, `OUT_OF_TURN` if called again
+   */
+  start(): Uint8Array {
+    if (this.#state !== 'Initial') throw new AuthError('OUT_OF_TURN', 'start() is called once, before anything else');
+    const auth = this.#nextAuth();
+    if (auth === undefined) throw this.#fail(new AuthError('MECHANISM_MISSING', 'the client was given no mechanism'));
+    return asciiBytes(NUL_BYTE + auth);
+  }
+
+  /**
+   * Takes bytes of the server, in chunks of any size, and returns what they lead to.
+   * @throws {AuthError} if authentication failed: the connection is of no more use, and later calls throw the same
+   */
+  receive(chunk: Uint8Array): ClientProgress {
+    if (this.#state === 'Failed') throw this.#failure;
+    if (this.#state === 'Initial' || this.#state === 'Authenticated') {
+      throw new AuthError('OUT_OF_TURN', 'receive() belongs between start() and the end of the handshake');
+    }
+    this.#lines.push(chunk);
+    let send = '';
+    try {
+      for (let line = this.#lines.next(); line !== undefined; line = this.#lines.next()) {
+        const { name, argument } = parseCommand(line);
+        if (name === 'OK' && this.#state !== 'WaitingForReject') {
+          const guid = this.#authenticate(argument, line);
+          return { send: asciiBytes(send + formatCommand('BEGIN')), done: { guid, rest: this.#lines.rest() } };
+        }
+        send += this.#answer(name, argument, line);
+      }
+    } catch (error) {
+      throw this.#fail(error);
+    }
+    return { send: send === '' ? undefined : asciiBytes(send), done: undefined };
+  }
+
+  /**
+   * Ends the handshake because the connection ended or time ran out; returns the error that says what was awaited, or
+   * the one with which the handshake had failed already.
+   */
+  abandon(code: 'SERVER_CLOSED' | 'TIMED_OUT'): AuthError {
+    if (this.#failure instanceof AuthError) return this.#failure;
+    const problem = code === 'TIMED_OUT' ? 'the server did not answer in time' : 'the server closed the connection';
+    const last = this.#tried.at(-1);
+    const moment = last === undefined ? 'before the handshake began' : `while its answer was awaited to AUTH (${last})`;
+    const error = new AuthError(code, `${problem}, ${moment}${this.#explain()}`, this.#details());
+    this.#fail(error);
+    return error;
+  }
+
+  #answer(name: string, argument: string, line: string): string {
+    if (name === 'REJECTED') return this.#reject(argument);
+    if (this.#state === 'WaitingForReject') {
+      throw new AuthError(
+        'UNEXPECTED_COMMAND',
+        `the server answered CANCEL with ${quote(line)}; only REJECTED may follow${this.#explain()}`,
+        { ...this.#details(), line },
+      );
+    }
+    switch (name) {
+      case 'DATA':
+        return this.#state === 'WaitingForOK' ? this.#cancel() : this.#answerChallenge(argument);
+      case 'ERROR':
+        this.#complaint = argument;
+        return this.#cancel();
+      default:
+        return formatCommand('ERROR', 'Unknown command');
+    }
+  }
+
+  #authenticate(guid: string, line: string): string {
+    if (!isGuid(guid)) {
+      throw new AuthError('GUID_INVALID', `the server's ${quote(line)} must hold its GUID, 32 hex digits`, { line });
+    }
+    this.#state = 'Authenticated';
+    return guid.toLowerCase();
+  }
+
+  #answerChallenge(hex: string): string {
+    const challenge = decodeHex(hex);
+    if (challenge === undefined) return formatCommand('ERROR', 'Data is not pairs of hex digits');
+    const step = this.#respond?.(challenge);
+    if (step === undefined) return formatCommand('ERROR', 'Challenge not understood');
+    this.#respond = step.respond;
+    this.#state = step.respond === undefined ? 'WaitingForOK' : 'WaitingForData';
+    return formatCommand('DATA', encodeHex(step.response));
+  }
+
+  #cancel(): string {
+    this.#state = 'WaitingForReject';
+    return formatCommand('CANCEL');
+  }
+
+  #reject(list: string): string {
+    if (list !== '') this.#offered ??= splitWords(list);
+    const auth = this.#nextAuth();
+    if (auth !== undefined) return auth;
+    const offer = this.#offered === undefined ? 'lists no mechanisms' : `offers ${quote(this.#offered.join(', '))}`;
+    throw new AuthError(
+      'REJECTED',
+      `the server rejected us; we tried ${this.#tried.join(', then ')}; it ${offer}${this.#explain()}`,
+      this.#details(),
+    );
+  }
+
+  /** AUTH for the next exchange whose mechanism the server offers, as far as it said; undefined if none is left. */
+  #nextAuth(): string | undefined {
+    for (let attempt = this.#untried.shift(); attempt !== undefined; attempt = this.#untried.shift()) {
+      const { mechanism, exchange } = attempt;
+      if (this.#offered !== undefined && !this.#offered.includes(mechanism)) continue;
+      this.#tried.push(exchange.description);
+      this.#respond = exchange.respond;
+      this.#state = exchange.respond === undefined ? 'WaitingForOK' : 'WaitingForData';
+      return formatCommand('AUTH', mechanism, encodeHex(exchange.initialResponse ?? new Uint8Array(0)));
+    }
+    return undefined;
+  }
+
+  #explain(): string {
+    return this.#complaint === '' ? '' : `; its last ERROR was ${quote(this.#complaint)}`;
+  }
+
+  #details(): { tried: readonly string[]; offered?: readonly string[] } {
+    const tried = [...this.#tried];
+    return this.#offered === undefined ? { tried } : { tried, offered: this.#offered };
+  }
+
+  #fail(error: unknown): unknown {
+    this.#state = 'Failed';
+    this.#failure = error;
+    return error;
+  }
+}

@@ -1,0 +1,395 @@
+import { describe, expect, it } from 'vitest';
+import { AuthClient, type ClientState } from '../../src/auth/client.js';
+import { MAX_LINE_LENGTH, MAX_LINES } from '../../src/auth/command.js';
+import { AuthError, type AuthErrorCode } from '../../src/auth/errors.js';
+import { anonymous, type ClientMechanism, external } from '../../src/auth/mechanisms.js';
+import { authErrorOf, bytes, chunksOf, GUID, text } from './support.js';
+
+/** Needs two challenges, `a` and then `b`; refuses every other. */
+const twoRounds: ClientMechanism = {
+  name: 'TWO',
+  exchanges: [
+    {
+      description: 'TWO',
+      initialResponse: bytes('i'),
+      respond: (first) =>
+        text(first) !== 'a'
+          ? undefined
+          : {
+              response: bytes('1'),
+              respond: (second) => (text(second) === 'b' ? { response: bytes('2') } : undefined),
+            },
+    },
+  ],
+};
+
+function started(...mechanisms: ClientMechanism[]): AuthClient {
+  const client = new AuthClient({ mechanisms });
+  client.start();
+  return client;
+}
+
+/** A client in the state, with ANONYMOUS left to try. */
+const clientIn: Readonly<Record<'WaitingForData' | 'WaitingForOK' | 'WaitingForReject', () => AuthClient>> = {
+  WaitingForData: () => started(twoRounds, anonymous({ trace: 't' })),
+  WaitingForOK: () => started(external({ uid: '7' }), anonymous({ trace: 't' })),
+  WaitingForReject: () => {
+    const client = clientIn.WaitingForOK();
+    client.receive(bytes('ERROR\r\n'));
+    return client;
+  },
+};
+
+describe('the first bytes', () => {
+  it.each([
+    [external({ uid: '1000' }), '\0AUTH EXTERNAL 31303030\r\n', 'WaitingForOK'],
+    [external({ uid: 'S-1-5-18' }), '\0AUTH EXTERNAL 532d312d352d3138\r\n', 'WaitingForOK'],
+    [external(), '\0AUTH EXTERNAL\r\n', 'WaitingForData'],
+    [external({ uid: undefined }), '\0AUTH EXTERNAL\r\n', 'WaitingForData'],
+    [anonymous(), '\0AUTH ANONYMOUS 646275732d77697265\r\n', 'WaitingForOK'],
+    [twoRounds, '\0AUTH TWO 69\r\n', 'WaitingForData'],
+  ])('are NUL and AUTH: %#', (mechanism, expected, state) => {
+    const client = new AuthClient({ mechanisms: [mechanism] });
+    expect(client.state).toBe('Initial');
+    expect(text(client.start())).toBe(expected);
+    expect(client.state).toBe(state);
+  });
+
+  it.each(['', 'ä', 'a\n', 'x'.repeat(256)])('never hold an identity such as %j', (identity) => {
+    expect(authErrorOf(() => external({ uid: identity })).code).toBe('IDENTITY_INVALID');
+    expect(authErrorOf(() => anonymous({ trace: identity })).code).toBe('IDENTITY_INVALID');
+  });
+});
+
+describe('the table of client states', () => {
+  type Cell = readonly [state: keyof typeof clientIn, line: string, send: string, next: ClientState];
+  const next = 'AUTH ANONYMOUS 74\r\n';
+  const data: readonly Cell[] = [
+    ['WaitingForData', 'DATA 61', 'DATA 31\r\n', 'WaitingForData'], // CONTINUE
+    ['WaitingForData', 'DATA 62', 'ERROR Challenge not understood\r\n', 'WaitingForData'],
+    ['WaitingForData', 'DATA', 'ERROR Challenge not understood\r\n', 'WaitingForData'],
+    ['WaitingForData', 'DATA 6', 'ERROR Data is not pairs of hex digits\r\n', 'WaitingForData'],
+    ['WaitingForData', 'DATA xy', 'ERROR Data is not pairs of hex digits\r\n', 'WaitingForData'],
+    ['WaitingForData', `OK ${GUID}`, 'BEGIN\r\n', 'Authenticated'],
+    ['WaitingForData', 'REJECTED', next, 'WaitingForOK'],
+    ['WaitingForData', 'REJECTED ANONYMOUS TWO', next, 'WaitingForOK'],
+    ['WaitingForData', 'ERROR', 'CANCEL\r\n', 'WaitingForReject'],
+    ['WaitingForData', 'ERROR some text', 'CANCEL\r\n', 'WaitingForReject'],
+    ['WaitingForData', 'AGREE_UNIX_FD', 'ERROR Unknown command\r\n', 'WaitingForData'],
+    ['WaitingForData', 'EXTENSION_COM_EXAMPLE_X 1', 'ERROR Unknown command\r\n', 'WaitingForData'],
+    ['WaitingForData', '', 'ERROR Unknown command\r\n', 'WaitingForData'],
+
+    ['WaitingForOK', 'DATA', 'CANCEL\r\n', 'WaitingForReject'],
+    ['WaitingForOK', 'DATA xy', 'CANCEL\r\n', 'WaitingForReject'],
+    ['WaitingForOK', `OK ${GUID}`, 'BEGIN\r\n', 'Authenticated'],
+    ['WaitingForOK', 'REJECTED', 'AUTH EXTERNAL\r\n', 'WaitingForData'],
+    ['WaitingForOK', 'REJECTED EXTERNAL ANONYMOUS', 'AUTH EXTERNAL\r\n', 'WaitingForData'],
+    ['WaitingForOK', 'REJECTED ANONYMOUS', next, 'WaitingForOK'],
+    ['WaitingForOK', 'ERROR', 'CANCEL\r\n', 'WaitingForReject'],
+    ['WaitingForOK', 'AGREE_UNIX_FD', 'ERROR Unknown command\r\n', 'WaitingForOK'],
+    ['WaitingForOK', 'BEGIN', 'ERROR Unknown command\r\n', 'WaitingForOK'],
+    ['WaitingForOK', `ok ${GUID}`, 'ERROR Unknown command\r\n', 'WaitingForOK'],
+
+    ['WaitingForReject', 'REJECTED', 'AUTH EXTERNAL\r\n', 'WaitingForData'],
+    ['WaitingForReject', 'REJECTED ANONYMOUS', next, 'WaitingForOK'],
+  ];
+  it.each(data)('%s, on %j: %j', (state, line, send, expected) => {
+    const client = clientIn[state]();
+    expect(client.state).toBe(state);
+    expect(text(client.receive(bytes(`${line}\r\n`)).send)).toBe(send);
+    expect(client.state).toBe(expected);
+  });
+
+  it.each(['DATA', `OK ${GUID}`, 'ERROR', 'AGREE_UNIX_FD', 'FOO'])('WaitingForReject, on %j: disconnect', (line) => {
+    const client = clientIn.WaitingForReject();
+    const error = authErrorOf(() => client.receive(bytes(`${line}\r\n`)));
+    expect(error).toMatchObject({ code: 'UNEXPECTED_COMMAND', line });
+    expect(client.state).toBe('Failed');
+  });
+
+  it('WaitingForData, with OK of the mechanism: WaitingForOK', () => {
+    const client = clientIn.WaitingForData();
+    expect(text(client.receive(bytes('DATA 61\r\n')).send)).toBe('DATA 31\r\n');
+    expect(text(client.receive(bytes('DATA 62\r\n')).send)).toBe('DATA 32\r\n');
+    expect(client.state).toBe('WaitingForOK');
+  });
+
+  it('an ERROR that we sent leaves the exchange as it was', () => {
+    const client = clientIn.WaitingForData();
+    client.receive(bytes('DATA 61\r\nDATA 7a\r\nWHAT\r\n'));
+    expect(text(client.receive(bytes('DATA 62\r\n')).send)).toBe('DATA 32\r\n');
+  });
+});
+
+/** Runs the server's lines through the client, cut into chunks of `size`; what the client said, and what came of it. */
+function converse(mechanisms: readonly ClientMechanism[], server: string, size: number) {
+  const client = new AuthClient({ mechanisms });
+  let said = text(client.start());
+  let chunks = chunksOf(bytes(server), size);
+  for (const [i, chunk] of chunks.entries()) {
+    const { send, done } = client.receive(chunk);
+    said += text(send);
+    if (done !== undefined) {
+      const rest = text(done.rest) + chunks.slice(i + 1).map(text).join('');
+      return { said, guid: done.guid, rest };
+    }
+  }
+  throw new Error('the handshake did not end');
+}
+
+describe('whole handshakes', () => {
+  const conversations = [
+    {
+      title: 'EXTERNAL with a uid, OK at once',
+      mechanisms: [external({ uid: '1000' })],
+      server: `OK ${GUID}\r\n`,
+      client: '\0AUTH EXTERNAL 31303030\r\nBEGIN\r\n',
+      rest: '',
+    },
+    {
+      title: 'messages right behind OK, with bytes that no line could hold',
+      mechanisms: [external({ uid: '0' })],
+      server: `OK ${GUID.toUpperCase()}\r\nl\x02\x01\x01\0\r\n\n\xff`,
+      client: '\0AUTH EXTERNAL 30\r\nBEGIN\r\n',
+      rest: 'l\x02\x01\x01\0\r\n\n\xff',
+    },
+    {
+      title: 'EXTERNAL without a uid',
+      mechanisms: [external()],
+      server: `DATA\r\nOK ${GUID}\r\n`,
+      client: '\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n',
+      rest: '',
+    },
+    {
+      title: 'a uid of another user namespace',
+      mechanisms: [external({ uid: '0' }), anonymous()],
+      server: `REJECTED EXTERNAL DBUS_COOKIE_SHA1 ANONYMOUS\r\nDATA\r\nOK ${GUID}\r\n`,
+      client: '\0AUTH EXTERNAL 30\r\nAUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n',
+      rest: '',
+    },
+    {
+      title: 'a server that offers ANONYMOUS alone',
+      mechanisms: [external({ uid: '0' }), anonymous({ trace: 't' })],
+      server: `REJECTED ANONYMOUS\r\nOK ${GUID}\r\n`,
+      client: '\0AUTH EXTERNAL 30\r\nAUTH ANONYMOUS 74\r\nBEGIN\r\n',
+      rest: '',
+    },
+    {
+      title: 'a list that comes late counts as the first',
+      mechanisms: [external({ uid: '0' }), anonymous({ trace: 't' })],
+      server: `REJECTED\r\nREJECTED ANONYMOUS\r\nOK ${GUID}\r\n`,
+      client: '\0AUTH EXTERNAL 30\r\nAUTH EXTERNAL\r\nAUTH ANONYMOUS 74\r\nBEGIN\r\n',
+      rest: '',
+    },
+    {
+      title: 'only the first list counts',
+      mechanisms: [external({ uid: '0' }), anonymous({ trace: 't' })],
+      server: `REJECTED EXTERNAL ANONYMOUS\r\nREJECTED OTHER\r\nOK ${GUID}\r\n`,
+      client: '\0AUTH EXTERNAL 30\r\nAUTH EXTERNAL\r\nAUTH ANONYMOUS 74\r\nBEGIN\r\n',
+      rest: '',
+    },
+    {
+      title: 'an unknown command, an ERROR, a challenge too many: each survived',
+      mechanisms: [external({ uid: '0' }), anonymous({ trace: 't' })],
+      server: `EXTENSION_X\r\nERROR no\r\nREJECTED\r\nDATA\r\nDATA\r\nREJECTED\r\nOK ${GUID}\r\n`,
+      client:
+        '\0AUTH EXTERNAL 30\r\nERROR Unknown command\r\nCANCEL\r\nAUTH EXTERNAL\r\nDATA\r\nCANCEL\r\n' +
+        'AUTH ANONYMOUS 74\r\nBEGIN\r\n',
+      rest: '',
+    },
+    {
+      title: 'two challenges',
+      mechanisms: [twoRounds],
+      server: `DATA 61\r\nDATA 62\r\nOK ${GUID}\r\nB`,
+      client: '\0AUTH TWO 69\r\nDATA 31\r\nDATA 32\r\nBEGIN\r\n',
+      rest: 'B',
+    },
+  ];
+
+  it.each(conversations)('$title, in chunks of every size', ({ mechanisms, server, client, rest }) => {
+    for (let size = 1; size <= server.length; size++) {
+      expect(converse(mechanisms, server, size)).toEqual({ said: client, guid: GUID, rest });
+    }
+  });
+
+  it.each(conversations)('$title, cut in two at every place', ({ mechanisms, server, client, rest }) => {
+    for (let cut = 0; cut <= server.length; cut++) {
+      const auth = new AuthClient({ mechanisms });
+      let said = text(auth.start());
+      const first = auth.receive(bytes(server.slice(0, cut)));
+      said += text(first.send);
+      const second = first.done === undefined ? auth.receive(bytes(server.slice(cut))) : undefined;
+      said += text(second?.send);
+      const done = first.done ?? second?.done;
+      expect(said).toBe(client);
+      expect(done?.guid).toBe(GUID);
+      const arrived = first.done === undefined ? server : server.slice(0, cut);
+      expect(text(done?.rest)).toBe(arrived.slice(server.length - rest.length));
+    }
+  });
+});
+
+describe('giving up', () => {
+  function rejected(mechanisms: readonly ClientMechanism[], server: string): AuthError {
+    const client = started(...mechanisms);
+    return authErrorOf(() => client.receive(bytes(server)));
+  }
+
+  it('names what was tried and what is offered', () => {
+    const error = rejected([external({ uid: '1000' })], 'REJECTED EXTERNAL DBUS_COOKIE_SHA1\r\nREJECTED EXTERNAL\r\n');
+    expect(error).toMatchObject({
+      name: 'AuthError',
+      code: 'REJECTED',
+      tried: ['EXTERNAL as user 1000', 'EXTERNAL as the user whom the socket shows'],
+      offered: ['EXTERNAL', 'DBUS_COOKIE_SHA1'],
+    });
+    expect(error.message).toBe(
+      'the server rejected us; we tried EXTERNAL as user 1000, then EXTERNAL as the user whom the socket shows; ' +
+        'it offers "EXTERNAL, DBUS_COOKIE_SHA1"',
+    );
+  });
+
+  it('does not try what is not offered', () => {
+    const error = rejected([external({ uid: '1' }), anonymous()], 'REJECTED DBUS_COOKIE_SHA1\r\n');
+    expect(error.tried).toEqual(['EXTERNAL as user 1']);
+    expect(error.offered).toEqual(['DBUS_COOKIE_SHA1']);
+  });
+
+  it('says so where the server lists nothing, and repeats its last ERROR', () => {
+    const error = rejected([anonymous()], 'ERROR go \x1b away\r\nREJECTED\r\n');
+    expect(error.offered).toBeUndefined();
+    expect(error.message).toBe(
+      'the server rejected us; we tried ANONYMOUS; it lists no mechanisms; its last ERROR was "go \\u001b away"',
+    );
+  });
+
+  it('is final: the same error again and again', () => {
+    const client = started(anonymous());
+    const error = authErrorOf(() => client.receive(bytes('REJECTED\r\n')));
+    expect(authErrorOf(() => client.receive(bytes(`OK ${GUID}\r\n`)))).toBe(error);
+    expect(client.abandon('TIMED_OUT')).toBe(error);
+  });
+
+  it.each([
+    ['SERVER_CLOSED', 'the server closed the connection, while its answer was awaited to AUTH (EXTERNAL as user 1)'],
+    ['TIMED_OUT', 'the server did not answer in time, while its answer was awaited to AUTH (EXTERNAL as user 1)'],
+  ] as const)('from outside, by %s, says what was awaited', (code, message) => {
+    const client = started(external({ uid: '1' }));
+    client.receive(bytes('OK 001'));
+    const error = client.abandon(code);
+    expect(error).toMatchObject({ code, message, tried: ['EXTERNAL as user 1'] });
+    expect(client.state).toBe('Failed');
+    expect(authErrorOf(() => client.receive(bytes('\r\n')))).toBe(error);
+  });
+
+  it('before the start says that', () => {
+    const error = new AuthClient({ mechanisms: [anonymous()] }).abandon('SERVER_CLOSED');
+    expect(error.message).toBe('the server closed the connection, before the handshake began');
+  });
+});
+
+describe('a hostile server', () => {
+  const endless: readonly (readonly [title: string, code: AuthErrorCode, first: string, again: string])[] = [
+    ['a line without end', 'LINE_TOO_LONG', 'OK ', '0'.repeat(1024)],
+    ['a line of spaces', 'LINE_TOO_LONG', '', ' '.repeat(1024)],
+    ['NULs', 'LINE_CONTAINS_NUL', '', '\0'.repeat(1024)],
+    ['bytes outside ASCII', 'LINE_NOT_ASCII', 'ERROR ', '\xe9'.repeat(1024)],
+    ['bare line feeds', 'LINE_END_INVALID', 'OK', '\n'],
+    ['bare carriage returns', 'LINE_END_INVALID', 'OK', '\r'],
+    ['empty lines', 'TOO_MANY_LINES', '', '\r\n'],
+    ['unknown commands', 'TOO_MANY_LINES', '', 'FOO bar\r\n'],
+    ['a flood of bad challenges', 'TOO_MANY_LINES', '', 'DATA x\r\n'],
+    ['a flood of DATA', 'UNEXPECTED_COMMAND', '', 'DATA\r\n'],
+    ['a flood of ERROR', 'UNEXPECTED_COMMAND', '', 'ERROR\r\n'],
+    ['REJECTED for ever', 'REJECTED', '', 'REJECTED EXTERNAL\r\n'],
+    ['a bare REJECTED for ever', 'REJECTED', '', 'REJECTED\r\n'],
+    ['a long list of mechanisms', 'LINE_TOO_LONG', 'REJECTED', ' A'.repeat(1000)],
+  ];
+
+  it.each(endless)('sends %s: %s, after a bounded effort', (_, code, first, again) => {
+    for (const size of [1, 7, again.length]) {
+      const client = started(external());
+      let sent = 0;
+      const error = authErrorOf(() => {
+        client.receive(bytes(first));
+        for (let i = 0; i < 1000; i++) {
+          for (const chunk of chunksOf(bytes(again), size)) sent += client.receive(chunk).send?.length ?? 0;
+        }
+      });
+      expect(error.code).toBe(code);
+      expect(error.message.length).toBeLessThan(600);
+      expect((error.line ?? '').length).toBeLessThanOrEqual(MAX_LINE_LENGTH);
+      expect(sent).toBeLessThan(100 * MAX_LINES);
+    }
+  });
+
+  const badGuids = ['', '1234deadbeef', `${GUID}0`, `${GUID} x`, GUID.replace('0', 'g'), `x ${GUID}`];
+  it.each(['OK', ...badGuids.map((guid) => `OK ${guid}`)])(
+    'says %j: GUID_INVALID, and nothing is sent',
+    (line) => {
+      const client = started(external({ uid: '0' }));
+      expect(authErrorOf(() => client.receive(bytes(`${line}\r\n`)))).toMatchObject({ code: 'GUID_INVALID', line });
+      expect(client.state).toBe('Failed');
+    },
+  );
+
+  it('cannot make one chunk of 64 MiB cost more than its first line', () => {
+    const client = started(external({ uid: '0' }));
+    const flood = new Uint8Array(2 ** 26).fill(0x20);
+    expect(authErrorOf(() => client.receive(flood)).code).toBe('LINE_TOO_LONG');
+  });
+
+  it('gets through OK and 64 MiB of messages in one chunk: they are handed on without a copy', () => {
+    const client = started(external({ uid: '0' }));
+    const ok = bytes(`OK ${GUID}\r\n`);
+    const chunk = new Uint8Array(2 ** 26);
+    chunk.set(ok);
+    const { done } = client.receive(chunk);
+    expect(done?.rest.buffer).toBe(chunk.buffer);
+    expect(done?.rest.byteOffset).toBe(ok.length);
+    expect(done?.rest.length).toBe(chunk.length - ok.length);
+  });
+
+  it('can do nothing with random lines but end in a documented error or in success', () => {
+    const commands = ['OK', 'REJECTED', 'DATA', 'ERROR'];
+    const words = [...commands, GUID, 'EXTERNAL', 'TWO', '61', '62', '\r\n', ' ', 'X', '\0', '\x80'];
+    const firstSeed = Date.now() >>> 0;
+    let seed = firstSeed;
+    const random = (below: number): number => {
+      seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+      return Math.floor((seed / 2 ** 32) * below);
+    };
+    const outcomes = new Set<string>();
+    for (let run = 0; run < 3000; run++) {
+      const client = started(twoRounds, external({ uid: '1' }), anonymous());
+      try {
+        for (let i = 0; i < 40; i++) {
+          // Mostly whole lines, or nothing would get past the first words.
+          const word = words[random(words.length)] ?? '';
+          const { done } = client.receive(bytes(random(4) > 0 ? `${word} ${words[random(8)] ?? ''}\r\n` : word));
+          if (done !== undefined) break;
+        }
+        outcomes.add(client.state);
+      } catch (error) {
+        if (!(error instanceof AuthError)) throw new Error(`seed ${firstSeed}, run ${run}`, { cause: error });
+        outcomes.add(error.code);
+      }
+    }
+    expect([...outcomes]).toEqual(
+      expect.arrayContaining(['Authenticated', 'REJECTED', 'UNEXPECTED_COMMAND', 'LINE_CONTAINS_NUL', 'GUID_INVALID']),
+    );
+  });
+});
+
+describe('a caller out of turn', () => {
+  it('is told so', () => {
+    expect(authErrorOf(() => new AuthClient({ mechanisms: [] }).start()).code).toBe('MECHANISM_MISSING');
+    expect(authErrorOf(() => started(anonymous()).start()).code).toBe('OUT_OF_TURN');
+    const early = new AuthClient({ mechanisms: [anonymous()] });
+    expect(authErrorOf(() => early.receive(bytes('OK'))).code).toBe('OUT_OF_TURN');
+    const client = started(anonymous());
+    client.receive(bytes(`OK ${GUID}\r\n`));
+    expect(authErrorOf(() => client.receive(bytes('x'))).code).toBe('OUT_OF_TURN');
+    expect(client.state).toBe('Authenticated');
+  });
+});
