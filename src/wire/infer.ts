@@ -1,4 +1,4 @@
-// TypeScript types from signature literals: what a value of 'a{sv}' is when it is read, and what may be given to write one.
+// TypeScript types from signature literals: what a value of 'a{sv}' is when read, and what may be given to write one.
 // Types only; at run time this file is empty and signature.ts enforces the same grammar.
 // Specification: Type System, Valid Signatures. The value table itself is in the README.
 //
@@ -8,21 +8,21 @@
 import type { BasicTypeCode, FixedTypeCode, StringTypeCode } from './signature.js';
 import type { Variant } from './variant.js';
 
-/** Decoded value of a single complete type: `ValueOf<'a{sv}'>` is `Map<string, Variant>`; `unknown` for a plain string. */
+/** Decoded value of a single complete type: `ValueOf<'a{sv}'>` is `Map<string, Variant>`; `unknown` for a `string`. */
 export type ValueOf<S extends string> = string extends S ? unknown : Only<Parse<S, 'value'>>;
 
 /** What is accepted where a value of a single complete type is written; more lenient than {@link ValueOf}. */
 export type InputOf<S extends string> = string extends S ? unknown : Only<Parse<S, 'input'>>;
 
-/** Decoded values of a whole signature: `BodyOf<'su'>` is `[string, number]`; `unknown[]` for a plain string. */
+/** Decoded values of a whole signature: `BodyOf<'su'>` is `[string, number]`; `unknown[]` for a `string`. */
 export type BodyOf<S extends string> = string extends S ? unknown[] : Values<Parse<S, 'value'>>;
 
-/** What is accepted where values of a whole signature are written; `readonly unknown[]` for a plain string. */
+/** What is accepted where values of a whole signature are written; `readonly unknown[]` for a `string`. */
 export type BodyInputOf<S extends string> = string extends S ? readonly unknown[] : Readonly<Values<Parse<S, 'input'>>>;
 
 /**
- * The signature itself if it is legal, else a text that says what is wrong with it. As the type of a parameter it puts the
- * compiler's error on the literal: `"ak"` is not assignable to `'invalid D-Bus signature: unknown type code "k"'`.
+ * The signature itself if it is legal, else a text that says what is wrong with it. As the type of a parameter it puts
+ * the compiler's error on the literal: `"ak"` is not assignable to `'invalid D-Bus signature: unknown type code "k"'`.
  */
 export type CheckedSignature<S extends string> =
   string extends S ? S
@@ -37,7 +37,7 @@ export type CheckedSingle<S extends string> = CheckedSignature<S> extends S
   : Wrong<'exactly one single complete type is expected'>
   : CheckedSignature<S>;
 
-/** The result of a parse as a tuple. A wrong signature is reported where it is checked, and demands nothing else here. */
+/** The result of a parse as a tuple. A wrong signature is reported where it is checked, and demands nothing here. */
 type Values<Result> = Result extends unknown[] ? Result : unknown[];
 
 type Only<Result> = Result extends [infer Value] ? Value : unknown;

@@ -6,6 +6,7 @@ import { type ByteOrder, MAX_ARRAY_LENGTH, MAX_VALUE_DEPTH } from './constants.j
 import { MarshalError, type MarshalErrorCode, SignatureError } from './errors.js';
 import { Fault, within } from './fault.js';
 import { fillFixedArray, FIXED_ARRAY, FIXED_CODEC, type FixedArray } from './fixed.js';
+import type { BodyInputOf, CheckedSignature } from './infer.js';
 import { describe, mismatch } from './mismatch.js';
 import { isObjectPath } from './names.js';
 import { HOST_IS_LITTLE_ENDIAN } from './reader.js';
@@ -356,15 +357,15 @@ export function toMarshalError(error: unknown, signature: string, root: string):
  * @param signature zero or more single complete types, one for each value
  * @throws {MarshalError} where a value does not fit; its `path` says which: `body[2]["k"]` ‹Marshaling (Wire Format)›
  */
-export function marshal(
-  signature: string,
-  body: readonly unknown[],
+export function marshal<const S extends string>(
+  signature: CheckedSignature<S>,
+  body: BodyInputOf<S>,
   { byteOrder = 'little' }: { byteOrder?: ByteOrder } = {},
 ): Uint8Array {
   const writer = new Writer();
   writer.littleEndian = byteOrder === 'little';
   try {
-    marshalBody(writer, signature, body);
+    marshalBody(writer, signature, body as readonly unknown[]);
   } catch (error) {
     throw toMarshalError(error, signature, 'body');
   }

@@ -1,6 +1,7 @@
 // What a message is: its five shapes as plain data, and the functions that make one to be sent.
 // It knows no bytes: encode-message.ts writes messages, decode-message.ts reads them. Specification: Message Format.
 import type { ByteOrder } from './constants.js';
+import type { BodyInputOf, CheckedSignature } from './infer.js';
 import type { Variant } from './variant.js';
 
 /** A header field that this library has no name for. ‹Header Fields› */
@@ -95,18 +96,21 @@ function createMessage<Type extends Message['type']>(type: Type, parts: Partial<
   };
 }
 
-/** What every constructor of a message takes. */
-interface BodyParts {
-  readonly signature?: string | undefined;
-  readonly body?: readonly unknown[] | undefined;
+/** What every constructor of a message takes; the compiler holds a signature literal to the grammar, and the body to it. */
+interface BodyParts<S extends string> {
+  /** The types of `body`; no arguments where it is left out. */
+  readonly signature?: CheckedSignature<S> | undefined;
+  readonly body?: BodyInputOf<S> | undefined;
 }
+
+// In the constructors a cast says no more than this: what the message type requires is in the parts that were given.
 
 /**
  * A METHOD_CALL to be sent. The interface may be left out, though a callee may then have to guess.
  * Nothing is checked here: {@link encodeMessage} checks it all.
  */
-export function methodCall(
-  parts: BodyParts & {
+export function methodCall<const S extends string = ''>(
+  parts: BodyParts<S> & {
     readonly path: string;
     readonly member: string;
     readonly interface?: string | undefined;
@@ -114,35 +118,38 @@ export function methodCall(
     readonly flags?: number | undefined;
   },
 ): MethodCall {
-  return createMessage('method_call', parts as Partial<MessageParts>) as MethodCall; // what it requires is in `parts`
+  return createMessage('method_call', parts as Partial<MessageParts>) as MethodCall;
 }
 
 /** The METHOD_RETURN that answers `call`, addressed to its sender. */
-export function methodReturn(call: MethodCall, { signature, body }: BodyParts = {}): MethodReturn {
-  const parts = { replySerial: call.serial, destination: call.sender, signature, body } as Partial<MessageParts>;
-  return createMessage('method_return', parts) as MethodReturn;
+export function methodReturn<const S extends string = ''>(
+  call: MethodCall,
+  { signature, body }: BodyParts<S> = {},
+): MethodReturn {
+  const parts = { replySerial: call.serial, destination: call.sender, signature, body };
+  return createMessage('method_return', parts as Partial<MessageParts>) as MethodReturn;
 }
 
 /** The ERROR that answers `call`, addressed to its sender; `message` is short for a body of one STRING. */
-export function errorReply(
+export function errorReply<const S extends string = ''>(
   call: MethodCall,
-  parts: BodyParts & { readonly errorName: string; readonly message?: string | undefined },
+  parts: BodyParts<S> & { readonly errorName: string; readonly message?: string | undefined },
 ): ErrorMessage {
   const { errorName, message } = parts;
   const text = message === undefined ? {} : { signature: 's', body: [message] };
-  const { signature, body } = parts.signature === undefined ? text : parts;
+  const { signature, body }: { signature?: unknown; body?: unknown } = parts.signature === undefined ? text : parts;
   const reply = { errorName, replySerial: call.serial, destination: call.sender, signature, body };
   return createMessage('error', reply as Partial<MessageParts>) as ErrorMessage;
 }
 
 /** A SIGNAL to be sent: to all who asked for it, or to `destination` alone. */
-export function signal(
-  parts: BodyParts & {
+export function signal<const S extends string = ''>(
+  parts: BodyParts<S> & {
     readonly path: string;
     readonly interface: string;
     readonly member: string;
     readonly destination?: string | undefined;
   },
 ): Signal {
-  return createMessage('signal', parts as Partial<MessageParts>) as Signal; // what it requires is in `parts`
+  return createMessage('signal', parts as Partial<MessageParts>) as Signal;
 }

@@ -6,6 +6,9 @@ import { Fault } from './fault.js';
 /** Whether this machine keeps numbers with the least significant byte first. */
 export const HOST_IS_LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
+/** Messages of this many bytes have enough to read to make a view of them. */
+const LARGE_MESSAGE = 1024;
+
 /**
  * Reads one message, which starts at the first of `bytes`. Its fields are open to the closures that unmarshal, which are
  * the wire layer's hottest code; nothing outside that layer touches them.
@@ -26,7 +29,12 @@ export class Reader {
     this.littleEndian = range.littleEndian;
   }
 
-  /** For the numbers that take 64 bits; most messages have none, and a view costs more than such a message. */
+  /** Whether there is a view already, or so much to read that making one pays. */
+  get isWorthAView(): boolean {
+    return this.#view !== undefined || this.bytes.length >= LARGE_MESSAGE;
+  }
+
+  /** For what bytes one by one are too slow for; many messages need none, and making it costs as much as reading them. */
   get view(): DataView {
     return (this.#view ??= new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength));
   }

@@ -1,8 +1,9 @@
 // Text on the wire: strict UTF-8 without NUL, both ways. Short text is handled here, byte by byte, which beats the
 // platform's coders; long text goes to TextEncoder and TextDecoder where the platform has them (they are not ECMAScript).
 // It knows neither lengths nor terminators: those are the marshaller's. Specification: String-like types.
-import { Fault } from './fault.js';
 import type { UnmarshalErrorCode } from './errors.js';
+import { Fault } from './fault.js';
+import type { Reader } from './reader.js';
 
 interface Utf8Encoder {
   encodeInto(text: string, bytes: Uint8Array): { written: number };
@@ -74,46 +75,109 @@ export function writeUtf8(text: string, bytes: Uint8Array, offset: number): numb
 }
 
 /**
- * The text that stands in `bytes` from `start` to `end`.
+ * The text that stands in the reader's bytes from `start` to `end`.
  * @throws {Fault} `STRING_CONTAINS_NUL` or `STRING_NOT_UTF8`, at the byte concerned
  */
-export function readText(bytes: Uint8Array, start: number, end: number): string {
+export function readText(reader: Reader, start: number, end: number): string {
+  const { bytes } = reader;
   const length = end - start;
   if (length >= LONG_TEXT && decoder !== undefined) return readLong(bytes, start, end);
-  for (let i = start; i < end; i++) {
-    const byte = bytes[i]!; // within bounds: the caller checked the length
-    if (byte === 0 || byte > 0x7f) return readUtf8(bytes, start, end);
-  }
-  return readAscii(bytes, start, length);
+  return isPlainAscii(reader, start, end) ? readAscii(bytes, start, length) : readUtf8(bytes, start, end);
 }
 
-/** Bytes known to be ASCII, as text. Reading past the end of `bytes` is what the exact cases avoid. */
+const WORD_LOW_BITS = 0x01010101;
+const WORD_HIGH_BITS = 0x80808080;
+/** Text of this many bytes is checked four at a time. */
+const WORTH_A_VIEW = 12;
+
+/**
+ * Whether all bytes are ASCII and none is NUL. A byte that is neither shows in the highest bit of itself or of itself
+ * less one. Four at a time a borrow may call a good word bad, never a bad one good; the careful path then decides.
+ */
+function isPlainAscii(reader: Reader, start: number, end: number): boolean {
+  const { bytes } = reader;
+  let bits = 0;
+  let i = start;
+  if (end - start >= WORTH_A_VIEW && reader.isWorthAView) {
+    const { view } = reader;
+    for (; i + 4 <= end; i += 4) {
+      const word = view.getUint32(i, true);
+      bits |= word | (word - WORD_LOW_BITS);
+    }
+  }
+  for (; i < end; i++) bits |= bytes[i]! | (bytes[i]! - 1);
+  return (bits & WORD_HIGH_BITS) === 0;
+}
+
+/** Bytes known to be ASCII, as text: as few calls as can be, each of exactly the bytes that there are. */
 function readAscii(b: Uint8Array, start: number, length: number): string {
-  let o = start;
-  let rest = length;
+  if (length <= 16) return readFewAscii(b, start, length);
   let text = '';
-  for (; rest >= 16; o += 16, rest -= 16) {
+  let o = start;
+  for (const last = start + length - 16; o <= last; o += 16) {
     text += fromCharCode(
       b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!, b[o + 6]!, b[o + 7]!,
       b[o + 8]!, b[o + 9]!, b[o + 10]!, b[o + 11]!, b[o + 12]!, b[o + 13]!, b[o + 14]!, b[o + 15]!,
     );
   }
-  if (rest >= 8) {
-    text += fromCharCode(
-      b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!, b[o + 6]!, b[o + 7]!,
-    );
-    o += 8;
-    rest -= 8;
-  }
-  switch (rest) {
-    case 0: return text;
-    case 1: return text + fromCharCode(b[o]!);
-    case 2: return text + fromCharCode(b[o]!, b[o + 1]!);
-    case 3: return text + fromCharCode(b[o]!, b[o + 1]!, b[o + 2]!);
-    case 4: return text + fromCharCode(b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!);
-    case 5: return text + fromCharCode(b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!);
-    case 6: return text + fromCharCode(b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!);
-    default: return text + fromCharCode(b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!, b[o + 6]!);
+  return text + readFewAscii(b, o, start + length - o);
+}
+
+/** At most 16 bytes. A call with all of them as arguments is the quickest way that JavaScript has to make short text. */
+function readFewAscii(b: Uint8Array, o: number, length: number): string {
+  switch (length) {
+    case 0: return '';
+    case 1: return fromCharCode(b[o]!);
+    case 2: return fromCharCode(b[o]!, b[o + 1]!);
+    case 3: return fromCharCode(b[o]!, b[o + 1]!, b[o + 2]!);
+    case 4: return fromCharCode(b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!);
+    case 5: return fromCharCode(b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!);
+    case 6: return fromCharCode(b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!);
+    case 7: return fromCharCode(b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!, b[o + 6]!);
+    case 8:
+      return fromCharCode(
+        b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!, b[o + 6]!, b[o + 7]!,
+      );
+    case 9:
+      return fromCharCode(
+        b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!, b[o + 6]!, b[o + 7]!,
+        b[o + 8]!,
+      );
+    case 10:
+      return fromCharCode(
+        b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!, b[o + 6]!, b[o + 7]!,
+        b[o + 8]!, b[o + 9]!,
+      );
+    case 11:
+      return fromCharCode(
+        b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!, b[o + 6]!, b[o + 7]!,
+        b[o + 8]!, b[o + 9]!, b[o + 10]!,
+      );
+    case 12:
+      return fromCharCode(
+        b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!, b[o + 6]!, b[o + 7]!,
+        b[o + 8]!, b[o + 9]!, b[o + 10]!, b[o + 11]!,
+      );
+    case 13:
+      return fromCharCode(
+        b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!, b[o + 6]!, b[o + 7]!,
+        b[o + 8]!, b[o + 9]!, b[o + 10]!, b[o + 11]!, b[o + 12]!,
+      );
+    case 14:
+      return fromCharCode(
+        b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!, b[o + 6]!, b[o + 7]!,
+        b[o + 8]!, b[o + 9]!, b[o + 10]!, b[o + 11]!, b[o + 12]!, b[o + 13]!,
+      );
+    case 15:
+      return fromCharCode(
+        b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!, b[o + 6]!, b[o + 7]!,
+        b[o + 8]!, b[o + 9]!, b[o + 10]!, b[o + 11]!, b[o + 12]!, b[o + 13]!, b[o + 14]!,
+      );
+    default:
+      return fromCharCode(
+        b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!, b[o + 6]!, b[o + 7]!,
+        b[o + 8]!, b[o + 9]!, b[o + 10]!, b[o + 11]!, b[o + 12]!, b[o + 13]!, b[o + 14]!, b[o + 15]!,
+      );
   }
 }
 

@@ -7,6 +7,7 @@ import { type ByteOrder, MAX_ARRAY_LENGTH, MAX_VALUE_DEPTH } from './constants.j
 import { SignatureError, UnmarshalError, type UnmarshalErrorCode } from './errors.js';
 import { Fault, within } from './fault.js';
 import { FIXED_ARRAY, FIXED_CODEC, listFixedArray } from './fixed.js';
+import type { BodyOf, CheckedSignature } from './infer.js';
 import { isObjectPath } from './names.js';
 import { HOST_IS_LITTLE_ENDIAN, Reader } from './reader.js';
 import {
@@ -53,7 +54,7 @@ function endOfText(reader: Reader, length: number, lengthOffset: number): number
 function readString(reader: Reader): string {
   const length = reader.readUint32();
   const start = reader.offset;
-  return readText(reader.bytes, start, endOfText(reader, length, start - 4));
+  return readText(reader, start, endOfText(reader, length, start - 4));
 }
 
 /** A closure that reads text which is the same ones over and over, and is checked when it is new. */
@@ -65,7 +66,7 @@ export function compileKnownText(check?: (text: string, lengthOffset: number) =>
     const end = endOfText(reader, length, start - 4);
     const found = known.find(reader.bytes, start, end);
     if (found !== undefined) return found;
-    const text = readText(reader.bytes, start, end);
+    const text = readText(reader, start, end);
     check?.(text, start - 4);
     known.keep(reader.bytes, { start, end }, text);
     return text;
@@ -160,12 +161,13 @@ function alignedBytes(bytes: Uint8Array, boundary: number): Uint8Array {
 function compileFixedStructArray(fields: readonly FixedType[]): Unmarshal {
   const { offsets, size, stride, padding } = fixedLayout(fields);
   const reads = fields.map(({ code }) => FIXED_CODEC[code].read);
-  const checkPadding = (reader: Reader, offset: number, end: number): void => {
-    for (const position of padding) {
-      // Behind the last struct there is none.
-      if (offset + position < end && reader.bytes[offset + position] !== 0) {
-        throw reader.fault('PADDING_NOT_ZERO', 'padding is not zero', offset + position);
-      }
+  const checkPadding = ({ bytes }: Reader, offset: number, end: number): void => {
+    let bits = 0;
+    // Behind the last struct there is none.
+    for (let p = 0; p < padding.length && offset + padding[p]! < end; p++) bits |= bytes[offset + padding[p]!]!;
+    if (bits !== 0) {
+      const position = padding.find((inside) => bytes[offset + inside] !== 0)!; // bits has one of them
+      throw new Fault<UnmarshalErrorCode>('PADDING_NOT_ZERO', 'padding is not zero', { offset: offset + position });
     }
   };
   return (reader, depth) => {
@@ -316,7 +318,7 @@ export function readCompiledSignature(reader: Reader): CompiledSignature {
   const end = endOfText(reader, length, start - 1);
   const known = knownSignatures.find(reader.bytes, start, end);
   if (known !== undefined) return known;
-  const signature = readText(reader.bytes, start, end);
+  const signature = readText(reader, start, end);
   try {
     const compiled = compileSignature(signature);
     knownSignatures.keep(reader.bytes, { start, end }, compiled);
@@ -360,15 +362,15 @@ export function toUnmarshalError(error: unknown, root: string): unknown {
  * @throws {SignatureError} where the signature is none
  * @throws {UnmarshalError} where the bytes break a rule ‹Marshaling (Wire Format)›
  */
-export function unmarshal(
-  signature: string,
+export function unmarshal<const S extends string>(
+  signature: CheckedSignature<S>,
   bytes: Uint8Array,
   { byteOrder = 'little' }: { byteOrder?: ByteOrder } = {},
-): unknown[] {
+): BodyOf<S> {
   const reader = new Reader(bytes, { offset: 0, end: bytes.length, littleEndian: byteOrder === 'little' });
   const compiled = compileSignature(signature);
   try {
-    return unmarshalBody(reader, compiled);
+    return unmarshalBody(reader, compiled) as BodyOf<S>; // the values that this signature stands for
   } catch (error) {
     throw toUnmarshalError(error, 'body');
   }

@@ -1,4 +1,4 @@
-// VARIANT: a value that brings its own type. Plain data, so that it can be compared, cloned, logged and written by hand.
+// VARIANT: a value that brings its own type. Plain data, so that it can be compared, cloned, logged, written by hand.
 // It knows nothing of bytes; whether a value fits its signature is checked where it is marshalled.
 // Specification: Container types.
 import type { CheckedSingle, InputOf, ValueOf } from './infer.js';
@@ -13,8 +13,8 @@ export interface Variant<S extends string = string, V = ValueOf<S>> {
 
 /**
  * A VARIANT of one single complete type: `variant('s', 'text')`, `variant('a{sv}', { volume: variant('d', 0.5) })`.
- * The type is never guessed from the value. A signature literal and its value are checked by the compiler; at run time the
- * signature is checked here and the value when it is marshalled, since it may still change until then.
+ * The type is never guessed from the value. A signature literal and its value are checked by the compiler; at run time
+ * the signature is checked here, and the value when it is marshalled, since it may still change until then.
  * @throws {SignatureError} if `signature` is not exactly one single complete type
  */
 export function variant<const S extends string>(signature: CheckedSingle<S>, value: InputOf<S>): Variant<S, InputOf<S>>;
