@@ -16,7 +16,7 @@ interface PlatformCoders {
   readonly TextDecoder?: new (label: string, options: { fatal: boolean; ignoreBOM: boolean }) => Utf8Decoder;
 }
 
-const platform: PlatformCoders = globalThis;
+const platform = globalThis as PlatformCoders; // a platform may have them or not; no type declares that
 const encoder = platform.TextEncoder && new platform.TextEncoder();
 const decoder = platform.TextDecoder && new platform.TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

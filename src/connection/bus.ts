@@ -1,0 +1,196 @@
+// A connection to a message bus: Hello, names, and signals of others. What the bus itself offers is called here by name;
+// everything else goes through its connection. Specification: Message Bus Specification.
+import { ErrorName } from '../interface/standard.js';
+import type { BodyOf } from '../wire/infer.js';
+import type { Message } from '../wire/message.js';
+import { assertBusName, assertWellKnownName } from '../wire/names.js';
+import { sessionBusAddress, systemBusAddress } from './address.js';
+import { BUS_NAME, BUS_OBJECT } from './bus-object.js';
+import { type CallOptions, type Connection, openConnection, type WaitOptions } from './connection.js';
+import { type ConnectionClosedError, DBusError, NameRequestError } from './errors.js';
+import { MatchRules } from './match-rules.js';
+import type { MatchRule } from './match-rule.js';
+import { NameOwners, type OwnerListener, type OwnerWatch } from './name-owners.js';
+import { type SubscribeOptions, Subscription, Subscriptions } from './subscription.js';
+import type { OpenOptions } from './transport.js';
+
+/** How a name is asked for. ‹org.freedesktop.DBus.RequestName› */
+export interface NameOptions extends WaitOptions {
+  /** Others may take the name from us if they ask to replace. */
+  readonly allowReplacement?: boolean | undefined;
+  /** The name is taken from its present owner, if that one allows it. */
+  readonly replaceExisting?: boolean | undefined;
+  /** Where the name is owned: do not wait in the queue for it. True unless given. */
+  readonly doNotQueue?: boolean | undefined;
+}
+
+/** What RequestName came to. ‹org.freedesktop.DBus.RequestName› */
+export type NameRequestResult = 'primary owner' | 'in queue' | 'already owner';
+/** What ReleaseName came to. ‹org.freedesktop.DBus.ReleaseName› */
+export type NameReleaseResult = 'released' | 'non existent' | 'not owner';
+
+const REQUEST_NAME_FLAG = { ALLOW_REPLACEMENT: 0x1, REPLACE_EXISTING: 0x2, DO_NOT_QUEUE: 0x4 } as const;
+const REQUEST_NAME_RESULT: ReadonlyMap<number, NameRequestResult | 'exists'> = new Map([
+  [1, 'primary owner'],
+  [2, 'in queue'],
+  [3, 'exists'],
+  [4, 'already owner'],
+]);
+const RELEASE_NAME_RESULT: ReadonlyMap<number, NameReleaseResult> = new Map([
+  [1, 'released'],
+  [2, 'non existent'],
+  [3, 'not owner'],
+]);
+
+function known<Result>(results: ReadonlyMap<number, Result>, code: number, member: string): Result {
+  const result = results.get(code);
+  if (result === undefined) throw new DBusError(ErrorName.FAILED, `the bus answered ${member} with ${code}`);
+  return result;
+}
+
+/** A connection to a message bus, under a unique name. */
+export class Bus implements AsyncDisposable {
+  readonly connection: Connection;
+  /** The name that the bus gave this connection, such as `:1.42`. */
+  readonly uniqueName: string;
+  readonly #rules: MatchRules;
+  readonly #owners: NameOwners;
+  readonly #subscriptions: Subscriptions;
+
+  /** Use {@link connectToBus}; this takes a connection that has said Hello. */
+  constructor(connection: Connection, uniqueName: string) {
+    this.connection = connection;
+    this.uniqueName = uniqueName;
+    this.#rules = new MatchRules(connection);
+    this.#owners = new NameOwners(connection, this.#rules);
+    this.#subscriptions = new Subscriptions(connection, { rules: this.#rules, owners: this.#owners });
+    connection.listenToSignals((signal) => {
+      const isOwnerChange = signal.member === 'NameOwnerChanged' && signal.interface === BUS_OBJECT.interface;
+      if (isOwnerChange && signal.sender === BUS_NAME) this.#owners.handleNameOwnerChanged(signal);
+      this.#subscriptions.deliver(signal);
+    });
+  }
+
+  /** Settles, and never rejects, when the connection has ended; the error's `cause` says why. */
+  get closed(): Promise<ConnectionClosedError> {
+    return this.connection.closed;
+  }
+
+  /** Calls a method; see {@link Connection.call}. */
+  call<const In extends string = '', const Out extends string = string>(
+    options: CallOptions<In, Out>,
+  ): Promise<BodyOf<Out>> {
+    return this.connection.call(options);
+  }
+
+  /** Queues a message; see {@link Connection.send}. */
+  send(message: Message): number {
+    return this.connection.send(message);
+  }
+
+  /**
+   * Asks the bus for a well-known name. Objects are exported before, so that who finds the name finds them.
+   * @throws {NameRequestError} where another connection owns it and we neither replace that one nor queue
+   * @throws {InvalidNameError | DBusError} and what {@link Connection.call} throws
+   */
+  async requestName(name: string, options: NameOptions = {}): Promise<NameRequestResult> {
+    assertWellKnownName(name);
+    const { allowReplacement = false, replaceExisting = false, doNotQueue = true, timeout, signal } = options;
+    const flags =
+      (allowReplacement ? REQUEST_NAME_FLAG.ALLOW_REPLACEMENT : 0) |
+      (replaceExisting ? REQUEST_NAME_FLAG.REPLACE_EXISTING : 0) |
+      (doNotQueue ? REQUEST_NAME_FLAG.DO_NOT_QUEUE : 0);
+    const call = { ...BUS_OBJECT, member: 'RequestName', signature: 'su', body: [name, flags], replySignature: 'u' } as const;
+    const [code] = await this.call({ ...call, timeout, signal });
+    const result = known(REQUEST_NAME_RESULT, code, 'RequestName');
+    if (result === 'exists') throw new NameRequestError(name);
+    return result;
+  }
+
+  /** Gives a name back, or leaves the queue for it. */
+  async releaseName(name: string, { timeout, signal }: WaitOptions = {}): Promise<NameReleaseResult> {
+    assertWellKnownName(name);
+    const call = { ...BUS_OBJECT, member: 'ReleaseName', signature: 's', body: [name], replySignature: 'u' } as const;
+    const [code] = await this.call({ ...call, timeout, signal });
+    return known(RELEASE_NAME_RESULT, code, 'ReleaseName');
+  }
+
+  /** The unique name of the connection that owns a name now; undefined where nobody does. */
+  async getNameOwner(name: string, { timeout, signal }: WaitOptions = {}): Promise<string | undefined> {
+    assertBusName(name);
+    const call = { ...BUS_OBJECT, member: 'GetNameOwner', signature: 's', body: [name], replySignature: 's' } as const;
+    try {
+      const [owner] = await this.call({ ...call, timeout, signal });
+      return owner;
+    } catch (error) {
+      if (error instanceof DBusError && error.errorName === ErrorName.NAME_HAS_NO_OWNER) return undefined;
+      throw error;
+    }
+  }
+
+  /** All names on the bus, unique and well-known. */
+  async listNames({ timeout, signal }: WaitOptions = {}): Promise<string[]> {
+    const [names] = await this.call({ ...BUS_OBJECT, member: 'ListNames', replySignature: 'as', timeout, signal });
+    return names;
+  }
+
+  /**
+   * Watches who owns a name: `listener` is told the owner found first, if there is one, and each change after it.
+   * @throws {InvalidNameError}
+   */
+  watchOwner(name: string, listener: OwnerListener): OwnerWatch {
+    assertBusName(name);
+    return this.#owners.watch(name, listener);
+  }
+
+  /**
+   * Subscribes to the signals that match a rule. With a `sender`, only its signals are delivered, whoever owns the name
+   * at the time, so that a subscription outlives a restart of the service and nobody else can forge one.
+   * @throws {InvalidNameError | MatchRuleError} where no bus would take the rule
+   */
+  subscribe(rule: MatchRule, options?: SubscribeOptions): Subscription {
+    return this.#subscriptions.subscribe(rule, options);
+  }
+
+  /** Ends the connection in good order; see {@link Connection.close}. The bus frees all names with it. */
+  close(options?: { timeout?: number }): Promise<void> {
+    return this.connection.close(options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+/**
+ * Connects to the bus at the first address of a list that takes us.
+ * @throws {AddressError | ConnectError | DBusError} or the reason of the signal
+ */
+export async function connectToBus(addresses: string, options: OpenOptions = {}): Promise<Bus> {
+  const connection = await openConnection(addresses, options);
+  try {
+    const { signal, connectTimeout: timeout } = options;
+    const hello = { ...BUS_OBJECT, member: 'Hello', replySignature: 's' } as const;
+    const [uniqueName] = await connection.call({ ...hello, signal, timeout });
+    return new Bus(connection, uniqueName);
+  } catch (error) {
+    await connection.close({ timeout: 0 });
+    throw error;
+  }
+}
+
+/**
+ * Connects to the session bus: `DBUS_SESSION_BUS_ADDRESS`, else the socket `bus` in `XDG_RUNTIME_DIR`.
+ * @throws {AddressError} where neither is there, and what {@link connectToBus} throws ‹Well-known Message Bus Instances›
+ */
+export async function sessionBus(options?: OpenOptions): Promise<Bus> {
+  return connectToBus(sessionBusAddress(), options);
+}
+
+/**
+ * Connects to the system bus: `DBUS_SYSTEM_BUS_ADDRESS`, else the socket that the specification names.
+ * @throws {AddressError} and what {@link connectToBus} throws ‹Well-known Message Bus Instances›
+ */
+export async function systemBus(options?: OpenOptions): Promise<Bus> {
+  return connectToBus(systemBusAddress(), options);
+}

@@ -1,0 +1,315 @@
+// One connection to another program: numbers what is sent, gives replies to their calls, signals to their listeners and
+// calls to their handler, and ends in good order. It knows no bus (bus.ts) and no objects (the service layer).
+// Specification: Message Types, Invalid Protocol and Spec Extensions.
+import { ErrorName } from '../interface/standard.js';
+import { MessageFlag } from '../wire/constants.js';
+import { decodeHeader, decodeMessage, type MessageHeader } from '../wire/decode-message.js';
+import { FrameReader } from '../wire/framing.js';
+import type { BodyInputOf, BodyOf, CheckedSignature } from '../wire/infer.js';
+import {
+  errorReply, type ErrorMessage, type Message, methodCall, type MethodCall, type MethodReturn, type Signal,
+} from '../wire/message.js';
+import { DropCounter, type DropReason } from './drops.js';
+import { CallTimeoutError, ConnectionClosedError, DBusError, UnexpectedSignatureError } from './errors.js';
+import { type CallOutcome, DEFAULT_CALL_TIMEOUT, PendingCalls } from './pending.js';
+import { type OpenOptions, openTransport, type Transport } from './transport.js';
+
+/** How long close() lets handlers finish and bytes leave, in milliseconds, unless told otherwise. */
+const DRAIN_TIMEOUT = 5_000;
+
+/** How long a call waits and what ends it early. */
+export interface WaitOptions {
+  /** Milliseconds until the call rejects with {@link CallTimeoutError}; 25,000 unless given, Infinity for never. */
+  readonly timeout?: number | undefined;
+  /** Ends the call, which then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A METHOD_CALL and how its reply is awaited. */
+export interface CallOptions<In extends string = string, Out extends string = string> extends WaitOptions {
+  readonly destination?: string | undefined;
+  readonly path: string;
+  readonly interface?: string | undefined;
+  readonly member: string;
+  /** The types of `body`; no arguments where it is left out. */
+  readonly signature?: CheckedSignature<In> | undefined;
+  readonly body?: BodyInputOf<In> | undefined;
+  /** The types that the reply must have; they are checked, and type the result. Any where it is left out. */
+  readonly replySignature?: CheckedSignature<Out> | undefined;
+  /** The bus must not start a service for this call. */
+  readonly noAutoStart?: boolean | undefined;
+  /** The caller is ready to wait while a user is asked for permission. */
+  readonly allowInteractiveAuthorization?: boolean | undefined;
+  /** Asks for no reply at all; the call resolves with an empty body as soon as it is queued. */
+  readonly noReply?: boolean | undefined;
+}
+
+/** Runs a call of the other program; the promise, if any, is what close() waits for. */
+export type MethodCallHandler = (call: MethodCall) => void | Promise<void>;
+/** Is told each signal, in order of arrival. */
+export type SignalListener = (signal: Signal) => void;
+
+function describeCall({ interface: interfaceName, member, destination, path }: MessageHeader): string {
+  const name = interfaceName === undefined ? member : `${interfaceName}.${member}`;
+  return `${name} of ${path}${destination === undefined ? '' : ` at ${destination}`}`;
+}
+
+type CallFlags = Pick<CallOptions, 'noReply' | 'noAutoStart' | 'allowInteractiveAuthorization'>;
+
+function flagsOf({ noReply, noAutoStart, allowInteractiveAuthorization }: CallFlags): number {
+  return (
+    (noReply === true ? MessageFlag.NO_REPLY_EXPECTED : 0) |
+    (noAutoStart === true ? MessageFlag.NO_AUTO_START : 0) |
+    (allowInteractiveAuthorization === true ? MessageFlag.ALLOW_INTERACTIVE_AUTHORIZATION : 0)
+  );
+}
+
+function toDBusError({ errorName, signature, body }: ErrorMessage): DBusError {
+  const [text] = body;
+  return new DBusError(errorName, typeof text === 'string' ? text : '', { signature, body });
+}
+
+/** Runs code that is not ours; what it throws reaches the process as an uncaught exception, not the peer. */
+function runListener(run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
+
+/** A connection to a bus or, without a bus, to another program. */
+export class Connection implements AsyncDisposable {
+  readonly #transport: Transport;
+  readonly #frames = new FrameReader();
+  readonly #pending: PendingCalls;
+  readonly #drops = new DropCounter();
+  readonly #running = new Set<Promise<void>>();
+  readonly #signalListeners = new Set<SignalListener>();
+  readonly #abort = new AbortController();
+  #methodCallHandler: MethodCallHandler | undefined;
+  #isClosing = false;
+  #closedError: ConnectionClosedError | undefined;
+  #announceClosed!: (error: ConnectionClosedError) => void; // set by the promise below
+
+  /** Settles, and never rejects, when the connection has ended; the error's `cause` says why. */
+  readonly closed: Promise<ConnectionClosedError>;
+
+  /** Use {@link openConnection}; this takes a transport of one's own. */
+  constructor(transport: Transport, { lastSerial }: { lastSerial?: number } = {}) {
+    this.#transport = transport;
+    this.#pending = new PendingCalls(lastSerial === undefined ? {} : { lastSerial });
+    this.closed = new Promise((resolve) => {
+      this.#announceClosed = resolve;
+    });
+    transport.start({ receive: (chunk) => this.#receive(chunk), end: (cause) => this.#end(cause) });
+  }
+
+  /** The server's GUID, 32 hex digits. */
+  get guid(): string {
+    return this.#transport.guid;
+  }
+
+  /** Aborts when the connection ends, with a {@link ConnectionClosedError} as its reason. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** What arrived and could not be delivered, counted by reason; the channel `dbus-wire:drop` has the messages. */
+  get dropped(): ReadonlyMap<DropReason, number> {
+    return this.#drops.snapshot();
+  }
+
+  /** Bytes that wait to be taken by the peer. */
+  get queuedBytes(): number {
+    return this.#transport.queuedBytes;
+  }
+
+  /** Counts something that arrived and was not delivered. */
+  countDrop(reason: DropReason, details?: { message?: MessageHeader | undefined; error?: unknown }): void {
+    this.#drops.count(reason, details);
+  }
+
+  /**
+   * Queues a message and returns the serial it got; it leaves at the end of this turn of the event loop.
+   * @throws {MarshalError | InvalidNameError} where it is not valid; nothing was sent
+   * @throws {ConnectionClosedError} where the connection has ended
+   */
+  send(message: Message): number {
+    if (this.#closedError !== undefined) throw this.#closedError;
+    const serial = this.#pending.nextSerial();
+    this.#transport.write(message, { serial });
+    return serial;
+  }
+
+  /**
+   * Sends a METHOD_CALL; `settle` is called once, as its reply arrives and before any later message is looked at.
+   * Throws what {@link Connection.send} throws, and the reason of a signal that is aborted already.
+   */
+  request(call: MethodCall, settle: (outcome: CallOutcome) => void, options: WaitOptions = {}): void {
+    const { timeout = DEFAULT_CALL_TIMEOUT, signal } = options;
+    signal?.throwIfAborted();
+    const timeoutError = (): Error => new CallTimeoutError(describeCall(call), timeout);
+    this.#pending.add(this.send(call), settle, { timeout, timeoutError, signal });
+  }
+
+  /**
+   * Calls a method and resolves with the body of its reply, an array with one value for each type.
+   * It always settles: by the reply, an error, a timeout, an abort or the end of the connection.
+   * @throws {DBusError} where the other program answers with an error
+   * @throws {CallTimeoutError | ConnectionClosedError | UnexpectedSignatureError} or the reason of the signal
+   * @throws {MarshalError | InvalidNameError} where the call is not valid; nothing was sent
+   */
+  async call<const In extends string = '', const Out extends string = string>(
+    options: CallOptions<In, Out>,
+  ): Promise<BodyOf<Out>> {
+    const call = methodCall({ ...options, flags: flagsOf(options) });
+    if (options.noReply === true) {
+      this.send(call);
+      return [] as unknown as BodyOf<Out>; // there is no reply to be typed
+    }
+    const reply = await new Promise<MethodReturn | ErrorMessage>((resolve, reject) => {
+      const settle = (outcome: CallOutcome): void =>
+        'reply' in outcome ? resolve(outcome.reply) : reject(outcome.error);
+      this.request(call, settle, options);
+    });
+    if (reply.type === 'error') throw toDBusError(reply);
+    const expected: string | undefined = options.replySignature;
+    if (expected !== undefined && expected !== reply.signature) {
+      throw new UnexpectedSignatureError(describeCall(call), { expected, actual: reply.signature });
+    }
+    return reply.body as BodyOf<Out>; // its signature is the one that types it, or nothing is promised
+  }
+
+  /** Sets who runs the calls that arrive; they are handed over in order of arrival. Without a handler they are refused. */
+  handleMethodCalls(handler: MethodCallHandler): void {
+    this.#methodCallHandler = handler;
+  }
+
+  /** Tells `listener` every signal that arrives; returns the function that ends it. */
+  listenToSignals(listener: SignalListener): () => void {
+    this.#signalListeners.add(listener);
+    return () => void this.#signalListeners.delete(listener);
+  }
+
+  /**
+   * Ends the connection in good order: no call is taken any more, handlers in flight answer, bytes leave. Whatever still
+   * awaits a reply then rejects with {@link ConnectionClosedError}. After `timeout` milliseconds (5,000 unless given)
+   * the connection is cut.
+   */
+  async close({ timeout = DRAIN_TIMEOUT }: { timeout?: number } = {}): Promise<void> {
+    const timer = setTimeout(() => this.#transport.destroy(), timeout);
+    if (!this.#isClosing) {
+      this.#isClosing = true;
+      await Promise.race([Promise.allSettled(this.#running), this.closed]);
+      this.#fail(new ConnectionClosedError('the connection was closed'));
+      this.#transport.end();
+    }
+    await this.closed;
+    clearTimeout(timer);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #receive(chunk: Uint8Array): void {
+    let frames: Uint8Array[] = [];
+    try {
+      frames = this.#frames.push(chunk);
+    } catch (error) {
+      this.#transport.destroy(error as Error);
+    }
+    for (const frame of frames) {
+      if (this.#closedError === undefined) this.#route(frame);
+    }
+    if (this.#frames.failure !== undefined) this.#transport.destroy(this.#frames.failure);
+  }
+
+  #route(frame: Uint8Array): void {
+    let message: Message;
+    try {
+      message = decodeMessage(frame);
+    } catch (error) {
+      this.#refuse(frame, error);
+      return;
+    }
+    switch (message.type) {
+      case 'method_return':
+      case 'error':
+        if (!this.#pending.resolve(message)) this.countDrop('unexpected reply', { message });
+        break;
+      case 'signal': {
+        const signal = message;
+        for (const listener of this.#signalListeners) runListener(() => listener(signal));
+        break;
+      }
+      case 'method_call':
+        this.#handle(message);
+        break;
+      default: // to be ignored ‹Message Format›
+        this.countDrop('unknown message type', { message });
+    }
+  }
+
+  /** Answers for a message that breaks the specification inside intact framing: only that message is lost. */
+  #refuse(frame: Uint8Array, error: unknown): void {
+    let header: MessageHeader | undefined;
+    try {
+      header = decodeHeader(frame);
+    } catch {
+      // nothing can be answered to a message whose header cannot be read
+    }
+    this.countDrop('invalid message', { message: header, error });
+    if (header?.type === 'method_call') {
+      const message = `the body of the call is not valid: ${(error as Error).message}`;
+      this.#answerError({ ...header, body: [] }, ErrorName.INVALID_ARGS, message);
+    } else if (header?.type === 'method_return' || header?.type === 'error') {
+      this.#pending.reject(header.replySerial, error);
+    }
+  }
+
+  #handle(call: MethodCall): void {
+    if (this.#methodCallHandler === undefined) {
+      this.#answerError(call, ErrorName.UNKNOWN_OBJECT, 'this connection exports no objects');
+      return;
+    }
+    if (this.#isClosing) {
+      this.#answerError(call, ErrorName.DISCONNECTED, 'the connection is about to close');
+      return;
+    }
+    const running = this.#methodCallHandler(call);
+    if (running === undefined) return;
+    this.#running.add(running);
+    void running.finally(() => this.#running.delete(running));
+  }
+
+  #answerError(call: MethodCall, errorName: string, message: string): void {
+    if ((call.flags & MessageFlag.NO_REPLY_EXPECTED) === 0) this.send(errorReply(call, { errorName, message }));
+  }
+
+  #end(cause: Error | undefined): void {
+    const message = cause === undefined ? 'the peer closed the connection' : `the connection failed: ${cause.message}`;
+    const error = new ConnectionClosedError(message, cause === undefined ? undefined : { cause });
+    this.#announceClosed(this.#fail(error));
+  }
+
+  /** From now on nothing is sent, and nothing is waited for. The first reason given is the one that stands. */
+  #fail(error: ConnectionClosedError): ConnectionClosedError {
+    if (this.#closedError !== undefined) return this.#closedError;
+    this.#closedError = error;
+    this.#pending.rejectAll(error);
+    this.#abort.abort(error);
+    return error;
+  }
+}
+
+/**
+ * Connects to the first address of a list that takes us, without a bus's Hello: for a peer that is no bus.
+ * @throws {AddressError | ConnectError} or the reason of the signal
+ */
+export async function openConnection(addresses: string, options: OpenOptions = {}): Promise<Connection> {
+  return new Connection(await openTransport(addresses, options));
+}

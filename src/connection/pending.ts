@@ -1,0 +1,87 @@
+// The calls that await a reply: each settles exactly once, by reply, timeout, abort or the end of the connection.
+// It knows serials and timers, not sockets. Specification: Message Format (serial, REPLY_SERIAL).
+import type { ErrorMessage, MethodReturn } from '../wire/message.js';
+
+/** What a call came to: its reply, or the error with which it failed before one came. */
+export type CallOutcome = { readonly reply: MethodReturn | ErrorMessage } | { readonly error: unknown };
+
+/** How long a call waits, in milliseconds, unless told otherwise: as long as in the reference implementation. */
+export const DEFAULT_CALL_TIMEOUT = 25_000;
+
+/** The longest delay that a timer of Node takes. */
+const MAX_TIMER_DELAY = 2 ** 31 - 1;
+
+interface PendingCall {
+  readonly settle: (outcome: CallOutcome) => void;
+  readonly stopWaiting: () => void;
+}
+
+/** How a call waits. */
+export interface WaitOptions {
+  /** Milliseconds, above 0; none from Infinity on. */
+  readonly timeout: number;
+  /** Makes the error for a call that timed out. */
+  readonly timeoutError: () => Error;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const MAX_SERIAL = 0xffff_ffff;
+
+/** All calls of one connection that await a reply, by serial. */
+export class PendingCalls {
+  readonly #calls = new Map<number, PendingCall>();
+  #lastSerial: number;
+
+  constructor({ lastSerial = 0 }: { lastSerial?: number } = {}) {
+    this.#lastSerial = lastSerial;
+  }
+
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  /** A number for the next message: after 2^32−1 comes 1, and one that still awaits its reply is passed over. */
+  nextSerial(): number {
+    do {
+      this.#lastSerial = this.#lastSerial === MAX_SERIAL ? 1 : this.#lastSerial + 1;
+    } while (this.#calls.has(this.#lastSerial));
+    return this.#lastSerial;
+  }
+
+  /** Waits for the reply to `serial`; `settle` is called once, and not before this returns. */
+  add(serial: number, settle: (outcome: CallOutcome) => void, { timeout, timeoutError, signal }: WaitOptions): void {
+    const timer =
+      timeout <= MAX_TIMER_DELAY ? setTimeout(() => this.reject(serial, timeoutError()), timeout) : undefined;
+    const abort = (): void => void this.reject(serial, signal?.reason);
+    signal?.addEventListener('abort', abort);
+    const stopWaiting = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+    };
+    this.#calls.set(serial, { settle, stopWaiting });
+  }
+
+  /** Gives a reply to the call that it answers; false where no call waits for it. */
+  resolve(reply: MethodReturn | ErrorMessage): boolean {
+    return this.#settle(reply.replySerial, { reply });
+  }
+
+  /** Fails the call that waits for the reply to `serial`; false where none does. */
+  reject(serial: number, error: unknown): boolean {
+    return this.#settle(serial, { error });
+  }
+
+  /** Fails all calls: the connection has ended. */
+  rejectAll(error: unknown): void {
+    for (const serial of [...this.#calls.keys()]) this.reject(serial, error);
+  }
+
+  #settle(serial: number, outcome: CallOutcome): boolean {
+    const call = this.#calls.get(serial);
+    if (call === undefined) return false;
+    this.#calls.delete(serial);
+    call.stopWaiting();
+    call.settle(outcome);
+    return true;
+  }
+}
