@@ -1,0 +1,153 @@
+// An interface of a remote object as functions: its methods by their names, and $get, $set, $getAll, $signal, which no
+// member name can collide with. Built from own functions on an object without prototype, so that nothing answers to a
+// name that the definition does not have. It holds no state: each call goes through the bus.
+// Specification: Interfaces; org.freedesktop.DBus.Properties.
+import type { Bus } from '../connection/bus.js';
+import type { WaitOptions } from '../connection/connection.js';
+import { UnexpectedSignatureError } from '../connection/errors.js';
+import type { InterfaceDefinition, InterfaceSpec, MethodDefinition } from '../interface/define.js';
+import type {
+  PropertyInput, PropertyValue, PropertyValues, ProxyMethods, ReadableProperty, SignalBody, SignalName, WritableProperty,
+} from '../interface/infer.js';
+import { Properties } from '../interface/standard.js';
+import { assertBusName, assertObjectPath } from '../wire/names.js';
+import { splitSignature } from '../wire/signature.js';
+import { variant, type Variant } from '../wire/variant.js';
+import { type SignalOptions, type SignalStream, signalStream } from './signals.js';
+
+/** How one call behaves; the last argument of every method of a proxy, after all in-arguments. */
+export type ProxyCallOptions = WaitOptions;
+
+/** Which object a proxy stands for. */
+export interface ProxyTarget {
+  /** The bus name that calls go to and signals come from. */
+  readonly destination: string;
+  readonly path: string;
+  /** Milliseconds that calls wait unless told otherwise; 25,000 unless given, Infinity for no limit. */
+  readonly timeout?: number | undefined;
+}
+
+/** What a proxy has besides the methods of its interface. */
+export interface ProxyMembers<Spec extends InterfaceSpec> {
+  /** Reads a property. */
+  readonly $get: <P extends ReadableProperty<Spec>>(name: P, options?: ProxyCallOptions) => Promise<PropertyValue<Spec, P>>;
+  /** Writes a property. */
+  readonly $set: <P extends WritableProperty<Spec>>(
+    name: P,
+    value: PropertyInput<Spec, P>,
+    options?: ProxyCallOptions,
+  ) => Promise<void>;
+  /** Reads all properties; those that the definition does not have are left out. */
+  readonly $getAll: (options?: ProxyCallOptions) => Promise<Partial<PropertyValues<Spec>>>;
+  /** Subscribes to a signal of this object, sent by the owner of the destination and nobody else. */
+  readonly $signal: <S extends SignalName<Spec>>(name: S, options?: SignalOptions) => SignalStream<SignalBody<Spec, S>>;
+}
+
+/** A remote object's interface, as functions. */
+export type Proxy<Spec extends InterfaceSpec> = ProxyMethods<Spec, ProxyCallOptions> & ProxyMembers<Spec>;
+
+/**
+ * Makes a proxy. Methods take their in-arguments and then, optionally, {@link ProxyCallOptions}; they resolve with nothing,
+ * the one out-argument, or a tuple of several, and reject with what {@link Bus.call} rejects with. Replies whose types
+ * are not those of the definition reject with {@link UnexpectedSignatureError}.
+ * @throws {InvalidNameError} where destination or path are none
+ */
+export function createProxy<const Spec extends InterfaceSpec>(
+  bus: Bus,
+  definition: InterfaceDefinition<Spec>,
+  target: ProxyTarget,
+): Proxy<Spec>;
+export function createProxy(bus: Bus, definition: InterfaceDefinition, target: ProxyTarget): object {
+  assertBusName(target.destination);
+  assertObjectPath(target.path);
+  const proxy = Object.create(null) as Record<string, unknown>; // Object.create has no type for "nothing inherited"
+  for (const [member, method] of Object.entries(definition.methods)) {
+    proxy[member] = methodFunction(bus, { target, interfaceName: definition.name, member, method });
+  }
+  return Object.freeze(Object.assign(proxy, propertyFunctions(bus, definition, target), {
+    $signal: (name: string, options?: SignalOptions): SignalStream<readonly unknown[]> => {
+      const signal = definition.signals[name];
+      if (signal === undefined) throw new TypeError(`${definition.name} has no signal ${name}`);
+      const { destination: sender, path } = target;
+      const subscription = bus.subscribe({ sender, path, interface: definition.name, member: name }, options);
+      return signalStream(subscription, { signature: signal.args, connection: bus.connection });
+    },
+  }));
+}
+
+function methodFunction(
+  bus: Bus,
+  { target, interfaceName, member, method }: {
+    readonly target: ProxyTarget;
+    readonly interfaceName: string;
+    readonly member: string;
+    readonly method: MethodDefinition;
+  },
+): (...args: readonly unknown[]) => Promise<unknown> {
+  const { destination, path, timeout: defaultTimeout } = target;
+  const types = splitSignature(method.in);
+  const outCount = splitSignature(method.out).length;
+  return async (...args) => {
+    if (args.length > types.length + 1) {
+      throw new TypeError(`${interfaceName}.${member} takes ${types.length} arguments and options, got ${args.length}`);
+    }
+    const body = args.slice(0, types.length);
+    const options = args[types.length] ?? {};
+    if (typeof options !== 'object') throw new TypeError(`the options of ${interfaceName}.${member} are no object`);
+    const { timeout = defaultTimeout, signal } = options as ProxyCallOptions; // by its declared type
+    const least = types.length - method.optional;
+    while (body.length > least && body.at(-1) === undefined) body.pop();
+    const reply = await bus.call({
+      destination, path, interface: interfaceName, member, timeout, signal, body,
+      signature: types.slice(0, Math.max(body.length, least)).join(''),
+      replySignature: method.out,
+      noReply: method.noReply,
+    });
+    return outCount === 0 ? undefined : outCount === 1 ? reply[0] : reply;
+  };
+}
+
+type PropertyFunctions = ProxyMembers<InterfaceSpec>;
+
+function propertyFunctions(
+  bus: Bus,
+  definition: InterfaceDefinition,
+  { destination, path, timeout: defaultTimeout }: ProxyTarget,
+): Pick<PropertyFunctions, '$get' | '$set' | '$getAll'> {
+  const typeOf = (name: string): string => {
+    const property = definition.properties[name];
+    if (property === undefined) throw new TypeError(`${definition.name} has no property ${name}`);
+    return property.type;
+  };
+  const checked = (name: string, value: Variant): unknown => {
+    const expected = typeOf(name);
+    if (value.signature === expected) return value.value;
+    throw new UnexpectedSignatureError(`Get of ${definition.name}.${name}`, { expected, actual: value.signature });
+  };
+  const target = { destination, path, interface: Properties.name } as const;
+  const wait = ({ timeout = defaultTimeout, signal }: ProxyCallOptions = {}): WaitOptions => ({ timeout, signal });
+
+  return {
+    $get: async (name, options) => {
+      typeOf(name);
+      const body = [definition.name, name] as const;
+      const call = { ...target, member: 'Get', signature: 'ss', body, replySignature: 'v' } as const;
+      const [value] = await bus.call({ ...call, ...wait(options) });
+      return checked(name, value) as never; // the declared type of the property; its signature has been compared
+    },
+    $set: async (name, value, options) => {
+      const body = [definition.name, name, variant(typeOf(name), value)] as const;
+      const call = { ...target, member: 'Set', signature: 'ssv', body, replySignature: '' } as const;
+      await bus.call({ ...call, ...wait(options) });
+    },
+    $getAll: async (options) => {
+      const body = [definition.name] as const;
+      const call = { ...target, member: 'GetAll', signature: 's', body, replySignature: 'a{sv}' } as const;
+      const [values] = await bus.call({ ...call, ...wait(options) });
+      const known = [...values].filter(([name]) => Object.hasOwn(definition.properties, name));
+      const result = Object.create(null) as Record<string, unknown>; // a property may be called `__proto__`
+      for (const [name, value] of known) result[name] = checked(name, value);
+      return Object.freeze(result) as never; // the declared types of the properties, as above
+    },
+  };
+}

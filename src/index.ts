@@ -1,0 +1,35 @@
+// The public door: services and clients on a bus, and the wire layer with them.
+export * from './wire/index.js';
+export { AuthError, type AuthErrorCode } from './auth/errors.js';
+export { AddressError, type AddressErrorCode, sessionBusAddress, systemBusAddress } from './connection/address.js';
+export {
+  Bus, connectToBus, type NameOptions, type NameReleaseResult, type NameRequestResult, sessionBus, systemBus,
+} from './connection/bus.js';
+export {
+  type CallOptions, Connection, type MethodCallHandler, openConnection, type SignalListener, type WaitOptions,
+} from './connection/connection.js';
+export type { Drop, DropReason } from './connection/drops.js';
+export {
+  CallTimeoutError, ConnectError, ConnectionClosedError, DBusError, type DBusErrorDetails, LinkError, MatchRuleError,
+  NameRequestError, UnexpectedSignatureError,
+} from './connection/errors.js';
+export { formatMatchRule, type MatchRule } from './connection/match-rule.js';
+export type { OwnerListener, OwnerWatch } from './connection/name-owners.js';
+export type { SubscribeOptions, Subscription } from './connection/subscription.js';
+export type { OpenOptions } from './connection/transport.js';
+export {
+  type CallContext, defineInterface, type Implementation, type InterfaceDefinition, type InterfaceSpec,
+  type MethodSpec, type PropertySpec, type SignalSpec,
+} from './interface/define.js';
+export { DefinitionError, type DefinitionErrorCode, IntrospectionError, type IntrospectionErrorCode } from './interface/errors.js';
+export type {
+  MethodArguments, MethodResult, PropertyInput, PropertyValue, SignalArguments,
+} from './interface/infer.js';
+export { formatIntrospection, type IntrospectedObject } from './interface/introspection.js';
+export { parseIntrospection, type ParsedInterface, type ParsedNode } from './interface/parse-xml.js';
+export { DBusDaemon, ErrorName, Introspectable, ObjectManager, Peer, Properties } from './interface/standard.js';
+export { createProxy, type Proxy, type ProxyCallOptions, type ProxyTarget } from './client/proxy.js';
+export type { SignalStream } from './client/signals.js';
+export { ExportError, type ExportErrorCode } from './service/errors.js';
+export { type ExportedObject, exportObject } from './service/export-object.js';
+export type { HandlerError } from './service/handler-errors.js';

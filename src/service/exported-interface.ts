@@ -1,0 +1,62 @@
+// An implementation made ready for dispatch: members by name in Maps (a caller may ask for `constructor` or `__proto__`),
+// and what each call needs computed once. It knows no messages, no paths and no connection.
+import type {
+  EmitsChanged, Implementation, InterfaceDefinition, MethodHandler, PropertyHandlers,
+} from '../interface/define.js';
+import { splitSignature } from '../wire/signature.js';
+
+/** One method of an object. */
+export interface ExportedMethod {
+  /** For people: `com.example.Counter1.Add`. */
+  readonly label: string;
+  /** The types of all in-arguments, and how many there are. */
+  readonly in: string;
+  readonly inCount: number;
+  /** Every signature that a call may have: with all arguments, and with optional ones left out. */
+  readonly accepts: ReadonlySet<string>;
+  readonly out: string;
+  readonly outCount: number;
+  readonly handler: MethodHandler;
+}
+
+/** One property of an object. */
+export interface ExportedProperty extends PropertyHandlers {
+  readonly name: string;
+  /** For people: `com.example.Counter1.Value`. */
+  readonly label: string;
+  readonly type: string;
+  readonly emitsChanged: EmitsChanged;
+}
+
+/** One interface of an object. */
+export interface ExportedInterface {
+  readonly name: string;
+  readonly definition: InterfaceDefinition;
+  readonly methods: ReadonlyMap<string, ExportedMethod>;
+  readonly properties: ReadonlyMap<string, ExportedProperty>;
+}
+
+/** Makes an implementation ready for dispatch. */
+export function exportedInterface({ definition, methods, properties }: Implementation): ExportedInterface {
+  const { name } = definition;
+  const exportedMethods = Object.entries(definition.methods).map(([member, spec]): [string, ExportedMethod] => {
+    const types = splitSignature(spec.in);
+    const lengths = Array.from({ length: spec.optional + 1 }, (_, left) => types.length - left);
+    const method: ExportedMethod = {
+      label: `${name}.${member}`,
+      in: spec.in,
+      inCount: types.length,
+      accepts: new Set(lengths.map((length) => types.slice(0, length).join(''))),
+      out: spec.out,
+      outCount: splitSignature(spec.out).length,
+      handler: methods[member]!, // implement() has seen to it that each method has one
+    };
+    return [member, method];
+  });
+  const exportedProperties = Object.entries(definition.properties).map(([member, spec]): [string, ExportedProperty] => {
+    const { get, set } = properties[member]!; // and each property
+    const { type, emitsChanged } = spec;
+    return [member, { name: member, label: `${name}.${member}`, type, emitsChanged, get, set }];
+  });
+  return { name, definition, methods: new Map(exportedMethods), properties: new Map(exportedProperties) };
+}

@@ -1,0 +1,166 @@
+// The compiler at work: on the files of this folder, on wrong signatures, on the largest legal ones, on many at once,
+// and against the parser of run time as the judge of both.
+import { describe, expect, it } from 'vitest';
+import { SignatureError } from '../../src/wire/errors.js';
+import { parseSignature } from '../../src/wire/signature.js';
+import { compile, compileText, randomBelow } from './support.js';
+
+const HEAD = `import type { BodyInputOf, BodyOf, CheckedSignature } from 'SRC/wire/infer.js';
+declare function check<const S extends string>(signature: CheckedSignature<S>, body: BodyInputOf<S>): BodyOf<S>;
+`;
+const HEAD_LINES = HEAD.split('\n').length - 1;
+
+/** Which of the signatures the compiler refuses, and what it says. */
+async function refused(signatures: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const lines = signatures.map((signature) => `check(${JSON.stringify(signature)}, undefined!);`);
+  const { diagnostics } = await compileText(HEAD + lines.join('\n'));
+  return new Map(diagnostics.map(({ line, message }) => [signatures[line - 1 - HEAD_LINES] ?? '?', message]));
+}
+
+function isLegal(signature: string): boolean {
+  try {
+    parseSignature(signature);
+    return true;
+  } catch (error) {
+    if (error instanceof SignatureError) return false;
+    throw error;
+  }
+}
+
+const nest = (open: string, close: string, count: number, inner: string): string =>
+  open.repeat(count) + inner + close.repeat(count);
+
+it('the files of this folder compile, and fail to where they say so', async () => {
+  const { output, exitCode } = await compile('test/types/tsconfig.json');
+  expect(output).not.toContain('error');
+  expect(exitCode).toBe(0);
+}, 60_000);
+
+describe('a wrong signature', () => {
+  const cases: readonly (readonly [signature: string, problem: string])[] = [
+    ['k', 'unknown type code "k"'],
+    ['ak', 'unknown type code "k"'],
+    ['a{sk}', 'unknown type code "k"'],
+    ['a{ks}', 'unknown type code "k"'],
+    ['r', 'unknown type code "r"'],
+    ['i i', 'unknown type code " "'],
+    ['a', 'an array without an element type'],
+    ['aa', 'an array without an element type'],
+    ['(a)', 'an array without an element type'],
+    ['a{sa}', 'an array without an element type'],
+    ['()', 'a struct without fields'],
+    ['i()', 'a struct without fields'],
+    ['(', 'a struct that is not closed'],
+    ['(i', 'a struct that is not closed'],
+    ['a(i(s)', 'a struct that is not closed'],
+    [')', '")" closes no struct'],
+    ['i)', '")" closes no struct'],
+    ['a{s)', '")" closes no struct'],
+    ['{si}', 'a dict entry stands only right after "a"'],
+    ['({si})', 'a dict entry stands only right after "a"'],
+    ['}', '"}" closes no dict entry'],
+    ['(i}', '"}" closes no dict entry'],
+    ['a{', 'a dict entry that is not closed'],
+    ['a{s', 'a dict entry that is not closed'],
+    ['a{si', 'a dict entry that is not closed'],
+    ['a{}', 'a dict entry has a key and a value'],
+    ['a{s}', 'a dict entry has a key and a value'],
+    ['a{sii}', 'a dict entry has a key and a value'],
+    ['a{vs}', 'the key of a dict entry is a basic type'],
+    ['a{ass}', 'the key of a dict entry is a basic type'],
+    ['a{(i)s}', 'the key of a dict entry is a basic type'],
+    [`${'a'.repeat(33)}i`, 'more than 32 nested arrays'],
+    [nest('(', ')', 33, 'i'), 'more than 32 nested structs'],
+    [nest('a{s', '}', 33, 'i'), 'more than 32 nested dict entries'],
+    ['i'.repeat(256), 'more than 255 characters'],
+  ];
+
+  it('is an error on its literal, that says what is wrong', async () => {
+    const column = 'check('.length + 1;
+    const lines = cases.map(([signature]) => `check(${JSON.stringify(signature)}, []);`);
+    const { diagnostics } = await compileText(HEAD + lines.join('\n'));
+    expect(diagnostics.map(({ line, column: at }) => [line - HEAD_LINES, at])).toEqual(
+      cases.map((_, index) => [index + 1, column]),
+    );
+    const texts = diagnostics.map(({ message }) => /type '"(invalid D-Bus.*)"'\.$/.exec(message)?.[1]);
+    expect(texts).toEqual(cases.map(([, problem]) => {
+      return JSON.stringify(`invalid D-Bus signature: ${problem}`).slice(1, -1);
+    }));
+  }, 60_000);
+
+  it.each(cases)('is refused at run time too: %s', (signature) => {
+    expect(isLegal(signature)).toBe(false);
+  });
+});
+
+it('every kind of largest legal signature resolves', async () => {
+  const largest = [
+    'i'.repeat(255),
+    `${'a{sv}'.repeat(51)}`,
+    '(i)'.repeat(85),
+    'aai'.repeat(85),
+    `(${'v'.repeat(253)})`,
+    `${'a'.repeat(32)}y`,
+    nest('(', ')', 32, 'y'),
+    nest('a{s', '}', 32, 'v'),
+    `${'a'.repeat(32)}${nest('(', ')', 32, 'i')}`,
+    nest('aaaaa(', ')', 32, 'a{sv}'),
+    nest('a(', ')', 32, nest('a{s', '}', 30, 'v')),
+    nest(`${'a'.repeat(32)}(`, ')', 7, 'i'),
+  ];
+  expect(largest.map(isLegal)).toEqual(largest.map(() => true));
+  expect(largest.map((signature) => signature.length).filter((length) => length > 255)).toEqual([]);
+  expect([...await refused(largest)]).toEqual([]);
+}, 60_000);
+
+const BASIC = 'ybnqiuxtdhsog';
+
+function randomType(below: (limit: number) => number, depth = 0): string {
+  const choice = below(depth > 3 ? 14 : 20);
+  const inner = (): string => randomType(below, depth + 1);
+  if (choice < BASIC.length) return BASIC.charAt(choice);
+  if (choice === 13) return 'v';
+  if (choice < 16) return `a${inner()}`;
+  if (choice < 18) return `a{${BASIC.charAt(below(BASIC.length))}${inner()}}`;
+  return `(${Array.from({ length: 1 + below(4) }, inner).join('')})`;
+}
+
+function randomSignatures(seed: number, count: number): string[] {
+  const below = randomBelow(seed);
+  const signatures = new Set<string>();
+  while (signatures.size < count) {
+    const signature = Array.from({ length: 1 + below(6) }, () => randomType(below)).join('');
+    if (signature.length <= 255) signatures.add(signature);
+  }
+  return [...signatures];
+}
+
+it('1,000 distinct signatures stay within the budget of types', async () => {
+  const lines = randomSignatures(7, 1_000).map((signature) => `check('${signature}', undefined!);`);
+  const [all, none] = await Promise.all([compileText(HEAD + lines.join('\n')), compileText(HEAD)]);
+  expect(all.output).not.toContain('error');
+  // About 500 each, for value and input types and the check, measured at 487; a way of parsing that costs more shows here.
+  expect(all.instantiations - none.instantiations).toBeLessThan(650_000);
+  expect(all.instantiations).toBeGreaterThan(100_000);
+}, 60_000);
+
+it('the compiler and the parser of run time agree', async () => {
+  const seed = 20_260;
+  const below = randomBelow(seed);
+  const alphabet = `${BASIC}vaaa((()))a{{}}k`;
+  const legal = randomSignatures(seed, 300);
+  const mutated = legal.map((signature) => {
+    const at = below(signature.length + 1);
+    const character = alphabet.charAt(below(alphabet.length));
+    return signature.slice(0, at) + (below(3) === 0 ? '' : character) + signature.slice(at + below(2));
+  });
+  const random = Array.from({ length: 300 }, () => (
+    Array.from({ length: 1 + below(8) }, () => alphabet.charAt(below(alphabet.length))).join('')
+  ));
+  const signatures = [...new Set([...legal, ...mutated, ...random])];
+  const refusedByCompiler = await refused(signatures);
+  const disagreements = signatures.filter((signature) => isLegal(signature) === refusedByCompiler.has(signature));
+  expect(disagreements, `seed ${seed}`).toEqual([]);
+  expect(refusedByCompiler.size).toBeGreaterThan(200);
+  expect(refusedByCompiler.size).toBeLessThan(signatures.length - 300);
+}, 60_000);

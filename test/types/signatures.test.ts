@@ -1,0 +1,167 @@
+// What TypeScript makes of signature literals, beside what happens at run time. Each file here is run by vitest and
+// compiled by compile.test.ts: a `@ts-expect-error` where there is none is an error, as is a type that is not the same.
+import { describe, expect, it } from 'vitest';
+import { MarshalError, SignatureError } from '../../src/wire/errors.js';
+import type {
+  BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, InputOf, ValueOf,
+} from '../../src/wire/infer.js';
+import { marshal } from '../../src/wire/marshal.js';
+import { unmarshal } from '../../src/wire/unmarshal.js';
+import { type Variant, variant } from '../../src/wire/variant.js';
+import { same, type Same } from './support.js';
+
+/** What a receiver gets of what a sender gives. */
+function roundTrip<const S extends string>(signature: CheckedSignature<S>, body: BodyInputOf<S>): BodyOf<S> {
+  return unmarshal(signature, marshal(signature, body));
+}
+
+describe('values', () => {
+  it('have the types of the value table', () => {
+    same<Same<ValueOf<'y' | 'n' | 'q' | 'i' | 'u' | 'd' | 'h'>, number>>();
+    same<Same<ValueOf<'x' | 't'>, bigint>>();
+    same<Same<ValueOf<'b'>, boolean>>();
+    same<Same<ValueOf<'s' | 'o' | 'g'>, string>>();
+    same<Same<ValueOf<'v'>, Variant>>();
+    same<Same<ValueOf<'ay'>, Uint8Array>>();
+    same<Same<ValueOf<'as'>, string[]>>();
+    same<Same<ValueOf<'at'>, bigint[]>>();
+    same<Same<ValueOf<'aay'>, Uint8Array[]>>();
+    same<Same<ValueOf<'a(ii)'>, [number, number][]>>();
+    same<Same<ValueOf<'a{sv}'>, Map<string, Variant>>>();
+    same<Same<ValueOf<'a{ta{bs}}'>, Map<bigint, Map<boolean, string>>>>();
+    same<Same<ValueOf<'a{oa{sa{sv}}}'>, Map<string, Map<string, Map<string, Variant>>>>>();
+    same<Same<ValueOf<'(s(iay)v)'>, [string, [number, Uint8Array], Variant]>>();
+  });
+
+  it('of a whole signature are a tuple', () => {
+    same<Same<BodyOf<''>, []>>();
+    same<Same<BodyOf<'s'>, [string]>>();
+    same<Same<BodyOf<'susssasa{sv}i'>,
+      [string, number, string, string, string, string[], Map<string, Variant>, number]>>();
+    same<Same<BodyOf<'(yy)a(s)y'>, [[number, number], [string][], number]>>();
+    same<Same<BodyOf<'i' | 'ss'>, [number] | [string, string]>>();
+  });
+
+  it('are unknown where the signature is known only at run time', () => {
+    same<Same<ValueOf<string>, unknown>>();
+    same<Same<InputOf<string>, unknown>>();
+    same<Same<BodyOf<string>, unknown[]>>();
+    same<Same<BodyInputOf<string>, readonly unknown[]>>();
+    same<Same<BodyOf<`a${string}`>, unknown[]>>();
+    same<Same<BodyOf<`a{s${string}`>, unknown[]>>();
+    same<Same<BodyOf<`${string}s`>, unknown[]>>();
+    same<Same<ValueOf<`a{sv${string}`>, unknown>>();
+    same<Same<CheckedSignature<string>, string>>();
+    same<Same<CheckedSingle<string>, string>>();
+    same<Same<CheckedSingle<`a${string}`>, `a${string}`>>();
+    const signature: string = 'as';
+    expect(roundTrip(signature, [['a']])).toEqual([['a']]);
+  });
+});
+
+describe('inputs', () => {
+  it('are more lenient than values', () => {
+    same<Same<InputOf<'x' | 't'>, bigint | number>>();
+    same<Same<InputOf<'ay'>, Uint8Array | readonly number[]>>();
+    same<Same<InputOf<'an'>, Int16Array | readonly number[]>>();
+    same<Same<InputOf<'aq'>, Uint16Array | readonly number[]>>();
+    same<Same<InputOf<'ai'>, Int32Array | readonly number[]>>();
+    same<Same<InputOf<'au' | 'ah'>, Uint32Array | readonly number[]>>();
+    same<Same<InputOf<'ax'>, BigInt64Array | readonly (bigint | number)[]>>();
+    same<Same<InputOf<'at'>, BigUint64Array | readonly (bigint | number)[]>>();
+    same<Same<InputOf<'ad'>, Float64Array | readonly number[]>>();
+    same<Same<InputOf<'ab'>, readonly boolean[]>>();
+    same<Same<InputOf<'a{sv}'>, ReadonlyMap<string, Variant> | { readonly [key: string]: Variant }>>();
+    same<Same<InputOf<'a{us}'>, ReadonlyMap<number, string>>>();
+    same<Same<InputOf<'(sx)'>, readonly [string, bigint | number]>>();
+    same<Same<BodyInputOf<''>, readonly []>>();
+    same<Same<BodyInputOf<'sx'>, readonly [string, bigint | number]>>();
+  });
+
+  it('take all that a sender may have at hand, and arrive as the type says', () => {
+    const bytes: [Uint8Array] = roundTrip('ay', [[1, 2]]);
+    expect(bytes).toEqual([Uint8Array.of(1, 2)]);
+    expect(roundTrip('ay', [Buffer.from('ab')])).toEqual([Uint8Array.of(97, 98)]);
+
+    const doubles: [number[]] = roundTrip('ad', [Float64Array.of(0.5, 2)]);
+    expect(doubles).toEqual([[0.5, 2]]);
+
+    const integers: [bigint, bigint[]] = roundTrip('xat', [-1, [1, 2n]]);
+    expect(integers).toEqual([-1n, [1n, 2n]]);
+
+    const dict: [Map<string, Variant>] = roundTrip('a{sv}', [{ a: variant('s', 'x'), b: { signature: 'u', value: 1 } }]);
+    expect(dict).toEqual([new Map([['a', variant('s', 'x')], ['b', variant('u', 1)]] as [string, Variant][])]);
+    expect(roundTrip('a{sv}', [new Map([['a', variant('b', true)]])])).toEqual([new Map([['a', variant('b', true)]])]);
+    expect(roundTrip('a{sv}', [{}])).toEqual([new Map()]);
+
+    const structs: [Map<string, [bigint, string]>] = roundTrip('a{o(xs)}', [{ '/': [1, 'x'], '/a': [2n, 'y'] }]);
+    expect(structs).toEqual([new Map([['/', [1n, 'x']], ['/a', [2n, 'y']]])]);
+
+    const byNumber: [Map<number, string[]>] = roundTrip('a{uas}', [new Map([[1, ['a'] as const]])]);
+    expect(byNumber).toEqual([new Map([[1, ['a']]])]);
+
+    expect(roundTrip('asa(ss)', [[], [['a', 'b']]] as const)).toEqual([[], [['a', 'b']]]);
+  });
+
+  it('are held to their types, by the compiler and by the codec', () => {
+    // @ts-expect-error a number is no string
+    expect(() => roundTrip('s', [1])).toThrow(MarshalError);
+    // @ts-expect-error one value for two types
+    expect(() => roundTrip('su', ['a'])).toThrow(MarshalError);
+    // @ts-expect-error two values for one type
+    expect(() => roundTrip('s', ['a', 'b'])).toThrow(MarshalError);
+    // @ts-expect-error bigints are for 64 bits only
+    expect(() => roundTrip('u', [1n])).toThrow(MarshalError);
+    // @ts-expect-error elements of the wrong size
+    expect(() => roundTrip('au', [new Uint8Array(2)])).toThrow(MarshalError);
+    // @ts-expect-error keys of an object are text
+    expect(() => roundTrip('a{us}', [{ 1: 'a' }])).toThrow(MarshalError);
+    // @ts-expect-error the type of a variant is not guessed
+    expect(() => roundTrip('a{sv}', [{ a: 'x' }])).toThrow(MarshalError);
+    // @ts-expect-error a struct of two
+    expect(() => roundTrip('(ss)', [['a']])).toThrow(MarshalError);
+    // @ts-expect-error an array is no dict
+    expect(() => roundTrip('a{sv}', [[]])).toThrow(MarshalError);
+    // @ts-expect-error no such type
+    expect(() => roundTrip('ak', [[]])).toThrow(SignatureError);
+  });
+});
+
+describe('variants', () => {
+  it('carry the type that belongs to their signature', () => {
+    const text = variant('s', 'x');
+    const dict = variant('a{sv}', { volume: variant('d', 0.5) });
+    same<Same<typeof text, Variant<'s', string>>>();
+    same<Same<Variant<'as'>['value'], string[]>>();
+    same<Same<Variant['value'], unknown>>();
+    expect(text).toEqual({ signature: 's', value: 'x' });
+    expect(dict).toEqual({ signature: 'a{sv}', value: { volume: { signature: 'd', value: 0.5 } } });
+  });
+
+  it('of one type are variants', () => {
+    const variants: Variant[] = [variant('s', 'x'), variant('ai', [1]), variant('v', variant('b', true))];
+    const written: Variant = { signature: 's', value: 'x' };
+    const received: Variant<'s'> = { signature: 's', value: 'x' };
+    const any: Variant = received;
+    expect([...variants, written, any]).toHaveLength(5);
+  });
+
+  it('take a signature that is known only at run time', () => {
+    const signature: string = 'as';
+    const made = variant(signature, ['x']);
+    same<Same<typeof made, Variant<string, unknown>>>();
+    expect(made).toEqual({ signature: 'as', value: ['x'] });
+  });
+
+  it('have exactly one type, which is wrong at compile time and at run time', () => {
+    // @ts-expect-error two types
+    expect(() => variant('ss', 'x')).toThrow(SignatureError);
+    // @ts-expect-error no type
+    expect(() => variant('', 'x')).toThrow(SignatureError);
+    // @ts-expect-error no such type
+    expect(() => variant('k', 'x')).toThrow(SignatureError);
+    // @ts-expect-error a number is no string
+    const wrong = variant('s', 1);
+    expect(() => marshal('v', [wrong])).toThrow(MarshalError);
+  });
+});

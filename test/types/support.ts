@@ -1,0 +1,80 @@
+// Types that are compared with types, and a compiler to ask about files that the tests write.
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** True exactly if A and B are the same type; mere assignability, also both ways, is not enough. */
+export type Same<A, B> =
+  (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false;
+
+/** Does nothing; `same<Same<A, B>>()` compiles only if A and B are the same type. */
+export function same<_ extends true>(): void {}
+
+export const repository = fileURLToPath(new URL('../..', import.meta.url));
+
+/** What the compiler says about one line. */
+export interface Diagnostic {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+}
+
+export interface Compilation {
+  readonly exitCode: number;
+  /** All that was printed. */
+  readonly output: string;
+  readonly diagnostics: readonly Diagnostic[];
+  /** Of `--extendedDiagnostics`: type instantiations, the compiler's unit of work, equal in every run. */
+  readonly instantiations: number;
+}
+
+/** Runs the project's own compiler. */
+export function compile(project: string): Promise<Compilation> {
+  const compiler = join(repository, 'node_modules', '.bin', 'tsc');
+  return new Promise((resolve, reject) => {
+    const args = ['-p', project, '--pretty', 'false', '--extendedDiagnostics'];
+    execFile(compiler, args, { cwd: repository, maxBuffer: 2 ** 26 }, (error, output, errors) => {
+      if (error !== null && typeof error.code !== 'number') return reject(error); // it could not be run at all
+      const lines = [...output.matchAll(/^(.+?)\((\d+),(\d+)\): error TS\d+: (.*)$/gm)];
+      resolve({
+        exitCode: typeof error?.code === 'number' ? error.code : 0,
+        output: output + errors,
+        diagnostics: lines.map(([, file = '', line, column, message = '']) => (
+          { file, line: Number(line), column: Number(column), message }
+        )),
+        instantiations: Number(/^Instantiations:\s+(\d+)$/m.exec(output)?.[1]),
+      });
+    });
+  });
+}
+
+/** Compiles one file of the given text, which may import `SRC/…` as the sources of the project. */
+export async function compileText(text: string): Promise<Compilation> {
+  const directory = await mkdtemp(join(tmpdir(), 'dbus-wire-types-'));
+  try {
+    await Promise.all([
+      writeFile(join(directory, 'case.ts'), text.replaceAll('SRC/', join(repository, 'src/'))),
+      writeFile(join(directory, 'package.json'), '{ "type": "module" }'),
+      writeFile(join(directory, 'tsconfig.json'), JSON.stringify({
+        extends: join(repository, 'tsconfig.json'),
+        compilerOptions: { noEmit: true, rootDir: '/', types: [] },
+        include: ['case.ts'],
+      })),
+    ]);
+    return await compile(join(directory, 'tsconfig.json'));
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Deterministic random numbers below `limit`, so that a failing case can be made again from its seed. */
+export function randomBelow(seed: number): (limit: number) => number {
+  let state = seed >>> 0;
+  return (limit) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * limit);
+  };
+}
