@@ -1,3 +1,5 @@
+// How `vitest run` finds and runs the tests. Everything that a test needs to be set up it sets up itself.
+
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({

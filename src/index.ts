@@ -21,7 +21,9 @@ export {
   type CallContext, defineInterface, type Implementation, type InterfaceDefinition, type InterfaceSpec,
   type MethodSpec, type PropertySpec, type SignalSpec,
 } from './interface/define.js';
-export { DefinitionError, type DefinitionErrorCode, IntrospectionError, type IntrospectionErrorCode } from './interface/errors.js';
+export {
+  DefinitionError, type DefinitionErrorCode, IntrospectionError, type IntrospectionErrorCode,
+} from './interface/errors.js';
 export type {
   MethodArguments, MethodResult, PropertyInput, PropertyValue, SignalArguments,
 } from './interface/infer.js';

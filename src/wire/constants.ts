@@ -21,7 +21,9 @@ export const FIXED_HEADER_LENGTH = 16;
 /** The major protocol version, fourth byte of every message. ‹Message Format› */
 export const PROTOCOL_VERSION = 1;
 
-/** Object path that no message may carry, nor one that begins so: implementations use it for themselves. ‹Header Fields› */
+/**
+ * Object path that no message may carry, nor one that begins so: implementations use it for themselves. ‹Header Fields›
+ */
 export const LOCAL_PATH = '/org/freedesktop/DBus/Local';
 /** Interface that no message may carry, nor one that begins so. ‹Header Fields› */
 export const LOCAL_INTERFACE = 'org.freedesktop.DBus.Local';

@@ -1,5 +1,6 @@
 // Bytes into messages: the header fields one by one, what must be there, then the body.
-// It takes one whole message; where messages begin and end is framing.ts's. Specification: Message Format, Header Fields.
+// It takes one whole message; where messages begin and end is framing.ts's. Specification: Message Format, Header
+// Fields.
 import { FIXED_HEADER_LENGTH, HeaderField } from './constants.js';
 import { UnmarshalError, type UnmarshalErrorCode } from './errors.js';
 import { Fault } from './fault.js';

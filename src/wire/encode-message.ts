@@ -155,7 +155,8 @@ function writeParts(writer: Writer, message: Message, serial: number): void {
   writer.patchUint32(start + 4, writer.offset - bodyOffset);
   const length = writer.offset - start;
   if (length > MAX_MESSAGE_LENGTH) {
-    throw refusal('MESSAGE_TOO_LONG', `a message of ${length} bytes, at most ${MAX_MESSAGE_LENGTH} are allowed`, 'body');
+    const problem = `a message of ${length} bytes, at most ${MAX_MESSAGE_LENGTH} are allowed`;
+    throw refusal('MESSAGE_TOO_LONG', problem, 'body');
   }
 }
 
@@ -180,8 +181,8 @@ const SLAB_RESERVE = 512;
 let slab: Writer | undefined;
 
 /**
- * Writes one message. The bytes are the caller's; small messages may share a buffer, as Node's own small Buffers do, and
- * the buffer of a large one may be somewhat longer than the message.
+ * Writes one message. The bytes are the caller's; small messages may share a buffer, as Node's own small Buffers do,
+ * and the buffer of a large one may be somewhat longer than the message.
  * @throws {InvalidNameError} where a path or a name breaks its grammar
  * @throws {MarshalError} where a value, a signature, the serial or a size is one that no bus takes ‹Message Format›
  */

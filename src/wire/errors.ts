@@ -126,7 +126,12 @@ export class MarshalError extends WireError {
   /** Where the value stands: `body[2]["k"][3]`. */
   readonly path: string;
 
-  constructor(code: MarshalErrorCode, problem: string, at: { signature: string; path: string }, options?: ErrorOptions) {
+  constructor(
+    code: MarshalErrorCode,
+    problem: string,
+    at: { signature: string; path: string },
+    options?: ErrorOptions,
+  ) {
     super(`${at.path}: ${problem}`, options);
     this.code = code;
     this.signature = at.signature;
@@ -143,7 +148,12 @@ export class UnmarshalError extends WireError {
   /** Where in the header or the body, as `body[2]["k"][3]` or `header.MEMBER`; empty when no value is concerned. */
   readonly path: string;
 
-  constructor(code: UnmarshalErrorCode, problem: string, at: { offset: number; path?: string }, options?: ErrorOptions) {
+  constructor(
+    code: UnmarshalErrorCode,
+    problem: string,
+    at: { offset: number; path?: string },
+    options?: ErrorOptions,
+  ) {
     const path = at.path ?? '';
     super(`${path === '' ? '' : `${path}: `}${problem} (at byte ${at.offset})`, options);
     this.code = code;

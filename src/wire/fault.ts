@@ -1,5 +1,6 @@
-// How the closures that marshal and unmarshal report a problem: a light object, thrown where the rule is broken, to which
-// each container on the way out adds its part of the path. Only the entry points turn it into an error that users see.
+// How the closures that marshal and unmarshal report a problem: a light object, thrown where the rule is broken, to
+// which each container on the way out adds its part of the path. Only the entry points turn it into an error that users
+// see.
 
 /** A broken rule on its way out of nested values. */
 export class Fault<Code extends string> {

@@ -114,8 +114,9 @@ export class MessageReader {
   }
 
   /**
-   * The messages that `chunk` completes; none while the present one is incomplete. Good messages before a broken one are
-   * returned; `failure` then is set, and the next call throws it. Behind a broken message nothing is delivered any more.
+   * The messages that `chunk` completes; none while the present one is incomplete. Good messages before a broken one
+   * are returned; `failure` then is set, and the next call throws it. Behind a broken message nothing is delivered any
+   * more.
    * @throws {UnmarshalError} where a message is broken and nothing came before ‹Message Format›
    */
   push(chunk: Uint8Array): Message[] {

@@ -130,7 +130,10 @@ function checkArrayLength(length: number): void {
   }
 }
 
-/** Arrays of a fixed type: room for all at once, and one copy or one loop where the machine's memory looks like the wire. */
+/**
+ * Arrays of a fixed type: room for all at once, and one copy or one loop where the machine's memory looks like the
+ * wire.
+ */
 function compileFixedArray({ code }: FixedType): Marshal {
   const size = FIXED_SIZE[code];
   const { write } = FIXED_CODEC[code];

@@ -96,7 +96,9 @@ function createMessage<Type extends Message['type']>(type: Type, parts: Partial<
   };
 }
 
-/** What every constructor of a message takes; the compiler holds a signature literal to the grammar, and the body to it. */
+/**
+ * What every constructor of a message takes; the compiler holds a signature literal to the grammar, and the body to it.
+ */
 interface BodyParts<S extends string> {
   /** The types of `body`; no arguments where it is left out. */
   readonly signature?: CheckedSignature<S> | undefined;

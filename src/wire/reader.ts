@@ -10,8 +10,8 @@ export const HOST_IS_LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)
 const LARGE_MESSAGE = 1024;
 
 /**
- * Reads one message, which starts at the first of `bytes`. Its fields are open to the closures that unmarshal, which are
- * the wire layer's hottest code; nothing outside that layer touches them.
+ * Reads one message, which starts at the first of `bytes`. Its fields are open to the closures that unmarshal, which
+ * are the wire layer's hottest code; nothing outside that layer touches them.
  */
 export class Reader {
   readonly bytes: Uint8Array;
@@ -34,7 +34,9 @@ export class Reader {
     return this.#view !== undefined || this.bytes.length >= LARGE_MESSAGE;
   }
 
-  /** For what bytes one by one are too slow for; many messages need none, and making it costs as much as reading them. */
+  /**
+   * For what bytes one by one are too slow for; many messages need none, and making it costs as much as reading them.
+   */
   get view(): DataView {
     return (this.#view ??= new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength));
   }

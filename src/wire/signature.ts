@@ -223,7 +223,9 @@ export interface FixedLayout {
   readonly size: number;
   /** From the start of one struct to that of the next in an array. */
   readonly stride: number;
-  /** The bytes that belong to no field, between fields or before a next struct, counted from the start of the struct. */
+  /**
+   * The bytes that belong to no field, between fields or before a next struct, counted from the start of the struct.
+   */
   readonly padding: readonly number[];
 }
 

@@ -1,6 +1,6 @@
 // Text on the wire: strict UTF-8 without NUL, both ways. Short text is handled here, byte by byte, which beats the
-// platform's coders; long text goes to TextEncoder and TextDecoder where the platform has them (they are not ECMAScript).
-// It knows neither lengths nor terminators: those are the marshaller's. Specification: String-like types.
+// platform's coders; long text goes to TextEncoder and TextDecoder where the platform has them (they are not
+// ECMAScript). It knows neither lengths nor terminators: those are the marshaller's. Specification: String-like types.
 import type { UnmarshalErrorCode } from './errors.js';
 import { Fault } from './fault.js';
 import type { Reader } from './reader.js';
@@ -123,7 +123,9 @@ function readAscii(b: Uint8Array, start: number, length: number): string {
   return text + readFewAscii(b, o, start + length - o);
 }
 
-/** At most 16 bytes. A call with all of them as arguments is the quickest way that JavaScript has to make short text. */
+/**
+ * At most 16 bytes. A call with all of them as arguments is the quickest way that JavaScript has to make short text.
+ */
 function readFewAscii(b: Uint8Array, o: number, length: number): string {
   switch (length) {
     case 0: return '';

@@ -1,0 +1,177 @@
+// The package as its users get it: packed, installed in an empty folder without a network, and used from there.
+// Needs dist/, which `npm test` builds first.
+
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { run, type Ended } from './support/programs.js';
+import { scratchDirectory } from './support/reaper.js';
+
+const repository = fileURLToPath(new URL('..', import.meta.url));
+const manifest = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as { version: string };
+
+// npm tells the scripts that it runs about the folder it runs them in; another npm must not take that for its own.
+const npmVariables = Object.keys(process.env).filter((key) => /^npm_/i.test(key));
+const env = Object.fromEntries(npmVariables.map((key) => [key, undefined]));
+
+let consumer: string;
+let installed: string;
+
+/** Runs a command in the consumer's folder and expects it to end well and to say nothing on stderr. */
+async function use(command: string, ...args: string[]): Promise<string> {
+  const ended = await run(command, args, { cwd: consumer, env, timeout: 60_000 });
+  expect(ended, ended.stdout).toMatchObject({ code: 0, stderr: '' } satisfies Partial<Ended>);
+  return ended.stdout;
+}
+
+function write(file: string, text: string): void {
+  mkdirSync(dirname(join(consumer, file)), { recursive: true });
+  writeFileSync(join(consumer, file), text);
+}
+
+function filesBelow(directory: string): string[] {
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+beforeAll(async () => {
+  if (!existsSync(join(repository, 'dist'))) throw new Error('dist/ is not there: `npm run build` first');
+  consumer = scratchDirectory();
+  installed = join(consumer, 'node_modules', 'dbus-wire');
+  const quiet = ['--loglevel=error', '--no-audit', '--no-fund', '--no-update-notifier'];
+  const pack = ['pack', '--ignore-scripts', ...quiet, '--pack-destination', consumer];
+  expect(await run('npm', pack, { cwd: repository, env, timeout: 60_000 })).toMatchObject({ code: 0 });
+  const tarball = `dbus-wire-${manifest.version}.tgz`;
+  expect(readdirSync(consumer)).toEqual([tarball]);
+  write('package.json', '{ "private": true }');
+  await use('npm', 'install', '--offline', ...quiet, `./${tarball}`);
+}, 120_000);
+
+describe('the installed package', () => {
+  test('comes alone', () => {
+    expect(readdirSync(join(consumer, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual(['dbus-wire']);
+    expect(existsSync(join(installed, 'node_modules'))).toBe(false);
+  });
+
+  test('brings what its users need and nothing of its development', () => {
+    const brought = readdirSync(installed);
+    expect(brought).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'dist', 'package.json', 'src']));
+    const known = ['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'docs', 'examples', 'package.json', 'src'];
+    expect(brought.filter((name) => !known.includes(name))).toEqual([]);
+  });
+
+  test('has a source map and a declaration map for every file, and every source that they name', () => {
+    const outputs = filesBelow(join(installed, 'dist')).filter((file) => /\.(js|d\.ts)$/.test(file));
+    expect(outputs.length).toBeGreaterThan(20);
+    for (const output of outputs) {
+      const name = /^\/\/# sourceMappingURL=(.+)$/m.exec(readFileSync(output, 'utf8'))?.[1];
+      expect(name, output).toBeDefined();
+      const mapFile = join(dirname(output), name ?? '');
+      const map = JSON.parse(readFileSync(mapFile, 'utf8')) as { sourceRoot?: string; sources: string[] };
+      expect(map.sources.length, mapFile).toBeGreaterThan(0);
+      for (const source of map.sources) {
+        const target = join(dirname(mapFile), map.sourceRoot ?? '', source);
+        expect(existsSync(target) && target.startsWith(join(installed, 'src')), `${mapFile}: ${source}`).toBe(true);
+      }
+    }
+  });
+});
+
+const ROUND_TRIP = `
+  const bytes = encodeMessage(methodCall({ path: '/a', member: 'B', signature: 'su', body: ['c', 7] }), { serial: 1 });
+  const { type, path, member, body } = decodeMessage(bytes);
+  console.log(JSON.stringify({ type, path, member, body }));
+`;
+const ROUND_TRIP_OUTPUT = '{"type":"method_call","path":"/a","member":"B","body":["c",7]}\n';
+const WIRE_NAMES = '{ decodeMessage, encodeMessage, methodCall }';
+const NAMES = 'createProxy, defineInterface, exportObject, sessionBus, systemBus, DBusError';
+const PRINT_TYPES = `console.log([${NAMES}].map((name) => typeof name).join());`;
+const TYPES_OUTPUT = 'function,function,function,function,function,function\n';
+
+describe('from JavaScript', () => {
+  test('import of the wire', async () => {
+    write('wire.mjs', `const ${WIRE_NAMES} = await import('dbus-wire/wire');${ROUND_TRIP}`);
+    expect(await use(process.execPath, 'wire.mjs')).toBe(ROUND_TRIP_OUTPUT);
+  });
+
+  test('import of the whole', async () => {
+    write('whole.mjs', `import { ${NAMES} } from 'dbus-wire';\n${PRINT_TYPES}`);
+    expect(await use(process.execPath, 'whole.mjs')).toBe(TYPES_OUTPUT);
+  });
+
+  test('require() of the wire and of the whole, without a warning', async () => {
+    write('wire.cjs', `const ${WIRE_NAMES} = require('dbus-wire/wire');${ROUND_TRIP}`);
+    expect(await use(process.execPath, 'wire.cjs')).toBe(ROUND_TRIP_OUTPUT);
+    write('whole.cjs', `const { ${NAMES} } = require('dbus-wire');\n${PRINT_TYPES}`);
+    expect(await use(process.execPath, 'whole.cjs')).toBe(TYPES_OUTPUT);
+  });
+
+  test('package.json is open, everything else inside is closed', async () => {
+    write('closed.cjs', `
+      console.log(require('dbus-wire/package.json').version);
+      try { require('dbus-wire/dist/wire/message.js'); } catch (error) { console.log(error.code); }
+    `);
+    expect(await use(process.execPath, 'closed.cjs')).toBe(`${manifest.version}\nERR_PACKAGE_PATH_NOT_EXPORTED\n`);
+  });
+});
+
+describe('from TypeScript', () => {
+  /** Compiles one file in a folder of its own with the strict options of a consumer; declarations are checked too. */
+  async function compile(file: string, text: string, options: Readonly<Record<string, unknown>>): Promise<void> {
+    const strict = { strict: true, exactOptionalPropertyTypes: true, target: 'ES2022', module: 'NodeNext' };
+    const compilerOptions = { ...strict, noEmit: true, ...options };
+    write(join(file, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: [file] }));
+    write(join(file, file), text);
+    expect(await use(process.execPath, join(repository, 'node_modules/typescript/bin/tsc'), '-p', file)).toBe('');
+  }
+
+  test('the wire, in a program that knows nothing of Node', async () => {
+    const text = `
+      import { decodeMessage, encodeMessage, methodCall, type Message } from 'dbus-wire/wire';
+      const bytes: Uint8Array = encodeMessage(methodCall({ path: '/a', member: 'B' }), { serial: 1 });
+      const message: Message = decodeMessage(bytes);
+      if (message.type === 'method_call') {
+        const path: string = message.path;
+        // @ts-expect-error: a path is no number
+        const wrong: number = message.path;
+      }
+      // @ts-expect-error: a call has a member
+      methodCall({ path: '/a' });
+    `;
+    await compile('wire.mts', text, { lib: ['ES2022'], types: [] });
+  });
+
+  test.each(['whole.mts', 'whole.cts'])('the whole, in %s, with its types inferred from signatures', async (file) => {
+    const text = `
+      import { createProxy, defineInterface, sessionBus } from 'dbus-wire';
+      const Counter = defineInterface({
+        name: 'com.example.Counter1',
+        methods: { Add: { in: 'u', out: 'u', inNames: ['step'] } },
+        properties: { Value: { type: 'u', access: 'read' } },
+        signals: { Overflow: { args: 'u' } },
+      });
+      export async function main(): Promise<number> {
+        const bus = await sessionBus();
+        const counter = createProxy(bus, Counter, { destination: 'com.example.Counter', path: '/com/example/Counter' });
+        // @ts-expect-error: 'u' takes a number
+        await counter.Add('1');
+        // @ts-expect-error: no such method
+        await counter.Subtract(1);
+        const value: number = await counter.$get('Value');
+        const sum: number = await counter.Add(value);
+        await bus.close();
+        return sum;
+      }
+    `;
+    const typeRoots = [join(repository, 'node_modules/@types')];
+    await compile(file, text, { lib: ['ES2023', 'ESNext.Disposable'], types: ['node'], typeRoots });
+  });
+});
+
+describe('the programs', () => {
+  test.each(['dbus-wire-service', 'dbus-wire-client'])('%s is installed and tells its version', async (program) => {
+    expect(await use(join(consumer, 'node_modules/.bin', program), '--version')).toContain(manifest.version);
+  });
+});

@@ -1,0 +1,334 @@
+// What TypeScript makes of an interface definition, for those who implement it and those who call it, beside what happens
+// at run time. Compiled by compile.test.ts, as signatures.test.ts is.
+import { describe, expect, it } from 'vitest';
+import {
+  type CallContext, defineInterface, type Implementation, type InterfaceDefinition, type InterfaceSpec,
+} from '../../src/interface/define.js';
+import { DefinitionError } from '../../src/interface/errors.js';
+import type {
+  CallArguments, CallResult, MethodArguments, MethodName, MethodResult, PropertyInput, PropertyName, PropertyValue,
+  PropertyValues, ProxyMethods, ReadableProperty, SignalArguments, SignalBody, SignalledProperty, SignalName,
+  WritableProperty,
+} from '../../src/interface/infer.js';
+import { DBusDaemon, Introspectable, ObjectManager, Peer, Properties } from '../../src/interface/standard.js';
+import { SignatureError } from '../../src/wire/errors.js';
+import type { Variant } from '../../src/wire/variant.js';
+import { RandomData } from '../../src/random-data.js';
+import { same, type Same } from './support.js';
+
+const Mixer = defineInterface({
+  name: 'com.example.Mixer1',
+  methods: {
+    Add: { in: 'u', out: 'u', inNames: ['step'] },
+    Describe: { in: 'sa{sv}', out: 'su', inNames: ['what', 'options'], outNames: ['text', 'level'], optional: 1 },
+    Reset: {},
+    Far: { in: 'x', out: 'x', optional: 1 },
+    toString: { out: 's' },
+    Forget: { in: 's', noReply: true },
+  },
+  properties: {
+    Level: { type: 'u', access: 'read' },
+    Names: { type: 'as', access: 'write', emitsChanged: 'false' },
+    Total: { type: 'x', access: 'readwrite', emitsChanged: 'invalidates' },
+    Version: { type: 's', access: 'read', emitsChanged: 'const' },
+  },
+  signals: {
+    Add: { args: 'su', argNames: ['who', 'level'] },
+    Emptied: {},
+  },
+});
+
+type SpecOf<Definition> = Definition extends InterfaceDefinition<infer Spec> ? Spec : never;
+type MixerSpec = SpecOf<typeof Mixer>;
+
+/** An implementation of the mixer that does as it should; the tests below change one thing each. */
+const good = {
+  methods: {
+    Add: (step: number) => step + 1,
+    Describe: (): readonly [string, number] => ['text', 1],
+    Reset: () => {},
+    Far: (distance: bigint | undefined) => distance ?? 0,
+    toString: () => 'mixer',
+    Forget: () => {},
+  },
+  properties: {
+    Level: { get: () => 1 },
+    Names: { set: () => {} },
+    Total: { get: () => 1n, set: () => {} },
+    Version: { get: () => '1' },
+  },
+};
+
+describe('a definition', () => {
+  it('gives the names of its members', () => {
+    same<Same<MethodName<MixerSpec>, 'Add' | 'Describe' | 'Reset' | 'Far' | 'toString' | 'Forget'>>();
+    same<Same<PropertyName<MixerSpec>, 'Level' | 'Names' | 'Total' | 'Version'>>();
+    same<Same<SignalName<MixerSpec>, 'Add' | 'Emptied'>>();
+    same<Same<ReadableProperty<MixerSpec>, 'Level' | 'Total' | 'Version'>>();
+    same<Same<WritableProperty<MixerSpec>, 'Names' | 'Total'>>();
+    same<Same<SignalledProperty<MixerSpec>, 'Level' | 'Total'>>();
+    same<Same<PropertyName<SpecOf<typeof Peer>>, never>>();
+  });
+
+  it('gives the types of its members', () => {
+    same<Same<MethodArguments<MixerSpec, 'Add'>, [number]>>();
+    same<Same<MethodArguments<MixerSpec, 'Reset'>, []>>();
+    same<Same<MethodArguments<MixerSpec, 'Describe'>, [string, Map<string, Variant> | undefined]>>();
+    same<Same<MethodResult<MixerSpec, 'Add'>, number>>();
+    same<Same<MethodResult<MixerSpec, 'Far'>, bigint | number>>();
+    same<Same<MethodResult<MixerSpec, 'Describe'>, readonly [string, number]>>();
+    same<Same<MethodResult<MixerSpec, 'Reset'>, void>>();
+    same<Same<CallArguments<MixerSpec, 'Add'>, [number]>>();
+    same<Same<CallArguments<MixerSpec, 'Far'>, [(bigint | number | undefined)?]>>();
+    same<Same<CallResult<MixerSpec, 'Far'>, bigint>>();
+    same<Same<CallResult<MixerSpec, 'Describe'>, [string, number]>>();
+    same<Same<CallResult<MixerSpec, 'Reset'>, void>>();
+    same<Same<PropertyValue<MixerSpec, 'Total'>, bigint>>();
+    same<Same<PropertyInput<MixerSpec, 'Total'>, bigint | number>>();
+    same<Same<PropertyInput<MixerSpec, 'Names'>, readonly string[]>>();
+    same<Same<PropertyValues<MixerSpec>, {
+      readonly Level: number; readonly Total: bigint; readonly Version: string;
+    }>>();
+    same<Same<SignalArguments<MixerSpec, 'Add'>, readonly [string, number]>>();
+    same<Same<SignalBody<MixerSpec, 'Add'>, [string, number]>>();
+    same<Same<SignalBody<MixerSpec, 'Emptied'>, []>>();
+  });
+
+  it('keeps its literals, for calls without a proxy', () => {
+    same<Same<typeof Mixer.name, 'com.example.Mixer1'>>();
+    same<Same<typeof DBusDaemon.methods.RequestName.in, 'su'>>();
+    same<Same<typeof DBusDaemon.methods.Hello.in, ''>>();
+    same<Same<typeof ObjectManager.signals.InterfacesRemoved.args, 'oas'>>();
+    same<Same<typeof Mixer.properties.Total.type, 'x'>>();
+    expect(DBusDaemon.methods.RequestName.in).toBe('su');
+    expect(DBusDaemon.methods.Hello.in).toBe('');
+  });
+
+  it('is a definition of any interface, and its implementation any implementation', () => {
+    const definitions: readonly InterfaceDefinition[] = [Mixer, Peer, Introspectable, Properties, DBusDaemon, RandomData];
+    const implementations: readonly Implementation[] = [
+      Mixer.implement(good),
+      Peer.implement({ methods: { Ping: () => {}, GetMachineId: () => '' } }),
+    ];
+    expect(definitions.map(({ name }) => name)).toContain('com.example.Mixer1');
+    expect(implementations.map(({ definition }) => definition.name)).toContain('org.freedesktop.DBus.Peer');
+  });
+
+  it('may be known only at run time', () => {
+    const spec: InterfaceSpec = { name: 'com.example.Late1', methods: { Do: { in: 'u', out: 's' } } };
+    const Late = defineInterface(spec);
+    same<Same<typeof Late, InterfaceDefinition>>();
+    const late = Late.implement({ methods: { Do: (count) => String(count) } });
+    expect(late.methods['Do']?.(1)).toBe('1');
+  });
+
+  it('is wrong at the literal that is wrong, also at run time', () => {
+    expect(() => defineInterface({
+      name: 'com.example.Wrong1',
+      // @ts-expect-error no such type
+      methods: { M: { in: 'ak' } },
+    })).toThrow(SignatureError);
+    expect(() => defineInterface({
+      name: 'com.example.Wrong1',
+      // @ts-expect-error a struct that is not closed
+      methods: { M: { out: '(s' } },
+    })).toThrow(SignatureError);
+    expect(() => defineInterface({
+      name: 'com.example.Wrong1',
+      // @ts-expect-error two types
+      properties: { P: { type: 'ss', access: 'read' } },
+    })).toThrow(SignatureError);
+    expect(() => defineInterface({
+      name: 'com.example.Wrong1',
+      // @ts-expect-error no element type
+      signals: { S: { args: 'a' } },
+    })).toThrow(SignatureError);
+    expect(() => defineInterface({
+      name: 'com.example.Wrong1',
+      // @ts-expect-error three names for two arguments
+      methods: { M: { in: 'us', inNames: ['a', 'b', 'c'] } },
+    })).toThrow(DefinitionError);
+    expect(() => defineInterface({
+      name: 'com.example.Wrong1',
+      // @ts-expect-error more optional arguments than arguments
+      methods: { M: { in: 'us', optional: 3 } },
+    })).toThrow(DefinitionError);
+    expect(() => defineInterface({
+      name: 'com.example.Wrong1',
+      // @ts-expect-error nothing comes back without a reply
+      methods: { M: { out: 's', noReply: true } },
+    })).toThrow(DefinitionError);
+    expect(() => defineInterface({
+      name: 'com.example.Wrong1',
+      // @ts-expect-error a misspelt key
+      methods: { M: { in: 'u', output: 's' } },
+    })).toThrow(DefinitionError);
+    expect(() => defineInterface({
+      name: 'com.example.Wrong1',
+      // @ts-expect-error a misspelt group
+      metods: { M: { in: 'u' } },
+    })).toThrow(DefinitionError);
+    expect(() => defineInterface({
+      name: 'com.example.Wrong1',
+      // @ts-expect-error no such access
+      properties: { P: { type: 's', access: 'readonly' } },
+    })).toThrow(DefinitionError);
+  });
+});
+
+describe('an implementation', () => {
+  it('has the types of its handlers inferred', async () => {
+    const mixer = Mixer.implement({
+      methods: {
+        Add: (step, context) => {
+          same<Same<typeof step, number>>();
+          same<Same<typeof context, CallContext>>();
+          same<Same<typeof context.signal, AbortSignal>>();
+          return step + 1;
+        },
+        Describe: async (what, options) => {
+          same<Same<typeof what, string>>();
+          same<Same<typeof options, Map<string, Variant> | undefined>>();
+          return [what, options?.size ?? 0];
+        },
+        Reset: async () => {},
+        Far: (distance) => Number(distance ?? 0n),
+        toString: () => 'mixer',
+        Forget: (who, { sender }) => {
+          same<Same<typeof who, string>>();
+          same<Same<typeof sender, string | undefined>>();
+        },
+      },
+      properties: {
+        Level: { get: ({ message }) => message.serial },
+        Names: {
+          set: (names) => {
+            same<Same<typeof names, string[]>>();
+          },
+        },
+        Total: {
+          get: async () => 5,
+          set: async (total) => {
+            same<Same<typeof total, bigint>>();
+          },
+        },
+        Version: { get: () => '1' },
+      },
+    });
+    expect(mixer.methods['Add']?.(1)).toBe(2);
+    expect(await mixer.methods['Describe']?.('x')).toEqual(['x', 0]);
+    expect(mixer.methods['toString']?.()).toBe('mixer');
+  });
+
+  it('answers with what the signatures say', () => {
+    // @ts-expect-error text for a number
+    Mixer.implement({ ...good, methods: { ...good.methods, Add: () => 'one' } });
+    // @ts-expect-error one value for two
+    Mixer.implement({ ...good, methods: { ...good.methods, Describe: () => ['text'] } });
+    // @ts-expect-error a value for none
+    Mixer.implement({ ...good, methods: { ...good.methods, Reset: () => 1 } });
+    // @ts-expect-error a promise of the wrong value
+    Mixer.implement({ ...good, methods: { ...good.methods, Add: async () => 'one' } });
+    // @ts-expect-error a parameter of the wrong type
+    Mixer.implement({ ...good, methods: { ...good.methods, Add: (step: string) => step.length } });
+    // @ts-expect-error an argument that may be left out is not always there
+    Mixer.implement({ ...good, methods: { ...good.methods, Far: (distance: bigint) => distance } });
+    // @ts-expect-error a property of another type
+    const wrong = Mixer.implement({ ...good, properties: { ...good.properties, Level: { get: () => 'one' } } });
+    expect(wrong.definition).toBe(Mixer); // what handlers return is checked when they have returned it
+  });
+
+  it('has a handler for each member and no other, at compile time and at run time', () => {
+    const { Add: _, ...fewer } = good.methods;
+    // @ts-expect-error no handler for Add
+    expect(() => Mixer.implement({ ...good, methods: fewer })).toThrow(DefinitionError);
+    // @ts-expect-error no handlers at all
+    expect(() => Mixer.implement({})).toThrow(DefinitionError);
+    // @ts-expect-error a handler for nothing
+    expect(() => Mixer.implement({ ...good, methods: { ...good.methods, Ad: () => 1 } })).toThrow(DefinitionError);
+    expect(() => Mixer.implement({
+      ...good,
+      // @ts-expect-error what may be read needs get
+      properties: { ...good.properties, Level: {} },
+    })).toThrow(DefinitionError);
+    expect(() => Mixer.implement({
+      ...good,
+      // @ts-expect-error what may be written needs set
+      properties: { ...good.properties, Total: { get: () => 1n } },
+    })).toThrow(DefinitionError);
+    expect(() => Mixer.implement({
+      ...good,
+      // @ts-expect-error what may not be written has no set
+      properties: { ...good.properties, Level: { get: () => 1, set: () => {} } },
+    })).toThrow(DefinitionError);
+    expect(() => Peer.implement({
+      methods: { Ping: () => {}, GetMachineId: () => '' },
+      // @ts-expect-error there are no properties
+      properties: { Level: { get: () => 1 } },
+    })).toThrow(DefinitionError);
+  });
+
+  it('emits signals with the arguments they have', () => {
+    const mixer = Mixer.implement(good);
+    mixer.emit('Add', 'who', 1);
+    mixer.emit('Emptied');
+    mixer.emitPropertiesChanged('Level', 'Total');
+    // @ts-expect-error an argument is missing
+    mixer.emit('Add', 'who');
+    // @ts-expect-error an argument of the wrong type
+    mixer.emit('Add', 1, 1);
+    // @ts-expect-error an argument too many
+    mixer.emit('Emptied', 1);
+    // @ts-expect-error no such signal
+    expect(() => mixer.emit('Reset')).toThrow(DefinitionError);
+    // @ts-expect-error no such property
+    expect(() => mixer.emitPropertiesChanged('Add')).toThrow(DefinitionError);
+    // @ts-expect-error changes that are never signalled
+    expect(() => mixer.emitPropertiesChanged('Names')).toThrow(DefinitionError);
+    // @ts-expect-error a property that never changes
+    expect(() => mixer.emitPropertiesChanged('Version')).toThrow(DefinitionError);
+  });
+});
+
+describe('a proxy', () => {
+  interface Options { readonly timeout?: number }
+
+  /** Has every method, to be called with whatever the types let through; answers with its arguments. */
+  function recorder<Spec extends InterfaceSpec>(definition: InterfaceDefinition<Spec>): ProxyMethods<Spec, Options> {
+    const methods = Object.keys(definition.methods).map((name) => [name, async (...args: unknown[]) => args] as const);
+    return Object.fromEntries(methods) as unknown as ProxyMethods<Spec, Options>; // it answers nothing that the types say
+  }
+
+  it('has the methods of the interface, with options after all arguments', async () => {
+    const mixer = recorder(Mixer);
+    const random = recorder(RandomData);
+    const added = mixer.Add(1, { timeout: 5 });
+    same<Same<typeof added, Promise<number>>>();
+    same<Same<ReturnType<typeof mixer.Describe>, Promise<[string, number]>>>();
+    same<Same<ReturnType<typeof mixer.Reset>, Promise<void>>>();
+    same<Same<ReturnType<typeof random.quick>, Promise<string>>>();
+    expect(await added).toEqual([1, { timeout: 5 }]);
+    expect(await random.quick()).toEqual([]);
+    expect(await random.quick(8)).toEqual([8]);
+    expect(await random.quick(undefined, { timeout: 5 })).toEqual([undefined, { timeout: 5 }]);
+    expect(await mixer.Describe('x', { a: { signature: 's', value: 'b' } })).toHaveLength(2);
+    expect(await mixer.Reset({ timeout: 5 })).toEqual([{ timeout: 5 }]);
+    // @ts-expect-error an argument is missing
+    expect(await mixer.Add()).toEqual([]);
+    // @ts-expect-error an argument of the wrong type
+    expect(await mixer.Add('1')).toEqual(['1']);
+    // @ts-expect-error an option that there is not
+    expect(await mixer.Add(1, { timeot: 5 })).toHaveLength(2);
+    // @ts-expect-error options where an argument may be
+    expect(await random.quick({ timeout: 5 })).toHaveLength(1);
+    expect(mixer).not.toHaveProperty('Substract');
+    // @ts-expect-error no such method
+    expect(mixer.Substract).toBeUndefined();
+  });
+
+  it('of an interface known only at run time takes anything', async () => {
+    const late = recorder(defineInterface({ name: 'com.example.Late1', methods: { Do: {} } } as InterfaceSpec));
+    const answer: unknown = await late['Do']?.(1, 'x');
+    expect(answer).toEqual([1, 'x']);
+  });
+});
