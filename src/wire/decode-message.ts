@@ -1,6 +1,7 @@
 // Bytes into messages: the header fields one by one, what must be there, then the body.
 // It takes one whole message; where messages begin and end is framing.ts's. Specification: Message Format, Header
 // Fields.
+import { ByteCache } from './byte-cache.js';
 import { FIXED_HEADER_LENGTH, HeaderField } from './constants.js';
 import { UnmarshalError, type UnmarshalErrorCode } from './errors.js';
 import { Fault } from './fault.js';
@@ -179,9 +180,22 @@ function openMessage(bytes: Uint8Array): FixedHeader {
   throw new UnmarshalError(code, `the message has ${fixed.length} bytes, ${bytes.length} are given`, { offset });
 }
 
+/**
+ * The header fields of messages seen lately, found again by all their bytes: calls and signals repeat them to the
+ * letter. Replies never do, since each has a REPLY_SERIAL of its own.
+ */
+const knownFields = new ByteCache<Fields>({ slots: 128, maxLength: 256 });
+
 /** Everything before the body; the reader then stands where the body starts. */
 function readHeader(reader: Reader, fixed: FixedHeader): Fields {
-  const fields = readFields(reader, fixed);
+  const { bytes } = reader;
+  const range = { start: FIXED_HEADER_LENGTH, end: fixed.bodyOffset };
+  // The same bytes say something else in the other byte order; the one that is rare does without.
+  const known = fixed.littleEndian ? knownFields.find(bytes, range.start, range.end) : undefined;
+  if (known !== undefined) reader.offset = reader.end = range.end;
+  const fields = known ?? readFields(reader, fixed);
+  const isRepeatable = fields.replySerial === undefined && fields.unknownFields === undefined;
+  if (known === undefined && fixed.littleEndian && isRepeatable) knownFields.keep(bytes, range, fields);
   const name = missingField(fixed.typeCode, fields);
   if (name === undefined) return fields;
   const type = MESSAGE_TYPE_NAME[fixed.typeCode];

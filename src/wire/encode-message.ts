@@ -1,13 +1,14 @@
 // Messages into bytes: header fields in the order of their codes, then the body, all of it checked.
 // It writes behind what a buffer holds already, so that a connection sends many messages in one write.
 // Specification: Message Format, Header Fields.
+import { BoundedCache } from './bounded-cache.js';
 import {
   BYTE_ORDER_MARK, type ByteOrder, FIXED_HEADER_LENGTH, HeaderField, MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH,
   MESSAGE_TYPE_CODE, PROTOCOL_VERSION,
 } from './constants.js';
 import { MarshalError, type MarshalErrorCode } from './errors.js';
-import { BoundedCache } from './bounded-cache.js';
 import { missingField, NAME_FIELD, type NameField, type NameKey } from './header-fields.js';
+import { findKnownHeader, hasRepeatableHeader, keepKnownHeader } from './known-headers.js';
 import { marshalBody, toMarshalError, writeAsciiString, writeSignature, writeVariant } from './marshal.js';
 import type { Message, UnknownField } from './message.js';
 import { Writer } from './writer.js';
@@ -20,16 +21,20 @@ export interface EncodeOptions {
   readonly byteOrder?: ByteOrder | undefined;
 }
 
-const MAX_UINT32 = 0xffff_ffff;
-const LAST_KNOWN_FIELD = HeaderField.UNIX_FDS;
+/** The greatest serial. */
+export const MAX_UINT32 = 0xffff_ffff;
+/** Header fields of greater codes are unknown ones. */
+export const LAST_KNOWN_FIELD = HeaderField.UNIX_FDS;
 /** Containers around the variant of a header field: the array and its struct. */
-const FIELD_DEPTH = 2;
+export const FIELD_DEPTH = 2;
 
-function refusal(code: MarshalErrorCode, problem: string, path: string): MarshalError {
+/** The error for a part of the message that is not a value of the body; `path` says which. */
+export function refusal(code: MarshalErrorCode, problem: string, path: string): MarshalError {
   return new MarshalError(code, problem, { signature: '', path });
 }
 
-function checkInteger(value: unknown, { path, min, max }: { path: string; min: number; max: number }): void {
+/** Holds a number of the header to its range; throws {@link MarshalError}. */
+export function checkInteger(value: unknown, { path, min, max }: { path: string; min: number; max: number }): void {
   if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) {
     throw refusal('FIELD_INVALID', `expected an integer from ${min} to ${max}, got ${String(value)}`, path);
   }
@@ -82,6 +87,27 @@ const writeMember = compileNameField('member');
 const writeErrorName = compileNameField('errorName');
 const writeDestination = compileNameField('destination');
 const writeSender = compileNameField('sender');
+
+/** Writes all header fields and the padding before the body; returns the length of the fields. */
+function writeHeaderFields(writer: Writer, message: Message): number {
+  const isRepeatable = writer.littleEndian && hasRepeatableHeader(message);
+  const known = isRepeatable ? findKnownHeader(message) : undefined;
+  const start = writer.offset;
+  if (known !== undefined) {
+    writer.reserve(known.bytes.length);
+    writer.bytes.set(known.bytes, start);
+    writer.offset = start + known.bytes.length;
+    return known.fieldsLength;
+  }
+  writeFields(writer, message);
+  const fieldsLength = writer.offset - start;
+  if (fieldsLength > MAX_ARRAY_LENGTH) {
+    throw refusal('ARRAY_TOO_LONG', `header fields of ${fieldsLength} bytes, at most ${MAX_ARRAY_LENGTH}`, 'header');
+  }
+  writer.align(8, 0);
+  if (isRepeatable) keepKnownHeader(message, writer.bytes.subarray(start, writer.offset), fieldsLength);
+  return fieldsLength;
+}
 
 function writeFields(writer: Writer, message: Message): void {
   if (message.path !== undefined) writePath(writer, message.path);
@@ -143,13 +169,7 @@ function writeParts(writer: Writer, message: Message, serial: number): void {
   writer.bytes[start + 3] = PROTOCOL_VERSION;
   writer.patchUint32(start + 8, serial);
   writer.offset += FIXED_HEADER_LENGTH;
-  writeFields(writer, message);
-  const fieldsLength = writer.offset - start - FIXED_HEADER_LENGTH;
-  if (fieldsLength > MAX_ARRAY_LENGTH) {
-    throw refusal('ARRAY_TOO_LONG', `header fields of ${fieldsLength} bytes, at most ${MAX_ARRAY_LENGTH}`, 'header');
-  }
-  writer.patchUint32(start + 12, fieldsLength);
-  writer.align(8, 0);
+  writer.patchUint32(start + 12, writeHeaderFields(writer, message));
   const bodyOffset = writer.offset;
   writeBody(writer, message);
   writer.patchUint32(start + 4, writer.offset - bodyOffset);

@@ -22,7 +22,8 @@ export class Fault<Code extends string> {
 
 const LONGEST_KEY = 64;
 
-function formatSegment(segment: unknown): string {
+/** One step of a path: `[2]` for an index, `["k"]` for a key that is text. */
+export function formatSegment(segment: unknown): string {
   if (typeof segment === 'object' || typeof segment === 'symbol') return '[?]'; // no key of a dict at all
   if (typeof segment !== 'string') return `[${segment}]`;
   // A key may be megabytes of a peer's text; an error says which one, it does not repeat it.

@@ -1,6 +1,9 @@
 // The public door of the wire layer: bytes and messages, no I/O, no Node.
 export * from './constants.js';
 export { decodeHeader, decodeMessage, type MessageHeader } from './decode-message.js';
+export { dissect, type DissectOptions } from './dissect.js';
+export { formatDissection } from './dissect-format.js';
+export type { Part, PartKind } from './dissect-parts.js';
 export { encodeMessage, type EncodeOptions } from './encode-message.js';
 export * from './errors.js';
 export { FrameReader, MessageReader } from './framing.js';
@@ -14,6 +17,7 @@ export {
   assertBusName, assertErrorName, assertInterfaceName, assertMemberName, assertObjectPath, assertWellKnownName,
   isBusName, isErrorName, isInterfaceName, isMemberName, isObjectPath, isUniqueName, isWellKnownName,
 } from './names.js';
+export { readdress, type Readdressing } from './readdress.js';
 export { parseSignature, splitSignature, type Type } from './signature.js';
 export { unmarshal } from './unmarshal.js';
 export { variant, type Variant } from './variant.js';

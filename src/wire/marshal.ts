@@ -11,7 +11,7 @@ import { describe, mismatch } from './mismatch.js';
 import { isObjectPath } from './names.js';
 import { HOST_IS_LITTLE_ENDIAN } from './reader.js';
 import {
-  type DictType, FIXED_SIZE, type FixedType, fixedLayout, parseSignature, parseSingleType, type StringTypeCode,
+  BASIC_OR_VARIANT, type DictType, FIXED_SIZE, type FixedType, fixedLayout, parseSignature, parseSingleType, type StringTypeCode,
   type StructType, type Type,
 } from './signature.js';
 import { isShort, MAX_BYTES_PER_UNIT, writeShortAscii, writeUtf8 } from './text.js';
@@ -76,12 +76,15 @@ export function writeAsciiString(writer: Writer, text: string): void {
   writer.offset = start + length + 1;
 }
 
-/** Writes a signature that is known to be one. */
+/** Writes a signature that is known to be one, and so to be ASCII and of at most 255 bytes. */
 export function writeSignature(writer: Writer, signature: string): void {
-  writer.reserve(1);
-  const lengthOffset = writer.offset++;
-  const length = writeTerminated(writer, signature);
-  writer.bytes[lengthOffset] = length;
+  const { length } = signature;
+  writer.reserve(length + 2);
+  const { bytes, offset } = writer;
+  bytes[offset] = length;
+  for (let i = 0; i < length; i++) bytes[offset + 1 + i] = signature.charCodeAt(i);
+  bytes[offset + 1 + length] = 0;
+  writer.offset = offset + length + 2;
 }
 
 const marshalString: Marshal = (writer, value) => {
@@ -156,7 +159,8 @@ function compileFixedArray({ code }: FixedType): Marshal {
         writer.bytes.set(new Uint8Array(buffer, byteOffset, byteLength), start);
         i = length;
       } else if (start % size === 0 && length >= BULK_LENGTH) {
-        i = fillFixedArray(new constructor(writer.bytes.buffer, start, length), values as readonly unknown[]);
+        const target = new constructor(writer.bytes.buffer, start, length);
+        if (fillFixedArray(target, values as readonly unknown[])) i = length;
       }
     }
     try {
@@ -175,7 +179,8 @@ const BULK_LENGTH = 16;
 /** Arrays of structs whose fields all have one size: every offset is known beforehand. */
 function compileFixedStructArray(struct: StructType, fields: readonly FixedType[]): Marshal {
   const { offsets, size, stride, padding } = fixedLayout(fields);
-  const writes = fields.map(({ code }) => FIXED_CODEC[code].write);
+  const codes = fields.map(({ code }) => code);
+  const writes = codes.map((code) => FIXED_CODEC[code].write);
   return (writer, value, depth) => {
     if (!Array.isArray(value)) throw mismatch(`an array (a${struct.signature})`, value);
     const lengthOffset = beginArray(writer, 8);
@@ -184,7 +189,8 @@ function compileFixedStructArray(struct: StructType, fields: readonly FixedType[
     checkArrayLength(byteLength);
     if (length > 0) checkDepth(depth + 2);
     writer.reserve(byteLength);
-    let offset = writer.offset;
+    const { view, littleEndian } = writer;
+    let { offset } = writer;
     if (padding.length > 0) writer.bytes.fill(0, offset, offset + byteLength);
     let i = 0;
     let k = -1;
@@ -193,7 +199,27 @@ function compileFixedStructArray(struct: StructType, fields: readonly FixedType[
         const values: unknown = value[i];
         k = -1;
         checkFields(struct, values);
-        for (k = 0; k < writes.length; k++) writes[k]!(writer, offset + offsets[k]!, values[k]);
+        for (k = 0; k < codes.length; k++) {
+          const field = values[k];
+          const position = offset + offsets[k]!;
+          // The commonest types right here: passing a number on to a function may cost an allocation.
+          if (typeof field === 'number') {
+            const code = codes[k];
+            if (code === 'i' && (field | 0) === field) {
+              view.setInt32(position, field, littleEndian);
+              continue;
+            }
+            if (code === 'u' && field >>> 0 === field) {
+              view.setUint32(position, field, littleEndian);
+              continue;
+            }
+            if (code === 'd') {
+              view.setFloat64(position, field, littleEndian);
+              continue;
+            }
+          }
+          writes[k]!(writer, position, field);
+        }
       }
     } catch (error) {
       throw within(k < 0 ? error : within(error, k), i);
@@ -226,36 +252,40 @@ function compileArray(elementType: Type): Marshal {
   };
 }
 
-type Entries = Iterable<readonly [unknown, unknown]>;
-
-/** The entries of a Map, or of a plain object where the keys are text. */
-function entriesOf(value: unknown, type: DictType): Entries {
-  if (value instanceof Map) return value as Entries;
-  if (type.key.kind === 'string' && typeof value === 'object' && value !== null) {
-    const prototype: unknown = Object.getPrototypeOf(value);
-    if (prototype === null || prototype === Object.prototype) return Object.entries(value);
-  }
-  throw mismatch(`a Map${type.key.kind === 'string' ? ' or a plain object' : ''} (${type.signature})`, value);
+/** Whether a value is an object whose own properties are meant, and not something with a class. */
+function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
 }
 
 function compileDict(type: DictType): Marshal {
-  const key = compileMarshal(type.key);
-  const value = compileMarshal(type.value);
+  const marshalKey = compileMarshal(type.key);
+  const marshalValue = compileMarshal(type.value);
+  const takesObjects = type.key.kind === 'string';
+  const writeEntry = (writer: Writer, key: unknown, value: unknown, depth: number): void => {
+    try {
+      checkDepth(depth);
+      writer.align(8, 0);
+      marshalKey(writer, key, depth);
+      marshalValue(writer, value, depth);
+    } catch (error) {
+      throw within(error, key);
+    }
+  };
   return (writer, dict, depth) => {
-    const entries = entriesOf(dict, type);
+    const isMap = dict instanceof Map;
+    if (!isMap && !(takesObjects && isPlainObject(dict))) {
+      throw mismatch(`a Map${takesObjects ? ' or a plain object' : ''} (${type.signature})`, dict);
+    }
     const lengthOffset = beginArray(writer, 8);
     const start = writer.offset;
-    let entryKey: unknown;
-    try {
-      for (const entry of entries) {
-        checkDepth(depth + 2);
-        writer.align(8, 0);
-        entryKey = entry[0];
-        key(writer, entryKey, depth + 2);
-        value(writer, entry[1], depth + 2);
-      }
-    } catch (error) {
-      throw within(error, entryKey);
+    if (isMap) {
+      for (const [key, value] of dict as ReadonlyMap<unknown, unknown>) writeEntry(writer, key, value, depth + 2);
+    } else {
+      const object = dict as Readonly<Record<string, unknown>>; // checked right above
+      const keys = Object.keys(object);
+      for (let i = 0; i < keys.length; i++) writeEntry(writer, keys[i], object[keys[i]!], depth + 2);
     }
     endArray(writer, lengthOffset, start);
   };
@@ -290,7 +320,9 @@ const marshalVariant: Marshal = (writer, variant, depth) => {
   }
   const { signature, value } = variant;
   if (typeof signature !== 'string') throw mismatch('a variant with a string as signature', variant);
-  const marshalValue = variants.get(signature, compileVariant);
+  const marshalValue =
+    (signature.length === 1 ? ONE_LETTER[signature.charCodeAt(0)] : undefined) ??
+    variants.get(signature, compileVariant);
   checkDepth(depth + 1);
   writeSignature(writer, signature);
   marshalValue(writer, value, depth + 1);
@@ -328,6 +360,12 @@ function orFault<Result>(compile: (signature: string) => Result): (signature: st
 
 const compileBody = orFault((signature) => parseSignature(signature).map(compileMarshal));
 const compileVariant = orFault((signature) => compileMarshal(parseSingleType(signature)));
+
+/** The marshallers of the types that are no containers, by their letter: what most variants have. */
+const ONE_LETTER: readonly (Marshal | undefined)[] = Array.from({ length: 128 }, (_, code) => {
+  const letter = String.fromCharCode(code);
+  return BASIC_OR_VARIANT.includes(letter) ? compileVariant(letter) : undefined;
+});
 
 /** Writes a body; what does not fit is thrown as a {@link Fault} whose path starts with the index of the argument. */
 export function marshalBody(writer: Writer, signature: string, body: readonly unknown[]): void {

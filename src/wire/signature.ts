@@ -73,6 +73,9 @@ const LEAF_TYPES: ReadonlyMap<string, LeafType> = new Map<string, LeafType>([
   ['v', { kind: 'variant', signature: 'v', alignment: 1 }],
 ]);
 
+/** The codes of all types that are one character: the basic types and VARIANT. */
+export const BASIC_OR_VARIANT = [...LEAF_TYPES.keys()].join('');
+
 /** How deep a type stands: adjacent arrays, structs and dict entries each have a limit of their own. */
 interface Nesting {
   readonly arrays: number;

@@ -11,7 +11,7 @@ import type { BodyOf, CheckedSignature } from './infer.js';
 import { isObjectPath } from './names.js';
 import { HOST_IS_LITTLE_ENDIAN, Reader } from './reader.js';
 import {
-  type DictType, FIXED_SIZE, type FixedType, fixedLayout, parseSignature, type StringTypeCode,
+  BASIC_OR_VARIANT, type DictType, FIXED_SIZE, type FixedType, fixedLayout, parseSignature, type StringTypeCode,
   type StructType, type Type,
 } from './signature.js';
 import { readText } from './text.js';
@@ -73,8 +73,8 @@ export function compileKnownText(check?: (text: string, lengthOffset: number) =>
   };
 }
 
-/** How many texts each place remembers: names, paths and keys repeat from message to message. */
-const KNOWN_TEXTS = 256;
+/** How many texts each place remembers, and how long ones: names, paths and keys repeat from message to message. */
+const KNOWN_TEXTS = { slots: 256, maxLength: 64 };
 
 const readObjectPath = compileKnownText((text, offset) => {
   if (!isObjectPath(text)) {
@@ -160,7 +160,8 @@ function alignedBytes(bytes: Uint8Array, boundary: number): Uint8Array {
 /** Arrays of structs whose fields all have one size: every offset is known beforehand. */
 function compileFixedStructArray(fields: readonly FixedType[]): Unmarshal {
   const { offsets, size, stride, padding } = fixedLayout(fields);
-  const reads = fields.map(({ code }) => FIXED_CODEC[code].read);
+  const codes = fields.map(({ code }) => code);
+  const reads = codes.map((code) => FIXED_CODEC[code].read);
   const checkPadding = ({ bytes }: Reader, offset: number, end: number): void => {
     let bits = 0;
     // Behind the last struct there is none.
@@ -178,13 +179,22 @@ function compileFixedStructArray(fields: readonly FixedType[]): Unmarshal {
     if (!Number.isInteger(length) || length < 1) throw lengthMismatch(reader, end);
     checkDepth(reader, depth + 2);
     reader.offset = end;
+    const { view, littleEndian } = reader;
     const structs = new Array<unknown>(length);
     let i = 0;
     let k = -1;
     try {
       for (; i < length; i++, offset += stride) {
-        const values = new Array<unknown>(reads.length);
-        for (k = 0; k < reads.length; k++) values[k] = reads[k]!(reader, offset + offsets[k]!);
+        const values = new Array<unknown>(codes.length);
+        for (k = 0; k < codes.length; k++) {
+          const code = codes[k];
+          const position = offset + offsets[k]!;
+          // The commonest types right here: a number that a function returns may cost an allocation of its own.
+          if (code === 'i') values[k] = view.getInt32(position, littleEndian);
+          else if (code === 'u') values[k] = view.getUint32(position, littleEndian);
+          else if (code === 'd') values[k] = view.getFloat64(position, littleEndian);
+          else values[k] = reads[k]!(reader, position);
+        }
         k = -1;
         checkPadding(reader, offset, end);
         structs[i] = values;
@@ -293,9 +303,9 @@ export interface CompiledSignature {
   readonly unmarshallers: readonly Unmarshal[];
 }
 
-/** How many signatures stay compiled, and how many of them are found by their bytes. */
+/** How many signatures stay compiled, and which of them are found by their bytes. */
 const COMPILED_SIGNATURES = 1024;
-const KNOWN_SIGNATURES = 256;
+const KNOWN_SIGNATURES = { slots: 256, maxLength: 64 };
 
 const compiledSignatures = new BoundedCache<string, CompiledSignature>(COMPILED_SIGNATURES);
 const knownSignatures = new ByteCache<CompiledSignature>(KNOWN_SIGNATURES);
@@ -310,12 +320,20 @@ export function compileSignature(signature: string): CompiledSignature {
   return compiledSignatures.get(signature, compile);
 }
 
+/** The signatures of one type that is no container, by their letter: what most variants have. */
+const ONE_LETTER: readonly (CompiledSignature | undefined)[] = Array.from({ length: 256 }, (_, code) => {
+  const letter = String.fromCharCode(code);
+  return BASIC_OR_VARIANT.includes(letter) ? compile(letter) : undefined;
+});
+
 /** Reads a SIGNATURE: zero or more single complete types. */
 export function readCompiledSignature(reader: Reader): CompiledSignature {
   reader.align(1, 1);
   const length = reader.bytes[reader.offset++]!; // align saw to it
   const start = reader.offset;
   const end = endOfText(reader, length, start - 1);
+  const oneLetter = length === 1 ? ONE_LETTER[reader.bytes[start]!] : undefined;
+  if (oneLetter !== undefined) return oneLetter;
   const known = knownSignatures.find(reader.bytes, start, end);
   if (known !== undefined) return known;
   const signature = readText(reader, start, end);
