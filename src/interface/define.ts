@@ -1,6 +1,6 @@
 // What an interface is, told once for those who implement it and those who call it: methods, properties and signals by
 // name, with their signatures. A definition checks itself when it is made; an implementation joins it with handlers.
-// It knows no connection and no object path: signals leave through sinks, attached by whoever exports an implementation.
+// It knows no connection and no object path: signals leave through sinks that the exporter of an object attaches.
 // Specification: Interfaces, Introspection Data Format (annotations), org.freedesktop.DBus.Properties.
 import { InvalidNameError } from '../wire/errors.js';
 import type { MethodCall } from '../wire/message.js';
@@ -108,7 +108,7 @@ export interface InterfaceDefinition<Spec extends InterfaceSpec = InterfaceSpec>
 
 // ---- what an implementation is --------------------------------------------------------------------------------------
 
-/** The AbortSignal of the platform; this folder is compiled without the types of any, and then has no more than this. */
+/** The AbortSignal of the platform; this folder is compiled without the types of any, and then it is only this. */
 type PlatformAbortSignal = typeof globalThis extends { AbortSignal: { prototype: infer Signal } }
   ? Signal
   : { readonly aborted: boolean; readonly reason: unknown };

@@ -86,8 +86,8 @@ function interfaceElement(definition: InterfaceDefinition): string {
 }
 
 /**
- * Introspection data of one object, as the Introspect method returns it: each interface with its members in the order of
- * its definition, then the objects below by name only. The same object always gives the same text.
+ * Introspection data of one object, as the Introspect method returns it: each interface with its members in the order
+ * of its definition, then the objects below by name only. The same object always gives the same text.
  */
 export function formatIntrospection({ interfaces, children }: IntrospectedObject): string {
   const node = element('node', [], [

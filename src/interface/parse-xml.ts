@@ -14,7 +14,7 @@ export const MAX_INTROSPECTION_LENGTH = 2 ** 23;
 /** Most elements inside one another that are read. */
 export const MAX_INTROSPECTION_DEPTH = 64;
 
-/** An interface as another program describes it: a specification with nothing left out, in records without prototype. */
+/** An interface as another program describes it, with nothing left out. Its records have no prototype. */
 export interface ParsedInterface {
   readonly name: string;
   readonly methods: Readonly<Record<string, Required<MethodSpec>>>;
@@ -35,7 +35,7 @@ export interface ParsedNode {
 /** Reads one element after its start tag has been read: all of its content, and its end. */
 type ReadElement = (reader: XmlReader, tag: StartTag) => void;
 
-/** Reads the content of an element: each child by the reader for its name. What has none is skipped, whatever is in it. */
+/** Reads the content of an element: each child by the reader for its name, if there is one, else past all of it. */
 function readContent(reader: XmlReader, readers: Readonly<Record<string, ReadElement>>): void {
   for (let tag = reader.next(); tag?.kind === 'start'; tag = reader.next()) {
     const read = Object.hasOwn(readers, tag.name) ? readers[tag.name] : undefined;

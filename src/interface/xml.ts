@@ -215,14 +215,20 @@ export class XmlReader {
   }
 
   #unescape(value: string, valueStart: number): string {
+    let text = '';
+    let end = 0;
     // One pass: what a reference stands for is never read again. Line ends and tabs are spaces in an attribute.
-    return value.replace(/&([^&;]*)(;?)|\r\n|[\t\r\n]/g, (_, reference: string | undefined, end: string, at: number) => {
-      if (reference === undefined) return ' ';
-      const character = end === ';' ? dereference(reference) : undefined;
-      if (character !== undefined) return character;
-      const problem = 'a reference other than &amp; &lt; &gt; &quot; &apos; or to a character';
-      throw this.error('ENTITY_INVALID', problem, valueStart + at);
-    });
+    for (const special of value.matchAll(/&([^&;]*;)?|\r\n|[\t\r\n]/g)) {
+      const [source, reference = ''] = special;
+      const character = source.startsWith('&') ? dereference(reference.slice(0, -1)) : ' ';
+      if (character === undefined) {
+        const problem = 'a reference other than &amp; &lt; &gt; &quot; &apos; or to a character';
+        throw this.error('ENTITY_INVALID', problem, valueStart + special.index);
+      }
+      text += value.slice(end, special.index) + character;
+      end = special.index + source.length;
+    }
+    return text + value.slice(end);
   }
 
   #unterminated(tag: string, start: number): IntrospectionError {

@@ -1,5 +1,5 @@
-// What TypeScript makes of an interface definition, for those who implement it and those who call it, beside what happens
-// at run time. Compiled by compile.test.ts, as signatures.test.ts is.
+// What TypeScript makes of an interface definition, for those who implement it and those who call it, beside what
+// happens at run time. Compiled by compile.test.ts, as signatures.test.ts is.
 import { describe, expect, it } from 'vitest';
 import {
   type CallContext, defineInterface, type Implementation, type InterfaceDefinition, type InterfaceSpec,
@@ -105,7 +105,9 @@ describe('a definition', () => {
   });
 
   it('is a definition of any interface, and its implementation any implementation', () => {
-    const definitions: readonly InterfaceDefinition[] = [Mixer, Peer, Introspectable, Properties, DBusDaemon, RandomData];
+    const definitions: readonly InterfaceDefinition[] = [
+      Mixer, Peer, Introspectable, Properties, DBusDaemon, RandomData,
+    ];
     const implementations: readonly Implementation[] = [
       Mixer.implement(good),
       Peer.implement({ methods: { Ping: () => {}, GetMachineId: () => '' } }),
@@ -296,7 +298,7 @@ describe('a proxy', () => {
   /** Has every method, to be called with whatever the types let through; answers with its arguments. */
   function recorder<Spec extends InterfaceSpec>(definition: InterfaceDefinition<Spec>): ProxyMethods<Spec, Options> {
     const methods = Object.keys(definition.methods).map((name) => [name, async (...args: unknown[]) => args] as const);
-    return Object.fromEntries(methods) as unknown as ProxyMethods<Spec, Options>; // it answers nothing that the types say
+    return Object.fromEntries(methods) as unknown as ProxyMethods<Spec, Options>; // but for what it answers
   }
 
   it('has the methods of the interface, with options after all arguments', async () => {

@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest';
+import { defineInterface } from '../../src/interface/define.js';
+import { formatIntrospection } from '../../src/interface/introspection.js';
+import { parseIntrospection } from '../../src/interface/parse-xml.js';
+import { Introspectable, Peer, Properties } from '../../src/interface/standard.js';
+import { RandomData } from '../../src/random-data.js';
+import { capturedXml } from './support.js';
+
+const DOCTYPE = `<!DOCTYPE node PUBLIC "-//freedesktop//DTD D-BUS Object Introspection 1.0//EN"
+                      "http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd">
+`;
+
+const Lamp = defineInterface({
+  name: 'com.example.Lamp1',
+  methods: {
+    Dim: { in: 'da{sv}', out: 'bs', inNames: ['level', 'options'], outNames: ['done'] },
+    Old: { deprecated: true },
+    Forget: { in: 's', noReply: true },
+  },
+  properties: {
+    Level: { type: 'd', access: 'read' },
+    Name: { type: 's', access: 'readwrite', emitsChanged: 'invalidates' },
+    Key: { type: 'ay', access: 'write', emitsChanged: 'false', deprecated: true },
+    Model: { type: 's', access: 'read', emitsChanged: 'const' },
+  },
+  signals: {
+    Dim: { args: 'ds', argNames: ['', 'who'] },
+    Off: { deprecated: true },
+  },
+  deprecated: true,
+});
+
+describe('introspection data', () => {
+  it('tells everything that a definition says', () => {
+    expect(formatIntrospection({ interfaces: [Lamp], children: ['b', 'a'] })).toBe(`${DOCTYPE}<node>
+  <interface name="com.example.Lamp1">
+    <method name="Dim">
+      <arg type="d" name="level" direction="in"/>
+      <arg type="a{sv}" name="options" direction="in"/>
+      <arg type="b" name="done" direction="out"/>
+      <arg type="s" direction="out"/>
+    </method>
+    <method name="Old">
+      <annotation name="org.freedesktop.DBus.Deprecated" value="true"/>
+    </method>
+    <method name="Forget">
+      <arg type="s" direction="in"/>
+      <annotation name="org.freedesktop.DBus.Method.NoReply" value="true"/>
+    </method>
+    <signal name="Dim">
+      <arg type="d"/>
+      <arg type="s" name="who"/>
+    </signal>
+    <signal name="Off">
+      <annotation name="org.freedesktop.DBus.Deprecated" value="true"/>
+    </signal>
+    <property type="d" name="Level" access="read"/>
+    <property type="s" name="Name" access="readwrite">
+      <annotation name="org.freedesktop.DBus.Property.EmitsChangedSignal" value="invalidates"/>
+    </property>
+    <property type="ay" name="Key" access="write">
+      <annotation name="org.freedesktop.DBus.Deprecated" value="true"/>
+      <annotation name="org.freedesktop.DBus.Property.EmitsChangedSignal" value="false"/>
+    </property>
+    <property type="s" name="Model" access="read">
+      <annotation name="org.freedesktop.DBus.Property.EmitsChangedSignal" value="const"/>
+    </property>
+    <annotation name="org.freedesktop.DBus.Deprecated" value="true"/>
+  </interface>
+  <node name="a"/>
+  <node name="b"/>
+</node>
+`);
+  });
+
+  it('of nothing is a node', () => {
+    expect(formatIntrospection({ interfaces: [], children: [] })).toBe(`${DOCTYPE}<node/>\n`);
+  });
+
+  it('of the standard interfaces is what GDBus writes', () => {
+    const captured = capturedXml('glib');
+    const ours = formatIntrospection({ interfaces: [Properties, Introspectable, Peer], children: [] });
+    expect(captured).toContain(DOCTYPE);
+    expect(captured).toContain(ours.slice(ours.indexOf('  <interface'), ours.indexOf('</node>')));
+  });
+
+  it('escapes what XML gives a meaning', () => {
+    const Odd = defineInterface({
+      name: 'com.example.Odd1',
+      methods: { Do: { in: 's', inNames: [`a<b>&"c"'d'`] } },
+      properties: { '<&>"\'é☂😀]]>': { type: 's', access: 'read' } },
+    });
+    const xml = formatIntrospection({ interfaces: [Odd], children: ['<&"'] });
+    expect(xml).toContain(`name="a&lt;b&gt;&amp;&quot;c&quot;'d'"`);
+    const { interfaces: [odd], children: [child] } = parseIntrospection(xml);
+    expect(odd?.methods['Do']?.inNames).toEqual([`a<b>&"c"'d'`]);
+    expect(Object.keys(odd?.properties ?? {})).toEqual(['<&>"\'é☂😀]]>']);
+    expect(child?.name).toBe('<&"');
+  });
+
+  it.each([Lamp, RandomData, Properties, Peer])('is read back as what it was made of: $name', (definition) => {
+    const { interfaces } = parseIntrospection(formatIntrospection({ interfaces: [definition], children: [] }));
+    expect(interfaces).toHaveLength(1);
+    const [parsed] = interfaces;
+    // Names that are missing come back as empty ones, and that an argument may be left out is not in the XML.
+    const again = defineInterface(parsed!);
+    const asWritten = (text: typeof again): string => formatIntrospection({ interfaces: [text], children: [] });
+    expect(asWritten(again)).toBe(formatIntrospection({ interfaces: [definition], children: [] }));
+    expect({ ...again.properties }).toEqual({ ...definition.properties });
+    expect(again.deprecated).toBe(definition.deprecated);
+  });
+
+  it('does not change the children that it is given', () => {
+    const children = Object.freeze(['b', 'a', 'B']);
+    expect(formatIntrospection({ interfaces: [], children })).toMatch(/"B".*"a".*"b"/s);
+  });
+});

@@ -1,0 +1,380 @@
+import { describe, expect, it } from 'vitest';
+import { IntrospectionError } from '../../src/interface/errors.js';
+import {
+  MAX_INTROSPECTION_DEPTH, MAX_INTROSPECTION_LENGTH, parseIntrospection,
+} from '../../src/interface/parse-xml.js';
+import { SignatureError } from '../../src/wire/errors.js';
+import { capturedXml, refusalOf } from './support.js';
+
+describe('introspection data of other programs', () => {
+  it('of GDBus', () => {
+    const { name, interfaces, children } = parseIntrospection(capturedXml('glib'));
+    expect(name).toBeUndefined();
+    expect(children).toEqual([]);
+    expect(interfaces.map((each) => each.name)).toEqual([
+      'org.freedesktop.DBus.Properties', 'org.freedesktop.DBus.Introspectable', 'org.freedesktop.DBus.Peer',
+      'com.example.Clock1',
+    ]);
+    const clock = interfaces.at(-1);
+    expect(clock?.deprecated).toBe(false);
+    expect(Object.keys(clock?.methods ?? {})).toEqual(['SetAlarm', 'FailWithQuark', 'FailWithName', 'Tick']);
+    expect(clock?.methods['SetAlarm']).toEqual({
+      in: 'ta(bs)', out: 'u', inNames: ['when', 'notes'], outNames: ['id'],
+      optional: 0, noReply: false, deprecated: false,
+    });
+    expect(clock?.signals['Rang']).toEqual({ args: 'tv', argNames: ['when', 'what'], deprecated: false });
+    expect(clock?.properties['Zone']).toEqual({
+      type: 's', access: 'readwrite', emitsChanged: 'true', deprecated: false,
+    });
+    expect(clock?.properties['Alarms']?.type).toBe('a{u(ts)}');
+  });
+
+  it('of the bus', () => {
+    const { interfaces } = parseIntrospection(capturedXml('bus'));
+    expect(interfaces).toHaveLength(6);
+    expect(Object.keys(interfaces[0]?.methods ?? {})).toHaveLength(19);
+    expect(interfaces[0]?.methods['RequestName']).toMatchObject({ in: 'su', out: 'u', inNames: ['', ''] });
+    expect(interfaces[0]?.properties['Features']?.emitsChanged).toBe('const');
+  });
+
+  it('of dbus-python', () => {
+    const { name, interfaces } = parseIntrospection(capturedXml('libdbus'));
+    expect(name).toBe('/com/example/Rooms');
+    expect(interfaces.find((each) => each.name === 'com.example.Lamp1')?.methods['Unlock']).toMatchObject({
+      in: 'ay', out: 's', inNames: ['key'], outNames: [''],
+    });
+  });
+
+  it('in the manner of systemd', () => {
+    const { interfaces: [units], children } = parseIntrospection(`<!DOCTYPE node PUBLIC
+"-//freedesktop//DTD D-BUS Object Introspection 1.0//EN"
+"https://www.freedesktop.org/standards/dbus/1.0/introspect.dtd">
+<node>
+ <interface name="com.example.Units1">
+  <property name="Version" type="s" access="read">
+   <annotation name="org.freedesktop.DBus.Property.EmitsChangedSignal" value="const"/>
+   <annotation name="com.example.Privileged" value="true"/>
+  </property>
+  <property name="LogLevel" type="s" access="readwrite">
+   <annotation name="org.freedesktop.DBus.Property.EmitsChangedSignal" value="false"/>
+  </property>
+  <method name="Stop">
+   <arg type="s" name="name" direction="in"/>
+   <arg type="o" name="job" direction="out"/>
+   <arg type="s" name="mode" direction="in"/>
+   <annotation name="org.freedesktop.DBus.Deprecated" value="true"/>
+  </method>
+  <method name="Exit">
+   <annotation name="org.freedesktop.DBus.Method.NoReply" value="true"/>
+  </method>
+  <signal name="JobRemoved">
+   <arg type="u" name="id"/>
+   <arg type="o" name="job"/>
+  </signal>
+ </interface>
+ <node name="unit"/>
+ <node name="job"/>
+</node>
+`);
+    expect(units?.properties['Version']?.emitsChanged).toBe('const');
+    expect(units?.properties['LogLevel']?.emitsChanged).toBe('false');
+    expect(units?.methods['Stop']).toMatchObject({ in: 'ss', out: 'o', inNames: ['name', 'mode'], deprecated: true });
+    expect(units?.methods['Exit']).toMatchObject({ in: '', out: '', noReply: true });
+    expect(units?.signals['JobRemoved']).toMatchObject({ args: 'uo', argNames: ['id', 'job'] });
+    expect(children).toEqual([
+      { name: 'unit', interfaces: [], children: [] },
+      { name: 'job', interfaces: [], children: [] },
+    ]);
+  });
+
+  it('with documentation, other name spaces and elements nobody knows', () => {
+    const { interfaces, children } = parseIntrospection(`\ufeff<?xml version='1.0' encoding="UTF-8" ?>
+<?xml-stylesheet href="a>b"?>
+<!-- <node> is -- not > here -->
+<node xmlns:tp='http://example.com/doc' name = '/a' >
+  <tp:docstring>Some &lt;text&gt; &undeclared; <b>with</b> <node name="no"/> marks ]]&gt;</tp:docstring>
+  <![CDATA[ <interface name="no.such.Interface1"/> & ]]>
+  <interface name='com.example.A1' tp:since="0.1">
+    <!-- <method name="No"/> -->
+    <method name='M' tp:name-for-bindings='m'>
+      <arg name="a&amp;b" type='&#97;&#x73;'><tp:docstring/></arg>
+      <method name="NotHere"/>
+      <arg type="u" direction="out"/>
+      text
+    </method >
+    <tp:struct name="S"><method name="No"/><tp:member type="i"/></tp:struct>
+    <annotation name="com.example.Other" value="&quot;"/>
+  </interface>
+  <node name="b"><interface name="com.example.B1"/><node name="c"/></node>
+</node><!-- the end -->
+<?done?>
+`);
+    expect(interfaces.map(({ name }) => name)).toEqual(['com.example.A1']);
+    expect({ ...interfaces[0]?.methods }).toEqual({
+      M: { in: 'as', out: 'u', inNames: ['a&b'], outNames: [''], optional: 0, noReply: false, deprecated: false },
+    });
+    expect(children).toMatchObject([
+      { name: 'b', interfaces: [{ name: 'com.example.B1' }], children: [{ name: 'c', children: [] }] },
+    ]);
+  });
+
+  it('with what an interface says for all of its properties', () => {
+    const { interfaces: [parsed] } = parseIntrospection(`<node><interface name="com.example.A1">
+      <property name="One" type="s" access="read"/>
+      <property name="Two" type="s" access="read">
+        <annotation name="org.freedesktop.DBus.Property.EmitsChangedSignal" value="true"/>
+      </property>
+      <annotation name="org.freedesktop.DBus.Property.EmitsChangedSignal" value="false"/>
+    </interface></node>`);
+    expect(parsed?.properties).toMatchObject({ One: { emitsChanged: 'false' }, Two: { emitsChanged: 'true' } });
+  });
+
+  it('with one method several times, as bindings write it that have default arguments', () => {
+    const { interfaces: [parsed] } = parseIntrospection(`<node><interface name="com.example.A1">
+      <method name="Open"><arg type="s"/><arg type="b"/></method>
+      <method name="Open"><arg type="s"/></method>
+    </interface></node>`);
+    expect(parsed?.methods['Open']?.in).toBe('sb');
+  });
+
+  it('with members and elements that are named as what every object has', () => {
+    const { interfaces: [parsed] } = parseIntrospection(`<node><interface name="com.example.A1">
+      <method name="__proto__"><arg type="s"/></method><method name="constructor"/><signal name="toString"/>
+      <constructor name="x"/><__proto__ name="y"/><toString/>
+    </interface></node>`);
+    expect(Object.keys(parsed?.methods ?? {})).toEqual(['__proto__', 'constructor']);
+    expect(parsed?.methods['__proto__']?.in).toBe('s');
+    expect(Object.keys(parsed?.signals ?? {})).toEqual(['toString']);
+    expect(parsed?.methods['valueOf']).toBeUndefined();
+  });
+
+  it('with arguments of signals that are said to go in', () => {
+    const { interfaces: [parsed] } = parseIntrospection(
+      '<node><interface name="a.b"><signal name="S"><arg type="s" direction="in"/></signal></interface></node>',
+    );
+    expect(parsed?.signals['S']?.args).toBe('s');
+  });
+
+  it('with line ends in attributes', () => {
+    const { children } = parseIntrospection('<node><node\r\n\tname="a\r\nb\tc\nd&#10;e"/></node>');
+    expect(children[0]?.name).toBe('a b c d\ne');
+  });
+});
+
+describe('what is not introspection data', () => {
+  const member = (xml: string): string => `<node>\n<interface name="com.example.A1">\n${xml}</interface></node>`;
+
+  it.each<readonly [xml: string, code: string, line: number]>([
+    // documents
+    ['', 'ROOT_INVALID', 1],
+    [' \n\t\n ', 'ROOT_INVALID', 3],
+    ['<!-- nothing -->', 'ROOT_INVALID', 1],
+    ['<nodes/>', 'ROOT_INVALID', 1],
+    ['\n<interface name="a.b"/>', 'ROOT_INVALID', 2],
+    ['<node/>\n<node/>', 'ROOT_INVALID', 2],
+    ['text', 'TEXT_OUTSIDE', 1],
+    ['{"node": {}}', 'TEXT_OUTSIDE', 1],
+    ['<node/>\n text', 'TEXT_OUTSIDE', 2],
+    ['<![CDATA[ ]]><node/>', 'TEXT_OUTSIDE', 1],
+    ['<node/><!DOCTYPE node>', 'MARKUP_INVALID', 1],
+    // what does not end
+    ['<', 'NAME_INVALID', 1],
+    ['<node', 'NOT_TERMINATED', 1],
+    ['<node ', 'NOT_TERMINATED', 1],
+    ['<node>', 'NOT_TERMINATED', 1],
+    ['<node>\n<node name="a"/>\n', 'NOT_TERMINATED', 3],
+    ['<node/', 'MARKUP_INVALID', 1],
+    ['<node></node', 'NOT_TERMINATED', 1],
+    ['<node name', 'ATTRIBUTE_INVALID', 1],
+    ['<node name=', 'ATTRIBUTE_INVALID', 1],
+    ['<node name="', 'NOT_TERMINATED', 1],
+    ['<node name="a>\n</node>', 'NOT_TERMINATED', 1],
+    ['<!--', 'NOT_TERMINATED', 1],
+    ['<!-->', 'NOT_TERMINATED', 1],
+    ['<node>\n<!-- a -- >\n</node>', 'NOT_TERMINATED', 2],
+    ['<?xml ', 'NOT_TERMINATED', 1],
+    ['<node><![CDATA[ ]] ></node>', 'NOT_TERMINATED', 1],
+    ['<!DOCTYPE node', 'NOT_TERMINATED', 1],
+    ['<!DOCTYPE node SYSTEM "a>', 'NOT_TERMINATED', 1],
+    ['<!DOCTYPE node [ <!ENTITY a "b"> <node/>', 'NOT_TERMINATED', 1],
+    ['<!DOCTYPE node [ <!-- ] > ]><node/>', 'NOT_TERMINATED', 1],
+    // tags
+    ['< node/>', 'NAME_INVALID', 1],
+    ['<1node/>', 'NAME_INVALID', 1],
+    ['<node><></node>', 'NAME_INVALID', 1],
+    ['<node><!ELEMENT a></node>', 'NAME_INVALID', 1],
+    ['<node></nodes>', 'TAG_MISMATCH', 1],
+    ['<node><a><b></a></b></node>', 'TAG_MISMATCH', 1],
+    ['</node>', 'TAG_MISMATCH', 1],
+    ['<node/></node>', 'TAG_MISMATCH', 1],
+    ['<node></node a="b">', 'MARKUP_INVALID', 1],
+    ['<node/ >', 'MARKUP_INVALID', 1],
+    // attributes
+    ['<node name="a"x="b"/>', 'MARKUP_INVALID', 1],
+    ['<node name=a/>', 'ATTRIBUTE_INVALID', 1],
+    ['<node name/>', 'ATTRIBUTE_INVALID', 1],
+    ['<node "a"/>', 'NAME_INVALID', 1],
+    ['<node name="<"/>', 'ATTRIBUTE_INVALID', 1],
+    ['<node a="1"\n b="2"\n a="3"/>', 'ATTRIBUTE_DUPLICATE', 3],
+    // references and characters
+    ['<node name="&"/>', 'ENTITY_INVALID', 1],
+    ['<node name="&amp"/>', 'ENTITY_INVALID', 1],
+    ['<node name="&amp &lt;"/>', 'ENTITY_INVALID', 1],
+    ['<node name="&;"/>', 'ENTITY_INVALID', 1],
+    ['<node name="&nbsp;"/>', 'ENTITY_INVALID', 1],
+    ['<node name="&__proto__;"/>', 'ENTITY_INVALID', 1],
+    ['<node name="&#;"/>', 'ENTITY_INVALID', 1],
+    ['<node name="&#x;"/>', 'ENTITY_INVALID', 1],
+    ['<node name="&#xg;"/>', 'ENTITY_INVALID', 1],
+    ['<node name="&#0;"/>', 'ENTITY_INVALID', 1],
+    ['<node name="&#8;"/>', 'ENTITY_INVALID', 1],
+    ['<node name="&#xd800;"/>', 'ENTITY_INVALID', 1],
+    ['<node name="&#xffff;"/>', 'ENTITY_INVALID', 1],
+    ['<node name="&#x110000;"/>', 'ENTITY_INVALID', 1],
+    [`<node name="&#${'9'.repeat(400)};"/>`, 'ENTITY_INVALID', 1],
+    ['<node>\n\0</node>', 'CHARACTER_INVALID', 2],
+    ['<node name="\u001b"/>', 'CHARACTER_INVALID', 1],
+    // the format
+    ['<node>\n<node/></node>', 'ATTRIBUTE_MISSING', 2],
+    ['<node>\n<interface/></node>', 'ATTRIBUTE_MISSING', 2],
+    [member('<method/>'), 'ATTRIBUTE_MISSING', 3],
+    [member('<signal/>'), 'ATTRIBUTE_MISSING', 3],
+    [member('<property type="s" access="read"/>'), 'ATTRIBUTE_MISSING', 3],
+    [member('<property name="P" access="read"/>'), 'ATTRIBUTE_MISSING', 3],
+    [member('<property name="P" type="s"/>'), 'ATTRIBUTE_MISSING', 3],
+    [member('<property name="P" type="s" access="none"/>'), 'VALUE_INVALID', 3],
+    [member('<property name="P" type="" access="read"/>'), 'TYPE_INVALID', 3],
+    [member('<property name="P" type="ss" access="read"/>'), 'TYPE_INVALID', 3],
+    [member('<method name="M">\n<arg/></method>'), 'ATTRIBUTE_MISSING', 4],
+    [member('<method name="M">\n<arg type="("/></method>'), 'TYPE_INVALID', 4],
+    [member('<method name="M">\n<arg type="s" direction="inout"/></method>'), 'VALUE_INVALID', 4],
+    [member('<signal name="S">\n<arg type="s" direction=""/></signal>'), 'VALUE_INVALID', 4],
+    [member('<annotation value="true"/>'), 'ATTRIBUTE_MISSING', 3],
+    [member('<annotation name="org.freedesktop.DBus.Deprecated"/>'), 'ATTRIBUTE_MISSING', 3],
+    [member('<annotation name="org.freedesktop.DBus.Deprecated" value="yes"/>'), 'VALUE_INVALID', 3],
+  ])('%j: %s in line %i', (xml, code, line) => {
+    const refusal = refusalOf(xml);
+    expect([refusal.code, refusal.line]).toEqual([code, line]);
+    expect(refusal.message).toContain(`line ${line}`);
+    expect(refusal.offset).toBeLessThanOrEqual(xml.length);
+    expect(xml.slice(0, refusal.offset).split('\n')).toHaveLength(line);
+  });
+
+  it('has an offset that points at the mistake', () => {
+    const xml = '<node>\r\n <node name="a\r\nb &what; c"/></node>';
+    expect(refusalOf(xml).offset).toBe(xml.indexOf('&what'));
+    expect(refusalOf('<node><a x="1" x="2"/></node>').offset).toBe('<node><a x="1" '.length);
+  });
+
+  it('has the error of the signature as its cause', () => {
+    const refusal = refusalOf(member('<property name="P" type="ak" access="read"/>'));
+    expect(refusal.cause).toBeInstanceOf(SignatureError);
+  });
+});
+
+describe('hostile data', () => {
+  /** Milliseconds that a text takes, read or refused. Generous limits below: what is wrong with them takes minutes. */
+  function timeOf(xml: string): number {
+    const start = performance.now();
+    try {
+      parseIntrospection(xml);
+    } catch (error) {
+      if (!(error instanceof IntrospectionError)) throw error;
+    }
+    return performance.now() - start;
+  }
+
+  it('does not get entities expanded', () => {
+    const levels = Array.from({ length: 30 }, (_, i) => `<!ENTITY l${i + 1} "${`&l${i};`.repeat(10)}">`);
+    const doctype = `<!DOCTYPE node [<!ENTITY l0 "lol"> ${levels.join('\n')} ]>`;
+    const parsed = parseIntrospection(`${doctype}<node>&l30;<node name="a"/>&l30;</node>`);
+    expect(parsed.children).toEqual([{ name: 'a', interfaces: [], children: [] }]);
+    expect(refusalOf(`${doctype}<node name="&l1;"/>`).code).toBe('ENTITY_INVALID');
+    expect(refusalOf(`<!DOCTYPE node [<!ENTITY f SYSTEM "file:///etc/passwd">]><node name="&f;"/>`).code)
+      .toBe('ENTITY_INVALID');
+  });
+
+  it('does not get references expanded twice', () => {
+    expect(parseIntrospection('<node name="&amp;lt;&#38;amp;"/>').name).toBe('&lt;&amp;');
+  });
+
+  it('is nested as deep as the limit and no deeper', () => {
+    const nested = (depth: number, tag: string): string => (
+      `<node>${`<${tag} name="a">`.repeat(depth - 1)}${`</${tag}>`.repeat(depth - 1)}</node>`
+    );
+    for (const tag of ['node', 'unknown']) {
+      parseIntrospection(nested(MAX_INTROSPECTION_DEPTH, tag));
+      expect(refusalOf(nested(MAX_INTROSPECTION_DEPTH + 1, tag)).code).toBe('TOO_DEEP');
+      expect(refusalOf(nested(100_000, tag)).code).toBe('TOO_DEEP');
+    }
+    expect(refusalOf(`<node>${'<a>'.repeat(1_000_000)}`).code).toBe('TOO_DEEP');
+  });
+
+  it('is as long as the limit and no longer', () => {
+    const padded = (length: number): string => `<node>${' '.repeat(length - '<node></node>'.length)}</node>`;
+    expect(parseIntrospection(padded(MAX_INTROSPECTION_LENGTH)).children).toEqual([]);
+    expect(refusalOf(padded(MAX_INTROSPECTION_LENGTH + 1)).code).toBe('TOO_LONG');
+  });
+
+  it('may have an attribute of a megabyte', () => {
+    const name = 'x'.repeat(2 ** 20);
+    expect(parseIntrospection(`<node name="${name}"/>`).name).toBe(name);
+    expect(parseIntrospection(`<node name="${'&amp;'.repeat(2 ** 18)}"/>`).name).toBe('&'.repeat(2 ** 18));
+  });
+
+  const many = 2 ** 20;
+  const inInterface = (xml: string): string => `<node><interface name="a.b">${xml}</interface></node>`;
+  it.each<readonly [what: string, xml: string]>([
+    ['elements', `<node>${'<node name="a"/>'.repeat(many / 4)}</node>`],
+    ['methods of one name', inInterface('<method name="M"/>'.repeat(many / 8))],
+    ['arguments', inInterface(`<method name="M">${'<arg type="a{sv}"/>'.repeat(many / 8)}</method>`)],
+    ['attributes', `<node ${Array.from({ length: many / 8 }, (_, i) => `a${i}=""`).join(' ')}/>`],
+    ['comments', `${'<!---->'.repeat(many)}<node/>`],
+    ['comments that do not end', '<!--'.repeat(many)],
+    ['comments that do not end in a document type', `<!DOCTYPE node [${'<!--'.repeat(many)}`],
+    ['quotes in a document type', `<!DOCTYPE node ${`"'"`.repeat(many)}><node/>`],
+    ['document types', `${'<!DOCTYPE a>'.repeat(many / 4)}<node/>`],
+    ['opening brackets', '<'.repeat(many)],
+    ['ampersands', `<node name="${'&'.repeat(many)}"/>`],
+    ['references without an end', `<node name="${'&amp'.repeat(many)}"/>`],
+    ['digits of a reference', `<node name="&#${'0'.repeat(many)}65;"/>`],
+    ['spaces', `<node${' '.repeat(many)}a="b"${' '.repeat(many)}`],
+    ['spaces before nothing', `<node a${' '.repeat(many)}`],
+    ['characters of a name', `<node><${'a'.repeat(many)}/></node>`],
+    ['brackets in text', `<node>${']]>'.repeat(many)}</node>`],
+    ['empty CDATA sections', `<node>${'<![CDATA[]]>'.repeat(many / 2)}</node>`],
+    ['lines before a mistake', `<node>${'\n'.repeat(many)}`],
+  ])('takes time in proportion: many %s', (_, xml) => {
+    expect(timeOf(xml)).toBeLessThan(5_000);
+  });
+
+  it('is refused in one way only, whatever is changed in it', () => {
+    let state = 20_261;
+    const below = (limit: number): number => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+      return Math.floor((state / 2 ** 32) * limit);
+    };
+    const pieces = [
+      '<', '>', '/', '"', "'", '&', ';', '=', ' ', '<!--', '-->', '<![CDATA[', ']]>', '<!DOCTYPE', '[', ']', '<?', '?>',
+      '</node>', '<node>', '<node name="a"/>', '&amp;', '&#0;', '\0', '\ud800', 'a', '\n', '',
+    ];
+    const sources = (['bus', 'glib', 'libdbus'] as const).map(capturedXml);
+    const codes = new Set<string>();
+    for (let round = 0; round < 3_000; round++) {
+      let xml = sources[round % sources.length] ?? '';
+      for (let change = 0; change <= below(3); change++) {
+        const at = below(xml.length);
+        xml = xml.slice(0, at) + (pieces[below(pieces.length)] ?? '') + xml.slice(at + below(4));
+      }
+      try {
+        parseIntrospection(xml);
+        codes.add('accepted');
+      } catch (error) {
+        if (!(error instanceof IntrospectionError)) throw new Error(`round ${round}: ${xml}`, { cause: error });
+        codes.add(error.code);
+      }
+    }
+    expect(codes).toContain('accepted');
+    expect(codes.size).toBeGreaterThan(10);
+  });
+});
