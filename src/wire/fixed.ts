@@ -165,7 +165,9 @@ const isDouble = (value: unknown): boolean => typeof value === 'number';
 function areInt32(values: readonly unknown[]): boolean {
   let i = 0;
   for (; i + 4 <= values.length; i += 4) {
-    if (!isInt32(values[i]) || !isInt32(values[i + 1]) || !isInt32(values[i + 2]) || !isInt32(values[i + 3])) return false;
+    if (!isInt32(values[i]) || !isInt32(values[i + 1]) || !isInt32(values[i + 2]) || !isInt32(values[i + 3])) {
+      return false;
+    }
   }
   for (; i < values.length; i++) if (!isInt32(values[i])) return false;
   return true;

@@ -27,7 +27,8 @@ const MAX_LENGTH = 1024;
 /** Members that differ in no more than this share a slot. What is no text is refused when it is written. */
 function slotOf({ path, member, signature }: Message): number {
   const memberHash = typeof member !== 'string' ? 0 : member.length * 31 + member.charCodeAt(member.length >> 1) * 7;
-  return (memberHash + (typeof path !== 'string' ? 0 : path.charCodeAt(path.length - 1)) + signature.length) & (SLOTS - 1);
+  const pathHash = typeof path !== 'string' ? 0 : path.charCodeAt(path.length - 1);
+  return (memberHash + pathHash + signature.length) & (SLOTS - 1);
 }
 
 /** Whether nothing but names and the signature decides the header fields; a REPLY_SERIAL is new in each message. */
@@ -55,6 +56,7 @@ export function keepKnownHeader(message: Message, bytes: Uint8Array, fieldsLengt
   if (bytes.length > MAX_LENGTH) return;
   const { path, interface: interfaceName, member, errorName, destination, sender, signature } = message;
   slots[slotOf(message)] = {
-    path, interface: interfaceName, member, errorName, destination, sender, signature, bytes: bytes.slice(), fieldsLength,
+    path, interface: interfaceName, member, errorName, destination, sender, signature, fieldsLength,
+    bytes: bytes.slice(),
   };
 }

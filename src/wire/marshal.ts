@@ -11,8 +11,8 @@ import { describe, mismatch } from './mismatch.js';
 import { isObjectPath } from './names.js';
 import { HOST_IS_LITTLE_ENDIAN } from './reader.js';
 import {
-  BASIC_OR_VARIANT, type DictType, FIXED_SIZE, type FixedType, fixedLayout, parseSignature, parseSingleType, type StringTypeCode,
-  type StructType, type Type,
+  BASIC_OR_VARIANT, type DictType, FIXED_SIZE, type FixedType, fixedLayout, parseSignature, parseSingleType,
+  type StringTypeCode, type StructType, type Type,
 } from './signature.js';
 import { isShort, MAX_BYTES_PER_UNIT, writeShortAscii, writeUtf8 } from './text.js';
 import { Writer } from './writer.js';

@@ -1,6 +1,7 @@
 // Text on the wire: strict UTF-8 without NUL, both ways. Short text is handled here, byte by byte, which beats the
 // platform's coders; long text goes to TextEncoder and TextDecoder where the platform has them (they are not
 // ECMAScript). It knows neither lengths nor terminators: those are the marshaller's. Specification: String-like types.
+import { readAscii } from './ascii.js';
 import type { UnmarshalErrorCode } from './errors.js';
 import { Fault } from './fault.js';
 import type { Reader } from './reader.js';
@@ -24,8 +25,6 @@ const decoder = platform.TextDecoder && new platform.TextDecoder('utf-8', { fata
 const LONG_TEXT = 48;
 /** The most bytes that one UTF-16 unit takes. */
 export const MAX_BYTES_PER_UNIT = 3;
-
-const { fromCharCode } = String;
 
 /**
  * Writes the text if it is all ASCII without NUL and says whether it did; `bytes` has room for it.
@@ -107,80 +106,6 @@ function isPlainAscii(reader: Reader, start: number, end: number): boolean {
   }
   for (; i < end; i++) bits |= bytes[i]! | (bytes[i]! - 1);
   return (bits & WORD_HIGH_BITS) === 0;
-}
-
-/** Bytes known to be ASCII, as text: as few calls as can be, each of exactly the bytes that there are. */
-function readAscii(b: Uint8Array, start: number, length: number): string {
-  if (length <= 16) return readFewAscii(b, start, length);
-  let text = '';
-  let o = start;
-  for (const last = start + length - 16; o <= last; o += 16) {
-    text += fromCharCode(
-      b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!, b[o + 6]!, b[o + 7]!,
-      b[o + 8]!, b[o + 9]!, b[o + 10]!, b[o + 11]!, b[o + 12]!, b[o + 13]!, b[o + 14]!, b[o + 15]!,
-    );
-  }
-  return text + readFewAscii(b, o, start + length - o);
-}
-
-/**
- * At most 16 bytes. A call with all of them as arguments is the quickest way that JavaScript has to make short text.
- */
-function readFewAscii(b: Uint8Array, o: number, length: number): string {
-  switch (length) {
-    case 0: return '';
-    case 1: return fromCharCode(b[o]!);
-    case 2: return fromCharCode(b[o]!, b[o + 1]!);
-    case 3: return fromCharCode(b[o]!, b[o + 1]!, b[o + 2]!);
-    case 4: return fromCharCode(b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!);
-    case 5: return fromCharCode(b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!);
-    case 6: return fromCharCode(b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!);
-    case 7: return fromCharCode(b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!, b[o + 6]!);
-    case 8:
-      return fromCharCode(
-        b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!, b[o + 6]!, b[o + 7]!,
-      );
-    case 9:
-      return fromCharCode(
-        b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!, b[o + 6]!, b[o + 7]!,
-        b[o + 8]!,
-      );
-    case 10:
-      return fromCharCode(
-        b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!, b[o + 6]!, b[o + 7]!,
-        b[o + 8]!, b[o + 9]!,
-      );
-    case 11:
-      return fromCharCode(
-        b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!, b[o + 6]!, b[o + 7]!,
-        b[o + 8]!, b[o + 9]!, b[o + 10]!,
-      );
-    case 12:
-      return fromCharCode(
-        b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!, b[o + 6]!, b[o + 7]!,
-        b[o + 8]!, b[o + 9]!, b[o + 10]!, b[o + 11]!,
-      );
-    case 13:
-      return fromCharCode(
-        b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!, b[o + 6]!, b[o + 7]!,
-        b[o + 8]!, b[o + 9]!, b[o + 10]!, b[o + 11]!, b[o + 12]!,
-      );
-    case 14:
-      return fromCharCode(
-        b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!, b[o + 6]!, b[o + 7]!,
-        b[o + 8]!, b[o + 9]!, b[o + 10]!, b[o + 11]!, b[o + 12]!, b[o + 13]!,
-      );
-    case 15:
-      return fromCharCode(
-        b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!, b[o + 6]!, b[o + 7]!,
-        b[o + 8]!, b[o + 9]!, b[o + 10]!, b[o + 11]!, b[o + 12]!, b[o + 13]!, b[o + 14]!,
-      );
-    default:
-      return fromCharCode(
-        b[o]!, b[o + 1]!, b[o + 2]!, b[o + 3]!, b[o + 4]!, b[o + 5]!, b[o + 6]!, b[o + 7]!,
-        b[o + 8]!, b[o + 9]!, b[o + 10]!, b[o + 11]!, b[o + 12]!, b[o + 13]!, b[o + 14]!, b[o + 15]!,
-      );
-  }
 }
 
 function readLong(bytes: Uint8Array, start: number, end: number): string {

@@ -206,8 +206,29 @@ function compileFixedStructArray(fields: readonly FixedType[]): Unmarshal {
   };
 }
 
+/** Arrays of STRING, of which there are many: no call for each, and a look at the padding only where there is some. */
+function unmarshalStrings(reader: Reader): string[] {
+  const end = readArrayEnd(reader, 4);
+  const texts: string[] = [];
+  if (reader.offset === end) return texts;
+  const { view, littleEndian } = reader;
+  try {
+    while (reader.offset < end) {
+      if ((reader.offset & 3) !== 0 || reader.offset + 4 > reader.end) reader.align(4, 4);
+      const length = view.getUint32(reader.offset, littleEndian);
+      const start = (reader.offset += 4);
+      texts.push(readText(reader, start, endOfText(reader, length, start - 4)));
+    }
+  } catch (error) {
+    throw within(error, texts.length);
+  }
+  if (reader.offset !== end) throw lengthMismatch(reader, end);
+  return texts;
+}
+
 function compileArray(elementType: Type): Unmarshal {
   if (elementType.kind === 'fixed') return compileFixedArray(elementType);
+  if (elementType.signature === 's') return unmarshalStrings;
   if (elementType.kind === 'struct') {
     const { fields } = elementType;
     if (fields.every((field) => field.kind === 'fixed')) return compileFixedStructArray(fields);
