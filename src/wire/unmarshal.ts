@@ -207,10 +207,11 @@ function compileFixedStructArray(fields: readonly FixedType[]): Unmarshal {
 }
 
 /** Arrays of STRING, of which there are many: no call for each, and a look at the padding only where there is some. */
-function unmarshalStrings(reader: Reader): string[] {
+function unmarshalStrings(reader: Reader, depth: number): string[] {
   const end = readArrayEnd(reader, 4);
   const texts: string[] = [];
   if (reader.offset === end) return texts;
+  checkDepth(reader, depth + 1);
   const { view, littleEndian } = reader;
   try {
     while (reader.offset < end) {
