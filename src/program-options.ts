@@ -28,7 +28,7 @@ export const COMMON_OPTIONS = {
 export const COMMON_HELP = `\
   --session        use the session bus (default)
   --system         use the system bus
-  --address ADDR   use the bus at a D-Bus address, such as unix:path=/run/user/1000/bus
+  --address ADDR   use the bus at this D-Bus address, such as unix:path=/run/bus
   --name NAME      bus name of the service (default: com.larry-price.test)
   -h, --help       show this text
   --version        show the version
@@ -45,7 +45,9 @@ export interface BusChoice {
  * Reads options and positional arguments; nothing unknown is let through.
  * @throws {UsageError}
  */
-export function parseOptions<const Config extends ParseArgsConfig>(config: Config): ReturnType<typeof parseArgs<Config>> {
+export function parseOptions<const Config extends ParseArgsConfig>(
+  config: Config,
+): ReturnType<typeof parseArgs<Config>> {
   try {
     return parseArgs(config);
   } catch (error) {

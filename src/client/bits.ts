@@ -9,7 +9,7 @@ const MIN_INT32 = -(2 ** 31);
 const MAX_INT32 = 2 ** 31 - 1;
 
 /**
- * Reads a number of bits: an optional sign and decimal digits. Whether that many bits can be had is the service's to say.
+ * Reads a number of bits: an optional sign and decimal digits. Whether so many can be had is the service's to say.
  * @throws {BitsError} where it is none, or no INT32
  */
 export function parseBits(text: string): number {

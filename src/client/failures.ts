@@ -47,9 +47,10 @@ export function describeFailure(error: unknown): Failure {
   if (error instanceof ServiceGoneError || error instanceof ConnectionClosedError) {
     return { code: EXIT.NOT_THERE, stream: 'stderr', text: error.message };
   }
-  if (error instanceof CallTimeoutError || error instanceof UnexpectedSignatureError || isTimeout(error)) {
+  if (error instanceof CallTimeoutError || error instanceof UnexpectedSignatureError) {
     return { code: EXIT.NO_ANSWER, stream: 'stderr', text: error.message };
   }
+  if (isTimeout(error)) return { code: EXIT.NO_ANSWER, stream: 'stderr', text: 'no result within the time given' };
   if (error instanceof LinkError) return notThere(linkErrorName(error), error.message);
   const text = error instanceof Error ? error.message : String(error);
   return { code: EXIT.BAD_ARGUMENT, stream: 'stderr', text: `Unexpected exception occurred: '${text}'` };
@@ -89,6 +90,6 @@ function linkErrorName(error: LinkError): string {
 }
 
 /** Whether an error is the reason of `AbortSignal.timeout`. */
-function isTimeout(error: unknown): error is Error {
+function isTimeout(error: unknown): boolean {
   return error instanceof Error && error.name === 'TimeoutError';
 }

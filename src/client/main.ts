@@ -13,10 +13,14 @@ import { ProgressLine } from './progress.js';
 import { createProxy } from './proxy.js';
 import { slowNumber } from './slow-number.js';
 
+/** How long the last bytes may take to leave, in milliseconds; what they say matters to nobody any more. */
+const CLOSE_TIMEOUT = 1000;
+
 const HELP = `\
 Usage: dbus-wire-client [options] [bits]
 
-Asks the RandomData service for a random number of so many bits (default: ${CLIENT_DEFAULT_BITS}) and prints it.
+Asks the RandomData service for a random number of so many bits (default: ${CLIENT_DEFAULT_BITS})
+and prints it.
 
   -s, --slow       ask for one that is drawn bit by bit, and wait for it; on a
                    terminal its progress is shown
@@ -24,8 +28,8 @@ Asks the RandomData service for a random number of so many bits (default: ${CLIE
   --timeout MS     give up after so many milliseconds (default: 25000; with
                    --slow: never)
 ${COMMON_HELP}
-Exit codes: 0 done, 1 bits are no integer, 2 the bus or the service is not there,
-4 the service answered with an error or not in time, 64 wrong usage,
+Exit codes: 0 done, 1 bits are no integer, 2 the bus or the service is not
+there, 4 the service answered with an error or not in time, 64 wrong usage,
 130 interrupted.
 `;
 
@@ -48,7 +52,8 @@ interface Request {
 
 /** Reads the command line; a text is all that there is to print. */
 function parseCommandLine(argv: readonly string[]): Request | string {
-  const valued = new Set(Object.entries(OPTIONS).flatMap(([name, { type }]) => (type === 'string' ? [`--${name}`] : [])));
+  const options = Object.entries(OPTIONS);
+  const valued = new Set(options.filter(([, { type }]) => type === 'string').map(([name]) => `--${name}`));
   const { args, negatives } = splitNegativeNumbers(argv, valued);
   const { values, positionals } = parseOptions({ args: [...args], options: OPTIONS, allowPositionals: true });
   if (values.help === true) return HELP;
@@ -97,7 +102,7 @@ async function run(request: Request, interrupt: AbortSignal): Promise<number> {
   } catch (error) {
     return fail(describeFailure, error);
   } finally {
-    await bus.close();
+    await bus.close({ timeout: interrupt.aborted ? 0 : CLOSE_TIMEOUT });
   }
 }
 

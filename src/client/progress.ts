@@ -21,7 +21,7 @@ const MIN_BAR_WIDTH = 4;
 const [GREEN, RESET] = ['\x1b[32m', '\x1b[0m'];
 const CLEAR_LINE = '\r\x1b[K';
 
-/** The text of the line: `[#####-----]  5/10 bits  0:05`, or `waiting  0:05`; never longer than the terminal is wide. */
+/** The text of the line: `[#####-----]  5/10 bits  0:05`, or `waiting  0:05`; never wider than the terminal. */
 export function formatProgress({ done, total, elapsed }: Progress, { columns, color }: ProgressStyle): string {
   const time = formatTime(elapsed);
   const room = columns - 1; // the last column makes some terminals wrap

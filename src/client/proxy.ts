@@ -7,7 +7,8 @@ import type { WaitOptions } from '../connection/connection.js';
 import { UnexpectedSignatureError } from '../connection/errors.js';
 import type { InterfaceDefinition, InterfaceSpec, MethodDefinition } from '../interface/define.js';
 import type {
-  PropertyInput, PropertyValue, PropertyValues, ProxyMethods, ReadableProperty, SignalBody, SignalName, WritableProperty,
+  PropertyInput, PropertyValue, PropertyValues, ProxyMethods, ReadableProperty, SignalBody, SignalName,
+  WritableProperty,
 } from '../interface/infer.js';
 import { Properties } from '../interface/standard.js';
 import { assertBusName, assertObjectPath } from '../wire/names.js';
@@ -30,7 +31,10 @@ export interface ProxyTarget {
 /** What a proxy has besides the methods of its interface. */
 export interface ProxyMembers<Spec extends InterfaceSpec> {
   /** Reads a property. */
-  readonly $get: <P extends ReadableProperty<Spec>>(name: P, options?: ProxyCallOptions) => Promise<PropertyValue<Spec, P>>;
+  readonly $get: <P extends ReadableProperty<Spec>>(
+    name: P,
+    options?: ProxyCallOptions,
+  ) => Promise<PropertyValue<Spec, P>>;
   /** Writes a property. */
   readonly $set: <P extends WritableProperty<Spec>>(
     name: P,
@@ -47,9 +51,9 @@ export interface ProxyMembers<Spec extends InterfaceSpec> {
 export type Proxy<Spec extends InterfaceSpec> = ProxyMethods<Spec, ProxyCallOptions> & ProxyMembers<Spec>;
 
 /**
- * Makes a proxy. Methods take their in-arguments and then, optionally, {@link ProxyCallOptions}; they resolve with nothing,
- * the one out-argument, or a tuple of several, and reject with what {@link Bus.call} rejects with. Replies whose types
- * are not those of the definition reject with {@link UnexpectedSignatureError}.
+ * Makes a proxy. Methods take their in-arguments and then, optionally, {@link ProxyCallOptions}; they resolve with
+ * nothing, the one out-argument, or a tuple of several, and reject with what {@link Bus.call} rejects with.
+ * Replies whose types are not those of the definition reject with {@link UnexpectedSignatureError}.
  * @throws {InvalidNameError} where destination or path are none
  */
 export function createProxy<const Spec extends InterfaceSpec>(

@@ -1,5 +1,6 @@
-// The signals of one member of a remote object, as their arguments. What comes under the right name with other arguments
-// than the definition has is not delivered: it is dropped and counted. Who may send them, the subscription sees to.
+// The signals of one member of a remote object, as their arguments. What comes under the right name with arguments
+// other than those of the definition is not delivered but dropped and counted. Who may send them is the subscription's
+// to see to.
 // Specification: Match Rules; Message Types (SIGNAL).
 import type { Connection } from '../connection/connection.js';
 import type { SubscribeOptions, Subscription } from '../connection/subscription.js';

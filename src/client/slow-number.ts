@@ -52,8 +52,8 @@ export async function slowNumber(bus: Bus, { busName, bits, signal, onProgress }
     }
     throw new ServiceGoneError(busName); // unreachable: the stream ends only with an error
   } finally {
-    // Where the connection has ended there is nothing to give back any more.
-    await Promise.allSettled([results.close(), progress.close(), watch.close()]);
+    // Nobody waits for it: the bus may have stopped answering, and forgets all with the connection anyway.
+    void Promise.allSettled([results.close(), progress.close(), watch.close()]);
   }
 }
 

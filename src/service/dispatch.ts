@@ -1,11 +1,10 @@
-// From a METHOD_CALL to its reply: finds the method, checks the arguments, runs the handler, answers. Calls are begun in
-// order of arrival; handlers that answer later run side by side. Whatever a caller sends ends in a reply, never in an
-// exception. It knows no connection beyond a place to send to. Specification: Message Types; Error names.
+// From a METHOD_CALL to its reply: finds the method, checks the arguments, runs the handler, answers. Calls are begun
+// in order of arrival; handlers that answer later run side by side. Whatever a caller sends ends in a reply, never in
+// an exception. It knows no connection beyond a place to send to. Specification: Message Types; Error names.
 import { DBusError } from '../connection/errors.js';
 import { ErrorName } from '../interface/standard.js';
 import type { MethodCall } from '../wire/message.js';
-import type { ExportedInterface, ExportedMethod } from './exported-interface.js';
-import { isPromiseLike } from './handler-result.js';
+import { type ExportedInterface, type ExportedMethod, isPromiseLike } from './exported-interface.js';
 import type { ObjectNode, ObjectTree } from './object-tree.js';
 import { quoted, unknownInterface, unknownObject } from './refusals.js';
 import { type MessageSink, sendError, sendReturn } from './replies.js';

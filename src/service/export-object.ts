@@ -83,9 +83,9 @@ export function exportObject(
 
 /** Where the signals of one interface of one object go. On a connection that has ended they are nobody's any more. */
 function signalSink({ connection, changes }: Exports, path: string, exported: ExportedInterface): SignalSink {
-  const send = (interfaceName: string, member: string, content: { signature: string; body: readonly unknown[] }): void => {
+  const send = (parts: { interface: string; member: string; signature: string; body: readonly unknown[] }): void => {
     try {
-      connection.send(signal({ path, interface: interfaceName, member, ...content }));
+      connection.send(signal({ path, ...parts }));
     } catch (error) {
       if (!(error instanceof ConnectionClosedError)) throw error;
     }
@@ -93,14 +93,15 @@ function signalSink({ connection, changes }: Exports, path: string, exported: Ex
   const propertyChanges = new PropertyChanges({
     exported,
     send: (changed, invalidated) => {
-      const { args } = Properties.signals.PropertiesChanged;
-      send(Properties.name, 'PropertiesChanged', { signature: args, body: [exported.name, changed, invalidated] });
+      const { args: signature } = Properties.signals.PropertiesChanged;
+      const body = [exported.name, changed, invalidated];
+      send({ interface: Properties.name, member: 'PropertiesChanged', signature, body });
     },
     contextFor: (name) => ownContext(connection, path, { interfaceName: exported.name, name }),
   });
   changes.set(exported, propertyChanges);
   return {
-    signal: (member, signature, body) => send(exported.name, member, { signature, body }),
+    signal: (member, signature, body) => send({ interface: exported.name, member, signature, body }),
     propertiesChanged: (names) => void propertyChanges.announce(names),
   };
 }

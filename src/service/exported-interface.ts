@@ -1,5 +1,5 @@
-// An implementation made ready for dispatch: members by name in Maps (a caller may ask for `constructor` or `__proto__`),
-// and what each call needs computed once. It knows no messages, no paths and no connection.
+// An implementation made ready for dispatch: members by name in Maps, since a caller may ask for `constructor` or
+// `__proto__`, and what each call needs computed once. It knows no messages, no paths and no connection.
 import type {
   EmitsChanged, Implementation, InterfaceDefinition, MethodHandler, PropertyHandlers,
 } from '../interface/define.js';
@@ -59,4 +59,10 @@ export function exportedInterface({ definition, methods, properties }: Implement
     return [member, { name: member, label: `${name}.${member}`, type, emitsChanged, get, set }];
   });
   return { name, definition, methods: new Map(exportedMethods), properties: new Map(exportedProperties) };
+}
+
+/** Whether a handler answers later. Anything with a `then` does: promises of other libraries are as good. */
+export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  return typeof (value as { then?: unknown }).then === 'function';
 }

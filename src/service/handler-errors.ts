@@ -1,4 +1,4 @@
-// Where errors of handlers are told locally: a caller gets the text of what a handler threw, the rest is for the service.
+// Where errors of handlers are told locally: a caller gets the text of what a handler threw, the service the error.
 // It decides nothing about replies. Node: diagnostics_channel, process.emitWarning.
 import { channel } from 'node:diagnostics_channel';
 import type { MethodCall } from '../wire/message.js';
@@ -7,7 +7,7 @@ import type { MethodCall } from '../wire/message.js';
 export interface HandlerError {
   /** What a handler threw other than a DBusError, or why what it gave cannot be sent. */
   readonly error: unknown;
-  /** What failed, such as `method com.example.Counter1.Add`. */
+  /** What failed, such as `com.example.Counter1.Add`. */
   readonly what: string;
   /** The call that was being answered; undefined where a property was read to announce its change. */
   readonly call: MethodCall | undefined;

@@ -2,7 +2,7 @@
 // The program dbus-wire-service: owns the name of the RandomData service and answers until it is told to end, loses the
 // bus, or is replaced. It is the command line and the order of things; the service itself is in random-data.ts.
 import type { Bus } from '../connection/bus.js';
-import { ConnectionClosedError, DBusError, NameRequestError } from '../connection/errors.js';
+import { CallTimeoutError, ConnectionClosedError, DBusError, NameRequestError } from '../connection/errors.js';
 import {
   assertOneBus, busNameOf, type BusChoice, COMMON_HELP, COMMON_OPTIONS, EXIT_USAGE, ignoreClosedOutput, millisecondsOf,
   openBus, packageVersion, parseOptions, UsageError,
@@ -15,6 +15,9 @@ import { DEFAULT_INTERVAL } from './slow-jobs.js';
 
 const EXIT = { OK: 0, FAILED: 1, NO_BUS: 3, USAGE: EXIT_USAGE } as const;
 
+/** How long the bus may take to answer when the name is given back, in milliseconds. */
+const RELEASE_TIMEOUT = 5000;
+
 const HELP = `\
 Usage: dbus-wire-service [options]
 
@@ -25,8 +28,9 @@ terminated. It can be replaced by another that is started with --replace.
   --queue          if the name is taken, wait until it is free
   --interval MS    time between two bits of a slow job (default: ${DEFAULT_INTERVAL})
 ${COMMON_HELP}
-Exit codes: 0 ended as told or replaced, 1 the service is already running (or
-something unexpected happened), 3 the bus is not there or went away, 64 wrong usage.
+Exit codes: 0 ended as told, or replaced, 1 the service is already running, or
+something unexpected happened, 3 the bus is not there or went away,
+64 wrong usage.
 `;
 
 const OPTIONS = {
@@ -51,12 +55,13 @@ function parseCommandLine(args: readonly string[]): Settings | string {
   if (values.help === true) return HELP;
   if (values.version === true) return `${packageVersion()}\n`;
   assertOneBus(values);
+  const { interval } = values;
   return {
     busName: values.name === undefined ? RANDOM_DATA_BUS_NAME : busNameOf(values.name),
     choice: values,
     replace: values.replace ?? false,
     queue: values.queue ?? false,
-    interval: values.interval === undefined ? DEFAULT_INTERVAL : millisecondsOf('interval', values.interval, { least: 0 }),
+    interval: interval === undefined ? DEFAULT_INTERVAL : millisecondsOf('interval', interval, { least: 0 }),
   };
 }
 
@@ -79,8 +84,17 @@ async function serve(bus: Bus, settings: Settings, stop: AbortSignal): Promise<v
     onWaiting: () => complain(`waiting for ${busName}, which another connection owns`),
   });
   if (end.reason === 'replaced') complain(`${busName} was taken over by ${end.owner}`);
-  // The bus answers a release after all calls that it has routed here before: what was accepted is answered.
-  else await bus.releaseName(busName);
+  else await giveBack(bus, busName);
+}
+
+/** The bus answers a release after all calls that it has routed here before: what was accepted is answered. */
+async function giveBack(bus: Bus, busName: string): Promise<void> {
+  try {
+    await bus.releaseName(busName, { timeout: RELEASE_TIMEOUT });
+  } catch (error) {
+    // A bus that does not answer frees the name when the connection is closed, which comes next.
+    if (!(error instanceof CallTimeoutError)) throw error;
+  }
 }
 
 async function run(settings: Settings, stop: AbortSignal): Promise<number> {

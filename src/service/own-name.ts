@@ -21,8 +21,8 @@ export interface OwnNameOptions {
 export type NameEnd = { readonly reason: 'stopped' } | { readonly reason: 'replaced'; readonly owner: string };
 
 /**
- * Asks for a name and resolves when it is over: `stop` has aborted, or another connection has taken the name over. Giving
- * the name back is left to the caller.
+ * Asks for a name and resolves when it is over: `stop` has aborted, or another connection has taken the name over.
+ * Giving the name back is left to the caller.
  * @throws {NameRequestError} where another connection owns the name and is neither replaced nor waited for
  * @throws {ConnectionClosedError} where the connection ends meanwhile; and what asking for a name throws
  */
@@ -55,6 +55,7 @@ export async function ownName(bus: Bus, options: OwnNameOptions): Promise<NameEn
     return await Promise.race([ended, asked(), closed]);
   } finally {
     stop.removeEventListener('abort', onStop);
-    await watch.close().catch(() => {}); // on a connection that has ended there is nothing to give back
+    // Nobody waits for it: the bus may have stopped answering, and forgets the watch with the connection anyway.
+    void watch.close().catch(() => {});
   }
 }

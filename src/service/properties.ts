@@ -5,9 +5,8 @@ import { ConnectionClosedError, DBusError } from '../connection/errors.js';
 import type { CallContext } from '../interface/define.js';
 import { ErrorName } from '../interface/standard.js';
 import type { Variant } from '../wire/variant.js';
-import type { ExportedInterface, ExportedProperty } from './exported-interface.js';
+import { type ExportedInterface, type ExportedProperty, isPromiseLike } from './exported-interface.js';
 import { reportHandlerError } from './handler-errors.js';
-import { isPromiseLike } from './handler-result.js';
 import type { ObjectNode } from './object-tree.js';
 import { quoted, unknownInterface } from './refusals.js';
 
@@ -77,8 +76,8 @@ export async function setProperty({ property }: FoundProperty, value: Variant, c
 }
 
 /**
- * Reads all properties that callers may read, of one interface or, for `''`, of all; where two interfaces have a property
- * of one name, the first counts.
+ * Reads all properties that callers may read, of one interface or, for `''`, of all; where two interfaces have a
+ * property of one name, the first counts.
  * @throws {DBusError} UnknownInterface; and what a `get` throws, for then the answer would be incomplete
  */
 export async function getAllProperties(

@@ -1,6 +1,6 @@
-// The RandomData service: numbers at once with `quick`, bit by bit in the background with `slow`. It checks what callers
-// ask for and tells the progress of jobs as signals; how jobs run is in slow-jobs.ts. It knows no connection: whoever
-// exports the implementation has one. The interface itself is in ../random-data.ts.
+// The RandomData service: numbers at once with `quick`, bit by bit in the background with `slow`. It checks what
+// callers ask for and tells the progress of jobs as signals; how jobs run is in slow-jobs.ts. It knows no connection:
+// whoever exports the implementation has one. The interface itself is in ../random-data.ts.
 import { DBusError } from '../connection/errors.js';
 import type { Implementation } from '../interface/define.js';
 import { ErrorName } from '../interface/standard.js';
@@ -14,7 +14,9 @@ export interface RandomDataService extends Disposable {
   readonly jobs: SlowJobs;
 }
 
-type ImplementationOf<Definition extends { implement(members: never): Implementation }> = ReturnType<Definition['implement']>;
+type ImplementationOf<Definition extends { implement(members: never): Implementation }> = ReturnType<
+  Definition['implement']
+>;
 
 /** Makes a RandomData service. */
 export function createRandomData(options: SlowJobOptions = {}): RandomDataService {

@@ -1,6 +1,6 @@
 // The one reply of a call: what a handler gave or threw becomes METHOD_RETURN or ERROR, and what cannot be sent becomes
-// an error that can. Nothing is sent where the caller asked for no reply, and nothing thrown here reaches the caller of a
-// function. It knows no objects. Specification: Message Types; Message Format (NO_REPLY_EXPECTED).
+// an error that can. Nothing is sent where the caller asked for no reply, and nothing is thrown here.
+// It knows no objects. Specification: Message Types; Message Format (NO_REPLY_EXPECTED).
 import { ConnectionClosedError, DBusError } from '../connection/errors.js';
 import { ErrorName } from '../interface/standard.js';
 import { MessageFlag } from '../wire/constants.js';
@@ -13,7 +13,7 @@ export interface MessageSink {
   send(message: Message): number;
 }
 
-/** Sends a METHOD_RETURN; where the body does not fit the signature, the caller gets Failed and the service a report. */
+/** Sends a METHOD_RETURN; where the body does not fit the signature, the caller gets Failed, the service a report. */
 export function sendReturn(
   sink: MessageSink,
   call: MethodCall,
@@ -30,10 +30,14 @@ export function sendReturn(
 }
 
 /**
- * Sends an ERROR: a {@link DBusError} as it is, anything else as Failed with its text only, and a report to the service.
+ * Sends an ERROR: a {@link DBusError} as it is, anything else as Failed with its text only; the service gets a report.
  * A DBusError that cannot be sent (its name or its body is not valid) becomes Failed too.
  */
-export function sendError(sink: MessageSink, call: MethodCall, { what, error }: { what: string; error: unknown }): void {
+export function sendError(
+  sink: MessageSink,
+  call: MethodCall,
+  { what, error }: { what: string; error: unknown },
+): void {
   if (!(error instanceof DBusError)) {
     reportHandlerError({ error, what, call });
     sendFailed(sink, call, textOf(error));

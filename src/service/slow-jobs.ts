@@ -1,5 +1,5 @@
-// The background jobs of `slow`: each draws one random bit per interval until its number is complete; the result is kept
-// for a while for callers who poll. Everything is bounded: running jobs, kept results, and how long these are kept.
+// The background jobs of `slow`: each draws one random bit per interval until its number is complete; the result is
+// kept for a while for callers who poll. Everything is bounded: running jobs, kept results, and how long they are kept.
 // It knows no messages; whoever starts the jobs is told their progress through two functions.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { MAX_SLOW_JOBS } from '../random-data.js';

@@ -1,5 +1,5 @@
-// Bytes known to be ASCII, as text. One call with all bytes as arguments is the quickest way that JavaScript has to make
-// short text, by a factor of two over joining pieces, and it can only be written out: that is all this file does.
+// Bytes known to be ASCII, as text. One call with all bytes as arguments is the quickest way that JavaScript has to
+// make short text, by a factor of two over joining pieces, and it can only be written out: that is all this file does.
 
 const { fromCharCode } = String;
 
@@ -11,7 +11,8 @@ export function readAscii(b: Uint8Array, start: number, length: number): string 
   if (length <= MAX_ARGUMENTS) return readExactly(b, start, length);
   let text = '';
   let o = start;
-  for (const last = start + length - MAX_ARGUMENTS; o < last; o += MAX_ARGUMENTS) text += readExactly(b, o, MAX_ARGUMENTS);
+  const last = start + length - MAX_ARGUMENTS;
+  for (; o < last; o += MAX_ARGUMENTS) text += readExactly(b, o, MAX_ARGUMENTS);
   return text + readExactly(b, o, start + length - o);
 }
 

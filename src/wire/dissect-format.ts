@@ -1,7 +1,7 @@
 // A dissection as text: an annotated hex dump for people. It knows the parts and nothing of what they mean.
 import { dissect } from './dissect.js';
 import type { Part } from './dissect-parts.js';
-import { escapeInvisible } from './dissect-walk.js';
+import { escapeInvisible } from './dissect-words.js';
 
 const BYTES_PER_LINE = 8;
 /** Lines of bytes that one part has at most; of a longer one, the last line says how many bytes are left out. */

@@ -3,9 +3,10 @@
 // what is there of it is valid: there the walk may end earlier, where it can make nothing of the bytes.
 // Specification: Message Format, Marshaling (Wire Format).
 import {
-  BYTE_ORDER_MARK, FIXED_HEADER_LENGTH, HeaderField, MAX_VALUE_DEPTH, MESSAGE_TYPE_CODE, MessageFlag,
+  BYTE_ORDER_MARK, FIXED_HEADER_LENGTH, HeaderField, MAX_VALUE_DEPTH, MESSAGE_TYPE_CODE,
 } from './constants.js';
 import type { PartKind, PartList } from './dissect-parts.js';
+import { nameOf, quote, tellFixed, tellFlags, TYPE_NAME } from './dissect-words.js';
 import { SignatureError } from './errors.js';
 import { Fault, formatSegment } from './fault.js';
 import { FIXED_CODEC } from './fixed.js';
@@ -22,11 +23,12 @@ interface Place {
   readonly depth: number;
 }
 
-/** What a run of bytes is called, and how it is told once it is known to be there. */
-interface Note<Value> {
+/** What a number is to the message, and how it is told where its type and value do not say enough. */
+interface Note {
   readonly kind: PartKind;
+  /** What its bytes are called where they cannot be read for being cut. */
   readonly name: string;
-  readonly tell?: (value: Value) => string;
+  readonly tell?: (value: number) => string;
 }
 
 /** Thrown where the walk is over. */
@@ -37,39 +39,6 @@ const TOP: Place = { path: '', depth: 0 };
 const FIELD_DEPTH = 2;
 /** Elements of an array of a fixed type that are told one by one. */
 const LISTED_ELEMENTS = 64;
-
-const TYPE_NAME: Readonly<Record<FixedTypeCode | StringTypeCode, string>> = {
-  y: 'BYTE', b: 'BOOLEAN', n: 'INT16', q: 'UINT16', i: 'INT32', u: 'UINT32', x: 'INT64', t: 'UINT64', d: 'DOUBLE',
-  h: 'UNIX_FD', s: 'STRING', o: 'OBJECT_PATH', g: 'SIGNATURE',
-};
-
-const LONGEST_SHOWN = 60;
-
-/** Text on one line of any terminal: short, and with every character that does not print escaped. */
-export function quote(text: string): string {
-  const shown = text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
-  return escapeInvisible(JSON.stringify(shown));
-}
-
-/** The text with every character escaped that has no look of its own or changes that of others. */
-export function escapeInvisible(text: string): string {
-  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
-}
-
-function nameOf(names: Readonly<Record<string, number>>, code: number): string | undefined {
-  return Object.keys(names).find((name) => names[name] === code);
-}
-
-function tellFlags(flags: number): string {
-  const known = Object.entries(MessageFlag).filter(([, bit]) => (flags & bit) !== 0);
-  const unknown = known.reduce((rest, [, bit]) => rest & ~bit, flags);
-  const names = [...known.map(([name]) => name), ...(unknown === 0 ? [] : [`0x${unknown.toString(16)} (unknown)`])];
-  return `flags: ${names.length === 0 ? 'none' : names.join(', ')}`;
-}
-
-function tellFixed(code: FixedTypeCode, value: unknown): string {
-  return `${TYPE_NAME[code]} ${Object.is(value, -0) ? '-0' : String(value)}`;
-}
 
 /** Walks over one message; lives for one call of {@link walkMessage}. */
 class Walk {
@@ -139,7 +108,7 @@ class Walk {
     }
   }
 
-  #fixed(code: FixedTypeCode, place: Place, note: Note<number>): unknown {
+  #fixed(code: FixedTypeCode, place: Place, note: Note): unknown {
     this.#pad(FIXED_SIZE[code], place.depth);
     return this.#take(FIXED_SIZE[code], place, {
       name: note.name,

@@ -42,7 +42,7 @@ function limitOf(bytes: Uint8Array, error: UnmarshalError | undefined): number {
 export function dissect(bytes: Uint8Array, { maxParts = MAX_PARTS }: DissectOptions = {}): readonly Part[] {
   const error = verdictOn(bytes);
   const limit = limitOf(bytes, error);
-  const list = new PartList(maxParts);
+  const list = new PartList(Math.max(2, maxParts));
   walkMessage(bytes, limit, list);
   const parts = list.parts();
   const unread = (offset: number, end: number): void => {

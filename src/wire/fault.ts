@@ -24,7 +24,8 @@ const LONGEST_KEY = 64;
 
 /** One step of a path: `[2]` for an index, `["k"]` for a key that is text. */
 export function formatSegment(segment: unknown): string {
-  if (typeof segment === 'object' || typeof segment === 'symbol') return '[?]'; // no key of a dict at all
+  const isKey = ['string', 'number', 'bigint', 'boolean'].includes(typeof segment);
+  if (!isKey) return '[?]'; // nothing that could be shown, nor a key of a dict
   if (typeof segment !== 'string') return `[${segment}]`;
   // A key may be megabytes of a peer's text; an error says which one, it does not repeat it.
   return `[${JSON.stringify(segment.length > LONGEST_KEY ? `${segment.slice(0, LONGEST_KEY)}…` : segment)}]`;

@@ -163,35 +163,38 @@ const isUint32 = (value: unknown): boolean => typeof value === 'number' && value
 const isDouble = (value: unknown): boolean => typeof value === 'number';
 
 function areInt32(values: readonly unknown[]): boolean {
+  const { length } = values;
   let i = 0;
-  for (; i + 4 <= values.length; i += 4) {
+  for (; i + 4 <= length; i += 4) {
     if (!isInt32(values[i]) || !isInt32(values[i + 1]) || !isInt32(values[i + 2]) || !isInt32(values[i + 3])) {
       return false;
     }
   }
-  for (; i < values.length; i++) if (!isInt32(values[i])) return false;
+  for (; i < length; i++) if (!isInt32(values[i])) return false;
   return true;
 }
 
 function areUint32(values: readonly unknown[]): boolean {
+  const { length } = values;
   let i = 0;
-  for (; i + 4 <= values.length; i += 4) {
+  for (; i + 4 <= length; i += 4) {
     if (!isUint32(values[i]) || !isUint32(values[i + 1]) || !isUint32(values[i + 2]) || !isUint32(values[i + 3])) {
       return false;
     }
   }
-  for (; i < values.length; i++) if (!isUint32(values[i])) return false;
+  for (; i < length; i++) if (!isUint32(values[i])) return false;
   return true;
 }
 
 function areDoubles(values: readonly unknown[]): boolean {
+  const { length } = values;
   let i = 0;
-  for (; i + 4 <= values.length; i += 4) {
+  for (; i + 4 <= length; i += 4) {
     if (!isDouble(values[i]) || !isDouble(values[i + 1]) || !isDouble(values[i + 2]) || !isDouble(values[i + 3])) {
       return false;
     }
   }
-  for (; i < values.length; i++) if (!isDouble(values[i])) return false;
+  for (; i < length; i++) if (!isDouble(values[i])) return false;
   return true;
 }
 
@@ -205,8 +208,9 @@ export function fillFixedArray(target: FixedArray, values: readonly unknown[]): 
     : target instanceof Int32Array ? areInt32(values)
     : target instanceof Uint32Array ? areUint32(values)
     : false;
-  if (fits) (target as Int32Array).set(values as readonly number[]); // numbers, whichever of the three it is
-  return fits;
+  if (!fits || values.length !== target.length) return false; // a getter among the values may have changed the array
+  (target as Int32Array).set(values as readonly number[]); // numbers, whichever of the three it is
+  return true;
 }
 
 function listInt32(source: Int32Array): number[] {

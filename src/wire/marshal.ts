@@ -2,42 +2,19 @@
 // It knows types and a writer; messages and their headers are message.ts's. Everything is checked before it counts: a
 // closure that throws leaves bytes behind that the caller takes back. Specification: Marshaling (Wire Format).
 import { BoundedCache } from './bounded-cache.js';
-import { type ByteOrder, MAX_ARRAY_LENGTH, MAX_VALUE_DEPTH } from './constants.js';
+import type { ByteOrder } from './constants.js';
+import { beginArray, checkDepth, endArray } from './containers.js';
 import { MarshalError, type MarshalErrorCode, SignatureError } from './errors.js';
 import { Fault, within } from './fault.js';
-import { fillFixedArray, FIXED_ARRAY, FIXED_CODEC, type FixedArray } from './fixed.js';
 import type { BodyInputOf, CheckedSignature } from './infer.js';
-import { describe, mismatch } from './mismatch.js';
+import { checkFields, compileFixed, compileFixedArray, compileFixedStructArray } from './marshal-fixed.js';
+import { describe, marshalFault, mismatch } from './mismatch.js';
 import { isObjectPath } from './names.js';
-import { HOST_IS_LITTLE_ENDIAN } from './reader.js';
 import {
-  BASIC_OR_VARIANT, type DictType, FIXED_SIZE, type FixedType, fixedLayout, parseSignature, parseSingleType,
-  type StringTypeCode, type StructType, type Type,
+  BASIC_OR_VARIANT, type DictType, parseSignature, parseSingleType, type StringTypeCode, type StructType, type Type,
 } from './signature.js';
 import { isShort, MAX_BYTES_PER_UNIT, writeShortAscii, writeUtf8 } from './text.js';
-import { Writer } from './writer.js';
-
-/** Writes one value that stands inside `depth` containers; throws a {@link Fault}. */
-export type Marshal = (writer: Writer, value: unknown, depth: number) => void;
-
-const marshalFault = (code: MarshalErrorCode, problem: string, cause?: unknown): Fault<MarshalErrorCode> =>
-  new Fault(code, problem, { cause });
-
-function checkDepth(depth: number): void {
-  if (depth > MAX_VALUE_DEPTH) {
-    throw marshalFault('VALUE_TOO_DEEP', `a value stands inside at most ${MAX_VALUE_DEPTH} containers`);
-  }
-}
-
-function compileFixed({ code }: FixedType): Marshal {
-  const size = FIXED_SIZE[code];
-  const { write } = FIXED_CODEC[code];
-  return (writer, value) => {
-    writer.align(size, size);
-    write(writer, writer.offset, value);
-    writer.offset += size;
-  };
-}
+import { type Marshal, Writer } from './writer.js';
 
 /* Text ----------------------------------------------------------------------------------------------------------- */
 
@@ -112,123 +89,6 @@ const MARSHAL_STRING: Readonly<Record<StringTypeCode, Marshal>> = {
 
 /* Containers ----------------------------------------------------------------------------------------------------- */
 
-/** Writes the length word and the padding of an array; returns where the length word stands. */
-function beginArray(writer: Writer, elementAlignment: number): number {
-  writer.align(4, 4);
-  const lengthOffset = writer.offset;
-  writer.offset += 4;
-  writer.align(elementAlignment, 0);
-  return lengthOffset;
-}
-
-/** Fills in the length word; `start` is where the elements begin. */
-function endArray(writer: Writer, lengthOffset: number, start: number): void {
-  checkArrayLength(writer.offset - start);
-  writer.patchUint32(lengthOffset, writer.offset - start);
-}
-
-function checkArrayLength(length: number): void {
-  if (length > MAX_ARRAY_LENGTH) {
-    throw marshalFault('ARRAY_TOO_LONG', `an array has at most ${MAX_ARRAY_LENGTH} bytes, this one has ${length}`);
-  }
-}
-
-/**
- * Arrays of a fixed type: room for all at once, and one copy or one loop where the machine's memory looks like the
- * wire.
- */
-function compileFixedArray({ code }: FixedType): Marshal {
-  const size = FIXED_SIZE[code];
-  const { write } = FIXED_CODEC[code];
-  const constructor = FIXED_ARRAY.get(code);
-  return (writer, value) => {
-    const isTyped = constructor !== undefined && value instanceof constructor;
-    if (!isTyped && !Array.isArray(value)) {
-      throw mismatch(constructor === undefined ? 'an array' : `an array or ${constructor.name}`, value);
-    }
-    const values = value as FixedArray | readonly unknown[]; // one of the two, checked right above
-    const { length } = values;
-    checkArrayLength(length * size);
-    const lengthOffset = beginArray(writer, size);
-    writer.reserve(length * size);
-    const start = writer.offset;
-    let i = 0;
-    if (constructor !== undefined && (size === 1 || writer.littleEndian === HOST_IS_LITTLE_ENDIAN)) {
-      if (isTyped) {
-        const { buffer, byteOffset, byteLength } = value;
-        writer.bytes.set(new Uint8Array(buffer, byteOffset, byteLength), start);
-        i = length;
-      } else if (start % size === 0 && length >= BULK_LENGTH) {
-        const target = new constructor(writer.bytes.buffer, start, length);
-        if (fillFixedArray(target, values as readonly unknown[])) i = length;
-      }
-    }
-    try {
-      for (; i < length; i++) write(writer, start + i * size, values[i]);
-    } catch (error) {
-      throw within(error, i);
-    }
-    writer.offset = start + length * size;
-    writer.patchUint32(lengthOffset, length * size);
-  };
-}
-
-/** From this many elements on, a typed array over the writer's memory is quicker than writing one by one. */
-const BULK_LENGTH = 16;
-
-/** Arrays of structs whose fields all have one size: every offset is known beforehand. */
-function compileFixedStructArray(struct: StructType, fields: readonly FixedType[]): Marshal {
-  const { offsets, size, stride, padding } = fixedLayout(fields);
-  const codes = fields.map(({ code }) => code);
-  const writes = codes.map((code) => FIXED_CODEC[code].write);
-  return (writer, value, depth) => {
-    if (!Array.isArray(value)) throw mismatch(`an array (a${struct.signature})`, value);
-    const lengthOffset = beginArray(writer, 8);
-    const { length } = value;
-    const byteLength = length === 0 ? 0 : (length - 1) * stride + size;
-    checkArrayLength(byteLength);
-    if (length > 0) checkDepth(depth + 2);
-    writer.reserve(byteLength);
-    const { view, littleEndian } = writer;
-    let { offset } = writer;
-    if (padding.length > 0) writer.bytes.fill(0, offset, offset + byteLength);
-    let i = 0;
-    let k = -1;
-    try {
-      for (; i < length; i++, offset += stride) {
-        const values: unknown = value[i];
-        k = -1;
-        checkFields(struct, values);
-        for (k = 0; k < codes.length; k++) {
-          const field = values[k];
-          const position = offset + offsets[k]!;
-          // The commonest types right here: passing a number on to a function may cost an allocation.
-          if (typeof field === 'number') {
-            const code = codes[k];
-            if (code === 'i' && (field | 0) === field) {
-              view.setInt32(position, field, littleEndian);
-              continue;
-            }
-            if (code === 'u' && field >>> 0 === field) {
-              view.setUint32(position, field, littleEndian);
-              continue;
-            }
-            if (code === 'd') {
-              view.setFloat64(position, field, littleEndian);
-              continue;
-            }
-          }
-          writes[k]!(writer, position, field);
-        }
-      }
-    } catch (error) {
-      throw within(k < 0 ? error : within(error, k), i);
-    }
-    writer.offset += byteLength;
-    writer.patchUint32(lengthOffset, byteLength);
-  };
-}
-
 function compileArray(elementType: Type): Marshal {
   if (elementType.kind === 'fixed') return compileFixedArray(elementType);
   if (elementType.kind === 'struct') {
@@ -291,14 +151,6 @@ function compileDict(type: DictType): Marshal {
   };
 }
 
-function checkFields({ fields, signature }: StructType, value: unknown): asserts value is readonly unknown[] {
-  if (!Array.isArray(value)) throw mismatch(`an array of ${fields.length} fields (${signature})`, value);
-  if (value.length !== fields.length) {
-    const problem = `${signature} has ${fields.length} fields, the value has ${value.length}`;
-    throw marshalFault('VALUE_COUNT_MISMATCH', problem);
-  }
-}
-
 function compileStruct(struct: StructType): Marshal {
   const marshallers = struct.fields.map(compileMarshal);
   return (writer, value, depth) => {
@@ -349,6 +201,7 @@ const variants = new BoundedCache<string, Marshal>(COMPILED_SIGNATURES);
 
 function orFault<Result>(compile: (signature: string) => Result): (signature: string) => Result {
   return (signature) => {
+    if (typeof signature !== 'string') throw mismatch('a string as signature', signature);
     try {
       return compile(signature);
     } catch (error) {
@@ -370,6 +223,7 @@ const ONE_LETTER: readonly (Marshal | undefined)[] = Array.from({ length: 128 },
 /** Writes a body; what does not fit is thrown as a {@link Fault} whose path starts with the index of the argument. */
 export function marshalBody(writer: Writer, signature: string, body: readonly unknown[]): void {
   const marshallers = bodies.get(signature, compileBody);
+  if (!Array.isArray(body)) throw mismatch('an array as body', body);
   if (body.length !== marshallers.length) {
     const problem = `signature "${signature}" has ${marshallers.length} types, the body has ${body.length} values`;
     throw marshalFault('VALUE_COUNT_MISMATCH', problem);

@@ -82,3 +82,6 @@ export class Reader {
     return this.fault('VALUE_TRUNCATED', `${length} bytes are due here, ${this.end - this.offset} are left`);
   }
 }
+
+/** Reads one value that stands inside `depth` containers; throws a {@link Fault}. */
+export type Unmarshal = (reader: Reader, depth: number) => unknown;

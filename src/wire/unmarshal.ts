@@ -3,39 +3,19 @@
 // bytes, so that no value keeps a message alive. Specification: Marshaling (Wire Format).
 import { BoundedCache } from './bounded-cache.js';
 import { ByteCache } from './byte-cache.js';
-import { type ByteOrder, MAX_ARRAY_LENGTH, MAX_VALUE_DEPTH } from './constants.js';
+import type { ByteOrder } from './constants.js';
+import { checkReadDepth, lengthMismatch, readArrayEnd } from './containers.js';
 import { SignatureError, UnmarshalError, type UnmarshalErrorCode } from './errors.js';
 import { Fault, within } from './fault.js';
-import { FIXED_ARRAY, FIXED_CODEC, listFixedArray } from './fixed.js';
 import type { BodyOf, CheckedSignature } from './infer.js';
 import { isObjectPath } from './names.js';
-import { HOST_IS_LITTLE_ENDIAN, Reader } from './reader.js';
+import { Reader, type Unmarshal } from './reader.js';
 import {
-  BASIC_OR_VARIANT, type DictType, FIXED_SIZE, type FixedType, fixedLayout, parseSignature, type StringTypeCode,
-  type StructType, type Type,
+  BASIC_OR_VARIANT, type DictType, parseSignature, type StringTypeCode, type StructType, type Type,
 } from './signature.js';
 import { readText } from './text.js';
+import { compileFixed, compileFixedArray, compileFixedStructArray } from './unmarshal-fixed.js';
 import type { Variant } from './variant.js';
-
-/** Reads one value that stands inside `depth` containers; throws a {@link Fault}. */
-export type Unmarshal = (reader: Reader, depth: number) => unknown;
-
-function checkDepth(reader: Reader, depth: number): void {
-  if (depth > MAX_VALUE_DEPTH) {
-    throw reader.fault('VALUE_TOO_DEEP', `a value stands inside more than ${MAX_VALUE_DEPTH} containers`);
-  }
-}
-
-function compileFixed({ code }: FixedType): Unmarshal {
-  const size = FIXED_SIZE[code];
-  const { read } = FIXED_CODEC[code];
-  return (reader) => {
-    reader.align(size, size);
-    const value = read(reader, reader.offset);
-    reader.offset += size;
-    return value;
-  };
-}
 
 /* Text ----------------------------------------------------------------------------------------------------------- */
 
@@ -95,123 +75,12 @@ const UNMARSHAL_STRING: Readonly<Record<StringTypeCode, Unmarshal>> = {
 
 /* Containers ----------------------------------------------------------------------------------------------------- */
 
-/** Reads the length word of an array and the padding before its elements; returns where the elements end. */
-function readArrayEnd(reader: Reader, elementAlignment: number): number {
-  const length = reader.readUint32();
-  const lengthOffset = reader.offset - 4;
-  if (length > MAX_ARRAY_LENGTH) {
-    const problem = `an array has at most ${MAX_ARRAY_LENGTH} bytes, not ${length}`;
-    throw reader.fault('ARRAY_TOO_LONG', problem, lengthOffset);
-  }
-  reader.align(elementAlignment, 0);
-  const end = reader.offset + length;
-  if (end > reader.end) {
-    const problem = `an array of ${length} bytes, but ${reader.end - reader.offset} are left`;
-    throw reader.fault('ARRAY_LENGTH_OUT_OF_BOUNDS', problem, lengthOffset);
-  }
-  return end;
-}
-
-function lengthMismatch(reader: Reader, end: number): Fault<UnmarshalErrorCode> {
-  return reader.fault('ARRAY_LENGTH_MISMATCH', 'the length of an array is not at the end of an element', end);
-}
-
-/** From this many elements on, a view of the array's memory is quicker than reading one by one. */
-const BULK_LENGTH = 16;
-
-function unmarshalBytes(reader: Reader): Uint8Array {
-  const end = readArrayEnd(reader, 1);
-  // Not slice(): the bytes may be a Buffer, whose slice shares memory.
-  const bytes = Uint8Array.prototype.slice.call(reader.bytes, reader.offset, end);
-  reader.offset = end;
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function compileFixedArray({ code }: FixedType): Unmarshal {
-  if (code === 'y') return unmarshalBytes;
-  const size = FIXED_SIZE[code];
-  const { read } = FIXED_CODEC[code];
-  const constructor = FIXED_ARRAY.get(code);
-  return (reader) => {
-    const end = readArrayEnd(reader, size);
-    const start = reader.offset;
-    const length = (end - start) / size;
-    if (!Number.isInteger(length)) throw lengthMismatch(reader, end);
-    reader.offset = end;
-    if (constructor !== undefined && length >= BULK_LENGTH && reader.littleEndian === HOST_IS_LITTLE_ENDIAN) {
-      const { buffer, byteOffset } = alignedBytes(reader.bytes.subarray(start, end), size);
-      return listFixedArray(new constructor(buffer, byteOffset, length));
-    }
-    const values: unknown[] = [];
-    try {
-      for (let offset = start; offset < end; offset += size) values.push(read(reader, offset));
-    } catch (error) {
-      throw within(error, values.length);
-    }
-    return values;
-  };
-}
-
-/** The bytes on a boundary of the machine's memory: where they stand, or as a copy. */
-function alignedBytes(bytes: Uint8Array, boundary: number): Uint8Array {
-  return bytes.byteOffset % boundary === 0 ? bytes : new Uint8Array(bytes);
-}
-
-/** Arrays of structs whose fields all have one size: every offset is known beforehand. */
-function compileFixedStructArray(fields: readonly FixedType[]): Unmarshal {
-  const { offsets, size, stride, padding } = fixedLayout(fields);
-  const codes = fields.map(({ code }) => code);
-  const reads = codes.map((code) => FIXED_CODEC[code].read);
-  const checkPadding = ({ bytes }: Reader, offset: number, end: number): void => {
-    let bits = 0;
-    // Behind the last struct there is none.
-    for (let p = 0; p < padding.length && offset + padding[p]! < end; p++) bits |= bytes[offset + padding[p]!]!;
-    if (bits !== 0) {
-      const position = padding.find((inside) => bytes[offset + inside] !== 0)!; // bits has one of them
-      throw new Fault<UnmarshalErrorCode>('PADDING_NOT_ZERO', 'padding is not zero', { offset: offset + position });
-    }
-  };
-  return (reader, depth) => {
-    const end = readArrayEnd(reader, 8);
-    let { offset } = reader;
-    if (offset === end) return [];
-    const length = (end - offset - size) / stride + 1;
-    if (!Number.isInteger(length) || length < 1) throw lengthMismatch(reader, end);
-    checkDepth(reader, depth + 2);
-    reader.offset = end;
-    const { view, littleEndian } = reader;
-    const structs = new Array<unknown>(length);
-    let i = 0;
-    let k = -1;
-    try {
-      for (; i < length; i++, offset += stride) {
-        const values = new Array<unknown>(codes.length);
-        for (k = 0; k < codes.length; k++) {
-          const code = codes[k];
-          const position = offset + offsets[k]!;
-          // The commonest types right here: a number that a function returns may cost an allocation of its own.
-          if (code === 'i') values[k] = view.getInt32(position, littleEndian);
-          else if (code === 'u') values[k] = view.getUint32(position, littleEndian);
-          else if (code === 'd') values[k] = view.getFloat64(position, littleEndian);
-          else values[k] = reads[k]!(reader, position);
-        }
-        k = -1;
-        checkPadding(reader, offset, end);
-        structs[i] = values;
-      }
-    } catch (error) {
-      throw within(k < 0 ? error : within(error, k), i);
-    }
-    return structs;
-  };
-}
-
 /** Arrays of STRING, of which there are many: no call for each, and a look at the padding only where there is some. */
 function unmarshalStrings(reader: Reader, depth: number): string[] {
   const end = readArrayEnd(reader, 4);
   const texts: string[] = [];
   if (reader.offset === end) return texts;
-  checkDepth(reader, depth + 1);
+  checkReadDepth(reader, depth + 1);
   const { view, littleEndian } = reader;
   try {
     while (reader.offset < end) {
@@ -239,7 +108,7 @@ function compileArray(elementType: Type): Unmarshal {
   return (reader, depth) => {
     const end = readArrayEnd(reader, alignment);
     const values: unknown[] = [];
-    if (reader.offset < end) checkDepth(reader, depth + 1);
+    if (reader.offset < end) checkReadDepth(reader, depth + 1);
     try {
       while (reader.offset < end) values.push(element(reader, depth + 1));
     } catch (error) {
@@ -259,9 +128,9 @@ function compileDict(type: DictType): Unmarshal {
     let entryKey: unknown = 0;
     try {
       while (reader.offset < end) {
-        checkDepth(reader, depth + 2);
+        entryKey = dict.size; // until it has a key, an entry is known by its number
+        checkReadDepth(reader, depth + 2);
         reader.align(8, 0);
-        entryKey = dict.size;
         entryKey = key(reader, depth + 2);
         // A key given twice is corrupt, but receivers need not refuse it ‹Container types›: the last one wins.
         dict.set(entryKey, value(reader, depth + 2));
@@ -277,7 +146,7 @@ function compileDict(type: DictType): Unmarshal {
 function compileStruct({ fields }: StructType): Unmarshal {
   const unmarshallers = fields.map(compileUnmarshal);
   return (reader, depth) => {
-    checkDepth(reader, depth + 1);
+    checkReadDepth(reader, depth + 1);
     reader.align(8, 0);
     const values = new Array<unknown>(unmarshallers.length);
     let k = 0;
@@ -302,7 +171,7 @@ export function readVariant(reader: Reader, depth: number): Variant {
     const offset = start + 1 + parseSignature(signature)[0]!.signature.length; // where the second type begins
     throw reader.fault('SIGNATURE_NOT_SINGLE', 'the signature of a variant is one single complete type', offset);
   }
-  checkDepth(reader, depth + 1);
+  checkReadDepth(reader, depth + 1);
   return { signature, value: unmarshalValue(reader, depth + 1) };
 }
 

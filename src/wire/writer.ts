@@ -58,3 +58,6 @@ export class Writer {
     this.view = new DataView(bytes.buffer);
   }
 }
+
+/** Writes one value that stands inside `depth` containers; throws a {@link Fault}. */
+export type Marshal = (writer: Writer, value: unknown, depth: number) => void;

@@ -1,0 +1,376 @@
+// Proxies on a real bus, against an object of ours and against one that answers by hand and wrongly.
+
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { createProxy } from '../../src/client/proxy.js';
+import { type Bus, connectToBus } from '../../src/connection/bus.js';
+import {
+  CallTimeoutError, ConnectionClosedError, DBusError, UnexpectedSignatureError,
+} from '../../src/connection/errors.js';
+import { defineInterface } from '../../src/interface/define.js';
+import { exportObject } from '../../src/service/export-object.js';
+import { MessageFlag } from '../../src/wire/constants.js';
+import { MarshalError } from '../../src/wire/errors.js';
+import { type MethodCall, methodReturn, signal } from '../../src/wire/message.js';
+import { type Variant, variant } from '../../src/wire/variant.js';
+import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
+import { describeWith } from '../support/programs.js';
+
+const ERROR = 'org.freedesktop.DBus.Error';
+const path = '/com/example/Counter';
+const Counter = defineInterface({
+  name: 'com.example.Counter1',
+  methods: {
+    Add: { in: 'u', out: 'u' },
+    Nothing: {},
+    Pair: { out: 'su' },
+    List: { in: 'as', out: 'as' },
+    Greet: { in: 'ss', out: 's', optional: 1 },
+    Options: { in: 'a{sv}', out: 'a{sv}' },
+    Forget: { in: 's', noReply: true },
+    Wait: { in: 'u' },
+    Fail: {},
+    toString: { out: 's' },
+    constructor: { out: 's' },
+  },
+  properties: {
+    Value: { type: 'u', access: 'readwrite' },
+    Name: { type: 's', access: 'read' },
+    Secret: { type: 's', access: 'write' },
+    Options: { type: 'a{sv}', access: 'readwrite' },
+  },
+  signals: { Overflow: { args: 'us' }, Empty: {} },
+});
+
+const suite = describeWith('dbus-daemon');
+
+let daemon: PrivateBus;
+let service: Bus;
+let client: Bus;
+
+beforeAll(async () => {
+  daemon = await startPrivateBus();
+});
+afterAll(() => daemon.stop());
+beforeEach(async () => {
+  [service, client] = await Promise.all([connectToBus(daemon.address), connectToBus(daemon.address)]);
+  onTestFinished(async () => {
+    await Promise.all([service.close(), client.close()]);
+  });
+});
+
+function setup() {
+  const state = { value: 0, forgotten: [] as (readonly [string, number])[], secret: '', options: new Map<string, Variant>() };
+  const counter = Counter.implement({
+    methods: {
+      Add: (step) => (state.value += step),
+      Nothing: () => {},
+      Pair: () => ['pair', 2],
+      List: (list) => list.toReversed(),
+      Greet: (greeting, whom = 'world') => `${greeting}, ${whom}`,
+      Options: (options) => options,
+      Forget: (text, { message }) => void state.forgotten.push([text, message.flags]),
+      Wait: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+      Fail: () => {
+        throw new DBusError('com.example.Error.No', 'no', { signature: 'su', body: ['no', 3] });
+      },
+      toString: () => 'remote toString',
+      constructor: () => 'remote constructor',
+    },
+    properties: {
+      Value: { get: () => state.value, set: (value) => void (state.value = value) },
+      Name: { get: () => 'counter' },
+      Secret: { set: (value) => void (state.secret = value) },
+      Options: { get: () => state.options, set: (value) => void (state.options = value) },
+    },
+  });
+  exportObject(service, path, counter);
+  return { state, counter, proxy: createProxy(client, Counter, { destination: service.uniqueName, path }) };
+}
+
+suite('a proxy', () => {
+  test('has exactly the members of its definition and its own four', () => {
+    const { proxy } = setup();
+    expect(Object.getPrototypeOf(proxy)).toBeNull();
+    expect(Object.isFrozen(proxy)).toBe(true);
+    const own = ['$get', '$set', '$getAll', '$signal'];
+    expect(Reflect.ownKeys(proxy).sort()).toEqual([...Object.keys(Counter.methods), ...own].sort());
+    expect('then' in proxy).toBe(false);
+  });
+
+  test('can be awaited and passed around without a call', async () => {
+    const { proxy } = setup();
+    expect(await proxy).toBe(proxy);
+    expect(await Promise.all([proxy])).toEqual([proxy]);
+  });
+
+  test.each([
+    ['a destination', { destination: 'no name', path }],
+    ['a path', { destination: 'com.example.A', path: 'no path' }],
+  ])('is not made without %s', (_, target) => {
+    expect(() => createProxy(client, Counter, target)).toThrow(expect.objectContaining({ name: 'InvalidNameError' }));
+  });
+});
+
+suite('methods', () => {
+  test('give nothing, a value, or a tuple', async () => {
+    const { proxy } = setup();
+    const sum: number = await proxy.Add(3);
+    expect(sum).toBe(3);
+    const nothing: void = await proxy.Nothing();
+    expect(nothing).toBeUndefined();
+    const pair: [string, number] = await proxy.Pair();
+    expect(pair).toEqual(['pair', 2]);
+    expect(await proxy.List(['a', 'b'])).toEqual(['b', 'a']);
+    expect(await proxy.List([])).toEqual([]);
+    expect(await proxy.Options({ depth: variant('d', 0.5) })).toEqual(new Map([['depth', variant('d', 0.5)]]));
+  });
+
+  test('named like those of every object are calls', async () => {
+    const { proxy } = setup();
+    expect(await proxy.toString()).toBe('remote toString');
+    expect(await proxy.constructor()).toBe('remote constructor');
+  });
+
+  test('take fewer arguments where the definition allows it', async () => {
+    const { proxy } = setup();
+    expect(await proxy.Greet('Hello')).toBe('Hello, world');
+    expect(await proxy.Greet('Hello', undefined)).toBe('Hello, world');
+    expect(await proxy.Greet('Hello', 'you')).toBe('Hello, you');
+    expect(await proxy.Greet('Hello', undefined, { timeout: 5000 })).toBe('Hello, world');
+  });
+
+  test('refuse what is no argument of theirs before anything is sent', async () => {
+    const { proxy, state } = setup();
+    await expect(proxy.Add(-1)).rejects.toThrow(MarshalError);
+    // @ts-expect-error one argument is missing
+    await expect(proxy.Add()).rejects.toThrow(MarshalError);
+    // @ts-expect-error not an argument, and no options either
+    await expect(proxy.Add(1, 2)).rejects.toThrow('the options of com.example.Counter1.Add are no object');
+    // @ts-expect-error one too many
+    await expect(proxy.Add(1, {}, {})).rejects.toThrow('takes 1 arguments and options, got 3');
+    await proxy.Nothing();
+    expect(state.value).toBe(0);
+  });
+
+  test('end early where their options say so', async () => {
+    const { proxy } = setup();
+    await expect(proxy.Wait(1000, { timeout: 20 })).rejects.toThrow(CallTimeoutError);
+    const abort = new AbortController();
+    const waiting = proxy.Wait(1000, { signal: abort.signal });
+    abort.abort(new Error('enough'));
+    await expect(waiting).rejects.toThrow('enough');
+  });
+
+  test('end early where the proxy says so, unless the call says otherwise', async () => {
+    setup();
+    const hasty = createProxy(client, Counter, { destination: service.uniqueName, path, timeout: 20 });
+    await expect(hasty.Wait(1000)).rejects.toThrow(CallTimeoutError);
+    await hasty.Wait(100, { timeout: 5000 });
+  });
+
+  test('reject with the error of the service, all of it', async () => {
+    const { proxy } = setup();
+    await expect(proxy.Fail()).rejects.toMatchObject({
+      name: 'DBusError', errorName: 'com.example.Error.No', message: 'no', signature: 'su', body: ['no', 3],
+    });
+  });
+
+  test('without a reply resolve once they are sent', async () => {
+    const { proxy, state } = setup();
+    expect(await proxy.Forget('this')).toBeUndefined();
+    await proxy.Nothing();
+    expect(state.forgotten).toEqual([['this', MessageFlag.NO_REPLY_EXPECTED]]);
+  });
+
+  test('reject when the connection ends', async () => {
+    const { proxy } = setup();
+    const waiting = proxy.Wait(1000);
+    const closing = client.close();
+    await expect(waiting).rejects.toThrow(ConnectionClosedError);
+    await closing;
+    await expect(proxy.Nothing()).rejects.toThrow(ConnectionClosedError);
+  });
+
+  test('go to whoever owns a well-known name at the time', async () => {
+    const { state } = setup();
+    const proxy = createProxy(client, Counter, { destination: 'com.example.Counter', path });
+    await expect(proxy.Add(1)).rejects.toMatchObject({ errorName: `${ERROR}.ServiceUnknown` });
+    await service.requestName('com.example.Counter');
+    await proxy.Add(1);
+    expect(state.value).toBe(1);
+  });
+});
+
+suite('properties', () => {
+  test('are read and written', async () => {
+    const { proxy, state } = setup();
+    await proxy.$set('Value', 5);
+    const value: number = await proxy.$get('Value');
+    expect(value).toBe(5);
+    await proxy.$set('Secret', 'hidden');
+    expect(state.secret).toBe('hidden');
+    await proxy.$set('Options', { a: variant('u', 1) });
+    expect(await proxy.$get('Options')).toEqual(new Map([['a', variant('u', 1)]]));
+  });
+
+  test('are read all at once', async () => {
+    const { proxy } = setup();
+    const all = await proxy.$getAll();
+    expect({ ...all }).toEqual({ Value: 0, Name: 'counter', Options: new Map() });
+    expect(Object.getPrototypeOf(all)).toBeNull();
+  });
+
+  test('that are not, or not so, are errors', async () => {
+    const { proxy } = setup();
+    // @ts-expect-error no such property
+    await expect(proxy.$get('Nope')).rejects.toThrow('com.example.Counter1 has no property Nope');
+    // @ts-expect-error no such property
+    await expect(proxy.$set('toString', 1)).rejects.toThrow('com.example.Counter1 has no property toString');
+    // @ts-expect-error cannot be written
+    await expect(proxy.$set('Name', 'x')).rejects.toMatchObject({ errorName: `${ERROR}.PropertyReadOnly` });
+    // @ts-expect-error cannot be read
+    await expect(proxy.$get('Secret')).rejects.toMatchObject({ errorName: `${ERROR}.AccessDenied` });
+    // @ts-expect-error not a number
+    await expect(proxy.$set('Value', 'x')).rejects.toThrow(MarshalError);
+  });
+});
+
+suite('a service that breaks the definition', () => {
+  function answerWith(answer: (call: MethodCall) => { signature: string; body: unknown[] }) {
+    service.connection.handleMethodCalls((call) => void service.send(methodReturn(call, answer(call) as never)));
+    return createProxy(client, Counter, { destination: service.uniqueName, path });
+  }
+
+  test('with a reply of another type makes the call fail', async () => {
+    const proxy = answerWith(() => ({ signature: 's', body: ['text'] }));
+    await expect(proxy.Add(1)).rejects.toThrow(UnexpectedSignatureError);
+    await expect(proxy.Add(1)).rejects.toMatchObject({ expected: 'u', actual: 's' });
+    await expect(proxy.Nothing()).rejects.toMatchObject({ expected: '', actual: 's' });
+    await expect(proxy.$get('Name')).rejects.toMatchObject({ expected: 'v', actual: 's' });
+  });
+
+  test('with a property of another type makes reading fail', async () => {
+    const one = answerWith(() => ({ signature: 'v', body: [variant('s', 'text')] }));
+    const unexpected = { name: 'UnexpectedSignatureError', expected: 'u', actual: 's' };
+    await expect(one.$get('Value')).rejects.toMatchObject(unexpected);
+    const all = answerWith(() => ({ signature: 'a{sv}', body: [{ Value: variant('s', 'text') }] }));
+    await expect(all.$getAll()).rejects.toMatchObject(unexpected);
+  });
+
+  test('with properties of its own is read without them', async () => {
+    const extra = { Value: variant('u', 1), Extra: variant('s', ''), toString: variant('s', '') };
+    const proxy = answerWith(() => ({ signature: 'a{sv}', body: [extra] }));
+    expect({ ...(await proxy.$getAll()) }).toEqual({ Value: 1 });
+  });
+});
+
+suite('signals', () => {
+  test('come as their arguments, in order', async () => {
+    const { proxy, counter } = setup();
+    const overflows = proxy.$signal('Overflow');
+    await overflows.ready;
+    for (let index = 0; index < 3; index++) counter.emit('Overflow', index, 'text');
+    counter.emit('Empty');
+    const seen: [number, string][] = [];
+    for await (const [value, text] of overflows) {
+      seen.push([value, text]);
+      if (seen.length === 3) break;
+    }
+    expect(seen).toEqual([[0, 'text'], [1, 'text'], [2, 'text']]);
+    expect(await overflows.next()).toEqual({ value: undefined, done: true });
+  });
+
+  test('of another object, interface or sender do not come', async () => {
+    const { proxy, counter } = setup();
+    await service.requestName('com.example.Counter');
+    const named = createProxy(client, Counter, { destination: 'com.example.Counter', path });
+    const streams = [proxy.$signal('Overflow'), named.$signal('Overflow')];
+    await Promise.all(streams.map(({ ready }) => ready));
+    const body = [666, 'forged'] as const;
+    const forged = { path, interface: Counter.name, member: 'Overflow', signature: 'us', body } as const;
+    client.send(signal(forged));
+    service.send(signal({ ...forged, path: '/other' }));
+    service.send(signal({ ...forged, interface: 'com.example.Other' }));
+    await proxy.Nothing(); // by now the forged one has been delivered
+    counter.emit('Overflow', 1, 'real');
+    for (const stream of streams) expect((await stream.next()).value).toEqual([1, 'real']);
+  });
+
+  test('with other arguments than defined are dropped and counted', async () => {
+    const { proxy, counter } = setup();
+    const overflows = proxy.$signal('Overflow');
+    await overflows.ready;
+    const wrong = { path, interface: Counter.name, member: 'Overflow' } as const;
+    service.send(signal({ ...wrong, signature: 'u', body: [1] }));
+    service.send(signal({ ...wrong, signature: 'usu', body: [1, '', 1] }));
+    service.send(signal(wrong));
+    counter.emit('Overflow', 2, 'right');
+    expect((await overflows.next()).value).toEqual([2, 'right']);
+    expect(overflows.dropped).toBe(3);
+    expect(client.connection.dropped.get('unexpected signature')).toBe(3);
+  });
+
+  test('above the limit of the queue are dropped, the oldest first, and counted', async () => {
+    const { proxy, counter } = setup();
+    const overflows = proxy.$signal('Overflow', { queueLimit: 2 });
+    await overflows.ready;
+    for (let index = 0; index < 5; index++) counter.emit('Overflow', index, '');
+    await proxy.Nothing();
+    expect(overflows.dropped).toBe(3);
+    expect((await overflows.next()).value).toEqual([3, '']);
+  });
+
+  test('come again after the service was restarted', async () => {
+    const { counter } = setup();
+    await service.requestName('com.example.Counter');
+    const proxy = createProxy(client, Counter, { destination: 'com.example.Counter', path });
+    const overflows = proxy.$signal('Overflow');
+    await overflows.ready;
+    counter.emit('Overflow', 1, 'first');
+    expect((await overflows.next()).value).toEqual([1, 'first']);
+    await service.close();
+    const again = await connectToBus(daemon.address);
+    exportObject(again, path, counter);
+    await again.requestName('com.example.Counter');
+    counter.emit('Overflow', 2, 'second');
+    expect((await overflows.next()).value).toEqual([2, 'second']);
+    await again.close();
+  });
+
+  test('end with close, with an abort, and with the connection', async () => {
+    const { proxy } = setup();
+    const closed = proxy.$signal('Empty');
+    const waiting = closed.next();
+    await closed.close();
+    expect(await waiting).toEqual({ value: undefined, done: true });
+
+    const abort = new AbortController();
+    const aborted = proxy.$signal('Empty', { signal: abort.signal });
+    const next = aborted.next();
+    abort.abort(new Error('enough'));
+    await expect(next).rejects.toThrow('enough');
+
+    const cut = proxy.$signal('Empty');
+    await cut.ready;
+    const last = cut.next();
+    const closing = client.close();
+    await expect(last).rejects.toThrow(ConnectionClosedError);
+    await closing;
+  });
+
+  test('can be disposed of', async () => {
+    const { proxy, counter } = setup();
+    {
+      await using empties = proxy.$signal('Empty');
+      await empties.ready;
+      counter.emit('Empty');
+      expect((await empties.next()).value).toEqual([]);
+    }
+  });
+
+  test('that the definition does not have are an error', () => {
+    const { proxy } = setup();
+    // @ts-expect-error no such signal
+    expect(() => proxy.$signal('Nope')).toThrow('com.example.Counter1 has no signal Nope');
+  });
+});

@@ -1,0 +1,67 @@
+// The activation file in examples/: with it among a bus's services, calling the name starts the program.
+
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { connectToBus } from '../../src/connection/bus.js';
+import { RANDOM_DATA_BUS_NAME } from '../../src/random-data.js';
+import { builtProgram, runClient, runService } from '../support/built.js';
+import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
+import { describeWith } from '../support/programs.js';
+import { scratchDirectory } from '../support/reaper.js';
+
+const FILE = 'com.larry-price.test.service';
+const activationFile = readFileSync(new URL(`../../examples/${FILE}`, import.meta.url), 'utf8');
+
+/** A bus started with the program in its PATH, as npm puts it there when the package is installed. */
+async function startActivatingBus(): Promise<PrivateBus> {
+  const bin = scratchDirectory();
+  const program = join(bin, 'dbus-wire-service');
+  writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${builtProgram('service')}' "$@"\n`);
+  chmodSync(program, 0o755);
+  const path = process.env['PATH'];
+  process.env['PATH'] = `${bin}${delimiter}${path}`;
+  try {
+    const bus = await startPrivateBus({ serviceFiles: { [FILE]: activationFile } });
+    onTestFinished(() => bus.stop());
+    return bus;
+  } finally {
+    process.env['PATH'] = path;
+  }
+}
+
+describeWith('dbus-daemon')('the activation file', () => {
+  test('is named for the name that it activates', () => {
+    expect(activationFile).toContain(`\nName=${RANDOM_DATA_BUS_NAME}\n`);
+    expect(FILE).toBe(`${RANDOM_DATA_BUS_NAME}.service`);
+  });
+
+  test('has the program started by the first call, once for all', async () => {
+    const bus = await startActivatingBus();
+    await using connection = await connectToBus(bus.address);
+    expect(await connection.getNameOwner(RANDOM_DATA_BUS_NAME)).toBeUndefined();
+    const clients = await Promise.all([runClient(bus, ['8']), runClient(bus, ['100']), runClient(bus, ['-s', '0'])]);
+    for (const ended of clients) {
+      expect(ended).toMatchObject({ code: 0, stderr: '' });
+      expect(ended.stdout).toMatch(/^Your random number is: \d+\n$/);
+    }
+    const owner = await connection.getNameOwner(RANDOM_DATA_BUS_NAME);
+    expect(owner).toMatch(/^:1\.\d+$/);
+    expect(await runClient(bus, ['8'])).toMatchObject({ code: 0 });
+    expect(await connection.getNameOwner(RANDOM_DATA_BUS_NAME)).toBe(owner);
+  });
+
+  test('does not get in the way of a service that is started by hand', async () => {
+    const bus = await startActivatingBus();
+    expect(await runClient(bus, ['8'])).toMatchObject({ code: 0 });
+    expect(await runService(bus)).toMatchObject({ code: 1, stdout: 'service is already running\n' });
+  });
+
+  test('of a program that is not installed is an error for who calls', async () => {
+    const activatable = { [RANDOM_DATA_BUS_NAME]: '/nonexistent/dbus-wire-service' };
+    await using bus = await startPrivateBus({ activatable });
+    const { code, stdout, stderr } = await runClient(bus, ['8']);
+    expect([code, stderr]).toEqual([2, '']);
+    expect(stdout).toMatch(/^Failed to initialize D-Bus object: 'org\.freedesktop\.DBus\.Error\.Spawn\.\w+: .+'\n$/);
+  });
+});

@@ -1,0 +1,427 @@
+import { describe, expect, test, vi } from 'vitest';
+import { DBusError } from '../../src/connection/errors.js';
+import type { CallContext } from '../../src/interface/define.js';
+import { defineInterface } from '../../src/interface/define.js';
+import type { Message } from '../../src/wire/message.js';
+import { CALLER, incomingCall, recordHandlerErrors, serviceOf } from './support.js';
+
+const ERROR = 'org.freedesktop.DBus.Error';
+const path = '/com/example/Object';
+const IFACE = 'com.example.Test1';
+
+const Test1 = defineInterface({
+  name: IFACE,
+  methods: {
+    Nothing: {},
+    One: { in: 's', out: 's' },
+    Two: { in: 'su', out: 'us' },
+    List: { out: 'as' },
+    Optional: { in: 'sia{sv}', out: 's', optional: 2 },
+    Later: { in: 'u', out: 'u' },
+    Context: { in: 's', out: 's' },
+    Run: { in: 's', out: 's' },
+    toString: { out: 's' },
+    constructor: { out: 's' },
+    ['__proto__']: { out: 's' }, // in brackets, or it would be the literal's prototype
+    hasOwnProperty: { out: 's' },
+    then: { out: 's' },
+  },
+});
+
+/** What the method Run does next. */
+let run: (text: string, context: CallContext) => unknown = () => '';
+const later: ((value: number) => void)[] = [];
+const optionalArguments: unknown[][] = [];
+
+const own = (name: string) => () => `my ${name}`;
+const implementation = Test1.implement({
+  methods: {
+    Nothing: () => {},
+    One: (text) => text.toUpperCase(),
+    Two: (text, number) => [number, text],
+    List: () => ['a', 'b'],
+    Optional: (...args) => {
+      optionalArguments.push(args.slice(0, -1));
+      return typeof (args.at(-1) as CallContext).message;
+    },
+    Later: () => new Promise<number>((resolve) => later.push(resolve)),
+    Context: (_, { sender, message, signal }) => [sender, message.member, message.serial, signal.aborted].join(' '),
+    Run: (text, context) => run(text, context) as string,
+    toString: own('toString'),
+    constructor: own('constructor'),
+    ['__proto__']: own('__proto__'),
+    hasOwnProperty: own('hasOwnProperty'),
+    then: own('then'),
+  },
+});
+
+const Other = defineInterface({ name: 'com.example.Other', methods: { One: { out: 'i' }, Ping: { out: 's' } } });
+const other = Other.implement({ methods: { One: () => 1, Ping: () => 'mine' } });
+
+const service = serviceOf({ [path]: [implementation, other] });
+const call = (parts: Partial<Parameters<typeof service.call>[0]>): Promise<readonly Message[]> =>
+  service.call({ path, member: 'Nothing', ...parts });
+/** The one reply, as its type or error name, and its body. */
+async function replyTo(parts: Parameters<typeof call>[0]): Promise<unknown[]> {
+  const sent = await call(parts);
+  expect(sent).toHaveLength(1);
+  const [reply] = sent;
+  expect(reply).toMatchObject({ replySerial: parts.serial ?? 1, destination: CALLER, flags: 0 });
+  return [reply?.errorName ?? reply?.type, ...(reply?.body ?? [])];
+}
+
+describe('a call is answered', () => {
+  test.each([
+    ['with nothing', { member: 'Nothing' }, '', []],
+    ['with one value', { member: 'One', signature: 's', body: ['abc'] }, 's', ['ABC']],
+    ['with several values', { member: 'Two', signature: 'su', body: ['abc', 3] }, 'us', [3, 'abc']],
+    ['with one value that is an array', { member: 'List' }, 'as', [['a', 'b']]],
+  ])('%s', async (_, parts, signature, body) => {
+    const sent = await call({ interface: IFACE, serial: 9, ...parts });
+    expect(sent).toMatchObject([{ type: 'method_return', replySerial: 9, destination: CALLER, signature, body }]);
+  });
+
+  test('with the arguments that the caller has left out as undefined', async () => {
+    const options = new Map();
+    for (const [signature, body] of [['s', ['a']], ['si', ['a', 1]], ['sia{sv}', ['a', 1, options]]] as const) {
+      const reply = await replyTo({ interface: IFACE, member: 'Optional', signature, body });
+      expect(reply).toEqual(['method_return', 'object']);
+    }
+    expect(optionalArguments).toEqual([['a', undefined, undefined], ['a', 1, undefined], ['a', 1, options]]);
+  });
+
+  test('by a handler that knows who calls', async () => {
+    const reply = await replyTo({ interface: IFACE, member: 'Context', serial: 5, signature: 's', body: [''] });
+    expect(reply).toEqual(['method_return', `${CALLER} Context 5 false`]);
+  });
+
+  test('in the order in which handlers finish, begun in the order of arrival', async () => {
+    const first = call({ interface: IFACE, member: 'Later', serial: 11, signature: 'u', body: [0] });
+    const second = call({ interface: IFACE, member: 'Later', serial: 12, signature: 'u', body: [0] });
+    expect(later).toHaveLength(2);
+    expect(await replyTo({ interface: IFACE, serial: 13 })).toEqual(['method_return']);
+    later[1]?.(2);
+    expect(await second).toMatchObject([{ replySerial: 13 }, { replySerial: 12, body: [2] }]);
+    later[0]?.(1);
+    expect(await first).toMatchObject([{ replySerial: 13 }, { replySerial: 12 }, { replySerial: 11, body: [1] }]);
+  });
+
+  test('at once where the handler answers at once', () => {
+    const before = service.sink.sent.length;
+    expect(service.dispatcher.dispatch(incomingCall({ path, member: 'Nothing' }))).toBeUndefined();
+    expect(service.sink.sent).toHaveLength(before + 1);
+  });
+
+  test('by promises of other libraries too', async () => {
+    run = () => ({ then: (resolve: (value: string) => void) => resolve('thenable') });
+    const parts = { interface: IFACE, member: 'Run', signature: 's', body: [''] };
+    expect(await replyTo(parts)).toEqual(['method_return', 'thenable']);
+  });
+
+  test('to a caller without a name, as on a connection without a bus', async () => {
+    expect(await call({ sender: undefined })).toMatchObject([{ type: 'method_return', destination: undefined }]);
+  });
+});
+
+describe('a call without an interface', () => {
+  test.each([
+    ['goes to the first exported one that has the member', { member: 'One', signature: 's', body: ['x'] }, ['X']],
+    ['goes to the exported ones before the standard ones', { member: 'Ping' }, ['mine']],
+  ])('%s', async (_, parts, body) => {
+    expect(await replyTo(parts)).toEqual(['method_return', ...body]);
+  });
+
+  test('goes to the standard ones where no other has the member', async () => {
+    expect(await replyTo({ member: 'Introspect' })).toEqual(['method_return', expect.stringContaining('<node')]);
+    const reply = await replyTo({ member: 'Get', signature: 'ss', body: ['', 'None'] });
+    expect(reply).toEqual([`${ERROR}.UnknownProperty`, expect.any(String)]);
+  });
+
+  test('that no interface has', async () => {
+    const problem = `no interface of the object ${path} has a method Nope`;
+    expect(await replyTo({ member: 'Nope' })).toEqual([`${ERROR}.UnknownMethod`, problem]);
+  });
+});
+
+describe('a call that cannot be answered gets the error that says why', () => {
+  const properties = 'org.freedesktop.DBus.Properties';
+  test.each([
+    [{ path: '/nowhere', interface: IFACE, member: 'One' }, 'UnknownObject', 'there is no object at /nowhere'],
+    [{ path: '/nowhere', member: 'One' }, 'UnknownObject', 'there is no object at /nowhere'],
+    [{ path: '/com', interface: IFACE }, 'UnknownInterface', `the object /com has no interface ${IFACE}`],
+    [{ path: '/com', interface: properties, member: 'Get' }, 'UnknownInterface',
+      `the object /com has no interface ${properties}`],
+    [{ interface: 'com.example.Nope' }, 'UnknownInterface', `the object ${path} has no interface com.example.Nope`],
+    [{ interface: IFACE, member: 'Nope' }, 'UnknownMethod', `the interface ${IFACE} has no method Nope`],
+    [{ interface: IFACE, member: 'one' }, 'UnknownMethod', `the interface ${IFACE} has no method one`],
+    [{ interface: properties, member: 'Nope' }, 'UnknownMethod', `the interface ${properties} has no method Nope`],
+    [{ member: 'One' }, 'InvalidArgs', `${IFACE}.One takes arguments of signature "s", got ""`],
+    [{ member: 'One', signature: 'i', body: [1] }, 'InvalidArgs',
+      `${IFACE}.One takes arguments of signature "s", got "i"`],
+    [{ member: 'One', signature: 'ss', body: ['', ''] }, 'InvalidArgs',
+      `${IFACE}.One takes arguments of signature "s", got "ss"`],
+    [{ member: 'Nothing', signature: 's', body: [''] }, 'InvalidArgs',
+      `${IFACE}.Nothing takes arguments of signature "", got "s"`],
+    [{ member: 'Optional' }, 'InvalidArgs', `${IFACE}.Optional takes arguments of signature "sia{sv}", got ""`],
+    [{ member: 'Optional', signature: 'sa{sv}', body: ['', {}] }, 'InvalidArgs',
+      `${IFACE}.Optional takes arguments of signature "sia{sv}", got "sa{sv}"`],
+    [{ member: 'Get' }, 'InvalidArgs', `${properties}.Get takes arguments of signature "ss", got ""`],
+    [{ member: 'GetMachineId', signature: 's', body: [''] }, 'InvalidArgs',
+      'org.freedesktop.DBus.Peer.GetMachineId takes arguments of signature "", got "s"'],
+  ])('%j: %s', async (parts, name, text) => {
+    expect(await replyTo(parts)).toEqual([`${ERROR}.${name}`, text]);
+  });
+
+  test('and repeats only the beginning of what is very long', async () => {
+    const [name, text] = await replyTo({ path: `/${'a'.repeat(100_000)}` });
+    expect(name).toBe(`${ERROR}.UnknownObject`);
+    expect(String(text).length).toBeLessThan(300);
+  });
+});
+
+describe('members named like those of every object', () => {
+  const names = ['toString', 'constructor', '__proto__', 'hasOwnProperty', 'then'];
+  test.each(names)('%s is a method where the interface has it', async (member) => {
+    expect(await replyTo({ interface: IFACE, member })).toEqual(['method_return', `my ${member}`]);
+  });
+
+  test.each([...names, 'valueOf', 'emit', 'methods', 'implement', 'isPrototypeOf', '__defineGetter__'])(
+    '%s is none where it has not',
+    async (member) => {
+      expect(await replyTo({ interface: 'com.example.Other', member })).toMatchObject([`${ERROR}.UnknownMethod`, {}]);
+    },
+  );
+
+  test.each(['__proto__.constructor', 'constructor.prototype'])('%s is no interface', async (name) => {
+    expect(await replyTo({ interface: name })).toMatchObject([`${ERROR}.UnknownInterface`, {}]);
+  });
+});
+
+describe('Peer', () => {
+  const peer = 'org.freedesktop.DBus.Peer';
+  test.each([path, '/', '/com', '/nowhere/at/all'])('answers at %s', async (anyPath) => {
+    expect(await replyTo({ path: anyPath, interface: peer, member: 'Ping' })).toEqual(['method_return']);
+    const id = await replyTo({ path: anyPath, interface: peer, member: 'GetMachineId' });
+    expect(id).toEqual(['method_return', expect.stringMatching(/^[0-9a-f]{32}$/)]);
+    const unknown = await replyTo({ path: anyPath, interface: peer, member: 'Nope' });
+    expect(unknown).toMatchObject([`${ERROR}.UnknownMethod`, {}]);
+  });
+
+  test('answers without an interface where no object is', async () => {
+    expect(await replyTo({ path: '/nowhere', member: 'Ping' })).toEqual(['method_return']);
+  });
+});
+
+describe('Introspectable', () => {
+  const introspect = (at: string): Promise<unknown[]> =>
+    replyTo({ path: at, interface: 'org.freedesktop.DBus.Introspectable', member: 'Introspect' });
+
+  test('lists the interfaces of an object, those of the library too', async () => {
+    const [, xml] = await introspect(path);
+    const names = [...String(xml).matchAll(/<interface name="([^"]*)"/g)].map(([, name]) => name);
+    const standard = ['Peer', 'Introspectable', 'Properties'].map((name) => `org.freedesktop.DBus.${name}`);
+    expect(names).toEqual([IFACE, 'com.example.Other', ...standard]);
+  });
+
+  const below = [['/', 'com'], ['/com', 'example'], ['/com/example', 'Object']] as const;
+  test.each(below)('lists what is below %s', async (at, child) => {
+    const [, xml] = await introspect(at);
+    expect([...String(xml).matchAll(/<node name="([^"]*)"/g)].map(([, name]) => name)).toEqual([child]);
+    expect([...String(xml).matchAll(/<interface name="([^"]*)"/g)].map(([, name]) => name)).toEqual([
+      'org.freedesktop.DBus.Peer', 'org.freedesktop.DBus.Introspectable',
+    ]);
+  });
+
+  test('knows nothing of a path that is not there', async () => {
+    expect(await introspect('/nowhere')).toEqual([`${ERROR}.UnknownObject`, 'there is no object at /nowhere']);
+  });
+});
+
+describe('what a handler throws', () => {
+  const throwing = (error: unknown): Promise<unknown[]> => {
+    run = () => {
+      throw error;
+    };
+    return replyTo({ interface: IFACE, member: 'Run', signature: 's', body: [''] });
+  };
+  const rejecting = (error: unknown): Promise<unknown[]> => {
+    run = () => Promise.reject(error as Error);
+    return replyTo({ interface: IFACE, member: 'Run', signature: 's', body: [''] });
+  };
+  const ways = [['thrown', throwing], ['rejected', rejecting]] as const;
+
+  describe.each(ways)('%s', (_, fail) => {
+    test('reaches the caller as it is if it is a DBusError, and is no news to the service', async () => {
+      const reports = recordHandlerErrors();
+      expect(await fail(new DBusError('com.example.Error.No', 'no'))).toEqual(['com.example.Error.No', 'no']);
+      const detailed = new DBusError('com.example.Error.No', 'no', { signature: 'su', body: ['no', 3] });
+      expect(await fail(detailed)).toEqual(['com.example.Error.No', 'no', 3]);
+      const empty = new DBusError('com.example.Error.No', 'no', { signature: '', body: [] });
+      expect(await fail(empty)).toEqual(['com.example.Error.No']);
+      expect(reports).toEqual([]);
+    });
+
+    test('reaches the caller as Failed with the text only, and the service as it is', async () => {
+      const reports = recordHandlerErrors();
+      const error = new RangeError('out of cheese');
+      expect(await fail(error)).toEqual([`${ERROR}.Failed`, 'out of cheese']);
+      expect(reports).toMatchObject([{ error, what: `${IFACE}.Run`, call: { member: 'Run', sender: CALLER } }]);
+    });
+
+    test.each([
+      ['a string', 'oops', 'oops'],
+      ['undefined', undefined, 'undefined'],
+      ['a symbol', Symbol('s'), 'Symbol(s)'],
+      ['an object that cannot be printed', Object.create(null), 'the handler failed'],
+      ['a text that no STRING can hold', new Error('a\0b\ud800'), 'a\ufffdb\ufffd'],
+      ['no text', new Error(''), ''],
+    ])('may be %s', async (_name, error, text) => {
+      const reports = recordHandlerErrors();
+      expect(await fail(error)).toEqual([`${ERROR}.Failed`, text]);
+      expect(reports).toMatchObject([{ error }]);
+    });
+
+    test('is Failed where the DBusError cannot be sent, and the service is told why', async () => {
+      const reports = recordHandlerErrors();
+      for (const [error, reason] of [
+        [new DBusError('not a name', 'text'), 'InvalidNameError'],
+        [new DBusError('com.example.Error.No', 'text', { signature: 'u', body: ['x'] }), 'MarshalError'],
+        [new DBusError('com.example.Error.No', 'text', { signature: '(', body: [] }), 'MarshalError'],
+        [new DBusError('com.example.Error.No', 'te\0xt'), 'MarshalError'],
+      ] as const) {
+        expect(await fail(error)).toEqual([`${ERROR}.Failed`, error.message.replace('\0', '\ufffd')]);
+        expect(reports.splice(0)).toMatchObject([{ error: { name: reason } }]);
+      }
+    });
+
+    test('is Failed too where its text is longer than any message', async () => {
+      recordHandlerErrors();
+      expect(await fail(new Error('x'.repeat(2 ** 27)))).toEqual([`${ERROR}.Failed`, 'the handler failed']);
+    });
+  });
+
+  test('is warned about where nobody listens', async () => {
+    const warning = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    await throwing(new Error('unheard'));
+    expect(warning).toHaveBeenCalledExactlyOnceWith(
+      `${IFACE}.Run: unheard`,
+      expect.objectContaining({ code: 'DBUS_WIRE_HANDLER_ERROR', detail: expect.stringContaining('dispatch.test') }),
+    );
+    warning.mockRestore();
+  });
+});
+
+describe('what a handler gives and cannot be sent', () => {
+  test.each([
+    ['a value of another type', 'Run', 5],
+    ['nothing where a value is due', 'Run', undefined],
+    ['a string that no STRING can hold', 'Run', '\ud800'],
+  ])('%s is Failed for the caller and reported', async (_, member, value) => {
+    const reports = recordHandlerErrors();
+    for (const result of [value, Promise.resolve(value)]) {
+      run = () => result;
+      const reply = await replyTo({ interface: IFACE, member, signature: 's', body: [''] });
+      const text = expect.stringMatching(/^the result does not fit signature "s": body\[0\]/) as unknown;
+      expect(reply).toEqual([`${ERROR}.Failed`, text]);
+      expect(reports.splice(0)).toMatchObject([{ error: { name: 'MarshalError' }, what: `${IFACE}.Run` }]);
+    }
+  });
+
+  test.each([
+    ['no array', 5, /2 out-arguments/],
+    ['too few', [1], /does not fit signature "us"/],
+    ['too many', [1, 'a', 2], /does not fit signature "us"/],
+    ['wrong ones', ['a', 1], /does not fit signature "us"/],
+  ])('%s where several values are due', async (_, value, text) => {
+    const reports = recordHandlerErrors();
+    const Pair = defineInterface({ name: 'com.example.Pair', methods: { Get: { out: 'us' } } });
+    const pair = serviceOf({ '/p': [Pair.implement({ methods: { Get: () => value as [number, string] } })] });
+    const sent = await pair.call({ path: '/p', interface: 'com.example.Pair', member: 'Get' });
+    expect(sent).toMatchObject([{ errorName: `${ERROR}.Failed`, body: [expect.stringMatching(text)] }]);
+    expect(reports).toHaveLength(1);
+  });
+});
+
+describe('a caller who wants no reply gets none', () => {
+  const NO_REPLY = 0x1;
+  test.each([
+    ['neither a return', { member: 'Nothing' }],
+    ['nor an error', { member: 'Nope' }],
+    ['nor an error about arguments', { member: 'One' }],
+    ['nor about an object', { path: '/nowhere' }],
+    ['nor a machine id', { member: 'GetMachineId' }],
+  ])('%s', async (_, parts) => {
+    expect(await call({ flags: NO_REPLY, ...parts })).toEqual([]);
+    expect(await call({ flags: NO_REPLY | 0xf0, ...parts })).toEqual([]);
+  });
+
+  test('but the call is made, and its failure is reported', async () => {
+    const reports = recordHandlerErrors();
+    const seen: string[] = [];
+    for (const fail of [() => { throw new Error('a'); }, () => Promise.reject(new Error('b')), () => 5]) {
+      run = (text) => {
+        seen.push(text);
+        return fail();
+      };
+      const parts = { interface: IFACE, member: 'Run', signature: 's', body: ['seen'] };
+      expect(await call({ flags: NO_REPLY, ...parts })).toEqual([]);
+    }
+    expect(seen).toEqual(['seen', 'seen', 'seen']);
+    expect(reports.map(({ error }) => (error as Error).message)).toEqual(['a', 'b']);
+  });
+
+  test('and unknown flags change nothing', async () => {
+    expect(await call({ flags: 0xf0 })).toMatchObject([{ type: 'method_return' }]);
+  });
+});
+
+describe('after the connection has ended', () => {
+  test('nothing is thrown, whatever was to be sent', async () => {
+    const reports = recordHandlerErrors();
+    const closed = serviceOf({ [path]: [implementation] });
+    closed.sink.isClosed = true;
+    run = () => {
+      throw new DBusError('com.example.Error.No', 'no');
+    };
+    for (const parts of [{ member: 'Nothing' }, { member: 'Nope' }, { member: 'Run', signature: 's', body: [''] }]) {
+      expect(await closed.call({ path, ...parts })).toEqual([]);
+    }
+    run = () => Promise.reject(new Error('late'));
+    expect(await closed.call({ path, member: 'Run', signature: 's', body: [''] })).toEqual([]);
+    expect(reports.map(({ error }) => (error as Error).message)).toEqual(['late']);
+  });
+
+  test('handlers are told', async () => {
+    const closing = serviceOf({ [path]: [implementation] });
+    let seen: CallContext | undefined;
+    run = (_, context) => {
+      seen = context;
+      return '';
+    };
+    await closing.call({ path, member: 'Run', signature: 's', body: [''] });
+    expect(seen?.signal.aborted).toBe(false);
+    closing.abort.abort();
+    expect(seen?.signal.aborted).toBe(true);
+  });
+});
+
+describe('handlers that never answer', () => {
+  test('cannot pile up without end', async () => {
+    const Stuck = defineInterface({ name: 'com.example.Stuck', methods: { Wait: { out: 's' }, Quick: { out: 's' } } });
+    const waiting: ((text: string) => void)[] = [];
+    const stuck = serviceOf({
+      '/s': [Stuck.implement({
+        methods: { Wait: () => new Promise((resolve) => waiting.push(resolve)), Quick: () => 'quick' },
+      })],
+    });
+    const wait = incomingCall({ path: '/s', member: 'Wait' });
+    for (let index = 0; index < 32_768; index++) void stuck.dispatcher.dispatch(wait);
+    expect(stuck.sink.sent).toEqual([]);
+    expect(await stuck.call({ path: '/s', member: 'Wait' })).toMatchObject([{ errorName: `${ERROR}.LimitsExceeded` }]);
+    expect(waiting).toHaveLength(32_768);
+    waiting[0]?.('done');
+    await vi.waitFor(() => expect(stuck.sink.sent).toHaveLength(2));
+    void stuck.dispatcher.dispatch(wait);
+    expect(waiting).toHaveLength(32_769);
+  });
+});

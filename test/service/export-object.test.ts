@@ -1,0 +1,286 @@
+// Objects on a real bus: two connections of ours, one that exports and one that calls.
+
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { type Bus, connectToBus } from '../../src/connection/bus.js';
+import { DBusError } from '../../src/connection/errors.js';
+import { defineInterface, type Implementation } from '../../src/interface/define.js';
+import { exportObject } from '../../src/service/export-object.js';
+import { MarshalError } from '../../src/wire/errors.js';
+import { variant } from '../../src/wire/variant.js';
+import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
+import { describeWith } from '../support/programs.js';
+import { recordHandlerErrors } from './support.js';
+
+const ERROR = 'org.freedesktop.DBus.Error';
+const path = '/com/example/Counter';
+const Counter = defineInterface({
+  name: 'com.example.Counter1',
+  methods: { Add: { in: 'u', out: 'u' }, Wait: {} },
+  properties: {
+    Value: { type: 'u', access: 'readwrite' },
+    Label: { type: 's', access: 'readwrite', emitsChanged: 'invalidates' },
+    Quiet: { type: 's', access: 'readwrite', emitsChanged: 'false' },
+  },
+  signals: { Overflow: { args: 'u' }, Empty: {} },
+});
+
+const suite = describeWith('dbus-daemon');
+
+let daemon: PrivateBus;
+let service: Bus;
+let client: Bus;
+
+beforeAll(async () => {
+  daemon = await startPrivateBus();
+});
+afterAll(() => daemon.stop());
+beforeEach(async () => {
+  [service, client] = await Promise.all([connectToBus(daemon.address), connectToBus(daemon.address)]);
+  onTestFinished(async () => {
+    await Promise.all([service.close(), client.close()]);
+  });
+});
+
+function counter(start = 0) {
+  let value = start;
+  let label = '';
+  const waiting: (() => void)[] = [];
+  const implementation = Counter.implement({
+    methods: {
+      Add: (step) => (value += step),
+      Wait: () => new Promise<void>((resolve) => waiting.push(resolve)),
+    },
+    properties: {
+      Value: { get: () => value, set: (to) => void (value = to) },
+      Label: { get: () => label, set: (to) => void (label = to) },
+      Quiet: { get: () => '', set: () => {} },
+    },
+  });
+  return { implementation, waiting };
+}
+
+const call = (member: string, signature = '', body: readonly unknown[] = [], at = path): Promise<unknown[]> => {
+  const target = { destination: service.uniqueName, path: at, interface: Counter.name, member };
+  return client.call({ ...target, signature, body } as never) as Promise<unknown[]>;
+};
+const errorOf = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => 'no error',
+    (error: unknown) => (error as DBusError).errorName,
+  );
+
+suite('an exported object', () => {
+  test('answers calls', async () => {
+    exportObject(service, path, counter().implementation);
+    expect(await call('Add', 'u', [2])).toEqual([2]);
+    expect(await call('Add', 'u', [3])).toEqual([5]);
+  });
+
+  test('can be exported on a connection alone', async () => {
+    exportObject(service.connection, path, counter().implementation);
+    expect(await call('Add', 'u', [2])).toEqual([2]);
+  });
+
+  test('answers calls in their order of arrival', async () => {
+    exportObject(service, path, counter().implementation);
+    const results = await Promise.all(Array.from({ length: 1000 }, () => call('Add', 'u', [1])));
+    expect(results.flat()).toEqual(Array.from({ length: 1000 }, (_, index) => index + 1));
+  });
+
+  test('is gone when it is unexported; calls in progress are still answered', async () => {
+    const { implementation, waiting } = counter();
+    const exported = exportObject(service, path, implementation);
+    const inProgress = call('Wait');
+    await call('Add', 'u', [1]);
+    exported.unexport();
+    expect(await errorOf(call('Add', 'u', [1]))).toBe(`${ERROR}.UnknownObject`);
+    waiting[0]?.();
+    expect(await inProgress).toEqual([]);
+    exported.unexport();
+    exportObject(service, path, counter(100).implementation);
+    exported[Symbol.dispose]();
+    expect(await call('Add', 'u', [1])).toEqual([101]);
+  });
+
+  test('may have several interfaces, exported together or one after the other', async () => {
+    const interfaceNamed = (name: string): Implementation =>
+      defineInterface({ name, methods: { Name: { out: 's' } } }).implement({ methods: { Name: () => name } });
+    exportObject(service, path, [interfaceNamed('com.example.A'), interfaceNamed('com.example.B')]);
+    const third = exportObject(service, path, interfaceNamed('com.example.C'));
+    const nameOf = async (interfaceName: string): Promise<unknown> => {
+      const target = { destination: service.uniqueName, path, interface: interfaceName, member: 'Name' };
+      return client.call(target).then(([name]) => name, (error: DBusError) => error.errorName);
+    };
+    expect(await nameOf('com.example.A')).toBe('com.example.A');
+    expect(await nameOf('com.example.B')).toBe('com.example.B');
+    expect(await nameOf('com.example.C')).toBe('com.example.C');
+    third.unexport();
+    expect(await nameOf('com.example.C')).toBe(`${ERROR}.UnknownInterface`);
+    expect(await nameOf('com.example.B')).toBe('com.example.B');
+  });
+
+  test('refuses an interface twice, and then takes none of the list', async () => {
+    exportObject(service, path, counter().implementation);
+    const Fresh = defineInterface({ name: 'com.example.Fresh' });
+    const again = (): unknown => exportObject(service, path, [Fresh.implement({}), counter().implementation]);
+    expect(again).toThrow(expect.objectContaining({ name: 'ExportError', code: 'INTERFACE_EXPORTED', path }));
+    exportObject(service, path, Fresh.implement({}));
+  });
+
+  test('refuses interfaces that the library answers', () => {
+    const Ping = defineInterface({ name: 'org.freedesktop.DBus.Peer', methods: { Ping: {} } });
+    const ping = Ping.implement({ methods: { Ping: () => {} } });
+    expect(() => exportObject(service, path, ping)).toThrow(
+      expect.objectContaining({ code: 'INTERFACE_STANDARD', interfaceName: 'org.freedesktop.DBus.Peer' }),
+    );
+  });
+
+  test('refuses a path that is none', () => {
+    expect(() => exportObject(service, 'com/example', counter().implementation)).toThrow(
+      expect.objectContaining({ name: 'InvalidNameError', kind: 'object path' }),
+    );
+  });
+
+  test('is another on each connection', async () => {
+    const { implementation } = counter();
+    exportObject(service, path, implementation);
+    exportObject(client, path, implementation);
+    const own = { path, interface: Counter.name, member: 'Add', signature: 'u', body: [1] } as const;
+    expect(await client.call({ ...own, destination: service.uniqueName })).toEqual([1]);
+    expect(await client.call({ ...own, destination: client.uniqueName })).toEqual([2]);
+  });
+});
+
+suite('signals', () => {
+  test('come from every object that the implementation is exported on', async () => {
+    const { implementation } = counter();
+    exportObject(service, path, implementation);
+    const second = exportObject(service, '/other', implementation);
+    const signals = client.subscribe({ sender: service.uniqueName, interface: Counter.name });
+    await signals.ready;
+    implementation.emit('Overflow', 7);
+    second.unexport();
+    implementation.emit('Empty');
+    const seen = [await signals.next(), await signals.next(), await signals.next()].map(({ value }) => value);
+    expect(seen).toMatchObject([
+      { path, member: 'Overflow', signature: 'u', body: [7] },
+      { path: '/other', member: 'Overflow', signature: 'u', body: [7] },
+      { path, member: 'Empty', signature: '', body: [] },
+    ]);
+  });
+
+  test('with arguments that do not fit are an error of who emits, and nothing is sent', () => {
+    const { implementation } = counter();
+    exportObject(service, path, implementation);
+    expect(() => implementation.emit('Overflow', -1)).toThrow(MarshalError);
+  });
+
+  test('of an implementation whose connection has ended go nowhere', async () => {
+    const { implementation } = counter();
+    const failures: unknown[] = [];
+    const emit = (): void => {
+      try {
+        implementation.emit('Overflow', 1);
+        implementation.emitPropertiesChanged('Value');
+      } catch (error) {
+        failures.push(error);
+      }
+    };
+    service.connection.signal.addEventListener('abort', emit); // before exportObject hears of the end
+    exportObject(service, path, implementation);
+    const closing = service.close();
+    emit();
+    await closing;
+    emit();
+    expect(failures).toEqual([]);
+  });
+});
+
+suite('PropertiesChanged', () => {
+  const changed = (...body: unknown[]) => ({ path, member: 'PropertiesChanged', signature: 'sa{sv}as', body });
+  async function watch() {
+    const { implementation } = counter();
+    exportObject(service, path, implementation);
+    const signals = client.subscribe({ sender: service.uniqueName, interface: 'org.freedesktop.DBus.Properties' });
+    await signals.ready;
+    const set = async (name: string, value: unknown): Promise<void> => {
+      const target = { destination: service.uniqueName, path, interface: 'org.freedesktop.DBus.Properties' };
+      await client.call({ ...target, member: 'Set', signature: 'ssv', body: [Counter.name, name, value as never] });
+    };
+    return { implementation, set, next: async () => (await signals.next()).value as unknown };
+  }
+
+  test('follows Set as the definition says, before the reply to it', async () => {
+    const { set, next } = await watch();
+    await set('Quiet', variant('s', 'x'));
+    await set('Value', variant('u', 3));
+    await set('Label', variant('s', 'x'));
+    expect(await next()).toMatchObject(changed(Counter.name, new Map([['Value', variant('u', 3)]]), []));
+    expect(await next()).toMatchObject(changed(Counter.name, new Map(), ['Label']));
+  });
+
+  test('is emitted when the implementation says that something has changed', async () => {
+    const { implementation, next } = await watch();
+    await call('Add', 'u', [5]);
+    implementation.emitPropertiesChanged('Value', 'Label');
+    expect(await next()).toMatchObject(changed(Counter.name, new Map([['Value', variant('u', 5)]]), ['Label']));
+  });
+});
+
+suite('a service that closes its connection', () => {
+  test('answers what it has accepted', async () => {
+    const { implementation, waiting } = counter();
+    exportObject(service, path, implementation);
+    const accepted = call('Wait');
+    await call('Add', 'u', [1]);
+    const closing = service.close();
+    waiting[0]?.();
+    expect(await accepted).toEqual([]);
+    await closing;
+  });
+
+  test('lets go of the implementation', async () => {
+    const { implementation } = counter();
+    let attached = 0;
+    const counted: Implementation = {
+      ...implementation,
+      attach: (sink) => {
+        const detach = implementation.attach(sink);
+        attached++;
+        return () => {
+          attached--;
+          detach();
+        };
+      },
+    };
+    const bus = await connectToBus(daemon.address);
+    exportObject(bus, path, counted);
+    exportObject(bus, '/other', counted).unexport();
+    expect(attached).toBe(1);
+    await bus.close();
+    expect(attached).toBe(0);
+  });
+});
+
+suite('handlers', () => {
+  test('that fail do not take the connection with them', async () => {
+    const reports = recordHandlerErrors();
+    const Bad = defineInterface({ name: 'com.example.Bad', methods: { Throw: {}, Reject: {}, Lie: { out: 'u' } } });
+    exportObject(service, path, Bad.implement({
+      methods: {
+        Throw: () => {
+          throw new Error('thrown');
+        },
+        Reject: () => Promise.reject(new Error('rejected')),
+        Lie: () => 'text' as never,
+      },
+    }));
+    const bad = { destination: service.uniqueName, path, interface: Bad.name };
+    for (const member of ['Throw', 'Reject', 'Lie']) {
+      expect(await errorOf(client.call({ ...bad, member }))).toBe(`${ERROR}.Failed`);
+    }
+    const failed = reports.map(({ what }) => what);
+    expect(failed).toEqual(['com.example.Bad.Throw', 'com.example.Bad.Reject', 'com.example.Bad.Lie']);
+    expect(service.connection.signal.aborted).toBe(false);
+  });
+});

@@ -1,0 +1,129 @@
+import { describe, expect, test } from 'vitest';
+import { defineInterface } from '../../src/interface/define.js';
+import { ExportError } from '../../src/service/errors.js';
+import { exportedInterface, type ExportedInterface } from '../../src/service/exported-interface.js';
+import { ObjectTree } from '../../src/service/object-tree.js';
+import { InvalidNameError } from '../../src/wire/errors.js';
+
+const exported = (name: string): ExportedInterface => exportedInterface(defineInterface({ name }).implement({}));
+const children = (tree: ObjectTree, path: string): string[] | undefined => {
+  const node = tree.get(path);
+  return node && [...node.children];
+};
+
+describe('a tree', () => {
+  test('has a root and nothing else before anything is exported', () => {
+    const tree = new ObjectTree();
+    expect(tree.get('/')).toMatchObject({ path: '/' });
+    expect(children(tree, '/')).toEqual([]);
+    expect(tree.get('/com')).toBeUndefined();
+  });
+
+  test('has every parent of an exported path', () => {
+    const tree = new ObjectTree();
+    tree.add('/com/example/A', [exported('com.example.A')]);
+    tree.add('/com/example/B', [exported('com.example.A')]);
+    tree.add('/com/other', [exported('com.example.A')]);
+    expect(children(tree, '/')).toEqual(['com']);
+    expect(children(tree, '/com')).toEqual(['example', 'other']);
+    expect(children(tree, '/com/example')).toEqual(['A', 'B']);
+    expect(children(tree, '/com/example/A')).toEqual([]);
+    expect(tree.get('/com/example')?.interfaces.size).toBe(0);
+    expect(tree.get('/com/exam')).toBeUndefined();
+    expect(tree.get('/com/example/')).toBeUndefined();
+    expect(tree.get('')).toBeUndefined();
+  });
+
+  test('keeps the interfaces of an object in the order of export', () => {
+    const tree = new ObjectTree();
+    tree.add('/a', [exported('com.example.Z'), exported('com.example.A')]);
+    tree.add('/a', [exported('com.example.M')]);
+    expect([...(tree.get('/a')?.interfaces.keys() ?? [])]).toEqual(['com.example.Z', 'com.example.A', 'com.example.M']);
+  });
+
+  test('exports on the root itself', () => {
+    const tree = new ObjectTree();
+    const root = exported('com.example.Root');
+    tree.add('/', [root]);
+    expect(tree.get('/')?.interfaces.get('com.example.Root')).toBe(root);
+    tree.remove('/', [root]);
+    expect(tree.get('/')?.interfaces.size).toBe(0);
+  });
+
+  test('exports an object below another and above another', () => {
+    const tree = new ObjectTree();
+    const [upper, lower] = [exported('com.example.A'), exported('com.example.A')];
+    tree.add('/a/b/c', [lower]);
+    tree.add('/a', [upper]);
+    expect(children(tree, '/a')).toEqual(['b']);
+    tree.remove('/a', [upper]);
+    expect(children(tree, '/a')).toEqual(['b']);
+    expect(tree.get('/a/b/c')?.interfaces.size).toBe(1);
+  });
+
+  test('forgets parents that lead nowhere any more, and only those', () => {
+    const tree = new ObjectTree();
+    const [a, b] = [exported('com.example.A'), exported('com.example.A')];
+    tree.add('/x/y/a', [a]);
+    tree.add('/x/b', [b]);
+    tree.remove('/x/y/a', [a]);
+    expect(tree.get('/x/y')).toBeUndefined();
+    expect(children(tree, '/x')).toEqual(['b']);
+    tree.remove('/x/b', [b]);
+    expect(tree.get('/x')).toBeUndefined();
+    expect(children(tree, '/')).toEqual([]);
+  });
+
+  test('removes by identity: an interface exported anew is not taken away with the old one', () => {
+    const tree = new ObjectTree();
+    const [old, fresh] = [exported('com.example.A'), exported('com.example.A')];
+    tree.add('/a', [old]);
+    tree.remove('/a', [old]);
+    tree.add('/a', [fresh]);
+    tree.remove('/a', [old]);
+    expect(tree.get('/a')?.interfaces.get('com.example.A')).toBe(fresh);
+  });
+
+  test('removing what is not there changes nothing', () => {
+    const tree = new ObjectTree();
+    tree.add('/a/b', [exported('com.example.A')]);
+    tree.remove('/c', [exported('com.example.A')]);
+    tree.remove('/a', []);
+    expect(children(tree, '/a')).toEqual(['b']);
+  });
+
+  test('adding no interface makes no object', () => {
+    const tree = new ObjectTree();
+    tree.add('/a/b', []);
+    expect(tree.get('/a')).toBeUndefined();
+  });
+
+  test.each([
+    ['an interface that is there', ['com.example.B', 'com.example.A']],
+    ['one twice in a list', ['com.example.B', 'com.example.B']],
+  ])('refuses %s, and then adds none of the list', (_, names) => {
+    const tree = new ObjectTree();
+    tree.add('/a', [exported('com.example.A')]);
+    const add = (): void => tree.add('/a', names.map(exported));
+    expect(add).toThrow(ExportError);
+    expect(add).toThrow(expect.objectContaining({ code: 'INTERFACE_EXPORTED', path: '/a', interfaceName: names[1] }));
+    expect([...(tree.get('/a')?.interfaces.keys() ?? [])]).toEqual(['com.example.A']);
+  });
+
+  test.each(['', 'a', '/a/', '//', '/a//b', '/a-b', '/a b', '/ä'])('refuses the path %j', (path) => {
+    const tree = new ObjectTree();
+    expect(() => tree.add(path, [exported('com.example.A')])).toThrow(InvalidNameError);
+    expect(children(tree, '/')).toEqual([]);
+  });
+
+  test('makes and forgets 100,000 objects in no time', () => {
+    const tree = new ObjectTree();
+    const one = exported('com.example.A');
+    const started = performance.now();
+    for (let index = 0; index < 100_000; index++) tree.add(`/com/example/objects/n${index}`, [one]);
+    expect(tree.get('/com/example/objects')?.children.size).toBe(100_000);
+    for (let index = 0; index < 100_000; index++) tree.remove(`/com/example/objects/n${index}`, [one]);
+    expect(children(tree, '/')).toEqual([]);
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+});

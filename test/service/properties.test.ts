@@ -1,0 +1,320 @@
+import { describe, expect, test, vi } from 'vitest';
+import { DBusError } from '../../src/connection/errors.js';
+import type { CallContext } from '../../src/interface/define.js';
+import { defineInterface } from '../../src/interface/define.js';
+import { exportedInterface } from '../../src/service/exported-interface.js';
+import { PropertyChanges } from '../../src/service/properties.js';
+import { marshal } from '../../src/wire/marshal.js';
+import { type Variant, variant } from '../../src/wire/variant.js';
+import { CALLER, recordHandlerErrors, serviceOf } from './support.js';
+
+const ERROR = 'org.freedesktop.DBus.Error';
+const path = '/com/example/Object';
+const Test1 = defineInterface({
+  name: 'com.example.Test1',
+  properties: {
+    Fixed: { type: 's', access: 'read', emitsChanged: 'const' },
+    Value: { type: 'u', access: 'readwrite' },
+    Later: { type: 'a{sv}', access: 'readwrite' },
+    Secret: { type: 's', access: 'write' },
+    Bad: { type: 'y', access: 'read' },
+    constructor: { type: 's', access: 'read' },
+    ['__proto__']: { type: 's', access: 'readwrite' },
+  },
+});
+const Test2 = defineInterface({
+  name: 'com.example.Test2',
+  properties: { Value: { type: 's', access: 'read' }, Extra: { type: 'b', access: 'read' } },
+});
+
+function setup() {
+  const state = {
+    value: 7,
+    later: new Map<string, Variant>([['a', variant('u', 1)]]),
+    secret: '',
+    proto: 'p',
+    bad: (): unknown => 1,
+    contexts: [] as CallContext[],
+    writes: [] as unknown[],
+  };
+  const service = serviceOf({
+    [path]: [
+      Test1.implement({
+        properties: {
+          Fixed: { get: () => 'fixed' },
+          Value: {
+            get: (context) => {
+              state.contexts.push(context);
+              return state.value;
+            },
+            set: (value, context) => {
+              if (value > 100) throw new DBusError('com.example.Error.TooMuch', 'too much');
+              state.contexts.push(context);
+              state.value = value;
+            },
+          },
+          Later: {
+            get: async () => {
+              await Promise.resolve();
+              return state.later;
+            },
+            set: async (value) => {
+              await Promise.resolve();
+              state.later = value;
+            },
+          },
+          Secret: { set: (value) => void (state.secret = value) },
+          Bad: { get: () => state.bad() as number },
+          constructor: { get: () => 'not a function' },
+          ['__proto__']: { get: () => state.proto, set: (value) => void (state.proto = value) },
+        },
+      }),
+      Test2.implement({ properties: { Value: { get: () => 'two' }, Extra: { get: () => true } } }),
+    ],
+  });
+  const call = async (member: string, signature: string, body: readonly unknown[]): Promise<unknown[]> => {
+    const sent = await service.call({ path, interface: 'org.freedesktop.DBus.Properties', member, signature, body });
+    expect(sent).toHaveLength(1);
+    const [reply] = sent;
+    return [reply?.errorName ?? reply?.signature, ...(reply?.body ?? [])];
+  };
+  return {
+    state,
+    get: (name: string, interfaceName = 'com.example.Test1') => call('Get', 'ss', [interfaceName, name]),
+    set: (name: string, value: unknown, interfaceName = 'com.example.Test1') =>
+      call('Set', 'ssv', [interfaceName, name, value]),
+    getAll: (interfaceName: string) => call('GetAll', 's', [interfaceName]),
+  };
+}
+
+describe('Get', () => {
+  test('gives a value as its type says, at once or later', async () => {
+    const { get, state } = setup();
+    expect(await get('Fixed')).toEqual(['v', variant('s', 'fixed')]);
+    expect(await get('Value')).toEqual(['v', variant('u', 7)]);
+    expect(await get('Later')).toEqual(['v', variant('a{sv}', new Map([['a', variant('u', 1)]]))]);
+    expect(state.contexts).toMatchObject([{ sender: CALLER, message: { member: 'Get' } }]);
+  });
+
+  test('takes an empty interface name for the first interface that has the property', async () => {
+    const { get } = setup();
+    expect(await get('Value', '')).toEqual(['v', variant('u', 7)]);
+    expect(await get('Extra', '')).toEqual(['v', variant('b', true)]);
+    expect(await get('None', '')).toEqual([`${ERROR}.UnknownProperty`, `the object ${path} has no property None`]);
+  });
+
+  test('knows properties named like members of every object, and only where they are', async () => {
+    const { get } = setup();
+    expect(await get('constructor')).toEqual(['v', variant('s', 'not a function')]);
+    expect(await get('__proto__')).toEqual(['v', variant('s', 'p')]);
+    for (const name of ['constructor', '__proto__', 'toString', '']) {
+      expect(await get(name, 'com.example.Test2')).toMatchObject([`${ERROR}.UnknownProperty`, {}]);
+    }
+  });
+
+  test.each([
+    ['Nope', 'com.example.Test1', 'UnknownProperty', 'the interface com.example.Test1 has no property Nope'],
+    ['Value', 'com.example.Nope', 'UnknownInterface', `the object ${path} has no interface com.example.Nope`],
+    ['Value', 'not a name', 'UnknownInterface', `the object ${path} has no interface not a name`],
+    ['Value', 'org.freedesktop.DBus.Peer', 'UnknownProperty',
+      'the interface org.freedesktop.DBus.Peer has no property Value'],
+    ['Secret', 'com.example.Test1', 'AccessDenied', 'the property com.example.Test1.Secret cannot be read'],
+  ])('of %s in %s is refused with %s', async (name, interfaceName, error, text) => {
+    expect(await setup().get(name, interfaceName)).toEqual([`${ERROR}.${error}`, text]);
+  });
+
+  test('tells what a get throws, and reports it', async () => {
+    const reports = recordHandlerErrors();
+    const { get, state } = setup();
+    state.bad = () => {
+      throw new Error('broken');
+    };
+    expect(await get('Bad')).toEqual([`${ERROR}.Failed`, 'broken']);
+    state.bad = () => Promise.reject(new DBusError('com.example.Error.No', 'no'));
+    expect(await get('Bad')).toEqual(['com.example.Error.No', 'no']);
+    expect(reports).toHaveLength(1);
+  });
+
+  test.each([256, 'x', undefined, null])('does not send a value that does not fit: %j', async (value) => {
+    const reports = recordHandlerErrors();
+    const { get, state } = setup();
+    state.bad = () => value;
+    expect(await get('Bad')).toEqual([`${ERROR}.Failed`, expect.stringContaining('does not fit signature "v"')]);
+    expect(reports).toHaveLength(1);
+  });
+});
+
+describe('Set', () => {
+  test('stores a value of the right type, at once or later', async () => {
+    const { set, get, state } = setup();
+    expect(await set('Value', variant('u', 8))).toEqual(['']);
+    expect(state.value).toBe(8);
+    expect(state.contexts[0]).toMatchObject({ sender: CALLER, message: { member: 'Set' } });
+    expect(await set('Secret', variant('s', 'hidden'))).toEqual(['']);
+    expect(state.secret).toBe('hidden');
+    expect(await set('Later', variant('a{sv}', {}))).toEqual(['']);
+    expect(await get('Later')).toEqual(['v', variant('a{sv}', new Map())]);
+    expect(await set('__proto__', variant('s', 'q'))).toEqual(['']);
+    expect(state.proto).toBe('q');
+    expect(await set('Value', variant('u', 9), '')).toEqual(['']);
+    expect(state.value).toBe(9);
+  });
+
+  test.each([
+    variant('i', 8), variant('s', '8'), variant('v', variant('u', 8)), variant('au', [8]), variant('(u)', [8]),
+    variant('y', 8), variant('t', 8n),
+  ])('stores nothing of another type: $signature', async (value) => {
+    const { set, state } = setup();
+    const text = `the property com.example.Test1.Value takes a value of signature "u", got "${value.signature}"`;
+    expect(await set('Value', value)).toEqual([`${ERROR}.InvalidArgs`, text]);
+    expect(state.value).toBe(7);
+  });
+
+  test.each([
+    ['Fixed', 'com.example.Test1', 'PropertyReadOnly', 'the property com.example.Test1.Fixed cannot be written'],
+    ['Nope', 'com.example.Test1', 'UnknownProperty', 'the interface com.example.Test1 has no property Nope'],
+    ['Value', 'com.example.Nope', 'UnknownInterface', `the object ${path} has no interface com.example.Nope`],
+  ])('of %s in %s is refused with %s', async (name, interfaceName, error, text) => {
+    expect(await setup().set(name, variant('s', 'x'), interfaceName)).toEqual([`${ERROR}.${error}`, text]);
+  });
+
+  test('tells what a set throws', async () => {
+    const { set, state } = setup();
+    expect(await set('Value', variant('u', 101))).toEqual(['com.example.Error.TooMuch', 'too much']);
+    expect(state.value).toBe(7);
+  });
+});
+
+describe('GetAll', () => {
+  test('gives what can be read', async () => {
+    const [signature, values] = await setup().getAll('com.example.Test1');
+    expect(signature).toBe('a{sv}');
+    expect(values).toEqual(new Map<string, unknown>([
+      ['Fixed', variant('s', 'fixed')],
+      ['Value', variant('u', 7)],
+      ['Later', variant('a{sv}', new Map([['a', variant('u', 1)]]))],
+      ['Bad', variant('y', 1)],
+      ['constructor', variant('s', 'not a function')],
+      ['__proto__', variant('s', 'p')],
+    ]));
+  });
+
+  test('gives, for an empty interface name, the properties of all, the first of each name', async () => {
+    const [, values] = await setup().getAll('');
+    expect([...(values as Map<string, unknown>).keys()]).toEqual([
+      'Fixed', 'Value', 'Later', 'Bad', 'constructor', '__proto__', 'Extra',
+    ]);
+    expect((values as Map<string, unknown>).get('Value')).toEqual(variant('u', 7));
+  });
+
+  test('gives nothing for an interface without properties', async () => {
+    expect(await setup().getAll('org.freedesktop.DBus.Peer')).toEqual(['a{sv}', new Map()]);
+  });
+
+  test('refuses an interface that the object does not have', async () => {
+    const text = `the object ${path} has no interface com.example.Nope`;
+    expect(await setup().getAll('com.example.Nope')).toEqual([`${ERROR}.UnknownInterface`, text]);
+  });
+
+  test('fails where one get fails, rather than leave something out', async () => {
+    const reports = recordHandlerErrors();
+    const { getAll, state } = setup();
+    state.bad = () => Promise.reject(new Error('broken'));
+    expect(await getAll('com.example.Test1')).toEqual([`${ERROR}.Failed`, 'broken']);
+    expect(reports).toHaveLength(1);
+  });
+});
+
+describe('changes are announced', () => {
+  const Watched = defineInterface({
+    name: 'com.example.Watched',
+    properties: {
+      Plain: { type: 'u', access: 'read' },
+      Slow: { type: 's', access: 'read' },
+      Stale: { type: 's', access: 'read', emitsChanged: 'invalidates' },
+      Hidden: { type: 's', access: 'write' },
+      Const: { type: 's', access: 'read', emitsChanged: 'const' },
+      Silent: { type: 's', access: 'read', emitsChanged: 'false' },
+    },
+  });
+
+  function watch() {
+    const state = { plain: (): unknown => 1, slow: (): unknown => 'slow' };
+    const sent: [changed: Record<string, unknown>, invalidated: readonly string[]][] = [];
+    const exported = exportedInterface(Watched.implement({
+      properties: {
+        Plain: { get: () => state.plain() as number },
+        Slow: { get: () => state.slow() as string },
+        Stale: { get: () => 'stale' },
+        Hidden: { set: () => {} },
+        Const: { get: () => 'const' },
+        Silent: { get: () => 'silent' },
+      },
+    }));
+    const changes = new PropertyChanges({
+      exported,
+      send: (changed, invalidated) => {
+        marshal('a{sv}as', [changed, invalidated]);
+        sent.push([Object.fromEntries(changed), invalidated]);
+      },
+      contextFor: () => ({ sender: undefined }) as CallContext, // none of the handlers looks at more
+    });
+    return { state, sent, changes };
+  }
+
+  test('with their value, or without it where the definition says so or callers cannot read it', () => {
+    const { sent, changes } = watch();
+    expect(changes.announce(['Plain', 'Stale', 'Hidden', 'Slow'])).toBeUndefined();
+    expect(sent).toEqual([[{ Plain: variant('u', 1), Slow: variant('s', 'slow') }, ['Stale', 'Hidden']]]);
+  });
+
+  test('unless the definition says that they are not', () => {
+    const { sent, changes } = watch();
+    expect(changes.announce(['Const', 'Silent', 'Nope'])).toBeUndefined();
+    expect(sent).toEqual([]);
+  });
+
+  test('in order, where values come later; what changes meanwhile is gathered', async () => {
+    const { sent, changes, state } = watch();
+    const pending: ((value: string) => void)[] = [];
+    state.slow = () => new Promise((resolve) => pending.push(resolve));
+    const first = changes.announce(['Slow']);
+    const second = changes.announce(['Plain']);
+    void changes.announce(['Slow', 'Stale']);
+    void changes.announce(['Plain']);
+    expect(pending).toHaveLength(1);
+    pending[0]?.('one');
+    await vi.waitFor(() => expect(pending).toHaveLength(2));
+    expect(sent).toEqual([[{ Slow: variant('s', 'one') }, []]]);
+    state.plain = () => 2;
+    pending[1]?.('two');
+    await Promise.all([first, second]);
+    expect(sent[1]).toEqual([{ Plain: variant('u', 1), Slow: variant('s', 'two') }, ['Stale']]);
+    expect(sent).toHaveLength(2);
+    changes.announce(['Plain']);
+    expect(sent[2]).toEqual([{ Plain: variant('u', 2) }, []]);
+  });
+
+  test.each([
+    ['throws', () => { throw new Error('broken'); }],
+    ['rejects', () => Promise.reject(new Error('broken'))],
+  ])('without the value of a property whose get %s, which is reported', async (_, get) => {
+    const reports = recordHandlerErrors();
+    const { sent, changes, state } = watch();
+    state.slow = get;
+    await changes.announce(['Slow', 'Plain']);
+    expect(sent).toEqual([[{ Plain: variant('u', 1) }, ['Slow']]]);
+    const [report, ...others] = reports;
+    expect(report).toMatchObject({ error: { message: 'broken' }, what: 'com.example.Watched.Slow', call: undefined });
+    expect(others).toEqual([]);
+  });
+
+  test('without any value where one does not fit its type, which is reported', async () => {
+    const reports = recordHandlerErrors();
+    const { sent, changes, state } = watch();
+    state.plain = () => 'x';
+    await changes.announce(['Plain', 'Slow']);
+    expect(sent).toEqual([[{}, ['Plain', 'Slow']]]);
+    expect(reports).toMatchObject([{ error: { name: 'MarshalError' } }]);
+  });
+});

@@ -1,0 +1,78 @@
+// A service without a connection: calls go in as messages, what it sends comes out as messages that went through bytes,
+// so that nothing passes here that a bus would not take.
+
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { onTestFinished } from 'vitest';
+import { ConnectionClosedError } from '../../src/connection/errors.js';
+import type { Implementation } from '../../src/interface/define.js';
+import { Dispatcher } from '../../src/service/dispatch.js';
+import { type ExportedInterface, exportedInterface } from '../../src/service/exported-interface.js';
+import type { HandlerError } from '../../src/service/handler-errors.js';
+import { ObjectTree } from '../../src/service/object-tree.js';
+import type { PropertyChanges } from '../../src/service/properties.js';
+import type { MessageSink } from '../../src/service/replies.js';
+import { standardInterfaces } from '../../src/service/standard-interfaces.js';
+import { decodeMessage } from '../../src/wire/decode-message.js';
+import { encodeMessage } from '../../src/wire/encode-message.js';
+import type { Message, MethodCall } from '../../src/wire/message.js';
+
+export const CALLER = ':1.7';
+
+/** Takes messages as a connection does: encoded, or refused with an error. */
+export class RecordingSink implements MessageSink {
+  readonly sent: Message[] = [];
+  isClosed = false;
+
+  send(message: Message): number {
+    if (this.isClosed) throw new ConnectionClosedError('the connection was closed');
+    const serial = this.sent.length + 1;
+    this.sent.push(decodeMessage(encodeMessage(message, { serial })));
+    return serial;
+  }
+}
+
+/** A call as it comes from a bus: through bytes, with a sender. */
+export function incomingCall(parts: Partial<MethodCall> & Pick<MethodCall, 'path' | 'member'>): MethodCall {
+  const call: MethodCall = {
+    type: 'method_call', flags: 0, serial: 1, byteOrder: 'little', interface: undefined, errorName: undefined,
+    replySerial: undefined, destination: 'com.example.Service', sender: CALLER, signature: '', unixFds: 0,
+    unknownFields: [], body: [], ...parts,
+  };
+  return decodeMessage(encodeMessage(call, { serial: call.serial })) as MethodCall; // it went in as one
+}
+
+export interface Service {
+  readonly tree: ObjectTree;
+  readonly sink: RecordingSink;
+  readonly dispatcher: Dispatcher;
+  readonly abort: AbortController;
+  /** Sends a call and resolves to all that was sent because of it. */
+  call(parts: Parameters<typeof incomingCall>[0]): Promise<readonly Message[]>;
+}
+
+/** Objects by path, dispatched to as a connection would. */
+export function serviceOf(objects: Readonly<Record<string, readonly Implementation[]>>): Service {
+  const tree = new ObjectTree();
+  for (const [path, implementations] of Object.entries(objects)) tree.add(path, implementations.map(exportedInterface));
+  const sink = new RecordingSink();
+  const abort = new AbortController();
+  const standard = standardInterfaces(tree, new WeakMap<ExportedInterface, PropertyChanges>());
+  const dispatcher = new Dispatcher({ tree, standard, sink, signal: abort.signal });
+  return {
+    tree, sink, dispatcher, abort,
+    call: async (parts) => {
+      const before = sink.sent.length;
+      await dispatcher.dispatch(incomingCall(parts));
+      return sink.sent.slice(before);
+    },
+  };
+}
+
+/** What handlers are reported to have done wrong, until the test is over. */
+export function recordHandlerErrors(): HandlerError[] {
+  const reports: HandlerError[] = [];
+  const listener = (report: unknown): void => void reports.push(report as HandlerError);
+  subscribe('dbus-wire:handler-error', listener);
+  onTestFinished(() => void unsubscribe('dbus-wire:handler-error', listener));
+  return reports;
+}
