@@ -1,0 +1,42 @@
+// Prints every message of a captured stream, byte by byte: what is what, and where a rule is broken.
+//
+//   dbus-monitor --session --binary > my.bin     what goes over the session bus, until Ctrl-C
+//   node examples/dissect.mjs my.bin
+//
+// Without a file it reads capture.bin, which was recorded like that from a fresh bus while
+// `dbus-send --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.GetNameOwner string:com.example.Nobody`
+// got its answer.
+import { readFileSync } from 'node:fs';
+import { decodeHeader, formatDissection, FrameReader, UnmarshalError } from 'dbus-wire/wire';
+
+const bytes = readFileSync(process.argv[2] ?? new URL('capture.bin', import.meta.url));
+
+/** The whole messages in a stream, then what is left: nothing, the start of a message, or what is none. */
+function* cut(stream) {
+  let offset = 0;
+  try {
+    for (const message of new FrameReader().push(stream)) {
+      yield { offset, message };
+      offset += message.length;
+    }
+  } catch (error) {
+    if (!(error instanceof UnmarshalError)) throw error; // the dissection of the rest will tell why
+  }
+  if (offset < stream.length) yield { offset, message: stream.subarray(offset) };
+}
+
+/** A message in a few words, if so much of it is in order. */
+function title(message) {
+  try {
+    const header = decodeHeader(message);
+    return [header.type, header.member ?? header.errorName ?? `to serial ${header.replySerial}`].join(' ');
+  } catch (error) {
+    return error.code;
+  }
+}
+
+let number = 0;
+for (const { offset, message } of cut(bytes)) {
+  console.log(`# message ${++number}, ${message.length} bytes at offset ${offset}: ${title(message)}`);
+  console.log(formatDissection(message));
+}

@@ -1,0 +1,142 @@
+// Executes the examples of README.md and docs/: every block in ts or js is a module of its own, `dbus-wire` in it is
+// the package as built, and what it prints is exactly what its comments `// → …` say, line by line.
+// Behind the language a block may have a file name, by which others of the page import it (```ts counter.ts), and the
+// word no-run: then it is type-checked only. A block that uses a bus gets a private one. A block may go on for ever, as
+// a service does: once it has printed everything, it is given a moment and ended.
+// Needs dist/, which `npm test` builds first.
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type PrivateBus, startPrivateBus } from './support/private-bus.js';
+import { reasonToSkip, run, start } from './support/programs.js';
+import { scratchDirectory } from './support/reaper.js';
+
+const repository = fileURLToPath(new URL('..', import.meta.url));
+
+/** Milliseconds for a block to end, or to show that it goes on, after its last promised line. */
+const GRACE = 1_500;
+
+interface Block {
+  readonly page: string;
+  readonly language: 'ts' | 'js';
+  /** Relative to the scratch directory. */
+  readonly file: string;
+  /** Relative to the directory of what was compiled. */
+  readonly output: string;
+  readonly isRun: boolean;
+  readonly code: string;
+  /** What it is to print. */
+  readonly promised: readonly string[];
+}
+
+const FENCE = /^```(ts|js)\b[ \t]*([^\n]*)\n(.*?)^```$/gms;
+
+function blocksOf(page: string): readonly Block[] {
+  const text = readFileSync(join(repository, page), 'utf8');
+  const directory = page.replace(/\W/g, '-');
+  return [...text.matchAll(FENCE)].map(({ 1: language, 2: info = '', 3: code = '', index }) => {
+    const words = info.split(' ').filter((word) => word !== '');
+    const line = text.slice(0, index).split('\n').length;
+    const name = words.find((word) => /\.[jt]s$/.test(word)) ?? `line-${line}.${language}`;
+    const file = join(directory, name);
+    const promised = [...code.matchAll(/\/\/ → ?(.*)$/gm)].map(([, output = '']) => output.trimEnd());
+    const isRun = !words.includes('no-run');
+    return {
+      page, language: language as Block['language'], file, output: file.replace(/ts$/, 'js'), isRun, code, promised,
+    };
+  });
+}
+
+const docs = existsSync(join(repository, 'docs')) ? readdirSync(join(repository, 'docs')).sort() : [];
+const pages = ['README.md', ...docs.filter((name) => name.endsWith('.md')).map((name) => join('docs', name))];
+const blocks = pages.flatMap(blocksOf);
+
+/** Whether a block, or one that it imports, talks to a bus. */
+function needsBus({ code, file }: Block): boolean {
+  if (/\b(sessionBus|systemBus|connectToBus)\(/.test(code)) return true;
+  const imported = [...code.matchAll(/ from '\.\/([^']+)'/g)].map(([, name = '']) => join(dirname(file), name));
+  return blocks.some((block) => imported.includes(block.output) && block.output !== file && needsBus(block));
+}
+
+let scratch: string;
+let compiled: string;
+let bus: PrivateBus | undefined;
+
+function write(file: string, text: string): void {
+  mkdirSync(dirname(join(scratch, file)), { recursive: true });
+  writeFileSync(join(scratch, file), text);
+}
+
+beforeAll(() => {
+  if (!existsSync(join(repository, 'dist'))) throw new Error('dist/ is not there: `npm run build` first');
+  scratch = scratchDirectory();
+  compiled = join(scratch, 'compiled');
+  write('package.json', '{ "type": "module" }');
+  mkdirSync(join(scratch, 'node_modules'));
+  symlinkSync(repository, join(scratch, 'node_modules', 'dbus-wire'));
+  for (const { file, language, code } of blocks) write(language === 'js' ? join('compiled', file) : file, code);
+});
+
+afterAll(async () => {
+  await bus?.stop();
+});
+
+describe('the pages', () => {
+  test('have examples', () => {
+    expect(pages).toEqual(expect.arrayContaining(['README.md', join('docs', 'wire.md')]));
+    expect(blocks.length).toBeGreaterThan(10);
+    expect(new Set(blocks.map(({ output }) => output)).size, 'file names, each once').toBe(blocks.length);
+  });
+
+  test('type-check', async () => {
+    const compilerOptions = {
+      strict: true, target: 'ES2022', module: 'NodeNext', lib: ['ES2023', 'ESNext.Disposable'], types: ['node'],
+      typeRoots: [join(repository, 'node_modules/@types')], rootDir: '.', outDir: 'compiled',
+    };
+    const files = blocks.filter(({ language }) => language === 'ts').map(({ file }) => file);
+    write('tsconfig.json', JSON.stringify({ compilerOptions, files }));
+    const compiler = join(repository, 'node_modules/typescript/bin/tsc');
+    const { stdout, code } = await run(process.execPath, [compiler, '-p', '.'], { cwd: scratch, timeout: 60_000 });
+    expect({ stdout, code }).toEqual({ stdout: '', code: 0 });
+  });
+
+  test('name no file of this repository that is not there', () => {
+    for (const page of pages) {
+      const text = readFileSync(join(repository, page), 'utf8');
+      const targets = [...text.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)].map(([, target = '']) => target);
+      const missing = targets.filter((target) => !/^\w+:/.test(target))
+        .filter((target) => !existsSync(join(repository, dirname(page), target)));
+      expect(missing, page).toEqual([]);
+    }
+  });
+});
+
+/** Runs a block as its own process and returns the lines that it printed. */
+async function runBlock(block: Block, env: Readonly<Record<string, string | undefined>>): Promise<readonly string[]> {
+  const options = { cwd: join(compiled, dirname(block.output)), env: { ...env, NO_COLOR: '1' } };
+  await using program = await start(process.execPath, [join(compiled, block.output)], options);
+  try {
+    for (const _ of block.promised) await program.line(/^/);
+  } catch {
+    // Less than promised: the comparison tells what is missing, or standard error why.
+  }
+  const timeout = new Promise<undefined>((resolve) => setTimeout(resolve, GRACE, undefined).unref());
+  const ended = await Promise.race([program.ended, timeout]);
+  expect(program.stderr).toBe('');
+  if (ended !== undefined) expect(ended).toMatchObject({ code: 0 });
+  return program.stdout.split('\n').slice(0, -1).map((line) => line.trimEnd());
+}
+
+describe.each(pages)('%s', (page) => {
+  const ofPage = blocks.filter((block) => block.page === page && block.isRun);
+  const reason = ofPage.some(needsBus) ? reasonToSkip('dbus-daemon') : undefined;
+  if (reason !== undefined) process.stderr.write(`skipped, examples of ${page} that need a bus: ${reason}\n`);
+
+  for (const block of ofPage) {
+    test.skipIf(needsBus(block) && reason !== undefined)(block.file, async () => {
+      if (needsBus(block)) bus ??= await startPrivateBus();
+      expect(await runBlock(block, bus?.env ?? {})).toEqual(block.promised);
+    });
+  }
+});

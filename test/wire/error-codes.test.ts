@@ -1,0 +1,160 @@
+// docs/wire.md and the code, held together: every error code of src/wire/errors.ts is in a table there and the other
+// way round, each example gives the error that it stands beside, and every limit has the value that it is said to have.
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import * as wire from '../../src/wire/index.js';
+
+const read = (file: string): string => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
+const page = read('docs/wire.md');
+const source = read('src/wire/errors.ts');
+
+/** The codes of a union type in the text of errors.ts, and the unions that it takes in. */
+function unionOf(name: string): { codes: readonly string[]; others: readonly string[] } {
+  const text = new RegExp(`export type ${name} =([^;]*);`).exec(source)?.[1] ?? '';
+  const withoutComments = text.replace(/\/\/.*/g, '');
+  const members = withoutComments.split('|').map((member) => member.trim()).filter((member) => member !== '');
+  const isCode = (member: string): boolean => member.startsWith("'");
+  return {
+    codes: members.filter(isCode).map((member) => member.slice(1, -1)),
+    others: members.filter((member) => !isCode(member)),
+  };
+}
+
+/** The rows of the first table behind a heading that has these words in it, as the texts of their cells. */
+function tableUnder(heading: string): readonly (readonly string[])[] {
+  const section = page.split(/^#+ /m).find((text) => text.split('\n')[0]?.includes(heading)) ?? '';
+  const rows = section.split('\n').filter((line) => line.startsWith('|')).slice(2); // behind the names of the columns
+  return rows.map((row) => row.slice(1, -1).split(' | ').map((cell) => cell.trim()));
+}
+
+/** What stands between backticks in a cell. */
+function codeSpans(cell: string): readonly string[] {
+  return [...cell.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code);
+}
+
+interface Row {
+  readonly code: string;
+  readonly rule: string;
+  readonly clause: string;
+  readonly example: readonly string[];
+}
+
+function rowsUnder(heading: string): readonly Row[] {
+  return tableUnder(heading).map(([code = '', rule = '', clause = '', example = '', ...rest]) => {
+    expect(rest, code).toEqual([]);
+    return { code: codeSpans(code)[0] ?? '', rule, clause, example: codeSpans(example) };
+  });
+}
+
+/** `6c01 "text" 00*4` as bytes. */
+function bytesOf(notation: string): Uint8Array {
+  const pieces = [...notation.matchAll(/(?:"([^"]*)"|([0-9a-f]+))(?:\*(\d+))?(?: |$)/g)];
+  expect(pieces.map(([piece]) => piece).join(''), 'the notation of bytes').toBe(notation);
+  return Buffer.concat(pieces.flatMap(([, text, digits = '', times = '1']) => {
+    const piece = text === undefined ? Buffer.from(digits, 'hex') : Buffer.from(text, 'latin1');
+    return Array<Buffer>(Number(times)).fill(piece);
+  }));
+}
+
+function thrownBy(run: () => unknown): unknown {
+  try {
+    run();
+  } catch (error) {
+    return error;
+  }
+  return 'nothing was thrown';
+}
+
+/** An expression with everything that the wire layer exports in scope. */
+function evaluate(expression: string): unknown {
+  return (Function(...Object.keys(wire), `return ${expression};`) as (...values: unknown[]) => unknown)(
+    ...Object.values(wire),
+  );
+}
+
+const received = rowsUnder('UnmarshalErrorCode');
+const signatures = rowsUnder('SignatureErrorCode');
+const given = rowsUnder('MarshalErrorCode');
+
+/** Names of sections of the specification that the library's comments and pages use. */
+const CLAUSES = [
+  'Message Format', 'Header Fields', 'Valid Signatures', 'Valid Object Paths', 'Valid Names', 'Type System',
+  'Basic types', 'Container types', 'Byte order and alignment', 'Marshalling basic types', 'Marshalling containers',
+];
+
+describe.each([
+  ['UnmarshalErrorCode', received, ['SignatureErrorCode']],
+  ['SignatureErrorCode', signatures, []],
+  ['MarshalErrorCode', given, []],
+] as const)('%s', (name, rows, others) => {
+  const union = unionOf(name);
+
+  it('has the same codes in errors.ts and in the table', () => {
+    expect(union.codes.length).toBeGreaterThan(10);
+    expect(rows.map(({ code }) => code)).toEqual(union.codes);
+    expect(union.others).toEqual(others);
+  });
+
+  it('has a rule, a clause and an example for each', () => {
+    for (const { code, rule, clause, example } of rows) {
+      expect(rule.length, code).toBeGreaterThan(10);
+      expect(CLAUSES, code).toContain(clause);
+      expect(example.length, code).toBeGreaterThan(0);
+    }
+  });
+});
+
+describe('an example of received bytes', () => {
+  it.each(received.map((row) => [row.code, row] as const))('%s', (code, { example }) => {
+    const [bytes = '', signature] = [...example].reverse();
+    const error = thrownBy(() =>
+      signature === undefined ? wire.decodeMessage(bytesOf(bytes)) : wire.unmarshal(signature, bytesOf(bytes)));
+    expect(error).toBeInstanceOf(wire.UnmarshalError);
+    expect(error).toMatchObject({ code });
+  });
+});
+
+describe('an example of a signature', () => {
+  it.each(signatures.map((row) => [row.code, row] as const))('%s', (code, { example: [expression = ''] }) => {
+    const error = thrownBy(() => evaluate(expression));
+    expect(error).toBeInstanceOf(wire.SignatureError);
+    expect(error).toMatchObject({ code });
+  });
+
+  it.each(signatures.map((row) => [row.code, row] as const))('%s, received', (code, { example: [expression = ''] }) => {
+    if (code === 'SIGNATURE_TOO_LONG') return; // as the page says
+    const { signature } = thrownBy(() => evaluate(expression)) as wire.SignatureError; // asserted right above
+    const bytes = Buffer.from(`${String.fromCharCode(signature.length)}${signature}\0\0\0\0\0\0\0\0\0`, 'latin1');
+    expect(thrownBy(() => wire.unmarshal('v', bytes))).toMatchObject({ name: 'UnmarshalError', code });
+  });
+});
+
+describe('an example of a value', () => {
+  it.each(given.map((row) => [row.code, row] as const))('%s', (code, { example: [expression = ''] }) => {
+    const error = thrownBy(() => evaluate(expression));
+    expect(error).toBeInstanceOf(wire.MarshalError);
+    expect(error).toMatchObject({ code });
+  });
+});
+
+describe('the limits', () => {
+  it('have the values that the page says, and all of them are there', () => {
+    const rows = tableUnder('Limits').map(([name = '', value = '']) => [codeSpans(name)[0], Number(value)]);
+    const numbers = Object.entries(wire).filter(([, value]) => typeof value === 'number');
+    expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(numbers));
+    expect(rows.length).toBeGreaterThan(6);
+  });
+
+  it('and the reserved names', () => {
+    expect(page).toContain(`\`${wire.LOCAL_PATH}\` (\`LOCAL_PATH\`)`);
+    expect(page).toContain(`\`${wire.LOCAL_INTERFACE}\` (\`LOCAL_INTERFACE\`)`);
+  });
+});
+
+describe('the classes', () => {
+  it('are the ones that are exported', () => {
+    const classes = tableUnder('Errors').map(([name = '']) => codeSpans(name)[0]);
+    const errors = Object.entries(wire).filter(([name]) => name.endsWith('Error') && name !== 'WireError');
+    expect(classes.sort()).toEqual(errors.map(([name]) => name).sort());
+  });
+});

@@ -1,0 +1,149 @@
+// The wire layer is ECMAScript and nothing else: as built, it does all it does in a context without Node's globals, nor
+// any browser's. And it comes apart: who imports one function does not load what that does not need.
+// Needs dist/, which `npm test` builds first.
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { loadMessages } from '../support/fixtures.js';
+import { run } from '../support/programs.js';
+import { scratchDirectory } from '../support/reaper.js';
+import { run as runProgram } from './pure/program.mjs';
+
+const dist = new URL('../../dist/wire/', import.meta.url);
+
+beforeAll(() => {
+  if (!existsSync(dist)) throw new Error('dist/ is not there: `npm run build` first');
+});
+
+/** Short and long texts: the way by hand and the platform's coders, where there are any, must not differ. */
+function texts(): readonly string[] {
+  const edges = '\u0001\u007f\u0080\u07ff\u0800\uffff';
+  const samples = ['', 'a', 'ASCII only, ', 'Grüße ', '日本語', '👍🏽 ', edges, '\ufeff', 'e\u0301'];
+  const lone = ['\ud800', `${'x'.repeat(100)}\udfff`, 'a\0b', `${'ü'.repeat(100)}\0`];
+  return [...samples, ...samples.map((sample) => sample.repeat(40)), '\u{10ffff}'.repeat(5000), ...lone];
+}
+
+describe('without Node', () => {
+  const messages = loadMessages().flatMap(({ captured, twin }) => [captured.bytes, twin.bytes]);
+  const input = {
+    messages: messages.map((bytes) => Buffer.from(bytes).toString('hex')),
+    // Every hundredth byte of each message wrong: errors of all kinds.
+    broken: messages.flatMap((bytes) => Array.from({ length: Math.ceil(bytes.length / 100) }, (_, i) => {
+      const broken = Buffer.from(bytes);
+      broken[i * 100 + (bytes.length % 100)] = 0xfe;
+      return broken.toString('hex');
+    })),
+    texts: texts(),
+  };
+  let inside: { globals: readonly string[]; modules: number; result: string };
+
+  beforeAll(async () => {
+    const flags = ['--experimental-vm-modules', '--no-warnings'];
+    const script = fileURLToPath(new URL('pure/context.mjs', import.meta.url));
+    const ended = await run(process.execPath, [...flags, script], { input: JSON.stringify(input) });
+    expect(ended).toMatchObject({ code: 0, stderr: '' });
+    inside = JSON.parse(ended.stdout) as typeof inside;
+  });
+
+  it('there is really nothing but ECMAScript', () => {
+    expect(inside.globals).toEqual(expect.arrayContaining(['Uint8Array', 'Map', 'BigInt']));
+    const absent = ['TextEncoder', 'TextDecoder', 'Buffer', 'process', 'console', 'require', 'setTimeout', 'URL'];
+    expect(inside.globals.filter((name) => absent.includes(name))).toEqual([]);
+    expect(inside.modules).toBeGreaterThan(15);
+  });
+
+  it('messages, errors and texts come out as they do with it', async () => {
+    const wire: unknown = await import(new URL('index.js', dist).href);
+    expect(JSON.parse(inside.result)).toEqual(JSON.parse(runProgram(wire, input)));
+    expect(inside.result).toContain('\u{10ffff}');
+    expect(inside.result).toContain('MarshalError STRING_NOT_WELL_FORMED');
+    expect(inside.result).toContain('UnmarshalError ');
+  });
+});
+
+describe('in parts', () => {
+  const files = (): readonly string[] => readdirSync(dist).filter((file) => file.endsWith('.js'));
+
+  function importsOf(file: string): readonly string[] {
+    const code = readFileSync(new URL(file, dist), 'utf8');
+    return [...code.matchAll(/^(?:import|export)\b[^'"]*\bfrom '\.\/([^']+)';$/gm)].map(([, name = '']) => name);
+  }
+
+  /** A file and all that it loads. */
+  function closure(file: string, loaded = new Set<string>()): ReadonlySet<string> {
+    if (loaded.has(file)) return loaded;
+    loaded.add(file);
+    for (const name of importsOf(file)) closure(name, loaded);
+    return loaded;
+  }
+
+  const isDissection = (file: string): boolean => file.startsWith('dissect');
+
+  it('the whole is found by its imports', () => {
+    const whole = closure('index.js');
+    const isEmpty = (file: string): boolean => {
+      const code = readFileSync(new URL(file, dist), 'utf8').replace(/^\/\/.*$/gm, '');
+      return code.trim() === 'export {};'; // types only
+    };
+    expect(files().filter((file) => !whole.has(file) && !isEmpty(file))).toEqual([]);
+    expect(whole.size).toBeGreaterThan(15);
+    expect([...whole].filter(isDissection).sort()).toEqual(files().filter(isDissection).sort());
+  });
+
+  it('marshal loads no message, no reader and no dissection', () => {
+    const loaded = [...closure('marshal.js')];
+    expect(loaded).toContain('signature.js');
+    const foreign = ['decode-message', 'encode-message', 'framing', 'message', 'readdress', 'unmarshal'];
+    expect(loaded.filter((file) => isDissection(file) || foreign.includes(file.slice(0, -3)))).toEqual([]);
+  });
+
+  it('only the door loads the dissection and the routing', () => {
+    for (const file of files()) {
+      if (file === 'index.js' || isDissection(file)) continue;
+      const loaded = [...closure(file)].filter((name) => name !== file);
+      expect(loaded.filter((name) => isDissection(name) || name === 'readdress.js'), file).toEqual([]);
+    }
+  });
+
+  it('a bundler takes of it what is used', async () => {
+    const all = await bundle('export * from "dbus-wire/wire";');
+    const marshal = await bundle('export { marshal } from "dbus-wire/wire";');
+    expect(all.code).toContain('not read');
+    expect(marshal.code).toContain('VALUE_OUT_OF_RANGE');
+    expect(marshal.code).not.toContain('not read');
+    const foreign = /dissect|readdress|framing|decode-message|encode-message/;
+    expect(marshal.modules.filter((name) => foreign.test(name))).toEqual([]);
+    expect(marshal.code.length).toBeLessThan(all.code.length * 0.6);
+  });
+});
+
+interface Chunk {
+  readonly type: string;
+  readonly code: string;
+  readonly modules: Readonly<Record<string, { readonly renderedLength: number }>>;
+}
+interface Bundler {
+  build(options: object): Promise<readonly { readonly output: readonly Chunk[] }[]>;
+}
+
+/** An entry module as the bundler that vitest brings along makes one file of it. */
+async function bundle(entry: string): Promise<{ code: string; modules: readonly string[] }> {
+  const resolve = createRequire(createRequire(import.meta.url).resolve('vitest/package.json')).resolve;
+  const { build } = (await import(pathToFileURL(resolve('vite')).href)) as Bundler;
+  const directory = scratchDirectory();
+  const file = join(directory, 'entry.js');
+  writeFileSync(file, entry);
+  const [built] = await build({
+    root: directory,
+    configFile: false,
+    logLevel: 'silent',
+    resolve: { alias: { 'dbus-wire/wire': fileURLToPath(new URL('index.js', dist)) } },
+    build: { write: false, minify: false, target: 'es2022', lib: { entry: file, formats: ['es'] } },
+  });
+  const [chunk] = built?.output ?? [];
+  if (chunk === undefined) throw new Error('the bundler made nothing');
+  const modules = Object.entries(chunk.modules).filter(([, { renderedLength }]) => renderedLength > 0);
+  return { code: chunk.code, modules: modules.map(([name]) => name) };
+}
