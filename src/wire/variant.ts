@@ -1,8 +1,14 @@
 // VARIANT: a value that brings its own type. Plain data, so that it can be compared, cloned, logged, written by hand.
 // It knows nothing of bytes; whether a value fits its signature is checked where it is marshalled.
 // Specification: Container types.
+import { BoundedCache } from './bounded-cache.js';
 import type { CheckedSingle, InputOf, ValueOf } from './infer.js';
-import { parseSingleType } from './signature.js';
+import { parseSingleType, type Type } from './signature.js';
+
+/** How many signatures are known to be in order. */
+const KNOWN_SIGNATURES = 256;
+
+const singleTypes = new BoundedCache<string, Type>(KNOWN_SIGNATURES);
 
 /** A VARIANT: a value and the one single complete type it is marshalled as. Any `Variant<'s'>` is a `Variant`. */
 export interface Variant<S extends string = string, V = ValueOf<S>> {
@@ -19,6 +25,6 @@ export interface Variant<S extends string = string, V = ValueOf<S>> {
  */
 export function variant<const S extends string>(signature: CheckedSingle<S>, value: InputOf<S>): Variant<S, InputOf<S>>;
 export function variant(signature: string, value: unknown): Variant {
-  parseSingleType(signature);
+  singleTypes.get(signature, parseSingleType);
   return { signature, value };
 }
