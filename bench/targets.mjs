@@ -1,0 +1,23 @@
+// The goals: for each case and direction, how many times a contestant's time ours may take at most.
+export const TARGETS = {
+  'quick enc': { 'dbus-native': 0.08, 'sd-bus': 1 },
+  'quick dec': { 'dbus-native': 0.15, libdbus: 0.25 },
+  'props enc': { 'dbus-native': 0.15, 'sd-bus': 0.6 },
+  'props enc Map': { 'dbus-native': 0.15, 'sd-bus': 0.6 },
+  'props dec': { 'dbus-native': 0.4, 'sd-bus': 0.8 },
+  'structs enc': { 'sd-bus': 0.2 },
+  'structs dec': { 'sd-bus': 0.2 },
+  'managed enc': { 'sd-bus': 0.6 },
+  'managed enc Map': { 'sd-bus': 0.6 },
+  'managed dec': { 'sd-bus': 0.6 },
+  'bytes enc': { copy: 1.3 },
+  'bytes dec': { copy: 1.3 },
+  'strings enc': { 'sd-bus': 1 },
+  'strings dec': { 'sd-bus': 0.6 },
+  'doubles enc': { floor: 1.5, 'dbus-native': 0.2 },
+  'doubles enc typed': { floor: 1.5, 'dbus-native': 0.2 },
+  'doubles dec': { floor: 1.5, 'dbus-native': 0.2 },
+  'ints enc': { floor: 1.5, 'dbus-native': 0.2 },
+  'ints enc typed': { floor: 1.5, 'dbus-native': 0.2 },
+  'ints dec': { floor: 1.5, 'dbus-native': 0.2 },
+};
