@@ -209,12 +209,19 @@ let slab: Writer | undefined;
 export function encodeMessage(message: Message, options: EncodeOptions = {}): Uint8Array {
   const writer = slab ?? new Writer(SLAB_CAPACITY);
   slab = undefined; // a getter of a value may encode another message meanwhile
-  writer.offset = (writer.offset + 7) & ~7;
+  const { bytes, view } = writer;
+  const start = (writer.offset + 7) & ~7;
+  writer.offset = start;
   try {
     writeMessage(writer, message, options);
     return writer.bytes.subarray(writer.origin, writer.offset);
   } finally {
-    const isWorthKeeping = writer.bytes.length === SLAB_CAPACITY && writer.offset < SLAB_CAPACITY - SLAB_RESERVE;
-    if (isWorthKeeping) slab = writer;
+    if (writer.bytes !== bytes) {
+      // The message outgrew the slab and took memory of its own: the slab is as it was.
+      writer.bytes = bytes;
+      writer.view = view;
+      writer.offset = start;
+    }
+    if (writer.offset < SLAB_CAPACITY - SLAB_RESERVE) slab = writer;
   }
 }

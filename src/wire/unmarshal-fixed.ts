@@ -10,6 +10,9 @@ import { FIXED_SIZE, type FixedType, type FixedTypeCode, fixedLayout } from './s
 /** From this many elements on, a view of the array's memory is quicker than reading one by one. */
 const BULK_LENGTH = 16;
 
+/** Up to this many bytes, a loop is quicker than the platform's copy. */
+const SHORT_LENGTH = 64;
+
 /** One value of a fixed type. */
 export function compileFixed({ code }: FixedType): Unmarshal {
   const size = FIXED_SIZE[code];
@@ -24,9 +27,12 @@ export function compileFixed({ code }: FixedType): Unmarshal {
 
 function unmarshalBytes(reader: Reader): Uint8Array {
   const end = readArrayEnd(reader, 1);
-  const bytes = new Uint8Array(reader.bytes.subarray(reader.offset, end)); // a copy, and no Buffer where that is one
+  const { bytes, offset: start } = reader;
   reader.offset = end;
-  return bytes;
+  if (end - start > SHORT_LENGTH) return new Uint8Array(bytes.subarray(start, end)); // no Buffer where that is one
+  const copy = new Uint8Array(end - start);
+  for (let i = 0; i < copy.length; i++) copy[i] = bytes[start + i]!;
+  return copy;
 }
 
 /** Arrays of a fixed type. */
