@@ -54,13 +54,16 @@ export class ByteCache<Value> {
   #slotOf(bytes: Uint8Array, start: number, end: number): number {
     const length = end - start;
     const eighth = length >> 3;
-    let hash = length;
-    hash = (hash * 31 + bytes[end - 1]!) | 0;
-    hash = (hash * 31 + bytes[end - 1 - (length > 1 ? 1 : 0)]!) | 0;
-    hash = (hash * 31 + bytes[end - 1 - (length > 2 ? 2 : 0)]!) | 0;
-    hash = (hash * 31 + bytes[end - 1 - eighth]!) | 0;
-    hash = (hash * 31 + bytes[start + 4 * eighth]!) | 0;
-    hash = (hash * 31 + bytes[start + 2 * eighth]!) | 0;
-    return (hash ^ (hash >>> 7)) & this.#mask;
+    const last = end - 1;
+    // Products of their own, not one chain, so that the processor works on all of them at once.
+    const hash =
+      (length * 0x9e5f) ^
+      (bytes[last]! * 0x2c1b) ^
+      (bytes[last - (length > 1 ? 1 : 0)]! * 0x85eb) ^
+      (bytes[last - (length > 2 ? 2 : 0)]! * 0x3c6f) ^
+      (bytes[last - eighth]! * 0xca6b) ^
+      (bytes[start + 4 * eighth]! * 0x27d5) ^
+      (bytes[start + 2 * eighth]! * 0x1657);
+    return (hash ^ (hash >>> 8)) & this.#mask;
   }
 }

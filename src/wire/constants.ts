@@ -58,3 +58,18 @@ export const HeaderField = {
   SIGNATURE: 8,
   UNIX_FDS: 9,
 } as const;
+
+/** The greatest code of a header field that has a name; fields of greater codes are unknown ones. ‹Header Fields› */
+export const LAST_KNOWN_FIELD = HeaderField.UNIX_FDS;
+
+/**
+ * Code of a header field that no specification has but the reference implementation knows: it takes it once, as an
+ * object path, and refuses the message otherwise.
+ */
+export const CONTAINER_INSTANCE = 10;
+
+/** Containers around the variant of a header field: the array of fields and the struct of one. ‹Message Format› */
+export const FIELD_DEPTH = 2;
+
+/** The greatest UINT32, and so the greatest serial. */
+export const MAX_UINT32 = 0xffff_ffff;

@@ -2,7 +2,7 @@
 // It takes one whole message; where messages begin and end is framing.ts's. Specification: Message Format, Header
 // Fields.
 import { ByteCache } from './byte-cache.js';
-import { FIXED_HEADER_LENGTH, HeaderField } from './constants.js';
+import { CONTAINER_INSTANCE, FIELD_DEPTH, FIXED_HEADER_LENGTH, HeaderField } from './constants.js';
 import { UnmarshalError, type UnmarshalErrorCode } from './errors.js';
 import { Fault } from './fault.js';
 import { type FixedHeader, readFixedHeader } from './fixed-header.js';
@@ -18,12 +18,6 @@ type WithoutBody<M> = M extends Message ? Omit<M, 'body'> : never;
 
 /** A message without its body: what a router, or whoever must refuse a broken body, needs to know. */
 export type MessageHeader = WithoutBody<Message>;
-
-/** Containers around the variant of a header field: the array and its struct. */
-const FIELD_DEPTH = 2;
-
-/** Code of a field that the reference implementation knows and no specification has: it holds it to its type. */
-const CONTAINER_INSTANCE = 10;
 
 const MESSAGE_TYPE_NAME = ['invalid', 'method_call', 'method_return', 'error', 'signal'] as const;
 
@@ -135,11 +129,15 @@ function readField(reader: Reader, fields: Fields): void {
       fields.unixFds = once(fields.unixFds, readNumber(reader), at);
       break;
     default: {
-      const value = readVariant(reader, FIELD_DEPTH);
-      if (code === CONTAINER_INSTANCE && value.signature !== 'o') {
-        throw reader.fault('FIELD_TYPE_MISMATCH', 'the value of header field 10 has type "o"', start);
+      const field = { code, value: readVariant(reader, FIELD_DEPTH) };
+      fields.unknownFields ??= [];
+      if (code === CONTAINER_INSTANCE) {
+        if (field.value.signature !== 'o') {
+          throw reader.fault('FIELD_TYPE_MISMATCH', 'the value of header field 10 has type "o"', start);
+        }
+        once(fields.unknownFields.find((other) => other.code === code), field, at);
       }
-      (fields.unknownFields ??= []).push({ code, value });
+      fields.unknownFields.push(field);
     }
   }
 }
@@ -180,6 +178,9 @@ function openMessage(bytes: Uint8Array): FixedHeader {
   throw new UnmarshalError(code, `the message has ${fixed.length} bytes, ${bytes.length} are given`, { offset });
 }
 
+/** Where the length of the header fields stands: it decides what of the bytes is a field and what is padding. */
+const FIELDS_LENGTH_OFFSET = 12;
+
 /**
  * The header fields of messages seen lately, found again by all their bytes: calls and signals repeat them to the
  * letter. Replies never do, since each has a REPLY_SERIAL of its own.
@@ -189,7 +190,7 @@ const knownFields = new ByteCache<Fields>({ slots: 128, maxLength: 256 });
 /** Everything before the body; the reader then stands where the body starts. */
 function readHeader(reader: Reader, fixed: FixedHeader): Fields {
   const { bytes } = reader;
-  const range = { start: FIXED_HEADER_LENGTH, end: fixed.bodyOffset };
+  const range = { start: FIELDS_LENGTH_OFFSET, end: fixed.bodyOffset };
   // The same bytes say something else in the other byte order; the one that is rare does without.
   const known = fixed.littleEndian ? knownFields.find(bytes, range.start, range.end) : undefined;
   if (known !== undefined) reader.offset = reader.end = range.end;

@@ -3,9 +3,10 @@
 // Specification: Message Format, Header Fields.
 import { BoundedCache } from './bounded-cache.js';
 import {
-  BYTE_ORDER_MARK, type ByteOrder, FIXED_HEADER_LENGTH, HeaderField, MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH,
-  MESSAGE_TYPE_CODE, PROTOCOL_VERSION,
+  BYTE_ORDER_MARK, type ByteOrder, CONTAINER_INSTANCE, FIELD_DEPTH, FIXED_HEADER_LENGTH, HeaderField, LAST_KNOWN_FIELD,
+  MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, MAX_UINT32, MESSAGE_TYPE_CODE, PROTOCOL_VERSION,
 } from './constants.js';
+import { describe } from './describe.js';
 import { MarshalError, type MarshalErrorCode } from './errors.js';
 import { missingField, NAME_FIELD, type NameField, type NameKey } from './header-fields.js';
 import { findKnownHeader, hasRepeatableHeader, keepKnownHeader } from './known-headers.js';
@@ -21,13 +22,6 @@ export interface EncodeOptions {
   readonly byteOrder?: ByteOrder | undefined;
 }
 
-/** The greatest serial. */
-export const MAX_UINT32 = 0xffff_ffff;
-/** Header fields of greater codes are unknown ones. */
-export const LAST_KNOWN_FIELD = HeaderField.UNIX_FDS;
-/** Containers around the variant of a header field: the array and its struct. */
-export const FIELD_DEPTH = 2;
-
 /** The error for a part of the message that is not a value of the body; `path` says which. */
 export function refusal(code: MarshalErrorCode, problem: string, path: string): MarshalError {
   return new MarshalError(code, problem, { signature: '', path });
@@ -36,7 +30,7 @@ export function refusal(code: MarshalErrorCode, problem: string, path: string): 
 /** Holds a number of the header to its range; throws {@link MarshalError}. */
 export function checkInteger(value: unknown, { path, min, max }: { path: string; min: number; max: number }): void {
   if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) {
-    throw refusal('FIELD_INVALID', `expected an integer from ${min} to ${max}, got ${String(value)}`, path);
+    throw refusal('FIELD_INVALID', `expected an integer from ${min} to ${max}, got ${describe(value)}`, path);
   }
 }
 
@@ -131,6 +125,10 @@ function writeFields(writer: Writer, message: Message): void {
     writer.writeUint32(message.unixFds);
   }
   for (const field of message.unknownFields) writeUnknownField(writer, field);
+  const containerInstances = message.unknownFields.filter(({ code }) => code === CONTAINER_INSTANCE);
+  if (containerInstances.length > 1 || containerInstances.some(({ value }) => value.signature !== 'o')) {
+    throw refusal('FIELD_INVALID', 'header field 10 is one object path', `header.${CONTAINER_INSTANCE}`);
+  }
 }
 
 /** A field of a message that was received and is sent on. */
@@ -156,6 +154,9 @@ function writeBody(writer: Writer, { signature, body }: Message): void {
 function writeParts(writer: Writer, message: Message, serial: number): void {
   const start = writer.offset;
   const typeCode = typeCodeOf(message);
+  if (typeof message.signature !== 'string') {
+    throw refusal('SIGNATURE_INVALID', `expected a string, got ${describe(message.signature)}`, 'header.SIGNATURE');
+  }
   checkInteger(message.flags, { path: 'header.flags', min: 0, max: 0xff });
   checkInteger(serial, { path: 'header.serial', min: 1, max: MAX_UINT32 });
   const missing = missingField(typeCode, message);

@@ -1,5 +1,7 @@
 // The error classes of the wire layer and the codes an application may rely on.
 // One class per answer to "whose fault is it": a signature, a name, a value to be written, or a peer's bytes.
+import { MAX_SIGNATURE_LENGTH } from './constants.js';
+import { describe, quote } from './describe.js';
 
 /** What is wrong with a signature; each is one rule of the grammar. ‹Valid Signatures› */
 export type SignatureErrorCode =
@@ -76,7 +78,7 @@ export class SignatureError extends WireError {
   readonly offset: number;
 
   constructor(code: SignatureErrorCode, problem: string, at: { signature: string; offset: number }) {
-    super(`${problem} at offset ${at.offset} of signature ${JSON.stringify(at.signature)}`);
+    super(`${problem} at offset ${at.offset} of signature ${quote(at.signature, MAX_SIGNATURE_LENGTH)}`);
     this.code = code;
     this.signature = at.signature;
     this.offset = at.offset;
@@ -96,7 +98,7 @@ export class InvalidNameError extends WireError {
   readonly value: unknown;
 
   constructor(kind: NameKind, value: unknown, rule: string) {
-    super(`${typeof value === 'string' ? JSON.stringify(value) : String(value)} is not a valid ${kind}: ${rule}`);
+    super(`not a valid ${kind}: ${describe(value)}; ${rule}`);
     this.kind = kind;
     this.value = value;
   }

@@ -1,6 +1,7 @@
 // How the closures that marshal and unmarshal report a problem: a light object, thrown where the rule is broken, to
 // which each container on the way out adds its part of the path. Only the entry points turn it into an error that users
 // see.
+import { quote } from './describe.js';
 
 /** A broken rule on its way out of nested values. */
 export class Fault<Code extends string> {
@@ -28,7 +29,7 @@ export function formatSegment(segment: unknown): string {
   if (!isKey) return '[?]'; // nothing that could be shown, nor a key of a dict
   if (typeof segment !== 'string') return `[${segment}]`;
   // A key may be megabytes of a peer's text; an error says which one, it does not repeat it.
-  return `[${JSON.stringify(segment.length > LONGEST_KEY ? `${segment.slice(0, LONGEST_KEY)}…` : segment)}]`;
+  return `[${quote(segment, LONGEST_KEY)}]`;
 }
 
 /** What is to be thrown on by a container whose part at `segment` threw `error`. */

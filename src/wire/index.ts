@@ -1,5 +1,9 @@
 // The public door of the wire layer: bytes and messages, no I/O, no Node.
-export * from './constants.js';
+export {
+  BYTE_ORDER_MARK, type ByteOrder, FIXED_HEADER_LENGTH, HeaderField, LOCAL_INTERFACE, LOCAL_PATH, MAX_ARRAY_DEPTH,
+  MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, MAX_NAME_LENGTH, MAX_SIGNATURE_LENGTH, MAX_STRUCT_DEPTH, MAX_VALUE_DEPTH,
+  MESSAGE_TYPE_CODE, MessageFlag, PROTOCOL_VERSION,
+} from './constants.js';
 export { decodeHeader, decodeMessage, type MessageHeader } from './decode-message.js';
 export { dissect, type DissectOptions } from './dissect.js';
 export { formatDissection } from './dissect-format.js';

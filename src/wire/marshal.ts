@@ -4,11 +4,12 @@
 import { BoundedCache } from './bounded-cache.js';
 import type { ByteOrder } from './constants.js';
 import { beginArray, checkDepth, endArray } from './containers.js';
+import { describe } from './describe.js';
 import { MarshalError, type MarshalErrorCode, SignatureError } from './errors.js';
 import { Fault, within } from './fault.js';
 import type { BodyInputOf, CheckedSignature } from './infer.js';
 import { checkFields, compileFixed, compileFixedArray, compileFixedStructArray } from './marshal-fixed.js';
-import { describe, marshalFault, mismatch } from './mismatch.js';
+import { marshalFault, mismatch } from './mismatch.js';
 import { isObjectPath } from './names.js';
 import {
   BASIC_OR_VARIANT, type DictType, parseSignature, parseSingleType, type StringTypeCode, type StructType, type Type,

@@ -138,8 +138,10 @@ export function errorReply<const S extends string = ''>(
   parts: BodyParts<S> & { readonly errorName: string; readonly message?: string | undefined },
 ): ErrorMessage {
   const { errorName, message } = parts;
-  const text = message === undefined ? {} : { signature: 's', body: [message] };
-  const { signature, body }: { signature?: unknown; body?: unknown } = parts.signature === undefined ? text : parts;
+  const isTextOnly = parts.signature === undefined && parts.body === undefined && message !== undefined;
+  const { signature, body }: { signature?: unknown; body?: unknown } = isTextOnly
+    ? { signature: 's', body: [message] }
+    : parts;
   const reply = { errorName, replySerial: call.serial, destination: call.sender, signature, body };
   return createMessage('error', reply as Partial<MessageParts>) as ErrorMessage;
 }

@@ -1,9 +1,11 @@
 // The envelope of a message made new around a body that nobody looks at: for routers, proxies and test tools.
 // Header fields are copied byte for byte but for those that change: each is the same bytes on any 8-byte boundary, and
 // so is the body. Specification: Message Format, Header Fields, Message Bus Message Routing.
-import { FIXED_HEADER_LENGTH, HeaderField, MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH } from './constants.js';
+import {
+  FIELD_DEPTH, FIXED_HEADER_LENGTH, HeaderField, LAST_KNOWN_FIELD, MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, MAX_UINT32,
+} from './constants.js';
 import { decodeHeader } from './decode-message.js';
-import { checkInteger, FIELD_DEPTH, LAST_KNOWN_FIELD, MAX_UINT32, refusal } from './encode-message.js';
+import { checkInteger, refusal } from './encode-message.js';
 import { readFixedHeader } from './fixed-header.js';
 import { writeVariant } from './marshal.js';
 import { assertBusName } from './names.js';
