@@ -20,7 +20,8 @@ function words(value: unknown): string {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === null) return 'an object without prototype';
   const name: unknown = value.constructor?.name;
-  return typeof name === 'string' ? `an object of class ${name.slice(0, LONGEST_SHOWN)}` : 'an object of no known class';
+  if (typeof name !== 'string') return 'an object of no known class';
+  return `an object of class ${name.slice(0, LONGEST_SHOWN)}`;
 }
 
 /** Text in quotes, cut after `longest` characters. */
