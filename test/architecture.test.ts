@@ -107,7 +107,7 @@ function violations(rule: string, file: Source): string[] {
   });
 }
 
-const SKIPPED = ['node_modules', 'dist', '.git'];
+const SKIPPED = ['node_modules', 'dist', '.git', 'build'];
 
 function filesBelow(folder: string): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {

@@ -1,5 +1,5 @@
-// A connection to a message bus: Hello, names, and signals of others. What the bus itself offers is called here by name;
-// everything else goes through its connection. Specification: Message Bus Specification.
+// A connection to a message bus: Hello, names, and signals of others. What the bus itself offers is called here by
+// name; everything else goes through its connection. Specification: Message Bus Specification.
 import { ErrorName } from '../interface/standard.js';
 import type { BodyOf } from '../wire/infer.js';
 import type { Message } from '../wire/message.js';
@@ -100,8 +100,8 @@ export class Bus implements AsyncDisposable {
       (allowReplacement ? REQUEST_NAME_FLAG.ALLOW_REPLACEMENT : 0) |
       (replaceExisting ? REQUEST_NAME_FLAG.REPLACE_EXISTING : 0) |
       (doNotQueue ? REQUEST_NAME_FLAG.DO_NOT_QUEUE : 0);
-    const call = { ...BUS_OBJECT, member: 'RequestName', signature: 'su', body: [name, flags], replySignature: 'u' } as const;
-    const [code] = await this.call({ ...call, timeout, signal });
+    const call = { ...BUS_OBJECT, member: 'RequestName', signature: 'su', body: [name, flags] } as const;
+    const [code] = await this.call({ ...call, replySignature: 'u', timeout, signal });
     const result = known(REQUEST_NAME_RESULT, code, 'RequestName');
     if (result === 'exists') throw new NameRequestError(name);
     return result;
@@ -163,8 +163,9 @@ export class Bus implements AsyncDisposable {
 }
 
 /**
- * Connects to the bus at the first address of a list that takes us.
- * @throws {AddressError | ConnectError | DBusError} or the reason of the signal
+ * Connects to the bus at the first address of a list that takes us, and says Hello. Each may take `connectTimeout`.
+ * @throws {AddressError | ConnectError} or the reason of the signal
+ * @throws {DBusError | CallTimeoutError | ConnectionClosedError | UnexpectedSignatureError} where Hello fails
  */
 export async function connectToBus(addresses: string, options: OpenOptions = {}): Promise<Bus> {
   const connection = await openConnection(addresses, options);
@@ -181,7 +182,8 @@ export async function connectToBus(addresses: string, options: OpenOptions = {})
 
 /**
  * Connects to the session bus: `DBUS_SESSION_BUS_ADDRESS`, else the socket `bus` in `XDG_RUNTIME_DIR`.
- * @throws {AddressError} where neither is there, and what {@link connectToBus} throws ‹Well-known Message Bus Instances›
+ * ‹Well-known Message Bus Instances›
+ * @throws {AddressError} where neither is there, and what {@link connectToBus} throws
  */
 export async function sessionBus(options?: OpenOptions): Promise<Bus> {
   return connectToBus(sessionBusAddress(), options);

@@ -1,8 +1,9 @@
 // One connection to another program: numbers what is sent, gives replies to their calls, signals to their listeners and
 // calls to their handler, and ends in good order. It knows no bus (bus.ts) and no objects (the service layer).
 // Specification: Message Types, Invalid Protocol and Spec Extensions.
+import { setMaxListeners } from 'node:events';
 import { ErrorName } from '../interface/standard.js';
-import { MessageFlag } from '../wire/constants.js';
+import { MESSAGE_TYPE_CODE, MessageFlag } from '../wire/constants.js';
 import { decodeHeader, decodeMessage, type MessageHeader } from '../wire/decode-message.js';
 import { FrameReader } from '../wire/framing.js';
 import type { BodyInputOf, BodyOf, CheckedSignature } from '../wire/infer.js';
@@ -10,9 +11,14 @@ import {
   errorReply, type ErrorMessage, type Message, methodCall, type MethodCall, type MethodReturn, type Signal,
 } from '../wire/message.js';
 import { DropCounter, type DropReason } from './drops.js';
+import { readEnvelope } from './envelope.js';
 import { CallTimeoutError, ConnectionClosedError, DBusError, UnexpectedSignatureError } from './errors.js';
 import { type CallOutcome, DEFAULT_CALL_TIMEOUT, PendingCalls } from './pending.js';
+import { runListener } from './run-listener.js';
+import { startTimer } from './timer.js';
 import { type OpenOptions, openTransport, type Transport } from './transport.js';
+
+const CLOSED_BY_US = 'the connection was closed';
 
 /** How long close() lets handlers finish and bytes leave, in milliseconds, unless told otherwise. */
 const DRAIN_TIMEOUT = 5_000;
@@ -69,14 +75,12 @@ function toDBusError({ errorName, signature, body }: ErrorMessage): DBusError {
   return new DBusError(errorName, typeof text === 'string' ? text : '', { signature, body });
 }
 
-/** Runs code that is not ours; what it throws reaches the process as an uncaught exception, not the peer. */
-function runListener(run: () => void): void {
+/** The header of a frame that could not be decoded, where that is in order. */
+function headerOf(frame: Uint8Array): MessageHeader | undefined {
   try {
-    run();
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
+    return decodeHeader(frame);
+  } catch {
+    return undefined;
   }
 }
 
@@ -104,6 +108,7 @@ export class Connection implements AsyncDisposable {
     this.closed = new Promise((resolve) => {
       this.#announceClosed = resolve;
     });
+    setMaxListeners(0, this.#abort.signal); // whoever has something on this connection listens: not a leak
     transport.start({ receive: (chunk) => this.#receive(chunk), end: (cause) => this.#end(cause) });
   }
 
@@ -133,7 +138,8 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
-   * Queues a message and returns the serial it got; it leaves at the end of this turn of the event loop.
+   * Queues a message and returns the serial it got; it leaves at the end of this turn of the event loop. Who sends much
+   * looks at {@link queuedBytes}: a connection on which 256 MiB wait is cut.
    * @throws {MarshalError | InvalidNameError} where it is not valid; nothing was sent
    * @throws {ConnectionClosedError} where the connection has ended
    */
@@ -167,6 +173,7 @@ export class Connection implements AsyncDisposable {
   ): Promise<BodyOf<Out>> {
     const call = methodCall({ ...options, flags: flagsOf(options) });
     if (options.noReply === true) {
+      options.signal?.throwIfAborted();
       this.send(call);
       return [] as unknown as BodyOf<Out>; // there is no reply to be typed
     }
@@ -183,7 +190,10 @@ export class Connection implements AsyncDisposable {
     return reply.body as BodyOf<Out>; // its signature is the one that types it, or nothing is promised
   }
 
-  /** Sets who runs the calls that arrive; they are handed over in order of arrival. Without a handler they are refused. */
+  /**
+   * Sets who runs the calls that arrive; they are handed over in order of arrival. Without a handler they are refused.
+   * What a handler throws, or rejects with, reaches the process as an uncaught exception, and its caller nothing.
+   */
   handleMethodCalls(handler: MethodCallHandler): void {
     this.#methodCallHandler = handler;
   }
@@ -195,16 +205,16 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
-   * Ends the connection in good order: no call is taken any more, handlers in flight answer, bytes leave. Whatever still
-   * awaits a reply then rejects with {@link ConnectionClosedError}. After `timeout` milliseconds (5,000 unless given)
-   * the connection is cut.
+   * Ends the connection in good order: no call is taken any more, handlers in flight answer, bytes leave. Whatever
+   * still awaits a reply then rejects with {@link ConnectionClosedError}. After `timeout` milliseconds (5,000 unless
+   * given, Infinity for never) the connection is cut.
    */
   async close({ timeout = DRAIN_TIMEOUT }: { timeout?: number } = {}): Promise<void> {
-    const timer = setTimeout(() => this.#transport.destroy(), timeout);
+    const timer = startTimer(timeout, () => this.#transport.destroy());
     if (!this.#isClosing) {
       this.#isClosing = true;
       await Promise.race([Promise.allSettled(this.#running), this.closed]);
-      this.#fail(new ConnectionClosedError('the connection was closed'));
+      this.#fail(new ConnectionClosedError(CLOSED_BY_US));
       this.#transport.end();
     }
     await this.closed;
@@ -256,18 +266,15 @@ export class Connection implements AsyncDisposable {
 
   /** Answers for a message that breaks the specification inside intact framing: only that message is lost. */
   #refuse(frame: Uint8Array, error: unknown): void {
-    let header: MessageHeader | undefined;
-    try {
-      header = decodeHeader(frame);
-    } catch {
-      // nothing can be answered to a message whose header cannot be read
-    }
-    this.countDrop('invalid message', { message: header, error });
-    if (header?.type === 'method_call') {
-      const message = `the body of the call is not valid: ${(error as Error).message}`;
-      this.#answerError({ ...header, body: [] }, ErrorName.INVALID_ARGS, message);
-    } else if (header?.type === 'method_return' || header?.type === 'error') {
-      this.#pending.reject(header.replySerial, error);
+    this.countDrop('invalid message', { message: headerOf(frame), error });
+    const envelope = readEnvelope(frame);
+    switch (envelope.typeCode) {
+      case MESSAGE_TYPE_CODE.method_call:
+        this.#answerError(envelope, ErrorName.INVALID_ARGS, `the call is not valid: ${(error as Error).message}`);
+        break;
+      case MESSAGE_TYPE_CODE.method_return:
+      case MESSAGE_TYPE_CODE.error:
+        if (envelope.replySerial !== undefined) this.#pending.reject(envelope.replySerial, error);
     }
   }
 
@@ -280,19 +287,29 @@ export class Connection implements AsyncDisposable {
       this.#answerError(call, ErrorName.DISCONNECTED, 'the connection is about to close');
       return;
     }
-    const running = this.#methodCallHandler(call);
-    if (running === undefined) return;
-    this.#running.add(running);
-    void running.finally(() => this.#running.delete(running));
+    const handler = this.#methodCallHandler;
+    runListener(() => {
+      const running = handler(call);
+      if (running === undefined) return;
+      this.#running.add(running);
+      void running.finally(() => this.#running.delete(running));
+    });
   }
 
-  #answerError(call: MethodCall, errorName: string, message: string): void {
-    if ((call.flags & MessageFlag.NO_REPLY_EXPECTED) === 0) this.send(errorReply(call, { errorName, message }));
+  #answerError(call: Pick<MethodCall, 'flags' | 'serial' | 'sender'>, errorName: string, message: string): void {
+    if ((call.flags & MessageFlag.NO_REPLY_EXPECTED) !== 0) return;
+    try {
+      this.send(errorReply(call as MethodCall, { errorName, message })); // the reply takes nothing else from it
+    } catch (error) {
+      this.countDrop('undeliverable', { error }); // a peer may name itself in a way that nobody may write
+    }
   }
 
   #end(cause: Error | undefined): void {
-    const message = cause === undefined ? 'the peer closed the connection' : `the connection failed: ${cause.message}`;
-    const error = new ConnectionClosedError(message, cause === undefined ? undefined : { cause });
+    const error =
+      cause === undefined
+        ? new ConnectionClosedError(CLOSED_BY_US)
+        : new ConnectionClosedError(`the connection has ended: ${cause.message}`, { cause });
     this.#announceClosed(this.#fail(error));
   }
 

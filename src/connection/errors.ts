@@ -22,10 +22,33 @@ export class ConnectError extends LinkError {
   }
 }
 
-/** The connection has ended; `cause` says why, and is undefined where this side closed it. */
+/**
+ * The connection has ended; `cause` says why, and is undefined where this side closed it: {@link EndOfStreamError},
+ * {@link OutputOverflowError}, the UnmarshalError of a stream that cannot be read on, or an error of the socket.
+ */
 export class ConnectionClosedError extends LinkError {
   override readonly name = 'ConnectionClosedError';
   readonly code = 'CONNECTION_CLOSED';
+}
+
+/** The peer closed the connection, as a bus does that ends or that disconnects us. */
+export class EndOfStreamError extends LinkError {
+  override readonly name = 'EndOfStreamError';
+  readonly code = 'END_OF_STREAM';
+
+  constructor() {
+    super('the peer closed the connection');
+  }
+}
+
+/** More waits to be sent than is bearable: the peer does not read. */
+export class OutputOverflowError extends LinkError {
+  override readonly name = 'OutputOverflowError';
+  readonly code = 'OUTPUT_OVERFLOW';
+
+  constructor(queuedBytes: number) {
+    super(`the peer does not read: ${queuedBytes} bytes wait to be sent`);
+  }
 }
 
 /** No reply came in time; one that comes later is dropped and counted. */

@@ -1,5 +1,6 @@
 // Match rules: what a subscriber wants to see, as data, as the text that a bus takes, and as a question to a message.
 // It knows no connection; who owns a name is asked of the caller. Specification: Match Rules.
+import { MESSAGE_TYPE_CODE } from '../wire/constants.js';
 import type { MessageHeader } from '../wire/decode-message.js';
 import type { Message } from '../wire/message.js';
 import { assertBusName, assertInterfaceName, assertMemberName, assertObjectPath, isBusName } from '../wire/names.js';
@@ -28,15 +29,15 @@ const MAX_ARGUMENT_INDEX = 63;
 
 /** Outside quotes `\'` is an apostrophe, inside there is none: leave the quotes, write it, come back. */
 function quote(value: string): string {
-  if (value.includes('\0') || !value.isWellFormed()) {
-    throw new MatchRuleError(`a match rule holds no NUL and no lone surrogate: ${JSON.stringify(value)}`);
+  if (typeof value !== 'string' || value.includes('\0') || !value.isWellFormed()) {
+    throw new MatchRuleError(`a match rule holds text without NUL and lone surrogates, not ${JSON.stringify(value)}`);
   }
   return `'${value.replaceAll("'", "'\\''")}'`;
 }
 
 function argumentPairs(values: Readonly<Record<number, string>>, suffix: string): string[] {
   return Object.entries(values).map(([index, value]) => {
-    if (Number(index) > MAX_ARGUMENT_INDEX) {
+    if (!/^(0|[1-9]\d?)$/.test(index) || Number(index) > MAX_ARGUMENT_INDEX) {
       throw new MatchRuleError(`a match rule names arguments 0 to ${MAX_ARGUMENT_INDEX}, not ${index}`);
     }
     return `arg${index}${suffix}=${quote(value)}`;
@@ -49,6 +50,9 @@ function argumentPairs(values: Readonly<Record<number, string>>, suffix: string)
  */
 export function formatMatchRule(rule: MatchRule): string {
   const { type, sender, interface: interfaceName, member, path, pathNamespace, destination, arg0Namespace } = rule;
+  if (type !== undefined && !Object.hasOwn(MESSAGE_TYPE_CODE, type)) {
+    throw new MatchRuleError(`no message type is called ${JSON.stringify(type)}`);
+  }
   if (sender !== undefined) assertBusName(sender);
   if (destination !== undefined) assertBusName(destination);
   if (interfaceName !== undefined) assertInterfaceName(interfaceName);
@@ -58,7 +62,7 @@ export function formatMatchRule(rule: MatchRule): string {
   if (path !== undefined && pathNamespace !== undefined) {
     throw new MatchRuleError('a match rule has path or path_namespace, not both');
   }
-  if (arg0Namespace !== undefined && !isBusName(`${arg0Namespace}.x`)) {
+  if (arg0Namespace !== undefined && !isBusName(arg0Namespace) && !isBusName(`${arg0Namespace}.x`)) {
     throw new MatchRuleError(`arg0namespace is the start of a bus name, not ${JSON.stringify(arg0Namespace)}`);
   }
   const pairs: readonly (readonly [string, string | undefined])[] = [

@@ -19,6 +19,9 @@ interface CountedRule {
   readonly ready: Promise<void>;
 }
 
+/** Errors of RemoveMatch by which the bus says that it does not have the rule. */
+const NOTHING_TO_REMOVE: readonly string[] = [ErrorName.MATCH_RULE_NOT_FOUND, ErrorName.MATCH_RULE_INVALID];
+
 /** Counts who wants which rule. */
 export class MatchRules {
   readonly #connection: Connection;
@@ -66,9 +69,9 @@ export class MatchRules {
     try {
       await this.#connection.call({ ...BUS_OBJECT, member: 'RemoveMatch', signature: 's', body: [text] });
     } catch (error) {
-      // A bus that is gone, or does not know the rule, has nothing left to remove.
-      const isGone = error instanceof ConnectionClosedError;
-      if (!isGone && !(error instanceof DBusError && error.errorName === ErrorName.MATCH_RULE_NOT_FOUND)) throw error;
+      // A bus that is gone, or does not have the rule, has nothing left to remove.
+      if (error instanceof ConnectionClosedError) return;
+      if (!(error instanceof DBusError && NOTHING_TO_REMOVE.includes(error.errorName))) throw error;
     }
   }
 }

@@ -1,11 +1,13 @@
 // Who owns a bus name now, and every change: the ground on which a signal is believed to come from whom it names.
 // One watch on the bus serves all who ask for the same name. It must keep the order of the stream: an answer to
-// GetNameOwner that is older than a NameOwnerChanged does not count. Specification: org.freedesktop.DBus.NameOwnerChanged.
+// GetNameOwner that is older than a NameOwnerChanged does not count.
+// Specification: org.freedesktop.DBus.NameOwnerChanged.
 import { methodCall, type Signal } from '../wire/message.js';
 import { BUS_NAME, BUS_OBJECT } from './bus-object.js';
 import type { Connection } from './connection.js';
 import type { MatchRules } from './match-rules.js';
 import type { CallOutcome } from './pending.js';
+import { runListener } from './run-listener.js';
 
 /** Is told of a change: the unique names of the new owner and of the one before, undefined for none. */
 export type OwnerListener = (owner: string | undefined, previous: string | undefined) => void;
@@ -15,21 +17,22 @@ class WatchedName {
   owner: string | undefined;
   /** A NameOwnerChanged came: whatever GetNameOwner says is no newer. */
   hasChanged = false;
-  readonly listeners = new Set<OwnerListener>();
+  /** Each is told the owner, and knows itself what it was told before. */
+  readonly listeners = new Set<(owner: string | undefined) => void>();
   ready: Promise<void> = Promise.resolve();
   release: () => Promise<void> = () => Promise.resolve();
 
   update(owner: string | undefined): void {
-    const previous = this.owner;
     this.owner = owner;
-    if (owner === previous) return;
-    for (const listener of [...this.listeners]) listener(owner, previous);
+    for (const tell of [...this.listeners]) {
+      if (this.listeners.has(tell)) tell(owner); // one of them may have closed another
+    }
   }
 }
 
 /** A watch on the owner of one name. */
-export interface OwnerWatch {
-  /** Resolves when the owner is known; rejects where the bus cannot be asked. */
+export interface OwnerWatch extends AsyncDisposable {
+  /** Resolves when the owner is known; rejects where the bus cannot be asked, and then nothing is told any more. */
   readonly ready: Promise<void>;
   /** The unique name of the present owner; undefined for none, or as long as it is not known. */
   readonly owner: string | undefined;
@@ -52,23 +55,32 @@ export class NameOwners {
     return this.#names.get(name)?.owner;
   }
 
-  /** Watches a name; `listener` is told each change from now on, the first owner found included. */
+  /** Watches a name; `listener` is told the owner found, if there is one, and each change; not before this returns. */
   watch(name: string, listener: OwnerListener): OwnerWatch {
     const watched = this.#names.get(name) ?? this.#begin(name);
-    // A function of one's own, so that one listener may watch a name twice.
-    const own: OwnerListener = (owner, previous) => listener(owner, previous);
-    watched.listeners.add(own);
-    if (watched.owner !== undefined) listener(watched.owner, undefined);
+    let told: string | undefined;
+    const tell = (owner: string | undefined): void => {
+      if (owner === told) return;
+      const previous = told;
+      told = owner;
+      runListener(() => listener(owner, previous));
+    };
+    watched.listeners.add(tell);
+    queueMicrotask(() => {
+      if (watched.listeners.has(tell)) tell(watched.owner); // known already, where others watch the same name
+    });
+    const close = async (): Promise<void> => {
+      if (!watched.listeners.delete(tell) || watched.listeners.size > 0) return;
+      this.#forget(name, watched);
+      await watched.release();
+    };
     return {
       ready: watched.ready,
       get owner() {
         return watched.owner;
       },
-      close: async () => {
-        if (!watched.listeners.delete(own) || watched.listeners.size > 0) return;
-        this.#names.delete(name);
-        await watched.release();
-      },
+      close,
+      [Symbol.asyncDispose]: close,
     };
   }
 
@@ -96,8 +108,16 @@ export class NameOwners {
     watched.release = rule.release;
     // Asked right behind AddMatch, so that no change can fall between the two.
     watched.ready = Promise.all([rule.ready, this.#askOwner(name, watched)]).then(() => undefined);
-    watched.ready.catch(() => {}); // whoever waits for it is told; nobody needs to
+    watched.ready.catch(() => {
+      // Whoever waits for it is told; the next who asks begins anew.
+      this.#forget(name, watched);
+      watched.release().catch(() => {});
+    });
     return watched;
+  }
+
+  #forget(name: string, watched: WatchedName): void {
+    if (this.#names.get(name) === watched) this.#names.delete(name);
   }
 
   #askOwner(name: string, watched: WatchedName): Promise<void> {
@@ -105,8 +125,9 @@ export class NameOwners {
     return new Promise((resolve, reject) => {
       this.#connection.request(call, (outcome: CallOutcome) => {
         if ('error' in outcome) return reject(outcome.error);
+        const { type, signature, body } = outcome.reply;
         // The only error that the bus has for a name in order is that nobody owns it.
-        const owner = outcome.reply.type === 'method_return' ? (outcome.reply.body[0] as string) : undefined;
+        const owner = type === 'method_return' && signature === 's' ? (body[0] as string) : undefined;
         if (!watched.hasChanged) watched.update(owner);
         resolve();
       });

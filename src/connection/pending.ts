@@ -1,15 +1,15 @@
 // The calls that await a reply: each settles exactly once, by reply, timeout, abort or the end of the connection.
 // It knows serials and timers, not sockets. Specification: Message Format (serial, REPLY_SERIAL).
 import type { ErrorMessage, MethodReturn } from '../wire/message.js';
+import { onAbort } from './on-abort.js';
+import { runListener } from './run-listener.js';
+import { startTimer } from './timer.js';
 
 /** What a call came to: its reply, or the error with which it failed before one came. */
 export type CallOutcome = { readonly reply: MethodReturn | ErrorMessage } | { readonly error: unknown };
 
 /** How long a call waits, in milliseconds, unless told otherwise: as long as in the reference implementation. */
 export const DEFAULT_CALL_TIMEOUT = 25_000;
-
-/** The longest delay that a timer of Node takes. */
-const MAX_TIMER_DELAY = 2 ** 31 - 1;
 
 interface PendingCall {
   readonly settle: (outcome: CallOutcome) => void;
@@ -50,13 +50,11 @@ export class PendingCalls {
 
   /** Waits for the reply to `serial`; `settle` is called once, and not before this returns. */
   add(serial: number, settle: (outcome: CallOutcome) => void, { timeout, timeoutError, signal }: WaitOptions): void {
-    const timer =
-      timeout <= MAX_TIMER_DELAY ? setTimeout(() => this.reject(serial, timeoutError()), timeout) : undefined;
-    const abort = (): void => void this.reject(serial, signal?.reason);
-    signal?.addEventListener('abort', abort);
+    const timer = startTimer(timeout, () => this.reject(serial, timeoutError()));
+    const endAbort = onAbort(signal, () => this.reject(serial, signal?.reason));
     const stopWaiting = (): void => {
       clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
+      endAbort();
     };
     this.#calls.set(serial, { settle, stopWaiting });
   }
@@ -81,7 +79,7 @@ export class PendingCalls {
     if (call === undefined) return false;
     this.#calls.delete(serial);
     call.stopWaiting();
-    call.settle(outcome);
+    runListener(() => call.settle(outcome));
     return true;
   }
 }

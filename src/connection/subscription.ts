@@ -1,12 +1,14 @@
-// Signals for those who asked: which subscriptions a signal goes to, and the queue from which one takes its own.
+// Signals for those who asked: which subscriptions a signal goes to, and what a subscription holds and gives back.
 // A subscription is bound to its sender: what another connection sends under the same names is not delivered.
 // It knows no sockets. Specification: Match Rules, Message Bus Message Routing.
 import type { Signal } from '../wire/message.js';
 import { BUS_NAME } from './bus-object.js';
 import type { Connection } from './connection.js';
-import { type MatchRule, matchesRule } from './match-rule.js';
+import { formatMatchRule, type MatchRule, matchesRule } from './match-rule.js';
 import type { MatchRules } from './match-rules.js';
 import type { NameOwners } from './name-owners.js';
+import { onAbort } from './on-abort.js';
+import { SignalQueue } from './signal-queue.js';
 
 /** How many signals a subscription keeps for a reader who is slow, unless told otherwise. */
 const DEFAULT_QUEUE_LIMIT = 1024;
@@ -19,76 +21,39 @@ export interface SubscribeOptions {
   readonly queueLimit?: number | undefined;
 }
 
-/** A reader who asked for the next signal before there was one. */
-interface Waiting {
-  readonly resolve: (result: IteratorResult<Signal>) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** How a subscription is tied to its connection. */
-interface Feed {
+/** What a subscription is made of. */
+interface SubscriptionParts {
+  readonly queue: SignalQueue;
   readonly ready: Promise<void>;
+  /** Gives back all that the subscription holds; resolves when the bus has done so too. */
   readonly release: () => Promise<void>;
-  readonly onDrop: (signal: Signal) => void;
 }
 
 /**
  * Signals in order of arrival. Queueing starts at once; whoever must not miss one waits for `ready` before doing what
- * causes it. One reader takes from the queue: `for await (const signal of subscription)`.
+ * causes it. One reader takes from the queue: `for await (const signal of subscription)`. Reading throws the reason of
+ * its signal, the error with which the bus refused the rule, or {@link ConnectionClosedError}, after what came before.
  */
 export class Subscription implements AsyncIterableIterator<Signal>, AsyncDisposable {
   /** Resolves when the bus has the rule and the sender's owner is known; rejects where the bus refuses. */
   readonly ready: Promise<void>;
-  readonly #feed: Feed;
-  readonly #queueLimit: number;
-  #queue: Signal[] = [];
-  #waiting: Waiting[] = [];
-  #dropped = 0;
-  #ended: { readonly error: unknown } | undefined;
+  readonly #queue: SignalQueue;
+  readonly #release: () => Promise<void>;
 
-  constructor(feed: Feed, queueLimit = DEFAULT_QUEUE_LIMIT) {
-    this.#feed = feed;
-    this.#queueLimit = queueLimit;
-    this.ready = feed.ready;
-    this.ready.catch((error: unknown) => this.end(error));
+  /** Use {@link Bus.subscribe}. */
+  constructor({ queue, ready, release }: SubscriptionParts) {
+    this.ready = ready;
+    this.#queue = queue;
+    this.#release = release;
   }
 
   /** How many signals were dropped because the queue was full. */
   get dropped(): number {
-    return this.#dropped;
-  }
-
-  /** Puts a signal into the queue. */
-  deliver(signal: Signal): void {
-    if (this.#ended !== undefined) return;
-    const waiting = this.#waiting.shift();
-    if (waiting !== undefined) return waiting.resolve({ value: signal, done: false });
-    this.#queue.push(signal);
-    if (this.#queue.length <= this.#queueLimit) return;
-    this.#dropped++;
-    this.#feed.onDrop(this.#queue.shift()!); // it is longer than its limit, so not empty
-  }
-
-  /** Ends the subscription: what is queued can still be read, then `error`, if any, is thrown. */
-  end(error?: unknown): void {
-    if (this.#ended !== undefined) return;
-    this.#ended = { error };
-    for (const waiting of this.#waiting) {
-      if (error === undefined) waiting.resolve({ value: undefined, done: true });
-      else waiting.reject(error);
-    }
-    this.#waiting = [];
+    return this.#queue.dropped;
   }
 
   next(): Promise<IteratorResult<Signal>> {
-    const queued = this.#queue.shift();
-    if (queued !== undefined) return Promise.resolve({ value: queued, done: false });
-    if (this.#ended === undefined) {
-      return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
-    }
-    const { error } = this.#ended;
-    this.#ended = { error: undefined }; // an iterator that has thrown is done
-    return error === undefined ? Promise.resolve({ value: undefined, done: true }) : Promise.reject(error);
+    return this.#queue.next();
   }
 
   /** Called where a loop is left early: ends the subscription. */
@@ -101,11 +66,10 @@ export class Subscription implements AsyncIterableIterator<Signal>, AsyncDisposa
     return this;
   }
 
-  /** Ends the subscription and gives up its match rule. */
+  /** Ends the subscription and gives up its match rule; what is queued is forgotten. */
   async close(): Promise<void> {
-    this.end();
-    this.#queue = [];
-    await this.#feed.release();
+    this.#queue.discard();
+    await this.#release();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -113,9 +77,12 @@ export class Subscription implements AsyncIterableIterator<Signal>, AsyncDisposa
   }
 }
 
+/** Where a signal that matches a rule goes. */
 interface Route {
   readonly rule: MatchRule;
-  readonly subscription: Subscription;
+  readonly queue: SignalQueue;
+  /** Ends the subscription for a reason that its reader is told. */
+  readonly fail: (reason: unknown) => void;
 }
 
 /** All subscriptions of one connection. */
@@ -130,37 +97,41 @@ export class Subscriptions {
     this.#connection = connection;
     this.#rules = rules;
     this.#owners = owners;
-    connection.signal.addEventListener('abort', () => this.#endAll(connection.signal.reason));
+    connection.signal.addEventListener('abort', () => this.#failAll(connection.signal.reason));
   }
 
   /**
    * Subscribes to the signals that match a rule.
    * @throws {InvalidNameError | MatchRuleError} where no bus would take the rule
    */
-  subscribe(rule: MatchRule, { signal, queueLimit }: SubscribeOptions = {}): Subscription {
+  subscribe(rule: MatchRule, { signal, queueLimit = DEFAULT_QUEUE_LIMIT }: SubscribeOptions = {}): Subscription {
     signal?.throwIfAborted();
     const signalRule: MatchRule = { ...rule, type: 'signal' };
+    formatMatchRule(signalRule); // throws before anything is asked of the bus
     // The owner is asked for first: any signal that the rule lets through then has a known owner to be held against.
     const isWellKnown = rule.sender !== undefined && !rule.sender.startsWith(':') && rule.sender !== BUS_NAME;
     const watch = isWellKnown ? this.#owners.watch(rule.sender, () => {}) : undefined;
     const handle = this.#rules.add(signalRule);
-    const release = async (): Promise<void> => {
+    const onDrop = (message: Signal): void => this.#connection.countDrop('queue overflow', { message });
+    const queue = new SignalQueue({ limit: queueLimit, onDrop });
+
+    let released: Promise<void> | undefined;
+    const release = (): Promise<void> => (released ??= giveBack());
+    const giveBack = async (): Promise<void> => {
+      endAbort();
       this.#removeRoute(route);
-      signal?.removeEventListener('abort', abort);
       await Promise.all([handle.release(), watch?.close()]);
     };
-    const ready = Promise.all([handle.ready, watch?.ready]).then(() => undefined);
-    const onDrop = (message: Signal): void => this.#connection.countDrop('queue overflow', { message });
-    const subscription = new Subscription({ ready, release, onDrop }, queueLimit);
-    const route: Route = { rule: signalRule, subscription };
-    const abort = (): void => {
-      subscription.end(signal?.reason);
+    const fail = (reason: unknown): void => {
+      queue.end({ reason });
       release().catch(() => {}); // the reader is told why it ended; the bus forgets the rule with the connection
     };
-    signal?.addEventListener('abort', abort);
+    const endAbort = onAbort(signal, () => fail(signal?.reason));
+    const route: Route = { rule: signalRule, queue, fail };
     this.#addRoute(route);
-    if (this.#connection.signal.aborted) subscription.end(this.#connection.signal.reason);
-    return subscription;
+    const ready = Promise.all([handle.ready, watch?.ready]).then(() => undefined);
+    ready.catch(fail);
+    return new Subscription({ queue, ready, release });
   }
 
   /** Gives a signal to the subscriptions that want it; to be called for every signal, in order of arrival. */
@@ -181,8 +152,8 @@ export class Subscriptions {
   }
 
   #deliverTo(routes: ReadonlySet<Route> | undefined, signal: Signal): void {
-    for (const { rule, subscription } of routes ?? []) {
-      if (matchesRule(rule, signal) && this.#isFrom(rule.sender, signal)) subscription.deliver(signal);
+    for (const { rule, queue } of routes ?? []) {
+      if (matchesRule(rule, signal) && this.#isFrom(rule.sender, signal)) queue.push(signal);
     }
   }
 
@@ -191,10 +162,8 @@ export class Subscriptions {
     return signal.sender !== undefined && this.#owners.ownerOf(sender) === signal.sender;
   }
 
-  #endAll(error: unknown): void {
-    for (const routes of this.#routes.values()) {
-      for (const { subscription } of routes) subscription.end(error);
-    }
-    this.#routes.clear();
+  #failAll(reason: unknown): void {
+    const routes = [...this.#routes.values()].flatMap((set) => [...set]);
+    for (const { fail } of routes) fail(reason);
   }
 }

@@ -1,39 +1,34 @@
 // The byte stream under a connection: opened at the first address that takes us, authenticated, then bytes in and
 // messages out. It owns the socket and the one output buffer, which goes out in one write per turn of the event loop.
-// It knows no message types: what arrives is handed on as chunks. Specification: Authentication Protocol, Server Addresses.
+// It knows no message types: what arrives is handed on as chunks.
+// Specification: Authentication Protocol, Server Addresses.
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AuthClient } from '../auth/client.js';
 import { AuthError } from '../auth/errors.js';
 import { external } from '../auth/mechanisms.js';
-import { type EncodeOptions, writeMessage } from '../wire/encode-message.js';
+import { encodeMessage, type EncodeOptions, writeMessage } from '../wire/encode-message.js';
 import type { Message } from '../wire/message.js';
 import { Writer } from '../wire/writer.js';
 import { type Address, formatAddress, parseAddresses, socketPathOf } from './address.js';
-import { ConnectError, LinkError } from './errors.js';
+import { ConnectError, EndOfStreamError, OutputOverflowError } from './errors.js';
+import { onAbort } from './on-abort.js';
+import { startTimer } from './timer.js';
 
-/** Bytes waiting to be sent above which nothing more is read: who floods us with calls waits for our answers to leave. */
+/** Bytes waiting to be sent above which nothing is read: who floods us with calls waits for our answers to leave. */
 const READ_PAUSE_THRESHOLD = 8 * 2 ** 20;
-/** Bytes waiting to be sent above which the peer is taken to have stopped reading for good. */
+/** The most that nothing is read for that, in milliseconds: two peers who both wait to be read would wait for ever. */
+const MAX_READ_PAUSE = 1_000;
+/** Bytes waiting to be sent above which the peer is taken to have stopped reading for good: 256 MiB. */
 const MAX_QUEUED_BYTES = 2 ** 28;
 /** An output buffer that grew past this is not kept for the next turn. */
 const MAX_SPARE_CAPACITY = 2 ** 18;
-
-/** The peer takes nothing of what is sent. */
-export class OutputOverflowError extends LinkError {
-  override readonly name = 'OutputOverflowError';
-  readonly code = 'OUTPUT_OVERFLOW';
-
-  constructor() {
-    super(`the peer does not read: ${MAX_QUEUED_BYTES} bytes wait to be sent`);
-  }
-}
 
 /** Who is told what happens to a transport. */
 export interface TransportEvents {
   /** Bytes came; they are the receiver's until it returns. */
   readonly receive: (chunk: Uint8Array) => void;
-  /** The stream has ended; nothing follows. */
+  /** The stream has ended; nothing follows. Without a cause it was this side that ended it. */
   readonly end: (cause: Error | undefined) => void;
 }
 
@@ -42,18 +37,28 @@ export class Transport {
   /** The server's GUID, as it gave it in the handshake. */
   readonly guid: string;
   readonly #stream: Duplex;
-  /** Message bytes that came in one chunk with the end of the handshake. */
-  #rest: Uint8Array;
   #writer = new Writer();
   #spare: Writer | undefined = new Writer();
+  /** Messages that were sent while another was being written: a value's getter may do that. */
+  #nested: Uint8Array[] = [];
+  #isWriting = false;
   #isFlushing = false;
   #queuedBytes = 0;
+  #readPause: NodeJS.Timeout | undefined;
   #error: Error | undefined;
 
+  /** `rest` is what came behind the handshake in one chunk with it. */
   constructor(stream: Duplex, { guid, rest }: { guid: string; rest: Uint8Array }) {
     this.#stream = stream;
     this.guid = guid;
-    this.#rest = rest;
+    stream.pause();
+    if (rest.length > 0) stream.unshift(rest);
+    // From the first moment on: an error that nobody listens for ends the process.
+    stream.on('error', (error) => {
+      this.#error ??= error;
+    });
+    // A peer that ends its side will send no reply any more: the connection is over for both.
+    stream.on('end', () => this.destroy(new EndOfStreamError()));
   }
 
   /** Bytes that wait to be taken by the peer. */
@@ -61,27 +66,47 @@ export class Transport {
     return this.#queuedBytes + this.#writer.offset;
   }
 
-  /** Starts the flow of bytes; to be called once. */
+  /** Starts the flow of bytes; to be called once. Nothing is told before the present turn's work is done. */
   start({ receive, end }: TransportEvents): void {
     const stream = this.#stream;
-    stream.on('error', (error) => {
-      this.#error ??= error;
-    });
-    stream.on('close', () => end(this.#error));
-    // A peer that ends its side will send no reply any more: the connection is over for both.
-    stream.on('end', () => stream.destroy());
-    if (stream.destroyed) {
-      queueMicrotask(() => end(this.#error));
-      return;
-    }
-    if (this.#rest.length > 0) receive(this.#rest);
-    this.#rest = new Uint8Array(0);
+    if (stream.closed) queueMicrotask(() => end(this.#error));
+    else stream.on('close', () => end(this.#error));
     stream.on('data', receive);
+    stream.resume();
   }
 
-  /** Writes a message into the output buffer, which leaves with all others of this turn; throws what encoding throws. */
+  /**
+   * Writes a message into the output buffer, which leaves with all others of this turn; throws what encoding throws.
+   * Where 256 MiB wait to be taken, the stream is cut.
+   */
   write(message: Message, options: EncodeOptions): void {
-    writeMessage(this.#writer, message, options);
+    if (this.#isWriting) {
+      this.#nested.push(encodeMessage(message, options));
+      return;
+    }
+    this.#isWriting = true;
+    try {
+      writeMessage(this.#writer, message, options);
+    } finally {
+      this.#isWriting = false;
+      if (this.#nested.length > 0) this.#appendNested();
+      this.#scheduleFlush();
+    }
+  }
+
+  #appendNested(): void {
+    const writer = this.#writer;
+    for (const bytes of this.#nested.splice(0)) {
+      writer.origin = writer.offset;
+      writer.reserve(bytes.length);
+      writer.bytes.set(bytes, writer.offset);
+      writer.offset += bytes.length;
+    }
+  }
+
+  #scheduleFlush(): void {
+    if (this.queuedBytes > MAX_QUEUED_BYTES) this.destroy(new OutputOverflowError(this.queuedBytes));
+    if (this.#stream.destroyed) this.#writer = new Writer();
     if (this.#isFlushing) return;
     this.#isFlushing = true;
     setImmediate(() => this.flush());
@@ -98,8 +123,7 @@ export class Transport {
     this.#spare = undefined;
     this.#queuedBytes += length;
     this.#stream.write(writer.bytes.subarray(0, length), () => this.#sent(writer, length));
-    if (this.#queuedBytes > MAX_QUEUED_BYTES) this.destroy(new OutputOverflowError());
-    else if (this.#queuedBytes > READ_PAUSE_THRESHOLD) this.#stream.pause();
+    if (this.#queuedBytes > READ_PAUSE_THRESHOLD) this.#pauseReading();
   }
 
   /** Sends what is buffered, then ends the stream. */
@@ -115,13 +139,25 @@ export class Transport {
   }
 
   #sent(writer: Writer, length: number): void {
-    const wasPaused = this.#queuedBytes > READ_PAUSE_THRESHOLD;
     this.#queuedBytes -= length;
     if (writer.bytes.length <= MAX_SPARE_CAPACITY) {
       writer.offset = 0;
       this.#spare = writer;
     }
-    if (wasPaused && this.#queuedBytes <= READ_PAUSE_THRESHOLD) this.#stream.resume();
+    if (this.#queuedBytes <= READ_PAUSE_THRESHOLD) this.#resumeReading();
+  }
+
+  #pauseReading(): void {
+    if (this.#readPause !== undefined) return;
+    this.#stream.pause();
+    this.#readPause = setTimeout(() => this.#resumeReading(), MAX_READ_PAUSE);
+  }
+
+  #resumeReading(): void {
+    if (this.#readPause === undefined) return;
+    clearTimeout(this.#readPause);
+    this.#readPause = undefined;
+    this.#stream.resume();
   }
 }
 
@@ -139,18 +175,18 @@ export interface OpenOptions {
 }
 
 /** Connects to one address and authenticates. */
-function openAddress(address: Address, { signal, connectTimeout = CONNECT_TIMEOUT, uid }: OpenOptions): Promise<Transport> {
+function openAddress(address: Address, options: OpenOptions): Promise<Transport> {
+  const { signal, connectTimeout = CONNECT_TIMEOUT, uid } = options;
   const path = socketPathOf(address);
   const auth = new AuthClient({ mechanisms: [external({ uid: uid ?? process.getuid?.().toString() })] });
   return new Promise((resolve, reject) => {
     const socket = connect({ path });
-    const timer = Number.isFinite(connectTimeout)
-      ? setTimeout(() => fail(auth.abandon('TIMED_OUT')), connectTimeout)
-      : undefined;
+    const timer = startTimer(connectTimeout, () => fail(auth.abandon('TIMED_OUT')));
+    const endAbort = onAbort(signal, () => fail(signal?.reason));
     const settle = (): void => {
       clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
-      socket.removeAllListeners();
+      endAbort();
+      for (const event of ['error', 'close', 'connect', 'data']) socket.removeAllListeners(event);
     };
     const fail = (error: unknown): void => {
       settle();
@@ -158,8 +194,6 @@ function openAddress(address: Address, { signal, connectTimeout = CONNECT_TIMEOU
       socket.destroy();
       reject(error);
     };
-    const abort = (): void => fail(signal?.reason);
-    signal?.addEventListener('abort', abort);
     socket.on('error', fail);
     socket.on('close', () => fail(auth.abandon('SERVER_CLOSED')));
     socket.on('connect', () => socket.write(auth.start()));
@@ -173,7 +207,6 @@ function openAddress(address: Address, { signal, connectTimeout = CONNECT_TIMEOU
           throw new AuthError('GUID_INVALID', problem);
         }
         settle();
-        socket.pause();
         resolve(new Transport(socket, done));
       } catch (error) {
         fail(error);

@@ -1,0 +1,514 @@
+// Buses against a real dbus-daemon: names and their owners, signals and who may send them, connecting and closing.
+import { getEventListeners } from 'node:events';
+import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { type Bus, connectToBus, type NameOptions, sessionBus, systemBus } from '../../src/connection/bus.js';
+import type { ConnectError } from '../../src/connection/errors.js';
+import type { Subscription } from '../../src/connection/subscription.js';
+import { errorReply, type MethodCall, methodReturn, type Signal, signal } from '../../src/wire/message.js';
+import { dbusMonitor } from '../support/foreign.js';
+import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
+import { describeWith, run } from '../support/programs.js';
+import { startFakeServer } from './fake-server.js';
+
+const NAME = 'com.example.Service';
+const ERROR = 'org.freedesktop.DBus.Error';
+const happened = (n: number): Signal =>
+  signal({ path: '/', interface: 'com.example.I', member: 'Happened', signature: 'u', body: [n] });
+const METHOD = { path: '/', interface: 'com.example.I', member: 'Method' } as const;
+
+/** Waits until the bus has done all that these connections have asked of it, and they have seen it. */
+async function settle(...buses: readonly Bus[]): Promise<void> {
+  for (const bus of [...buses, ...buses]) await bus.listNames();
+}
+
+/** What is in the queue by now. */
+async function queued(subscription: Subscription): Promise<unknown[]> {
+  const values: unknown[] = [];
+  for (;;) {
+    const next = await Promise.race([subscription.next(), sleep(5, undefined)]);
+    if (next?.done !== false) return values;
+    values.push(next.value.body[0]);
+  }
+}
+
+describeWith('dbus-daemon')('a bus', () => {
+  let daemon: PrivateBus;
+  let one: Bus;
+  let two: Bus;
+
+  beforeAll(async () => {
+    daemon = await startPrivateBus({ policy: '<deny own="com.example.Forbidden"/>' });
+  });
+  afterAll(() => daemon?.stop());
+  beforeEach(async () => {
+    one = await connectToBus(daemon.address);
+    two = await connectToBus(daemon.address);
+  });
+  afterEach(async () => {
+    await Promise.all([one, two].map((bus) => bus.close()));
+  });
+
+  test('gives each connection a name of its own', () => {
+    expect(one.uniqueName).toMatch(/^:1\.\d+$/);
+    expect(two.uniqueName).not.toBe(one.uniqueName);
+    expect(one.connection.guid).toBe(daemon.guid);
+  });
+
+  describe('a name', () => {
+    type Owner = 'one' | 'two' | undefined;
+
+    test.each<{ first: NameOptions; second: NameOptions; result: string; owner: Owner; afterRelease: Owner }>([
+      { first: {}, second: {}, result: 'NAME_EXISTS', owner: 'one', afterRelease: undefined },
+      { first: {}, second: { replaceExisting: true }, result: 'NAME_EXISTS', owner: 'one', afterRelease: undefined },
+      { first: { allowReplacement: true }, second: {}, result: 'NAME_EXISTS', owner: 'one', afterRelease: undefined },
+      { first: {}, second: { doNotQueue: false }, result: 'in queue', owner: 'one', afterRelease: 'two' },
+      {
+        first: { allowReplacement: true }, second: { replaceExisting: true },
+        result: 'primary owner', owner: 'two', afterRelease: undefined,
+      },
+      {
+        first: { allowReplacement: true, doNotQueue: false }, second: { replaceExisting: true },
+        result: 'primary owner', owner: 'two', afterRelease: 'one',
+      },
+      {
+        first: {}, second: { replaceExisting: true, doNotQueue: false },
+        result: 'in queue', owner: 'one', afterRelease: 'two',
+      },
+    ])('asked for with $first, then with $second: $result, owner $owner', async ({ first, second, ...expected }) => {
+      const { result, owner, afterRelease } = expected;
+      const bus = { one, two };
+      const nameOf = (which: Owner): string | undefined => (which === undefined ? undefined : bus[which].uniqueName);
+      expect(await one.requestName(NAME, first)).toBe('primary owner');
+      expect(await one.requestName(NAME, first)).toBe('already owner');
+      const requested = await two.requestName(NAME, second).catch((error: unknown) => error);
+      const refusal = { name: 'NameRequestError', code: result, busName: NAME };
+      if (result === 'NAME_EXISTS') expect(requested).toMatchObject(refusal);
+      else expect(requested).toBe(result);
+      expect(await one.getNameOwner(NAME)).toBe(nameOf(owner));
+      expect(await bus[owner ?? 'one'].releaseName(NAME)).toBe('released');
+      expect(await one.getNameOwner(NAME)).toBe(nameOf(afterRelease));
+    });
+
+    test('is released by its owner, or by who waits for it, and by nobody else', async () => {
+      expect(await one.releaseName(NAME)).toBe('non existent');
+      await one.requestName(NAME);
+      expect(await two.releaseName(NAME)).toBe('not owner');
+      await two.requestName(NAME, { doNotQueue: false });
+      expect(await two.releaseName(NAME)).toBe('released');
+      expect(await one.releaseName(NAME)).toBe('released');
+      expect(await one.releaseName(NAME)).toBe('non existent');
+    });
+
+    test.each(['example', ':1.1', 'a..b', ''])('that is none (%j) is not asked for', async (name) => {
+      const error = { name: 'InvalidNameError', code: 'INVALID_NAME' };
+      await expect(one.requestName(name)).rejects.toMatchObject(error);
+      await expect(one.releaseName(name)).rejects.toMatchObject(error);
+      if (name !== ':1.1') await expect(one.getNameOwner(name)).rejects.toMatchObject(error);
+    });
+
+    test.each([['org.freedesktop.DBus', 'InvalidArgs'], ['com.example.Forbidden', 'AccessDenied']])(
+      'that is not to be had (%s) is refused by the bus: %s',
+      async (name, error) => {
+        await expect(one.requestName(name)).rejects.toMatchObject({ errorName: `${ERROR}.${error}` });
+      },
+    );
+
+    test('has an owner, or none', async () => {
+      await one.requestName(NAME);
+      expect(await two.getNameOwner(NAME)).toBe(one.uniqueName);
+      expect(await two.getNameOwner(one.uniqueName)).toBe(one.uniqueName);
+      expect(await two.getNameOwner('org.freedesktop.DBus')).toBe('org.freedesktop.DBus');
+      expect(await two.getNameOwner('com.example.Nobody')).toBeUndefined();
+      expect(await two.getNameOwner(':1.999999')).toBeUndefined();
+    });
+
+    test('is listed', async () => {
+      await one.requestName(NAME);
+      const names = await two.listNames();
+      expect(names).toEqual(expect.arrayContaining(['org.freedesktop.DBus', NAME, one.uniqueName, two.uniqueName]));
+    });
+
+    test('is free again after close', async () => {
+      await one.requestName(NAME);
+      await one.close();
+      await settle(two);
+      expect(await two.getNameOwner(NAME)).toBeUndefined();
+    });
+
+    test('may be asked for with a signal and a timeout', async () => {
+      const reason = new Error('enough');
+      await expect(one.requestName(NAME, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+      const { signal: patient } = new AbortController();
+      expect(await one.requestName(NAME, { timeout: 5_000, signal: patient })).toBe('primary owner');
+    });
+  });
+
+  test('tells who owns a name that is watched', async () => {
+    const seen: unknown[] = [];
+    const watch = one.watchOwner(NAME, (owner, previous) => seen.push([owner, previous]));
+    await watch.ready;
+    expect([watch.owner, seen]).toEqual([undefined, []]);
+    await one.requestName(NAME, { allowReplacement: true });
+    await settle(one);
+    expect(watch.owner).toBe(one.uniqueName);
+    await two.requestName(NAME, { replaceExisting: true });
+    await settle(one);
+    await two.close();
+    await settle(one);
+    await sleep(20); // the bus has seen the end of the other connection by then
+    await settle(one);
+    const [first, second] = [one.uniqueName, two.uniqueName];
+    expect(seen).toEqual([[first, undefined], [second, first], [undefined, second]]);
+    await watch.close();
+    await one.requestName(NAME);
+    await settle(one);
+    expect(seen).toHaveLength(3);
+  });
+
+  test('tells when a connection vanishes, by its unique name', async () => {
+    const vanished = new Promise<void>((resolve) => {
+      one.watchOwner(two.uniqueName, (owner, previous) => {
+        if (owner === undefined && previous === two.uniqueName) resolve();
+      });
+    });
+    await settle(one);
+    await two.close();
+    await vanished;
+  });
+
+  describe('signals', () => {
+    test('of a sender are its own, and no other connection can forge them', async () => {
+      await two.requestName(NAME);
+      await using forger = await connectToBus(daemon.address);
+      const byName = one.subscribe({ sender: NAME, interface: 'com.example.I' });
+      const byConnection = one.subscribe({ sender: two.uniqueName, interface: 'com.example.I' });
+      const all = one.subscribe({ interface: 'com.example.I' });
+      await Promise.all([byName.ready, byConnection.ready, all.ready]);
+      two.send(happened(1));
+      forger.send(happened(2));
+      forger.send({ ...happened(3), sender: two.uniqueName }); // the bus writes who it was
+      forger.send({ ...happened(4), sender: NAME });
+      forger.send({ ...happened(5), destination: one.uniqueName });
+      two.send({ ...happened(6), destination: one.uniqueName });
+      await settle(two, forger, one);
+      expect(await queued(byName)).toEqual([1, 6]);
+      expect(await queued(byConnection)).toEqual([1, 6]);
+      expect((await queued(all)).sort()).toEqual([1, 2, 3, 4, 5, 6]);
+    });
+
+    test('cannot be forged by who says that a name has changed hands', async () => {
+      await two.requestName(NAME);
+      await using forger = await connectToBus(daemon.address);
+      const subscription = one.subscribe({ sender: NAME, interface: 'com.example.I' });
+      await subscription.ready;
+      forger.send(signal({
+        path: '/org/freedesktop/DBus', interface: 'org.freedesktop.DBus', member: 'NameOwnerChanged', signature: 'sss',
+        body: [NAME, two.uniqueName, forger.uniqueName], destination: one.uniqueName,
+      }));
+      forger.send({ ...happened(1), destination: one.uniqueName });
+      two.send(happened(2));
+      await settle(forger, two, one);
+      expect(await queued(subscription)).toEqual([2]);
+    });
+
+    test('go on when the service is restarted, and come from the new one only', async () => {
+      const subscription = one.subscribe({ sender: NAME, member: 'Happened' });
+      await subscription.ready;
+      const starts = [1, 2, 3];
+      const services: Bus[] = [];
+      for (const n of starts) {
+        const service = await connectToBus(daemon.address);
+        services.push(service);
+        for (const old of services.slice(0, -1)) old.send(happened(100 + n));
+        service.send(happened(200 + n)); // the name is nobody's yet
+        await settle(...services);
+        await service.requestName(NAME);
+        service.send(happened(n));
+        await settle(...services);
+        await service.releaseName(NAME);
+      }
+      await settle(one);
+      expect(await queued(subscription)).toEqual([1, 2, 3]);
+      await Promise.all(services.map((service) => service.close()));
+    });
+
+    test('come from the moment on when the subscription is ready', async () => {
+      for (let i = 0; i < 50; i++) {
+        const subscription = one.subscribe({ sender: two.uniqueName, member: 'Happened' });
+        await subscription.ready;
+        two.send(happened(i));
+        expect((await subscription.next()).value.body).toEqual([i]);
+        await subscription.close();
+      }
+    });
+
+    test('with filters come as the bus and we understand them', async () => {
+      const text = (...body: string[]): Signal =>
+        signal({ path: '/a/b', interface: 'com.example.I', member: 'Said', signature: 's'.repeat(body.length), body });
+      const rules = [
+        { args: { 0: "it's, a \\ test" } }, { argPaths: { 1: '/a/' } }, { arg0Namespace: 'com.example' },
+        { pathNamespace: '/a' }, { args: { 2: 'x' } },
+      ];
+      const subscriptions = rules.map((rule) => one.subscribe({ ...rule, member: 'Said' }));
+      await Promise.all(subscriptions.map(({ ready }) => ready));
+      two.send(text("it's, a \\ test"));
+      two.send(text('com.example.Service', '/a/b'));
+      two.send(text('com.examples', '/b', 'x'));
+      await settle(two, one);
+      expect(await Promise.all(subscriptions.map(queued))).toEqual([
+        ["it's, a \\ test"], ['com.example.Service'], ['com.example.Service'],
+        ["it's, a \\ test", 'com.example.Service', 'com.examples'], ['com.examples'],
+      ]);
+    });
+
+    test('that the bus will not send are an error', async () => {
+      await using small = await startPrivateBus({ limits: { max_match_rules_per_connection: 1 } });
+      await using bus = await connectToBus(small.address);
+      await bus.subscribe({ member: 'A' }).ready;
+      const refused = bus.subscribe({ member: 'B' });
+      await expect(refused.ready).rejects.toMatchObject({ errorName: `${ERROR}.LimitsExceeded` });
+      await expect(refused.next()).rejects.toMatchObject({ errorName: `${ERROR}.LimitsExceeded` });
+      bus.subscribe({ member: 'C' }); // nobody waits for it, and nobody is told
+      await settle(bus);
+    });
+  });
+
+  describeWith('dbus-monitor')('on the wire', () => {
+    test('has each rule once, and has it no longer after the last subscription', async () => {
+      await using monitor = await dbusMonitor(daemon, ["type='method_call',interface='org.freedesktop.DBus'"]);
+      const count = (member: string): number => monitor.stdout.split(`member=${member}\n`).length - 1;
+      const rule = { sender: NAME, member: 'Happened' };
+      const subscriptions = [1, 2, 3].map(() => one.subscribe(rule));
+      const watch = one.watchOwner(NAME, () => {});
+      await Promise.all([watch.ready, ...subscriptions.map(({ ready }) => ready)]);
+      await monitor.line('member=AddMatch');
+      await monitor.line('member=AddMatch');
+      for (const subscription of subscriptions) await subscription.close();
+      await watch.close();
+      await one.getNameOwner('com.example.Last'); // the last that the monitor is to see
+      await monitor.line('com.example.Last');
+      expect([count('AddMatch'), count('RemoveMatch'), count('GetNameOwner')]).toEqual([2, 2, 2]);
+      expect(monitor.stdout).toContain(`string "type='signal',sender='${NAME}',member='Happened'"`);
+    });
+  });
+
+  describe('a call', () => {
+    test('gets its answer, or the error that is one', async () => {
+      two.connection.handleMethodCalls((call) => {
+        if (call.member === 'Method') two.send(methodReturn(call, { signature: 'su', body: [call.sender ?? '', 7] }));
+        else two.send(errorReply(call, { errorName: 'com.example.Error', message: 'no' }));
+      });
+      const target = { ...METHOD, destination: two.uniqueName };
+      expect(await one.call({ ...target, replySignature: 'su' })).toEqual([one.uniqueName, 7]);
+      await expect(one.call({ ...target, member: 'Other' })).rejects.toMatchObject({
+        name: 'DBusError', errorName: 'com.example.Error', message: 'no',
+      });
+      await expect(one.call({ ...target, destination: 'com.example.Nobody' })).rejects.toMatchObject({
+        errorName: `${ERROR}.ServiceUnknown`,
+      });
+    });
+
+    test('times out or is aborted; what comes later is dropped', async () => {
+      const calls: MethodCall[] = [];
+      two.connection.handleMethodCalls((call) => void calls.push(call));
+      const target = { ...METHOD, destination: two.uniqueName };
+      const abort = new AbortController();
+      const aborted = one.call({ ...target, signal: abort.signal });
+      await expect(one.call({ ...target, timeout: 30 })).rejects.toMatchObject({ code: 'CALL_TIMED_OUT', timeout: 30 });
+      abort.abort();
+      await expect(aborted).rejects.toMatchObject({ name: 'AbortError' });
+      for (const call of calls) two.send(methodReturn(call));
+      await settle(two, one);
+      expect(calls).toHaveLength(2);
+      expect([...one.connection.dropped]).toEqual([['unexpected reply', 2]]);
+      expect(getEventListeners(abort.signal, 'abort')).toEqual([]);
+    });
+
+    test('whose service goes away is answered by the bus', async () => {
+      two.connection.handleMethodCalls(() => void two.close());
+      const result = one.call({ ...METHOD, destination: two.uniqueName });
+      await expect(result).rejects.toMatchObject({ errorName: `${ERROR}.NoReply` });
+    });
+  });
+
+  test('gets the answers of handlers in flight before it is left, and errors for later calls', async () => {
+    const large = new Uint8Array(2 ** 20).fill(7);
+    let finish!: () => void; // set by the promise below
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const running = new Promise<void>((resolve) => {
+      two.connection.handleMethodCalls(async (call) => {
+        resolve();
+        await finished;
+        two.send(methodReturn(call, { signature: 'ay', body: [large] }));
+      });
+    });
+    const target = { ...METHOD, destination: two.uniqueName };
+    const inFlight = one.call({ ...target, replySignature: 'ay' });
+    await running;
+    const closed = two.close();
+    await expect(one.call(target)).rejects.toMatchObject({ errorName: `${ERROR}.Disconnected` });
+    finish();
+    const [bytes] = await inFlight;
+    expect(Buffer.compare(bytes, large)).toBe(0);
+    await closed;
+    expect((await two.closed).cause).toBeUndefined();
+    await expect(one.call(target)).rejects.toMatchObject({ name: 'DBusError' });
+    await expect(two.call(target)).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' });
+  });
+
+  test('has told of 500 signals of 10 kB when close() resolves', async () => {
+    const subscription = one.subscribe({ member: 'Large' });
+    await subscription.ready;
+    const large: Signal = { ...happened(0), member: 'Large', signature: 'ay', body: [new Uint8Array(10_000)] };
+    for (let i = 0; i < 500; i++) two.send(large);
+    await two.close();
+    for (let i = 0; i < 500; i++) await subscription.next();
+    await subscription.close();
+  });
+
+  describe('an address', () => {
+    const hexAll = (path: string): string =>
+      Array.from(Buffer.from(path), (byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
+
+    test.each<[what: string, address: () => string]>([
+      ['first is dead', () => `unix:path=/nonexistent/socket;${daemon.address}`],
+      ['first is nobody\'s transport', () => `carrier-pigeon:loft=7;${daemon.address}`],
+      ['first is a transport that Node could, and we do not', () => `tcp:host=127.0.0.1,port=1;${daemon.address}`],
+      ['first is for servers', () => `unix:tmpdir=/tmp;${daemon.address}`],
+      ['path is percent-encoded', () => `unix:path=${hexAll(daemon.socketPath)}`],
+      ['guid is the server\'s', () => `${daemon.address},guid=${daemon.guid.toUpperCase()}`],
+      ['first has another guid', () => `${daemon.address},guid=${'0'.repeat(32)};${daemon.address}`],
+    ])('whose %s is connected to', async (_, address) => {
+      await using bus = await connectToBus(address());
+      expect(await bus.listNames()).toContain(bus.uniqueName);
+    });
+
+    test('whose first server never answers is connected to after connectTimeout', async () => {
+      await using silent = await startFakeServer({ onSocket: () => {} });
+      await using bus = await connectToBus(`${silent.address};${daemon.address}`, { connectTimeout: 100 });
+      expect(bus.connection.guid).toBe(daemon.guid);
+    });
+
+    test('none of which works is an error that says why, for each', async () => {
+      await using silent = await startFakeServer({ onSocket: () => {} });
+      const addresses = [
+        'unix:path=/nonexistent/socket', 'tcp:host=127.0.0.1,port=1', silent.address,
+        `${daemon.address},guid=${'0'.repeat(32)}`,
+      ];
+      const error: unknown = await connectToBus(addresses.join(';'), { connectTimeout: 50 }).catch((reason) => reason);
+      expect(error).toMatchObject({
+        name: 'ConnectError', code: 'CONNECT_FAILED', address: addresses.join(';'),
+        errors: [
+          { message: expect.stringMatching(/^unix:path=\/nonexistent\/socket: .*ENOENT/), cause: { code: 'ENOENT' } },
+          { cause: { code: 'TRANSPORT_NOT_SUPPORTED' } },
+          { message: expect.stringContaining(silent.address), cause: { code: 'TIMED_OUT' } },
+          { cause: { name: 'AuthError', code: 'GUID_INVALID' } },
+        ],
+      });
+      const { message, errors } = error as ConnectError;
+      for (const reason of errors) expect(message).toContain(reason.message);
+    });
+
+    test('that is malformed is an error', async () => {
+      await expect(connectToBus('unix')).rejects.toMatchObject({ name: 'AddressError' });
+      await expect(connectToBus(`${daemon.address};unix`)).rejects.toMatchObject({ name: 'AddressError' });
+    });
+  });
+
+  describe('connecting', () => {
+    const reason = new Error('enough');
+    afterEach(() => void vi.unstubAllEnvs());
+
+    test('ends with its signal before it begins', async () => {
+      await expect(connectToBus(daemon.address, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    });
+
+    test.each<[what: string, answers: boolean, others: string]>([
+      ['in the handshake', false, ''],
+      ['in the handshake with the first', false, ';unix:path=/nonexistent'],
+      ['while Hello is not answered', true, ''],
+    ])(
+      'ends with its signal %s, and leaves nothing open',
+      async (_, answers, others) => {
+        await using server = await startFakeServer(answers ? { answer: () => undefined } : { onSocket: () => {} });
+        const abort = new AbortController();
+        const connecting = connectToBus(server.address + others, { signal: abort.signal });
+        setTimeout(() => abort.abort(reason), 50);
+        await expect(connecting).rejects.toBe(reason);
+        expect(getEventListeners(abort.signal, 'abort')).toEqual([]);
+        const [socket] = server.sockets;
+        socket?.resume();
+        for (let i = 0; i < 100 && socket?.closed !== true; i++) await sleep(5);
+        expect(server.sockets.map(({ closed }) => closed)).toEqual([true]);
+      },
+    );
+
+    test('leaves no listener on its signal, which does not end what is connected', async () => {
+      const abort = new AbortController();
+      await using bus = await connectToBus(`unix:path=/nonexistent;${daemon.address}`, { signal: abort.signal });
+      expect(getEventListeners(abort.signal, 'abort')).toEqual([]);
+      abort.abort();
+      await settle(bus);
+    });
+
+    test('finds the session bus and the system bus in the environment', async () => {
+      vi.stubEnv('DBUS_SESSION_BUS_ADDRESS', daemon.address);
+      vi.stubEnv('DBUS_SYSTEM_BUS_ADDRESS', daemon.address);
+      await using session = await sessionBus();
+      await using system = await systemBus({ connectTimeout: 5_000 });
+      expect(await session.listNames()).toEqual(expect.arrayContaining([session.uniqueName, system.uniqueName]));
+      vi.stubEnv('DBUS_SESSION_BUS_ADDRESS', undefined);
+      vi.stubEnv('XDG_RUNTIME_DIR', '/nonexistent');
+      await expect(sessionBus()).rejects.toMatchObject({ code: 'SESSION_BUS_NOT_FOUND' });
+    });
+
+    test('as another user than we are falls back to whoever the socket shows', async () => {
+      await using bus = await connectToBus(daemon.address, { uid: '4294967294' });
+      expect(await bus.listNames()).toContain(bus.uniqueName);
+    });
+  });
+
+  test.each<NodeJS.Signals>(['SIGKILL', 'SIGTERM'])('that ends (%s) fails all that waits for it', async (kill) => {
+    const other = await startPrivateBus();
+    const bus = await connectToBus(other.address);
+    await using service = await connectToBus(other.address);
+    service.connection.handleMethodCalls(() => {});
+    const calls = [1, 2].map(() => bus.call({ ...METHOD, destination: service.uniqueName, timeout: Infinity }));
+    const subscription = bus.subscribe({ sender: NAME });
+    await settle(bus);
+    const results = Promise.allSettled([...calls, subscription.next()]);
+    await other.stop(kill);
+    const error = await bus.closed;
+    expect(error).toMatchObject({ code: 'CONNECTION_CLOSED', cause: expect.any(Error) });
+    expect(await results).toEqual([1, 2, 3].map(() => ({ status: 'rejected', reason: error })));
+    expect(bus.connection.signal.reason).toBe(error);
+    await expect(bus.requestName(NAME)).rejects.toBe(error);
+    await bus.close();
+    await service.closed;
+  });
+
+  test('that is closed lets the process end by itself', async () => {
+    const library = new URL('../../dist/connection/bus.js', import.meta.url);
+    if (!existsSync(library)) throw new Error('dist/ is not there: `npm run build` first');
+    const script = `
+      import { connectToBus } from ${JSON.stringify(library.href)};
+      const bus = await connectToBus(${JSON.stringify(daemon.address)}, { signal: new AbortController().signal });
+      const subscription = bus.subscribe({ sender: 'com.example.Nobody' });
+      const watch = bus.watchOwner('com.example.Nobody', () => {});
+      await Promise.all([subscription.ready, watch.ready, bus.requestName('com.example.Short')]);
+      await bus.listNames({ timeout: 60_000, signal: new AbortController().signal });
+      bus.call({ path: '/', member: 'Never', destination: bus.uniqueName, timeout: 60_000 }).catch(() => {});
+      const { signal } = new AbortController();
+      const failed = await connectToBus('unix:path=/nonexistent', { signal }).catch(({ code }) => code);
+      await bus.close();
+      console.log(failed, (await bus.closed).message);
+      setTimeout(() => { console.log('still alive'); process.exit(1); }, 3_000).unref();
+    `;
+    const ended = await run(process.execPath, ['--input-type=module', '-e', script], { timeout: 8_000 });
+    expect(ended).toMatchObject({ code: 0, stdout: 'CONNECT_FAILED the connection was closed\n', stderr: '' });
+  });
+});

@@ -1,0 +1,431 @@
+// One connection and its peer: calls and how they end, closing in good order, and what leaves in one piece.
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { getEventListeners } from 'node:events';
+import { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import type { Drop } from '../../src/connection/drops.js';
+import { type CallOptions, Connection, openConnection } from '../../src/connection/connection.js';
+import { Transport } from '../../src/connection/transport.js';
+import { MessageFlag } from '../../src/wire/constants.js';
+import { MessageReader } from '../../src/wire/framing.js';
+import { errorReply, methodCall, type MethodCall, methodReturn, signal } from '../../src/wire/message.js';
+import { variant } from '../../src/wire/variant.js';
+import { GUID, type Link, startFakeServer, startLink, startPair } from './fake-server.js';
+import { rawMessage } from './raw-message.js';
+import { uncaughtException } from './uncaught.js';
+
+const METHOD = { path: '/', member: 'Method' } as const;
+const happened = (n = 0) => signal({ path: '/', interface: 'a.B', member: 'Happened', signature: 'u', body: [n] });
+
+/** A call that is answered with the reply that `reply` makes. */
+async function answered(
+  link: Link,
+  options: Partial<CallOptions>,
+  reply: (call: MethodCall) => ReturnType<typeof methodReturn> | ReturnType<typeof errorReply>,
+): Promise<unknown> {
+  const result = link.connection.call({ ...METHOD, ...options });
+  link.peer.send(reply(await link.peer.call('Method')));
+  return await result;
+}
+
+describe('a call', () => {
+  test('is sent as it was asked for', async () => {
+    await using link = await startLink();
+    const result = link.connection.call({
+      destination: 'com.example.A', path: '/a', interface: 'a.B', member: 'Method', signature: 'sv',
+      body: ['text', variant('u', 7)], noAutoStart: true, allowInteractiveAuthorization: true,
+    });
+    const call = await link.peer.call('Method');
+    expect(call).toMatchObject({
+      type: 'method_call', destination: 'com.example.A', path: '/a', interface: 'a.B', signature: 'sv',
+      body: ['text', { signature: 'u', value: 7 }], sender: undefined,
+      flags: MessageFlag.NO_AUTO_START | MessageFlag.ALLOW_INTERACTIVE_AUTHORIZATION,
+    });
+    link.peer.send(methodReturn(call, { signature: 'as', body: [['x']] }));
+    expect(await result).toEqual([['x']]);
+  });
+
+  test('resolves with an empty body where the reply has none', async () => {
+    await using link = await startLink();
+    expect(await answered(link, {}, (call) => methodReturn(call))).toEqual([]);
+  });
+
+  test.each<[what: string, parts: Parameters<typeof errorReply>[1], expected: object]>([
+    [
+      'its text', { errorName: 'a.Error', message: 'no' },
+      { errorName: 'a.Error', message: 'no', signature: 's', body: ['no'] },
+    ],
+    ['no text', { errorName: 'a.Error' }, { errorName: 'a.Error', message: 'a.Error', signature: '', body: [] }],
+    [
+      'other arguments', { errorName: 'a.Error', signature: 'us', body: [7, 'x'] },
+      { errorName: 'a.Error', message: 'a.Error', signature: 'us', body: [7, 'x'] },
+    ],
+  ])('rejects with the error that is its answer, with %s', async (_, parts, expected) => {
+    await using link = await startLink();
+    await expect(answered(link, {}, (call) => errorReply(call, parts))).rejects.toMatchObject({
+      name: 'DBusError', ...expected,
+    });
+  });
+
+  test('holds the reply to the signature that its caller relies on', async () => {
+    await using link = await startLink();
+    const result = answered(link, { replySignature: 's' }, (call) => methodReturn(call, { signature: 'u', body: [1] }));
+    await expect(result).rejects.toMatchObject({ code: 'UNEXPECTED_SIGNATURE', expected: 's', actual: 'u' });
+  });
+
+  test('times out; a reply that comes later is dropped and counted', async () => {
+    await using link = await startLink();
+    const result = link.connection.call({ ...METHOD, interface: 'a.B', destination: 'a.C', timeout: 20 });
+    await expect(result).rejects.toMatchObject({
+      code: 'CALL_TIMED_OUT', timeout: 20, message: 'no reply to a.B.Method of / at a.C within 20 ms',
+    });
+    link.peer.send(methodReturn(await link.peer.call('Method')), happened());
+    await new Promise<void>((resolve) => void link.connection.listenToSignals(() => resolve()));
+    expect([...link.connection.dropped]).toEqual([['unexpected reply', 1]]);
+  });
+
+  test('ends with its signal, whose reason it rejects with, and leaves no listener', async () => {
+    await using link = await startLink();
+    const abort = new AbortController();
+    const results = [1, 2, 3].map(() => link.connection.call({ ...METHOD, signal: abort.signal }));
+    await link.peer.call('Method');
+    const reason = new Error('enough');
+    abort.abort(reason);
+    expect(await Promise.allSettled(results)).toEqual(results.map(() => ({ status: 'rejected', reason })));
+    expect(getEventListeners(abort.signal, 'abort')).toEqual([]);
+  });
+
+  test.each([{}, { noReply: true }])('is not sent where its signal has aborted: %j', async (options) => {
+    await using link = await startLink();
+    const reason = new Error('enough');
+    const result = link.connection.call({ ...METHOD, ...options, signal: AbortSignal.abort(reason) });
+    await expect(result).rejects.toBe(reason);
+    await answered(link, {}, (call) => methodReturn(call));
+    expect(link.peer.messages).toHaveLength(1);
+  });
+
+  test('without a reply resolves as soon as it is queued', async () => {
+    await using link = await startLink();
+    expect(await link.connection.call({ ...METHOD, noReply: true })).toEqual([]);
+    expect(await link.peer.call('Method')).toMatchObject({ flags: MessageFlag.NO_REPLY_EXPECTED });
+    link.peer.send(methodReturn(await link.peer.call('Method')), happened());
+    await new Promise<void>((resolve) => void link.connection.listenToSignals(() => resolve()));
+    expect([...link.connection.dropped]).toEqual([['unexpected reply', 1]]);
+  });
+
+  test.each<[what: string, options: object, expected: object]>([
+    ['a path that is none', { path: 'a' }, { code: 'INVALID_NAME', kind: 'object path' }],
+    ['a member that is none', { member: 'a.b' }, { code: 'INVALID_NAME', kind: 'member name' }],
+    ['a destination that is none', { destination: 'a' }, { code: 'INVALID_NAME', kind: 'bus name' }],
+    ['a signature that is none', { signature: 'a', body: [[]] }, { code: 'SIGNATURE_INVALID' }],
+    ['a value that does not fit', { signature: 'u', body: [-1] }, { code: 'VALUE_OUT_OF_RANGE', path: 'body[0]' }],
+    ['a body without a signature', { body: [1] }, { code: 'VALUE_COUNT_MISMATCH' }],
+    ['too large an array', { signature: 'ay', body: [new Uint8Array(2 ** 26 + 1)] }, { code: 'ARRAY_TOO_LONG' }],
+  ])('with %s rejects, and nothing is sent', async (_, options, expected) => {
+    await using link = await startLink();
+    await expect(link.connection.call({ ...METHOD, ...options })).rejects.toMatchObject(expected);
+    await answered(link, {}, (call) => methodReturn(call));
+    expect(link.peer.messages).toHaveLength(1);
+  });
+
+  test('finds its reply among others, in whatever order they come', async () => {
+    await using link = await startLink();
+    const results = ['A', 'B', 'C'].map((member) => link.connection.call({ path: '/', member }));
+    const replies = await Promise.all(['C', 'A', 'B'].map((member) => link.peer.call(member)));
+    link.peer.send(...replies.map((call) => methodReturn(call, { signature: 's', body: [call.member] })));
+    expect(await Promise.all(results)).toEqual([['A'], ['B'], ['C']]);
+  });
+});
+
+test('serials go on behind 2^32-1 with 1, without one that is pending', async () => {
+  let accept!: (connection: Connection) => void; // set by the promise below
+  const accepted = new Promise<Connection>((resolve) => {
+    accept = resolve;
+  });
+  await using server = await startFakeServer({
+    onBegin: (socket, rest) => {
+      const transport = new Transport(socket, { guid: GUID, rest });
+      accept(new Connection(transport, { lastSerial: 2 ** 32 - 3 }));
+    },
+  });
+  await using client = await openConnection(server.address);
+  const calls: number[] = [];
+  client.handleMethodCalls((call) => {
+    calls.push(call.serial);
+    if (call.member === 'Method') client.send(methodReturn(call));
+  });
+  await using connection = await accepted;
+  const waiting = connection.call({ path: '/', member: 'Wait' });
+  waiting.catch(() => {});
+  for (let i = 0; i < 4; i++) await connection.call(METHOD);
+  expect(calls).toEqual([2 ** 32 - 2, 2 ** 32 - 1, 1, 2, 3]);
+});
+
+describe('what is sent in one turn', () => {
+  test('leaves in one write', async () => {
+    const writes: Uint8Array[] = [];
+    const sink = new Duplex({
+      read: () => {},
+      write: (chunk: Uint8Array, _, done) => {
+        writes.push(Uint8Array.from(chunk));
+        setTimeout(done, 1);
+      },
+    });
+    const connection = new Connection(new Transport(sink, { guid: GUID, rest: new Uint8Array(0) }));
+    const turns = [1_000, 1, 500];
+    for (const messages of turns) {
+      for (let i = 0; i < messages; i++) connection.send(happened(i));
+      await sleep(5);
+    }
+    const counts = writes.map((bytes) => new MessageReader().push(bytes).map(({ body }) => body[0]));
+    expect(counts).toEqual(turns.map((messages) => Array.from({ length: messages }, (_, i) => i)));
+    expect(connection.queuedBytes).toBe(0);
+    await connection.close({ timeout: 0 });
+  });
+
+  test('comes in few pieces', async () => {
+    await using link = await startLink();
+    const before = link.peer.chunks.length;
+    for (let i = 0; i < 1_000; i++) link.connection.send(happened(i));
+    expect(link.connection.queuedBytes).toBeGreaterThan(50_000);
+    await answered(link, {}, (call) => methodReturn(call));
+    expect(link.peer.messages).toHaveLength(1_001);
+    expect(link.peer.chunks.length - before).toBeLessThan(6); // of 64 KiB: no reader takes more at once
+    expect(link.connection.queuedBytes).toBe(0);
+  });
+
+  test('leaves by itself', async () => {
+    await using link = await startLink();
+    link.connection.send(happened(7));
+    expect(await link.peer.received(({ type }) => type === 'signal')).toMatchObject({ body: [7] });
+  });
+
+  test('is whole messages although a value sends another while it is read', async () => {
+    await using link = await startLink();
+    const { connection, peer } = link;
+    const large = 'x'.repeat(5_000); // makes the output buffer grow meanwhile
+    const body = (depth: number): unknown[] => [{
+      get first() {
+        const inner = { ...happened(), signature: 'a{ss}s' };
+        if (depth > 0) connection.send({ ...inner, body: [...body(depth - 1), `inner ${depth}`] });
+        return large;
+      },
+      second: 'y',
+    }];
+    connection.send({ ...happened(), signature: 'a{ss}s', body: [...body(2), 'outer'] });
+    connection.send({ ...happened(), signature: 's', body: ['next'] });
+    await answered(link, {}, (call) => methodReturn(call));
+    const dict = new Map([['first', large], ['second', 'y']]);
+    const signals = peer.messages.filter(({ type }) => type === 'signal');
+    expect(signals.map(({ body: values }) => values.at(-1)).sort()).toEqual(['inner 1', 'inner 2', 'next', 'outer']);
+    const dicts = signals.filter(({ signature }) => signature !== 's').map(({ body: [value] }) => value);
+    expect(dicts).toEqual([dict, dict, dict]);
+    expect(new Set(signals.map(({ serial }) => serial)).size).toBe(4);
+  });
+
+  test('is what came before and after a message that is refused, and what that one sent', async () => {
+    await using link = await startLink();
+    const { connection, peer } = link;
+    connection.send(happened(1));
+    const body = [{
+      get a() {
+        connection.send(happened(2));
+        return 'x';
+      },
+      b: 7,
+    }];
+    expect(() => connection.send({ ...happened(), signature: 'a{ss}', body })).toThrow(expect.objectContaining({
+      code: 'VALUE_TYPE_MISMATCH', path: 'body[0]["b"]',
+    }));
+    connection.send(happened(3));
+    await answered(link, {}, (call) => methodReturn(call));
+    expect(peer.messages.map(({ body: [value] }) => value)).toEqual([1, 2, 3, undefined]);
+  });
+
+  test('may be a call whose getter ends the connection', async () => {
+    await using link = await startLink();
+    let closing: Promise<void> | undefined;
+    const body: [Record<string, string>] = [{
+      get a() {
+        closing = link.connection.close();
+        return 'x';
+      },
+    }];
+    const result = link.connection.call({ ...METHOD, signature: 'a{ss}', body });
+    await expect(result).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' });
+    await closing;
+  });
+});
+
+describe('what throws', () => {
+  test.each<[what: string, attach: (connection: Connection) => void]>([
+    ['a listener to signals', (connection) => void connection.listenToSignals(() => { throw new Error('ours') })],
+    ['a handler of calls', (connection) => connection.handleMethodCalls(() => { throw new Error('ours') })],
+    ['a handler that promises', (connection) => connection.handleMethodCalls(() => Promise.reject(new Error('ours')))],
+  ])('(%s) reaches the process, and the next message its reader', async (_, attach) => {
+    await using link = await startLink();
+    attach(link.connection);
+    const uncaught = uncaughtException();
+    const result = link.connection.call({ path: '/', member: 'Other' });
+    const other = await link.peer.call('Other');
+    link.peer.send(happened(), { ...methodCall(METHOD), sender: ':1.1' } as MethodCall, methodReturn(other));
+    expect(await result).toEqual([]);
+    expect(await uncaught).toMatchObject({ message: 'ours' });
+  });
+});
+
+describe('close', () => {
+  test('lets handlers in flight answer, and refuses calls that come meanwhile', async () => {
+    await using link = await startLink();
+    const { connection, peer } = link;
+    let finish!: () => void; // set by the promise below
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    connection.handleMethodCalls(async (call) => {
+      await finished;
+      connection.send(methodReturn(call, { signature: 'ay', body: [new Uint8Array(2 ** 20).fill(7)] }));
+    });
+    peer.send({ ...methodCall({ path: '/', member: 'First' }), serial: 70 }, happened());
+    await new Promise<void>((resolve) => void connection.listenToSignals(() => resolve()));
+    const waiting = connection.call(METHOD);
+    waiting.catch(() => {});
+    const closed = connection.close();
+    peer.send(peer.encode({ ...methodCall({ path: '/', member: 'Second' }), serial: 71 }, { serial: 71 }));
+    expect(await peer.reply(71)).toMatchObject({ type: 'error', errorName: 'org.freedesktop.DBus.Error.Disconnected' });
+    finish();
+    const reply = await peer.received(({ signature }) => signature === 'ay');
+    expect(Buffer.compare(reply.body[0] as Uint8Array, new Uint8Array(2 ** 20).fill(7))).toBe(0);
+    await closed;
+    const error = await connection.closed;
+    expect(error).toMatchObject({ code: 'CONNECTION_CLOSED' });
+    expect(error.cause).toBeUndefined();
+    await expect(waiting).rejects.toBe(error);
+    expect(connection.signal.reason).toBe(error);
+    await expect(connection.call(METHOD)).rejects.toBe(error);
+    await connection.close();
+  });
+
+  test('sends what was queued before', async () => {
+    await using link = await startLink();
+    const large = { ...happened(), signature: 'ay', body: [new Uint8Array(50_000)] };
+    for (let i = 0; i < 100; i++) link.connection.send(large);
+    await link.connection.close();
+    expect(link.peer.messages).toHaveLength(100);
+  });
+
+  test.each<[what: string, timeout: number]>([
+    ['a handler that never ends', 50],
+    ['a handler that never ends, told twice', 60_000],
+  ])('is done in time in spite of %s', async (_, timeout) => {
+    await using link = await startLink();
+    link.connection.handleMethodCalls(() => new Promise(() => {}));
+    link.peer.send(methodCall(METHOD), happened());
+    await new Promise<void>((resolve) => void link.connection.listenToSignals(() => resolve()));
+    const start = performance.now();
+    const closing = link.connection.close({ timeout });
+    if (timeout > 1_000) await link.connection.close({ timeout: 50 });
+    await closing;
+    expect(performance.now() - start).toBeLessThan(2_000);
+    const error = await link.connection.closed;
+    expect([error.message, error.cause]).toEqual(['the connection was closed', undefined]);
+  });
+
+  test('is done in time in spite of a peer that reads nothing and ends nothing', async () => {
+    await using server = await startFakeServer({ onBegin: (socket) => void socket.pause() });
+    const connection = await openConnection(server.address);
+    connection.send({ ...happened(), signature: 'ay', body: [new Uint8Array(2 ** 24)] });
+    const start = performance.now();
+    await connection.close({ timeout: 50 });
+    expect(performance.now() - start).toBeLessThan(2_000);
+  });
+
+  test('hands over nothing that comes after it', async () => {
+    await using link = await startLink();
+    const { connection, peer } = link;
+    let handed = 0;
+    connection.listenToSignals(() => handed++);
+    connection.handleMethodCalls(() => void handed++);
+    let seen = false;
+    peer.socket.prependListener('end', () => {
+      seen = true;
+      peer.send(happened(), methodCall(METHOD));
+    });
+    await connection.close();
+    expect([seen, handed]).toEqual([true, 0]);
+  });
+
+  test('may wait without limit', async () => {
+    await using link = await startLink();
+    const { connection, peer } = link;
+    connection.handleMethodCalls(async (call) => {
+      await sleep(50);
+      connection.send(methodReturn(call));
+    });
+    peer.send({ ...methodCall(METHOD), serial: 70 }, happened());
+    await new Promise<void>((resolve) => void connection.listenToSignals(() => resolve()));
+    await connection.close({ timeout: Infinity });
+    expect(peer.messages.filter(({ type }) => type === 'method_return')).toHaveLength(1);
+  });
+
+  test('has a cause where the peer ends it meanwhile', async () => {
+    await using link = await startLink();
+    link.connection.handleMethodCalls(() => new Promise(() => {}));
+    link.peer.send(methodCall(METHOD), happened());
+    await new Promise<void>((resolve) => void link.connection.listenToSignals(() => resolve()));
+    const closing = link.connection.close();
+    link.peer.socket.destroy();
+    await closing;
+    expect(await link.connection.closed).toMatchObject({ cause: { code: expect.any(String) } });
+  });
+
+  test('ends a connection of this library at the other end too', async () => {
+    await using pair = await startPair();
+    await pair.one.close();
+    expect(await pair.other.closed).toMatchObject({ cause: { code: 'END_OF_STREAM' } });
+  });
+
+  test('is what `await using` does', async () => {
+    await using server = await startFakeServer();
+    let ended: Connection;
+    {
+      await using connection = await openConnection(server.address);
+      ended = connection;
+    }
+    expect((await ended.closed).message).toBe('the connection was closed');
+  });
+});
+
+test('who has something on a connection may listen for its end without a warning about leaks', async () => {
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', onWarning);
+  await using link = await startLink();
+  for (let i = 0; i < 50; i++) link.connection.signal.addEventListener('abort', () => {});
+  await new Promise(setImmediate);
+  process.off('warning', onWarning);
+  expect(warnings).toEqual([]);
+});
+
+test('the channel dbus-wire:drop tells what is dropped', async () => {
+  await using link = await startLink();
+  const drops: Drop[] = [];
+  const onDrop = (drop: unknown): void => void drops.push(drop as Drop);
+  subscribe('dbus-wire:drop', onDrop);
+  const reply = methodReturn({ ...methodCall(METHOD), serial: 4_000 });
+  const fields = [[1, 'o', '/'], [2, 's', 'a.B'], [3, 's', 'Happened'], [8, 'g', 'b']] as const;
+  const bad = rawMessage({ type: 4, fields, body: Uint8Array.of(2, 0, 0, 0) });
+  link.peer.send(reply, bad, happened());
+  await new Promise<void>((resolve) => void link.connection.listenToSignals(() => resolve()));
+  unsubscribe('dbus-wire:drop', onDrop);
+  expect(drops).toEqual([
+    { reason: 'unexpected reply', message: expect.objectContaining({ replySerial: 4_000 }), error: undefined },
+    {
+      reason: 'invalid message',
+      message: expect.objectContaining({ type: 'signal', member: 'Happened', signature: 'b' }),
+      error: expect.objectContaining({ code: 'BOOLEAN_INVALID' }),
+    },
+  ]);
+  expect(drops[1]?.message).not.toHaveProperty('body');
+});

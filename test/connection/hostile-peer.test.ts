@@ -1,0 +1,582 @@
+// What a peer may send, and where it may stop: every call settles with an error that says why, nothing is thrown past
+// the library, and memory stays bounded. Vitest reports whatever reaches the process, so that each test watches for it.
+import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { connectToBus } from '../../src/connection/bus.js';
+import { openConnection } from '../../src/connection/connection.js';
+import { marshal } from '../../src/wire/marshal.js';
+import {
+  errorReply, type Message, methodCall, type MethodReturn, methodReturn, type Signal, signal,
+} from '../../src/wire/message.js';
+import { GUID, type Link, startBusLink, startFakeServer, startLink, startPair } from './fake-server.js';
+import { type RawField, rawMessage, type RawMessage } from './raw-message.js';
+
+const MiB = 2 ** 20;
+const TYPE = { method_call: 1, method_return: 2, error: 3, signal: 4 } as const;
+const INVALID_ARGS = 'org.freedesktop.DBus.Error.InvalidArgs';
+const SENDER: RawField = [7, 's', ':1.9'];
+const CALL_FIELDS: readonly RawField[] = [[1, 'o', '/a'], [2, 's', 'a.B'], [3, 's', 'Method'], SENDER];
+const SIGNAL_FIELDS: readonly RawField[] = [[1, 'o', '/a'], [2, 's', 'a.B'], [3, 's', 'Happened'], SENDER];
+
+const rss = (): number => process.memoryUsage.rss();
+
+/** A signal of some size. */
+const large = (length: number): Signal =>
+  signal({ path: '/', interface: 'a.B', member: 'C', signature: 'ay', body: [new Uint8Array(length)] });
+
+/** A reply as a bus would send it. */
+const replyTo = (serial: number): MethodReturn => methodReturn({ ...methodCall({ path: '/', member: 'M' }), serial });
+
+/** Calls the peer; resolves to the reply's body, once the peer has answered the call it has got. */
+async function callAndAnswer({ connection, peer }: Link, answer: (serial: number) => void): Promise<unknown> {
+  const seen = peer.messages.length;
+  const result = connection.call({ path: '/', member: 'Method' });
+  result.catch(() => {}); // it may be settled before it is awaited
+  const isNew = (message: Message): boolean => peer.messages.indexOf(message) >= seen;
+  const call = await peer.received((message) => message.type === 'method_call' && isNew(message));
+  answer(call.serial);
+  return await result;
+}
+
+/** Shows that a link works still. */
+async function expectAlive(link: Link): Promise<void> {
+  const answer = (serial: number): void => link.peer.send({ ...replyTo(serial), signature: 's', body: ['alive'] });
+  expect(await callAndAnswer(link, answer)).toEqual(['alive']);
+}
+
+describe('a stream that breaks', () => {
+  const good = signal({ path: '/', interface: 'a.B', member: 'C' });
+  const rawSignal = (rest: Partial<RawMessage>): Buffer => rawMessage({ type: 4, fields: SIGNAL_FIELDS, ...rest });
+
+  test.each<[what: string, bytes: Buffer, code: string]>([
+    ['body of 0xfffffff0 bytes', rawSignal({ bodyLength: 0xffff_fff0 }), 'MESSAGE_TOO_LONG'],
+    ['fields of 0xfffffff0 bytes', rawSignal({ fieldsLength: 0xffff_fff0 }), 'FIELDS_TOO_LONG'],
+    ['body of 900 MB', rawSignal({ bodyLength: 900_000_000 }), 'MESSAGE_TOO_LONG'],
+    ['one byte over the limit', rawSignal({ bodyLength: 2 ** 27 }), 'MESSAGE_TOO_LONG'],
+    ['byte order x', rawSignal({ mark: 'x' }), 'BYTE_ORDER_INVALID'],
+    ['version 9', rawSignal({ version: 9 }), 'VERSION_UNSUPPORTED'],
+    ['type 0', rawSignal({ type: 0 }), 'MESSAGE_TYPE_INVALID'],
+    ['serial 0', rawSignal({ serial: 0 }), 'SERIAL_ZERO'],
+    ['handshake text', Buffer.from('REJECTED EXTERNAL\r\n'), 'BYTE_ORDER_INVALID'],
+    ['zeroes', Buffer.alloc(1000), 'BYTE_ORDER_INVALID'],
+  ])('with %s: what came before counts, the rest is over', async (_, bytes, code) => {
+    await using link = await startLink();
+    const { connection, peer } = link;
+    const came: string[] = [];
+    connection.listenToSignals(({ member }) => came.push(member));
+    const call = { path: '/', member: 'Method', timeout: Infinity };
+    const pending = Promise.allSettled([connection.call(call), connection.call(call)]);
+    await peer.call('Method');
+    peer.send(good, bytes, good);
+    const cause = expect.objectContaining({ name: 'UnmarshalError', code });
+    const error = expect.objectContaining({ code: 'CONNECTION_CLOSED', cause });
+    expect(await connection.closed).toEqual(error);
+    expect(await pending).toEqual([{ status: 'rejected', reason: error }, { status: 'rejected', reason: error }]);
+    expect(came).toEqual(['C']);
+    expect(connection.signal.reason).toBe(await connection.closed);
+    await expect(connection.call({ path: '/', member: 'Method' })).rejects.toEqual(error);
+    expect(() => connection.send(good)).toThrow(error);
+  });
+
+  test.each<[what: string, sent: number]>([
+    ['after 9 bytes of a message', 9],
+    ['after its header', 16],
+    ['one byte before its end', -1],
+    ['between two', 0],
+  ])('by its end %s', async (_, sent) => {
+    await using link = await startLink();
+    const pending = link.connection.call({ path: '/', member: 'Method' });
+    await link.peer.call('Method');
+    link.peer.socket.end(rawSignal({}).subarray(0, sent));
+    const cause = { code: 'END_OF_STREAM' };
+    await expect(pending).rejects.toMatchObject({ code: 'CONNECTION_CLOSED', cause });
+    expect(await link.connection.closed).toMatchObject({ cause });
+  });
+
+  test('by a reset, a call pending', async () => {
+    await using link = await startLink();
+    const { connection, peer } = link;
+    const pending = connection.call({ path: '/', member: 'Method' });
+    await peer.call('Method');
+    peer.socket.pause();
+    for (let i = 0; i < 4; i++) connection.send(large(100_000));
+    await sleep(20); // bytes that nobody has read are what makes the end of a Unix socket a reset
+    peer.socket.destroy();
+    await expect(pending).rejects.toMatchObject({ code: 'CONNECTION_CLOSED', cause: { syscall: expect.any(String) } });
+  });
+
+  test('costs no more memory than what came', async () => {
+    await using link = await startLink();
+    const before = rss();
+    link.peer.send(rawSignal({ bodyLength: 2 ** 27 - 200 }));
+    await sleep(50);
+    expect(rss() - before).toBeLessThan(32 * MiB);
+    link.peer.socket.end();
+    expect(await link.connection.closed).toMatchObject({ cause: { code: 'END_OF_STREAM' } });
+  });
+});
+
+/** A body that breaks a rule; `replace` as in {@link RawMessage}. */
+interface BrokenBody extends Pick<RawMessage, 'replace'> {
+  readonly what: string;
+  readonly signature: string;
+  readonly body: Uint8Array;
+  readonly code: string;
+}
+
+const u32 = (...numbers: readonly number[]): Buffer => Buffer.from(Uint32Array.from(numbers).buffer);
+const text = (value: string): Uint8Array => marshal('s', [value]);
+const bytes = (latin1: string): Buffer => Buffer.from(latin1, 'latin1');
+
+const BROKEN_BODIES: readonly BrokenBody[] = [
+  { what: 'too few bytes', signature: 'uuuu', body: u32(1), code: 'VALUE_TRUNCATED' },
+  { what: 'no body', signature: 's', body: u32(), code: 'VALUE_TRUNCATED' },
+  { what: 'bytes left', signature: 'u', body: u32(1, 2), code: 'BODY_EXCESS' },
+  { what: 'an array of 2^31-1', signature: 'ai', body: u32(0x7fff_ffff, 1), code: 'ARRAY_TOO_LONG' },
+  { what: 'bytes of 2^31-1', signature: 'ay', body: u32(0x7fff_ffff, 1), code: 'ARRAY_TOO_LONG' },
+  { what: 'an array past the end', signature: 'ai', body: u32(64, 1), code: 'ARRAY_LENGTH_OUT_OF_BOUNDS' },
+  { what: 'half an element', signature: 'an', body: bytes('\x03\0\0\0abc'), code: 'ARRAY_LENGTH_MISMATCH' },
+  { what: 'text past the end', signature: 's', body: u32(100, 0), code: 'STRING_LENGTH_OUT_OF_BOUNDS' },
+  { what: 'text without NUL', signature: 's', body: bytes('\x01\0\0\0ab'), code: 'STRING_NOT_TERMINATED' },
+  { what: 'NUL in text', signature: 's', body: text('Text'), replace: ['Text', 'Te\0t'], code: 'STRING_CONTAINS_NUL' },
+  { what: 'bad UTF-8', signature: 's', body: text('Text'), replace: ['Text', 'Te\xff\xfe'], code: 'STRING_NOT_UTF8' },
+  { what: 'a surrogate', signature: 's', body: text('Tex'), replace: ['Tex', '\xed\xa0\x80'], code: 'STRING_NOT_UTF8' },
+  { what: 'boolean 2', signature: 'b', body: u32(2), code: 'BOOLEAN_INVALID' },
+  { what: 'a bad path', signature: 'o', body: text('path'), code: 'OBJECT_PATH_INVALID' },
+  { what: 'padding', signature: 'yu', body: u32(0x0101, 1), code: 'PADDING_NOT_ZERO' },
+  { what: 'a variant of nothing', signature: 'v', body: bytes('\0\0'), code: 'VARIANT_SIGNATURE_EMPTY' },
+  { what: 'a variant of two', signature: 'v', body: bytes('\x02yy\0ab'), code: 'SIGNATURE_NOT_SINGLE' },
+  {
+    what: 'a{vs} in a variant', signature: 'v', body: bytes('\x05a{vs}\0'),
+    code: 'SIGNATURE_DICT_ENTRY_KEY_NOT_BASIC',
+  },
+  {
+    what: 'a() in a variant', signature: 'v', body: bytes(`\x03a()${'\0'.repeat(4)}\x08${'\0'.repeat(15)}`),
+    code: 'SIGNATURE_STRUCT_EMPTY',
+  },
+  {
+    what: 'variants 70 deep', signature: 'v', body: bytes(`${'\x01v\0'.repeat(69)}\x01y\0\x01`),
+    code: 'VALUE_TOO_DEEP',
+  },
+  {
+    what: 'variants 60,000 deep', signature: 'v', body: bytes(`${'\x01v\0'.repeat(59_999)}\x01y\0\x01`),
+    code: 'VALUE_TOO_DEEP',
+  },
+  {
+    what: 'a key of 100,000 characters above', signature: 'a{sb}',
+    body: Buffer.concat([
+      u32(100_012, 0), text(`\u{1f600}${'\u0001'.repeat(99_997)}`), Buffer.alloc(2), u32(2),
+    ]),
+    code: 'BOOLEAN_INVALID',
+  },
+];
+
+describe('a body with', () => {
+  test.each(BROKEN_BODIES)('$what is refused, and nothing else is', async ({ signature, body, replace, code }) => {
+    await using link = await startLink();
+    const { connection, peer } = link;
+    let handed = 0;
+    connection.handleMethodCalls(() => void handed++);
+    connection.listenToSignals(() => handed++);
+    const rest = { body, ...(replace === undefined ? {} : { replace }) };
+    const type: RawField = [8, 'g', signature];
+    const reply = (fields: readonly RawField[], typeCode: number) => (serial: number) =>
+      peer.send(rawMessage({ type: typeCode, fields: [...fields, [5, 'u', serial], SENDER, type], ...rest }));
+
+    const error = { name: 'UnmarshalError', code };
+    await expect(callAndAnswer(link, reply([], TYPE.method_return))).rejects.toMatchObject(error);
+    await expect(callAndAnswer(link, reply([[4, 's', 'a.Error']], TYPE.error))).rejects.toMatchObject(error);
+
+    const call = { type: TYPE.method_call, fields: [...CALL_FIELDS, type], ...rest };
+    peer.send(rawMessage({ ...call, serial: 70, flags: 1 }), rawMessage({ ...call, serial: 71 }));
+    const refusal = await peer.reply(71);
+    expect(refusal).toMatchObject({ type: 'error', errorName: INVALID_ARGS, destination: ':1.9', signature: 's' });
+    expect(peer.messages.filter(({ replySerial }) => replySerial === 70)).toEqual([]);
+
+    peer.send(rawMessage({ type: TYPE.signal, fields: [...SIGNAL_FIELDS, type], ...rest }));
+    peer.send(rawMessage({ type: 77, fields: [type], ...rest }));
+    await expectAlive(link);
+    expect(handed).toBe(0);
+    expect([...connection.dropped]).toEqual([['invalid message', 6]]);
+  });
+});
+
+describe('a header with', () => {
+  const TYPE_FIELD: RawField = [8, 'g', 'y'];
+  const replySerial: RawField = [5, 'u', 70]; // set to the call's by the test
+
+  test.each<{ what: string; message: RawMessage; code: string; isAnswered?: boolean }>([
+    {
+      what: 'an error name that is none', code: 'ERROR_NAME_INVALID',
+      message: { type: 3, fields: [[4, 's', 'no dots'], replySerial, SENDER] },
+    },
+    {
+      what: 'an error name of bad UTF-8', code: 'STRING_NOT_UTF8',
+      message: { type: 3, fields: [[4, 's', 'a.Error'], replySerial, SENDER], replace: ['a.Error', 'a.Erro\xff'] },
+    },
+    { what: 'no error name', code: 'FIELD_MISSING', message: { type: 3, fields: [replySerial, SENDER] } },
+    {
+      what: 'a sender that is none', code: 'SENDER_INVALID',
+      message: { type: 2, fields: [replySerial, [7, 's', 'x']] },
+    },
+    {
+      what: 'a destination that is none', code: 'DESTINATION_INVALID',
+      message: { type: 2, fields: [[6, 's', ''], replySerial, SENDER] },
+    },
+    {
+      what: 'a signature that is none', code: 'SIGNATURE_STRUCT_NOT_CLOSED',
+      message: { type: 2, fields: [TYPE_FIELD, replySerial, SENDER], replace: ['y\0', '(\0'] },
+    },
+    {
+      what: 'a dict entry outside an array', code: 'SIGNATURE_DICT_ENTRY_OUTSIDE_ARRAY',
+      message: { type: 2, fields: [[8, 'g', '(ss)'], replySerial, SENDER], replace: ['(ss)', '{ss}'] },
+    },
+    {
+      what: 'an empty struct', code: 'SIGNATURE_STRUCT_EMPTY',
+      message: { type: 2, fields: [[8, 'g', 'aay'], replySerial, SENDER], replace: ['aay', 'a()'], body: u32(8, 0, 0) },
+    },
+    {
+      what: 'a field twice', code: 'FIELD_DUPLICATE',
+      message: { type: 2, fields: [replySerial, SENDER, SENDER] },
+    },
+    {
+      what: 'a field of another type', code: 'FIELD_TYPE_MISMATCH',
+      message: { type: 2, fields: [[6, 'u', 1], replySerial, SENDER] },
+    },
+    { what: 'field 0', code: 'FIELD_CODE_INVALID', message: { type: 2, fields: [[0, 's', ''], replySerial, SENDER] } },
+    {
+      what: 'a body, but no signature', code: 'BODY_WITHOUT_SIGNATURE',
+      message: { type: 2, fields: [replySerial, SENDER], body: u32(1) },
+    },
+  ])('$what fails the call that it answers', async ({ message, code }) => {
+    await using link = await startLink();
+    const fields = (serial: number): RawField[] =>
+      message.fields.map((field) => (field === replySerial ? [5, 'u', serial] : field));
+    const result = callAndAnswer(link, (serial) => link.peer.send(rawMessage({ ...message, fields: fields(serial) })));
+    await expect(result).rejects.toMatchObject({ name: 'UnmarshalError', code });
+    await expectAlive(link);
+    expect([...link.connection.dropped]).toEqual([['invalid message', 1]]);
+  });
+
+  const call = (...fields: readonly RawField[]): RawMessage => ({ type: 1, serial: 70, fields });
+
+  test.each<{ what: string; message: RawMessage; code: string; destination?: string }>([
+    {
+      what: 'a member that is none', code: 'MEMBER_INVALID', destination: ':1.9',
+      message: call([1, 'o', '/'], [3, 's', 'a.b'], SENDER),
+    },
+    {
+      what: 'an interface that is none', code: 'INTERFACE_INVALID', destination: ':1.9',
+      message: call([1, 'o', '/'], [2, 's', 'ab'], [3, 's', 'M'], SENDER),
+    },
+    {
+      what: 'a path that is none', code: 'OBJECT_PATH_INVALID', destination: ':1.9',
+      message: { ...call([1, 'o', '/path'], [3, 's', 'M'], SENDER), replace: ['/path', '/p-th'] },
+    },
+    {
+      what: 'a reserved path', code: 'PATH_RESERVED', destination: ':1.9',
+      message: call([1, 'o', '/org/freedesktop/DBus/Local'], [3, 's', 'M'], SENDER),
+    },
+    { what: 'no member', code: 'FIELD_MISSING', destination: ':1.9', message: call([1, 'o', '/'], SENDER) },
+    { what: 'no path', code: 'FIELD_MISSING', destination: ':1.9', message: call([3, 's', 'M'], SENDER) },
+    { what: 'nothing', code: 'FIELD_MISSING', message: call() },
+    {
+      what: 'a sender that is none', code: 'SENDER_INVALID',
+      message: call([1, 'o', '/'], [3, 's', 'M'], [7, 's', '..']),
+    },
+    // Legal to receive, though no bus name that may be sent.
+    { what: 'a sender that nobody can answer', code: '', message: call([1, 'o', '/'], [3, 's', 'M'], [7, 's', ':1']) },
+  ])('$what is answered where it is a call', async ({ message, code, destination }) => {
+    await using link = await startLink();
+    link.peer.send(rawMessage({ ...message, flags: 1, serial: 69 }), rawMessage(message));
+    if (code !== '') {
+      const reply = await link.peer.reply(70);
+      expect(reply).toMatchObject({ type: 'error', errorName: INVALID_ARGS, destination });
+    }
+    await expectAlive(link);
+    expect(link.peer.messages.filter(({ replySerial }) => replySerial !== undefined)).toHaveLength(code === '' ? 0 : 1);
+    expect([...link.connection.dropped]).toEqual(code === '' ? [['undeliverable', 1]] : [['invalid message', 2]]);
+  });
+
+  test.each<{ what: string; message: RawMessage }>([
+    { what: 'a signal without interface', message: { type: 4, fields: [[1, 'o', '/'], [3, 's', 'M'], SENDER] } },
+    { what: 'a signal without anything', message: { type: 4, fields: [] } },
+    { what: 'a reply to 0', message: { type: 2, fields: [[5, 'u', 0], SENDER] } },
+    { what: 'a reply to nothing', message: { type: 2, fields: [SENDER] } },
+    { what: 'an error about nothing', message: { type: 3, fields: [[4, 's', 'a.Error'], SENDER] } },
+    { what: 'an unknown type with a bad field', message: { type: 99, fields: [[1, 's', '/']] } },
+    {
+      what: 'a variant that is none',
+      message: { type: 4, fields: [...SIGNAL_FIELDS, [99, 'y', 7]], replace: ['c\x01y', 'c\x02y'] },
+    },
+    { what: 'padding', message: { type: 4, fields: SIGNAL_FIELDS, replace: [':1.9\0\0\0\0', ':1.9\0\x01\x01\x01'] } },
+  ])('nothing to answer ($what) is dropped and counted', async ({ message }) => {
+    await using link = await startLink();
+    link.peer.send(rawMessage(message));
+    await expectAlive(link);
+    expect([...link.connection.dropped]).toEqual([['invalid message', 1]]);
+  });
+});
+
+describe('a peer that', () => {
+  test('answers calls that nobody has made, and answers twice', async () => {
+    await using link = await startLink();
+    const answer = replyTo(4_000_000_000);
+    const failure = errorReply({ ...methodCall({ path: '/', member: 'M' }), serial: 7_000 }, { errorName: 'a.B' });
+    link.peer.send(answer, failure);
+    const twice = (serial: number): void => {
+      const reply = { ...answer, replySerial: serial };
+      link.peer.send({ ...reply, signature: 's', body: ['first'] }, { ...reply, signature: 's', body: ['second'] });
+    };
+    expect(await callAndAnswer(link, twice)).toEqual(['first']);
+    await expectAlive(link);
+    expect([...link.connection.dropped]).toEqual([['unexpected reply', 3]]);
+  });
+
+  test('sends types and flags that do not exist yet', async () => {
+    await using link = await startLink();
+    link.peer.send(
+      rawMessage({ type: 5, fields: [] }),
+      rawMessage({ type: 255, flags: 0xff, fields: CALL_FIELDS, serial: 2 }),
+      rawMessage({ type: 4, flags: 0xf8, fields: [...SIGNAL_FIELDS, [200, 's', 'new']], serial: 3 }),
+    );
+    await expectAlive(link);
+    expect([...link.connection.dropped]).toEqual([['unknown message type', 2]]);
+  });
+
+  test('calls where nobody serves', async () => {
+    await using link = await startLink();
+    link.peer.send(rawMessage({ type: 1, fields: CALL_FIELDS, serial: 70, flags: 1 }));
+    link.peer.send(rawMessage({ type: 1, fields: CALL_FIELDS, serial: 71 }));
+    expect(await link.peer.reply(71)).toMatchObject({
+      type: 'error', errorName: 'org.freedesktop.DBus.Error.UnknownObject', destination: ':1.9',
+    });
+    expect(link.peer.messages).toHaveLength(1);
+  });
+
+  test.each(['little', 'big'] as const)('sends one byte at a time, %s-endian', async (byteOrder) => {
+    await using link = await startLink();
+    const { connection, peer } = link;
+    const came: unknown[] = [];
+    connection.listenToSignals(({ body }) => came.push(body));
+    const message = signal({ path: '/', interface: 'a.B', member: 'C', signature: 'ss', body: ['x', 'y'] });
+    const bytes = Buffer.concat([peer.encode(message, { byteOrder }), peer.encode(message, { byteOrder })]);
+    peer.socket.setNoDelay();
+    for (const byte of bytes) {
+      peer.socket.write(Uint8Array.of(byte));
+      await new Promise(setImmediate);
+    }
+    await expectAlive(link);
+    expect(came).toEqual([['x', 'y'], ['x', 'y']]);
+  });
+
+  test('sends all there is in one chunk, good and bad', async () => {
+    await using link = await startLink();
+    const { connection, peer } = link;
+    const came: unknown[] = [];
+    connection.listenToSignals(({ body }) => came.push(...body));
+    const numbered = (n: number) => signal({ path: '/', interface: 'a.B', member: 'C', signature: 'u', body: [n] });
+    const bad = rawMessage({ type: 4, fields: [...SIGNAL_FIELDS, [8, 'g', 'b']], body: u32(2) });
+    peer.send(...Array.from({ length: 100 }, (_, i) => [numbered(i), bad]).flat());
+    await expectAlive(link);
+    expect(came).toEqual(Array.from({ length: 100 }, (_, i) => i));
+    expect([...connection.dropped]).toEqual([['invalid message', 100]]);
+  });
+
+  test('stops reading while we send is cut off, and memory with it', async () => {
+    const sockets: Socket[] = [];
+    await using server = await startFakeServer({
+      onBegin: (socket) => {
+        socket.pause();
+        sockets.push(socket);
+      },
+    });
+    await using connection = await openConnection(server.address);
+    const before = rss();
+    const pending = connection.call({ path: '/', member: 'Method' });
+    pending.catch(() => {});
+    const message = large(8 * MiB);
+    let sent = 0;
+    let most = 0;
+    while (!connection.signal.aborted && sent < 60) {
+      connection.send(message);
+      sent++;
+      most = Math.max(most, connection.queuedBytes);
+      await new Promise(setImmediate);
+    }
+    expect(sent).toBeLessThan(50); // 256 MiB and what the socket itself takes
+    expect(most).toBeGreaterThan(200 * MiB);
+    expect(most).toBeLessThan(300 * MiB);
+    const cause = { code: 'OUTPUT_OVERFLOW' };
+    expect(await connection.closed).toMatchObject({ code: 'CONNECTION_CLOSED', cause });
+    await expect(pending).rejects.toMatchObject({ cause });
+    expect(rss() - before).toBeLessThan(700 * MiB);
+  });
+
+  test('makes us answer more in one turn than is bearable is cut off in that turn', async () => {
+    await using link = await startLink();
+    const { connection, peer } = link;
+    peer.socket.pause();
+    const before = rss();
+    const message = large(8 * MiB);
+    let most = 0;
+    for (let i = 0; i < 100; i++) {
+      connection.send(message);
+      most = Math.max(most, connection.queuedBytes);
+    }
+    expect(most).toBeLessThan(300 * MiB);
+    expect(await connection.closed).toMatchObject({ cause: { code: 'OUTPUT_OVERFLOW' } });
+    expect(rss() - before).toBeLessThan(800 * MiB);
+  });
+
+  test('asks faster than it reads waits until it reads', async () => {
+    await using link = await startLink();
+    const { connection, peer } = link;
+    let handled = 0;
+    const answer = new Uint8Array(2 * MiB);
+    connection.handleMethodCalls((call) => {
+      handled++;
+      connection.send(methodReturn(call, { signature: 'ay', body: [answer] }));
+    });
+    peer.socket.pause();
+    const CALLS = 100;
+    const body = marshal('ay', [new Uint8Array(30_000)]); // two of them are all that is read at once
+    const fields: readonly RawField[] = [...CALL_FIELDS, [8, 'g', 'ay']];
+    for (let i = 0; i < CALLS; i++) peer.send(rawMessage({ type: 1, fields, serial: i + 1, body }));
+    await sleep(300);
+    expect(handled).toBeGreaterThan(0);
+    expect(handled).toBeLessThan(20);
+    expect(connection.queuedBytes).toBeLessThan(40 * MiB);
+    peer.socket.resume();
+    for (let i = 0; i < 100 && peer.messages.length < CALLS; i++) await sleep(50);
+    expect(peer.messages).toHaveLength(CALLS);
+  });
+});
+
+describe('a handshake that', () => {
+  const opened = (address: string, connectTimeout = 5_000): Promise<unknown> =>
+    openConnection(address, { connectTimeout });
+  const failure = (reason: object): unknown => {
+    const error = expect.objectContaining({ cause: expect.objectContaining(reason) });
+    return expect.objectContaining({ code: 'CONNECT_FAILED', errors: [error] });
+  };
+  /** Answers every chunk of the client's with the same text. */
+  const always = (answer: string) => (socket: Socket) => void socket.on('data', () => socket.write(answer));
+
+  test.each<[what: string, onSocket: (socket: Socket) => void, code: string]>([
+    ['ends at once', (socket) => socket.end(), 'SERVER_CLOSED'],
+    ['ends after AUTH', (socket) => socket.once('data', () => socket.end()), 'SERVER_CLOSED'],
+    ['ends inside a line', (socket) => socket.end('OK 0123'), 'SERVER_CLOSED'],
+    ['says only REJECTED EXTERNAL', always('REJECTED EXTERNAL\r\n'), 'REJECTED'],
+    ['offers what we do not have', always('REJECTED KERBEROS_V4\r\n'), 'REJECTED'],
+    ['has no GUID', always('OK\r\n'), 'GUID_INVALID'],
+    ['is another protocol', (socket) => socket.write('HTTP/1.1 400 Bad Request\n\n'), 'LINE_END_INVALID'],
+    ['is a message', (socket) => socket.write(rawMessage({ type: 4, fields: SIGNAL_FIELDS })), 'LINE_CONTAINS_NUL'],
+    ['never ends', always('ERROR go on\r\n'), 'UNEXPECTED_COMMAND'],
+    ['is DATA for ever', always('DATA\r\nDATA\r\n'), 'UNEXPECTED_COMMAND'],
+  ])('%s fails and says so', async (_, onSocket, code) => {
+    await using server = await startFakeServer({ onSocket });
+    await expect(opened(server.address)).rejects.toEqual(failure({ name: 'AuthError', code }));
+    for (let i = 0; i < 100 && !server.sockets.every(({ closed }) => closed); i++) {
+      for (const socket of server.sockets) socket.resume();
+      await sleep(10);
+    }
+    expect(server.sockets.map(({ closed }) => closed)).toEqual([true]);
+  });
+
+  test('is never answered takes no longer than it may', async () => {
+    await using server = await startFakeServer({ onSocket: () => {} });
+    const start = performance.now();
+    await expect(opened(server.address, 100)).rejects.toEqual(failure({ code: 'TIMED_OUT' }));
+    expect(performance.now() - start).toBeLessThan(2_000);
+  });
+
+  test('has a line of 300 MB is cut off at its beginning', async () => {
+    let written = 0;
+    await using server = await startFakeServer({
+      onSocket: (socket) => {
+        const chunk = Buffer.alloc(MiB, 'x');
+        const more = (): void => {
+          while (written < 300 && !socket.destroyed) {
+            written++;
+            if (!socket.write(chunk)) return void socket.once('drain', more);
+          }
+        };
+        more();
+      },
+    });
+    const before = rss();
+    await expect(opened(server.address)).rejects.toEqual(failure({ code: 'LINE_TOO_LONG' }));
+    expect(written).toBeLessThan(10);
+    expect(rss() - before).toBeLessThan(64 * MiB);
+  });
+
+  test.each<[what: string, end: (socket: Socket) => void]>([
+    ['is followed by the end of the stream', (socket) => socket.end()],
+    ['is followed by a cut', (socket) => socket.destroy()],
+  ])('%s leaves a connection that says so', async (_, end) => {
+    await using server = await startFakeServer({
+      onSocket: (socket) => socket.once('data', () => {
+        socket.write(`OK ${GUID}\r\n`, () => end(socket));
+      }),
+    });
+    for (let i = 0; i < 20; i++) {
+      const connection = await openConnection(server.address);
+      const error = await connection.closed;
+      expect(error).toMatchObject({ code: 'CONNECTION_CLOSED', cause: { code: expect.any(String) } });
+    }
+  });
+
+  test('comes with messages behind it in one chunk hands them to whoever is there then', async () => {
+    const message = { ...signal({ path: '/', interface: 'a.B', member: 'C' }), sender: ':1.1', serial: 1 };
+    const raw = rawMessage({ type: 4, fields: [[1, 'o', '/'], [2, 's', 'a.B'], [3, 's', 'C'], [7, 's', ':1.1']] });
+    await using server = await startFakeServer({
+      onSocket: (socket) => socket.once('data', () => socket.write(Buffer.concat([bytes(`OK ${GUID}\r\n`), raw]))),
+    });
+    const connection = await openConnection(server.address);
+    const came: unknown[] = [];
+    connection.listenToSignals((received) => came.push(received));
+    for (let i = 0; i < 100 && came.length === 0; i++) await sleep(5);
+    expect(came).toEqual([message]);
+    await connection.close({ timeout: 0 });
+  });
+});
+
+describe('a bus that answers Hello with', () => {
+  test.each<[what: string, answer: Parameters<typeof startBusLink>[0], expected: object]>([
+    [
+      'an error',
+      { answer: (call) => errorReply(call, { errorName: 'com.example.Full', message: 'too many' }) },
+      { name: 'DBusError', errorName: 'com.example.Full', message: 'too many' },
+    ],
+    [
+      'a number',
+      { answer: (call) => methodReturn(call, { signature: 'u', body: [1] }) },
+      { code: 'UNEXPECTED_SIGNATURE', expected: 's', actual: 'u' },
+    ],
+    ['nothing', { answer: (call) => methodReturn(call) }, { code: 'UNEXPECTED_SIGNATURE' }],
+    ['silence', { answer: () => undefined }, { code: 'CALL_TIMED_OUT' }],
+    ['its end', { answer: (_, peer) => void peer.socket.end() }, { code: 'CONNECTION_CLOSED' }],
+  ])('%s is not connected to', async (_, options, expected) => {
+    await using server = await startFakeServer(options);
+    await expect(connectToBus(server.address, { connectTimeout: 300 })).rejects.toMatchObject(expected);
+    const [socket] = server.sockets;
+    for (let i = 0; i < 100 && socket?.closed !== true; i++) await sleep(5);
+    expect(socket?.closed).toBe(true);
+  });
+});
+
+test('two of us who write to each other more than either reads at once do not wait for ever', async () => {
+  await using pair = await startPair();
+  const count = { one: 0, other: 0 };
+  pair.one.listenToSignals(() => count.one++);
+  pair.other.listenToSignals(() => count.other++);
+  const message = large(4 * MiB);
+  for (let i = 0; i < 5; i++) {
+    pair.one.send(message);
+    pair.other.send(message);
+  }
+  for (let i = 0; i < 100 && count.one + count.other < 10; i++) await sleep(50);
+  expect(count).toEqual({ one: 5, other: 5 });
+});
