@@ -1,0 +1,475 @@
+// The limits of the specification, each met exactly and exceeded by one, in both directions; and that a peer can make
+// nothing grow, hang or overflow with sizes, depths, numbers of messages and slowness.
+// Specification: Valid Signatures, Valid Names, Marshalling Containers, Message Format.
+import { describe, expect, it } from 'vitest';
+import {
+  decodeMessage, encodeMessage, FrameReader, InvalidNameError, MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, MAX_NAME_LENGTH,
+  MAX_SIGNATURE_LENGTH, MAX_VALUE_DEPTH, type Message, MessageReader, methodCall, unmarshal, variant,
+} from '../../src/wire/index.js';
+import {
+  bytes, hex, marshalAny, marshalErrorOf, memoryInUse, MIB, thrownBy, unmarshalAny, unmarshalErrorOf,
+} from './support.js';
+
+const CALL: Message = { ...methodCall({ path: '/a', member: 'B' }), serial: 1 };
+
+const withParts = (parts: Readonly<Record<string, unknown>>): Message => ({ ...CALL, ...parts }) as Message;
+
+/** An array that says it has `length` bytes, and has them: zeros. */
+function zeros(length: number, alignment: number): Uint8Array {
+  const written = new Uint8Array(Math.max(4, alignment) + length);
+  new DataView(written.buffer).setUint32(0, length, true);
+  return written;
+}
+
+describe('the numbers', () => {
+  it('are those of the specification', () => {
+    expect([MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, MAX_NAME_LENGTH, MAX_SIGNATURE_LENGTH, MAX_VALUE_DEPTH])
+      .toEqual([67_108_864, 134_217_728, 255, 255, 64]);
+  });
+});
+
+describe('an array of 64 MiB', () => {
+  const element = 'x'.repeat(MAX_ARRAY_LENGTH - 5);
+  const shared = [1];
+  type Make = () => unknown;
+  // Its length, which is 64 MiB where the type allows it; the longest value; one that is an element longer.
+  const CASES: readonly (readonly [signature: string, length: number, makeMost: Make, makeMore: Make])[] = [
+    ['ay', 2 ** 26, () => new Uint8Array(2 ** 26), () => new Uint8Array(2 ** 26 + 1)],
+    ['ad', 2 ** 26, () => new Float64Array(2 ** 23), () => new Float64Array(2 ** 23 + 1)],
+    ['ai', 2 ** 26, () => new Int32Array(2 ** 24), () => new Array<number>(2 ** 24 + 1).fill(0)],
+    ['a(y)', 2 ** 26 - 7, () => new Array(2 ** 23).fill(shared), () => new Array(2 ** 23 + 1).fill(shared)],
+    ['as', 2 ** 26, () => [element], () => [`${element}x`]],
+    ['a{sy}', 2 ** 26, () => ({ [element.slice(0, -1)]: 1 }), () => ({ [element]: 1 })],
+  ];
+
+  it.each(CASES)('%s is written, and one that is longer is not', (signature, length, makeMost, makeMore) => {
+    const written = marshalAny(signature, [makeMost()]);
+    expect(new DataView(written.buffer).getUint32(0, true)).toBe(length);
+    const error = marshalErrorOf(() => marshalAny(signature, [makeMore()]));
+    expect([error.code, error.path]).toEqual(['ARRAY_TOO_LONG', 'body[0]']);
+  });
+
+  it.each([['ay', 1], ['ai', 4], ['ad', 8], ['ab', 4]])('%s is read', (signature, size) => {
+    const [read] = unmarshalAny(signature, zeros(MAX_ARRAY_LENGTH, size));
+    expect(read).toHaveLength(MAX_ARRAY_LENGTH / size);
+  });
+
+  const arrays = ['ay', 'ai', 'ad', 'as', 'a(y)', 'a{sv}', 'aay', 'av', 'ag'];
+  it.each(arrays)('%s that is longer is not read', (signature) => {
+    const longer = zeros(MAX_ARRAY_LENGTH + 8, 8);
+    for (const length of [MAX_ARRAY_LENGTH + 1, MAX_ARRAY_LENGTH + 8, 2 ** 31, 2 ** 32 - 1]) {
+      new DataView(longer.buffer).setUint32(0, length, true);
+      const error = unmarshalErrorOf(() => unmarshalAny(signature, longer));
+      expect([error.code, error.offset, error.path]).toEqual(['ARRAY_TOO_LONG', 0, 'body[0]']);
+    }
+  });
+
+  it('of header fields is the most: a path that is too long for it is not written, nor are such fields read', () => {
+    const path = `/${'a'.repeat(MAX_ARRAY_LENGTH)}`;
+    const error = marshalErrorOf(() => encodeMessage(withParts({ path })));
+    expect([error.code, error.path]).toEqual(['ARRAY_TOO_LONG', 'header']);
+    const least = withParts({ type: 'signal', interface: 'a.b', member: 'B', path: '/a' });
+    const most = `/a${'a'.repeat(MAX_ARRAY_LENGTH - (encodeMessage(least).length - 16))}`;
+    const written = encodeMessage({ ...least, path: most } as Message);
+    expect(decodeMessage(written).path === most).toBe(true);
+  });
+});
+
+describe('a message of 128 MiB', () => {
+  const empty = encodeMessage(withParts({ signature: 'ayay', body: [[], []] })).length;
+  const makeBody = (more: number): Uint8Array[] =>
+    [new Uint8Array(MAX_ARRAY_LENGTH), new Uint8Array(MAX_MESSAGE_LENGTH - MAX_ARRAY_LENGTH - empty + more)];
+
+  it('is written, read and cut out of a stream', () => {
+    const message = withParts({ signature: 'ayay', body: makeBody(0) });
+    const written = encodeMessage(message);
+    expect(written.length).toBe(MAX_MESSAGE_LENGTH);
+    const [first, second] = decodeMessage(written).body as Uint8Array[];
+    expect([first?.length, second?.length]).toEqual((message.body as Uint8Array[]).map(({ length }) => length));
+    const reader = new FrameReader();
+    expect(reader.push(written.subarray(0, 1e8))).toEqual([]);
+    expect(reader.push(written.subarray(1e8)).map(({ length }) => length)).toEqual([MAX_MESSAGE_LENGTH]);
+  });
+
+  it('and one byte is not', () => {
+    const error = marshalErrorOf(() => encodeMessage(withParts({ signature: 'ayay', body: makeBody(1) })));
+    expect([error.code, error.path]).toEqual(['MESSAGE_TOO_LONG', 'body']);
+    const start = encodeMessage(withParts({ signature: 'ayay', body: [[], []] })).slice(0, 16);
+    const bodyLength = MAX_MESSAGE_LENGTH - empty + 8;
+    new DataView(start.buffer).setUint32(4, bodyLength + 1, true);
+    expect(unmarshalErrorOf(() => decodeMessage(start)).code).toBe('MESSAGE_TOO_LONG');
+    expect(unmarshalErrorOf(() => new FrameReader().push(start)).code).toBe('MESSAGE_TOO_LONG');
+    new DataView(start.buffer).setUint32(4, bodyLength, true);
+    expect(new FrameReader().push(start)).toEqual([]);
+    expect(unmarshalErrorOf(() => decodeMessage(start)).code).toBe('MESSAGE_TRUNCATED');
+  });
+
+  it('is all that text can fill', () => {
+    for (const text of ['x'.repeat(MAX_MESSAGE_LENGTH), '€'.repeat(MAX_MESSAGE_LENGTH / 2)]) {
+      for (const [signature, value] of [['s', text], ['v', variant('s', text)], ['(ys)', [1, text]]] as const) {
+        const error = marshalErrorOf(() => encodeMessage(withParts({ signature, body: [value] })));
+        expect(error.code).toBe('MESSAGE_TOO_LONG');
+      }
+    }
+  });
+
+  it('is all that a path can fill, whatever comes behind it', () => {
+    const path = `/${'a'.repeat(MAX_MESSAGE_LENGTH)}`;
+    const unknownFields = [{ code: 42, value: variant('y', 1) }];
+    for (const parts of [{}, { destination: 'a.b' }, { unixFds: 1 }, { unknownFields }]) {
+      const error = marshalErrorOf(() => encodeMessage(withParts({ path, ...parts })));
+      expect(error.code).toMatch(/^(ARRAY|MESSAGE)_TOO_LONG$/);
+    }
+  });
+});
+
+describe('the depth of 64 containers', () => {
+  const inVariants = (levels: number, signature: string, value: unknown): unknown => {
+    let nested: unknown = { signature, value };
+    for (let level = 1; level < levels; level++) nested = { signature: 'v', value: nested };
+    return nested;
+  };
+  const inArrays = (levels: number, value: unknown): unknown => {
+    let nested = value;
+    for (let level = 0; level < levels; level++) nested = [nested];
+    return nested;
+  };
+  const deepest = `${'a'.repeat(32)}${'('.repeat(32)}s${')'.repeat(32)}`;
+  const deepDict = `${'a{y'.repeat(32)}s${'}'.repeat(32)}`;
+  const inDicts = (levels: number, value: unknown): unknown => {
+    let nested = value;
+    for (let level = 0; level < levels; level++) nested = new Map([[1, nested]]);
+    return nested;
+  };
+
+  type Deep = readonly [title: string, signature: string, value: unknown];
+  const TAKEN: readonly Deep[] = [
+    ['64 variants', 'v', inVariants(64, 's', 'x')],
+    ['32 arrays of 32 structs', deepest, inArrays(64, 'x')],
+    ['32 dicts, each with its entry', deepDict, inDicts(32, 'x')],
+    ['32 arrays around 32 variants', `${'a'.repeat(32)}v`, inArrays(32, inVariants(32, 's', 'x'))],
+    ['32 structs around 32 variants', `${'('.repeat(32)}v${')'.repeat(32)}`, inArrays(32, inVariants(32, 's', 'x'))],
+    ['63 variants around an array', 'v', inVariants(63, 'as', ['x'])],
+    ['62 variants around a struct in an array', 'v', inVariants(62, 'a(s)', [['x']])],
+    ['62 variants around a dict', 'v', inVariants(62, 'a{ss}', new Map([['k', 'x']]))],
+    // What is not there stands nowhere: the reference implementation does not look into an empty array.
+    ['64 variants around an empty array', 'v', inVariants(64, 'as', [])],
+    ['64 variants around an empty dict', 'v', inVariants(64, 'a{sv}', new Map())],
+    ['33 variants around 31 arrays, the last one empty', 'v', inVariants(33, `${'a'.repeat(32)}s`, inArrays(31, []))],
+    ['a variant around 32 empty arrays', 'v', inVariants(40, deepest, [])],
+    // Nor does it count the elements of an array of a fixed type.
+    ['64 variants around numbers', 'v', inVariants(64, 'au', [1, 2])],
+  ];
+  const REFUSED: readonly Deep[] = [
+    ['65 variants', 'v', inVariants(65, 's', 'x')],
+    ['65 variants around an empty array', 'v', inVariants(65, 'as', [])],
+    ['64 variants around an array', 'v', inVariants(64, 'as', ['x'])],
+    ['63 variants around a struct in an array', 'v', inVariants(63, 'a(y)', [[1]])],
+    ['63 variants around a dict', 'v', inVariants(63, 'a{yy}', new Map([[1, 2]]))],
+    ['64 variants around a struct', 'v', inVariants(64, '(s)', ['x'])],
+    ['32 arrays around 33 variants', `${'a'.repeat(32)}v`, inArrays(32, inVariants(33, 's', 'x'))],
+    ['a variant around 32 arrays of 32 structs', 'v', inVariants(1, deepest, inArrays(64, 'x'))],
+    ['a struct around the deepest array', `(${'a'.repeat(32)}${'('.repeat(31)}v${')'.repeat(31)})`,
+      inArrays(64, inVariants(1, 's', 'x'))],
+  ];
+
+  it.each(TAKEN)('%s: taken', (_, signature, value) => {
+    for (const byteOrder of ['little', 'big'] as const) {
+      const written = marshalAny(signature, [value], byteOrder);
+      expect(unmarshalAny(signature, written, byteOrder)).toEqual([value]);
+    }
+    expect(decodeMessage(encodeMessage(withParts({ signature, body: [value] }))).body).toEqual([value]);
+  });
+
+  it.each(REFUSED)('%s: not written', (_, signature, value) => {
+    expect(marshalErrorOf(() => marshalAny(signature, [value])).code).toBe('VALUE_TOO_DEEP');
+    expect(marshalErrorOf(() => encodeMessage(withParts({ signature, body: [value] }))).code).toBe('VALUE_TOO_DEEP');
+  });
+
+  /** Bytes of variants in one another, around a value. */
+  const variantsAround = (levels: number, innermost: string): Uint8Array =>
+    bytes('017600'.repeat(levels - 1) + innermost);
+
+  it.each([
+    ['64 variants', variantsAround(64, '017900 07'), true],
+    ['65 variants', variantsAround(65, '017900 07'), false],
+    ['64 variants around an empty array', variantsAround(64, '02617300 000000 00000000'), true],
+    ['65 variants around an empty array', variantsAround(65, '02617300 00000000'), false],
+    ['60,000 variants', variantsAround(60_000, '017900 07'), false],
+    ['a million variants', variantsAround(1e6, '017900 07'), false],
+  ])('%s in bytes', (_, body, isTaken) => {
+    if (isTaken) {
+      expect(unmarshal('v', body)).toHaveLength(1);
+    } else {
+      const error = unmarshalErrorOf(() => unmarshal('v', body));
+      expect([error.code, error.path.length < 100]).toEqual(['VALUE_TOO_DEEP', true]);
+    }
+  });
+
+  it('counts the header: its array and its struct stand around the variant of a field', () => {
+    const field = (levels: number): Message =>
+      withParts({ unknownFields: [{ code: 42, value: inVariants(levels, 'y', 1) }] });
+    expect(decodeMessage(encodeMessage(field(62)))).toEqual(field(62));
+    const error = marshalErrorOf(() => encodeMessage(field(63)));
+    expect([error.code, error.path]).toEqual(['VALUE_TOO_DEEP', 'header.42']);
+  });
+
+  it('stops values that hold themselves', () => {
+    const own: { signature: string; value: unknown } = { signature: 'v', value: undefined };
+    own.value = own;
+    const list: unknown[] = [];
+    const wide = { signature: 'av', value: list };
+    list.push(wide, wide, wide);
+    const map = new Map<string, unknown>();
+    map.set('self', { signature: 'a{sv}', value: map });
+    const object: Record<string, unknown> = {};
+    object['self'] = { signature: 'a{sv}', value: object };
+    const struct: unknown[] = [];
+    struct.push({ signature: '(v)', value: struct });
+    for (const [signature, value] of [
+      ['v', own], ['av', list], ['v', wide], ['a{sv}', map], ['a{sv}', object], ['(v)', struct], ['aav', [list, list]],
+    ] as const) {
+      const error = marshalErrorOf(() => marshalAny(signature, [value]));
+      expect(error.code).toBe('VALUE_TOO_DEEP');
+      expect(error.path.length).toBeLessThan(1000);
+    }
+  });
+
+  it('stops 60,000 variants that a caller gives', () => {
+    const error = marshalErrorOf(() => marshalAny('v', [inVariants(60_000, 's', 'x')]));
+    expect(error.code).toBe('VALUE_TOO_DEEP');
+  });
+});
+
+describe('signatures and names of 255 bytes', () => {
+  it('signatures are taken, and not one byte more', () => {
+    const values = new Array<number>(255).fill(1);
+    const most = 'y'.repeat(255);
+    const message = withParts({ signature: most, body: values });
+    expect(decodeMessage(encodeMessage(message))).toEqual(message);
+    expect(unmarshal('g', marshalAny('g', [most]))).toEqual([most]);
+    const struct = `(${'y'.repeat(253)})`;
+    expect(unmarshal('v', marshalAny('v', [{ signature: struct, value: values.slice(2) }]))[0].signature).toBe(struct);
+    for (const [signature, body] of [
+      [`${most}y`, [...values, 1]], ['g', [`${most}y`]], ['v', [{ signature: `(${'y'.repeat(254)})`, value: values }]],
+    ] as const) {
+      const error = marshalErrorOf(() => marshalAny(signature, body));
+      expect([error.code, error.path]).toEqual(['SIGNATURE_INVALID', signature.length > 255 ? 'body' : 'body[0]']);
+    }
+  });
+
+  it('names are taken, and not one byte more', () => {
+    const start = { interface: 'a.b', member: 'b', errorName: 'a.b', destination: ':1.2', sender: 'a.b' };
+    for (const [key, name] of Object.entries(start)) {
+      const message = withParts({ ...start, [key]: name.padEnd(255, 'x') });
+      expect(decodeMessage(encodeMessage(message))).toEqual(message);
+      const longer = name.padEnd(256, 'x');
+      expect(thrownBy(() => encodeMessage(withParts({ ...start, [key]: longer })))).toBeInstanceOf(InvalidNameError);
+    }
+  });
+
+  it('names of 256 bytes are not read', () => {
+    const codes = { INTERFACE: 2, MEMBER: 3, ERROR_NAME: 4, DESTINATION: 6, SENDER: 7 };
+    for (const [name, code] of Object.entries(codes)) {
+      for (const [length, isTaken] of [[255, true], [256, false]] as const) {
+        const text = (code === 3 ? 'b' : 'a.b').padEnd(length, 'x');
+        const fields = Buffer.concat([bytes(`0${code} 01 73 00 00000000`), Buffer.from(text), Buffer.alloc(1)]);
+        fields.writeUInt32LE(length, 4);
+        const message = Buffer.concat([
+          bytes('6c c8 00 01 00000000 01000000 00000000'), fields, Buffer.alloc(-fields.length & 7),
+        ]);
+        message.writeUInt32LE(fields.length, 12);
+        if (isTaken) decodeMessage(message);
+        else expect(unmarshalErrorOf(() => decodeMessage(message)).code).toBe(`${name}_INVALID`);
+      }
+    }
+  });
+
+  it('object paths have no such limit', () => {
+    const path = '/abcdefg'.repeat(20_000);
+    const message = withParts({ path, signature: 'o', body: [path] });
+    expect(decodeMessage(encodeMessage(message))).toEqual(message);
+  });
+
+  it('a() is no signature, anywhere', () => {
+    expect(marshalErrorOf(() => marshalAny('a()', [[]])).code).toBe('SIGNATURE_INVALID');
+    expect(marshalErrorOf(() => marshalAny('v', [{ signature: 'a()', value: [] }])).code).toBe('SIGNATURE_INVALID');
+    const error = unmarshalErrorOf(() => unmarshal('v', bytes('03 612829 00 000000 00000000 00000000')));
+    expect(error.code).toBe('SIGNATURE_STRUCT_EMPTY');
+  });
+});
+
+/* What a peer, or a caller, can do over time --------------------------------------------------------------------- */
+
+/** How much memory is in use after `run`, more than before, in MiB. */
+function growthOf(run: () => unknown): number {
+  const before = memoryInUse();
+  const kept = run();
+  const growth = (memoryInUse() - before) / MIB;
+  void kept; // what is returned lives until here
+  return growth;
+}
+
+const base = (digits: string, number: number, length: number): string =>
+  Array.from({ length }, (_, i) => digits.charAt(Math.floor(number / digits.length ** i) % digits.length)).join('');
+
+describe('memory', () => {
+  it('is not taken for what a peer only announces', () => {
+    const start = bytes('6c 01 00 01 00000000 01000000 10000000');
+    new DataView(start.buffer).setUint32(4, MAX_MESSAGE_LENGTH - 32, true);
+    const growth = growthOf(() => Array.from({ length: 1000 }, () => {
+      const reader = new MessageReader();
+      for (let i = 0; i < 16; i++) reader.push(start.subarray(i, i + 1));
+      reader.push(new Uint8Array(100));
+      expect(reader.isInsideMessage).toBe(true);
+      return reader;
+    }));
+    expect(growth).toBeLessThan(4);
+  });
+
+  it('of a message that comes slowly is at most about twice what came', () => {
+    const start = bytes('6c 01 00 01 00000000 01000000 10000000');
+    new DataView(start.buffer).setUint32(4, MAX_MESSAGE_LENGTH - 32, true);
+    const growth = growthOf(() => {
+      const reader = new MessageReader();
+      reader.push(start);
+      for (let came = 0; came < 5 * MIB; came += 4096) reader.push(new Uint8Array(4096));
+      return reader;
+    });
+    expect(growth).toBeGreaterThan(4.5);
+    expect(growth).toBeLessThan(12);
+  });
+
+  it('is given back when a reader failed', () => {
+    const broken = encodeMessage(withParts({ signature: 'b', body: [true] })).slice();
+    broken[broken.length - 4] = 7;
+    const half = (): Uint8Array =>
+      encodeMessage(withParts({ signature: 'ay', body: [new Uint8Array(8 * MIB)] })).subarray(0, 4 * MIB);
+    const growth = growthOf(() => {
+      const reader = new MessageReader();
+      unmarshalErrorOf(() => reader.push(Buffer.concat([broken, half()])));
+      return reader;
+    });
+    expect(growth).toBeLessThan(1);
+  });
+
+  it('is flat when every message has another signature', () => {
+    const run = (from: number, to: number): void => {
+      for (let i = from; i < to; i++) {
+        const code = base('ybnqiuxtdsog', i, 6);
+        const empty = { signature: `a{y(${code})}`, value: new Map() };
+        const message = withParts({ signature: `a(${code})v`, body: [[], empty] });
+        const read = decodeMessage(encodeMessage(message));
+        if (read.signature !== message.signature) throw new Error(`${read.signature} for ${message.signature}`);
+      }
+    };
+    run(0, 20_000); // until the caches are full
+    expect(growthOf(() => run(20_000, 100_000))).toBeLessThan(4);
+  });
+
+  it('is flat when every message has other names, keys and paths', () => {
+    const run = (from: number, to: number): void => {
+      for (let i = from; i < to; i++) {
+        const name = `n${i}_${'x'.repeat(i % 50)}`;
+        const message = withParts({
+          path: `/${name}`, interface: `a.${name}`, member: name, destination: `b.${name}`, sender: `:1.${i}`,
+          errorName: `e.${name}`, signature: 'a{sv}og', body: [{ [name]: variant('s', name) }, `/p/${name}`, ''],
+        });
+        const read = decodeMessage(encodeMessage(message));
+        if (read.member !== name) throw new Error(`${read.member} for ${name}`);
+      }
+    };
+    run(0, 10_000);
+    expect(growthOf(() => run(10_000, 100_000))).toBeLessThan(4);
+  });
+
+  it('is flat when every message has another long path', () => {
+    const growth = growthOf(() => {
+      for (let i = 0; i < 300; i++) {
+        const path = `/${i}${'x'.repeat(200_000)}`;
+        const message = withParts({ path, signature: 'oa{ov}', body: [path, { [path]: variant('o', path) }] });
+        decodeMessage(encodeMessage(message));
+      }
+    });
+    expect(growth).toBeLessThan(4);
+  });
+
+  // Small things cost a program more than they cost the wire; how much more must have a bound.
+  it.each([
+    ['aay', 4, '00000000', 0],
+    ['aay', 4, '0100000007000000', 3],
+    ['aas', 4, '00000000', 0],
+    ['aau', 4, '00000000', 0],
+    ['aa{yy}', 4, '0000000000000000', 4],
+    ['ag', 4, '0000', 0],
+    ['av', 4, '01790007', 0],
+    ['a(y)', 8, '0700000000000000', 7],
+    ['a(v)', 8, '0179000700000000', 4],
+    ['a{yv}', 8, '0701790007000000', 3],
+  ])('of %s with the smallest elements (%#) is at most 32 times their bytes', (signature, start, digits, trailing) => {
+    const element = bytes(digits);
+    const written = new Uint8Array(start + 2 * MIB - trailing); // what pads an element is not there behind the last one
+    for (let at = start; at < written.length; at++) written[at] = element[(at - start) % element.length]!;
+    new DataView(written.buffer).setUint32(0, written.length - start, true);
+    let elements = 0;
+    const growth = growthOf(() => {
+      const [read] = unmarshalAny(signature, written);
+      elements = read instanceof Map ? read.size : (read as unknown[]).length;
+      return read;
+    });
+    expect(elements).toBe(signature === 'a{yv}' ? 1 : Math.ceil((2 * MIB - trailing) / element.length));
+    expect(growth / 2).toBeLessThan(32);
+  });
+});
+
+describe('time', () => {
+  const byteByByte = (length: number): number => {
+    const stream = encodeMessage(withParts({ signature: 'ay', body: [new Uint8Array(length)] }));
+    const reader = new FrameReader();
+    const start = performance.now();
+    let frames = 0;
+    for (let i = 0; i < stream.length; i++) frames += reader.push(stream.subarray(i, i + 1)).length;
+    expect(frames).toBe(1);
+    return performance.now() - start;
+  };
+
+  it('of a stream that comes byte by byte grows with its length, not with its square', () => {
+    byteByByte(200_000); // warm
+    const short = byteByByte(400_000);
+    const long = byteByByte(400_000 * 10);
+    expect(long / short).toBeLessThan(40); // 100 if every byte moved all before it
+  });
+
+  it('of many small messages byte by byte as well', () => {
+    const small = encodeMessage(withParts({ signature: 's', body: ['x'] })).slice();
+    const reader = new MessageReader();
+    let count = 0;
+    for (let round = 0; round < 3000; round++) {
+      for (let i = 0; i < small.length; i++) count += reader.push(small.subarray(i, i + 1)).length;
+    }
+    expect(count).toBe(3000);
+  });
+
+  it('of a header full of unknown fields grows with their number', () => {
+    const number = 2 ** 17;
+    const message = Buffer.alloc(16 + 8 * number);
+    bytes('6c c8 00 01 00000000 01000000 00000000').forEach((byte, i) => (message[i] = byte));
+    message.writeUInt32LE(8 * number - 3, 12);
+    for (let i = 0; i < number; i++) message.set([11 + (i % 200), 1, 0x79, 0, i & 0xff], 16 + 8 * i);
+    const read = decodeMessage(message);
+    expect(read.unknownFields).toHaveLength(number);
+    expect(read.unknownFields[number - 1]).toEqual({ code: 11 + ((number - 1) % 200), value: variant('y', 0xff) });
+    expect(Buffer.compare(encodeMessage(read), message)).toBe(0);
+    message[16 + 8 * (number - 1)] = 0;
+    expect(unmarshalErrorOf(() => decodeMessage(message)).code).toBe('FIELD_CODE_INVALID');
+  });
+
+  it('of deep types that are wide, empty or full of padding has a bound', () => {
+    const wide = `a{s(${'a{sv}'.repeat(40)})}`;
+    expect(unmarshalAny(wide, zeros(0, 8))[0]).toEqual(new Map());
+    const structs = `a(${'(y)'.repeat(80)})`;
+    const element = Array.from({ length: 80 }, () => [1]);
+    const written = marshalAny(structs, [Array.from({ length: 500 }, () => element)]);
+    expect(hex(marshalAny(structs, unmarshalAny(structs, written)))).toBe(hex(written));
+  });
+});
