@@ -133,8 +133,7 @@ describeWith('dbus-daemon')('a bus', () => {
     test('is free again after close', async () => {
       await one.requestName(NAME);
       await one.close();
-      await settle(two);
-      expect(await two.getNameOwner(NAME)).toBeUndefined();
+      await vi.waitFor(async () => expect(await two.getNameOwner(NAME)).toBeUndefined());
     });
 
     test('may be asked for with a signal and a timeout', async () => {
@@ -156,9 +155,7 @@ describeWith('dbus-daemon')('a bus', () => {
     await two.requestName(NAME, { replaceExisting: true });
     await settle(one);
     await two.close();
-    await settle(one);
-    await sleep(20); // the bus has seen the end of the other connection by then
-    await settle(one);
+    await vi.waitFor(() => expect(seen).toHaveLength(3));
     const [first, second] = [one.uniqueName, two.uniqueName];
     expect(seen).toEqual([[first, undefined], [second, first], [undefined, second]]);
     await watch.close();

@@ -3,7 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { getEventListeners } from 'node:events';
 import { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Drop } from '../../src/connection/drops.js';
 import { type CallOptions, Connection, openConnection } from '../../src/connection/connection.js';
 import { Transport } from '../../src/connection/transport.js';
@@ -169,18 +169,17 @@ describe('what is sent in one turn', () => {
       read: () => {},
       write: (chunk: Uint8Array, _, done) => {
         writes.push(Uint8Array.from(chunk));
-        setTimeout(done, 1);
+        setImmediate(done);
       },
     });
     const connection = new Connection(new Transport(sink, { guid: GUID, rest: new Uint8Array(0) }));
     const turns = [1_000, 1, 500];
     for (const messages of turns) {
       for (let i = 0; i < messages; i++) connection.send(happened(i));
-      await sleep(5);
+      await vi.waitFor(() => expect(connection.queuedBytes).toBe(0));
     }
     const counts = writes.map((bytes) => new MessageReader().push(bytes).map(({ body }) => body[0]));
     expect(counts).toEqual(turns.map((messages) => Array.from({ length: messages }, (_, i) => i)));
-    expect(connection.queuedBytes).toBe(0);
     await connection.close({ timeout: 0 });
   });
 

@@ -5,6 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
+import { MatchRules } from '../../src/connection/match-rules.js';
+import { SignalQueue } from '../../src/connection/signal-queue.js';
 import type { Subscription } from '../../src/connection/subscription.js';
 import { errorReply, type Message, methodReturn, type Signal, signal } from '../../src/wire/message.js';
 import { type Answer, answerAsBus, type FakePeer, startBusLink } from './fake-server.js';
@@ -151,6 +153,17 @@ describe('rules', () => {
     expect(getEventListeners(abort.signal, 'abort')).toEqual([]);
     expect(ruleCalls(link.peer)).toEqual([]);
   });
+});
+
+test('a rule is given up once by each who has it, however often', async () => {
+  await using link = await startBusLink();
+  const rules = new MatchRules(link.bus.connection);
+  const [one, two] = [rules.add(RULE), rules.add(RULE)];
+  await one.release();
+  await one.release();
+  expect(link.peer.calls('RemoveMatch')).toEqual([]);
+  await two.release();
+  expect(link.peer.calls('RemoveMatch')).toHaveLength(1);
 });
 
 describe('a subscription that the bus refuses', () => {
@@ -301,6 +314,15 @@ describe('a queue', () => {
     for (let i = 0; i < 100_000; i++) await subscription.next();
     expect(performance.now() - start).toBeLessThan(1_000);
     expect(subscription.dropped).toBe(0);
+  });
+
+  test('takes nothing after its end', async () => {
+    const queue = new SignalQueue({ limit: 2, onDrop: () => expect.unreachable() });
+    queue.push(happened(1));
+    queue.end();
+    for (const n of [2, 3, 4]) queue.push(happened(n));
+    expect((await queue.next()).value.body).toEqual([1]);
+    expect([await queue.next(), queue.dropped]).toEqual([{ value: undefined, done: true }, 0]);
   });
 
   test('gives those who wait what comes, in their order', async () => {
