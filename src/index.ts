@@ -10,8 +10,8 @@ export {
 } from './connection/connection.js';
 export type { Drop, DropReason } from './connection/drops.js';
 export {
-  CallTimeoutError, ConnectError, ConnectionClosedError, DBusError, type DBusErrorDetails, LinkError, MatchRuleError,
-  NameRequestError, UnexpectedSignatureError,
+  CallTimeoutError, ConnectError, ConnectionClosedError, DBusError, type DBusErrorDetails, EndOfStreamError, LinkError,
+  MatchRuleError, NameRequestError, OutputOverflowError, UnexpectedSignatureError,
 } from './connection/errors.js';
 export { formatMatchRule, type MatchRule } from './connection/match-rule.js';
 export type { OwnerListener, OwnerWatch } from './connection/name-owners.js';

@@ -1,9 +1,10 @@
 // The client's side of the authentication protocol as a state machine: bytes of the server in, bytes to send out.
 // It must not know sockets or clocks; who owns those tells it of an end or a timeout (see abandon). It never sends
 // NEGOTIATE_UNIX_FD, as Node's sockets cannot carry descriptors, so that WaitingForAgreeUnixFD does not exist here.
-// Lock-step on purpose: it costs one round trip (NUL and AUTH out, OK in), and BEGIN travels with the first messages.
-// BEGIN sent along with AUTH would hide that trip too, but a server that rejects must then disconnect, so that the next
-// exchange would need another connection: a matter for whoever opens connections. Specification: Client states.
+// In lock-step it costs one round trip: NUL and AUTH out, OK in, and BEGIN travels with the first messages. With an
+// early BEGIN, sent along with AUTH, the first messages need not wait; but a server that rejects must then disconnect,
+// so that the next exchange needs another connection: a matter for whoever opens connections. Specification: Client
+// states.
 import {
   asciiBytes,
   decodeHex,
@@ -31,7 +32,9 @@ export type ClientState =
 export interface ClientProgress {
   /** To be written to the socket now, if anything. */
   readonly send: Uint8Array | undefined;
-  /** There once the server said OK; `send` then ends in BEGIN, and messages may be written behind it at once. */
+  /**
+   * There once the server said OK; `send` then ends in BEGIN, unless that was early, and messages may follow at once.
+   */
   readonly done: ClientResult | undefined;
 }
 
@@ -54,6 +57,7 @@ const NUL_BYTE = '\0';
 /** Authenticates to a server; one object serves one connection. ‹Authentication Protocol› */
 export class AuthClient {
   readonly #lines = new LineReader();
+  readonly #earlyBegin: boolean;
   readonly #untried: Attempt[];
   readonly #tried: string[] = [];
   #state: ClientState = 'Initial';
@@ -64,8 +68,13 @@ export class AuthClient {
   #complaint = '';
   #failure: unknown;
 
-  /** The mechanisms are tried in the order given, as far as the server offers them. */
-  constructor({ mechanisms }: { mechanisms: readonly ClientMechanism[] }) {
+  /**
+   * The mechanisms are tried in the order given, as far as the server offers them. With `earlyBegin` only the very
+   * first exchange is tried, BEGIN goes out with it, and messages may be written behind what {@link start} returns;
+   * that takes an exchange without challenges.
+   */
+  constructor({ mechanisms, earlyBegin = false }: { mechanisms: readonly ClientMechanism[]; earlyBegin?: boolean }) {
+    this.#earlyBegin = earlyBegin;
     this.#untried = mechanisms.flatMap(({ name, exchanges }) =>
       exchanges.map((exchange) => ({ mechanism: name, exchange })),
     );
@@ -76,6 +85,11 @@ export class AuthClient {
     return this.#state;
   }
 
+  /** Whether BEGIN goes out with the first bytes. */
+  get hasBegun(): boolean {
+    return this.#earlyBegin;
+  }
+
   /**
    * The first bytes of the connection: NUL and AUTH. To be called once, before anything else.
    * @throws {AuthError} `MECHANISM_MISSING` if the client was given none, `OUT_OF_TURN` if called again
@@ -84,7 +98,9 @@ export class AuthClient {
     if (this.#state !== 'Initial') throw new AuthError('OUT_OF_TURN', 'start() is called once, before anything else');
     const auth = this.#nextAuth();
     if (auth === undefined) throw this.#fail(new AuthError('MECHANISM_MISSING', 'the client was given no mechanism'));
-    return asciiBytes(NUL_BYTE + auth);
+    if (!this.#earlyBegin) return asciiBytes(NUL_BYTE + auth);
+    this.#untried.length = 0;
+    return asciiBytes(NUL_BYTE + auth + formatCommand('BEGIN'));
   }
 
   /**
@@ -103,7 +119,8 @@ export class AuthClient {
         const { name, argument } = parseCommand(line);
         if (name === 'OK' && this.#state !== 'WaitingForReject') {
           const guid = this.#authenticate(argument, line);
-          return { send: asciiBytes(send + formatCommand('BEGIN')), done: { guid, rest: this.#lines.rest() } };
+          const begin = this.#earlyBegin ? undefined : asciiBytes(send + formatCommand('BEGIN'));
+          return { send: begin, done: { guid, rest: this.#lines.rest() } };
         }
         send += this.#answer(name, argument, line);
       }
@@ -129,6 +146,10 @@ export class AuthClient {
 
   #answer(name: string, argument: string, line: string): string {
     if (name === 'REJECTED') return this.#reject(argument);
+    if (this.#earlyBegin) {
+      const problem = `the server answered AUTH with ${quote(line)}, and BEGIN was sent already: nothing can be added`;
+      throw new AuthError('UNEXPECTED_COMMAND', problem, { ...this.#details(), line });
+    }
     if (this.#state === 'WaitingForReject') {
       throw new AuthError(
         'UNEXPECTED_COMMAND',

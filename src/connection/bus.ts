@@ -1,18 +1,19 @@
 // A connection to a message bus: Hello, names, and signals of others. What the bus itself offers is called here by
 // name; everything else goes through its connection. Specification: Message Bus Specification.
 import { ErrorName } from '../interface/standard.js';
+import { encodeMessage } from '../wire/encode-message.js';
 import type { BodyOf } from '../wire/infer.js';
-import type { Message } from '../wire/message.js';
+import { type Message, methodCall } from '../wire/message.js';
 import { assertBusName, assertWellKnownName } from '../wire/names.js';
 import { sessionBusAddress, systemBusAddress } from './address.js';
 import { BUS_NAME, BUS_OBJECT } from './bus-object.js';
-import { type CallOptions, type Connection, openConnection, type WaitOptions } from './connection.js';
+import { type CallOptions, Connection, type WaitOptions } from './connection.js';
 import { type ConnectionClosedError, DBusError, NameRequestError } from './errors.js';
 import { MatchRules } from './match-rules.js';
 import type { MatchRule } from './match-rule.js';
 import { NameOwners, type OwnerListener, type OwnerWatch } from './name-owners.js';
 import { type SubscribeOptions, Subscription, Subscriptions } from './subscription.js';
-import type { OpenOptions } from './transport.js';
+import { type OpenOptions, openTransport } from './transport.js';
 
 /** How a name is asked for. ‹org.freedesktop.DBus.RequestName› */
 export interface NameOptions extends WaitOptions {
@@ -162,17 +163,23 @@ export class Bus implements AsyncDisposable {
   }
 }
 
+/** Hello is the first message on a connection to a bus. */
+const HELLO_SERIAL = 1;
+
 /**
  * Connects to the bus at the first address of a list that takes us, and says Hello. Each may take `connectTimeout`.
  * @throws {AddressError | ConnectError} or the reason of the signal
  * @throws {DBusError | CallTimeoutError | ConnectionClosedError | UnexpectedSignatureError} where Hello fails
  */
 export async function connectToBus(addresses: string, options: OpenOptions = {}): Promise<Bus> {
-  const connection = await openConnection(addresses, options);
+  const hello = { ...BUS_OBJECT, member: 'Hello' } as const;
+  const greeting = encodeMessage(methodCall(hello), { serial: HELLO_SERIAL });
+  const transport = await openTransport(addresses, { ...options, greeting });
+  const connection = new Connection(transport, { lastSerial: HELLO_SERIAL });
   try {
     const { signal, connectTimeout: timeout } = options;
-    const hello = { ...BUS_OBJECT, member: 'Hello', replySignature: 's' } as const;
-    const [uniqueName] = await connection.call({ ...hello, signal, timeout });
+    const call = { ...hello, replySignature: 's', sentAs: HELLO_SERIAL } as const;
+    const [uniqueName] = await connection.call({ ...call, signal, timeout });
     return new Bus(connection, uniqueName);
   } catch (error) {
     await connection.close({ timeout: 0 });

@@ -50,6 +50,11 @@ export interface CallOptions<In extends string = string, Out extends string = st
   readonly noReply?: boolean | undefined;
 }
 
+/** A call that went out with the handshake, before there was a connection: only its reply is awaited. */
+interface Greeting {
+  readonly sentAs?: number | undefined;
+}
+
 /** Runs a call of the other program; the promise, if any, is what close() waits for. */
 export type MethodCallHandler = (call: MethodCall) => void | Promise<void>;
 /** Is told each signal, in order of arrival. */
@@ -154,11 +159,11 @@ export class Connection implements AsyncDisposable {
    * Sends a METHOD_CALL; `settle` is called once, as its reply arrives and before any later message is looked at.
    * Throws what {@link Connection.send} throws, and the reason of a signal that is aborted already.
    */
-  request(call: MethodCall, settle: (outcome: CallOutcome) => void, options: WaitOptions = {}): void {
-    const { timeout = DEFAULT_CALL_TIMEOUT, signal } = options;
+  request(call: MethodCall, settle: (outcome: CallOutcome) => void, options: WaitOptions & Greeting = {}): void {
+    const { timeout = DEFAULT_CALL_TIMEOUT, signal, sentAs } = options;
     signal?.throwIfAborted();
     const timeoutError = (): Error => new CallTimeoutError(describeCall(call), timeout);
-    this.#pending.add(this.send(call), settle, { timeout, timeoutError, signal });
+    this.#pending.add(sentAs ?? this.send(call), settle, { timeout, timeoutError, signal });
   }
 
   /**
@@ -169,7 +174,7 @@ export class Connection implements AsyncDisposable {
    * @throws {MarshalError | InvalidNameError} where the call is not valid; nothing was sent
    */
   async call<const In extends string = '', const Out extends string = string>(
-    options: CallOptions<In, Out>,
+    options: CallOptions<In, Out> & Greeting,
   ): Promise<BodyOf<Out>> {
     const call = methodCall({ ...options, flags: flagsOf(options) });
     if (options.noReply === true) {
@@ -299,7 +304,7 @@ export class Connection implements AsyncDisposable {
   #answerError(call: Pick<MethodCall, 'flags' | 'serial' | 'sender'>, errorName: string, message: string): void {
     if ((call.flags & MessageFlag.NO_REPLY_EXPECTED) !== 0) return;
     try {
-      this.send(errorReply(call as MethodCall, { errorName, message })); // the reply takes nothing else from it
+      this.send(errorReply(call, { errorName, message }));
     } catch (error) {
       this.countDrop('undeliverable', { error }); // a peer may name itself in a way that nobody may write
     }

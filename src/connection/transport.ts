@@ -5,7 +5,7 @@
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AuthClient } from '../auth/client.js';
-import { AuthError } from '../auth/errors.js';
+import { AuthError, type AuthErrorCode } from '../auth/errors.js';
 import { external } from '../auth/mechanisms.js';
 import { encodeMessage, type EncodeOptions, writeMessage } from '../wire/encode-message.js';
 import type { Message } from '../wire/message.js';
@@ -174,11 +174,37 @@ export interface OpenOptions {
   readonly uid?: string | undefined;
 }
 
-/** Connects to one address and authenticates. */
-function openAddress(address: Address, options: OpenOptions): Promise<Transport> {
-  const { signal, connectTimeout = CONNECT_TIMEOUT, uid } = options;
+/** What of opening a transport is not for users to choose. */
+export interface GreetingOptions extends OpenOptions {
+  /**
+   * The first message, written right behind the handshake: with it, a connection that is greeted costs one round trip.
+   */
+  readonly greeting?: Uint8Array | undefined;
+}
+
+/**
+ * Connects to one address and authenticates: in one round trip if the server takes us as whom we claim to be, else once
+ * more and step by step. A server that rejects what BEGIN was sent along with has to disconnect.
+ */
+async function openAddress(address: Address, options: GreetingOptions): Promise<Transport> {
+  const claimed = options.uid ?? process.getuid?.().toString();
+  const mechanisms = [external({ uid: claimed })];
+  if (claimed !== undefined && options.greeting !== undefined) {
+    try {
+      return await openWith(new AuthClient({ mechanisms, earlyBegin: true }), address, options);
+    } catch (error) {
+      if (!(error instanceof AuthError) || !MAY_DO_STEP_BY_STEP.includes(error.code)) throw error;
+    }
+  }
+  return openWith(new AuthClient({ mechanisms }), address, options);
+}
+
+/** How a handshake with an early BEGIN ends at a server that might take us without. */
+const MAY_DO_STEP_BY_STEP: readonly AuthErrorCode[] = ['REJECTED', 'SERVER_CLOSED', 'UNEXPECTED_COMMAND'];
+
+function openWith(auth: AuthClient, address: Address, options: GreetingOptions): Promise<Transport> {
+  const { signal, connectTimeout = CONNECT_TIMEOUT, greeting = new Uint8Array(0) } = options;
   const path = socketPathOf(address);
-  const auth = new AuthClient({ mechanisms: [external({ uid: uid ?? process.getuid?.().toString() })] });
   return new Promise((resolve, reject) => {
     const socket = connect({ path });
     const timer = startTimer(connectTimeout, () => fail(auth.abandon('TIMED_OUT')));
@@ -196,11 +222,14 @@ function openAddress(address: Address, options: OpenOptions): Promise<Transport>
     };
     socket.on('error', fail);
     socket.on('close', () => fail(auth.abandon('SERVER_CLOSED')));
-    socket.on('connect', () => socket.write(auth.start()));
+    socket.on('connect', () => {
+      const start = auth.start();
+      socket.write(auth.hasBegun ? concat(start, greeting) : start);
+    });
     socket.on('data', (chunk: Uint8Array) => {
       try {
         const { send, done } = auth.receive(chunk);
-        if (send !== undefined) socket.write(send);
+        if (send !== undefined) socket.write(done === undefined ? send : concat(send, greeting));
         if (done === undefined) return;
         if (address.guid !== undefined && address.guid !== done.guid) {
           const problem = `the server's GUID is ${done.guid}, the address says ${address.guid}`;
@@ -215,12 +244,19 @@ function openAddress(address: Address, options: OpenOptions): Promise<Transport>
   });
 }
 
+function concat(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const both = new Uint8Array(first.length + second.length);
+  both.set(first);
+  both.set(second, first.length);
+  return both;
+}
+
 /**
  * Opens the first address of a list that can be connected to and authenticates us.
  * @throws {AddressError} where the list itself is malformed
  * @throws {ConnectError} where no address of it works
  */
-export async function openTransport(addresses: string, options: OpenOptions = {}): Promise<Transport> {
+export async function openTransport(addresses: string, options: GreetingOptions = {}): Promise<Transport> {
   const errors: Error[] = [];
   for (const address of parseAddresses(addresses)) {
     options.signal?.throwIfAborted();

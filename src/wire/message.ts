@@ -123,9 +123,12 @@ export function methodCall<const S extends string = ''>(
   return createMessage('method_call', parts as Partial<MessageParts>) as MethodCall;
 }
 
+/** What of a call decides where its answer goes. */
+type Answerable = Pick<MethodCall, 'serial' | 'sender'>;
+
 /** The METHOD_RETURN that answers `call`, addressed to its sender. */
 export function methodReturn<const S extends string = ''>(
-  call: MethodCall,
+  call: Answerable,
   { signature, body }: BodyParts<S> = {},
 ): MethodReturn {
   const parts = { replySerial: call.serial, destination: call.sender, signature, body };
@@ -134,7 +137,7 @@ export function methodReturn<const S extends string = ''>(
 
 /** The ERROR that answers `call`, addressed to its sender; `message` is short for a body of one STRING. */
 export function errorReply<const S extends string = ''>(
-  call: MethodCall,
+  call: Answerable,
   parts: BodyParts<S> & { readonly errorName: string; readonly message?: string | undefined },
 ): ErrorMessage {
   const { errorName, message } = parts;

@@ -393,3 +393,28 @@ describe('a caller out of turn', () => {
     expect(client.state).toBe('Authenticated');
   });
 });
+
+describe('an early BEGIN', () => {
+  const early = (): AuthClient =>
+    new AuthClient({ mechanisms: [external({ uid: '7' }), anonymous({ trace: 't' })], earlyBegin: true });
+
+  it('goes out with AUTH, and OK leaves nothing to send', () => {
+    const client = early();
+    expect(text(client.start())).toBe('\0AUTH EXTERNAL 37\r\nBEGIN\r\n');
+    const { send, done } = client.receive(bytes(`OK ${GUID}\r\nrest`));
+    expect(send).toBeUndefined();
+    expect(done?.guid).toBe(GUID);
+    expect(text(done?.rest ?? new Uint8Array(0))).toBe('rest');
+  });
+
+  it.each([
+    ['REJECTED EXTERNAL ANONYMOUS\r\n', 'REJECTED'],
+    ['DATA\r\n', 'UNEXPECTED_COMMAND'],
+    ['ERROR\r\n', 'UNEXPECTED_COMMAND'],
+    ['AGREE_UNIX_FD\r\n', 'UNEXPECTED_COMMAND'],
+  ] as const)('ends the handshake at %j, since nothing more can be said', (line, code) => {
+    const client = early();
+    client.start();
+    expect(authErrorOf(() => client.receive(bytes(line))).code).toBe(code);
+  });
+});

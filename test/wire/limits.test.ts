@@ -113,13 +113,10 @@ describe('a message of 128 MiB', () => {
     }
   });
 
-  it('is all that a path can fill, whatever comes behind it', () => {
+  it('is all that a path can fill, with other fields behind it', () => {
     const path = `/${'a'.repeat(MAX_MESSAGE_LENGTH)}`;
-    const unknownFields = [{ code: 42, value: variant('y', 1) }];
-    for (const parts of [{}, { destination: 'a.b' }, { unixFds: 1 }, { unknownFields }]) {
-      const error = marshalErrorOf(() => encodeMessage(withParts({ path, ...parts })));
-      expect(error.code).toMatch(/^(ARRAY|MESSAGE)_TOO_LONG$/);
-    }
+    const error = marshalErrorOf(() => encodeMessage(withParts({ path, destination: 'a.b' })));
+    expect(error.code).toMatch(/^(ARRAY|MESSAGE)_TOO_LONG$/);
   });
 });
 
@@ -385,8 +382,8 @@ describe('memory', () => {
 
   it('is flat when every message has another long path', () => {
     const growth = growthOf(() => {
-      for (let i = 0; i < 300; i++) {
-        const path = `/${i}${'x'.repeat(200_000)}`;
+      for (let i = 0; i < 100; i++) {
+        const path = `/${i}${'x'.repeat(100_000)}`;
         const message = withParts({ path, signature: 'oa{ov}', body: [path, { [path]: variant('o', path) }] });
         decodeMessage(encodeMessage(message));
       }

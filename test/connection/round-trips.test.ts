@@ -1,0 +1,90 @@
+// How many round trips a connection to a bus costs, seen from the server: one where it takes us as whom we claim to be.
+import { createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { type Bus, connectToBus } from '../../src/connection/bus.js';
+import { encodeMessage } from '../../src/wire/encode-message.js';
+import { MessageReader } from '../../src/wire/framing.js';
+import { methodReturn } from '../../src/wire/message.js';
+import { scratchDirectory } from '../support/reaper.js';
+
+const GUID = '00112233445566778899aabbccddeeff';
+const UID = process.getuid?.().toString() ?? '';
+const CLAIM = `AUTH EXTERNAL ${Buffer.from(UID).toString('hex')}\r\n`;
+
+/** Answers each connection by a script: what it waits to have been sent, and what it then says. */
+interface Step {
+  readonly after: string;
+  readonly say: string;
+  readonly thenClose?: boolean;
+}
+
+const open: (Server | Bus)[] = [];
+afterEach(async () => {
+  for (const one of open.splice(0).reverse()) await ('listen' in one ? new Promise((done) => one.close(done)) : one.close());
+});
+
+/** Serves one script a connection; `heard` has what each client had sent when its script was through. */
+async function serve(scripts: readonly (readonly Step[])[]): Promise<{ address: string; heard: string[] }> {
+  const heard: string[] = [];
+  let connections = 0;
+  const server = createServer((socket) => follow(socket, [...(scripts[connections++] ?? [])]));
+  const follow = (socket: Socket, steps: Step[]): void => {
+    let received = Buffer.alloc(0);
+    socket.on('error', () => {});
+    socket.on('data', (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk]);
+      for (let step = steps[0]; step !== undefined && received.includes(step.after); step = steps[0]) {
+        steps.shift();
+        const hello = received.subarray(received.lastIndexOf('BEGIN\r\n') + 'BEGIN\r\n'.length);
+        const call = step.after === 'Hello' ? new MessageReader().push(hello)[0] : undefined;
+        const reply = call?.type === 'method_call' ? methodReturn(call, { signature: 's', body: [':1.7'] }) : undefined;
+        const sender = 'org.freedesktop.DBus';
+        socket.write(reply === undefined ? step.say : Buffer.concat([
+          Buffer.from(step.say), encodeMessage({ ...reply, sender }, { serial: 1 }),
+        ]));
+        if (steps.length === 0) heard.push(received.toString('latin1'));
+        if (step.thenClose === true) socket.end();
+      }
+    });
+  };
+  const path = join(scratchDirectory(), 'bus');
+  await new Promise<void>((done) => server.listen(path, done));
+  open.push(server);
+  return { address: `unix:path=${path}`, heard };
+}
+
+test('all that a client has to say comes in one go, and is answered in one', async () => {
+  // Nothing is said before Hello is there: a client that waited for OK would wait for ever.
+  const { address, heard } = await serve([[{ after: 'Hello', say: `OK ${GUID}\r\n` }]]);
+  const bus = await connectToBus(address, { connectTimeout: 5_000 });
+  open.push(bus);
+  expect(bus.uniqueName).toBe(':1.7');
+  expect(heard[0]?.startsWith(`\0${CLAIM}BEGIN\r\nl`)).toBe(true);
+});
+
+test('a server that rejects the claim, and so disconnects, is asked once more, step by step', async () => {
+  const { address, heard } = await serve([
+    [{ after: 'BEGIN', say: 'REJECTED EXTERNAL\r\n', thenClose: true }],
+    [
+      { after: CLAIM, say: 'REJECTED EXTERNAL\r\n' },
+      { after: 'AUTH EXTERNAL\r\n', say: 'DATA\r\n' },
+      { after: 'DATA\r\n', say: `OK ${GUID}\r\n` },
+      { after: 'Hello', say: '' },
+    ],
+  ]);
+  const bus = await connectToBus(address, { connectTimeout: 5_000 });
+  open.push(bus);
+  expect(bus.uniqueName).toBe(':1.7');
+  expect(heard[1]?.startsWith(`\0${CLAIM}AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\nl`)).toBe(true);
+});
+
+test('a server that closes at an early BEGIN is asked once more, step by step', async () => {
+  const { address, heard } = await serve([
+    [{ after: 'BEGIN', say: '', thenClose: true }],
+    [{ after: CLAIM, say: `OK ${GUID}\r\n` }, { after: 'Hello', say: '' }],
+  ]);
+  const bus = await connectToBus(address, { connectTimeout: 5_000 });
+  open.push(bus);
+  expect(heard[1]?.startsWith(`\0${CLAIM}BEGIN\r\nl`)).toBe(true);
+});
