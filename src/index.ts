@@ -6,7 +6,7 @@ export {
   Bus, connectToBus, type NameOptions, type NameReleaseResult, type NameRequestResult, sessionBus, systemBus,
 } from './connection/bus.js';
 export {
-  type CallOptions, Connection, type MethodCallHandler, openConnection, type SignalListener, type WaitOptions,
+  type CallOptions, Connection, type ConnectOptions, type MethodCallHandler, openConnection, type SignalListener, type WaitOptions,
 } from './connection/connection.js';
 export type { Drop, DropReason } from './connection/drops.js';
 export {
@@ -16,7 +16,6 @@ export {
 export { formatMatchRule, type MatchRule } from './connection/match-rule.js';
 export type { OwnerListener, OwnerWatch } from './connection/name-owners.js';
 export type { SubscribeOptions, Subscription } from './connection/subscription.js';
-export type { OpenOptions } from './connection/transport.js';
 export {
   type CallContext, defineInterface, type Implementation, type InterfaceDefinition, type InterfaceSpec,
   type MethodSpec, type PropertySpec, type SignalSpec,

@@ -7,13 +7,13 @@ import { type Message, methodCall } from '../wire/message.js';
 import { assertBusName, assertWellKnownName } from '../wire/names.js';
 import { sessionBusAddress, systemBusAddress } from './address.js';
 import { BUS_NAME, BUS_OBJECT } from './bus-object.js';
-import { type CallOptions, Connection, type WaitOptions } from './connection.js';
+import { type CallOptions, type ConnectOptions, Connection, type WaitOptions } from './connection.js';
 import { type ConnectionClosedError, DBusError, NameRequestError } from './errors.js';
 import { MatchRules } from './match-rules.js';
 import type { MatchRule } from './match-rule.js';
 import { NameOwners, type OwnerListener, type OwnerWatch } from './name-owners.js';
 import { type SubscribeOptions, Subscription, Subscriptions } from './subscription.js';
-import { type OpenOptions, openTransport } from './transport.js';
+import { openTransport } from './transport.js';
 
 /** How a name is asked for. ‹org.freedesktop.DBus.RequestName› */
 export interface NameOptions extends WaitOptions {
@@ -171,11 +171,11 @@ const HELLO_SERIAL = 1;
  * @throws {AddressError | ConnectError} or the reason of the signal
  * @throws {DBusError | CallTimeoutError | ConnectionClosedError | UnexpectedSignatureError} where Hello fails
  */
-export async function connectToBus(addresses: string, options: OpenOptions = {}): Promise<Bus> {
+export async function connectToBus(addresses: string, options: ConnectOptions = {}): Promise<Bus> {
   const hello = { ...BUS_OBJECT, member: 'Hello' } as const;
   const greeting = encodeMessage(methodCall(hello), { serial: HELLO_SERIAL });
   const transport = await openTransport(addresses, { ...options, greeting });
-  const connection = new Connection(transport, { lastSerial: HELLO_SERIAL });
+  const connection = new Connection(transport, { ...options, lastSerial: HELLO_SERIAL });
   try {
     const { signal, connectTimeout: timeout } = options;
     const call = { ...hello, replySignature: 's', sentAs: HELLO_SERIAL } as const;
@@ -192,7 +192,7 @@ export async function connectToBus(addresses: string, options: OpenOptions = {})
  * ‹Well-known Message Bus Instances›
  * @throws {AddressError} where neither is there, and what {@link connectToBus} throws
  */
-export async function sessionBus(options?: OpenOptions): Promise<Bus> {
+export async function sessionBus(options?: ConnectOptions): Promise<Bus> {
   return connectToBus(sessionBusAddress(), options);
 }
 
@@ -200,6 +200,6 @@ export async function sessionBus(options?: OpenOptions): Promise<Bus> {
  * Connects to the system bus: `DBUS_SYSTEM_BUS_ADDRESS`, else the socket that the specification names.
  * @throws {AddressError} and what {@link connectToBus} throws ‹Well-known Message Bus Instances›
  */
-export async function systemBus(options?: OpenOptions): Promise<Bus> {
+export async function systemBus(options?: ConnectOptions): Promise<Bus> {
   return connectToBus(systemBusAddress(), options);
 }

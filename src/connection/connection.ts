@@ -5,7 +5,7 @@ import { setMaxListeners } from 'node:events';
 import { ErrorName } from '../interface/standard.js';
 import { MESSAGE_TYPE_CODE, MessageFlag } from '../wire/constants.js';
 import { decodeHeader, decodeMessage, type MessageHeader } from '../wire/decode-message.js';
-import { FrameReader } from '../wire/framing.js';
+import { FrameReader, type ReaderOptions } from '../wire/framing.js';
 import type { BodyInputOf, BodyOf, CheckedSignature } from '../wire/infer.js';
 import {
   errorReply, type ErrorMessage, type Message, methodCall, type MethodCall, type MethodReturn, type Signal,
@@ -55,6 +55,12 @@ interface Greeting {
   readonly sentAs?: number | undefined;
 }
 
+/** What a connection on a transport of one's own may be told. */
+export interface ConnectionOptions extends ReaderOptions {
+  /** The serial of the last message that was sent on the transport already; none unless given. */
+  readonly lastSerial?: number | undefined;
+}
+
 /** Runs a call of the other program; the promise, if any, is what close() waits for. */
 export type MethodCallHandler = (call: MethodCall) => void | Promise<void>;
 /** Is told each signal, in order of arrival. */
@@ -92,7 +98,7 @@ function headerOf(frame: Uint8Array): MessageHeader | undefined {
 /** A connection to a bus or, without a bus, to another program. */
 export class Connection implements AsyncDisposable {
   readonly #transport: Transport;
-  readonly #frames = new FrameReader();
+  readonly #frames: FrameReader;
   readonly #pending: PendingCalls;
   readonly #drops = new DropCounter();
   readonly #running = new Set<Promise<void>>();
@@ -107,9 +113,10 @@ export class Connection implements AsyncDisposable {
   readonly closed: Promise<ConnectionClosedError>;
 
   /** Use {@link openConnection}; this takes a transport of one's own. */
-  constructor(transport: Transport, { lastSerial }: { lastSerial?: number } = {}) {
+  constructor(transport: Transport, { lastSerial, maxMessageLength }: ConnectionOptions = {}) {
+    this.#frames = new FrameReader({ maxMessageLength });
     this.#transport = transport;
-    this.#pending = new PendingCalls(lastSerial === undefined ? {} : { lastSerial });
+    this.#pending = new PendingCalls({ lastSerial });
     this.closed = new Promise((resolve) => {
       this.#announceClosed = resolve;
     });
@@ -328,10 +335,13 @@ export class Connection implements AsyncDisposable {
   }
 }
 
+/** How a connection is made, and what it takes. */
+export interface ConnectOptions extends OpenOptions, ReaderOptions {}
+
 /**
  * Connects to the first address of a list that takes us, without a bus's Hello: for a peer that is no bus.
  * @throws {AddressError | ConnectError} or the reason of the signal
  */
-export async function openConnection(addresses: string, options: OpenOptions = {}): Promise<Connection> {
-  return new Connection(await openTransport(addresses, options));
+export async function openConnection(addresses: string, options: ConnectOptions = {}): Promise<Connection> {
+  return new Connection(await openTransport(addresses, options), options);
 }

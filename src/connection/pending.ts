@@ -32,7 +32,7 @@ export class PendingCalls {
   readonly #calls = new Map<number, PendingCall>();
   #lastSerial: number;
 
-  constructor({ lastSerial = 0 }: { lastSerial?: number } = {}) {
+  constructor({ lastSerial = 0 }: { lastSerial?: number | undefined } = {}) {
     this.#lastSerial = lastSerial;
   }
 

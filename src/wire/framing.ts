@@ -1,11 +1,20 @@
 // Chunks of a byte stream into whole messages, however the stream was cut.
 // It owns the bytes of the message that is not complete yet, and nothing else; it knows no socket.
 // Specification: Message Format. (No clause: after an invalid message the reader has lost its footing for good.)
-import { FIXED_HEADER_LENGTH } from './constants.js';
+import { FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH } from './constants.js';
 import { decodeMessage } from './decode-message.js';
-import type { UnmarshalError } from './errors.js';
+import { UnmarshalError } from './errors.js';
 import { readFixedHeader } from './fixed-header.js';
 import type { Message } from './message.js';
+
+/** How much of a stream is taken. */
+export interface ReaderOptions {
+  /**
+   * Longest message that is taken, in bytes: at most, and unless given, the 128 MiB of the specification. The values of
+   * a message may take ten times its length in memory and more; who expects small messages says so here.
+   */
+  readonly maxMessageLength?: number | undefined;
+}
 
 /**
  * Cuts a stream of bytes into whole messages without reading more of them than the first 16 bytes, from which on an
@@ -18,6 +27,11 @@ export class FrameReader {
   /** Length of the partial message; undefined until its first 16 bytes are here. */
   #length: number | undefined;
   #failure: UnmarshalError | undefined;
+  readonly #maxLength: number;
+
+  constructor({ maxMessageLength = MAX_MESSAGE_LENGTH }: ReaderOptions = {}) {
+    this.#maxLength = maxMessageLength;
+  }
 
   /** Why this stream cannot be read any further; undefined while it can. */
   get failure(): UnmarshalError | undefined {
@@ -57,7 +71,7 @@ export class FrameReader {
         continue;
       }
       if (chunk.length - offset < FIXED_HEADER_LENGTH) return this.#keep(chunk.subarray(offset));
-      const { length } = readFixedHeader(chunk, offset);
+      const length = this.#lengthOf(chunk, offset);
       if (chunk.length - offset < length) {
         this.#length = length;
         return this.#keep(chunk.subarray(offset));
@@ -73,7 +87,7 @@ export class FrameReader {
     const end = Math.min(offset + lacking, chunk.length);
     this.#keep(chunk.subarray(offset, end));
     if (this.#length === undefined && this.#filled === FIXED_HEADER_LENGTH) {
-      this.#length = readFixedHeader(this.#partial).length;
+      this.#length = this.#lengthOf(this.#partial, 0);
     }
     if (this.#filled === this.#length) {
       frames.push(this.#partial.subarray(0, this.#filled));
@@ -82,6 +96,13 @@ export class FrameReader {
       this.#length = undefined;
     }
     return end;
+  }
+
+  #lengthOf(bytes: Uint8Array, offset: number): number {
+    const { length } = readFixedHeader(bytes, offset);
+    if (length <= this.#maxLength) return length;
+    const problem = `a message of ${length} bytes, at most ${this.#maxLength} are taken here`;
+    throw new UnmarshalError('MESSAGE_TOO_LONG', problem, { offset: 4 });
   }
 
   #keep(bytes: Uint8Array): void {
@@ -100,8 +121,12 @@ export class FrameReader {
 
 /** Reads messages from a stream of bytes, whatever its chunks are. */
 export class MessageReader {
-  readonly #frames = new FrameReader();
+  readonly #frames: FrameReader;
   #failure: UnmarshalError | undefined;
+
+  constructor(options?: ReaderOptions) {
+    this.#frames = new FrameReader(options);
+  }
 
   /** Why this stream cannot be read any further; undefined while it can. */
   get failure(): UnmarshalError | undefined {

@@ -10,7 +10,7 @@ export { formatDissection } from './dissect-format.js';
 export type { Part, PartKind } from './dissect-parts.js';
 export { encodeMessage, type EncodeOptions } from './encode-message.js';
 export * from './errors.js';
-export { FrameReader, MessageReader } from './framing.js';
+export { FrameReader, MessageReader, type ReaderOptions } from './framing.js';
 export type { BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, InputOf, ValueOf } from './infer.js';
 export { marshal } from './marshal.js';
 export {

@@ -255,3 +255,16 @@ describe('a stream that ends', () => {
     }
   });
 });
+
+describe('a limit of one\'s own', () => {
+  const message = encodeMessage(signal({ path: '/a', interface: 'a.b', member: 'C', signature: 'ay', body: [[1, 2]] }), {
+    serial: 1,
+  });
+
+  it.each([FrameReader, MessageReader])('takes a message of that length, and no longer one: %o', (Reader) => {
+    expect(new Reader({ maxMessageLength: message.length }).push(message)).toHaveLength(1);
+    const reader = new Reader({ maxMessageLength: message.length - 1 });
+    expect(reader.push(message.subarray(0, 10))).toEqual([]);
+    expect(() => reader.push(message.subarray(10, 16))).toThrow(expect.objectContaining({ code: 'MESSAGE_TOO_LONG' }));
+  });
+});
