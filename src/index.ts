@@ -6,7 +6,8 @@ export {
   Bus, connectToBus, type NameOptions, type NameReleaseResult, type NameRequestResult, sessionBus, systemBus,
 } from './connection/bus.js';
 export {
-  type CallOptions, Connection, type ConnectOptions, type MethodCallHandler, openConnection, type SignalListener, type WaitOptions,
+  type CallOptions, Connection, type ConnectOptions, type MethodCallHandler, openConnection, type SignalListener,
+  type WaitOptions,
 } from './connection/connection.js';
 export type { Drop, DropReason } from './connection/drops.js';
 export {

@@ -3,7 +3,7 @@
 import { ErrorName } from '../interface/standard.js';
 import { encodeMessage } from '../wire/encode-message.js';
 import type { BodyOf } from '../wire/infer.js';
-import { type Message, methodCall } from '../wire/message.js';
+import { type Message, methodCall, type Signal } from '../wire/message.js';
 import { assertBusName, assertWellKnownName } from '../wire/names.js';
 import { sessionBusAddress, systemBusAddress } from './address.js';
 import { BUS_NAME, BUS_OBJECT } from './bus-object.js';
@@ -54,6 +54,8 @@ export class Bus implements AsyncDisposable {
   readonly connection: Connection;
   /** The name that the bus gave this connection, such as `:1.42`. */
   readonly uniqueName: string;
+  /** Our names as the bus has told us of them, the unique one included. */
+  readonly #names: Set<string>;
   readonly #rules: MatchRules;
   readonly #owners: NameOwners;
   readonly #subscriptions: Subscriptions;
@@ -62,14 +64,23 @@ export class Bus implements AsyncDisposable {
   constructor(connection: Connection, uniqueName: string) {
     this.connection = connection;
     this.uniqueName = uniqueName;
+    this.#names = new Set([uniqueName]);
+    connection.setOwnNames((destination) => this.#names.has(destination));
     this.#rules = new MatchRules(connection);
     this.#owners = new NameOwners(connection, this.#rules);
     this.#subscriptions = new Subscriptions(connection, { rules: this.#rules, owners: this.#owners });
     connection.listenToSignals((signal) => {
-      const isOwnerChange = signal.member === 'NameOwnerChanged' && signal.interface === BUS_OBJECT.interface;
-      if (isOwnerChange && signal.sender === BUS_NAME) this.#owners.handleNameOwnerChanged(signal);
+      if (signal.sender === BUS_NAME && signal.interface === BUS_OBJECT.interface) this.#handleBusSignal(signal);
       this.#subscriptions.deliver(signal);
     });
+  }
+
+  #handleBusSignal(signal: Signal): void {
+    const [name] = signal.body;
+    if (signal.member === 'NameOwnerChanged') this.#owners.handleNameOwnerChanged(signal);
+    if (signal.signature !== 's' || signal.destination !== this.uniqueName) return;
+    if (signal.member === 'NameAcquired') this.#names.add(name as string); // by its signature
+    if (signal.member === 'NameLost') this.#names.delete(name as string);
   }
 
   /** Settles, and never rejects, when the connection has ended; the error's `cause` says why. */
@@ -105,6 +116,7 @@ export class Bus implements AsyncDisposable {
     const [code] = await this.call({ ...call, replySignature: 'u', timeout, signal });
     const result = known(REQUEST_NAME_RESULT, code, 'RequestName');
     if (result === 'exists') throw new NameRequestError(name);
+    if (result !== 'in queue') this.#names.add(name);
     return result;
   }
 

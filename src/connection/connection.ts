@@ -105,6 +105,7 @@ export class Connection implements AsyncDisposable {
   readonly #signalListeners = new Set<SignalListener>();
   readonly #abort = new AbortController();
   #methodCallHandler: MethodCallHandler | undefined;
+  #isOurs: (destination: string) => boolean = () => true;
   #isClosing = false;
   #closedError: ConnectionClosedError | undefined;
   #announceClosed!: (error: ConnectionClosedError) => void; // set by the promise below
@@ -170,7 +171,8 @@ export class Connection implements AsyncDisposable {
     const { timeout = DEFAULT_CALL_TIMEOUT, signal, sentAs } = options;
     signal?.throwIfAborted();
     const timeoutError = (): Error => new CallTimeoutError(describeCall(call), timeout);
-    this.#pending.add(sentAs ?? this.send(call), settle, { timeout, timeoutError, signal });
+    const { destination } = call;
+    this.#pending.add(sentAs ?? this.send(call), settle, { timeout, timeoutError, signal, destination });
   }
 
   /**
@@ -208,6 +210,14 @@ export class Connection implements AsyncDisposable {
    */
   handleMethodCalls(handler: MethodCallHandler): void {
     this.#methodCallHandler = handler;
+  }
+
+  /**
+   * Sets which bus names are this side's. Calls and replies to others, which a bus shows to monitors and eavesdroppers,
+   * are dropped and counted. Without a bus every destination is ours.
+   */
+  setOwnNames(isOurs: (destination: string) => boolean): void {
+    this.#isOurs = isOurs;
   }
 
   /** Tells `listener` every signal that arrives; returns the function that ends it. */
@@ -256,6 +266,11 @@ export class Connection implements AsyncDisposable {
       message = decodeMessage(frame);
     } catch (error) {
       this.#refuse(frame, error);
+      return;
+    }
+    const { type, destination } = message;
+    if (type !== 'signal' && destination !== undefined && !this.#isOurs(destination)) {
+      this.countDrop('not addressed to us', { message });
       return;
     }
     switch (message.type) {

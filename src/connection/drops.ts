@@ -13,6 +13,8 @@ export type DropReason =
   | 'unexpected signature'
   /** A signal that came while a subscription's queue was full. */
   | 'queue overflow'
+  /** A call or a reply for somebody else, which a bus shows to those who eavesdrop. */
+  | 'not addressed to us'
   /** A message of a type that the specification does not have yet. */
   | 'unknown message type'
   /** A reply that could not be sent any more, or a call that nobody serves. */

@@ -1,6 +1,7 @@
 // The calls that await a reply: each settles exactly once, by reply, timeout, abort or the end of the connection.
 // It knows serials and timers, not sockets. Specification: Message Format (serial, REPLY_SERIAL).
 import type { ErrorMessage, MethodReturn } from '../wire/message.js';
+import { BUS_NAME } from './bus-object.js';
 import { onAbort } from './on-abort.js';
 import { runListener } from './run-listener.js';
 import { startTimer } from './timer.js';
@@ -12,6 +13,7 @@ export type CallOutcome = { readonly reply: MethodReturn | ErrorMessage } | { re
 export const DEFAULT_CALL_TIMEOUT = 25_000;
 
 interface PendingCall {
+  readonly destination: string | undefined;
   readonly settle: (outcome: CallOutcome) => void;
   readonly stopWaiting: () => void;
 }
@@ -23,9 +25,20 @@ export interface WaitOptions {
   /** Makes the error for a call that timed out. */
   readonly timeoutError: () => Error;
   readonly signal?: AbortSignal | undefined;
+  /** The bus name that the call went to. */
+  readonly destination?: string | undefined;
 }
 
 const MAX_SERIAL = 0xffff_ffff;
+
+/**
+ * Whether a reply may be one to a call with this destination. A unique name answers for itself, and the bus for whom it
+ * could not reach; who owns a well-known name is the bus's to know, and without a bus nobody signs.
+ */
+function mayAnswer(sender: string | undefined, destination: string | undefined): boolean {
+  const isUnique = destination?.startsWith(':') === true;
+  return !isUnique || sender === undefined || sender === destination || sender === BUS_NAME;
+}
 
 /** All calls of one connection that await a reply, by serial. */
 export class PendingCalls {
@@ -49,18 +62,21 @@ export class PendingCalls {
   }
 
   /** Waits for the reply to `serial`; `settle` is called once, and not before this returns. */
-  add(serial: number, settle: (outcome: CallOutcome) => void, { timeout, timeoutError, signal }: WaitOptions): void {
+  add(serial: number, settle: (outcome: CallOutcome) => void, options: WaitOptions): void {
+    const { timeout, timeoutError, signal, destination } = options;
     const timer = startTimer(timeout, () => this.reject(serial, timeoutError()));
     const endAbort = onAbort(signal, () => this.reject(serial, signal?.reason));
     const stopWaiting = (): void => {
       clearTimeout(timer);
       endAbort();
     };
-    this.#calls.set(serial, { settle, stopWaiting });
+    this.#calls.set(serial, { destination, settle, stopWaiting });
   }
 
-  /** Gives a reply to the call that it answers; false where no call waits for it. */
+  /** Gives a reply to the call that it answers; false where no call waits for it, or not for a reply of that sender. */
   resolve(reply: MethodReturn | ErrorMessage): boolean {
+    const call = this.#calls.get(reply.replySerial);
+    if (call !== undefined && !mayAnswer(reply.sender, call.destination)) return false;
     return this.#settle(reply.replySerial, { reply });
   }
 

@@ -19,6 +19,8 @@ import { startTimer } from './timer.js';
 const READ_PAUSE_THRESHOLD = 8 * 2 ** 20;
 /** The most that nothing is read for that, in milliseconds: two peers who both wait to be read would wait for ever. */
 const MAX_READ_PAUSE = 1_000;
+/** How long a peer that was sent everything may take to end its side as well, in milliseconds. */
+const MAX_LINGER = 250;
 /** Bytes waiting to be sent above which the peer is taken to have stopped reading for good: 256 MiB. */
 const MAX_QUEUED_BYTES = 2 ** 28;
 /** An output buffer that grew past this is not kept for the next turn. */
@@ -129,7 +131,11 @@ export class Transport {
   /** Sends what is buffered, then ends the stream. */
   end(): void {
     this.flush();
-    this.#stream.end();
+    // Once all is written, the peer's own end tells that it was read; a peer may keep that open as long as it likes.
+    this.#stream.end(() => {
+      const timer = startTimer(MAX_LINGER, () => this.#stream.destroy());
+      this.#stream.once('close', () => clearTimeout(timer));
+    });
   }
 
   /** Cuts the stream; `error` is what the end is told to be caused by. */

@@ -157,8 +157,9 @@ function readFields(reader: Reader, { fieldsEnd, bodyOffset }: FixedHeader): Fie
     reader.end = bodyOffset;
     reader.align(8, 0);
   } catch (error) {
-    const code = reader.bytes[(start + 7) & ~7] ?? 0;
-    const field = start === bodyOffset ? '' : `.${FIELD_NAME_BY_CODE.get(code) ?? code}`;
+    const codeOffset = (start + 7) & ~7;
+    const code = reader.bytes[codeOffset]!; // there, or not looked at
+    const field = codeOffset >= fieldsEnd ? '' : `.${FIELD_NAME_BY_CODE.get(code) ?? code}`;
     throw toUnmarshalError(error, `header${field}`);
   }
   return fields;

@@ -4,7 +4,7 @@
 import { BoundedCache } from './bounded-cache.js';
 import {
   BYTE_ORDER_MARK, type ByteOrder, CONTAINER_INSTANCE, FIELD_DEPTH, FIXED_HEADER_LENGTH, HeaderField, LAST_KNOWN_FIELD,
-  MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, MAX_UINT32, MESSAGE_TYPE_CODE, PROTOCOL_VERSION,
+  MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, MAX_NAME_LENGTH, MAX_UINT32, MESSAGE_TYPE_CODE, PROTOCOL_VERSION,
 } from './constants.js';
 import { describe } from './describe.js';
 import { MarshalError, type MarshalErrorCode } from './errors.js';
@@ -69,7 +69,9 @@ function compileNameField(key: NameKey): (writer: Writer, value: string) => void
     return true;
   };
   return (writer, value) => {
-    known.get(value, check);
+    // Object paths have no limit: long ones are checked each time, not kept.
+    if (typeof value === 'string' && value.length <= MAX_NAME_LENGTH) known.get(value, check);
+    else check(value);
     beginField(writer, code, type);
     writeAsciiString(writer, value);
   };
@@ -190,7 +192,7 @@ export function writeMessage(writer: Writer, message: Message, options: EncodeOp
     writeParts(writer, message, options.serial ?? message.serial);
   } catch (error) {
     writer.offset = start;
-    throw error;
+    throw toMarshalError(error, message.signature, 'header'); // a writer that cannot grow any more, amid the header
   }
 }
 

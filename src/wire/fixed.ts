@@ -225,9 +225,29 @@ function listUint32(source: Uint32Array): number[] {
   return values;
 }
 
-function listFloat64(source: Float64Array): number[] {
+function listFloat64(source: Float64Array): unknown[] {
   const values = new Array<number>(source.length);
-  for (let i = 0; i < source.length; i++) values[i] = source[i]!;
+  let hasNaN = false;
+  for (let i = 0; i < source.length; i++) {
+    const value = source[i]!;
+    if (value !== value) hasNaN = true;
+    values[i] = value;
+  }
+  return hasNaN ? listExactly(source.length, (i) => source[i]) : values;
+}
+
+/** Whether one of the values is NaN. */
+export function holdsNaN(values: readonly unknown[]): boolean {
+  return values.some((value) => value !== value);
+}
+
+/**
+ * Values in an array that keeps every bit of a NaN. V8 keeps numbers that stand together as plain doubles, among which
+ * a NaN is no more than that; an array that was made for anything keeps each as it is.
+ */
+export function listExactly(length: number, at: (i: number) => unknown): unknown[] {
+  const values = new Array<unknown>(length).fill(undefined);
+  for (let i = 0; i < length; i++) values[i] = at(i);
   return values;
 }
 

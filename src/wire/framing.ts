@@ -121,7 +121,7 @@ export class FrameReader {
 
 /** Reads messages from a stream of bytes, whatever its chunks are. */
 export class MessageReader {
-  readonly #frames: FrameReader;
+  #frames: FrameReader;
   #failure: UnmarshalError | undefined;
 
   constructor(options?: ReaderOptions) {
@@ -152,6 +152,7 @@ export class MessageReader {
       this.#failure = this.#frames.failure;
     } catch (error) {
       this.#failure = error as UnmarshalError; // decodeMessage throws nothing else
+      this.#frames = new FrameReader(); // what is kept of later messages is of no use any more
       if (messages.length === 0) throw error;
     }
     return messages;

@@ -3,7 +3,7 @@
 import { checkReadDepth, lengthMismatch, readArrayEnd } from './containers.js';
 import type { UnmarshalErrorCode } from './errors.js';
 import { Fault, within } from './fault.js';
-import { FIXED_ARRAY, FIXED_CODEC, listFixedArray } from './fixed.js';
+import { FIXED_ARRAY, FIXED_CODEC, holdsNaN, listExactly, listFixedArray } from './fixed.js';
 import { HOST_IS_LITTLE_ENDIAN, type Reader, type Unmarshal } from './reader.js';
 import { FIXED_SIZE, type FixedType, type FixedTypeCode, fixedLayout } from './signature.js';
 
@@ -25,10 +25,16 @@ export function compileFixed({ code }: FixedType): Unmarshal {
   };
 }
 
+/**
+ * One for all: there is nothing in it to change, and millions of them in one message would cost 50 times their bytes.
+ */
+const NO_BYTES = new Uint8Array(0);
+
 function unmarshalBytes(reader: Reader): Uint8Array {
   const end = readArrayEnd(reader, 1);
   const { bytes, offset: start } = reader;
   reader.offset = end;
+  if (end === start) return NO_BYTES;
   if (end - start > SHORT_LENGTH) return new Uint8Array(bytes.subarray(start, end)); // no Buffer where that is one
   const copy = new Uint8Array(end - start);
   for (let i = 0; i < copy.length; i++) copy[i] = bytes[start + i]!;
@@ -57,7 +63,7 @@ export function compileFixedArray({ code }: FixedType): Unmarshal {
     } catch (error) {
       throw within(error, values.length);
     }
-    return values;
+    return code === 'd' && holdsNaN(values) ? listExactly(length, (i) => read(reader, start + i * size)) : values;
   };
 }
 
@@ -71,6 +77,7 @@ export function compileFixedStructArray(fields: readonly FixedType[]): Unmarshal
   const { offsets, size, stride, padding } = fixedLayout(fields);
   const codes = fields.map(({ code }) => code);
   const readNumbers = compileNumbers(codes, offsets);
+  const hasDoubles = codes.includes('d');
   const reads = codes.map((code) => FIXED_CODEC[code].read);
   const checkPadding = ({ bytes }: Reader, offset: number, end: number): void => {
     let bits = 0;
@@ -95,9 +102,12 @@ export function compileFixedStructArray(fields: readonly FixedType[]): Unmarshal
     try {
       for (; i < length; i++, offset += stride) {
         checkPadding(reader, offset, end);
-        structs[i] = readNumbers === undefined
+        const values = readNumbers === undefined
           ? reads.map((read, k) => read(reader, offset + offsets[k]!))
           : readNumbers(view, offset, littleEndian);
+        const isExact = !hasDoubles || !holdsNaN(values);
+        const at = offset;
+        structs[i] = isExact ? values : listExactly(codes.length, (k) => reads[k]!(reader, at + offsets[k]!));
       }
     } catch (error) {
       const k = error instanceof Fault ? offsets.indexOf(error.offset - offset) : -1; // padding belongs to no field

@@ -7,6 +7,7 @@ import type { ByteOrder } from './constants.js';
 import { checkReadDepth, lengthMismatch, readArrayEnd } from './containers.js';
 import { SignatureError, UnmarshalError, type UnmarshalErrorCode } from './errors.js';
 import { Fault, within } from './fault.js';
+import { holdsNaN, listExactly } from './fixed.js';
 import type { BodyOf, CheckedSignature } from './infer.js';
 import { isObjectPath } from './names.js';
 import { Reader, type Unmarshal } from './reader.js';
@@ -144,35 +145,54 @@ function compileDict(type: DictType): Unmarshal {
 }
 
 function compileStruct({ fields }: StructType): Unmarshal {
-  const unmarshallers = fields.map(compileUnmarshal);
+  const readFields = compileSequence(fields);
   return (reader, depth) => {
     checkReadDepth(reader, depth + 1);
     reader.align(8, 0);
-    const values = new Array<unknown>(unmarshallers.length);
-    let k = 0;
+    return readFields(reader, depth + 1);
+  };
+}
+
+/** What reads values one after the other: the fields of a struct, or the arguments of a message. */
+function compileSequence(types: readonly Type[]): (reader: Reader, depth: number) => unknown[] {
+  const unmarshallers = types.map(compileUnmarshal);
+  const readInto = (values: unknown[], reader: Reader, depth: number): unknown[] => {
+    let i = 0;
     try {
-      for (; k < unmarshallers.length; k++) values[k] = unmarshallers[k]!(reader, depth + 1);
+      for (; i < unmarshallers.length; i++) values[i] = unmarshallers[i]!(reader, depth);
     } catch (error) {
-      throw within(error, k);
+      throw within(error, i);
     }
     return values;
   };
+  const areNumbers = types.every(({ signature }) => NUMBER_CODES.includes(signature));
+  const mayHoldNaN = areNumbers && types.some(({ signature }) => signature === 'd');
+  if (!mayHoldNaN) return (reader, depth) => readInto(new Array<unknown>(unmarshallers.length), reader, depth);
+  return (reader, depth) => {
+    const { offset } = reader;
+    const values = readInto(new Array<unknown>(unmarshallers.length), reader, depth);
+    if (!holdsNaN(values)) return values;
+    reader.offset = offset;
+    return readInto(listExactly(unmarshallers.length, () => undefined), reader, depth);
+  };
 }
+
+/** The types whose values are numbers: an array of nothing else is one that V8 keeps as plain doubles. */
+const NUMBER_CODES = 'yqnuihd';
 
 /** Reads a VARIANT that stands inside `depth` containers. */
 export function readVariant(reader: Reader, depth: number): Variant {
   const start = reader.offset;
-  const { signature, unmarshallers } = readCompiledSignature(reader);
-  const unmarshalValue = unmarshallers[0];
-  if (unmarshalValue === undefined) {
+  const { signature, types, readFirst } = readCompiledSignature(reader);
+  if (readFirst === undefined) {
     throw reader.fault('VARIANT_SIGNATURE_EMPTY', 'the signature of a variant is empty', start);
   }
-  if (unmarshallers.length > 1) {
-    const offset = start + 1 + parseSignature(signature)[0]!.signature.length; // where the second type begins
+  if (types.length > 1) {
+    const offset = start + 1 + types[0]!.signature.length; // where the second type begins
     throw reader.fault('SIGNATURE_NOT_SINGLE', 'the signature of a variant is one single complete type', offset);
   }
   checkReadDepth(reader, depth + 1);
-  return { signature, value: unmarshalValue(reader, depth + 1) };
+  return { signature, value: readFirst(reader, depth + 1) };
 }
 
 function compileUnmarshal(type: Type): Unmarshal {
@@ -188,10 +208,14 @@ function compileUnmarshal(type: Type): Unmarshal {
 
 /* Signatures ----------------------------------------------------------------------------------------------------- */
 
-/** A signature and what reads values of it, one closure for each single complete type. */
+/** A signature and what reads values of it. */
 export interface CompiledSignature {
   readonly signature: string;
-  readonly unmarshallers: readonly Unmarshal[];
+  readonly types: readonly Type[];
+  /** Reads the value of the first type, all that a variant has. */
+  readonly readFirst: Unmarshal | undefined;
+  /** Reads one value for each type. */
+  readonly readAll: (reader: Reader, depth: number) => unknown[];
 }
 
 /** How many signatures stay compiled, and which of them are found by their bytes. */
@@ -201,10 +225,12 @@ const KNOWN_SIGNATURES = { slots: 256, maxLength: 64 };
 const compiledSignatures = new BoundedCache<string, CompiledSignature>(COMPILED_SIGNATURES);
 const knownSignatures = new ByteCache<CompiledSignature>(KNOWN_SIGNATURES);
 
-const compile = (signature: string): CompiledSignature => ({
-  signature,
-  unmarshallers: parseSignature(signature).map(compileUnmarshal),
-});
+function compile(signature: string): CompiledSignature {
+  const types = parseSignature(signature);
+  const [first] = types;
+  const readFirst = first === undefined ? undefined : compileUnmarshal(first);
+  return { signature, types, readFirst, readAll: compileSequence(types) };
+}
 
 /** What reads values of a signature; throws a {@link SignatureError}. */
 export function compileSignature(signature: string): CompiledSignature {
@@ -240,14 +266,8 @@ export function readCompiledSignature(reader: Reader): CompiledSignature {
 }
 
 /** Reads a body up to the reader's end; a {@link Fault}'s path starts with the index of the argument. */
-export function unmarshalBody(reader: Reader, { signature, unmarshallers }: CompiledSignature): unknown[] {
-  const values = new Array<unknown>(unmarshallers.length);
-  let i = 0;
-  try {
-    for (; i < unmarshallers.length; i++) values[i] = unmarshallers[i]!(reader, 0);
-  } catch (error) {
-    throw within(error, i);
-  }
+export function unmarshalBody(reader: Reader, { signature, readAll }: CompiledSignature): unknown[] {
+  const values = readAll(reader, 0);
   if (reader.offset < reader.end) {
     const rest = reader.end - reader.offset;
     throw signature === ''

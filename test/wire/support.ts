@@ -53,7 +53,7 @@ const collectGarbage = runInNewContext('gc') as () => void;
 
 /** Bytes of live objects and of the memory behind typed arrays. */
 export function memoryInUse(): number {
-  // What one collection finds dead, typed arrays above all, is given back while the program goes on: the next one waits.
+  // What one collection finds dead, typed arrays above all, is given back while the program goes on; the next waits.
   for (let round = 0; round < 3; round++) collectGarbage();
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return heapUsed + arrayBuffers;

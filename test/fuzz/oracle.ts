@@ -1,0 +1,306 @@
+// What must hold of the wire layer, whatever bytes or values it gets. Each function throws a Finding where it does not.
+// What is valid, and what it means, the reference reader says.
+import {
+  decodeHeader, decodeMessage, dissect, encodeMessage, formatDissection, FrameReader, InvalidNameError, isBusName,
+  MarshalError, marshal, type Message, MessageReader, readdress, SignatureError, UnmarshalError, unmarshal,
+} from '../../src/wire/index.js';
+import { OwnError } from './generate.js';
+import type { Random } from './random.js';
+import {
+  referenceDecode, referenceFrames, type ReferenceMessage, referenceUnmarshal, Refused, type Span, swapBytes,
+} from './reference.js';
+
+/** The wire layer did what it must not do. */
+export class Finding extends Error {
+  override readonly name = 'Finding';
+}
+
+type Outcome<T> =
+  | { readonly value: T; readonly error?: undefined }
+  | { readonly value?: undefined; readonly error: unknown };
+
+function attempt<T>(run: () => T): Outcome<T> {
+  try {
+    return { value: run() };
+  } catch (error) {
+    return { error };
+  }
+}
+
+function check(holds: boolean, finding: string, cause?: unknown): asserts holds {
+  if (!holds) throw new Finding(finding, { cause });
+}
+
+/* Equality ------------------------------------------------------------------------------------------------------- */
+
+/** Whether two values are the same to a program, but for the bits of NaN. Entries of maps count in their order. */
+export function isSame(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (a instanceof Uint8Array || b instanceof Uint8Array) {
+    return a.constructor === b.constructor && Buffer.compare(a as Uint8Array, b as Uint8Array) === 0;
+  }
+  if (a instanceof Map || b instanceof Map) {
+    if (!(a instanceof Map) || !(b instanceof Map)) return false;
+    return isSame([...a as Map<unknown, unknown>], [...b as Map<unknown, unknown>]);
+  }
+  if (Array.isArray(a) || Array.isArray(b)) {
+    if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false;
+    return a.every((item, index) => isSame(item, (b as unknown[])[index]));
+  }
+  const keys = Object.keys(a);
+  if (keys.join() !== Object.keys(b).join()) return false;
+  return keys.every((key) => isSame((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]));
+}
+
+const hasNaN = (value: unknown): boolean => {
+  if (typeof value === 'number') return Number.isNaN(value);
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return false;
+  return (value instanceof Map ? [...value as Map<unknown, unknown>].flat() : Object.values(value)).some(hasNaN);
+};
+
+/* Errors --------------------------------------------------------------------------------------------------------- */
+
+/** Which codes came out so far: a fuzzer that never reaches a rule does not test it. */
+export const seenCodes = new Map<string, number>();
+
+function checkUnmarshalError(error: unknown, length: number, what: string): asserts error is UnmarshalError {
+  check(error instanceof UnmarshalError, `${what}: threw something else than an UnmarshalError`, error);
+  check(/^[A-Z][A-Z0-9_]+$/.test(error.code), `${what}: the code "${error.code}"`, error);
+  check(error.message.length > 0 && error.message.length < 5000, `${what}: the length of the message`, error);
+  const isWithin = Number.isInteger(error.offset) && error.offset >= 0 && error.offset <= length;
+  check(isWithin, `${what}: offset ${error.offset} in ${length} bytes`, error);
+  check(/^(|header(\.\w+)?|body)(\[.*\])*$/s.test(error.path), `${what}: the path "${error.path}"`, error);
+  seenCodes.set(error.code, (seenCodes.get(error.code) ?? 0) + 1);
+}
+
+function checkEncodingError(error: unknown, what: string): void {
+  if (error instanceof OwnError) return;
+  const isOurs = error instanceof MarshalError || error instanceof InvalidNameError || error instanceof SignatureError;
+  check(isOurs, `${what}: threw something that is not documented`, error);
+  check(typeof error.code === 'string' && error.message.length < 5000, `${what}: code and message`, error);
+  seenCodes.set(`encode ${error.code}`, (seenCodes.get(`encode ${error.code}`) ?? 0) + 1);
+}
+
+/* Messages ------------------------------------------------------------------------------------------------------- */
+
+/** Unique names that are received as libdbus receives them, but that the grammar forbids to send. */
+function hasOddName({ destination, sender }: Message): boolean {
+  return [destination, sender].some((name) => name !== undefined && !isBusName(name));
+}
+
+function checkFixedPoint(message: Message): void {
+  const encoded = attempt(() => encodeMessage(message));
+  if (encoded.error !== undefined) {
+    check(hasOddName(message) && encoded.error instanceof InvalidNameError, 'not encoded again', encoded.error);
+    return;
+  }
+  const bytes = encoded.value!.slice(); // it has a value: it has no error
+  check(isSame(decodeMessage(bytes), message), 'decode → encode → decode is another message');
+  check(isSame(referenceDecode(bytes), message), 'encoded again, the reference reads another message');
+  const again = encodeMessage(decodeMessage(bytes));
+  check(hasNaN(message) || Buffer.compare(again, bytes) === 0, 'decode → encode is no fixed point');
+  const byteOrder = message.byteOrder === 'little' ? 'big' : 'little';
+  const twin = decodeMessage(encodeMessage(message, { byteOrder }));
+  check(isSame(twin, { ...message, byteOrder }), 'encoded in the other byte order, it is another message');
+}
+
+function checkHeader(bytes: Uint8Array, message: Outcome<Message>): void {
+  const header = attempt(() => decodeHeader(bytes));
+  if (header.error !== undefined) {
+    checkUnmarshalError(header.error, bytes.length, 'decodeHeader');
+    check(message.error instanceof UnmarshalError, 'decodeHeader refuses what decodeMessage takes', header.error);
+    const same = message.error.code === header.error.code && message.error.offset === header.error.offset;
+    check(same, 'decodeHeader and decodeMessage refuse for different reasons', header.error);
+    return;
+  }
+  check(!('body' in header.value!), 'decodeHeader yields a body');
+  if (message.error === undefined) {
+    check(isSame({ ...header.value, body: message.value!.body }, message.value), 'decodeHeader yields another header');
+  }
+}
+
+/** Any bytes, as one message. Returns whether they are one. */
+export function checkMessage(bytes: Uint8Array): boolean {
+  const before = bytes.slice();
+  const spans: Span[] = [];
+  const expected = attempt<ReferenceMessage>(() => referenceDecode(bytes, spans));
+  if (expected.error !== undefined && !(expected.error instanceof Refused)) throw expected.error;
+  const message = attempt(() => decodeMessage(bytes));
+  check(Buffer.compare(before, bytes) === 0, 'decodeMessage wrote into its input');
+  checkHeader(bytes, message);
+  checkDissection(bytes, message);
+  checkReaddressing(bytes, message);
+  if (message.error !== undefined) {
+    checkUnmarshalError(message.error, bytes.length, 'decodeMessage');
+    check(expected.error !== undefined, 'refused, but the reference takes it', message.error);
+    return false;
+  }
+  check(expected.error === undefined, 'taken, but the reference refuses it', expected.error);
+  check(isSame(message.value, expected.value), 'the reference reads another message');
+  const swapped = decodeMessage(swapBytes(bytes, spans));
+  const byteOrder = swapped.byteOrder;
+  check(byteOrder !== message.value!.byteOrder, 'the swapped twin has the same byte order');
+  check(isSame(swapped, { ...message.value, byteOrder }), 'the swapped twin is another message');
+  checkFixedPoint(message.value!);
+  return true;
+}
+
+/** `dissect` explains broken messages, so it refuses none; it tells every byte once. */
+function checkDissection(bytes: Uint8Array, { error }: Outcome<Message>): void {
+  const dissection = attempt(() => dissect(bytes));
+  check(dissection.error === undefined, 'dissect threw', dissection.error);
+  const parts = dissection.value!;
+  let end = 0;
+  for (const { offset, length } of parts) {
+    check(offset === end, `a part stands at ${offset}, the one before ends at ${end}`);
+    end += length;
+  }
+  check(end === bytes.length, `the parts end at ${end}`);
+  const errors = parts.filter(({ kind }) => kind === 'error');
+  check(errors.length === (error === undefined ? 0 : 1), 'dissect and decodeMessage disagree', error);
+  const formatted = attempt(() => formatDissection(bytes, parts));
+  check(formatted.error === undefined, 'formatDissection threw', formatted.error);
+}
+
+/** A new envelope around any bytes that have a valid header. */
+function checkReaddressing(bytes: Uint8Array, { value }: Outcome<Message>): void {
+  const changes = { serial: 0xfffe_0001, flags: 0x5a, replySerial: 7, destination: 'com.example.New', sender: null };
+  const readdressed = attempt(() => readdress(bytes, { ...changes, stripUnknownFields: true }));
+  const header = attempt(() => decodeHeader(bytes));
+  if (header.error !== undefined) {
+    check(readdressed.error instanceof UnmarshalError, 'readdress and decodeHeader disagree', readdressed.error);
+    checkSameFailure(readdressed.error, header.error);
+    return;
+  }
+  check(readdressed.error === undefined, 'readdress refuses a valid header', readdressed.error);
+  const expected = { ...header.value, ...changes, sender: undefined, unknownFields: [] };
+  check(isSame(decodeHeader(readdressed.value!), expected), 'readdress writes another header');
+  if (value === undefined) return;
+  check(isSame(referenceDecode(readdressed.value!), { ...expected, body: value.body }), 'readdress changes the body');
+  check(isSame(decodeMessage(readdress(bytes, {})), value), 'readdress without changes is another message');
+}
+
+/* Streams -------------------------------------------------------------------------------------------------------- */
+
+interface Read<T> {
+  readonly items: readonly T[];
+  readonly failure: unknown;
+}
+
+/** Everything that a reader yields for the chunks of one stream, and what it throws from then on. */
+function readAll<T>(
+  reader: { push: (chunk: Uint8Array) => T[]; readonly failure: unknown },
+  chunks: readonly Uint8Array[],
+): Read<T> {
+  const items: T[] = [];
+  for (const chunk of chunks) {
+    const result = attempt(() => reader.push(chunk.slice()));
+    if (result.error === undefined) {
+      items.push(...result.value!);
+      if (reader.failure === undefined) continue;
+    } else {
+      check(result.error === reader.failure, 'a reader throws something else than its failure', result.error);
+    }
+    const { failure } = reader;
+    for (const next of [chunk, new Uint8Array(0)]) {
+      const later = attempt(() => reader.push(next));
+      check(later.error === failure, 'after a failure, a reader does not throw it again', later.error);
+    }
+    return { items, failure };
+  }
+  return { items, failure: undefined };
+}
+
+function cut(random: Random, stream: Uint8Array): Uint8Array[] {
+  const chunks: Uint8Array[] = [];
+  const greatest = random.pick([1, 3, 15, 16, 17, 64, 1000]);
+  for (let at = 0; at < stream.length;) {
+    const length = random.chance(0.05) ? 0 : random.between(1, greatest);
+    chunks.push(stream.subarray(at, at + length));
+    at += length;
+  }
+  return chunks;
+}
+
+/** Any bytes, as a stream of messages, whole and in random chunks. Returns how many messages are in it. */
+export function checkStream(random: Random, stream: Uint8Array): number {
+  const { frames, end } = referenceFrames(stream);
+  const verdicts = frames.map((frame) => attempt(() => referenceDecode(frame)));
+  const firstBad = verdicts.findIndex(({ error }) => error !== undefined);
+  const expected = (firstBad < 0 ? verdicts : verdicts.slice(0, firstBad)).map(({ value }) => value);
+  const isBroken = firstBad >= 0 || end === 'broken';
+
+  const wholeReader = new MessageReader();
+  const whole = readAll(wholeReader, [stream]);
+  check(isSame(whole.items, expected), 'a stream yields other messages than the reference');
+  check((whole.failure !== undefined) === isBroken, 'only one of reader and reference fails');
+  if (isBroken) checkUnmarshalError(whole.failure, stream.length, 'MessageReader');
+  else check(wholeReader.isInsideMessage === (end === 'partial'), 'isInsideMessage');
+
+  const inPieces = readAll(new MessageReader(), cut(random, stream));
+  check(isSame(inPieces.items, whole.items), 'a stream in chunks yields other messages');
+  checkSameFailure(inPieces.failure, whole.failure);
+
+  const framesWhole = readAll(new FrameReader(), [stream]);
+  check(isSame(framesWhole.items, frames.map((frame) => new Uint8Array(frame))), 'other frames than the reference');
+  check((framesWhole.failure !== undefined) === (end === 'broken'), 'FrameReader and the reference disagree');
+  const framesInPieces = readAll(new FrameReader(), cut(random, stream));
+  check(isSame(framesInPieces.items, framesWhole.items), 'a stream in chunks yields other frames');
+  checkSameFailure(framesInPieces.failure, framesWhole.failure);
+  return expected.length;
+}
+
+function checkSameFailure(a: unknown, b: unknown): void {
+  if (a === undefined && b === undefined) return;
+  check(a instanceof UnmarshalError && b instanceof UnmarshalError, 'only one of two ways fails', a ?? b);
+  check(a.message === b.message && a.code === b.code, 'two ways fail for different reasons', a);
+}
+
+/* Values --------------------------------------------------------------------------------------------------------- */
+
+/** Any bytes, as values of a valid signature. */
+export function checkUnmarshal(signature: string, bytes: Uint8Array, byteOrder: 'little' | 'big'): boolean {
+  const expected = attempt(() => referenceUnmarshal(signature, bytes, byteOrder === 'little'));
+  if (expected.error !== undefined && !(expected.error instanceof Refused)) throw expected.error;
+  const values = attempt(() => unmarshal(signature, bytes, { byteOrder }));
+  if (values.error !== undefined) {
+    checkUnmarshalError(values.error, bytes.length, 'unmarshal');
+    check(expected.error !== undefined, 'unmarshal refuses what the reference takes', values.error);
+    return false;
+  }
+  check(expected.error === undefined, 'unmarshal takes what the reference refuses', expected.error);
+  check(isSame(values.value, expected.value), 'unmarshal yields other values than the reference');
+  const again = unmarshal(signature, marshal(signature, values.value!, { byteOrder }), { byteOrder });
+  check(isSame(again, values.value), 'unmarshal → marshal → unmarshal yields other values');
+  return true;
+}
+
+/** A valid message, as a caller gives it and as it must be read. Returns its bytes. */
+export function checkEncoding(input: Message, value: Message): Uint8Array {
+  const encoded = attempt(() => encodeMessage(input));
+  check(encoded.error === undefined, 'a valid message is not encoded', encoded.error);
+  const bytes = encoded.value!.slice();
+  const decoded = attempt(() => decodeMessage(bytes));
+  check(decoded.error === undefined, 'what was encoded is not decoded', decoded.error);
+  check(isSame(decoded.value, value), 'encode → decode yields another message');
+  check(isSame(referenceDecode(bytes), value), 'encoded, the reference reads another message');
+  const body = marshal(input.signature, input.body as unknown[], { byteOrder: input.byteOrder });
+  check(Buffer.compare(body, bytes.subarray(bytes.length - body.length)) === 0, 'marshal writes another body');
+  checkUnmarshal(input.signature, body, input.byteOrder);
+  return bytes;
+}
+
+/** Any values for any signature: what is refused is refused with an error of ours, and what is not is valid. */
+export function checkAnyEncoding(input: Message): boolean {
+  const encoded = attempt(() => encodeMessage(input));
+  if (encoded.error !== undefined) {
+    checkEncodingError(encoded.error, 'encodeMessage');
+    return false;
+  }
+  const bytes = encoded.value!.slice();
+  const valid = attempt(() => referenceDecode(bytes));
+  check(valid.error === undefined, 'what was encoded is not valid', valid.error);
+  checkMessage(bytes);
+  return true;
+}

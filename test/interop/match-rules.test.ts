@@ -1,0 +1,187 @@
+// Match rules as the bus understands them and as we do: our own question to a message must have the bus's answer, and
+// the texts that the bus refuses must be those that we do not write. Asked of dbus-daemon, rule by rule.
+// Specification: Match Rules.
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { matchesRule } from '../../src/connection/match-rule.js';
+import {
+  type Bus, connectToBus, createProxy, DBusDaemon, DBusError, ErrorName, formatMatchRule, type MatchRule, type Signal,
+  signal, variant,
+} from '../../src/index.js';
+import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
+import { describeWith } from '../support/programs.js';
+
+const END = 'com.example.TheEnd1';
+const driver = { destination: 'org.freedesktop.DBus', path: '/org/freedesktop/DBus' } as const;
+
+let daemon: PrivateBus;
+let sender: Bus;
+beforeAll(async () => {
+  daemon = await startPrivateBus();
+  sender = await connectToBus(daemon.address);
+});
+afterAll(async () => {
+  await sender?.close();
+  await daemon?.stop();
+});
+
+const where = { path: '/com/example/Thing', interface: 'com.example.Thing1', member: 'Changed' } as const;
+
+/** Signals that differ in what rules look at. */
+const SIGNALS: readonly Signal[] = [
+  signal(where),
+  signal({ ...where, member: 'Change' }),
+  signal({ ...where, interface: 'com.example.Thing2' }),
+  ...['/', '/com', '/com/example', '/com/example/Thing/a', '/com/example/Things', '/com/example/Other'].map((path) =>
+    signal({ ...where, path })),
+  ...[
+    '', 'a', 'ab', "it's", 'a,b', 'a\\', ' a ', 'é😀', '/', '/a', '/a/', '/a/b', '/a/b/', '/aa', 'com.example.Thing',
+    'com.example', 'com.example.', 'com.examples', 'com', ':1.0', ':1.00',
+  ].map((text) => signal({ ...where, signature: 's', body: [text] })),
+  ...['/', '/a', '/a/b', '/aa'].map((path) => signal({ ...where, signature: 'o', body: [path] })),
+  ...(['s', 'g'] as const).map((signature) => signal({ ...where, signature, body: ['s'] })),
+  signal({ ...where, signature: 'v', body: [variant('s', 'a')] }),
+  signal({ ...where, signature: 'as', body: [['a']] }),
+  signal({ ...where, signature: '(s)', body: [['a']] }),
+  signal({ ...where, signature: 'u', body: [0] }),
+  signal({ ...where, signature: 'us', body: [1, 'a'] }),
+  signal({ ...where, signature: 'a{sv}s', body: [new Map(), 'a'] }),
+  signal({ ...where, signature: '(sas)s', body: [['a', []], 'a'] }),
+  signal({ ...where, signature: 'ss', body: ['a', 'a'] }),
+  signal({ ...where, signature: 'so', body: ['a', '/a/b'] }),
+  signal({ ...where, signature: 's'.repeat(64), body: Array.from({ length: 64 }, (_, index) => String(index)) }),
+];
+
+const RULES: readonly MatchRule[] = [
+  {},
+  { type: 'signal' },
+  { type: 'method_call' },
+  { interface: 'com.example.Thing1' },
+  { member: 'Changed' },
+  { interface: 'com.example.Thing1', member: 'Change' },
+  { path: '/com/example/Thing' },
+  { path: '/' },
+  { pathNamespace: '/' },
+  { pathNamespace: '/com' },
+  { pathNamespace: '/com/example/Thing' },
+  { path: '/com/example/Thing', member: 'Changed', args: { 0: 'a' } },
+  ...['', 'a', "it's", 'a,b', 'a\\', ' a ', 'é😀', '/a', '/', '0', 's'].map((text) => ({ args: { 0: text } })),
+  { args: { 1: 'a' } },
+  { args: { 0: 'a', 1: 'a' } },
+  { args: { 63: '63' } },
+  { args: { 2: 'a' } },
+  ...['/', '/a', '/a/', '/a/b', '/a/b/', 'a', '', '/aa/'].map((path) => ({ argPaths: { 0: path } })),
+  { argPaths: { 1: '/a/' } },
+  { args: { 0: 'a' }, argPaths: { 1: '/a/b' } },
+  ...['com', 'com.example', 'com.example.Thing', 'com.exampl'].map((arg0Namespace) => ({ arg0Namespace })),
+];
+
+/** What a rule lets through, as the bus has it: a connection with this rule alone. */
+async function deliveredBy(rule: MatchRule): Promise<readonly Signal[]> {
+  await using receiver = await connectToBus(daemon.address);
+  const received: Signal[] = [];
+  let finish: () => void = () => {};
+  const finished = new Promise<void>((resolve) => (finish = resolve));
+  receiver.connection.listenToSignals((message) => {
+    if (message.interface === END) finish();
+    else if (message.sender === sender.uniqueName) received.push(message);
+  });
+  const bus = createProxy(receiver, DBusDaemon, driver);
+  await bus.AddMatch(formatMatchRule(rule));
+  for (const message of SIGNALS) sender.send(message);
+  // To this connection, whatever its rules are, and behind all the others.
+  sender.send(signal({ path: '/', interface: END, member: 'End', destination: receiver.uniqueName }));
+  await finished;
+  return received;
+}
+
+const told = ({ path, interface: name, member, signature, body }: Signal): unknown[] =>
+  [path, name, member, signature, body];
+
+type TextAndRule = readonly [text: string, rule: MatchRule];
+
+describeWith('dbus-daemon')('a rule', () => {
+  test.each(RULES.map((rule) => [formatMatchRule(rule), rule] as const))(
+    'lets through what the bus lets through: %s',
+    async (_, rule) => {
+      const expected = SIGNALS.filter((message) => matchesRule(rule, message));
+      expect((await deliveredBy(rule)).map(told)).toStrictEqual(expected.map(told));
+    },
+  );
+
+  test('of each kind was looked at from both sides', () => {
+    const counts = RULES.map((rule) => SIGNALS.filter((message) => matchesRule(rule, message)).length);
+    expect(counts.filter((count) => count > 0 && count < SIGNALS.length).length).toBeGreaterThan(25);
+  });
+
+  test('delivers what it lets through to a subscription', async () => {
+    await using receiver = await connectToBus(daemon.address);
+    const rules = RULES.filter(({ type }) => type !== 'method_call');
+    const subscriptions = rules.map((rule) => receiver.subscribe({ ...rule, sender: sender.uniqueName }));
+    await Promise.all(subscriptions.map(({ ready }) => ready));
+    for (const message of SIGNALS) sender.send(message);
+    for (const [index, rule] of rules.entries()) {
+      const expected = SIGNALS.filter((message) => matchesRule(rule, message));
+      const received: Signal[] = [];
+      for (const wanted of expected) {
+        const { value } = (await subscriptions[index]?.next()) ?? { value: wanted };
+        received.push(value as Signal); // the subscription is open
+      }
+      expect(received.map(told)).toStrictEqual(expected.map(told));
+    }
+    expect(receiver.connection.dropped.size).toBe(0);
+  });
+
+  /** Rules as texts, and as we would have them; ours may not be written exactly where the bus refuses the text. */
+  const grammar: readonly TextAndRule[] = [
+    ...['', '/', '/a', 'a', '/a/', '//', '/a//b', '/é', '/a-b', '/_0'].flatMap((path): TextAndRule[] => [
+      [`path='${path}'`, { path }],
+      [`path_namespace='${path}'`, { pathNamespace: path }],
+    ]),
+    ...['', 'a', 'a.b', 'a.b.c', '.a.b', 'a..b', 'a.b.', 'a.0b', 'a.b0', 'a-b.c', 'a.b c', `a.${'b'.repeat(253)}`,
+      `a.${'b'.repeat(254)}`, 'é.b', ':1.0', 'a._b'].flatMap((name): TextAndRule[] => [
+      [`interface='${name}'`, { interface: name }],
+      [`sender='${name}'`, { sender: name }],
+      [`destination='${name}'`, { destination: name }],
+      [`arg0namespace='${name}'`, { arg0Namespace: name }],
+    ]),
+    ...['', 'a', 'A_0', '0a', 'a.b', 'a-b', 'é', 'a'.repeat(255), 'a'.repeat(256), '_'].map((member): TextAndRule =>
+      [`member='${member}'`, { member }]),
+    ...['signal', 'method_call', 'method_return', 'error', 'Signal', '', 'toString'].map((type): TextAndRule =>
+      [`type='${type}'`, { type: type as 'signal' }]), // any text, for the check at run time
+    ...[0, 63, 64, 100].flatMap((index): TextAndRule[] => [
+      [`arg${index}='x'`, { args: { [index]: 'x' } }],
+      [`arg${index}path='/x'`, { argPaths: { [index]: '/x' } }],
+    ]),
+    ["path='/a',path_namespace='/a'", { path: '/a', pathNamespace: '/a' }],
+  ];
+
+  test('is refused by us where the bus would refuse it, and nowhere else', async () => {
+    await using receiver = await connectToBus(daemon.address);
+    const bus = createProxy(receiver, DBusDaemon, driver);
+    const results = await Promise.all(grammar.map(async ([text, rule]) => {
+      const byBus = await bus.AddMatch(text).then(() => 'taken', (error: DBusError) => error.errorName);
+      let byUs = 'taken';
+      try {
+        formatMatchRule(rule);
+      } catch {
+        byUs = ErrorName.MATCH_RULE_INVALID;
+      }
+      return { text, byUs, byBus };
+    }));
+    expect(results.filter(({ byUs, byBus }) => byUs !== byBus)).toEqual([]);
+  });
+
+  test('longer than the bus takes ends its subscription with the refusal', async () => {
+    await using receiver = await connectToBus(daemon.address);
+    const rule = { interface: where.interface, args: { 0: 'x'.repeat(2_000) } };
+    const subscription = receiver.subscribe(rule);
+    await expect(subscription.ready).rejects.toMatchObject({ errorName: ErrorName.LIMITS_EXCEEDED });
+    await expect(subscription.next()).rejects.toThrow(DBusError);
+    await subscription.close();
+    await using fine = receiver.subscribe({ interface: where.interface, args: { 0: 'a' } });
+    await fine.ready;
+    sender.send(signal({ ...where, signature: 's', body: ['a'] }));
+    expect(told((await fine.next()).value as Signal)).toEqual(told(signal({ ...where, signature: 's', body: ['a'] })));
+  });
+});
