@@ -1,6 +1,11 @@
 // The public door: services and clients on a bus, and the wire layer with them.
 export * from './wire/index.js';
+export { AuthClient, type ClientProgress, type ClientResult, type ClientState } from './auth/client.js';
 export { AuthError, type AuthErrorCode } from './auth/errors.js';
+export {
+  anonymous, anonymousServer, type ClientMechanism, external, externalServer, type ServerMechanism,
+} from './auth/mechanisms.js';
+export { AuthServer, type ServerProgress, type ServerResult, type ServerState } from './auth/server.js';
 export { AddressError, type AddressErrorCode, sessionBusAddress, systemBusAddress } from './connection/address.js';
 export {
   Bus, connectToBus, type NameOptions, type NameReleaseResult, type NameRequestResult, sessionBus, systemBus,
@@ -18,8 +23,8 @@ export { formatMatchRule, type MatchRule } from './connection/match-rule.js';
 export type { OwnerListener, OwnerWatch } from './connection/name-owners.js';
 export type { SubscribeOptions, Subscription } from './connection/subscription.js';
 export {
-  type CallContext, defineInterface, type Implementation, type InterfaceDefinition, type InterfaceSpec,
-  type MethodSpec, type PropertySpec, type SignalSpec,
+  type CallContext, defineInterface, type EmitsChanged, type Implementation, type InterfaceDefinition,
+  type InterfaceSpec, type MethodSpec, type PropertySpec, type SignalSpec,
 } from './interface/define.js';
 export {
   DefinitionError, type DefinitionErrorCode, IntrospectionError, type IntrospectionErrorCode,
@@ -31,7 +36,7 @@ export { formatIntrospection, type IntrospectedObject } from './interface/intros
 export { parseIntrospection, type ParsedInterface, type ParsedNode } from './interface/parse-xml.js';
 export { DBusDaemon, ErrorName, Introspectable, ObjectManager, Peer, Properties } from './interface/standard.js';
 export { createProxy, type Proxy, type ProxyCallOptions, type ProxyTarget } from './client/proxy.js';
-export type { SignalStream } from './client/signals.js';
+export type { SignalOptions, SignalStream } from './client/signals.js';
 export { ExportError, type ExportErrorCode } from './service/errors.js';
 export { type ExportedObject, exportObject } from './service/export-object.js';
 export type { HandlerError } from './service/handler-errors.js';

@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { type Bus, connectToBus, sessionBus, systemBus } from './connection/bus.js';
+import type { ConnectOptions } from './connection/connection.js';
 import { isWellKnownName } from './wire/names.js';
 
 /** Exit code for a command line that cannot be understood: EX_USAGE of sysexits.h. */
@@ -97,7 +98,7 @@ export function assertOneBus({ session, system, address }: BusChoice): void {
 }
 
 /** Connects to the bus that the command line asks for; throws what connecting throws. */
-export function openBus({ system, address }: BusChoice, options: { signal: AbortSignal }): Promise<Bus> {
+export function openBus({ system, address }: BusChoice, options: ConnectOptions): Promise<Bus> {
   if (address !== undefined) return connectToBus(address, options);
   return system === true ? systemBus(options) : sessionBus(options);
 }

@@ -1,8 +1,9 @@
 // Executes the examples of README.md and docs/: every block in ts or js is a module of its own, `dbus-wire` in it is
 // the package as built, and what it prints is exactly what its comments `// → …` say, line by line.
 // Behind the language a block may have a file name, by which others of the page import it (```ts counter.ts), and the
-// word no-run: then it is type-checked only. A block that uses a bus gets a private one. A block may go on for ever, as
-// a service does: once it has printed everything, it is given a moment and ended.
+// word no-run: then it is type-checked only. With with:service.ts, the block of that name runs beside it, from the moment
+// it has printed everything. A block that uses a bus gets a private one. A block may go on for ever, as a service does:
+// once it has printed everything, it is given a moment and ended.
 // Needs dist/, which `npm test` builds first.
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -25,6 +26,8 @@ interface Block {
   /** Relative to the directory of what was compiled. */
   readonly output: string;
   readonly isRun: boolean;
+  /** The block that runs beside this one, as its `output`; undefined for none. */
+  readonly companion: string | undefined;
   readonly code: string;
   /** What it is to print. */
   readonly promised: readonly string[];
@@ -36,14 +39,17 @@ function blocksOf(page: string): readonly Block[] {
   const text = readFileSync(join(repository, page), 'utf8');
   const directory = page.replace(/\W/g, '-');
   return [...text.matchAll(FENCE)].map(({ 1: language, 2: info = '', 3: code = '', index }) => {
-    const words = info.split(' ').filter((word) => word !== '');
+    const words = info.split(' ').filter((word) => word !== '' && !word.startsWith('with:'));
+    const beside = /\bwith:(\S+)/.exec(info)?.[1];
+    const companion = beside === undefined ? undefined : join(directory, beside).replace(/ts$/, 'js');
     const line = text.slice(0, index).split('\n').length;
     const name = words.find((word) => /\.[jt]s$/.test(word)) ?? `line-${line}.${language}`;
     const file = join(directory, name);
     const promised = [...code.matchAll(/\/\/ → ?(.*)$/gm)].map(([, output = '']) => output.trimEnd());
     const isRun = !words.includes('no-run');
     return {
-      page, language: language as Block['language'], file, output: file.replace(/ts$/, 'js'), isRun, code, promised,
+      page, language: language as Block['language'], file, output: file.replace(/ts$/, 'js'), isRun, companion, code,
+      promised,
     };
   });
 }
@@ -112,10 +118,23 @@ describe('the pages', () => {
   });
 });
 
-/** Runs a block as its own process and returns the lines that it printed. */
-async function runBlock(block: Block, env: Readonly<Record<string, string | undefined>>): Promise<readonly string[]> {
-  const options = { cwd: join(compiled, dirname(block.output)), env: { ...env, NO_COLOR: '1' } };
-  await using program = await start(process.execPath, [join(compiled, block.output)], options);
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Starts a block as its own process. */
+function startBlock(output: string, env: Environment): ReturnType<typeof start> {
+  const options = { cwd: join(compiled, dirname(output)), env: { ...env, NO_COLOR: '1' } };
+  return start(process.execPath, [join(compiled, output)], options);
+}
+
+/** Runs a block, beside its companion if it has one, and returns the lines that it printed. */
+async function runBlock(block: Block, env: Environment): Promise<readonly string[]> {
+  if (block.companion !== undefined) {
+    await using companion = await startBlock(block.companion, env);
+    const promised = blocks.find(({ output }) => output === block.companion)?.promised ?? [];
+    for (const line of promised) expect((await companion.line(/^.*/))[0]).toBe(line);
+    return await runBlock({ ...block, companion: undefined }, env);
+  }
+  await using program = await startBlock(block.output, env);
   try {
     for (const _ of block.promised) await program.line(/^/);
   } catch {

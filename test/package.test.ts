@@ -58,7 +58,10 @@ describe('the installed package', () => {
   test('brings what its users need and nothing of its development', () => {
     const brought = readdirSync(installed);
     expect(brought).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'dist', 'package.json', 'src']));
-    const known = ['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'docs', 'examples', 'package.json', 'src'];
+    const known = [
+      'CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'SECURITY.md', 'dist', 'docs', 'examples', 'package.json',
+      'src',
+    ];
     expect(brought.filter((name) => !known.includes(name))).toEqual([]);
   });
 

@@ -90,7 +90,7 @@ async function run(request: Request, interrupt: AbortSignal): Promise<number> {
     interrupt.aborted ? EXIT.INTERRUPTED : tell(describe(error));
   let bus: Bus;
   try {
-    bus = await openBus(request.choice, { signal: interrupt });
+    bus = await openBus(request.choice, { signal: interrupt, connectTimeout: request.timeout });
   } catch (error) {
     return fail(describeConnectFailure, error);
   }

@@ -44,11 +44,19 @@ function argumentPairs(values: Readonly<Record<number, string>>, suffix: string)
   });
 }
 
+const KEYS: readonly string[] = [
+  'type', 'sender', 'interface', 'member', 'path', 'pathNamespace', 'destination', 'args', 'argPaths', 'arg0Namespace',
+] satisfies readonly (keyof MatchRule)[];
+
 /**
  * A match rule as the text that AddMatch takes; equal rules have equal texts.
  * @throws {InvalidNameError | MatchRuleError} where a bus would refuse it
  */
 export function formatMatchRule(rule: MatchRule): string {
+  const unknownKey = Object.keys(rule).find((key) => !KEYS.includes(key));
+  if (unknownKey !== undefined) {
+    throw new MatchRuleError(`a match rule has no key ${JSON.stringify(unknownKey)}; it has ${KEYS.join(', ')}`);
+  }
   const { type, sender, interface: interfaceName, member, path, pathNamespace, destination, arg0Namespace } = rule;
   if (type !== undefined && !Object.hasOwn(MESSAGE_TYPE_CODE, type)) {
     throw new MatchRuleError(`no message type is called ${JSON.stringify(type)}`);

@@ -4,6 +4,7 @@
 import type { Signal } from '../wire/message.js';
 import { BUS_NAME } from './bus-object.js';
 import type { Connection } from './connection.js';
+import { MatchRuleError } from './errors.js';
 import { formatMatchRule, type MatchRule, matchesRule } from './match-rule.js';
 import type { MatchRules } from './match-rules.js';
 import type { NameOwners } from './name-owners.js';
@@ -107,6 +108,9 @@ export class Subscriptions {
   subscribe(rule: MatchRule, { signal, queueLimit = DEFAULT_QUEUE_LIMIT }: SubscribeOptions = {}): Subscription {
     signal?.throwIfAborted();
     const signalRule: MatchRule = { ...rule, type: 'signal' };
+    if (rule.type !== undefined && rule.type !== 'signal') {
+      throw new MatchRuleError(`a subscription is to signals, not to messages of type ${JSON.stringify(rule.type)}`);
+    }
     formatMatchRule(signalRule); // throws before anything is asked of the bus
     // The owner is asked for first: any signal that the rule lets through then has a known owner to be held against.
     const isWellKnown = rule.sender !== undefined && !rule.sender.startsWith(':') && rule.sender !== BUS_NAME;

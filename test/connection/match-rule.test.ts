@@ -241,3 +241,9 @@ describe('a message', () => {
     if (argument === '/' || !argument.endsWith('/')) expect(matchesRule(rule, withBody('o', argument))).toBe(expected);
   });
 });
+
+describe('a rule with a key that there is not', () => {
+  test.each([[{ pth: '/a' }, 'pth'], ["type='signal'", '0']])('is refused: %j', (rule, key) => {
+    expect(() => formatMatchRule(rule as MatchRule)).toThrow(`a match rule has no key "${key}"`);
+  });
+});
