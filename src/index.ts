@@ -11,8 +11,8 @@ export {
   Bus, connectToBus, type NameOptions, type NameReleaseResult, type NameRequestResult, sessionBus, systemBus,
 } from './connection/bus.js';
 export {
-  type CallOptions, Connection, type ConnectOptions, type MethodCallHandler, openConnection, type SignalListener,
-  type WaitOptions,
+  type CallOptions, Connection, type ConnectionOptions, type ConnectOptions, type MethodCallHandler, openConnection,
+  type SignalListener, type WaitOptions,
 } from './connection/connection.js';
 export type { Drop, DropReason } from './connection/drops.js';
 export {
@@ -22,6 +22,7 @@ export {
 export { formatMatchRule, type MatchRule } from './connection/match-rule.js';
 export type { OwnerListener, OwnerWatch } from './connection/name-owners.js';
 export type { SubscribeOptions, Subscription } from './connection/subscription.js';
+export { Transport, type TransportEvents } from './connection/transport.js';
 export {
   type CallContext, defineInterface, type EmitsChanged, type Implementation, type InterfaceDefinition,
   type InterfaceSpec, type MethodSpec, type PropertySpec, type SignalSpec,

@@ -1,6 +1,6 @@
 // Proxies on a real bus, against an object of ours and against one that answers by hand and wrongly.
 
-import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { createProxy } from '../../src/client/proxy.js';
 import { type Bus, connectToBus } from '../../src/connection/bus.js';
 import {
@@ -12,7 +12,8 @@ import { MessageFlag } from '../../src/wire/constants.js';
 import { MarshalError } from '../../src/wire/errors.js';
 import { type MethodCall, methodReturn, signal } from '../../src/wire/message.js';
 import { type Variant, variant } from '../../src/wire/variant.js';
-import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
+import { useBusPair } from '../support/bus-pair.js';
+import type { PrivateBus } from '../support/private-bus.js';
 import { describeWith } from '../support/programs.js';
 
 const ERROR = 'org.freedesktop.DBus.Error';
@@ -47,15 +48,8 @@ let daemon: PrivateBus;
 let service: Bus;
 let client: Bus;
 
-beforeAll(async () => {
-  daemon = await startPrivateBus();
-});
-afterAll(() => daemon.stop());
-beforeEach(async () => {
-  [service, client] = await Promise.all([connectToBus(daemon.address), connectToBus(daemon.address)]);
-  onTestFinished(async () => {
-    await Promise.all([service.close(), client.close()]);
-  });
+useBusPair((pair) => {
+  ({ daemon, service, client } = pair);
 });
 
 function setup() {

@@ -1,13 +1,14 @@
 // Objects on a real bus: two connections of ours, one that exports and one that calls.
 
-import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { type Bus, connectToBus } from '../../src/connection/bus.js';
 import { DBusError } from '../../src/connection/errors.js';
 import { defineInterface, type Implementation } from '../../src/interface/define.js';
 import { exportObject } from '../../src/service/export-object.js';
 import { MarshalError } from '../../src/wire/errors.js';
 import { variant } from '../../src/wire/variant.js';
-import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
+import { useBusPair } from '../support/bus-pair.js';
+import type { PrivateBus } from '../support/private-bus.js';
 import { describeWith } from '../support/programs.js';
 import { recordHandlerErrors } from './support.js';
 
@@ -30,15 +31,8 @@ let daemon: PrivateBus;
 let service: Bus;
 let client: Bus;
 
-beforeAll(async () => {
-  daemon = await startPrivateBus();
-});
-afterAll(() => daemon.stop());
-beforeEach(async () => {
-  [service, client] = await Promise.all([connectToBus(daemon.address), connectToBus(daemon.address)]);
-  onTestFinished(async () => {
-    await Promise.all([service.close(), client.close()]);
-  });
+useBusPair((pair) => {
+  ({ daemon, service, client } = pair);
 });
 
 function counter(start = 0) {
