@@ -1,5 +1,6 @@
 // The grammars of object paths and of the four kinds of names, as predicates and as assertions.
-// All are ASCII grammars; nothing here knows messages. Specification: Valid Object Paths, Valid Names.
+// All are ASCII grammars, and what is not a string is valid for none of them. Nothing here knows messages.
+// Specification: Valid Object Paths, Valid Names.
 import { MAX_NAME_LENGTH } from './constants.js';
 import { InvalidNameError, type NameKind } from './errors.js';
 
@@ -61,12 +62,14 @@ function countElements(text: string, start: number, grammar: ElementGrammar): nu
 }
 
 /** Whether `value` is an object path: `/`, or `/element` once or more. Paths have no limit of length of their own. */
-export function isObjectPath(value: string): boolean {
+export function isObjectPath(value: unknown): boolean {
+  if (typeof value !== 'string') return false;
   return value === '/' || (value.startsWith('/') && countElements(value, 1, PATH_ELEMENTS) > 0);
 }
 
 /** Whether `value` is an interface name: two or more elements joined by dots, at most 255 bytes. */
-export function isInterfaceName(value: string): boolean {
+export function isInterfaceName(value: unknown): boolean {
+  if (typeof value !== 'string') return false;
   return value.length <= MAX_NAME_LENGTH && countElements(value, 0, INTERFACE_ELEMENTS) > 1;
 }
 
@@ -74,23 +77,26 @@ export function isInterfaceName(value: string): boolean {
 export const isErrorName = isInterfaceName;
 
 /** Whether `value` is a member name: one element without a dot, 1 to 255 bytes. */
-export function isMemberName(value: string): boolean {
+export function isMemberName(value: unknown): boolean {
+  if (typeof value !== 'string') return false;
   return value.length <= MAX_NAME_LENGTH && countElements(value, 0, INTERFACE_ELEMENTS) === 1;
 }
 
 /** Whether `value` is a well-known bus name, such as `com.example.Service`, at most 255 bytes. */
-export function isWellKnownName(value: string): boolean {
+export function isWellKnownName(value: unknown): boolean {
+  if (typeof value !== 'string') return false;
   return value.length <= MAX_NAME_LENGTH && countElements(value, 0, WELL_KNOWN_ELEMENTS) > 1;
 }
 
 /** Whether `value` is a unique connection name, such as `:1.42`, at most 255 bytes. */
-export function isUniqueName(value: string): boolean {
+export function isUniqueName(value: unknown): boolean {
+  if (typeof value !== 'string') return false;
   return value.startsWith(':') && value.length <= MAX_NAME_LENGTH && countElements(value, 1, UNIQUE_ELEMENTS) > 1;
 }
 
 /** Whether `value` is a bus name, unique or well-known. */
-export function isBusName(value: string): boolean {
-  return value.startsWith(':') ? isUniqueName(value) : isWellKnownName(value);
+export function isBusName(value: unknown): boolean {
+  return typeof value === 'string' && value.startsWith(':') ? isUniqueName(value) : isWellKnownName(value);
 }
 
 /**
@@ -103,9 +109,9 @@ export function isReceivableBusName(value: string): boolean {
   return value === ':' || countElements(value, value.charAt(1) === '.' ? 2 : 1, UNIQUE_ELEMENTS) > 0;
 }
 
-function assertion(kind: NameKind, matches: (value: string) => boolean, rule: string): (value: unknown) => void {
+function assertion(kind: NameKind, matches: (value: unknown) => boolean, rule: string): (value: unknown) => void {
   return (value) => {
-    if (typeof value !== 'string' || !matches(value)) throw new InvalidNameError(kind, value, rule);
+    if (!matches(value)) throw new InvalidNameError(kind, value, rule);
   };
 }
 

@@ -11,7 +11,7 @@ import { thrownBy } from './support.js';
 type Name = readonly [name: string, why: string];
 
 interface Grammar {
-  readonly is: (value: string) => boolean;
+  readonly is: (value: unknown) => boolean;
   readonly assert?: (value: unknown) => void;
   readonly kind?: NameKind;
   /** What the text of the error must name. */
@@ -202,17 +202,24 @@ describe.each(Object.entries(GRAMMARS))('%s', (_, { is, assert, kind, rule, vali
   });
 });
 
+const THROWING = { toString: () => { throw new RangeError('not to be seen'); } };
+const NO_STRINGS: readonly unknown[] = [
+  undefined, null, 0, 1n, true, [], ['/'], {}, Object.create(null), THROWING, Symbol('s'), new String('/'),
+  Object.assign(() => 1, THROWING), new Proxy({}, { get: THROWING.toString }), Buffer.from('/'),
+];
+
+describe('a predicate', () => {
+  it.each(Object.entries(GRAMMARS))('%s answers false for what is no string, whatever it is', (_, { is }) => {
+    expect(NO_STRINGS.map((value) => is(value))).toEqual(NO_STRINGS.map(() => false));
+  });
+});
+
 describe('an assertion', () => {
   const assertions = Object.values(GRAMMARS).flatMap(({ assert, kind }) =>
     assert === undefined ? [] : [[kind, assert] as const]);
 
   it.each(assertions)('of the %s refuses what is no string, whatever it is', (_, assert) => {
-    const throwing = { toString: () => { throw new RangeError('not to be seen'); } };
-    const values = [
-      undefined, null, 0, 1n, true, [], ['/'], {}, Object.create(null), throwing, Symbol('s'), new String('/'),
-      Object.assign(() => 1, throwing), new Proxy({}, { get: throwing.toString }), Buffer.from('/'),
-    ];
-    for (const value of values) {
+    for (const value of NO_STRINGS) {
       const error = thrownBy(() => assert(value)) as InvalidNameError;
       expect(error).toBeInstanceOf(InvalidNameError);
       expect(error.value).toBe(value);
