@@ -5,7 +5,10 @@ import type { MethodCall } from '../wire/message.js';
 
 /** What subscribers of the diagnostics channel `dbus-wire:handler-error` are given. */
 export interface HandlerError {
-  /** What a handler threw other than a DBusError, or why what it gave cannot be sent. */
+  /**
+   * What a handler threw other than a DBusError, or why what it gave cannot be sent. Where a property is left out of
+   * the answer to GetAll or of an announcement, whatever its `get` threw, for nobody else learns of it.
+   */
   readonly error: unknown;
   /** What failed, such as `com.example.Counter1.Add`. */
   readonly what: string;
@@ -24,7 +27,7 @@ export function reportHandlerError(report: HandlerError): void {
     handlerErrors.publish(report);
     return;
   }
-  const detail = report.error instanceof Error ? report.error.stack : undefined;
+  const detail = stackOf(report.error);
   process.emitWarning(`${report.what}: ${textOf(report.error)}`, {
     type: 'HandlerErrorWarning',
     code: 'DBUS_WIRE_HANDLER_ERROR',
@@ -32,10 +35,27 @@ export function reportHandlerError(report: HandlerError): void {
   });
 }
 
+/** Whether something thrown is of a class. What cannot even be asked, such as a revoked proxy, is of none. */
+export function isA<T>(thrown: unknown, type: abstract new (...args: never[]) => T): thrown is T {
+  try {
+    return thrown instanceof type;
+  } catch {
+    return false;
+  }
+}
+
+function stackOf(thrown: unknown): string | undefined {
+  try {
+    return isA(thrown, Error) ? thrown.stack : undefined;
+  } catch {
+    return undefined; // it has a getter of its own, and that throws
+  }
+}
+
 /** The text of anything that can be thrown, fit for a STRING: neither NUL nor lone surrogates. */
 export function textOf(thrown: unknown): string {
   try {
-    const text = thrown instanceof Error ? thrown.message : String(thrown);
+    const text = isA(thrown, Error) ? thrown.message : String(thrown);
     return text.toWellFormed().replaceAll('\0', '\ufffd');
   } catch {
     return 'the handler failed'; // thrown was an object that cannot even be printed

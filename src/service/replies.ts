@@ -5,7 +5,7 @@ import { ConnectionClosedError, DBusError } from '../connection/errors.js';
 import { ErrorName } from '../interface/standard.js';
 import { MessageFlag } from '../wire/constants.js';
 import { errorReply, type Message, type MethodCall, methodReturn } from '../wire/message.js';
-import { reportHandlerError, textOf } from './handler-errors.js';
+import { isA, reportHandlerError, textOf } from './handler-errors.js';
 
 /** What of a connection replies and signals need. */
 export interface MessageSink {
@@ -23,7 +23,7 @@ export function sendReturn(
   try {
     sink.send(methodReturn(call, { signature, body }));
   } catch (error) {
-    if (error instanceof ConnectionClosedError) return;
+    if (isA(error, ConnectionClosedError)) return;
     reportHandlerError({ error, what, call });
     sendFailed(sink, call, `the result does not fit signature "${signature}": ${textOf(error)}`);
   }
@@ -38,7 +38,7 @@ export function sendError(
   call: MethodCall,
   { what, error }: { what: string; error: unknown },
 ): void {
-  if (!(error instanceof DBusError)) {
+  if (!isA(error, DBusError)) {
     reportHandlerError({ error, what, call });
     sendFailed(sink, call, textOf(error));
     return;
@@ -47,7 +47,7 @@ export function sendError(
   try {
     sink.send(errorReply(call, { errorName: error.errorName, signature: error.signature, body: error.body }));
   } catch (unsendable) {
-    if (unsendable instanceof ConnectionClosedError) return;
+    if (isA(unsendable, ConnectionClosedError)) return;
     reportHandlerError({ error: unsendable, what, call });
     sendFailed(sink, call, textOf(error));
   }

@@ -3,7 +3,7 @@ import { DBusError } from '../../src/connection/errors.js';
 import type { CallContext } from '../../src/interface/define.js';
 import { defineInterface } from '../../src/interface/define.js';
 import type { Message } from '../../src/wire/message.js';
-import { CALLER, incomingCall, recordHandlerErrors, serviceOf } from './support.js';
+import { CALLER, EXOTIC_ERRORS, incomingCall, recordHandlerErrors, serviceOf } from './support.js';
 
 const ERROR = 'org.freedesktop.DBus.Error';
 const path = '/com/example/Object';
@@ -279,6 +279,21 @@ describe('what a handler throws', () => {
       const reports = recordHandlerErrors();
       expect(await fail(error)).toEqual([`${ERROR}.Failed`, text]);
       expect(reports).toMatchObject([{ error }]);
+    });
+
+    test.each(EXOTIC_ERRORS)('may be %s: the caller is answered, and the service told once', async (_name, thrown) => {
+      const reports = recordHandlerErrors();
+      expect(await fail(thrown())).toEqual([`${ERROR}.Failed`, expect.any(String)]);
+      expect(reports).toHaveLength(1);
+    });
+
+    test.each(EXOTIC_ERRORS)('may be %s: the caller is answered, and the service warned once', async (_name, thrown) => {
+      const warning = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+      expect(await fail(thrown())).toEqual([`${ERROR}.Failed`, expect.any(String)]);
+      expect(warning).toHaveBeenCalledExactlyOnceWith(
+        expect.stringContaining(`${IFACE}.Run: `), expect.objectContaining({ code: 'DBUS_WIRE_HANDLER_ERROR' }),
+      );
+      warning.mockRestore();
     });
 
     test('is Failed where the DBusError cannot be sent, and the service is told why', async () => {

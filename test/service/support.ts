@@ -3,7 +3,7 @@
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { onTestFinished } from 'vitest';
-import { ConnectionClosedError } from '../../src/connection/errors.js';
+import { ConnectionClosedError, DBusError } from '../../src/connection/errors.js';
 import type { Implementation } from '../../src/interface/define.js';
 import { Dispatcher } from '../../src/service/dispatch.js';
 import { type ExportedInterface, exportedInterface } from '../../src/service/exported-interface.js';
@@ -75,4 +75,34 @@ export function recordHandlerErrors(): HandlerError[] {
   subscribe('dbus-wire:handler-error', listener);
   onTestFinished(() => void unsubscribe('dbus-wire:handler-error', listener));
   return reports;
+}
+
+/** An object that nothing can be asked of: each look at it throws. */
+export function revokedProxy(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
+
+/** What a handler can throw besides an ordinary error, by a title; each is made anew. */
+export const EXOTIC_ERRORS: readonly (readonly [title: string, thrown: () => unknown])[] = [
+  ['null', () => null],
+  ['undefined', () => undefined],
+  ['a symbol', () => Symbol('thrown')],
+  ['an object without prototype', () => Object.create(null) as unknown],
+  ['a proxy that has been revoked', revokedProxy],
+  ['an error whose message throws', () => withGetter(new Error('text'), 'message')],
+  ['an error whose stack throws', () => withGetter(new Error('text'), 'stack')],
+  ['an error whose message is a number', () => Object.assign(new Error('text'), { message: 42 })],
+  ['a DBusError whose name throws', () => withGetter(new DBusError('com.example.Error.A', 'text'), 'errorName')],
+  ['a DBusError whose body throws', () => withGetter(new DBusError('com.example.Error.A', 'text'), 'body')],
+  ['a DBusError whose name is none', () => new DBusError('no name', 'text')],
+];
+
+function withGetter(error: Error, key: string): Error {
+  return Object.defineProperty(error, key, {
+    get: () => {
+      throw new Error(`${key} cannot be read`);
+    },
+  });
 }
