@@ -1,12 +1,14 @@
 // The properties of an object: read, written and listed for callers, and their changes announced.
-// A value is checked against the property's type before its `set` sees it. It knows no messages.
+// A value is checked against the property's type before its `set` sees it; one that cannot be had or sent is left out
+// where others are told with it. It knows no messages.
 // Specification: org.freedesktop.DBus.Properties; EmitsChangedSignal.
 import { ConnectionClosedError, DBusError } from '../connection/errors.js';
 import type { CallContext } from '../interface/define.js';
 import { ErrorName } from '../interface/standard.js';
+import { marshal } from '../wire/marshal.js';
 import type { Variant } from '../wire/variant.js';
 import { type ExportedInterface, type ExportedProperty, isPromiseLike } from './exported-interface.js';
-import { reportHandlerError } from './handler-errors.js';
+import { isA, reportHandlerError } from './handler-errors.js';
 import type { ObjectNode } from './object-tree.js';
 import { quoted, unknownInterface } from './refusals.js';
 
@@ -77,8 +79,9 @@ export async function setProperty({ property }: FoundProperty, value: Variant, c
 
 /**
  * Reads all properties that callers may read, of one interface or, for `''`, of all; where two interfaces have a
- * property of one name, the first counts.
- * @throws {DBusError} UnknownInterface; and what a `get` throws, for then the answer would be incomplete
+ * property of one name, the first counts. A property whose `get` fails, or gives what does not fit, is left out and
+ * reported: programs that read everything first, as most do, would otherwise see nothing of the object.
+ * @throws {DBusError} UnknownInterface
  */
 export async function getAllProperties(
   node: ObjectNode,
@@ -91,10 +94,43 @@ export async function getAllProperties(
       if (property.get !== undefined && !readable.has(name)) readable.set(name, { exported, property });
     }
   }
-  const values = await Promise.all(
-    Array.from(readable, async ([name, found]) => [name, await getProperty(found, context)] as const),
-  );
-  return new Map(values);
+  const report = (name: string, error: unknown): void =>
+    reportHandlerError({ error, what: readable.get(name)?.property.label ?? name, call: context.message });
+  const attempts = Array.from(readable, async ([name, found]): Promise<readonly [string, Variant] | undefined> => {
+    try {
+      return [name, await getProperty(found, context)];
+    } catch (error) {
+      report(name, error);
+      return undefined;
+    }
+  });
+  const values = new Map((await Promise.all(attempts)).filter((entry) => entry !== undefined));
+  for (const [name, error] of unsendable(values)) {
+    report(name, error);
+    values.delete(name);
+  }
+  return values;
+}
+
+/** Why values do not fit their types, for those that do not; each by itself, since a whole only names its first. */
+function unsendable(values: ReadonlyMap<string, Variant>): ReadonlyMap<string, unknown> {
+  const reasons = new Map<string, unknown>();
+  if (reasonAgainst(values) === undefined) return reasons;
+  for (const [name, value] of values) {
+    const reason = reasonAgainst(new Map([[name, value]]));
+    if (reason !== undefined) reasons.set(name, reason.error);
+  }
+  return reasons;
+}
+
+/** Why values cannot be sent together, as Properties sends them. */
+function reasonAgainst(values: ReadonlyMap<string, Variant>): { readonly error: unknown } | undefined {
+  try {
+    marshal('a{sv}', [values]);
+    return undefined;
+  } catch (error) {
+    return { error }; // anything: a value may have getters of its own
+  }
 }
 
 /** Sends one PropertiesChanged; throws where a value does not fit its type. */
@@ -110,6 +146,17 @@ export interface PropertyChangesParts {
   /** What the `get` of a property is told when nobody has called. */
   readonly contextFor: (name: string) => CallContext;
 }
+
+/** The changes of one announcement. */
+interface Changes {
+  /** By name, in order; `WITHOUT_VALUE` for those that are announced without one, or whose value is still to come. */
+  readonly values: Map<string, unknown>;
+  /** The values that come later; no promise rejects. */
+  readonly later: readonly (readonly [name: string, value: Promise<unknown>])[];
+}
+
+/** What a change has for a value where none is announced; undefined is a value, though one that fits no type. */
+const WITHOUT_VALUE = Symbol('without value');
 
 /** Announces changed properties in order: while values are still being read, later changes wait and are gathered. */
 export class PropertyChanges {
@@ -130,82 +177,87 @@ export class PropertyChanges {
       for (const name of names) this.#waiting.add(name);
       return this.#running;
     }
-    const values = this.#read(names);
-    if (![...values.values()].some(isPromiseLike)) return this.#send(values);
-    this.#running = this.#announceLater(values);
+    const changes = this.#read(names);
+    if (changes.later.length === 0) return this.#send(changes.values);
+    this.#running = this.#announceLater(changes);
     return this.#running;
   }
 
-  async #announceLater(values: Map<string, unknown>): Promise<void> {
-    let current = values;
+  async #announceLater(changes: Changes): Promise<void> {
+    let { values, later } = changes;
     for (;;) {
-      for (const [name, value] of current) current.set(name, await this.#settled(name, value));
-      this.#send(current);
+      for (const [name, value] of later) values.set(name, await value);
+      this.#send(values);
       if (this.#waiting.size === 0) break;
-      current = this.#read([...this.#waiting]);
+      ({ values, later } = this.#read([...this.#waiting]));
       this.#waiting.clear();
     }
     this.#running = undefined;
   }
 
-  /** The present values by name, or promises of them; undefined for those that are announced without one. */
-  #read(names: readonly string[]): Map<string, unknown> {
+  #read(names: readonly string[]): Changes {
     const { exported, contextFor } = this.#parts;
     const values = new Map<string, unknown>();
+    const later: [string, Promise<unknown>][] = [];
     for (const name of names) {
       const property = exported.properties.get(name);
       if (property === undefined || property.emitsChanged === 'const' || property.emitsChanged === 'false') continue;
       const { get, emitsChanged } = property;
-      if (get === undefined || emitsChanged === 'invalidates') values.set(name, undefined);
-      else values.set(name, this.#attempt(name, () => get(contextFor(name))));
+      values.set(name, WITHOUT_VALUE);
+      if (get === undefined || emitsChanged === 'invalidates') continue;
+      try {
+        const value = get(contextFor(name));
+        if (isPromiseLike(value)) later.push([name, this.#settled(name, value)]);
+        else values.set(name, value);
+      } catch (error) {
+        this.#report(name, error);
+      }
     }
-    return values;
+    return { values, later };
   }
 
-  #attempt(name: string, read: () => unknown): unknown {
-    try {
-      const value = read();
-      // A promise is awaited in its turn; until then its failure must not count as unhandled.
-      if (isPromiseLike(value)) Promise.resolve(value).catch(() => {});
-      return value;
-    } catch (error) {
-      this.#report(name, error);
-      return undefined;
-    }
-  }
-
-  async #settled(name: string, value: unknown): Promise<unknown> {
+  async #settled(name: string, value: PromiseLike<unknown>): Promise<unknown> {
     try {
       return await value;
     } catch (error) {
       this.#report(name, error);
-      return undefined;
+      return WITHOUT_VALUE;
     }
   }
 
   #send(values: ReadonlyMap<string, unknown>): void {
     if (values.size === 0) return;
-    const { exported, send } = this.#parts;
+    const { exported } = this.#parts;
     const changed = new Map<string, Variant>();
     for (const [name, value] of values) {
       const { type } = exported.properties.get(name)!; // only properties are read
-      if (value !== undefined) changed.set(name, { signature: type, value } as Variant);
+      if (value !== WITHOUT_VALUE) changed.set(name, { signature: type, value } as Variant);
     }
-    try {
-      send(changed, [...values.keys()].filter((name) => !changed.has(name)));
-    } catch (error) {
-      if (error instanceof ConnectionClosedError) return;
-      this.#report([...changed.keys()].join(', '), error);
-      this.#sendInvalidated([...values.keys()]);
+    const names = [...values.keys()];
+    if (this.#attempt(names, changed) === undefined) return;
+    // A change is announced even where its value does not fit: whoever caches it must know that it is stale.
+    for (const [name, error] of unsendable(changed)) {
+      this.#report(name, error);
+      changed.delete(name);
     }
+    const failure = this.#attempt(names, changed);
+    if (failure === undefined) return;
+    this.#report([...changed.keys()].join(', '), failure.error); // each fits, and all together do not
+    changed.clear();
+    const last = this.#attempt(names, changed);
+    if (last !== undefined) this.#report(names.join(', '), last.error);
   }
 
-  /** The change is announced even where a value does not fit: whoever caches it must know that it is stale. */
-  #sendInvalidated(names: readonly string[]): void {
+  /** Sends changes, those without a value as invalidated; returns why that cannot be. */
+  #attempt(
+    names: readonly string[],
+    changed: ReadonlyMap<string, Variant>,
+  ): { readonly error: unknown } | undefined {
     try {
-      this.#parts.send(new Map(), names);
+      this.#parts.send(changed, names.filter((name) => !changed.has(name)));
+      return undefined;
     } catch (error) {
-      if (!(error instanceof ConnectionClosedError)) this.#report(names.join(', '), error);
+      return isA(error, ConnectionClosedError) ? undefined : { error };
     }
   }
 

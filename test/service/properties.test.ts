@@ -6,7 +6,7 @@ import { exportedInterface } from '../../src/service/exported-interface.js';
 import { PropertyChanges } from '../../src/service/properties.js';
 import { marshal } from '../../src/wire/marshal.js';
 import { type Variant, variant } from '../../src/wire/variant.js';
-import { CALLER, recordHandlerErrors, serviceOf } from './support.js';
+import { CALLER, EXOTIC_ERRORS, recordHandlerErrors, revokedProxy, serviceOf } from './support.js';
 
 const ERROR = 'org.freedesktop.DBus.Error';
 const path = '/com/example/Object';
@@ -216,12 +216,49 @@ describe('GetAll', () => {
     expect(await setup().getAll('com.example.Nope')).toEqual([`${ERROR}.UnknownInterface`, text]);
   });
 
-  test('fails where one get fails, rather than leave something out', async () => {
+  test.each<[string, () => unknown, unknown]>([
+    ['throws', () => { throw new Error('broken'); }, { message: 'broken' }],
+    ['rejects', () => Promise.reject(new Error('broken')), { message: 'broken' }],
+    ['answers with an error of D-Bus', () => { throw new DBusError('com.example.Error.No', 'no'); }, { message: 'no' }],
+    ['gives a value out of range', () => 256, { name: 'MarshalError', path: 'body[0]["Bad"]' }],
+    ['gives a value of another type', () => Promise.resolve('x'), { name: 'MarshalError' }],
+    ['gives nothing', () => undefined, { name: 'MarshalError' }],
+  ])('leaves out a property whose get %s, and reports it', async (_, get, error) => {
     const reports = recordHandlerErrors();
     const { getAll, state } = setup();
-    state.bad = () => Promise.reject(new Error('broken'));
-    expect(await getAll('com.example.Test1')).toEqual([`${ERROR}.Failed`, 'broken']);
+    state.bad = get;
+    const [signature, values] = await getAll('com.example.Test1');
+    expect(signature).toBe('a{sv}');
+    expect([...(values as Map<string, unknown>).keys()]).toEqual(
+      ['Fixed', 'Value', 'Later', 'constructor', '__proto__'],
+    );
     expect(reports).toHaveLength(1);
+    expect(reports[0]).toMatchObject({ error, what: 'com.example.Test1.Bad', call: { member: 'GetAll' } });
+  });
+
+  test('leaves out each of several bad properties, and reports each', async () => {
+    const reports = recordHandlerErrors();
+    const { getAll, state } = setup();
+    state.bad = () => 256;
+    state.value = -1;
+    state.proto = '\ud800';
+    const [, values] = await getAll('com.example.Test1');
+    expect([...(values as Map<string, unknown>).keys()]).toEqual(['Fixed', 'Later', 'constructor']);
+    expect(reports.map(({ what }) => what)).toEqual(
+      ['Value', 'Bad', '__proto__'].map((name) => `com.example.Test1.${name}`),
+    );
+  });
+
+  test.each(EXOTIC_ERRORS)('leaves out a property whose get throws %s', async (_, thrown) => {
+    const reports = recordHandlerErrors();
+    const { get, getAll, state } = setup();
+    for (const bad of [() => { throw thrown(); }, () => Promise.reject(thrown())]) { // no Error, on purpose
+      state.bad = bad;
+      const [, values] = await getAll('com.example.Test1');
+      expect([...(values as Map<string, unknown>).keys()]).not.toContain('Bad');
+      expect(await get('Bad')).toEqual([`${ERROR}.Failed`, expect.any(String)]);
+    }
+    expect(reports).toHaveLength(4);
   });
 });
 
@@ -309,12 +346,68 @@ describe('changes are announced', () => {
     expect(others).toEqual([]);
   });
 
-  test('without any value where one does not fit its type, which is reported', async () => {
+  test.each<[string, () => unknown]>([
+    ['is of another type', () => 'x'],
+    ['is out of range', () => -1],
+    ['is missing', () => undefined],
+    ['is of another type, and comes later', () => Promise.resolve('x')],
+    ['is a proxy that has been revoked', revokedProxy],
+  ])('without a value that %s, which is reported, and with the others', async (_, get) => {
     const reports = recordHandlerErrors();
     const { sent, changes, state } = watch();
-    state.plain = () => 'x';
+    state.plain = get;
     await changes.announce(['Plain', 'Slow']);
-    expect(sent).toEqual([[{}, ['Plain', 'Slow']]]);
-    expect(reports).toMatchObject([{ error: { name: 'MarshalError' } }]);
+    expect(sent).toEqual([[{ Slow: variant('s', 'slow') }, ['Plain']]]);
+    expect(reports.map(({ what }) => what)).toEqual(['com.example.Watched.Plain']);
+  });
+
+  test.each(EXOTIC_ERRORS)('without the value of a property whose get throws %s', async (_, thrown) => {
+    const reports = recordHandlerErrors();
+    const { sent, changes, state } = watch();
+    for (const bad of [() => { throw thrown(); }, () => Promise.reject(thrown())]) {
+      state.slow = bad;
+      await changes.announce(['Slow', 'Plain']);
+    }
+    const announced = [{ Plain: variant('u', 1) }, ['Slow']];
+    expect(sent).toEqual([announced, announced]);
+    expect(reports).toHaveLength(2);
+  });
+
+  test('without the value of a property whose get gives something that is a promise only once', async () => {
+    const reports = recordHandlerErrors();
+    const { sent, changes, state } = watch();
+    state.plain = () => {
+      let looks = 0;
+      return {
+        get then() {
+          if (looks++ > 0) throw new Error('only once');
+          return () => {};
+        },
+      };
+    };
+    await changes.announce(['Plain', 'Slow']);
+    expect(sent).toEqual([[{ Slow: variant('s', 'slow') }, ['Plain']]]);
+    expect(reports).toMatchObject([{ error: { message: 'only once' }, what: 'com.example.Watched.Plain' }]);
+  });
+
+  test('without any value if all of them together are more than a message holds', async () => {
+    const reports = recordHandlerErrors();
+    const sent: unknown[] = [];
+    const get = () => 'x'.repeat(40_000_000);
+    const Pair = defineInterface({
+      name: 'com.example.Pair',
+      properties: { A: { type: 's', access: 'read' }, B: { type: 's', access: 'read' } },
+    });
+    const pair = new PropertyChanges({
+      exported: exportedInterface(Pair.implement({ properties: { A: { get }, B: { get } } })),
+      send: (changed, invalidated) => {
+        marshal('a{sv}as', [changed, invalidated]);
+        sent.push([Object.fromEntries(changed), invalidated]);
+      },
+      contextFor: () => ({ sender: undefined }) as CallContext,
+    });
+    await pair.announce(['A', 'B']);
+    expect(sent).toEqual([[{}, ['A', 'B']]]);
+    expect(reports).toMatchObject([{ error: { code: 'ARRAY_TOO_LONG' }, what: 'com.example.Pair.A, B' }]);
   });
 });
