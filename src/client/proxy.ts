@@ -13,7 +13,7 @@ import type {
 import { Properties } from '../interface/standard.js';
 import { assertBusName, assertObjectPath } from '../wire/names.js';
 import { splitSignature } from '../wire/signature.js';
-import { variant, type Variant } from '../wire/variant.js';
+import { variant } from '../wire/variant.js';
 import { type SignalOptions, type SignalStream, signalStream } from './signals.js';
 
 /** How one call behaves; the last argument of every method of a proxy, after all in-arguments. */
@@ -41,7 +41,10 @@ export interface ProxyMembers<Spec extends InterfaceSpec> {
     value: PropertyInput<Spec, P>,
     options?: ProxyCallOptions,
   ) => Promise<void>;
-  /** Reads all properties; those that the definition does not have are left out. */
+  /**
+   * Reads all properties. Those that the definition does not have are left out, and so are those whose values have
+   * another type than it says; these are counted as 'unexpected signature' among what the connection has dropped.
+   */
   readonly $getAll: (options?: ProxyCallOptions) => Promise<Partial<PropertyValues<Spec>>>;
   /** Subscribes to a signal of this object, sent by the owner of the destination and nobody else. */
   readonly $signal: <S extends SignalName<Spec>>(name: S, options?: SignalOptions) => SignalStream<SignalBody<Spec, S>>;
@@ -123,21 +126,17 @@ function propertyFunctions(
     if (property === undefined) throw new TypeError(`${definition.name} has no property ${name}`);
     return property.type;
   };
-  const checked = (name: string, value: Variant): unknown => {
-    const expected = typeOf(name);
-    if (value.signature === expected) return value.value;
-    throw new UnexpectedSignatureError(`Get of ${definition.name}.${name}`, { expected, actual: value.signature });
-  };
   const target = { destination, path, interface: Properties.name } as const;
   const wait = ({ timeout = defaultTimeout, signal }: ProxyCallOptions = {}): WaitOptions => ({ timeout, signal });
 
   return {
     $get: async (name, options) => {
-      typeOf(name);
+      const expected = typeOf(name);
       const body = [definition.name, name] as const;
       const call = { ...target, member: 'Get', signature: 'ss', body, replySignature: 'v' } as const;
-      const [value] = await bus.call({ ...call, ...wait(options) });
-      return checked(name, value) as never; // the declared type of the property; its signature has been compared
+      const [{ signature: actual, value }] = await bus.call({ ...call, ...wait(options) });
+      if (actual === expected) return value as never; // the declared type of the property
+      throw new UnexpectedSignatureError(`Get of ${definition.name}.${name}`, { expected, actual });
     },
     $set: async (name, value, options) => {
       const body = [definition.name, name, variant(typeOf(name), value)] as const;
@@ -148,9 +147,17 @@ function propertyFunctions(
       const body = [definition.name] as const;
       const call = { ...target, member: 'GetAll', signature: 's', body, replySignature: 'a{sv}' } as const;
       const [values] = await bus.call({ ...call, ...wait(options) });
-      const known = [...values].filter(([name]) => Object.hasOwn(definition.properties, name));
       const result = Object.create(null) as Record<string, unknown>; // a property may be called `__proto__`
-      for (const [name, value] of known) result[name] = checked(name, value);
+      for (const [name, { signature: actual, value }] of values) {
+        if (!Object.hasOwn(definition.properties, name)) continue;
+        const expected = typeOf(name);
+        if (actual === expected) {
+          result[name] = value;
+        } else {
+          const error = new UnexpectedSignatureError(`GetAll of ${definition.name}.${name}`, { expected, actual });
+          bus.connection.countDrop('unexpected signature', { error });
+        }
+      }
       return Object.freeze(result) as never; // the declared types of the properties, as above
     },
   };

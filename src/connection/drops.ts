@@ -9,7 +9,7 @@ export type DropReason =
   | 'invalid message'
   /** A reply to no call that waits: late, repeated or made up. */
   | 'unexpected reply'
-  /** A signal whose arguments are not those of its definition. */
+  /** A signal whose arguments, or a property among others whose value, are not of the types of the definition. */
   | 'unexpected signature'
   /** A signal that came while a subscription's queue was full. */
   | 'queue overflow'
@@ -23,7 +23,7 @@ export type DropReason =
 /** What subscribers of the diagnostics channel `dbus-wire:drop` are given. */
 export interface Drop {
   readonly reason: DropReason;
-  /** As much of the message as could be read. */
+  /** As much of the message as could be read; undefined where a property is concerned, which `error` names. */
   readonly message: MessageHeader | undefined;
   readonly error: unknown;
 }

@@ -1,6 +1,7 @@
 // Proxies on a real bus, against an object of ours and against one that answers by hand and wrongly.
 
-import { expect, test } from 'vitest';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { expect, onTestFinished, test } from 'vitest';
 import { createProxy } from '../../src/client/proxy.js';
 import { type Bus, connectToBus } from '../../src/connection/bus.js';
 import {
@@ -247,8 +248,26 @@ suite('a service that breaks the definition', () => {
     const one = answerWith(() => ({ signature: 'v', body: [variant('s', 'text')] }));
     const unexpected = { name: 'UnexpectedSignatureError', expected: 'u', actual: 's' };
     await expect(one.$get('Value')).rejects.toMatchObject(unexpected);
-    const all = answerWith(() => ({ signature: 'a{sv}', body: [{ Value: variant('s', 'text') }] }));
-    await expect(all.$getAll()).rejects.toMatchObject(unexpected);
+  });
+
+  test('in one property is read without it: the drop is counted and published, the others arrive', async () => {
+    const values = { Value: variant('s', 'text'), Name: variant('s', 'name'), Options: variant('a{ss}', {}) };
+    const proxy = answerWith(() => ({ signature: 'a{sv}', body: [values] }));
+    const before = client.connection.dropped.get('unexpected signature') ?? 0;
+    const drops: unknown[] = [];
+    const listener = (drop: unknown): void => void drops.push(drop);
+    subscribe('dbus-wire:drop', listener);
+    onTestFinished(() => void unsubscribe('dbus-wire:drop', listener));
+    expect({ ...(await proxy.$getAll()) }).toEqual({ Name: 'name' });
+    expect(client.connection.dropped.get('unexpected signature')).toBe(before + 2);
+    const error = (name: string, expected: string, actual: string) => ({
+      name: 'UnexpectedSignatureError', message: expect.stringContaining(`com.example.Counter1.${name}`) as unknown,
+      expected, actual,
+    });
+    expect(drops).toMatchObject([
+      { reason: 'unexpected signature', error: error('Value', 'u', 's') },
+      { reason: 'unexpected signature', error: error('Options', 'a{sv}', 'a{ss}') },
+    ]);
   });
 
   test('with properties of its own is read without them', async () => {

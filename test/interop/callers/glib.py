@@ -1,5 +1,6 @@
 # Calls the mirror service with GLib, whose D-Bus implementation is its own, and which can write big-endian.
-# Usage: glib.py echoes little|big, or errors|handles|objects|proxy|xml; prints what it got as GVariant text or JSON.
+# Usage: glib.py echoes little|big, or cached NAME PATH INTERFACE (of any object), or errors|handles|objects|proxy|xml;
+# prints what it got as GVariant text or JSON.
 
 import json
 import os
@@ -83,6 +84,22 @@ def proxy(connection, *_):
         print(name, mirror.get_cached_property(name).print_(True))
 
 
+def cached(connection, name, path, interface):
+    """What a proxy of any object has in its cache, and what it hears when the method Change is called."""
+    loop = GLib.MainLoop()
+    proxy = Gio.DBusProxy.new_sync(connection, Gio.DBusProxyFlags.NONE, None, name, path, interface, None)
+    for property in sorted(proxy.get_cached_property_names() or []):
+        print(property, proxy.get_cached_property(property).print_(True))
+
+    def changed(_, values, invalidated):
+        print('changed', values.print_(True), list(invalidated))
+        loop.quit()
+
+    proxy.connect('g-properties-changed', changed)
+    proxy.call_sync('Change', None, 0, -1, None)
+    loop.run()
+
+
 def xml(connection, *_):
     """What GLib makes of our introspection data, written by GLib."""
     body = connection.call_sync(
@@ -139,7 +156,8 @@ def main():
     connection = Gio.bus_get_sync(Gio.BusType.SESSION, None)
     connection.set_exit_on_close(False)
     modes = {
-        'echoes': echoes, 'errors': errors, 'handles': handles, 'objects': objects, 'proxy': proxy, 'xml': xml,
+        'cached': cached, 'echoes': echoes, 'errors': errors, 'handles': handles, 'objects': objects, 'proxy': proxy,
+        'xml': xml,
     }
     modes[sys.argv[1]](connection, *sys.argv[2:])
 
