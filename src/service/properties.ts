@@ -8,7 +8,7 @@ import { ErrorName } from '../interface/standard.js';
 import { marshal } from '../wire/marshal.js';
 import type { Variant } from '../wire/variant.js';
 import { type ExportedInterface, type ExportedProperty, isPromiseLike } from './exported-interface.js';
-import { isA, reportHandlerError } from './handler-errors.js';
+import { isA, reportHandlerError, textOf } from './handler-errors.js';
 import type { ObjectNode } from './object-tree.js';
 import { quoted, unknownInterface } from './refusals.js';
 
@@ -16,6 +16,13 @@ import { quoted, unknownInterface } from './refusals.js';
 export interface PropertyAddress {
   readonly interfaceName: string;
   readonly name: string;
+}
+
+type PropertyGetter = NonNullable<ExportedProperty['get']>;
+
+/** A property that callers may read. */
+interface ReadableProperty extends Pick<ExportedProperty, 'label' | 'type'> {
+  readonly get: PropertyGetter;
 }
 
 /** The property, and the interface it belongs to. */
@@ -54,18 +61,42 @@ function interfacesOf(
 }
 
 /**
- * Reads a property.
- * @throws {DBusError} AccessDenied where callers may only write it; and what its `get` throws
+ * Reads a property. What goes wrong in its `get` is reported under its name, not under that of the method Get.
+ * @throws {DBusError} AccessDenied where callers may only write it; what its `get` throws, or Failed
  */
 export async function getProperty({ property }: FoundProperty, context: CallContext): Promise<Variant> {
   const { get, label, type } = property;
   if (get === undefined) throw new DBusError(ErrorName.ACCESS_DENIED, `the property ${label} cannot be read`);
-  return { signature: type, value: await get(context) } as Variant; // the value is checked as it is marshalled
+  const value = await ofProperty(label, context, () => readValue(type, get, context));
+  try {
+    marshal('v', [value]);
+    return value;
+  } catch (error) {
+    reportHandlerError({ error, what: label, call: context.message });
+    const problem = `the value of the property ${label} does not fit its type "${type}": ${textOf(error)}`;
+    throw new DBusError(ErrorName.FAILED, problem);
+  }
+}
+
+/** The value that a `get` gives, not checked yet. */
+async function readValue(type: string, get: PropertyGetter, context: CallContext): Promise<Variant> {
+  return { signature: type, value: await get(context) } as Variant; // not so before it is checked
+}
+
+/** Runs a handler of a property; what it throws other than a DBusError is reported, and becomes Failed. */
+async function ofProperty<T>(label: string, { message: call }: CallContext, run: () => Promise<T> | T): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (isA(error, DBusError)) throw error;
+    reportHandlerError({ error, what: label, call });
+    throw new DBusError(ErrorName.FAILED, textOf(error));
+  }
 }
 
 /**
  * Writes a property; nothing is stored unless the value has exactly the property's type.
- * @throws {DBusError} PropertyReadOnly or InvalidArgs; and what its `set` throws
+ * @throws {DBusError} PropertyReadOnly or InvalidArgs; what its `set` throws, or Failed
  */
 export async function setProperty({ property }: FoundProperty, value: Variant, context: CallContext): Promise<void> {
   const { set, label, type } = property;
@@ -74,7 +105,7 @@ export async function setProperty({ property }: FoundProperty, value: Variant, c
     const problem = `the property ${label} takes a value of signature "${type}", got "${quoted(value.signature)}"`;
     throw new DBusError(ErrorName.INVALID_ARGS, problem);
   }
-  await set(value.value, context);
+  await ofProperty(label, context, () => set(value.value, context));
 }
 
 /**
@@ -88,17 +119,17 @@ export async function getAllProperties(
   interfaceName: string,
   { standard, context }: { standard: ReadonlyMap<string, ExportedInterface>; context: CallContext },
 ): Promise<Map<string, Variant>> {
-  const readable = new Map<string, FoundProperty>();
-  for (const exported of interfacesOf(node, interfaceName, standard)) {
-    for (const [name, property] of exported.properties) {
-      if (property.get !== undefined && !readable.has(name)) readable.set(name, { exported, property });
+  const readable = new Map<string, ReadableProperty>();
+  for (const { properties } of interfacesOf(node, interfaceName, standard)) {
+    for (const [name, { label, type, get }] of properties) {
+      if (get !== undefined && !readable.has(name)) readable.set(name, { label, type, get });
     }
   }
   const report = (name: string, error: unknown): void =>
-    reportHandlerError({ error, what: readable.get(name)?.property.label ?? name, call: context.message });
-  const attempts = Array.from(readable, async ([name, found]): Promise<readonly [string, Variant] | undefined> => {
+    reportHandlerError({ error, what: readable.get(name)?.label ?? name, call: context.message });
+  const attempts = Array.from(readable, async ([name, { type, get }]) => {
     try {
-      return [name, await getProperty(found, context)];
+      return [name, await readValue(type, get, context)] as const;
     } catch (error) {
       report(name, error);
       return undefined;

@@ -48,6 +48,7 @@ function setup() {
               return state.value;
             },
             set: (value, context) => {
+              if (value === 100) throw new RangeError('stuck');
               if (value > 100) throw new DBusError('com.example.Error.TooMuch', 'too much');
               state.contexts.push(context);
               state.value = value;
@@ -132,15 +133,17 @@ describe('Get', () => {
     expect(await get('Bad')).toEqual([`${ERROR}.Failed`, 'broken']);
     state.bad = () => Promise.reject(new DBusError('com.example.Error.No', 'no'));
     expect(await get('Bad')).toEqual(['com.example.Error.No', 'no']);
-    expect(reports).toHaveLength(1);
+    const what = 'com.example.Test1.Bad'; // and not the method Get, which works
+    expect(reports).toMatchObject([{ error: { message: 'broken' }, what, call: { member: 'Get' } }]);
   });
 
   test.each([256, 'x', undefined, null])('does not send a value that does not fit: %j', async (value) => {
     const reports = recordHandlerErrors();
     const { get, state } = setup();
     state.bad = () => value;
-    expect(await get('Bad')).toEqual([`${ERROR}.Failed`, expect.stringContaining('does not fit signature "v"')]);
-    expect(reports).toHaveLength(1);
+    const text = expect.stringMatching(/^the value of the property com.example.Test1.Bad does not fit its type "y": /);
+    expect(await get('Bad')).toEqual([`${ERROR}.Failed`, text]);
+    expect(reports).toMatchObject([{ error: { name: 'MarshalError' }, what: 'com.example.Test1.Bad' }]);
   });
 });
 
@@ -178,10 +181,15 @@ describe('Set', () => {
     expect(await setup().set(name, variant('s', 'x'), interfaceName)).toEqual([`${ERROR}.${error}`, text]);
   });
 
-  test('tells what a set throws', async () => {
+  test('tells what a set throws, and reports what is no error of D-Bus under the name of the property', async () => {
+    const reports = recordHandlerErrors();
     const { set, state } = setup();
     expect(await set('Value', variant('u', 101))).toEqual(['com.example.Error.TooMuch', 'too much']);
+    expect(reports).toEqual([]);
+    expect(await set('Value', variant('u', 100))).toEqual([`${ERROR}.Failed`, 'stuck']);
     expect(state.value).toBe(7);
+    const what = 'com.example.Test1.Value';
+    expect(reports).toMatchObject([{ error: { message: 'stuck' }, what, call: { member: 'Set' } }]);
   });
 });
 
