@@ -10,7 +10,7 @@ import { Dispatcher } from './dispatch.js';
 import { ExportError } from './errors.js';
 import { type ExportedInterface, exportedInterface } from './exported-interface.js';
 import { ObjectTree } from './object-tree.js';
-import { PropertyChanges } from './properties.js';
+import { PropertyChanges } from './property-changes.js';
 import { STANDARD_INTERFACE_NAMES, standardInterfaces } from './standard-interfaces.js';
 
 /** Something with a connection: a bus. A connection without a bus stands for itself. */

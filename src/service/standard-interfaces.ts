@@ -8,9 +8,8 @@ import type { StandardInterfaces } from './dispatch.js';
 import { type ExportedInterface, exportedInterface } from './exported-interface.js';
 import { readMachineId } from './machine-id.js';
 import type { ObjectNode, ObjectTree } from './object-tree.js';
-import {
-  type ExportedPropertyChanges, findProperty, getAllProperties, getProperty, setProperty,
-} from './properties.js';
+import { findProperty, getAllProperties, getProperty, setProperty } from './properties.js';
+import type { ExportedPropertyChanges } from './property-changes.js';
 import { unknownObject } from './refusals.js';
 
 /** Names that no object can export an implementation of its own of. */

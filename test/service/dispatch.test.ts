@@ -287,7 +287,7 @@ describe('what a handler throws', () => {
       expect(reports).toHaveLength(1);
     });
 
-    test.each(EXOTIC_ERRORS)('may be %s: the caller is answered, and the service warned once', async (_name, thrown) => {
+    test.each(EXOTIC_ERRORS)('may be %s: the caller is answered, the service warned once', async (_name, thrown) => {
       const warning = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
       expect(await fail(thrown())).toEqual([`${ERROR}.Failed`, expect.any(String)]);
       expect(warning).toHaveBeenCalledExactlyOnceWith(

@@ -9,7 +9,7 @@ import { Dispatcher } from '../../src/service/dispatch.js';
 import { type ExportedInterface, exportedInterface } from '../../src/service/exported-interface.js';
 import type { HandlerError } from '../../src/service/handler-errors.js';
 import { ObjectTree } from '../../src/service/object-tree.js';
-import type { PropertyChanges } from '../../src/service/properties.js';
+import type { PropertyChanges } from '../../src/service/property-changes.js';
 import type { MessageSink } from '../../src/service/replies.js';
 import { standardInterfaces } from '../../src/service/standard-interfaces.js';
 import { decodeMessage } from '../../src/wire/decode-message.js';
