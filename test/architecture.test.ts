@@ -183,9 +183,10 @@ describe('the package', () => {
     expect(development).toEqual(['@types/node', 'typescript', 'vitest']);
   });
 
-  test('runs nothing when it is installed', () => {
+  test('runs nothing when it is installed, and is built if it comes from git', () => {
     const scripts = Object.keys(manifest['scripts'] as object);
-    expect(scripts.filter((name) => /^(pre|post)?(install|prepare|publish)|^dependencies$/.test(name))).toEqual([]);
+    const hooks = scripts.filter((name) => /^(pre|post)?(install|prepare|pack|publish)|^dependencies$/.test(name));
+    expect(hooks).toEqual(['prepare']); // npm runs it for clones, git dependencies and `npm pack`, not for a tarball
   });
 });
 

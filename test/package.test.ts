@@ -5,22 +5,19 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { NPM_ENV, QUIET } from './support/npm.js';
 import { run, type Ended } from './support/programs.js';
 import { scratchDirectory } from './support/reaper.js';
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
 const manifest = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as { version: string };
 
-// npm tells the scripts that it runs about the folder it runs them in; another npm must not take that for its own.
-const npmVariables = Object.keys(process.env).filter((key) => /^npm_/i.test(key));
-const env = Object.fromEntries(npmVariables.map((key) => [key, undefined]));
-
 let consumer: string;
 let installed: string;
 
 /** Runs a command in the consumer's folder and expects it to end well and to say nothing on stderr. */
 async function use(command: string, ...args: string[]): Promise<string> {
-  const ended = await run(command, args, { cwd: consumer, env, timeout: 60_000 });
+  const ended = await run(command, args, { cwd: consumer, env: NPM_ENV, timeout: 60_000 });
   expect(ended, ended.stdout).toMatchObject({ code: 0, stderr: '' } satisfies Partial<Ended>);
   return ended.stdout;
 }
@@ -40,13 +37,12 @@ beforeAll(async () => {
   if (!existsSync(join(repository, 'dist'))) throw new Error('dist/ is not there: `npm run build` first');
   consumer = scratchDirectory();
   installed = join(consumer, 'node_modules', 'dbus-wire');
-  const quiet = ['--loglevel=error', '--no-audit', '--no-fund', '--no-update-notifier'];
-  const pack = ['pack', '--ignore-scripts', ...quiet, '--pack-destination', consumer];
-  expect(await run('npm', pack, { cwd: repository, env, timeout: 60_000 })).toMatchObject({ code: 0 });
+  const pack = ['pack', '--ignore-scripts', ...QUIET, '--pack-destination', consumer];
+  expect(await run('npm', pack, { cwd: repository, env: NPM_ENV, timeout: 60_000 })).toMatchObject({ code: 0 });
   const tarball = `dbus-wire-${manifest.version}.tgz`;
   expect(readdirSync(consumer)).toEqual([tarball]);
   write('package.json', '{ "private": true }');
-  await use('npm', 'install', '--offline', ...quiet, `./${tarball}`);
+  await use('npm', 'install', '--offline', ...QUIET, `./${tarball}`);
 }, 120_000);
 
 describe('the installed package', () => {
