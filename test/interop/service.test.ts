@@ -3,7 +3,7 @@
 // given, and what the caller got back.
 
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Bus, connectToBus, ErrorName, parseIntrospection } from '../../src/index.js';
 import { recordHandlerErrors } from '../service/support.js';
 import { busctl, busctlCall, dbusSend, dbusSendCall, gdbus, gdbusCall } from '../support/foreign.js';
@@ -457,7 +457,7 @@ describeWith('dbus-daemon', 'dbus-python')('GLib', () => {
   });
 });
 
-describe('after all that', () => {
+describeWith('dbus-daemon')('after all that', () => {
   test('the connection lives, and has dropped nothing but what the bus said about callers that did not wait', () => {
     // dbus-send without --print-reply asks for a reply all the same; to one that is gone the bus cannot deliver it.
     expect([...bus.connection.dropped.keys()].filter((reason) => reason !== 'unexpected reply')).toEqual([]);

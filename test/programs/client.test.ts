@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type Bus, connectToBus } from '../../src/connection/bus.js';
 import { defineInterface } from '../../src/interface/define.js';
 import { RANDOM_DATA_PATH, RandomData } from '../../src/random-data.js';
@@ -416,16 +416,5 @@ sys.exit(code)
 
   test('shows nothing for a number that comes at once', async () => {
     expect(await onTerminal(['8'], {})).toMatchObject({ code: 0, stderr: '' });
-  });
-});
-
-describe('the list of options', () => {
-  test('is the same in both programs where it is about the bus', async () => {
-    const sharedPart = async (name: 'service' | 'client'): Promise<string> => {
-      const { stdout } = await run(process.execPath, [builtProgram(name), '--help']);
-      return stdout.slice(stdout.indexOf('  --session'), stdout.indexOf('\nExit codes'));
-    };
-    expect(await sharedPart('service')).toBe(await sharedPart('client'));
-    expect(await sharedPart('client')).toContain('--address');
   });
 });
