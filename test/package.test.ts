@@ -1,11 +1,11 @@
-// The package as its users get it: packed, installed in an empty folder without a network, and used from there.
-// Needs dist/, which `npm test` builds first.
+// The package as its users get it: packed, installed in an empty folder without a network, and used from there, by the
+// newest and the oldest TypeScript too. Needs dist/, which `npm test` builds first.
 
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { NPM_ENV, QUIET } from './support/npm.js';
+import { INSTALL_TIMEOUT, NPM_ENV, npmInstall, QUIET } from './support/npm.js';
 import { run, type Ended } from './support/programs.js';
 import { scratchDirectory } from './support/reaper.js';
 
@@ -116,57 +116,99 @@ describe('from JavaScript', () => {
   });
 });
 
+/** The oldest TypeScript that README promises: older ones lose literal types. The newest is the one that builds this. */
+const OLDEST_TYPESCRIPT = '5.4.2';
+
+const WIRE_CONSUMER = `
+  import { decodeMessage, encodeMessage, methodCall, type Message } from 'dbus-wire/wire';
+  const bytes: Uint8Array = encodeMessage(methodCall({ path: '/a', member: 'B' }), { serial: 1 });
+  const message: Message = decodeMessage(bytes);
+  if (message.type === 'method_call') {
+    const path: string = message.path;
+    // @ts-expect-error: a path is no number
+    const wrong: number = message.path;
+  }
+  // @ts-expect-error: a call has a member
+  methodCall({ path: '/a' });
+`;
+
+const WHOLE_CONSUMER = `
+  import { createProxy, defineInterface, exportObject, sessionBus } from 'dbus-wire';
+  const Counter = defineInterface({
+    name: 'com.example.Counter1',
+    methods: { Add: { in: 'u', out: 'u', inNames: ['step'] } },
+    properties: { Value: { type: 'u', access: 'read' } },
+    signals: { Overflow: { args: 'u' } },
+  });
+  export async function main(): Promise<number> {
+    await using bus = await sessionBus({ signal: AbortSignal.timeout(1_000) });
+    const counter = createProxy(bus, Counter, { destination: 'com.example.Counter', path: '/com/example/Counter' });
+    // @ts-expect-error: 'u' takes a number
+    await counter.Add('1');
+    // @ts-expect-error: no such method
+    await counter.Subtract(1);
+    const implementation = Counter.implement({
+      methods: { Add: (step) => step + 1 },
+      properties: { Value: { get: () => 1 } },
+    });
+    using exported = exportObject(bus, '/com/example/Counter', implementation);
+    const value: number = await counter.$get('Value');
+    const sum: number = await counter.Add(value);
+    await bus.close();
+    return sum;
+  }
+`;
+
+type CompilerOptions = Readonly<Record<string, unknown>>;
+
+const NODE_NEXT: CompilerOptions = { target: 'ES2022', module: 'NodeNext' };
+const BUNDLER: CompilerOptions = { target: 'ES2022', module: 'ESNext', moduleResolution: 'bundler' };
+const STRICT: CompilerOptions = { strict: true, exactOptionalPropertyTypes: true };
+const WITHOUT_NODE: CompilerOptions = { lib: ['ES2022'], types: [] };
+
+/** What a consumer compiles, and in which folder; declarations are checked too. */
+type Compilation = readonly [folder: string, file: string, text: string, options: CompilerOptions];
+
+/** For both compilers. */
+const COMPILATIONS: readonly Compilation[] = [
+  ['wire-without-node', 'wire.mts', WIRE_CONSUMER, { ...NODE_NEXT, ...STRICT, ...WITHOUT_NODE }],
+  ['whole-node-next', 'whole.mts', WHOLE_CONSUMER, { ...NODE_NEXT, strict: true }],
+  ['whole-bundled', 'whole.ts', WHOLE_CONSUMER, { ...BUNDLER, strict: true }],
+];
+
+/** The last two are beyond the oldest: require() of ES modules, and defaults that resolve packages. */
+const NEWEST_COMPILATIONS: readonly Compilation[] = [
+  ['wire-bundled', 'wire.ts', WIRE_CONSUMER, { ...BUNDLER, ...STRICT, ...WITHOUT_NODE }],
+  ['whole-strictest', 'whole.mts', WHOLE_CONSUMER, { ...NODE_NEXT, ...STRICT }],
+  ['whole-without-dom', 'whole.mts', WHOLE_CONSUMER, { ...NODE_NEXT, lib: ['ES2022'], strict: true }],
+  ['whole-required', 'whole.cts', WHOLE_CONSUMER, { ...NODE_NEXT, strict: true }],
+  ['whole-by-default', 'whole.ts', WHOLE_CONSUMER, {}],
+];
+
 describe('from TypeScript', () => {
-  /** Compiles one file in a folder of its own with the strict options of a consumer; declarations are checked too. */
-  async function compile(file: string, text: string, options: Readonly<Record<string, unknown>>): Promise<void> {
-    const strict = { strict: true, exactOptionalPropertyTypes: true, target: 'ES2022', module: 'NodeNext' };
-    const compilerOptions = { ...strict, noEmit: true, ...options };
-    write(join(file, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: [file] }));
-    write(join(file, file), text);
-    expect(await use(process.execPath, join(repository, 'node_modules/typescript/bin/tsc'), '-p', file)).toBe('');
+  /** Compiles in a folder of its own, in which @types/node is installed unless the options do without types. */
+  async function compile(compiler: string, [folder, file, text, options]: Compilation): Promise<void> {
+    write(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: { noEmit: true, ...options }, files: [file] }));
+    write(join(folder, 'package.json'), '{ "type": "module" }');
+    write(join(folder, file), text);
+    const types = join(consumer, folder, 'node_modules', '@types');
+    if (!('types' in options) && !existsSync(types)) {
+      mkdirSync(types, { recursive: true });
+      symlinkSync(join(repository, 'node_modules', '@types', 'node'), join(types, 'node'));
+    }
+    expect(await use(process.execPath, join(compiler, 'bin', 'tsc'), '-p', folder), folder).toBe('');
   }
 
-  test('the wire, in a program that knows nothing of Node', async () => {
-    const text = `
-      import { decodeMessage, encodeMessage, methodCall, type Message } from 'dbus-wire/wire';
-      const bytes: Uint8Array = encodeMessage(methodCall({ path: '/a', member: 'B' }), { serial: 1 });
-      const message: Message = decodeMessage(bytes);
-      if (message.type === 'method_call') {
-        const path: string = message.path;
-        // @ts-expect-error: a path is no number
-        const wrong: number = message.path;
-      }
-      // @ts-expect-error: a call has a member
-      methodCall({ path: '/a' });
-    `;
-    await compile('wire.mts', text, { lib: ['ES2022'], types: [] });
+  test.each([...COMPILATIONS, ...NEWEST_COMPILATIONS])('the newest compiler takes %s', async (...compilation) => {
+    await compile(join(repository, 'node_modules', 'typescript'), compilation);
   });
 
-  test.each(['whole.mts', 'whole.cts'])('the whole, in %s, with its types inferred from signatures', async (file) => {
-    const text = `
-      import { createProxy, defineInterface, sessionBus } from 'dbus-wire';
-      const Counter = defineInterface({
-        name: 'com.example.Counter1',
-        methods: { Add: { in: 'u', out: 'u', inNames: ['step'] } },
-        properties: { Value: { type: 'u', access: 'read' } },
-        signals: { Overflow: { args: 'u' } },
-      });
-      export async function main(): Promise<number> {
-        const bus = await sessionBus();
-        const counter = createProxy(bus, Counter, { destination: 'com.example.Counter', path: '/com/example/Counter' });
-        // @ts-expect-error: 'u' takes a number
-        await counter.Add('1');
-        // @ts-expect-error: no such method
-        await counter.Subtract(1);
-        const value: number = await counter.$get('Value');
-        const sum: number = await counter.Add(value);
-        await bus.close();
-        return sum;
-      }
-    `;
-    const typeRoots = [join(repository, 'node_modules/@types')];
-    await compile(file, text, { lib: ['ES2023', 'ESNext.Disposable'], types: ['node'], typeRoots });
-  });
+  test(`the oldest compiler, ${OLDEST_TYPESCRIPT}, takes what needs no newer one`, async (context) => {
+    write(join('oldest', 'package.json'), '{ "private": true }');
+    await npmInstall(context, join(consumer, 'oldest'), `typescript@${OLDEST_TYPESCRIPT}`);
+    const compiler = join(consumer, 'oldest', 'node_modules', 'typescript');
+    for (const compilation of COMPILATIONS) await compile(compiler, compilation);
+  }, INSTALL_TIMEOUT + 120_000);
 });
 
 describe('the programs', () => {
