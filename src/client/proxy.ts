@@ -11,9 +11,11 @@ import type {
   WritableProperty,
 } from '../interface/infer.js';
 import { Properties } from '../interface/standard.js';
+import { MessageFlag } from '../wire/constants.js';
+import { methodCall } from '../wire/message.js';
 import { assertBusName, assertObjectPath } from '../wire/names.js';
 import { splitSignature } from '../wire/signature.js';
-import { variant } from '../wire/variant.js';
+import { variant, type Variant } from '../wire/variant.js';
 import { type SignalOptions, type SignalStream, signalStream } from './signals.js';
 
 /** How one call behaves; the last argument of every method of a proxy, after all in-arguments. */
@@ -92,6 +94,8 @@ function methodFunction(
   },
 ): (...args: readonly unknown[]) => Promise<unknown> {
   const { destination, path, timeout: defaultTimeout } = target;
+  const { connection } = bus;
+  const place = { interface: interfaceName, member, argumentNames: method.inNames };
   const types = splitSignature(method.in);
   const outCount = splitSignature(method.out).length;
   return async (...args) => {
@@ -104,12 +108,12 @@ function methodFunction(
     const { timeout = defaultTimeout, signal } = options as ProxyCallOptions; // by its declared type
     const least = types.length - method.optional;
     while (body.length > least && body.at(-1) === undefined) body.pop();
-    const reply = await bus.call({
-      destination, path, interface: interfaceName, member, timeout, signal, body,
+    const call = methodCall<string>({
+      destination, path, interface: interfaceName, member, body,
       signature: types.slice(0, Math.max(body.length, least)).join(''),
-      replySignature: method.out,
-      noReply: method.noReply,
+      flags: method.noReply ? MessageFlag.NO_REPLY_EXPECTED : 0,
     });
+    const reply = await connection.invoke(call, { replySignature: method.out, place, timeout, signal });
     return outCount === 0 ? undefined : outCount === 1 ? reply[0] : reply;
   };
 }
@@ -126,27 +130,36 @@ function propertyFunctions(
     if (property === undefined) throw new TypeError(`${definition.name} has no property ${name}`);
     return property.type;
   };
-  const target = { destination, path, interface: Properties.name } as const;
-  const wait = ({ timeout = defaultTimeout, signal }: ProxyCallOptions = {}): WaitOptions => ({ timeout, signal });
+  /** Calls a method of the interface that all properties are behind; `name` is the property, if it is about one. */
+  const invoke = (
+    member: 'Get' | 'Set' | 'GetAll',
+    { name, args, options: { timeout = defaultTimeout, signal } = {} }: {
+      readonly name?: string;
+      readonly args: readonly unknown[];
+      readonly options: ProxyCallOptions | undefined;
+    },
+  ): Promise<readonly unknown[]> => {
+    const { in: signature, out: replySignature, inNames: argumentNames } = Properties.methods[member];
+    const body = name === undefined ? [definition.name] : [definition.name, name, ...args];
+    const call = methodCall<string>({ destination, path, interface: Properties.name, member, signature, body });
+    const place = { interface: definition.name, member: name, argumentNames };
+    return bus.connection.invoke(call, { replySignature, place, timeout, signal });
+  };
 
   return {
     $get: async (name, options) => {
       const expected = typeOf(name);
-      const body = [definition.name, name] as const;
-      const call = { ...target, member: 'Get', signature: 'ss', body, replySignature: 'v' } as const;
-      const [{ signature: actual, value }] = await bus.call({ ...call, ...wait(options) });
+      const [read] = await invoke('Get', { name, args: [], options });
+      const { signature: actual, value } = read as Variant; // by the signature of the reply
       if (actual === expected) return value as never; // the declared type of the property
       throw new UnexpectedSignatureError(`Get of ${definition.name}.${name}`, { expected, actual });
     },
     $set: async (name, value, options) => {
-      const body = [definition.name, name, variant(typeOf(name), value)] as const;
-      const call = { ...target, member: 'Set', signature: 'ssv', body, replySignature: '' } as const;
-      await bus.call({ ...call, ...wait(options) });
+      await invoke('Set', { name, args: [variant(typeOf(name), value)], options });
     },
     $getAll: async (options) => {
-      const body = [definition.name] as const;
-      const call = { ...target, member: 'GetAll', signature: 's', body, replySignature: 'a{sv}' } as const;
-      const [values] = await bus.call({ ...call, ...wait(options) });
+      const [read] = await invoke('GetAll', { args: [], options });
+      const values = read as ReadonlyMap<string, Variant>; // by the signature of the reply
       const result = Object.create(null) as Record<string, unknown>; // a property may be called `__proto__`
       for (const [name, { signature: actual, value }] of values) {
         if (!Object.hasOwn(definition.properties, name)) continue;

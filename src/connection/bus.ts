@@ -190,9 +190,9 @@ export async function connectToBus(addresses: string, options: ConnectOptions = 
   const connection = new Connection(transport, { ...options, lastSerial: HELLO_SERIAL });
   try {
     const { signal, connectTimeout: timeout } = options;
-    const call = { ...hello, replySignature: 's', sentAs: HELLO_SERIAL } as const;
-    const [uniqueName] = await connection.call({ ...call, signal, timeout });
-    return new Bus(connection, uniqueName);
+    const call = { replySignature: 's', sentAs: HELLO_SERIAL, signal, timeout };
+    const [uniqueName] = await connection.invoke(methodCall(hello), call);
+    return new Bus(connection, uniqueName as string); // by its signature
   } catch (error) {
     await connection.close({ timeout: 0 });
     throw error;

@@ -5,6 +5,8 @@ import { setMaxListeners } from 'node:events';
 import { ErrorName } from '../interface/standard.js';
 import { MESSAGE_TYPE_CODE, MessageFlag } from '../wire/constants.js';
 import { decodeHeader, decodeMessage, type MessageHeader } from '../wire/decode-message.js';
+import { type Caller, errorAt } from '../wire/error-place.js';
+import type { ErrorPlace } from '../wire/errors.js';
 import { FrameReader, type ReaderOptions } from '../wire/framing.js';
 import type { BodyInputOf, BodyOf, CheckedSignature } from '../wire/infer.js';
 import {
@@ -50,8 +52,12 @@ export interface CallOptions<In extends string = string, Out extends string = st
   readonly noReply?: boolean | undefined;
 }
 
-/** A call that went out with the handshake, before there was a connection: only its reply is awaited. */
-interface Greeting {
+/** How a call that is made already is awaited. */
+export interface InvokeOptions extends WaitOptions {
+  readonly replySignature?: string | undefined;
+  /** Says more of the call than the message does, for an error about it. */
+  readonly place?: ErrorPlace | undefined;
+  /** The serial of a call that went out with the handshake: only its reply is awaited. */
   readonly sentAs?: number | undefined;
 }
 
@@ -157,9 +163,18 @@ export class Connection implements AsyncDisposable {
    * @throws {ConnectionClosedError} where the connection has ended
    */
   send(message: Message): number {
+    return this.#send(message, this.send);
+  }
+
+  /** `above` is the function whose caller the stack of an error shows; `place` is the message's own if left out. */
+  #send(message: Message, above: Caller, place: ErrorPlace | undefined = undefined): number {
     if (this.#closedError !== undefined) throw this.#closedError;
     const serial = this.#pending.nextSerial();
-    this.#transport.write(message, { serial });
+    try {
+      this.#transport.write(message, { serial });
+    } catch (error) {
+      throw errorAt(error, place ?? message, above);
+    }
     return serial;
   }
 
@@ -167,12 +182,19 @@ export class Connection implements AsyncDisposable {
    * Sends a METHOD_CALL; `settle` is called once, as its reply arrives and before any later message is looked at.
    * Throws what {@link Connection.send} throws, and the reason of a signal that is aborted already.
    */
-  request(call: MethodCall, settle: (outcome: CallOutcome) => void, options: WaitOptions & Greeting = {}): void {
-    const { timeout = DEFAULT_CALL_TIMEOUT, signal, sentAs } = options;
+  request(call: MethodCall, settle: (outcome: CallOutcome) => void, options: WaitOptions = {}): void {
+    this.#request(call, settle, options, this.request);
+  }
+
+  #request(
+    call: MethodCall, settle: (outcome: CallOutcome) => void, options: InvokeOptions, above: Caller,
+  ): void {
+    const { timeout = DEFAULT_CALL_TIMEOUT, signal, sentAs, place } = options;
     signal?.throwIfAborted();
     const timeoutError = (): Error => new CallTimeoutError(describeCall(call), timeout);
     const { destination } = call;
-    this.#pending.add(sentAs ?? this.send(call), settle, { timeout, timeoutError, signal, destination });
+    const serial = sentAs ?? this.#send(call, above, place);
+    this.#pending.add(serial, settle, { timeout, timeoutError, signal, destination });
   }
 
   /**
@@ -182,26 +204,43 @@ export class Connection implements AsyncDisposable {
    * @throws {CallTimeoutError | ConnectionClosedError | UnexpectedSignatureError} or the reason of the signal
    * @throws {MarshalError | InvalidNameError} where the call is not valid; nothing was sent
    */
-  async call<const In extends string = '', const Out extends string = string>(
-    options: CallOptions<In, Out> & Greeting,
+  call<const In extends string = '', const Out extends string = string>(
+    options: CallOptions<In, Out>,
   ): Promise<BodyOf<Out>> {
-    const call = methodCall({ ...options, flags: flagsOf(options) });
-    if (options.noReply === true) {
+    let call: MethodCall;
+    try {
+      const { path, interface: interfaceName, member, destination } = options;
+      // The compiler has held the body to the signature; as types they mean nothing any more.
+      const { signature, body } = options as { signature?: string; body?: readonly unknown[] };
+      const parts = { path, interface: interfaceName, member, destination, signature, body, flags: flagsOf(options) };
+      call = methodCall<string>(parts);
+    } catch (error) {
+      return Promise.reject(error as Error); // of a getter, or since there are no options
+    }
+    return this.invoke(call, options) as Promise<BodyOf<Out>>; // invoke() has compared the signature, or none was given
+  }
+
+  /**
+   * Sends a call that is made already, and resolves as {@link Connection.call} does. For the other layers of this
+   * library.
+   */
+  async invoke(call: MethodCall, options: InvokeOptions): Promise<readonly unknown[]> {
+    if ((call.flags & MessageFlag.NO_REPLY_EXPECTED) !== 0) {
       options.signal?.throwIfAborted();
-      this.send(call);
-      return [] as unknown as BodyOf<Out>; // there is no reply to be typed
+      this.#send(call, this.invoke, options.place);
+      return [];
     }
     const reply = await new Promise<MethodReturn | ErrorMessage>((resolve, reject) => {
       const settle = (outcome: CallOutcome): void =>
         'reply' in outcome ? resolve(outcome.reply) : reject(outcome.error);
-      this.request(call, settle, options);
+      this.#request(call, settle, options, this.invoke);
     });
     if (reply.type === 'error') throw toDBusError(reply);
-    const expected: string | undefined = options.replySignature;
+    const expected = options.replySignature;
     if (expected !== undefined && expected !== reply.signature) {
       throw new UnexpectedSignatureError(describeCall(call), { expected, actual: reply.signature });
     }
-    return reply.body as BodyOf<Out>; // its signature is the one that types it, or nothing is promised
+    return reply.body;
   }
 
   /**

@@ -2,6 +2,7 @@
 // name, with their signatures. A definition checks itself when it is made; an implementation joins it with handlers.
 // It knows no connection and no object path: signals leave through sinks that the exporter of an object attaches.
 // Specification: Interfaces, Introspection Data Format (annotations), org.freedesktop.DBus.Properties.
+import { errorAt } from '../wire/error-place.js';
 import { InvalidNameError } from '../wire/errors.js';
 import type { MethodCall } from '../wire/message.js';
 import { assertInterfaceName, assertMemberName } from '../wire/names.js';
@@ -152,9 +153,10 @@ export interface Implementation<Spec extends InterfaceSpec = InterfaceSpec> {
   /** Every property of the definition; the record has no prototype. */
   readonly properties: Readonly<Record<string, PropertyHandlers>>;
   /**
-   * Emits a signal from every object that this implementation is exported on; from none, nothing happens.
+   * Emits a signal from every object that this implementation is exported on. If it is exported on none, the arguments
+   * are checked and nothing is sent.
    * @throws {DefinitionError} if there is no such signal
-   * @throws {MarshalError} if an argument does not fit the signature
+   * @throws {MarshalError} if an argument does not fit the signature; nothing is sent then
    */
   emit<S extends SignalName<Spec>>(signal: S, ...args: SignalArguments<Spec, S>): void;
   /**
@@ -170,20 +172,20 @@ export interface Implementation<Spec extends InterfaceSpec = InterfaceSpec> {
 
 /** A member while it is checked: where a mistake is, should there be one. */
 class Place {
-  readonly #interface: string;
-  readonly #member: string | undefined;
+  readonly interface: string;
+  readonly member: string | undefined;
 
   constructor(interfaceName: string, member?: string) {
-    this.#interface = interfaceName;
-    this.#member = member;
+    this.interface = interfaceName;
+    this.member = member;
   }
 
-  member(name: string): Place {
-    return new Place(this.#interface, name);
+  at(member: string): Place {
+    return new Place(this.interface, member);
   }
 
   error(code: DefinitionErrorCode, problem: string): DefinitionError {
-    return new DefinitionError(code, problem, { interface: this.#interface, member: this.#member });
+    return new DefinitionError(code, problem, { interface: this.interface, member: this.member });
   }
 }
 
@@ -249,7 +251,14 @@ function defineMembers<MemberSpec, Member>(
   define: (spec: MemberSpec, name: string, place: Place) => Member,
 ): Readonly<Record<string, Member>> {
   const members = Object.create(null) as Record<string, Member>; // Object.create has no type for "nothing inherited"
-  for (const [name, spec] of Object.entries(specs ?? {})) members[name] = define(spec, name, place.member(name));
+  for (const [name, spec] of Object.entries(specs ?? {})) {
+    const at = place.at(name);
+    try {
+      members[name] = define(spec, name, at);
+    } catch (error) {
+      throw errorAt(error, at, defineInterface); // names and signatures know nothing of members
+    }
+  }
   return Object.freeze(members);
 }
 

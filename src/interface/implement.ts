@@ -1,5 +1,8 @@
 // An interface definition joined with the handlers that run it: nothing missing, nothing left over.
-// It runs no handler and knows no messages; it hands signals to the sinks that are attached.
+// It runs no handler; it hands signals to the sinks that are attached.
+import { encodeMessage } from '../wire/encode-message.js';
+import { errorAt } from '../wire/error-place.js';
+import { signal } from '../wire/message.js';
 import type {
   Implementation, InterfaceDefinition, InterfaceSpec, MethodHandler, PropertyDefinition, PropertyHandlers,
   SignalSink,
@@ -83,6 +86,24 @@ export function implement(definition: InterfaceDefinition, members: Members<Inte
     if (failures.length > 0) throw failures[0];
   };
 
+  /**
+   * Emits a signal. A single sink refuses a wrong argument before anything leaves. Without a sink nobody looks at it,
+   * and with several it might leave through the first: then the signal is checked before.
+   */
+  const emit = (name: string, ...body: readonly unknown[]): void => {
+    const spec = definition.signals[name];
+    if (spec === undefined) throw new DefinitionError('SIGNAL_UNKNOWN', 'there is no such signal', at(name));
+    try {
+      if (sinks.size !== 1) {
+        const parts = { path: '/', interface: definition.name, member: name, signature: spec.args, body };
+        encodeMessage(signal<string>(parts), { serial: 1 });
+      }
+      tell((sink) => sink.signal(name, spec.args, body));
+    } catch (error) {
+      throw errorAt(error, { interface: definition.name, member: name, argumentNames: spec.argNames }, emit);
+    }
+  };
+
   return Object.freeze({
     definition,
     methods,
@@ -90,11 +111,7 @@ export function implement(definition: InterfaceDefinition, members: Members<Inte
       interfaceName: definition.name,
       match: matchProperty,
     }),
-    emit: (name: string, ...body: readonly unknown[]) => {
-      const signal = definition.signals[name];
-      if (signal === undefined) throw new DefinitionError('SIGNAL_UNKNOWN', 'there is no such signal', at(name));
-      tell((sink) => sink.signal(name, signal.args, body));
-    },
+    emit,
     emitPropertiesChanged: (...names: readonly string[]) => {
       for (const name of names) {
         const property = definition.properties[name];

@@ -102,11 +102,11 @@ export class Dispatcher {
     }
   }
 
-  #answer({ label, out, outCount }: ExportedMethod, call: MethodCall, result: unknown): void {
+  #answer({ label, out, outCount, place }: ExportedMethod, call: MethodCall, result: unknown): void {
     const body = outCount === 1 ? [result] : outCount === 0 ? [] : result;
     if (!Array.isArray(body)) {
       throw new TypeError(`${label} has ${outCount} out-arguments, but its handler gave no array of them`);
     }
-    sendReturn(this.#sink, call, { what: label, signature: out, body });
+    sendReturn(this.#sink, call, { what: label, place, signature: out, body });
   }
 }

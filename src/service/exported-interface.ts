@@ -3,6 +3,7 @@
 import type {
   EmitsChanged, Implementation, InterfaceDefinition, MethodHandler, PropertyHandlers,
 } from '../interface/define.js';
+import type { ErrorPlace } from '../wire/errors.js';
 import { splitSignature } from '../wire/signature.js';
 
 /** One method of an object. */
@@ -16,6 +17,8 @@ export interface ExportedMethod {
   readonly accepts: ReadonlySet<string>;
   readonly out: string;
   readonly outCount: number;
+  /** For errors about what the handler gives. */
+  readonly place: ErrorPlace;
   readonly handler: MethodHandler;
 }
 
@@ -49,6 +52,7 @@ export function exportedInterface({ definition, methods, properties }: Implement
       accepts: new Set(lengths.map((length) => types.slice(0, length).join(''))),
       out: spec.out,
       outCount: splitSignature(spec.out).length,
+      place: { interface: name, member, argumentNames: spec.outNames, role: 'out-argument' },
       handler: methods[member]!, // implement() has seen to it that each method has one
     };
     return [member, method];

@@ -4,6 +4,8 @@
 import { ConnectionClosedError, DBusError } from '../connection/errors.js';
 import { ErrorName } from '../interface/standard.js';
 import { MessageFlag } from '../wire/constants.js';
+import { errorAt } from '../wire/error-place.js';
+import type { ErrorPlace } from '../wire/errors.js';
 import { errorReply, type Message, type MethodCall, methodReturn } from '../wire/message.js';
 import { isA, reportHandlerError, textOf } from './handler-errors.js';
 
@@ -17,13 +19,19 @@ export interface MessageSink {
 export function sendReturn(
   sink: MessageSink,
   call: MethodCall,
-  { what, signature, body }: { what: string; signature: string; body: readonly unknown[] },
+  { what, place, signature, body }: {
+    readonly what: string;
+    readonly place: ErrorPlace;
+    readonly signature: string;
+    readonly body: readonly unknown[];
+  },
 ): void {
   if (!wantsReply(call)) return;
   try {
     sink.send(methodReturn(call, { signature, body }));
-  } catch (error) {
-    if (isA(error, ConnectionClosedError)) return;
+  } catch (refusal) {
+    if (isA(refusal, ConnectionClosedError)) return;
+    const error = errorAt(refusal, place, sendReturn);
     reportHandlerError({ error, what, call });
     sendFailed(sink, call, `the result does not fit signature "${signature}": ${textOf(error)}`);
   }
@@ -48,7 +56,10 @@ export function sendError(
     sink.send(errorReply(call, { errorName: error.errorName, signature: error.signature, body: error.body }));
   } catch (unsendable) {
     if (isA(unsendable, ConnectionClosedError)) return;
-    reportHandlerError({ error: unsendable, what, call });
+    const dot = what.lastIndexOf('.');
+    const member = { interface: what.slice(0, dot), member: what.slice(dot + 1) };
+    const place = { ...member, role: 'error-argument' } as const;
+    reportHandlerError({ error: errorAt(unsendable, place, sendError), what, call });
     sendFailed(sink, call, textOf(error));
   }
 }

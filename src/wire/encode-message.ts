@@ -7,7 +7,8 @@ import {
   MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, MAX_NAME_LENGTH, MAX_UINT32, MESSAGE_TYPE_CODE, PROTOCOL_VERSION,
 } from './constants.js';
 import { describe } from './describe.js';
-import { MarshalError, type MarshalErrorCode } from './errors.js';
+import { errorAt } from './error-place.js';
+import { InvalidNameError, MarshalError, type MarshalErrorCode } from './errors.js';
 import { missingField, NAME_FIELD, type NameField, type NameKey } from './header-fields.js';
 import { findKnownHeader, hasRepeatableHeader, keepKnownHeader } from './known-headers.js';
 import { marshalBody, toMarshalError, writeAsciiString, writeSignature, writeVariant } from './marshal.js';
@@ -62,7 +63,12 @@ function compileNameField(key: NameKey): (writer: Writer, value: string) => void
   const code = HeaderField[name];
   const known = new BoundedCache<string, true>(KNOWN_NAMES);
   const check = (value: string): true => {
-    assert(value);
+    try {
+      assert(value);
+    } catch (error) {
+      const { kind, rule } = error as InvalidNameError; // an assertion throws nothing else
+      throw new InvalidNameError(kind, value, rule, { path: `header.${name}` });
+    }
     if (reserved !== undefined && value.startsWith(reserved.prefix)) {
       throw refusal('FIELD_INVALID', `${reserved.prefix} is not for messages`, `header.${name}`);
     }
@@ -218,6 +224,8 @@ export function encodeMessage(message: Message, options: EncodeOptions = {}): Ui
   try {
     writeMessage(writer, message, options);
     return writer.bytes.subarray(writer.origin, writer.offset);
+  } catch (error) {
+    throw errorAt(error, message, encodeMessage);
   } finally {
     if (writer.bytes !== bytes) {
       // The message outgrew the slab and took memory of its own: the slab is as it was.

@@ -1,6 +1,6 @@
 // The error classes of the wire layer and the codes an application may rely on.
 // One class per answer to "whose fault is it": a signature, a name, a value to be written, or a peer's bytes.
-import { MAX_SIGNATURE_LENGTH } from './constants.js';
+import { MAX_NAME_LENGTH, MAX_SIGNATURE_LENGTH } from './constants.js';
 import { describe, quote } from './describe.js';
 
 /** What is wrong with a signature; each is one rule of the grammar. ‹Valid Signatures› */
@@ -68,6 +68,23 @@ export abstract class WireError extends Error {
   abstract readonly code: string;
 }
 
+/** What a refused value was meant for, as far as it is known. */
+export interface ErrorPlace {
+  readonly interface?: string | undefined;
+  /** A method, signal or property of the interface. */
+  readonly member?: string | undefined;
+  /** The names of the arguments by index, `''` for an argument without a name. */
+  readonly argumentNames?: readonly string[] | undefined;
+  /** Which arguments these are: those of a call or a signal, those of its reply, or those of an error. */
+  readonly role?: 'argument' | 'out-argument' | 'error-argument' | undefined;
+}
+
+/** `com.example.Counter1.Add: `, as far as it is known. */
+function prefixOf({ interface: interfaceName, member }: ErrorPlace): string {
+  const name = [interfaceName, member].filter((part) => part !== undefined).join('.');
+  return name === '' ? '' : `${name.length > MAX_NAME_LENGTH * 2 ? `${name.slice(0, MAX_NAME_LENGTH * 2)}…` : name}: `;
+}
+
 /** A signature that breaks the grammar or its limits. ‹Valid Signatures› */
 export class SignatureError extends WireError {
   override readonly name = 'SignatureError';
@@ -76,12 +93,27 @@ export class SignatureError extends WireError {
   readonly signature: string;
   /** Where in it the rule is broken, in characters from 0. */
   readonly offset: number;
+  /** The broken rule alone. */
+  readonly problem: string;
+  /** The interface that has the signature, if the error is about a definition. */
+  readonly interface: string | undefined;
+  /** The member that has the signature, if the error is about a definition. */
+  readonly member: string | undefined;
 
-  constructor(code: SignatureErrorCode, problem: string, at: { signature: string; offset: number }) {
-    super(`${problem} at offset ${at.offset} of signature ${quote(at.signature, MAX_SIGNATURE_LENGTH)}`);
+  constructor(
+    code: SignatureErrorCode,
+    problem: string,
+    at: { readonly signature: string; readonly offset: number },
+    place: ErrorPlace = {},
+  ) {
+    const { signature, offset } = at;
+    super(`${prefixOf(place)}${problem} at offset ${offset} of signature ${quote(signature, MAX_SIGNATURE_LENGTH)}`);
     this.code = code;
-    this.signature = at.signature;
-    this.offset = at.offset;
+    this.signature = signature;
+    this.offset = offset;
+    this.problem = problem;
+    this.interface = place.interface;
+    this.member = place.member;
   }
 }
 
@@ -96,11 +128,25 @@ export class InvalidNameError extends WireError {
   readonly kind: NameKind;
   /** The value that was refused. */
   readonly value: unknown;
+  /** The grammar in words. */
+  readonly rule: string;
+  /** The header field that the value was to stand in, as `header.DESTINATION`; empty if it was for no message. */
+  readonly path: string;
+  /** The interface of the message or definition, if there is one. */
+  readonly interface: string | undefined;
+  /** The member of the message or definition, if there is one. */
+  readonly member: string | undefined;
 
-  constructor(kind: NameKind, value: unknown, rule: string) {
-    super(`not a valid ${kind}: ${describe(value)}; ${rule}`);
+  constructor(kind: NameKind, value: unknown, rule: string, at: ErrorPlace & { readonly path?: string } = {}) {
+    const { path = '' } = at;
+    const where = path === '' ? '' : `${path}: `;
+    super(`${prefixOf(at)}${where}not a valid ${kind}: ${describe(value)}; ${rule}`);
     this.kind = kind;
     this.value = value;
+    this.rule = rule;
+    this.path = path;
+    this.interface = at.interface;
+    this.member = at.member;
   }
 }
 
@@ -125,19 +171,44 @@ export class MarshalError extends WireError {
   readonly code: MarshalErrorCode;
   /** The signature of the whole body, or of the value where there is no body. */
   readonly signature: string;
-  /** Where the value stands: `body[2]["k"][3]`. */
+  /** Where the value stands: `body[2]["k"][3]`, or `header.MEMBER`. */
   readonly path: string;
+  /** What is wrong, without the place. */
+  readonly problem: string;
+  /** The interface of the message, if there is one. */
+  readonly interface: string | undefined;
+  /** The method, signal or property that the value was for, if it is known. */
+  readonly member: string | undefined;
+  /** The index of the argument that the value is, or is part of; undefined if no single argument is concerned. */
+  readonly argument: number | undefined;
+  /** The name of that argument, if a definition gives it one. */
+  readonly argumentName: string | undefined;
 
   constructor(
     code: MarshalErrorCode,
     problem: string,
-    at: { signature: string; path: string },
-    options?: ErrorOptions,
+    at: { readonly signature: string; readonly path: string },
+    { place = {}, cause }: { readonly place?: ErrorPlace; readonly cause?: unknown } = {},
   ) {
-    super(`${at.path}: ${problem}`, options);
+    const [, index, rest] = /^body\[(\d+)\]([^]*)$/.exec(at.path) ?? [];
+    const argument = index === undefined ? undefined : Number(index);
+    const argumentName = argument === undefined ? undefined : place.argumentNames?.[argument] || undefined; // not ''
+    const prefix = prefixOf(place);
+    let where = at.path;
+    if (prefix !== '' && argument !== undefined) {
+      where = `${place.role ?? 'argument'} ${argument}`;
+      if (argumentName !== undefined) where += ` (${argumentName})`;
+      if (rest !== '') where += ` at ${rest}`;
+    }
+    super(`${prefix}${where}: ${problem}`, cause === undefined ? undefined : { cause });
     this.code = code;
     this.signature = at.signature;
     this.path = at.path;
+    this.problem = problem;
+    this.interface = place.interface;
+    this.member = place.member;
+    this.argument = argument;
+    this.argumentName = argumentName;
   }
 }
 

@@ -244,8 +244,8 @@ export const writeVariant = marshalVariant;
 export function toMarshalError(error: unknown, signature: string, root: string): unknown {
   if (!(error instanceof Fault)) return error;
   const fault = error as Fault<MarshalErrorCode>;
-  const options = fault.cause === undefined ? undefined : { cause: fault.cause };
-  return new MarshalError(fault.code, fault.problem, { signature, path: root + fault.path }, options);
+  const { code, problem, path, cause } = fault;
+  return new MarshalError(code, problem, { signature, path: root + path }, { cause });
 }
 
 /**

@@ -305,7 +305,8 @@ describe('what a handler throws', () => {
         [new DBusError('com.example.Error.No', 'te\0xt'), 'MarshalError'],
       ] as const) {
         expect(await fail(error)).toEqual([`${ERROR}.Failed`, error.message.replace('\0', '\ufffd')]);
-        expect(reports.splice(0)).toMatchObject([{ error: { name: reason } }]);
+        const place = { interface: IFACE, member: 'Run' };
+        expect(reports.splice(0)).toMatchObject([{ error: { name: reason, ...place } }]);
       }
     });
 
@@ -336,10 +337,25 @@ describe('what a handler gives and cannot be sent', () => {
     for (const result of [value, Promise.resolve(value)]) {
       run = () => result;
       const reply = await replyTo({ interface: IFACE, member, signature: 's', body: [''] });
-      const text = expect.stringMatching(/^the result does not fit signature "s": body\[0\]/) as unknown;
+      const text = expect.stringMatching(/^the result does not fit signature "s": com\.example.*Run: out-argument 0: /) as unknown;
       expect(reply).toEqual([`${ERROR}.Failed`, text]);
-      expect(reports.splice(0)).toMatchObject([{ error: { name: 'MarshalError' }, what: `${IFACE}.Run` }]);
+      expect(reports.splice(0)).toMatchObject([
+        { error: { name: 'MarshalError', interface: IFACE, member: 'Run', argument: 0 }, what: `${IFACE}.Run` },
+      ]);
     }
+  });
+
+  test('is reported with the name of the out-argument', async () => {
+    const reports = recordHandlerErrors();
+    const Pair = defineInterface({
+      name: 'com.example.Pair', methods: { Get: { out: 'us', outNames: ['count', 'text'] } },
+    });
+    const pair = serviceOf({ '/p': [Pair.implement({ methods: { Get: () => [1, 2 as never] } })] });
+    await pair.call({ path: '/p', interface: 'com.example.Pair', member: 'Get' });
+    expect(reports).toMatchObject([{ error: {
+      message: 'com.example.Pair.Get: out-argument 1 (text): expected a string (STRING), got number 2',
+      argument: 1, argumentName: 'text',
+    } }]);
   });
 
   test.each([

@@ -11,7 +11,7 @@ import type {
   WritableProperty,
 } from '../../src/interface/infer.js';
 import { DBusDaemon, Introspectable, ObjectManager, Peer, Properties } from '../../src/interface/standard.js';
-import { SignatureError } from '../../src/wire/errors.js';
+import { MarshalError, SignatureError } from '../../src/wire/errors.js';
 import type { Variant } from '../../src/wire/variant.js';
 import { RandomData } from '../../src/random-data.js';
 import { same, type Same } from './support.js';
@@ -276,11 +276,11 @@ describe('an implementation', () => {
     mixer.emit('Emptied');
     mixer.emitPropertiesChanged('Level', 'Total');
     // @ts-expect-error an argument is missing
-    mixer.emit('Add', 'who');
+    expect(() => mixer.emit('Add', 'who')).toThrow(MarshalError);
     // @ts-expect-error an argument of the wrong type
-    mixer.emit('Add', 1, 1);
+    expect(() => mixer.emit('Add', 1, 1)).toThrow(MarshalError);
     // @ts-expect-error an argument too many
-    mixer.emit('Emptied', 1);
+    expect(() => mixer.emit('Emptied', 1)).toThrow(MarshalError);
     // @ts-expect-error no such signal
     expect(() => mixer.emit('Reset')).toThrow(DefinitionError);
     // @ts-expect-error no such property

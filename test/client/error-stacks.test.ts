@@ -1,0 +1,165 @@
+// What is refused says for which member and argument it was, and its stack begins with the code that asked for it,
+// whatever way the value took through the library.
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { createProxy } from '../../src/client/proxy.js';
+import type { Bus } from '../../src/connection/bus.js';
+import { defineInterface } from '../../src/interface/define.js';
+import { exportObject } from '../../src/service/export-object.js';
+import { methodCall } from '../../src/wire/message.js';
+import { startBusLink } from '../connection/fake-server.js';
+
+const Counter = defineInterface({
+  name: 'com.example.Counter1',
+  methods: { Add: { in: 'su', inNames: ['label', 'step'], out: 'u' }, Forget: { in: 'u', noReply: true } },
+  properties: { Limit: { type: 'u', access: 'readwrite' } },
+  signals: { Overflow: { args: 'us', argNames: ['value', 'text'] } },
+});
+const implementation = () =>
+  Counter.implement({
+    methods: { Add: () => 1, Forget: () => {} },
+    properties: { Limit: { get: () => 1, set: () => {} } },
+  });
+
+const target = { destination: 'com.example.Counter', path: '/' } as const;
+const ADD = { ...target, interface: Counter.name, member: 'Add', signature: 'su' } as const;
+const WRONG = ['a', -1] as const;
+
+let bus: Bus;
+beforeEach(async () => {
+  const link = await startBusLink();
+  onTestFinished(() => link[Symbol.asyncDispose]());
+  ({ bus } = link);
+});
+
+/** How many frames of the library may come before the caller's. */
+const OWN_FRAMES = 3;
+
+interface Refusal extends Error {
+  readonly member?: string;
+}
+
+/** The error with which `userCode` fails; it is one of the frames at the top of its stack, however few are kept. */
+async function refusalOf(userCode: () => unknown): Promise<Refusal> {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = OWN_FRAMES + 1;
+  try {
+    await userCode();
+  } catch (error) {
+    const { stack } = error as Error;
+    expect(stack).toContain('error-stacks.test.ts');
+    expect(stack).toContain('userCode');
+    expect(stack?.startsWith(`${(error as Error).name}: ${(error as Error).message}\n`)).toBe(true);
+    return error as Refusal; // it was seen to be one
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+  throw new Error('nothing was refused');
+}
+
+const IN_ARGUMENT = /^com\.example\.Counter1\.Add: argument 1 \(step\): .*-1$/;
+const UNNAMED = /^com\.example\.Counter1\.Add: argument 1: .*-1$/;
+
+describe('a value that does not fit', () => {
+  test('in bus.call', async () => {
+    const error = await refusalOf(async function userCode() {
+      await bus.call({ ...ADD, body: WRONG });
+    });
+    expect(error.message).toMatch(UNNAMED);
+    expect(error).toMatchObject({ interface: Counter.name, member: 'Add', argument: 1, path: 'body[1]' });
+  });
+
+  test.each([undefined, true])('in connection.call, noReply: %s', async (noReply) => {
+    const error = await refusalOf(async function userCode() {
+      await bus.connection.call({ ...ADD, body: WRONG, noReply });
+    });
+    expect(error.message).toMatch(UNNAMED);
+  });
+
+  test.each(['bus', 'connection'])('in send of the %s', async (which) => {
+    const sender = which === 'bus' ? bus : bus.connection;
+    const error = await refusalOf(function userCode() {
+      sender.send(methodCall({ ...ADD, body: WRONG }));
+    });
+    expect(error.message).toMatch(UNNAMED);
+  });
+
+  test('in a method of a proxy, of code that has waited before', async () => {
+    const proxy = createProxy(bus, Counter, target);
+    const error = await refusalOf(async function userCode() {
+      await Promise.resolve();
+      await proxy.Add(...WRONG);
+    });
+    expect(error.message).toMatch(IN_ARGUMENT);
+    expect(error).toMatchObject({ argument: 1, argumentName: 'step' });
+    const silent = await refusalOf(async function userCode() {
+      await proxy.Forget(-1);
+    });
+    expect(silent.message).toMatch(/^com\.example\.Counter1\.Forget: argument 0: /);
+  });
+
+  test('in a method of a proxy, from a function that only passes the promise on', async () => {
+    const proxy = createProxy(bus, Counter, target);
+    const error = await refusalOf(async function userCode() {
+      const helper = async (): Promise<unknown> => {
+        await Promise.resolve();
+        return await proxy.Add(...WRONG);
+      };
+      await helper();
+    });
+    expect(error.message).toMatch(IN_ARGUMENT);
+  });
+
+  test('in $set', async () => {
+    const proxy = createProxy(bus, Counter, target);
+    const error = await refusalOf(async function userCode() {
+      await proxy.$set('Limit', -1);
+    });
+    expect(error.message).toMatch(/^com\.example\.Counter1\.Limit: argument 2 \(value\): .*-1$/);
+    expect(error).toMatchObject({ interface: Counter.name, member: 'Limit' });
+  });
+
+  test.each([0, 1, 2])('in emit, exported on %i objects; nothing is sent', async (count) => {
+    const counter = implementation();
+    for (let index = 0; index < count; index++) exportObject(bus, `/${index}`, counter);
+    const { queuedBytes } = bus.connection;
+    const error = await refusalOf(function userCode() {
+      counter.emit('Overflow', 1, 5 as never);
+    });
+    expect(error.message).toBe(
+      'com.example.Counter1.Overflow: argument 1 (text): expected a string (STRING), got number 5',
+    );
+    expect(error).toMatchObject({ code: 'VALUE_TYPE_MISMATCH', argumentName: 'text' });
+    expect(bus.connection.queuedBytes).toBe(queuedBytes);
+  });
+});
+
+describe('a name that is none', () => {
+  test('in bus.call names the header field and the member', async () => {
+    const error = await refusalOf(async function userCode() {
+      await bus.call({ ...ADD, destination: 'nowhere', body: ['a', 1] });
+    });
+    expect(error.message).toMatch(/^com\.example\.Counter1\.Add: header\.DESTINATION: not a valid bus name: string "nowh/);
+    expect(error).toMatchObject({ path: 'header.DESTINATION', interface: Counter.name, member: 'Add' });
+  });
+
+  test('in a definition names the member', async () => {
+    const error = await refusalOf(function userCode() {
+      defineInterface({ name: 'a.B', properties: { 'a\0': { type: 's', access: 'read' } } });
+    });
+    expect(error).toMatchObject({ name: 'InvalidNameError', interface: 'a.B', member: 'a\0' });
+  });
+});
+
+test('a signature that is none in a definition names the member', async () => {
+  const error = await refusalOf(function userCode() {
+    defineInterface({ name: 'a.B', properties: { P: { type: 'ss' as never, access: 'read' } } });
+  });
+  expect(error.message).toMatch(/^a\.B\.P: .*"ss"$/);
+  expect(error).toMatchObject({ name: 'SignatureError', interface: 'a.B', member: 'P' });
+});
+
+test('what a getter of a value throws reaches its caller as it is', async () => {
+  const thrown = new RangeError('of a getter');
+  const body = [{ get a(): never { throw thrown; } }] as never;
+  await expect(bus.call({ ...ADD, signature: 'a{ss}', body })).rejects.toBe(thrown);
+});

@@ -1,0 +1,102 @@
+// Errors about values and names, made again with a place: what their text and their fields say.
+import { describe, expect, test } from 'vitest';
+import { errorAt } from '../../src/wire/error-place.js';
+import {
+  encodeMessage, type InvalidNameError, marshal, type MarshalError, methodCall, signal, splitSignature, variant,
+} from '../../src/wire/index.js';
+import { thrownBy } from './support.js';
+
+const ADD = { interface: 'com.example.Counter1', member: 'Add', argumentNames: ['step', ''] };
+
+/** What was thrown, made again by a function that is still running. */
+function placed(action: () => unknown, place: Parameters<typeof errorAt>[1]): unknown {
+  const error = thrownBy(action);
+  return (function library() {
+    return errorAt(error, place, library);
+  })();
+}
+
+describe('an error about a value', () => {
+  test('names interface, member and argument by index and by name', () => {
+    const error = placed(() => marshal('u', [-1]), ADD) as MarshalError;
+    expect(error.message).toMatch(/^com\.example\.Counter1\.Add: argument 0 \(step\): .*, got -1$/);
+    expect(error).toMatchObject({
+      name: 'MarshalError', code: 'VALUE_OUT_OF_RANGE', path: 'body[0]', signature: 'u',
+      interface: 'com.example.Counter1', member: 'Add', argument: 0, argumentName: 'step',
+    });
+    expect(error.message.endsWith(error.problem)).toBe(true);
+  });
+
+  test('names an argument without a name by its index alone, and where in it the value is', () => {
+    const error = placed(() => marshal('ua{sv}', [1, { k: variant('au', [1, 'x' as never]) }]), ADD) as MarshalError;
+    expect(error.message).toMatch(/^com\.example\.Counter1\.Add: argument 1 at \["k"\]\[1\]: expected /);
+    expect(error).toMatchObject({ argument: 1, argumentName: undefined, path: 'body[1]["k"][1]' });
+  });
+
+  test('names an out-argument as one', () => {
+    const error = placed(() => marshal('u', [-1]), { ...ADD, argumentNames: [], role: 'out-argument' });
+    expect((error as MarshalError).message).toMatch(/^com\.example\.Counter1\.Add: out-argument 0: UINT32 takes /);
+  });
+
+  test('says only what is known', () => {
+    expect((placed(() => marshal('u', [-1]), {}) as Error).message).toMatch(/^body\[0\]: UINT32 takes /);
+    expect((placed(() => marshal('u', [-1]), { member: 'Add' }) as Error).message).toMatch(/^Add: argument 0: /);
+    const count = placed(() => marshal('uu', [1] as never), ADD) as MarshalError;
+    expect(count.message).toMatch(/^com\.example\.Counter1\.Add: body: /);
+    expect(count.argument).toBeUndefined();
+    const hostile = { interface: 5, member: Symbol('s') } as never;
+    expect((placed(() => marshal('u', [-1]), hostile) as Error).message).toMatch(/^body\[0\]: /);
+  });
+
+  test('keeps its cause', () => {
+    const error = placed(() => marshal('v', [variant('s', 'x')].map((v) => ({ ...v, signature: 'a' })) as never), ADD);
+    expect(error).toMatchObject({ code: 'SIGNATURE_INVALID', cause: { name: 'SignatureError' } });
+  });
+});
+
+describe('an error about a name', () => {
+  const name = (parts: object): unknown =>
+    thrownBy(() => encodeMessage(methodCall({ path: '/', member: 'Add', ...parts }), { serial: 1 }));
+
+  test.each([
+    [{ path: 'x' }, 'PATH', 'object path'],
+    [{ member: 'a.b' }, 'MEMBER', 'member name'],
+    [{ interface: 'x' }, 'INTERFACE', 'interface name'],
+    [{ destination: 'x' }, 'DESTINATION', 'bus name'],
+  ])('names the header field: %j', (parts, field, kind) => {
+    const error = name(parts) as InvalidNameError;
+    expect(error.message).toContain(`header.${field}: not a valid ${kind}: string "`);
+    expect(error).toMatchObject({ path: `header.${field}`, ...('member' in parts ? {} : { member: 'Add' }) });
+  });
+
+  test('of a signal names the error’s interface and member when they are known', () => {
+    const message = signal({ path: '/', interface: 'a.B', member: 'C', destination: 'x' });
+    const error = placed(() => encodeMessage(message, { serial: 1 }), message) as InvalidNameError;
+    expect(error.message).toMatch(/^a\.B\.C: header\.DESTINATION: not a valid bus name: string "x"; /);
+    expect(error).toMatchObject({ interface: 'a.B', member: 'C', path: 'header.DESTINATION', kind: 'bus name' });
+  });
+});
+
+test('an error about a signature names interface and member', () => {
+  const error = placed(() => splitSignature('a'), ADD) as Error;
+  expect(error.message).toMatch(/^com\.example\.Counter1\.Add: .* of signature "a"$/);
+  expect(error).toMatchObject({ name: 'SignatureError', interface: 'com.example.Counter1', member: 'Add', offset: 0 });
+});
+
+test('another error stays what it is', () => {
+  const error = new RangeError('of a getter');
+  const value = { get a(): never { throw error; } };
+  expect(placed(() => marshal('a{ss}', [value]), ADD)).toBe(error);
+  expect(placed(() => { throw undefined; }, ADD)).toBeUndefined();
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  expect(placed(() => { throw proxy; }, ADD) === proxy).toBe(true);
+});
+
+test('the stack begins with the caller, also where the function that is cut off was wrapped', () => {
+  const error = placed(() => marshal('u', [-1]), ADD) as Error;
+  expect(error.stack?.split('\n')[0]).toBe(`MarshalError: ${error.message}`);
+  expect(error.stack?.split('\n')[1]).toMatch(/at placed /);
+  const wrapped = errorAt(error, {}, () => {}) as Error;
+  expect(wrapped.stack).toContain('error-place.test.ts');
+});
