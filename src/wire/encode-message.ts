@@ -13,6 +13,7 @@ import { missingField, NAME_FIELD, type NameField, type NameKey } from './header
 import { findKnownHeader, hasRepeatableHeader, keepKnownHeader } from './known-headers.js';
 import { marshalBody, toMarshalError, writeAsciiString, writeSignature, writeVariant } from './marshal.js';
 import type { Message, UnknownField } from './message.js';
+import { unixFdFault } from './mismatch.js';
 import { Writer } from './writer.js';
 
 /** What of a message is decided when it is written. */
@@ -21,6 +22,11 @@ export interface EncodeOptions {
   readonly serial?: number | undefined;
   /** How header and body are written; the message's own where it is left out. */
   readonly byteOrder?: ByteOrder | undefined;
+  /**
+   * Whether the message may refer to file descriptors: hold a UNIX_FD, or have `unixFds` above 0. False is for streams
+   * that take no descriptors along, such as Node's sockets. True unless given.
+   */
+  readonly allowUnixFds?: boolean | undefined;
 }
 
 /** The error for a part of the message that is not a value of the body; `path` says which. */
@@ -128,6 +134,7 @@ function writeFields(writer: Writer, message: Message): void {
     writeSignature(writer, message.signature);
   }
   if (message.unixFds !== 0) {
+    if (!writer.allowsUnixFds) throw toMarshalError(unixFdFault(), message.signature, 'header.UNIX_FDS');
     checkInteger(message.unixFds, { path: 'header.UNIX_FDS', min: 0, max: MAX_UINT32 });
     beginField(writer, HeaderField.UNIX_FDS, 'u');
     writer.writeUint32(message.unixFds);
@@ -221,6 +228,7 @@ export function encodeMessage(message: Message, options: EncodeOptions = {}): Ui
   const { bytes, view } = writer;
   const start = (writer.offset + 7) & ~7;
   writer.offset = start;
+  writer.allowsUnixFds = options.allowUnixFds ?? true;
   try {
     writeMessage(writer, message, options);
     return writer.bytes.subarray(writer.origin, writer.offset);

@@ -163,7 +163,8 @@ export type MarshalErrorCode =
   | 'ARRAY_TOO_LONG'
   | 'MESSAGE_TOO_LONG'
   | 'FIELD_MISSING'
-  | 'FIELD_INVALID';
+  | 'FIELD_INVALID'
+  | 'UNIX_FD_NOT_SENDABLE';
 
 /** A value, given by the caller, that does not fit its signature or a limit; thrown before anything is sent. */
 export class MarshalError extends WireError {

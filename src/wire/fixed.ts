@@ -2,7 +2,7 @@
 // It knows neither alignment nor room: its callers saw to both. Specification: Marshalling Basic Types.
 import type { MarshalErrorCode, UnmarshalErrorCode } from './errors.js';
 import { Fault } from './fault.js';
-import { mismatch } from './mismatch.js';
+import { mismatch, unixFdFault } from './mismatch.js';
 import type { Reader } from './reader.js';
 import type { FixedTypeCode } from './signature.js';
 import type { Writer } from './writer.js';
@@ -115,6 +115,16 @@ const double: FixedCodec = {
   read: (reader, offset) => reader.view.getFloat64(offset, reader.littleEndian),
 };
 
+const unixFdIndex = uint32Codec('UNIX_FD, an index,');
+
+const unixFd: FixedCodec = {
+  write: (writer, offset, value) => {
+    if (!writer.allowsUnixFds) throw unixFdFault();
+    unixFdIndex.write(writer, offset, value);
+  },
+  read: unixFdIndex.read,
+};
+
 /** Each fixed type by its code. */
 export const FIXED_CODEC: Readonly<Record<FixedTypeCode, FixedCodec>> = {
   y: byte,
@@ -126,7 +136,7 @@ export const FIXED_CODEC: Readonly<Record<FixedTypeCode, FixedCodec>> = {
   x: int64,
   t: uint64,
   d: double,
-  h: uint32Codec('UNIX_FD, an index,'),
+  h: unixFd,
 };
 
 /* In bulk -------------------------------------------------------------------------------------------------------- */

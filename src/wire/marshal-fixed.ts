@@ -42,7 +42,8 @@ export function compileFixedArray({ code }: FixedType): Marshal {
     writer.reserve(length * size);
     const start = writer.offset;
     let i = 0;
-    if (constructor !== undefined && (size === 1 || writer.littleEndian === HOST_IS_LITTLE_ENDIAN)) {
+    const isChecked = code === 'h' && !writer.allowsUnixFds; // one by one: the first is refused
+    if (constructor !== undefined && !isChecked && (size === 1 || writer.littleEndian === HOST_IS_LITTLE_ENDIAN)) {
       if (isTyped) {
         const { buffer, byteOffset, byteLength } = value;
         writer.bytes.set(new Uint8Array(buffer, byteOffset, byteLength), start);

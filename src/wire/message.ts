@@ -29,7 +29,7 @@ interface MessageParts {
   readonly sender: string | undefined;
   /** The types of the body, `''` for an empty one. */
   readonly signature: string;
-  /** How many file descriptors travel with the message; this library carries none, see the README. */
+  /** How many file descriptors travel with the message; a connection drops those it receives and sends none. */
   readonly unixFds: number;
   readonly unknownFields: readonly UnknownField[];
   /** One value for each single complete type of the signature. */

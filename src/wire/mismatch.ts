@@ -12,3 +12,8 @@ export function marshalFault(code: MarshalErrorCode, problem: string, cause?: un
 export function mismatch(expected: string, value: unknown): Fault<MarshalErrorCode> {
   return marshalFault('VALUE_TYPE_MISMATCH', `expected ${expected}, got ${describe(value)}`);
 }
+
+/** The fault of a message that refers to file descriptors, on a stream that cannot take them along. */
+export function unixFdFault(): Fault<MarshalErrorCode> {
+  return marshalFault('UNIX_FD_NOT_SENDABLE', 'file descriptors cannot be sent: the sockets of Node do not take them');
+}

@@ -18,6 +18,8 @@ export class Writer {
   /** Where the present message starts: alignment counts from here. */
   origin = 0;
   littleEndian = true;
+  /** Whether a UNIX_FD may be written: not if the bytes go to a stream that takes no file descriptors along. */
+  allowsUnixFds = true;
 
   constructor(capacity = INITIAL_CAPACITY) {
     this.bytes = new Uint8Array(capacity);

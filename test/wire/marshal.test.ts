@@ -392,7 +392,8 @@ const REFUSALS: Readonly<Record<MarshalErrorCode, readonly Refusal[]>> = {
   ARRAY_TOO_LONG: [], // limits.test.ts
   MESSAGE_TOO_LONG: [], // limits.test.ts
   FIELD_MISSING: [], // message.test.ts
-  FIELD_INVALID: [], // message.test.ts
+  FIELD_INVALID: [],
+  UNIX_FD_NOT_SENDABLE: [], // see unix-fds.test.ts // message.test.ts
 };
 
 function deepArray(levels: number, innermost: unknown): unknown {
