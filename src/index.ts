@@ -2,7 +2,9 @@
 // The reference is for the compilers of our users: from TypeScript 6 on, types of Node are taken in only if asked for.
 /// <reference types="node" preserve="true" />
 export * from './wire/index.js';
-export { AuthClient, type ClientProgress, type ClientResult, type ClientState } from './auth/client.js';
+export {
+  AuthClient, type AuthClientOptions, type ClientProgress, type ClientResult, type ClientState,
+} from './auth/client.js';
 export { AuthError, type AuthErrorCode } from './auth/errors.js';
 export {
   anonymous, anonymousServer, type ClientMechanism, external, externalServer, type ServerMechanism,

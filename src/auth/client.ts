@@ -1,10 +1,9 @@
 // The client's side of the authentication protocol as a state machine: bytes of the server in, bytes to send out.
-// It must not know sockets or clocks; who owns those tells it of an end or a timeout (see abandon). It never sends
-// NEGOTIATE_UNIX_FD, as Node's sockets cannot carry descriptors, so that WaitingForAgreeUnixFD does not exist here.
-// In lock-step it costs one round trip: NUL and AUTH out, OK in, and BEGIN travels with the first messages. With an
-// early BEGIN, sent along with AUTH, the first messages need not wait; but a server that rejects must then disconnect,
-// so that the next exchange needs another connection: a matter for whoever opens connections. Specification: Client
-// states.
+// It must not know sockets or clocks; their owner reports an end or a timeout (see abandon).
+// In lock-step it costs one round trip: NUL and AUTH out, OK in, and BEGIN travels with the first messages; with
+// NEGOTIATE_UNIX_FD it costs two. With an early BEGIN, sent along with AUTH, the first messages need not wait; but a
+// server that rejects must then disconnect, so that the next exchange needs another connection: a matter for the opener
+// of connections. Specification: Client states.
 import {
   asciiBytes,
   decodeHex,
@@ -25,6 +24,7 @@ export type ClientState =
   | 'WaitingForData'
   | 'WaitingForOK'
   | 'WaitingForReject'
+  | 'WaitingForAgreeUnixFD'
   | 'Authenticated'
   | 'Failed';
 
@@ -33,7 +33,8 @@ export interface ClientProgress {
   /** To be written to the socket now, if anything. */
   readonly send: Uint8Array | undefined;
   /**
-   * There once the server said OK; `send` then ends in BEGIN, unless that was early, and messages may follow at once.
+   * Set once the server said OK, and answered NEGOTIATE_UNIX_FD if that was sent; `send` then ends in BEGIN, unless
+   * that was early, and messages may follow at once.
    */
   readonly done: ClientResult | undefined;
 }
@@ -52,12 +53,30 @@ interface Attempt {
   readonly exchange: ClientExchange;
 }
 
+/** How a client authenticates. */
+export interface AuthClientOptions {
+  /** Tried in this order, if the server offers them. */
+  readonly mechanisms: readonly ClientMechanism[];
+  /**
+   * BEGIN goes out with AUTH: only the very first exchange is tried, and messages may follow what
+   * {@link AuthClient.start} returns. It needs an exchange without challenges. False unless given.
+   */
+  readonly earlyBegin?: boolean | undefined;
+  /**
+   * Asks for messages with file descriptors; the server's answer is taken, whichever it is. Without it a bus withholds
+   * such messages, or closes the connection. False unless given. ‹NEGOTIATE_UNIX_FD Command›
+   */
+  readonly negotiateUnixFds?: boolean | undefined;
+}
+
 const NUL_BYTE = '\0';
+const NEGOTIATE = 'NEGOTIATE_UNIX_FD';
 
 /** Authenticates to a server; one object serves one connection. ‹Authentication Protocol› */
 export class AuthClient {
   readonly #lines = new LineReader();
   readonly #earlyBegin: boolean;
+  readonly #negotiatesUnixFds: boolean;
   readonly #untried: Attempt[];
   readonly #tried: string[] = [];
   #state: ClientState = 'Initial';
@@ -66,15 +85,13 @@ export class AuthClient {
   #offered: readonly string[] | undefined;
   /** The text of the server's last ERROR: often the only explanation there is. */
   #complaint = '';
+  /** The server's GUID, once it said OK. */
+  #guid = '';
   #failure: unknown;
 
-  /**
-   * The mechanisms are tried in the order given, as far as the server offers them. With `earlyBegin` only the very
-   * first exchange is tried, BEGIN goes out with it, and messages may be written behind what {@link start} returns;
-   * that takes an exchange without challenges.
-   */
-  constructor({ mechanisms, earlyBegin = false }: { mechanisms: readonly ClientMechanism[]; earlyBegin?: boolean }) {
+  constructor({ mechanisms, earlyBegin = false, negotiateUnixFds = false }: AuthClientOptions) {
     this.#earlyBegin = earlyBegin;
+    this.#negotiatesUnixFds = negotiateUnixFds;
     this.#untried = mechanisms.flatMap(({ name, exchanges }) =>
       exchanges.map((exchange) => ({ mechanism: name, exchange })),
     );
@@ -100,7 +117,8 @@ export class AuthClient {
     if (auth === undefined) throw this.#fail(new AuthError('MECHANISM_MISSING', 'the client was given no mechanism'));
     if (!this.#earlyBegin) return asciiBytes(NUL_BYTE + auth);
     this.#untried.length = 0;
-    return asciiBytes(NUL_BYTE + auth + formatCommand('BEGIN'));
+    const negotiate = this.#negotiatesUnixFds ? formatCommand(NEGOTIATE) : '';
+    return asciiBytes(NUL_BYTE + auth + negotiate + formatCommand('BEGIN'));
   }
 
   /**
@@ -117,12 +135,13 @@ export class AuthClient {
     try {
       for (let line = this.#lines.next(); line !== undefined; line = this.#lines.next()) {
         const { name, argument } = parseCommand(line);
-        if (name === 'OK' && this.#state !== 'WaitingForReject') {
-          const guid = this.#authenticate(argument, line);
-          const begin = this.#earlyBegin ? undefined : asciiBytes(send + formatCommand('BEGIN'));
-          return { send: begin, done: { guid, rest: this.#lines.rest() } };
-        }
         send += this.#answer(name, argument, line);
+        if (this.state !== 'Authenticated') continue;
+        if (!this.#earlyBegin) send += formatCommand('BEGIN');
+        return {
+          send: send === '' ? undefined : asciiBytes(send),
+          done: { guid: this.#guid, rest: this.#lines.rest() },
+        };
       }
     } catch (error) {
       throw this.#fail(error);
@@ -138,13 +157,16 @@ export class AuthClient {
     if (this.#failure instanceof AuthError) return this.#failure;
     const problem = code === 'TIMED_OUT' ? 'the server did not answer in time' : 'the server closed the connection';
     const last = this.#tried.at(-1);
-    const moment = last === undefined ? 'before the handshake began' : `while its answer was awaited to AUTH (${last})`;
+    const awaited = this.#state === 'WaitingForAgreeUnixFD' ? NEGOTIATE : `AUTH (${last})`;
+    const moment = last === undefined ? 'before the handshake began' : `while its answer was awaited to ${awaited}`;
     const error = new AuthError(code, `${problem}, ${moment}${this.#explain()}`, this.#details());
     this.#fail(error);
     return error;
   }
 
   #answer(name: string, argument: string, line: string): string {
+    if (this.#state === 'WaitingForAgreeUnixFD') return this.#finishNegotiation(name, line);
+    if (name === 'OK' && this.#state !== 'WaitingForReject') return this.#takeOk(argument, line);
     if (name === 'REJECTED') return this.#reject(argument);
     if (this.#earlyBegin) {
       const problem = `the server answered AUTH with ${quote(line)}, and BEGIN was sent already: nothing can be added`;
@@ -168,12 +190,23 @@ export class AuthClient {
     }
   }
 
-  #authenticate(guid: string, line: string): string {
+  #takeOk(guid: string, line: string): string {
     if (!isGuid(guid)) {
       throw new AuthError('GUID_INVALID', `the server's ${quote(line)} must hold its GUID, 32 hex digits`, { line });
     }
+    this.#guid = guid.toLowerCase();
+    this.#state = this.#negotiatesUnixFds ? 'WaitingForAgreeUnixFD' : 'Authenticated';
+    return this.#negotiatesUnixFds && !this.#earlyBegin ? formatCommand(NEGOTIATE) : '';
+  }
+
+  /** Yes or no: either way the handshake is complete. */
+  #finishNegotiation(name: string, line: string): string {
+    if (name !== 'AGREE_UNIX_FD' && name !== 'ERROR') {
+      const problem = `the server answered ${NEGOTIATE} with ${quote(line)}; it must be AGREE_UNIX_FD or ERROR`;
+      throw new AuthError('UNEXPECTED_COMMAND', problem, { ...this.#details(), line });
+    }
     this.#state = 'Authenticated';
-    return guid.toLowerCase();
+    return '';
   }
 
   #answerChallenge(hex: string): string {

@@ -1,7 +1,8 @@
 // The server's side of the authentication protocol as a state machine: bytes of the client in, bytes to send out.
 // It must not know sockets, clocks or credentials: the caller limits the time and supplies the check of identities
-// (see mechanisms.ts). NEGOTIATE_UNIX_FD is always declined. Clients need not wait for answers: sd-bus writes its
-// whole handshake at once. Specification: Server states, Special credentials-passing nul byte.
+// (see mechanisms.ts). NEGOTIATE_UNIX_FD is always declined: descriptors would be lost on the way, and a client that
+// knows it does not send them. Clients need not wait for answers: sd-bus writes its whole handshake at once.
+// Specification: Server states, Special credentials-passing nul byte.
 import {
   asciiBytes,
   decodeHex,

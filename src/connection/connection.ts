@@ -159,7 +159,7 @@ export class Connection implements AsyncDisposable {
   /**
    * Queues a message and returns the serial it got; it leaves at the end of this turn of the event loop. Who sends much
    * looks at {@link queuedBytes}: a connection on which 256 MiB wait is cut.
-   * @throws {MarshalError | InvalidNameError} where it is not valid; nothing was sent
+   * @throws {MarshalError | InvalidNameError} if it is not valid, or refers to file descriptors; nothing was sent
    * @throws {ConnectionClosedError} where the connection has ended
    */
   send(message: Message): number {

@@ -26,6 +26,12 @@ const MAX_QUEUED_BYTES = 2 ** 28;
 /** An output buffer that grew past this is not kept for the next turn. */
 const MAX_SPARE_CAPACITY = 2 ** 18;
 
+function newWriter(): Writer {
+  const writer = new Writer();
+  writer.allowsUnixFds = false; // a socket of Node takes bytes, and nothing beside them
+  return writer;
+}
+
 /** Who is told what happens to a transport. */
 export interface TransportEvents {
   /** Bytes came; they are the receiver's until it returns. */
@@ -39,8 +45,8 @@ export class Transport {
   /** The server's GUID, as it gave it in the handshake. */
   readonly guid: string;
   readonly #stream: Duplex;
-  #writer = new Writer();
-  #spare: Writer | undefined = new Writer();
+  #writer = newWriter();
+  #spare: Writer | undefined = newWriter();
   /** Messages that were sent while another was being written: a value's getter may do that. */
   #nested: Uint8Array[] = [];
   #isWriting = false;
@@ -78,12 +84,14 @@ export class Transport {
   }
 
   /**
-   * Writes a message into the output buffer, which leaves with all others of this turn; throws what encoding throws.
+   * Writes a message into the output buffer, which leaves with all others of this turn; throws what encoding throws. A
+   * message that refers to file descriptors is refused, whatever the options say: `UNIX_FD_NOT_SENDABLE`.
    * Where 256 MiB wait to be taken, the stream is cut.
    */
   write(message: Message, options: EncodeOptions): void {
     if (this.#isWriting) {
-      this.#nested.push(encodeMessage(message, options));
+      const { serial, byteOrder } = options;
+      this.#nested.push(encodeMessage(message, { serial, byteOrder, allowUnixFds: false }));
       return;
     }
     this.#isWriting = true;
@@ -108,7 +116,7 @@ export class Transport {
 
   #scheduleFlush(): void {
     if (this.queuedBytes > MAX_QUEUED_BYTES) this.destroy(new OutputOverflowError(this.queuedBytes));
-    if (this.#stream.destroyed) this.#writer = new Writer();
+    if (this.#stream.destroyed) this.#writer = newWriter();
     if (this.#isFlushing) return;
     this.#isFlushing = true;
     setImmediate(() => this.flush());
@@ -121,7 +129,7 @@ export class Transport {
     const length = writer.offset;
     if (length === 0 || this.#stream.destroyed) return;
     // The socket holds the bytes until it has sent them; meanwhile messages go into the other buffer.
-    this.#writer = this.#spare ?? new Writer();
+    this.#writer = this.#spare ?? newWriter();
     this.#spare = undefined;
     this.#queuedBytes += length;
     this.#stream.write(writer.bytes.subarray(0, length), () => this.#sent(writer, length));
@@ -190,19 +198,21 @@ export interface GreetingOptions extends OpenOptions {
 
 /**
  * Connects to one address and authenticates: in one round trip if the server takes us as whom we claim to be, else once
- * more and step by step. A server that rejects what BEGIN was sent along with has to disconnect.
+ * more and step by step. A server that rejects what BEGIN was sent along with has to disconnect. File descriptors are
+ * always negotiated, although Node drops them: to a client that did not ask, dbus-daemon does not deliver a message
+ * that has some, and dbus-broker closes the connection.
  */
 async function openAddress(address: Address, options: GreetingOptions): Promise<Transport> {
   const claimed = options.uid ?? process.getuid?.().toString();
   const mechanisms = [external({ uid: claimed })];
   if (claimed !== undefined && options.greeting !== undefined) {
     try {
-      return await openWith(new AuthClient({ mechanisms, earlyBegin: true }), address, options);
+      return await openWith(new AuthClient({ mechanisms, negotiateUnixFds: true, earlyBegin: true }), address, options);
     } catch (error) {
       if (!(error instanceof AuthError) || !MAY_DO_STEP_BY_STEP.includes(error.code)) throw error;
     }
   }
-  return openWith(new AuthClient({ mechanisms }), address, options);
+  return openWith(new AuthClient({ mechanisms, negotiateUnixFds: true }), address, options);
 }
 
 /** How a handshake with an early BEGIN ends at a server that might take us without. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { AuthClient, type ClientState } from '../../src/auth/client.js';
+import { AuthClient, type AuthClientOptions, type ClientState } from '../../src/auth/client.js';
 import { MAX_LINE_LENGTH, MAX_LINES } from '../../src/auth/command.js';
 import { AuthError, type AuthErrorCode } from '../../src/auth/errors.js';
 import { anonymous, type ClientMechanism, external } from '../../src/auth/mechanisms.js';
@@ -22,6 +22,14 @@ const twoRounds: ClientMechanism = {
     },
   ],
 };
+
+/** A client that was let in and has asked for descriptors. */
+function negotiating(): AuthClient {
+  const client = new AuthClient({ mechanisms: [external({ uid: '7' })], negotiateUnixFds: true });
+  client.start();
+  client.receive(bytes(`OK ${GUID}\r\n`));
+  return client;
+}
 
 function started(...mechanisms: ClientMechanism[]): AuthClient {
   const client = new AuthClient({ mechanisms });
@@ -107,6 +115,39 @@ describe('the table of client states', () => {
     expect(client.state).toBe('Failed');
   });
 
+  it('WaitingForOK, with descriptors to negotiate: WaitingForAgreeUnixFD, and BEGIN is not said yet', () => {
+    const client = new AuthClient({ mechanisms: [external({ uid: '7' })], negotiateUnixFds: true });
+    client.start();
+    const { send, done } = client.receive(bytes(`OK ${GUID}\r\n`));
+    expect(text(send)).toBe('NEGOTIATE_UNIX_FD\r\n');
+    expect(done).toBeUndefined();
+    expect(client.state).toBe('WaitingForAgreeUnixFD');
+  });
+
+  it.each(['AGREE_UNIX_FD', 'ERROR', 'ERROR not here'])('WaitingForAgreeUnixFD, on %j: BEGIN', (line) => {
+    const client = negotiating();
+    const { send, done } = client.receive(bytes(`${line}\r\nl\x02`));
+    expect(text(send)).toBe('BEGIN\r\n');
+    expect(done?.guid).toBe(GUID);
+    expect(text(done?.rest)).toBe('l\x02');
+    expect(client.state).toBe('Authenticated');
+  });
+
+  it.each([`OK ${GUID}`, 'DATA', 'DATA 61', 'REJECTED', 'REJECTED EXTERNAL', 'BEGIN', 'agree_unix_fd', 'FOO', ''])(
+    'WaitingForAgreeUnixFD, on %j: disconnect',
+    (line) => {
+      const client = negotiating();
+      const error = authErrorOf(() => client.receive(bytes(`${line}\r\n`)));
+      expect(error).toMatchObject({ code: 'UNEXPECTED_COMMAND', line });
+      expect(client.state).toBe('Failed');
+    },
+  );
+
+  it('WaitingForAgreeUnixFD, on the first bytes of a message: disconnect', () => {
+    const client = negotiating();
+    expect(authErrorOf(() => client.receive(bytes('l\x02\x01\x01\0\0\0\0'))).code).toBe('LINE_CONTAINS_NUL');
+  });
+
   it('WaitingForData, with OK of the mechanism: WaitingForOK', () => {
     const client = clientIn.WaitingForData();
     expect(text(client.receive(bytes('DATA 61\r\n')).send)).toBe('DATA 31\r\n');
@@ -122,8 +163,8 @@ describe('the table of client states', () => {
 });
 
 /** Runs the server's lines through the client, cut into chunks of `size`; what the client said, and what came of it. */
-function converse(mechanisms: readonly ClientMechanism[], server: string, size: number) {
-  const client = new AuthClient({ mechanisms });
+function converse(options: AuthClientOptions, server: string, size: number) {
+  const client = new AuthClient(options);
   let said = text(client.start());
   let chunks = chunksOf(bytes(server), size);
   for (const [i, chunk] of chunks.entries()) {
@@ -198,6 +239,22 @@ describe('whole handshakes', () => {
       rest: '',
     },
     {
+      title: 'descriptors agreed on, step by step',
+      negotiateUnixFds: true,
+      mechanisms: [external({ uid: '0' })],
+      server: `REJECTED EXTERNAL\r\nDATA\r\nOK ${GUID.toUpperCase()}\r\nAGREE_UNIX_FD\r\nl\x02`,
+      client: '\0AUTH EXTERNAL 30\r\nAUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n',
+      rest: 'l\x02',
+    },
+    {
+      title: 'descriptors declined, step by step',
+      negotiateUnixFds: true,
+      mechanisms: [external({ uid: '0' })],
+      server: `OK ${GUID}\r\nERROR Descriptors cannot be passed\r\nl\x02`,
+      client: '\0AUTH EXTERNAL 30\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n',
+      rest: 'l\x02',
+    },
+    {
       title: 'two challenges',
       mechanisms: [twoRounds],
       server: `DATA 61\r\nDATA 62\r\nOK ${GUID}\r\nB`,
@@ -206,15 +263,15 @@ describe('whole handshakes', () => {
     },
   ];
 
-  it.each(conversations)('$title, in chunks of every size', ({ mechanisms, server, client, rest }) => {
+  it.each(conversations)('$title, in chunks of every size', ({ server, client, rest, ...options }) => {
     for (let size = 1; size <= server.length; size++) {
-      expect(converse(mechanisms, server, size)).toEqual({ said: client, guid: GUID, rest });
+      expect(converse(options, server, size)).toEqual({ said: client, guid: GUID, rest });
     }
   });
 
-  it.each(conversations)('$title, cut in two at every place', ({ mechanisms, server, client, rest }) => {
+  it.each(conversations)('$title, cut in two at every place', ({ server, client, rest, ...options }) => {
     for (let cut = 0; cut <= server.length; cut++) {
-      const auth = new AuthClient({ mechanisms });
+      const auth = new AuthClient(options);
       let said = text(auth.start());
       const first = auth.receive(bytes(server.slice(0, cut)));
       said += text(first.send);
@@ -280,6 +337,12 @@ describe('giving up', () => {
     expect(error).toMatchObject({ code, message, tried: ['EXTERNAL as user 1'] });
     expect(client.state).toBe('Failed');
     expect(authErrorOf(() => client.receive(bytes('\r\n')))).toBe(error);
+  });
+
+  it('while descriptors are negotiated names the command', () => {
+    expect(negotiating().abandon('SERVER_CLOSED').message).toBe(
+      'the server closed the connection, while its answer was awaited to NEGOTIATE_UNIX_FD',
+    );
   });
 
   it('before the start says that', () => {
@@ -405,6 +468,40 @@ describe('an early BEGIN', () => {
     expect(send).toBeUndefined();
     expect(done?.guid).toBe(GUID);
     expect(text(done?.rest ?? new Uint8Array(0))).toBe('rest');
+  });
+
+  const negotiating = (): AuthClient => {
+    const client = new AuthClient({ mechanisms: [external({ uid: '7' })], earlyBegin: true, negotiateUnixFds: true });
+    expect(text(client.start())).toBe('\0AUTH EXTERNAL 37\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n');
+    return client;
+  };
+
+  it.each(['AGREE_UNIX_FD', 'ERROR', 'ERROR not here'])('goes out with NEGOTIATE_UNIX_FD, and takes %j', (answer) => {
+    const stream = `OK ${GUID}\r\n${answer}\r\nrest`;
+    for (let cut = 0; cut < stream.length - 'rest'.length; cut++) {
+      const client = negotiating();
+      const first = client.receive(bytes(stream.slice(0, cut)));
+      expect(first).toEqual({ send: undefined, done: undefined });
+      const { send, done } = client.receive(bytes(stream.slice(cut)));
+      expect(send).toBeUndefined();
+      expect(done?.guid).toBe(GUID);
+      expect(text(done?.rest)).toBe('rest');
+    }
+  });
+
+  it.each([
+    ['REJECTED EXTERNAL\r\nERROR\r\n', 'REJECTED'],
+    [`AGREE_UNIX_FD\r\nOK ${GUID}\r\n`, 'UNEXPECTED_COMMAND'],
+    [`ERROR\r\nOK ${GUID}\r\n`, 'UNEXPECTED_COMMAND'],
+    [`OK ${GUID}\r\nOK ${GUID}\r\n`, 'UNEXPECTED_COMMAND'],
+    [`OK ${GUID}\r\nREJECTED\r\n`, 'UNEXPECTED_COMMAND'],
+    [`OK ${GUID}\r\nDATA\r\n`, 'UNEXPECTED_COMMAND'],
+    [`OK ${GUID}\r\n\r\n`, 'UNEXPECTED_COMMAND'],
+    [`OK ${GUID}\r\nl\x02\x01\x01\0`, 'LINE_CONTAINS_NUL'],
+  ] as const)('with NEGOTIATE_UNIX_FD ends the handshake at %j', (lines, code) => {
+    const client = negotiating();
+    expect(authErrorOf(() => client.receive(bytes(lines))).code).toBe(code);
+    expect(client.state).toBe('Failed');
   });
 
   it.each([

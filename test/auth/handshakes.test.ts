@@ -105,7 +105,7 @@ interface ClientSetup {
 const clients: Readonly<Record<string, ClientSetup>> = {
   'anonymous-glib-to-glib': {
     mechanisms: () => [uid0, anonymous({ trace: 'GDBus 0.1' })],
-    says: '\0AUTH EXTERNAL 30\r\nAUTH ANONYMOUS 474442757320302e31\r\nBEGIN\r\n',
+    says: '\0AUTH EXTERNAL 30\r\nAUTH ANONYMOUS 474442757320302e31\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n',
   },
   'cookie-glib': {
     mechanisms: (fixture) => [cookieClient(fixture), cookieClient(fixture)],
@@ -114,11 +114,11 @@ const clients: Readonly<Record<string, ClientSetup>> = {
   'cookie-libdbus': { mechanisms: (fixture) => [uid0, cookieClient(fixture)], says: '=' },
   'external-glib-to-glib': {
     mechanisms: () => [uid0],
-    says: '\0AUTH EXTERNAL 30\r\nAUTH EXTERNAL\r\nBEGIN\r\n',
+    says: '\0AUTH EXTERNAL 30\r\nAUTH EXTERNAL\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n',
   },
   'external-glib': {
     mechanisms: () => [uid0],
-    says: '\0AUTH EXTERNAL 30\r\nAUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n',
+    says: '\0AUTH EXTERNAL 30\r\nAUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n',
   },
   'external-libdbus': { mechanisms: () => [uid0], says: '=' },
   'external-libdbus-to-glib': { mechanisms: () => [uid0], says: '=' },
@@ -132,14 +132,12 @@ describe('captured handshakes', () => {
 
   it.each(fixtures)('$name: our client with that server', (fixture) => {
     const { mechanisms, says } = clients[fixture.name] ?? { mechanisms: () => [], says: '' };
-    // We do not negotiate, so the server would not have agreed to anything.
     const { lines, messages } = spokenBy(fixture, 'server');
-    const stream = lines.replace('AGREE_UNIX_FD\r\n', '') + messages;
-    const captured = spokenBy(fixture, 'client')
-      .lines.replace('NEGOTIATE_UNIX_FD\r\n', '')
+    const stream = lines + messages;
+    const captured = spokenBy(fixture, 'client').lines
       .replace(/^\0(AUTH\r\n)?/, says === '=' ? '\0' : '');
     for (const size of [1, 2, 5, 16, 64, stream.length]) {
-      const client = new AuthClient({ mechanisms: mechanisms(fixture) });
+      const client = new AuthClient({ mechanisms: mechanisms(fixture), negotiateUnixFds: true });
       let said = text(client.start());
       let rest: string | undefined;
       for (const chunk of chunksOf(bytes(stream), size)) {

@@ -474,6 +474,10 @@ describe('a handshake that', () => {
     ['is another protocol', (socket) => socket.write('HTTP/1.1 400 Bad Request\n\n'), 'LINE_END_INVALID'],
     ['is a message', (socket) => socket.write(rawMessage({ type: 4, fields: SIGNAL_FIELDS })), 'LINE_CONTAINS_NUL'],
     ['never ends', always('ERROR go on\r\n'), 'UNEXPECTED_COMMAND'],
+    ['says OK for ever', always(`OK ${GUID}\r\n`), 'UNEXPECTED_COMMAND'],
+    ['agrees to descriptors, then says OK', always(`AGREE_UNIX_FD\r\nOK ${GUID}\r\nDATA\r\n`), 'UNEXPECTED_COMMAND'],
+    ['takes us back after OK', always(`OK ${GUID}\r\nREJECTED EXTERNAL\r\n`), 'UNEXPECTED_COMMAND'],
+    ['ends after OK', (socket) => socket.once('data', () => socket.end(`OK ${GUID}\r\n`)), 'SERVER_CLOSED'],
     ['is DATA for ever', always('DATA\r\nDATA\r\n'), 'UNEXPECTED_COMMAND'],
   ])('%s fails and says so', async (_, onSocket, code) => {
     await using server = await startFakeServer({ onSocket });
@@ -518,7 +522,7 @@ describe('a handshake that', () => {
   ])('%s leaves a connection that says so', async (_, end) => {
     await using server = await startFakeServer({
       onSocket: (socket) => socket.once('data', () => {
-        socket.write(`OK ${GUID}\r\n`, () => end(socket));
+        socket.write(`OK ${GUID}\r\nAGREE_UNIX_FD\r\n`, () => end(socket));
       }),
     });
     for (let i = 0; i < 20; i++) {
@@ -532,7 +536,9 @@ describe('a handshake that', () => {
     const message = { ...signal({ path: '/', interface: 'a.B', member: 'C' }), sender: ':1.1', serial: 1 };
     const raw = rawMessage({ type: 4, fields: [[1, 'o', '/'], [2, 's', 'a.B'], [3, 's', 'C'], [7, 's', ':1.1']] });
     await using server = await startFakeServer({
-      onSocket: (socket) => socket.once('data', () => socket.write(Buffer.concat([bytes(`OK ${GUID}\r\n`), raw]))),
+      onSocket: (socket) => socket.once('data', () => {
+        socket.write(Buffer.concat([bytes(`OK ${GUID}\r\nAGREE_UNIX_FD\r\n`), raw]));
+      }),
     });
     const connection = await openConnection(server.address);
     const came: unknown[] = [];

@@ -56,11 +56,33 @@ async function serve(scripts: readonly (readonly Step[])[]): Promise<{ address: 
 
 test('all that a client has to say comes in one go, and is answered in one', async () => {
   // Nothing is said before Hello is there: a client that waited for OK would wait for ever.
-  const { address, heard } = await serve([[{ after: 'Hello', say: `OK ${GUID}\r\n` }]]);
+  const { address, heard } = await serve([[{ after: 'Hello', say: `OK ${GUID}\r\nAGREE_UNIX_FD\r\n` }]]);
   const bus = await connectToBus(address, { connectTimeout: 5_000 });
   open.push(bus);
   expect(bus.uniqueName).toBe(':1.7');
-  expect(heard[0]?.startsWith(`\0${CLAIM}BEGIN\r\nl`)).toBe(true);
+  expect(heard[0]?.startsWith(`\0${CLAIM}NEGOTIATE_UNIX_FD\r\nBEGIN\r\nl`)).toBe(true);
+});
+
+test('a server that declines descriptors is greeted in one round trip all the same', async () => {
+  const { address, heard } = await serve([[{ after: 'Hello', say: `OK ${GUID}\r\nERROR not here\r\n` }]]);
+  const bus = await connectToBus(address, { connectTimeout: 5_000 });
+  open.push(bus);
+  expect(bus.uniqueName).toBe(':1.7');
+  expect(heard).toHaveLength(1);
+});
+
+test('a server whose answers come out of order is asked once more, step by step', async () => {
+  const { address, heard } = await serve([
+    [{ after: 'Hello', say: `AGREE_UNIX_FD\r\nOK ${GUID}\r\n` }],
+    [
+      { after: CLAIM, say: `OK ${GUID}\r\n` },
+      { after: 'NEGOTIATE_UNIX_FD\r\n', say: 'AGREE_UNIX_FD\r\n' },
+      { after: 'Hello', say: '' },
+    ],
+  ]);
+  const bus = await connectToBus(address, { connectTimeout: 5_000 });
+  open.push(bus);
+  expect(heard).toHaveLength(2);
 });
 
 test('a server that rejects the claim, and so disconnects, is asked once more, step by step', async () => {
@@ -70,21 +92,26 @@ test('a server that rejects the claim, and so disconnects, is asked once more, s
       { after: CLAIM, say: 'REJECTED EXTERNAL\r\n' },
       { after: 'AUTH EXTERNAL\r\n', say: 'DATA\r\n' },
       { after: 'DATA\r\n', say: `OK ${GUID}\r\n` },
+      { after: 'NEGOTIATE_UNIX_FD\r\n', say: 'AGREE_UNIX_FD\r\n' },
       { after: 'Hello', say: '' },
     ],
   ]);
   const bus = await connectToBus(address, { connectTimeout: 5_000 });
   open.push(bus);
   expect(bus.uniqueName).toBe(':1.7');
-  expect(heard[1]?.startsWith(`\0${CLAIM}AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\nl`)).toBe(true);
+  expect(heard[1]?.startsWith(`\0${CLAIM}AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\nl`)).toBe(true);
 });
 
 test('a server that closes at an early BEGIN is asked once more, step by step', async () => {
   const { address, heard } = await serve([
     [{ after: 'BEGIN', say: '', thenClose: true }],
-    [{ after: CLAIM, say: `OK ${GUID}\r\n` }, { after: 'Hello', say: '' }],
+    [
+      { after: CLAIM, say: `OK ${GUID}\r\n` },
+      { after: 'NEGOTIATE_UNIX_FD\r\n', say: 'ERROR\r\n' },
+      { after: 'Hello', say: '' },
+    ],
   ]);
   const bus = await connectToBus(address, { connectTimeout: 5_000 });
   open.push(bus);
-  expect(heard[1]?.startsWith(`\0${CLAIM}BEGIN\r\nl`)).toBe(true);
+  expect(heard[1]?.startsWith(`\0${CLAIM}NEGOTIATE_UNIX_FD\r\nBEGIN\r\nl`)).toBe(true);
 });

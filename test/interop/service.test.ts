@@ -443,9 +443,11 @@ describeWith('dbus-daemon', 'dbus-python')('GLib', () => {
     expect(mirror?.signals['Changed']?.argNames.slice(0, 3)).toEqual(['index', 'text', 'details']);
   });
 
-  test('cannot hand us a file descriptor, and can a mere index', async () => {
-    expect(await caller('glib', ['handles'])).toEqual(['(handle 0,)', ErrorName.NOT_SUPPORTED]);
-    expect(onlySeen()).toBe(0);
+  test('hands us the index of a file descriptor, which we do not send back', async () => {
+    const reports = recordHandlerErrors();
+    expect(await caller('glib', ['handles'])).toEqual([ErrorName.FAILED, ErrorName.FAILED]);
+    expect(state.seen.map(({ value }) => value)).toEqual([0, 0]);
+    expect(reports).toMatchObject(Array(2).fill({ error: { code: 'UNIX_FD_NOT_SENDABLE', path: 'body[0]' } }));
   });
 
   test('keeps the objects of an object manager', async () => {
