@@ -46,6 +46,18 @@ const SESSION_LIMITS: Readonly<Record<string, number>> = {
   max_replies_per_connection: 50_000,
 };
 
+/** What makes the bus at this address the only session bus that a program finds. */
+export function environmentOf(address: string): PrivateBus['env'] {
+  return {
+    DBUS_SESSION_BUS_ADDRESS: address,
+    DBUS_SYSTEM_BUS_ADDRESS: undefined,
+    DBUS_STARTER_ADDRESS: undefined,
+    DBUS_STARTER_BUS_TYPE: undefined,
+    XDG_RUNTIME_DIR: undefined,
+    DISPLAY: undefined,
+  };
+}
+
 /** Starts a private dbus-daemon and resolves once it listens. */
 export async function startPrivateBus(options: PrivateBusOptions = {}): Promise<PrivateBus> {
   const directory = scratchDirectory();
@@ -61,14 +73,8 @@ export async function startPrivateBus(options: PrivateBusOptions = {}): Promise<
   }
   writeFileSync(configFile, configuration(socketPath, serviceDirectory, options));
 
-  const env = {
-    DBUS_SESSION_BUS_ADDRESS: `unix:path=${socketPath}`,
-    DBUS_SYSTEM_BUS_ADDRESS: undefined,
-    DBUS_STARTER_ADDRESS: undefined,
-    DBUS_STARTER_BUS_TYPE: undefined,
-    XDG_RUNTIME_DIR: undefined,
-    DISPLAY: undefined,
-  };
+  const address = `unix:path=${socketPath}`;
+  const env = environmentOf(address);
   const flags = [`--config-file=${configFile}`, '--nofork', '--nopidfile', '--nosyslog', '--print-address'];
   const daemon = await start('dbus-daemon', flags, { env, cwd: directory });
   const [, guid] = await daemon.line(/^unix:path=.*,guid=([0-9a-f]{32})$/);
@@ -80,7 +86,7 @@ export async function startPrivateBus(options: PrivateBusOptions = {}): Promise<
     rmSync(directory, { recursive: true, force: true });
   };
   return {
-    address: env.DBUS_SESSION_BUS_ADDRESS,
+    address,
     guid: guid ?? '',
     socketPath,
     directory,

@@ -1,0 +1,38 @@
+// The other real message bus: dbus-broker, in a fresh directory and without systemd. It starts no services.
+// Needs `dbus-broker` and the Python of the distribution with PyGObject.
+
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { environmentOf, type PrivateBus, startPrivateBus } from './private-bus.js';
+import { PYTHON, start } from './programs.js';
+import { scratchDirectory } from './reaper.js';
+
+const CONTROLLER = fileURLToPath(new URL('broker.py', import.meta.url));
+const LIMITS = [
+  '--max-bytes', '1000000000', '--max-fds', '4096', '--max-matches', '1000000', '--max-objects', '1000000',
+];
+
+/** Starts a private dbus-broker and resolves once it listens. */
+export async function startPrivateBroker(): Promise<PrivateBus> {
+  const directory = scratchDirectory();
+  const socketPath = join(directory, 'bus');
+  const address = `unix:path=${socketPath}`;
+  const env = environmentOf(address);
+  const controller = await start(PYTHON, [CONTROLLER, socketPath, ...LIMITS], { env, cwd: directory });
+  const [, guid = ''] = await controller.line(/^ready ([0-9a-f]{32})$/);
+
+  const stop = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<void> => {
+    controller.kill(signal); // the broker ends when its controller is gone
+    await controller.exited;
+    await controller[Symbol.asyncDispose]();
+    rmSync(directory, { recursive: true, force: true });
+  };
+  return { address, guid, socketPath, directory, pid: controller.pid, env, stop, [Symbol.asyncDispose]: () => stop() };
+}
+
+/** The real buses, each with what its tests require: `describeWith(...required)`. */
+export const REAL_BUSES = [
+  { program: 'dbus-daemon', required: ['dbus-daemon'], startBus: () => startPrivateBus() },
+  { program: 'dbus-broker', required: ['dbus-broker', 'dbus-python'], startBus: startPrivateBroker },
+] as const;
