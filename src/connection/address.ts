@@ -31,6 +31,8 @@ export class AddressError extends LinkError {
   readonly address: string | undefined;
   /** Where in it the rule is broken, in characters from 0; undefined if no place can be named. */
   readonly offset: number | undefined;
+  /** The message without the address. */
+  readonly problem: string;
 
   constructor(code: AddressErrorCode, problem: string, at: { address?: string; offset?: number } = {}) {
     const place = at.offset === undefined ? '' : `offset ${at.offset} of `;
@@ -38,6 +40,7 @@ export class AddressError extends LinkError {
     this.code = code;
     this.address = at.address;
     this.offset = at.offset;
+    this.problem = problem;
   }
 }
 
@@ -85,6 +88,33 @@ function splitParts({ text, offset }: Part, separator: string): readonly Part[] 
  */
 export function parseAddresses(address: string): readonly Address[] {
   return splitParts({ text: address, offset: 0 }, ';').map((part) => parseAddress(part, address));
+}
+
+/** One entry of a list: its text, and the address that it is or what is wrong with it. */
+export interface AddressEntry {
+  readonly text: string;
+  readonly address: Address | AddressError;
+}
+
+/**
+ * The entries of a list, each read by itself, so that one that breaks the grammar does not take the others along; the
+ * offset of its error counts from the start of the entry. An entry that is there twice is given once.
+ * @throws {AddressError} as {@link parseAddresses} does, if none of them is an address
+ */
+export function readAddressList(list: string): readonly AddressEntry[] {
+  const texts = new Set(splitParts({ text: list, offset: 0 }, ';').map(({ text }) => text));
+  const entries = Array.from(texts, (text) => ({ text, address: tryAddress(text) }));
+  if (entries.every(({ address }) => address instanceof AddressError)) parseAddresses(list);
+  return entries;
+}
+
+function tryAddress(text: string): Address | AddressError {
+  try {
+    return parseAddress({ text, offset: 0 }, text);
+  } catch (error) {
+    if (error instanceof AddressError) return error;
+    throw error;
+  }
 }
 
 function parseAddress({ text, offset }: Part, address: string): Address {

@@ -180,7 +180,8 @@ const HELLO_SERIAL = 1;
 
 /**
  * Connects to the bus at the first address of a list that takes us, and says Hello. Each may take `connectTimeout`.
- * @throws {AddressError | ConnectError} or the reason of the signal
+ * @throws {AddressError} if the list holds no address
+ * @throws {ConnectError} if none of them works; or the reason of the signal
  * @throws {DBusError | CallTimeoutError | ConnectionClosedError | UnexpectedSignatureError} where Hello fails
  */
 export async function connectToBus(addresses: string, options: ConnectOptions = {}): Promise<Bus> {

@@ -394,7 +394,8 @@ export interface ConnectOptions extends OpenOptions, ReaderOptions {}
 
 /**
  * Connects to the first address of a list that takes us, without a bus's Hello: for a peer that is no bus.
- * @throws {AddressError | ConnectError} or the reason of the signal
+ * @throws {AddressError} if the list holds no address
+ * @throws {ConnectError} if none of them works; or the reason of the signal
  */
 export async function openConnection(addresses: string, options: ConnectOptions = {}): Promise<Connection> {
   return new Connection(await openTransport(addresses, options), options);

@@ -6,17 +6,18 @@ export abstract class LinkError extends Error {
   abstract readonly code: string;
 }
 
-/** No address could be connected to; `errors` has one reason for each address that was tried, in their order. */
+/** No address could be connected to; `errors` has one reason for each address of the list, in their order. */
 export class ConnectError extends LinkError {
   override readonly name = 'ConnectError';
   readonly code = 'CONNECT_FAILED';
   /** The addresses that were given. */
   readonly address: string;
+  /** Each names its address and the reason; its `cause` is what was thrown. */
   readonly errors: readonly Error[];
 
   constructor(address: string, errors: readonly Error[]) {
     const reasons = errors.map((error) => error.message).join('; ');
-    super(`cannot connect to ${JSON.stringify(address)}: ${reasons}`, { cause: errors[0] });
+    super(`cannot connect to ${reasons}`, { cause: errors[0] });
     this.address = address;
     this.errors = errors;
   }

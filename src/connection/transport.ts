@@ -10,7 +10,7 @@ import { external } from '../auth/mechanisms.js';
 import { encodeMessage, type EncodeOptions, writeMessage } from '../wire/encode-message.js';
 import type { Message } from '../wire/message.js';
 import { Writer } from '../wire/writer.js';
-import { type Address, formatAddress, parseAddresses, socketPathOf } from './address.js';
+import { type Address, AddressError, formatAddress, readAddressList, socketPathOf } from './address.js';
 import { ConnectError, EndOfStreamError, OutputOverflowError } from './errors.js';
 import { onAbort } from './on-abort.js';
 import { startTimer } from './timer.js';
@@ -267,21 +267,42 @@ function concat(first: Uint8Array, second: Uint8Array): Uint8Array {
   return both;
 }
 
+/** What the system's refusals mean for someone who connects. */
+const SYSTEM_REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such socket',
+  ECONNREFUSED: 'no server listens there',
+  EACCES: 'permission denied',
+};
+
+/** Why an address does not work, in words that do not repeat the address. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AddressError) {
+    return error.offset === undefined ? error.problem : `${error.problem} (offset ${error.offset})`;
+  }
+  if (!(error instanceof Error)) return String(error);
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (syscall === undefined || code === undefined) return error.message;
+  const reason = SYSTEM_REASONS[code];
+  return `${syscall} ${code}${reason === undefined ? '' : ` (${reason})`}`;
+}
+
 /**
- * Opens the first address of a list that can be connected to and authenticates us.
- * @throws {AddressError} where the list itself is malformed
- * @throws {ConnectError} where no address of it works
+ * Opens the first address of a list that can be connected to and authenticates us. An entry that is no address is
+ * passed over like one that does not answer.
+ * @throws {AddressError} if no entry of the list is an address
+ * @throws {ConnectError} if no address of it works
  */
 export async function openTransport(addresses: string, options: GreetingOptions = {}): Promise<Transport> {
   const errors: Error[] = [];
-  for (const address of parseAddresses(addresses)) {
+  for (const { text, address } of readAddressList(addresses)) {
     options.signal?.throwIfAborted();
     try {
+      if (address instanceof AddressError) throw address;
       return await openAddress(address, options);
     } catch (error) {
       options.signal?.throwIfAborted();
-      const reason = error instanceof Error ? error.message : String(error);
-      errors.push(new Error(`${formatAddress(address)}: ${reason}`, { cause: error }));
+      const name = address instanceof AddressError ? JSON.stringify(text) : formatAddress(address);
+      errors.push(new Error(`${name}: ${reasonOf(error)}`, { cause: error }));
     }
   }
   throw new ConnectError(addresses, errors);

@@ -407,12 +407,48 @@ describeWith('dbus-daemon')('a bus', () => {
         ],
       });
       const { message, errors } = error as ConnectError;
-      for (const reason of errors) expect(message).toContain(reason.message);
+      expect(message).toBe(`cannot connect to ${errors.map((reason) => reason.message).join('; ')}`);
+      expect(message).toBe(
+        'cannot connect to unix:path=/nonexistent/socket: connect ENOENT (there is no such socket); ' +
+        'tcp:host=127.0.0.1,port=1: cannot connect by tcp, only by unix:path= and unix:abstract=; ' +
+        `${silent.address}: the server did not answer in time, while its answer was awaited to AUTH ` +
+        `(EXTERNAL as user ${process.getuid?.()}); ` +
+        `${daemon.address},guid=${'0'.repeat(32)}: the server's GUID is ${daemon.guid}, the address says ${'0'.repeat(32)}`,
+      );
     });
 
     test('that is malformed is an error', async () => {
-      await expect(connectToBus('unix')).rejects.toMatchObject({ name: 'AddressError' });
-      await expect(connectToBus(`${daemon.address};unix`)).rejects.toMatchObject({ name: 'AddressError' });
+      await expect(connectToBus('unix')).rejects.toMatchObject({ name: 'AddressError', offset: 0 });
+      await expect(connectToBus('unix;tcp')).rejects.toMatchObject({ name: 'AddressError', address: 'unix;tcp' });
+      await expect(connectToBus('')).rejects.toMatchObject({ name: 'AddressError', code: 'ADDRESS_EMPTY' });
+    });
+
+    test.each([
+      'unix:path=/a,guid=not-a-guid', 'unix', '', 'unix:path=/a b', 'unix:path=', 'unix:path=/a,path=/b', 'unix:path=%zz',
+      'unix:path=%00', 'unix:path=%ff', 'unix:,', '=', 'x-future:a=1', 'unix:path=/a,abstract=b', 'unix:runtime=yes',
+      'autolaunch:', `unix:path=/${'a'.repeat(200)}`,
+    ])('that has the odd entry %j does not lose its good one', async (odd) => {
+      for (const list of [`${odd};${daemon.address}`, `${daemon.address};${odd}`, `${odd};${daemon.address};${odd}`]) {
+        await using bus = await connectToBus(list);
+        expect(bus.connection.guid).toBe(daemon.guid);
+      }
+    });
+
+    test('whose odd entries are all there is to say names each of them once, with its reason', async () => {
+      const list = `unix:path=/nonexistent,guid=x;unix:path=/nonexistent;unix:path=/a b;unix:path=/nonexistent`;
+      const error: unknown = await connectToBus(list).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({
+        name: 'ConnectError',
+        message:
+          'cannot connect to "unix:path=/nonexistent,guid=x": a guid is 32 hex digits (offset 28); ' +
+          'unix:path=/nonexistent: connect ENOENT (there is no such socket); ' +
+          '"unix:path=/a b": " " must be written %20 (offset 12)',
+        errors: [
+          { cause: { code: 'GUID_INVALID', offset: 28, address: 'unix:path=/nonexistent,guid=x' } },
+          { cause: { code: 'ENOENT' } },
+          { cause: { code: 'VALUE_NOT_ESCAPED', offset: 12 } },
+        ],
+      });
     });
   });
 
