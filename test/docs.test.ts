@@ -2,15 +2,15 @@
 // the package as built, and what it prints is exactly what its comments `// → …` say, line by line.
 // Behind the language a block may have a file name, by which others of the page import it (```ts counter.ts), and the
 // word no-run: then it is type-checked only. With with:service.ts, the block of that name runs beside it, from the moment
-// it has printed everything. A block that uses a bus gets a private one. A block may go on for ever, as a service does:
+// it has printed everything. A block that uses a bus gets a private one, as session bus and as system bus. A block may go on for ever, as a service does:
 // once it has printed everything, it is given a moment and ended.
 // Needs dist/, which `npm test` builds first.
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type PrivateBus, startPrivateBus } from './support/private-bus.js';
-import { reasonToSkip, run, start } from './support/programs.js';
+import { describeWith, reasonToSkip, run, start } from './support/programs.js';
 import { scratchDirectory } from './support/reaper.js';
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
@@ -120,6 +120,10 @@ describe('the pages', () => {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+function environmentOf(privateBus: PrivateBus | undefined): Environment {
+  return privateBus === undefined ? {} : { ...privateBus.env, DBUS_SYSTEM_BUS_ADDRESS: privateBus.address };
+}
+
 /** Starts a block as its own process. */
 function startBlock(output: string, env: Environment): ReturnType<typeof start> {
   const options = { cwd: join(compiled, dirname(output)), env: { ...env, NO_COLOR: '1' } };
@@ -155,7 +159,19 @@ describe.each(pages)('%s', (page) => {
   for (const block of ofPage) {
     test.skipIf(needsBus(block) && reason !== undefined)(block.file, async () => {
       if (needsBus(block)) bus ??= await startPrivateBus();
-      expect(await runBlock(block, bus?.env ?? {})).toEqual(block.promised);
+      expect(await runBlock(block, environmentOf(bus))).toEqual(block.promised);
     });
   }
+});
+
+describeWith('dbus-daemon')('the services of the pages', () => {
+  test.each(blocks.filter(({ file }) => basename(file) === 'service.ts'))('$file ends with an error if its bus dies', async (block) => {
+    await using dying = await startPrivateBus();
+    await using service = await startBlock(block.output, environmentOf(dying));
+    await service.line('ready');
+    await dying.stop('SIGKILL');
+    const { code, stderr } = await service.end();
+    expect(stderr).toContain('the peer closed the connection');
+    expect(code).toBe(1);
+  });
 });
