@@ -49,9 +49,14 @@ async function demo() {
   await inTime(service.ended, STOP_TIMEOUT, 'The service does not end');
   if (service.child.exitCode !== 0) throw new DemoFailed(`The service ended with ${outcome(service.child)}.`);
 
-  const yourself = 'To do it yourself: node dist/service/main.js, and node dist/client/main.js 100';
-  console.log(`\n${style('green', 'Done.')} ${yourself}`);
+  console.log(`\n${style('green', 'Done.')} To do it yourself${scratch === undefined ? '' : BUS_HINT}:`);
+  if (scratch !== undefined) show('dbus-run-session -- sh');
+  show('node dist/service/main.js &');
+  show('node dist/client/main.js 100');
 }
+
+/** Why there is one command more: without a session bus the programs find nothing to connect to. */
+const BUS_HINT = ', in a shell with a bus of its own';
 
 // --- the bus and the service ---
 
