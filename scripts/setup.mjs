@@ -37,9 +37,12 @@ function isInstalled() {
   );
 }
 
+/** An npm that runs this hands its own settings down: those of `npm install --global` or `npm pack --dry-run`, say. */
+const HERE = ['--no-global', '--no-dry-run', '--package-lock', '--no-package-lock-only'];
+
 async function install() {
   console.log('Installing the development packages (npm ci) …');
-  const flags = ['ci', '--include=dev', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund'];
+  const flags = ['ci', '--include=dev', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', ...HERE];
   // npm names itself to the scripts that it runs; another package manager would name itself too.
   const npm = process.env.npm_execpath;
   if (npm !== undefined && basename(npm) === 'npm-cli.js') await run(process.execPath, [npm, ...flags]);
