@@ -96,6 +96,9 @@ export const EXOTIC_ERRORS: readonly (readonly [title: string, thrown: () => unk
   ['an error whose message is a number', () => Object.assign(new Error('text'), { message: 42 })],
   ['a DBusError whose name throws', () => withGetter(new DBusError('com.example.Error.A', 'text'), 'errorName')],
   ['a DBusError whose body throws', () => withGetter(new DBusError('com.example.Error.A', 'text'), 'body')],
+  ['a DBusError whose body throws a revoked proxy', () => new DBusError('com.example.Error.A', 'text', {
+    signature: 'a{sv}', body: [{ get key() { throw revokedProxy(); } }], // no Error, on purpose
+  })],
   ['a DBusError whose name is none', () => new DBusError('no name', 'text')],
 ];
 
