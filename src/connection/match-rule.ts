@@ -14,10 +14,10 @@ export interface MatchRule {
   readonly interface?: string | undefined;
   readonly member?: string | undefined;
   readonly path?: string | undefined;
-  /** The object path, or one above it; not together with `path`. */
+  /** The object path, or one above it; not together with `path`. `/` takes every path. */
   readonly pathNamespace?: string | undefined;
   readonly destination?: string | undefined;
-  /** Values of STRING arguments by index, 0 to 63. */
+  /** Values of STRING arguments by index, 0 to 63; one argument is looked at by one key only. */
   readonly args?: Readonly<Record<number, string>> | undefined;
   /** Paths of arguments by index, 0 to 63: equal, or one ends in "/" and is the start of the other. */
   readonly argPaths?: Readonly<Record<number, string>> | undefined;
@@ -26,6 +26,10 @@ export interface MatchRule {
 }
 
 const MAX_ARGUMENT_INDEX = 63;
+/** Bytes of a rule as text: the buses take no more, although the specification does not say so. */
+const MAX_RULE_LENGTH = 1024;
+
+const encoder = new TextEncoder();
 
 /** Outside quotes `\'` is an apostrophe, inside there is none: leave the quotes, write it, come back. */
 function quote(value: string): string {
@@ -44,13 +48,25 @@ function argumentPairs(values: Readonly<Record<number, string>>, suffix: string)
   });
 }
 
+/** No bus takes two keys for one argument. */
+function checkArguments({ args = {}, argPaths = {}, arg0Namespace }: MatchRule): void {
+  const twice = Object.keys(args).find((index) => Object.hasOwn(argPaths, index));
+  if (twice !== undefined) {
+    throw new MatchRuleError(`args and argPaths both have argument ${twice}: a match rule takes one of them`);
+  }
+  const other = Object.hasOwn(args, 0) ? 'args' : Object.hasOwn(argPaths, 0) ? 'argPaths' : undefined;
+  if (arg0Namespace !== undefined && other !== undefined) {
+    throw new MatchRuleError(`arg0Namespace and ${other} both have argument 0: a match rule takes one of them`);
+  }
+}
+
 const KEYS: readonly string[] = [
   'type', 'sender', 'interface', 'member', 'path', 'pathNamespace', 'destination', 'args', 'argPaths', 'arg0Namespace',
 ] satisfies readonly (keyof MatchRule)[];
 
 /**
- * A match rule as the text that AddMatch takes; equal rules have equal texts.
- * @throws {InvalidNameError | MatchRuleError} where a bus would refuse it
+ * A match rule as the text that AddMatch takes, at most 1,024 bytes; equal rules have equal texts.
+ * @throws {InvalidNameError | MatchRuleError} if a bus would refuse it
  */
 export function formatMatchRule(rule: MatchRule): string {
   const unknownKey = Object.keys(rule).find((key) => !KEYS.includes(key));
@@ -73,21 +89,28 @@ export function formatMatchRule(rule: MatchRule): string {
   if (arg0Namespace !== undefined && !isBusName(arg0Namespace) && !isBusName(`${arg0Namespace}.x`)) {
     throw new MatchRuleError(`arg0namespace is the start of a bus name, not ${JSON.stringify(arg0Namespace)}`);
   }
+  checkArguments(rule);
   const pairs: readonly (readonly [string, string | undefined])[] = [
     ['type', type],
     ['sender', sender],
     ['interface', interfaceName],
     ['member', member],
     ['path', path],
-    ['path_namespace', pathNamespace],
+    // Every path is in the namespace "/"; dbus-broker takes the key at its word and lets nothing through.
+    ['path_namespace', pathNamespace === '/' ? undefined : pathNamespace],
     ['destination', destination],
     ['arg0namespace', arg0Namespace],
   ];
-  return [
+  const text = [
     ...pairs.flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${quote(value)}`])),
     ...argumentPairs(rule.args ?? {}, ''),
     ...argumentPairs(rule.argPaths ?? {}, 'path'),
   ].join(',');
+  const { length } = encoder.encode(text);
+  if (length > MAX_RULE_LENGTH) {
+    throw new MatchRuleError(`the match rule has ${length} bytes as text: a bus takes at most ${MAX_RULE_LENGTH}`);
+  }
+  return text;
 }
 
 function isAtOrBelow(path: string, namespace: string): boolean {

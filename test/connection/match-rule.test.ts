@@ -20,7 +20,8 @@ const TEXTS: readonly (readonly [rule: MatchRule, text: string])[] = [
   [{ destination: ':1.42' }, "destination=':1.42'"],
   [{ path: '/' }, "path='/'"],
   [{ path: '/a/b_1' }, "path='/a/b_1'"],
-  [{ pathNamespace: '/' }, "path_namespace='/'"],
+  [{ pathNamespace: '/' }, ''], // as the specification has it; dbus-broker would let nothing through
+  [{ type: 'signal', pathNamespace: '/', member: 'M' }, "type='signal',member='M'"],
   [{ pathNamespace: '/a' }, "path_namespace='/a'"],
   // The examples of the specification.
   [{ args: { 0: "'", 1: '\\', 2: ',', 3: '\\\\' } }, "arg0=''\\''',arg1='\\',arg2=',',arg3='\\\\'"],
@@ -66,6 +67,12 @@ describe('the text of a rule', () => {
     ['a path that is none', { path: '/a/' }, 'INVALID_NAME'],
     ['a namespace that is no path', { pathNamespace: 'a' }, 'INVALID_NAME'],
     ['path and path_namespace', { path: '/a', pathNamespace: '/a' }, 'MATCH_RULE_INVALID'],
+    ['path and the namespace of all paths', { path: '/a', pathNamespace: '/' }, 'MATCH_RULE_INVALID'],
+    ['a value and a path of one argument', { args: { 0: 'a', 5: 'a' }, argPaths: { 5: '/' } }, 'MATCH_RULE_INVALID'],
+    ['a value and a namespace of argument 0', { args: { 0: 'a' }, arg0Namespace: 'a' }, 'MATCH_RULE_INVALID'],
+    ['a path and a namespace of argument 0', { argPaths: { 0: '/' }, arg0Namespace: 'a' }, 'MATCH_RULE_INVALID'],
+    ['more than 1,024 bytes', { args: { 0: 'x'.repeat(1018) } }, 'MATCH_RULE_INVALID'],
+    ['more than 1,024 bytes of UTF-8', { args: { 0: 'é'.repeat(509) } }, 'MATCH_RULE_INVALID'],
     ['an unknown type', invalid({ type: 'reply' }), 'MATCH_RULE_INVALID'],
     ['argument 64', { args: { 64: 'x' } }, 'MATCH_RULE_INVALID'],
     ['argument path 64', { argPaths: { 64: '/' } }, 'MATCH_RULE_INVALID'],
