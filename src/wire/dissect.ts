@@ -5,6 +5,7 @@ import { decodeMessage } from './decode-message.js';
 import { type Part, PartList, partOf } from './dissect-parts.js';
 import { walkMessage } from './dissect-walk.js';
 import { UnmarshalError } from './errors.js';
+import { checkOptions, type OptionRules } from './options.js';
 import { readFixedHeader } from './fixed-header.js';
 
 /** How much of a message is told. */
@@ -14,6 +15,14 @@ export interface DissectOptions {
 }
 
 const MAX_PARTS = 10_000;
+
+const DISSECT_RULES: OptionRules<DissectOptions> = {
+  maxParts: {
+    must: 'a number, 0 or more',
+    type: 'number',
+    accepts: (value) => typeof value === 'number' && value >= 0,
+  },
+};
 
 /** What decodeMessage says against the bytes. */
 function verdictOn(bytes: Uint8Array): UnmarshalError | undefined {
@@ -39,7 +48,9 @@ function limitOf(bytes: Uint8Array, error: UnmarshalError | undefined): number {
  * {@link decodeMessage} throws; what comes behind it is one part, unread, but for the header fields where one of them
  * is missing. Never throws for any bytes; takes time in proportion to their number. ‹Message Format›
  */
-export function dissect(bytes: Uint8Array, { maxParts = MAX_PARTS }: DissectOptions = {}): readonly Part[] {
+export function dissect(bytes: Uint8Array, options: DissectOptions = {}): readonly Part[] {
+  checkOptions('dissect', options, DISSECT_RULES);
+  const { maxParts = MAX_PARTS } = options;
   const error = verdictOn(bytes);
   const limit = limitOf(bytes, error);
   const list = new PartList(Math.max(2, maxParts));

@@ -14,6 +14,7 @@ import { findKnownHeader, hasRepeatableHeader, keepKnownHeader } from './known-h
 import { marshalBody, toMarshalError, writeAsciiString, writeSignature, writeVariant } from './marshal.js';
 import type { Message, UnknownField } from './message.js';
 import { unixFdFault } from './mismatch.js';
+import { ANY, BYTE_ORDER, checkOptions, FLAG, type OptionRules } from './options.js';
 import { Writer } from './writer.js';
 
 /** What of a message is decided when it is written. */
@@ -27,6 +28,21 @@ export interface EncodeOptions {
    * that take no descriptors along, such as Node's sockets. True unless given.
    */
   readonly allowUnixFds?: boolean | undefined;
+}
+
+// A serial out of range is refused as it is written, as the message's own.
+const ENCODE_RULES: OptionRules<EncodeOptions> = { serial: ANY, byteOrder: BYTE_ORDER, allowUnixFds: FLAG };
+
+/** A loop first, since this runs with each message. */
+function checkEncodeOptions(options: EncodeOptions): void {
+  let isKnown = typeof options === 'object' && options !== null;
+  for (const key in options) isKnown &&= key === 'serial' || key === 'byteOrder' || key === 'allowUnixFds';
+  if (isKnown) {
+    const { byteOrder, allowUnixFds } = options;
+    const isOrder = byteOrder === undefined || byteOrder === 'little' || byteOrder === 'big';
+    if (isOrder && (allowUnixFds === undefined || typeof allowUnixFds === 'boolean')) return;
+  }
+  checkOptions('encodeMessage', options, ENCODE_RULES);
 }
 
 /** The error for a part of the message that is not a value of the body; `path` says which. */
@@ -221,8 +237,10 @@ let slab: Writer | undefined;
  * and the buffer of a large one may be somewhat longer than the message.
  * @throws {InvalidNameError} where a path or a name breaks its grammar
  * @throws {MarshalError} where a value, a signature, the serial or a size is one that no bus takes ‹Message Format›
+ * @throws {TypeError} if an option is unknown or its value cannot be meant
  */
 export function encodeMessage(message: Message, options: EncodeOptions = {}): Uint8Array {
+  checkEncodeOptions(options);
   const writer = slab ?? new Writer(SLAB_CAPACITY);
   slab = undefined; // a getter of a value may encode another message meanwhile
   const { bytes, view } = writer;

@@ -6,15 +6,21 @@ import { decodeMessage } from './decode-message.js';
 import { UnmarshalError } from './errors.js';
 import { readFixedHeader } from './fixed-header.js';
 import type { Message } from './message.js';
+import { checkOptions, integer, type OptionRules } from './options.js';
 
 /** How much of a stream is taken. */
 export interface ReaderOptions {
   /**
-   * Longest message that is taken, in bytes: at most, and unless given, the 128 MiB of the specification. The values of
-   * a message may take ten times its length in memory and more; who expects small messages says so here.
+   * Longest message that is taken, in bytes, 16 at least: at most, and unless given, the 128 MiB of the specification.
+   * The values of a message may take ten times its length in memory and more; who expects small messages says so here.
    */
   readonly maxMessageLength?: number | undefined;
 }
+
+/** The rules of {@link ReaderOptions}. */
+export const READER_RULES: OptionRules<ReaderOptions> = {
+  maxMessageLength: integer(FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH),
+};
 
 /**
  * Cuts a stream of bytes into whole messages without reading more of them than the first 16 bytes, from which on an
@@ -29,8 +35,10 @@ export class FrameReader {
   #failure: UnmarshalError | undefined;
   readonly #maxLength: number;
 
-  constructor({ maxMessageLength = MAX_MESSAGE_LENGTH }: ReaderOptions = {}) {
-    this.#maxLength = maxMessageLength;
+  /** @throws {TypeError | RangeError} if an option is unknown or its value cannot be meant */
+  constructor(options: ReaderOptions = {}) {
+    checkOptions('FrameReader', options, READER_RULES);
+    this.#maxLength = options.maxMessageLength ?? MAX_MESSAGE_LENGTH;
   }
 
   /** Why this stream cannot be read any further; undefined while it can. */
@@ -124,7 +132,9 @@ export class MessageReader {
   #frames: FrameReader;
   #failure: UnmarshalError | undefined;
 
+  /** @throws {TypeError | RangeError} if an option is unknown or its value cannot be meant */
   constructor(options?: ReaderOptions) {
+    checkOptions('MessageReader', options, READER_RULES);
     this.#frames = new FrameReader(options);
   }
 

@@ -11,6 +11,7 @@ import type { BodyInputOf, CheckedSignature } from './infer.js';
 import { checkFields, compileFixed, compileFixedArray, compileFixedStructArray } from './marshal-fixed.js';
 import { marshalFault, mismatch } from './mismatch.js';
 import { isObjectPath } from './names.js';
+import { BYTE_ORDER, checkOptions } from './options.js';
 import {
   BASIC_OR_VARIANT, type DictType, parseSignature, parseSingleType, type StringTypeCode, type StructType, type Type,
 } from './signature.js';
@@ -256,8 +257,10 @@ export function toMarshalError(error: unknown, signature: string, root: string):
 export function marshal<const S extends string>(
   signature: CheckedSignature<S>,
   body: BodyInputOf<S>,
-  { byteOrder = 'little' }: { byteOrder?: ByteOrder } = {},
+  options: { readonly byteOrder?: ByteOrder | undefined } = {},
 ): Uint8Array {
+  checkOptions('marshal', options, { byteOrder: BYTE_ORDER });
+  const { byteOrder = 'little' } = options;
   const writer = new Writer();
   writer.littleEndian = byteOrder === 'little';
   try {

@@ -9,6 +9,7 @@ import { checkInteger, refusal } from './encode-message.js';
 import { readFixedHeader } from './fixed-header.js';
 import { writeVariant } from './marshal.js';
 import { assertBusName } from './names.js';
+import { ANY, checkOptions, FLAG, type OptionRules } from './options.js';
 import { Reader } from './reader.js';
 import { readVariant } from './unmarshal.js';
 import type { Variant } from './variant.js';
@@ -29,6 +30,11 @@ export interface Readdressing {
   /** Whether header fields of unknown codes are left out, as a bus should. */
   readonly stripUnknownFields?: boolean | undefined;
 }
+
+// Numbers and names are checked with their range and grammar below.
+const READDRESS_RULES: OptionRules<Readdressing> = {
+  serial: ANY, flags: ANY, replySerial: ANY, destination: ANY, sender: ANY, stripUnknownFields: FLAG,
+};
 
 const MAX_BYTE = 0xff;
 /** Room for the fields that may be added: two names and a number. */
@@ -120,6 +126,7 @@ function writeFields(writer: Writer, reader: Reader, changes: Changes, isStrippe
  * @throws {MarshalError} where a new number is out of its range, or the message becomes too long ‹Message Format›
  */
 export function readdress(bytes: Uint8Array, readdressing: Readdressing): Uint8Array {
+  checkOptions('readdress', readdressing ?? null, READDRESS_RULES);
   decodeHeader(bytes); // throws where the header is broken; below, it is known not to be
   const fixed = readFixedHeader(bytes);
   const { littleEndian, fieldsEnd, bodyOffset, length } = fixed;

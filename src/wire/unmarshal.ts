@@ -10,6 +10,7 @@ import { Fault, within } from './fault.js';
 import { holdsNaN, listExactly } from './fixed.js';
 import type { BodyOf, CheckedSignature } from './infer.js';
 import { isObjectPath } from './names.js';
+import { BYTE_ORDER, checkOptions } from './options.js';
 import { Reader, type Unmarshal } from './reader.js';
 import {
   BASIC_OR_VARIANT, type DictType, parseSignature, type StringTypeCode, type StructType, type Type,
@@ -294,8 +295,10 @@ export function toUnmarshalError(error: unknown, root: string): unknown {
 export function unmarshal<const S extends string>(
   signature: CheckedSignature<S>,
   bytes: Uint8Array,
-  { byteOrder = 'little' }: { byteOrder?: ByteOrder } = {},
+  options: { readonly byteOrder?: ByteOrder | undefined } = {},
 ): BodyOf<S> {
+  checkOptions('unmarshal', options, { byteOrder: BYTE_ORDER });
+  const { byteOrder = 'little' } = options;
   const reader = new Reader(bytes, { offset: 0, end: bytes.length, littleEndian: byteOrder === 'little' });
   const compiled = compileSignature(signature);
   try {

@@ -1,0 +1,126 @@
+// Options that callers give to the wire layer, and the rules that all options are held to.
+import { describe, expect, test } from 'vitest';
+import {
+  dissect, encodeMessage, FrameReader, marshal, MAX_MESSAGE_LENGTH, MessageReader, methodCall, readdress, unmarshal,
+} from '../../src/wire/index.js';
+import { ABORT_SIGNAL, checkOptions, FLAG, integer, MILLISECONDS, TEXT } from '../../src/wire/options.js';
+
+const RULES = { timeout: MILLISECONDS, signal: ABORT_SIGNAL, isLoud: FLAG, text: TEXT, count: integer(1, 9) };
+const check = (options: unknown) => () => checkOptions('act', options, RULES);
+
+describe('options', () => {
+  test.each([
+    [undefined],
+    [{}],
+    [Object.create(null)],
+    [{ timeout: undefined, signal: undefined, isLoud: undefined, text: undefined, count: undefined }],
+    [{ timeout: 0 }], [{ timeout: 0.5 }], [{ timeout: Infinity }], [{ timeout: 2 ** 40 }],
+    [{ signal: new AbortController().signal }], [{ signal: AbortSignal.abort() }], [{ signal: AbortSignal.any([]) }],
+    [{ isLoud: false }], [{ text: '' }], [{ count: 1 }], [{ count: 9 }],
+    [new (class { get timeout() { return 5; } })()],
+  ])('pass: %j', (options) => {
+    expect(check(options)).not.toThrow();
+  });
+
+  const REFUSED: readonly (readonly [unknown, typeof TypeError | typeof RangeError, string])[] = [
+    [{ timeoutMs: 5 }, TypeError, 'act: unknown option "timeoutMs"; did you mean "timeout"?'],
+    [{ tiemout: 5 }, TypeError, 'act: unknown option "tiemout"; did you mean "timeout"?'],
+    [{ abortSignal: 5 }, TypeError, 'act: unknown option "abortSignal"; did you mean "signal"?'],
+    [{ isLoad: true }, TypeError, 'act: unknown option "isLoad"; did you mean "isLoud"?'],
+    [{ x: 5 }, TypeError, 'act: unknown option "x"; there are timeout, signal, isLoud, text, count'],
+    [{ toString: 5 }, TypeError, 'act: unknown option "toString"; there are timeout, signal, isLoud, text, count'],
+    [{ '': 5 }, TypeError, 'act: unknown option ""; there are timeout, signal, isLoud, text, count'],
+    [{ timeoutMs: undefined }, TypeError, 'act: unknown option "timeoutMs"; did you mean "timeout"?'],
+    [
+      { timeout: NaN }, RangeError,
+      'act: "timeout" must be a number of milliseconds, 0 or more, or Infinity, got number NaN',
+    ],
+    [
+      { timeout: -1 }, RangeError,
+      'act: "timeout" must be a number of milliseconds, 0 or more, or Infinity, got number -1',
+    ],
+    [
+      { timeout: '5' }, TypeError,
+      'act: "timeout" must be a number of milliseconds, 0 or more, or Infinity, got string "5"',
+    ],
+    [
+      { timeout: null }, TypeError,
+      'act: "timeout" must be a number of milliseconds, 0 or more, or Infinity, got null',
+    ],
+    [
+      { signal: new AbortController() }, TypeError,
+      'act: "signal" must be an AbortSignal, got an object of class AbortController',
+    ],
+    [{ isLoud: 1 }, TypeError, 'act: "isLoud" must be true or false, got number 1'],
+    [{ text: 1 }, TypeError, 'act: "text" must be a string, got number 1'],
+    [{ count: 0 }, RangeError, 'act: "count" must be an integer from 1 to 9, got number 0'],
+    [{ count: 1.5 }, RangeError, 'act: "count" must be an integer from 1 to 9, got number 1.5'],
+    [{ count: 1n }, TypeError, 'act: "count" must be an integer from 1 to 9, got bigint 1'],
+    [null, TypeError, 'act: the options must be an object, got null'],
+    [5, TypeError, 'act: the options must be an object, got number 5'],
+    ['s', TypeError, 'act: the options must be an object, got string "s"'],
+    [[], TypeError, 'act: the options must be an object, got an array of 0'],
+    [AbortSignal.abort(), TypeError, 'act: the options must be an object, got an object of class AbortSignal'],
+  ];
+
+  test.each(REFUSED.map(([options, type, text]) => [text, type, options] as const))('are refused by name: %s', (text, type, options) => {
+    expect(check(options)).toThrow(new type(text));
+    expect(check(options)).toThrow(type);
+  });
+
+  test('with megabytes in the place of a key are refused in a few words', () => {
+    let error: unknown;
+    try {
+      check({ ['k'.repeat(1e6)]: 1 })();
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(String(error).length).toBeLessThan(200);
+  });
+
+  test('with a getter that throws let its error through', () => {
+    const thrown = new Error('of a getter');
+    expect(check({ get timeout(): never { throw thrown; } })).toThrow(thrown);
+  });
+});
+
+describe('the functions of the wire layer', () => {
+  const message = methodCall({ path: '/', member: 'M' });
+  const bytes = encodeMessage(message, { serial: 1 });
+
+  test.each<[name: string, act: () => unknown, text: string]>([
+    ['encodeMessage', () => encodeMessage(message, { seriall: 1 } as never), '"serial"?'],
+    ['encodeMessage', () => encodeMessage(message, { serial: 1, byteOrder: 'LITTLE' as never }), '"byteOrder" must be'],
+    ['encodeMessage', () => encodeMessage(message, 1 as never), 'must be an object, got number 1'],
+    ['encodeMessage', () => encodeMessage(message, null as never), 'must be an object, got null'],
+    ['marshal', () => marshal('', [], { byteorder: 'big' } as never), '"byteOrder"?'],
+    ['marshal', () => marshal('', [], { byteOrder: 'b' as never }), '"byteOrder" must be "little" or "big"'],
+    ['unmarshal', () => unmarshal('', new Uint8Array(0), { byteOrder: 'b' as never }), '"byteOrder" must be'],
+    ['dissect', () => dissect(bytes, { maxParts: NaN }), '"maxParts" must be'],
+    ['dissect', () => dissect(bytes, { parts: 5 } as never), '"maxParts"?'],
+    ['readdress', () => readdress(bytes, { dest: 'a.b' } as never), '"destination"?'],
+    ['readdress', () => readdress(bytes, { stripUnknownFields: 1 as never }), '"stripUnknownFields" must be true'],
+    ['readdress', () => readdress(bytes, undefined as never), 'must be an object, got null'],
+    ['MessageReader', () => new MessageReader({ maxLength: 5 } as never), 'unknown option "maxLength"'],
+    ...[NaN, -1, 15, 1.5, Infinity, MAX_MESSAGE_LENGTH + 1, '5'].flatMap((maxMessageLength) => {
+      const options = { maxMessageLength } as never;
+      const text = '"maxMessageLength" must be an integer from 16 to 134217728, got';
+      return [
+        ['MessageReader', () => new MessageReader(options), text] as [string, () => unknown, string],
+        ['FrameReader', () => new FrameReader(options), text] as [string, () => unknown, string],
+      ];
+    }),
+  ])('%s refuses by name what cannot be meant', (name, act, text) => {
+    expect(act).toThrow(new RegExp(`^${name}: .*${text.replace(/[?]/g, '\\?')}`));
+  });
+
+  test('take options that are undefined for left out', () => {
+    const byteOrder = undefined;
+    expect(marshal('y', [1], { byteOrder })).toEqual(marshal('y', [1]));
+    expect(unmarshal('y', Uint8Array.of(1), { byteOrder })).toEqual([1]);
+    expect(encodeMessage(message, { serial: 1, byteOrder })).toEqual(bytes);
+    expect(new MessageReader({ maxMessageLength: undefined }).push(bytes)).toHaveLength(1);
+    expect(dissect(bytes, { maxParts: undefined })).toEqual(dissect(bytes));
+    expect(readdress(bytes, { serial: undefined, sender: undefined })).toEqual(bytes);
+  });
+});
