@@ -14,9 +14,10 @@ export { AddressError, type AddressErrorCode, sessionBusAddress, systemBusAddres
 export {
   Bus, connectToBus, type NameOptions, type NameReleaseResult, type NameRequestResult, sessionBus, systemBus,
 } from './connection/bus.js';
+export type { CallOptions, WaitOptions } from './connection/call-options.js';
 export {
-  type CallOptions, Connection, type ConnectionOptions, type ConnectOptions, type MethodCallHandler, openConnection,
-  type SignalListener, type WaitOptions,
+  Connection, type ConnectionOptions, type ConnectOptions, type MethodCallHandler, openConnection,
+  type SignalListener,
 } from './connection/connection.js';
 export type { Drop, DropReason } from './connection/drops.js';
 export {
@@ -40,7 +41,9 @@ export type {
 export { formatIntrospection, type IntrospectedObject } from './interface/introspection.js';
 export { parseIntrospection, type ParsedInterface, type ParsedNode } from './interface/parse-xml.js';
 export { DBusDaemon, ErrorName, Introspectable, ObjectManager, Peer, Properties } from './interface/standard.js';
-export { createProxy, type Proxy, type ProxyCallOptions, type ProxyTarget } from './client/proxy.js';
+export {
+  createProxy, type Proxy, type ProxyCallOptions, type ProxyReadOptions, type ProxyTarget,
+} from './client/proxy.js';
 export type { SignalOptions, SignalStream } from './client/signals.js';
 export { ExportError, type ExportErrorCode } from './service/errors.js';
 export { type ExportedObject, exportObject } from './service/export-object.js';

@@ -3,7 +3,8 @@
 // name that the definition does not have. It holds no state: each call goes through the bus.
 // Specification: Interfaces; org.freedesktop.DBus.Properties.
 import type { Bus } from '../connection/bus.js';
-import type { WaitOptions } from '../connection/connection.js';
+import { argumentError, hasMethods } from '../connection/bus-argument.js';
+import { CALL_FLAG_RULES, type CallFlags, flagsOf, WAIT_RULES, type WaitOptions } from '../connection/call-options.js';
 import { UnexpectedSignatureError } from '../connection/errors.js';
 import type { InterfaceDefinition, InterfaceSpec, MethodDefinition } from '../interface/define.js';
 import type {
@@ -11,15 +12,25 @@ import type {
   WritableProperty,
 } from '../interface/infer.js';
 import { Properties } from '../interface/standard.js';
-import { MessageFlag } from '../wire/constants.js';
 import { methodCall } from '../wire/message.js';
 import { assertBusName, assertObjectPath } from '../wire/names.js';
+import { ANY, checkOptions, type OptionRules } from '../wire/options.js';
 import { splitSignature } from '../wire/signature.js';
 import { variant, type Variant } from '../wire/variant.js';
 import { type SignalOptions, type SignalStream, signalStream } from './signals.js';
 
-/** How one call behaves; the last argument of every method of a proxy, after all in-arguments. */
-export type ProxyCallOptions = WaitOptions;
+/** How a property is read. */
+export interface ProxyReadOptions extends WaitOptions, Omit<CallFlags, 'noReply'> {}
+
+/**
+ * How one call behaves; the last argument of every method of a proxy, after all in-arguments. With `noReply` the method
+ * resolves with undefined as soon as the call is queued; without it, the definition says whether there is a reply.
+ */
+export interface ProxyCallOptions extends WaitOptions, CallFlags {}
+
+const { noReply: NO_REPLY_RULE, ...READ_FLAG_RULES } = CALL_FLAG_RULES;
+const READ_RULES: OptionRules<ProxyReadOptions> = { ...WAIT_RULES, ...READ_FLAG_RULES };
+const CALL_RULES: OptionRules<ProxyCallOptions> = { ...READ_RULES, noReply: NO_REPLY_RULE };
 
 /** Which object a proxy stands for. */
 export interface ProxyTarget {
@@ -30,12 +41,18 @@ export interface ProxyTarget {
   readonly timeout?: number | undefined;
 }
 
+/** No options. */
+const NO_OPTIONS: ProxyCallOptions = Object.freeze({});
+
+// The names are held to their grammar.
+const TARGET_RULES: OptionRules<ProxyTarget> = { destination: ANY, path: ANY, timeout: WAIT_RULES.timeout };
+
 /** What a proxy has besides the methods of its interface. */
 export interface ProxyMembers<Spec extends InterfaceSpec> {
   /** Reads a property. */
   readonly $get: <P extends ReadableProperty<Spec>>(
     name: P,
-    options?: ProxyCallOptions,
+    options?: ProxyReadOptions,
   ) => Promise<PropertyValue<Spec, P>>;
   /** Writes a property. */
   readonly $set: <P extends WritableProperty<Spec>>(
@@ -47,7 +64,7 @@ export interface ProxyMembers<Spec extends InterfaceSpec> {
    * Reads all properties. Those that the definition does not have are left out, and so are those whose values have
    * another type than it says; these are counted as 'unexpected signature' among what the connection has dropped.
    */
-  readonly $getAll: (options?: ProxyCallOptions) => Promise<Partial<PropertyValues<Spec>>>;
+  readonly $getAll: (options?: ProxyReadOptions) => Promise<Partial<PropertyValues<Spec>>>;
   /** Subscribes to a signal of this object, sent by the owner of the destination and nobody else. */
   readonly $signal: <S extends SignalName<Spec>>(name: S, options?: SignalOptions) => SignalStream<SignalBody<Spec, S>>;
 }
@@ -60,6 +77,7 @@ export type Proxy<Spec extends InterfaceSpec> = ProxyMethods<Spec, ProxyCallOpti
  * nothing, the one out-argument, or a tuple of several, and reject with what {@link Bus.call} rejects with.
  * Replies whose types are not those of the definition reject with {@link UnexpectedSignatureError}.
  * @throws {InvalidNameError} where destination or path are none
+ * @throws {TypeError | RangeError} if the bus, the definition or the target is something else, such as a promise of it
  */
 export function createProxy<const Spec extends InterfaceSpec>(
   bus: Bus,
@@ -67,6 +85,12 @@ export function createProxy<const Spec extends InterfaceSpec>(
   target: ProxyTarget,
 ): Proxy<Spec>;
 export function createProxy(bus: Bus, definition: InterfaceDefinition, target: ProxyTarget): object {
+  if (!hasMethods(bus, 'subscribe', 'call')) throw argumentError('createProxy', 'the bus must be a Bus', bus);
+  if (!hasMethods(definition, 'implement')) {
+    const slip = hasMethods(definition, 'attach') ? '; an implementation has one as its definition' : '';
+    throw argumentError('createProxy', `the definition must be one of defineInterface${slip}`, definition);
+  }
+  checkOptions('createProxy', target ?? null, TARGET_RULES);
   assertBusName(target.destination);
   assertObjectPath(target.path);
   const proxy = Object.create(null) as Record<string, unknown>; // Object.create has no type for "nothing inherited"
@@ -103,18 +127,21 @@ function methodFunction(
       throw new TypeError(`${interfaceName}.${member} takes ${types.length} arguments and options, got ${args.length}`);
     }
     const body = args.slice(0, types.length);
-    const options = args[types.length] ?? {};
-    if (typeof options !== 'object') throw new TypeError(`the options of ${interfaceName}.${member} are no object`);
-    const { timeout = defaultTimeout, signal } = options as ProxyCallOptions; // by its declared type
+    const options = args[types.length] === undefined ? NO_OPTIONS : args[types.length];
+    if (options !== NO_OPTIONS) checkOptions(`${interfaceName}.${member}`, options, CALL_RULES);
+    const {
+      timeout = defaultTimeout, signal, noReply = method.noReply, noAutoStart, allowInteractiveAuthorization,
+    } = options as ProxyCallOptions; // checked right above
+    const flags = flagsOf({ noReply, noAutoStart, allowInteractiveAuthorization });
     const least = types.length - method.optional;
     while (body.length > least && body.at(-1) === undefined) body.pop();
     const call = methodCall<string>({
       destination, path, interface: interfaceName, member, body,
       signature: types.slice(0, Math.max(body.length, least)).join(''),
-      flags: method.noReply ? MessageFlag.NO_REPLY_EXPECTED : 0,
+      flags,
     });
     const reply = await connection.invoke(call, { replySignature: method.out, place, timeout, signal });
-    return outCount === 0 ? undefined : outCount === 1 ? reply[0] : reply;
+    return noReply || outCount === 0 ? undefined : outCount === 1 ? reply[0] : reply;
   };
 }
 
@@ -133,15 +160,17 @@ function propertyFunctions(
   /** Calls a method of the interface that all properties are behind; `name` is the property, if it is about one. */
   const invoke = (
     member: 'Get' | 'Set' | 'GetAll',
-    { name, args, options: { timeout = defaultTimeout, signal } = {} }: {
+    { name, args, options = NO_OPTIONS }: {
       readonly name?: string;
       readonly args: readonly unknown[];
       readonly options: ProxyCallOptions | undefined;
     },
   ): Promise<readonly unknown[]> => {
+    const { timeout = defaultTimeout, signal } = options;
     const { in: signature, out: replySignature, inNames: argumentNames } = Properties.methods[member];
     const body = name === undefined ? [definition.name] : [definition.name, name, ...args];
-    const call = methodCall<string>({ destination, path, interface: Properties.name, member, signature, body });
+    const flags = flagsOf(options);
+    const call = methodCall<string>({ destination, path, interface: Properties.name, member, signature, body, flags });
     const place = { interface: definition.name, member: name, argumentNames };
     return bus.connection.invoke(call, { replySignature, place, timeout, signal });
   };
@@ -149,15 +178,18 @@ function propertyFunctions(
   return {
     $get: async (name, options) => {
       const expected = typeOf(name);
+      checkOptions(`$get of ${definition.name}.${name}`, options, READ_RULES);
       const [read] = await invoke('Get', { name, args: [], options });
       const { signature: actual, value } = read as Variant; // by the signature of the reply
       if (actual === expected) return value as never; // the declared type of the property
       throw new UnexpectedSignatureError(`Get of ${definition.name}.${name}`, { expected, actual });
     },
     $set: async (name, value, options) => {
+      checkOptions(`$set of ${definition.name}.${name}`, options, CALL_RULES);
       await invoke('Set', { name, args: [variant(typeOf(name), value)], options });
     },
     $getAll: async (options) => {
+      checkOptions(`$getAll of ${definition.name}`, options, READ_RULES);
       const [read] = await invoke('GetAll', { args: [], options });
       const values = read as ReadonlyMap<string, Variant>; // by the signature of the reply
       const result = Object.create(null) as Record<string, unknown>; // a property may be called `__proto__`

@@ -5,9 +5,11 @@ import { encodeMessage } from '../wire/encode-message.js';
 import type { BodyOf } from '../wire/infer.js';
 import { type Message, methodCall, type Signal } from '../wire/message.js';
 import { assertBusName, assertWellKnownName } from '../wire/names.js';
+import { checkOptions, FLAG, type OptionRules } from '../wire/options.js';
 import { sessionBusAddress, systemBusAddress } from './address.js';
 import { BUS_NAME, BUS_OBJECT } from './bus-object.js';
-import { type CallOptions, type ConnectOptions, Connection, type WaitOptions } from './connection.js';
+import { type CallOptions, WAIT_RULES, type WaitOptions } from './call-options.js';
+import { CONNECT_RULES, type ConnectOptions, Connection } from './connection.js';
 import { type ConnectionClosedError, DBusError, NameRequestError } from './errors.js';
 import { MatchRules } from './match-rules.js';
 import type { MatchRule } from './match-rule.js';
@@ -29,6 +31,10 @@ export interface NameOptions extends WaitOptions {
 export type NameRequestResult = 'primary owner' | 'in queue' | 'already owner';
 /** What ReleaseName came to. ‹org.freedesktop.DBus.ReleaseName› */
 export type NameReleaseResult = 'released' | 'non existent' | 'not owner';
+
+const NAME_RULES: OptionRules<NameOptions> = {
+  allowReplacement: FLAG, replaceExisting: FLAG, doNotQueue: FLAG, ...WAIT_RULES,
+};
 
 const REQUEST_NAME_FLAG = { ALLOW_REPLACEMENT: 0x1, REPLACE_EXISTING: 0x2, DO_NOT_QUEUE: 0x4 } as const;
 const REQUEST_NAME_RESULT: ReadonlyMap<number, NameRequestResult | 'exists'> = new Map([
@@ -107,6 +113,7 @@ export class Bus implements AsyncDisposable {
    */
   async requestName(name: string, options: NameOptions = {}): Promise<NameRequestResult> {
     assertWellKnownName(name);
+    checkOptions('requestName', options, NAME_RULES);
     const { allowReplacement = false, replaceExisting = false, doNotQueue = true, timeout, signal } = options;
     const flags =
       (allowReplacement ? REQUEST_NAME_FLAG.ALLOW_REPLACEMENT : 0) |
@@ -121,16 +128,20 @@ export class Bus implements AsyncDisposable {
   }
 
   /** Gives a name back, or leaves the queue for it. */
-  async releaseName(name: string, { timeout, signal }: WaitOptions = {}): Promise<NameReleaseResult> {
+  async releaseName(name: string, options: WaitOptions = {}): Promise<NameReleaseResult> {
     assertWellKnownName(name);
+    checkOptions('releaseName', options, WAIT_RULES);
+    const { timeout, signal } = options;
     const call = { ...BUS_OBJECT, member: 'ReleaseName', signature: 's', body: [name], replySignature: 'u' } as const;
     const [code] = await this.call({ ...call, timeout, signal });
     return known(RELEASE_NAME_RESULT, code, 'ReleaseName');
   }
 
   /** The unique name of the connection that owns a name now; undefined where nobody does. */
-  async getNameOwner(name: string, { timeout, signal }: WaitOptions = {}): Promise<string | undefined> {
+  async getNameOwner(name: string, options: WaitOptions = {}): Promise<string | undefined> {
     assertBusName(name);
+    checkOptions('getNameOwner', options, WAIT_RULES);
+    const { timeout, signal } = options;
     const call = { ...BUS_OBJECT, member: 'GetNameOwner', signature: 's', body: [name], replySignature: 's' } as const;
     try {
       const [owner] = await this.call({ ...call, timeout, signal });
@@ -142,7 +153,9 @@ export class Bus implements AsyncDisposable {
   }
 
   /** All names on the bus, unique and well-known. */
-  async listNames({ timeout, signal }: WaitOptions = {}): Promise<string[]> {
+  async listNames(options: WaitOptions = {}): Promise<string[]> {
+    checkOptions('listNames', options, WAIT_RULES);
+    const { timeout, signal } = options;
     const [names] = await this.call({ ...BUS_OBJECT, member: 'ListNames', replySignature: 'as', timeout, signal });
     return names;
   }
@@ -166,7 +179,7 @@ export class Bus implements AsyncDisposable {
   }
 
   /** Ends the connection in good order; see {@link Connection.close}. The bus frees all names with it. */
-  close(options?: { timeout?: number }): Promise<void> {
+  close(options?: { timeout?: number | undefined }): Promise<void> {
     return this.connection.close(options);
   }
 
@@ -185,10 +198,12 @@ const HELLO_SERIAL = 1;
  * @throws {DBusError | CallTimeoutError | ConnectionClosedError | UnexpectedSignatureError} where Hello fails
  */
 export async function connectToBus(addresses: string, options: ConnectOptions = {}): Promise<Bus> {
+  checkOptions('connectToBus', options, CONNECT_RULES);
   const hello = { ...BUS_OBJECT, member: 'Hello' } as const;
   const greeting = encodeMessage(methodCall(hello), { serial: HELLO_SERIAL });
   const transport = await openTransport(addresses, { ...options, greeting });
-  const connection = new Connection(transport, { ...options, lastSerial: HELLO_SERIAL });
+  const { maxMessageLength } = options;
+  const connection = new Connection(transport, { maxMessageLength, lastSerial: HELLO_SERIAL });
   try {
     const { signal, connectTimeout: timeout } = options;
     const call = { replySignature: 's', sentAs: HELLO_SERIAL, signal, timeout };
@@ -206,6 +221,7 @@ export async function connectToBus(addresses: string, options: ConnectOptions = 
  * @throws {AddressError} where neither is there, and what {@link connectToBus} throws
  */
 export async function sessionBus(options?: ConnectOptions): Promise<Bus> {
+  checkOptions('sessionBus', options, CONNECT_RULES);
   return connectToBus(sessionBusAddress(), options);
 }
 
@@ -214,5 +230,6 @@ export async function sessionBus(options?: ConnectOptions): Promise<Bus> {
  * @throws {AddressError} and what {@link connectToBus} throws ‹Well-known Message Bus Instances›
  */
 export async function systemBus(options?: ConnectOptions): Promise<Bus> {
+  checkOptions('systemBus', options, CONNECT_RULES);
   return connectToBus(systemBusAddress(), options);
 }

@@ -3,54 +3,29 @@
 // Specification: Message Types, Invalid Protocol and Spec Extensions.
 import { setMaxListeners } from 'node:events';
 import { ErrorName } from '../interface/standard.js';
-import { MESSAGE_TYPE_CODE, MessageFlag } from '../wire/constants.js';
+import { MAX_UINT32, MESSAGE_TYPE_CODE, MessageFlag } from '../wire/constants.js';
 import { decodeHeader, decodeMessage, type MessageHeader } from '../wire/decode-message.js';
 import { type Caller, errorAt } from '../wire/error-place.js';
 import type { ErrorPlace } from '../wire/errors.js';
-import { FrameReader, type ReaderOptions } from '../wire/framing.js';
-import type { BodyInputOf, BodyOf, CheckedSignature } from '../wire/infer.js';
+import { FrameReader, READER_RULES, type ReaderOptions } from '../wire/framing.js';
+import type { BodyOf } from '../wire/infer.js';
 import {
   errorReply, type ErrorMessage, type Message, methodCall, type MethodCall, type MethodReturn, type Signal,
 } from '../wire/message.js';
+import { checkOptions, integer, type OptionRules } from '../wire/options.js';
+import { type CallOptions, checkCallOptions, flagsOf, WAIT_RULES, type WaitOptions } from './call-options.js';
 import { DropCounter, type DropReason } from './drops.js';
 import { readEnvelope } from './envelope.js';
 import { CallTimeoutError, ConnectionClosedError, DBusError, UnexpectedSignatureError } from './errors.js';
 import { type CallOutcome, DEFAULT_CALL_TIMEOUT, PendingCalls } from './pending.js';
 import { runListener } from './run-listener.js';
 import { startTimer } from './timer.js';
-import { type OpenOptions, openTransport, type Transport } from './transport.js';
+import { OPEN_RULES, type OpenOptions, openTransport, type Transport } from './transport.js';
 
 const CLOSED_BY_US = 'the connection was closed';
 
 /** How long close() lets handlers finish and bytes leave, in milliseconds, unless told otherwise. */
 const DRAIN_TIMEOUT = 5_000;
-
-/** How long a call waits and what ends it early. */
-export interface WaitOptions {
-  /** Milliseconds until the call rejects with {@link CallTimeoutError}; 25,000 unless given, Infinity for never. */
-  readonly timeout?: number | undefined;
-  /** Ends the call, which then rejects with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** A METHOD_CALL and how its reply is awaited. */
-export interface CallOptions<In extends string = string, Out extends string = string> extends WaitOptions {
-  readonly destination?: string | undefined;
-  readonly path: string;
-  readonly interface?: string | undefined;
-  readonly member: string;
-  /** The types of `body`; no arguments where it is left out. */
-  readonly signature?: CheckedSignature<In> | undefined;
-  readonly body?: BodyInputOf<In> | undefined;
-  /** The types that the reply must have; they are checked, and type the result. Any where it is left out. */
-  readonly replySignature?: CheckedSignature<Out> | undefined;
-  /** The bus must not start a service for this call. */
-  readonly noAutoStart?: boolean | undefined;
-  /** The caller is ready to wait while a user is asked for permission. */
-  readonly allowInteractiveAuthorization?: boolean | undefined;
-  /** Asks for no reply at all; the call resolves with an empty body as soon as it is queued. */
-  readonly noReply?: boolean | undefined;
-}
 
 /** How a call that is made already is awaited. */
 export interface InvokeOptions extends WaitOptions {
@@ -67,6 +42,9 @@ export interface ConnectionOptions extends ReaderOptions {
   readonly lastSerial?: number | undefined;
 }
 
+const CONNECTION_RULES: OptionRules<ConnectionOptions> = { ...READER_RULES, lastSerial: integer(0, MAX_UINT32) };
+const CLOSE_RULES = { timeout: WAIT_RULES.timeout };
+
 /** Runs a call of the other program; the promise, if any, is what close() waits for. */
 export type MethodCallHandler = (call: MethodCall) => void | Promise<void>;
 /** Is told each signal, in order of arrival. */
@@ -75,16 +53,6 @@ export type SignalListener = (signal: Signal) => void;
 function describeCall({ interface: interfaceName, member, destination, path }: MessageHeader): string {
   const name = interfaceName === undefined ? member : `${interfaceName}.${member}`;
   return `${name} of ${path}${destination === undefined ? '' : ` at ${destination}`}`;
-}
-
-type CallFlags = Pick<CallOptions, 'noReply' | 'noAutoStart' | 'allowInteractiveAuthorization'>;
-
-function flagsOf({ noReply, noAutoStart, allowInteractiveAuthorization }: CallFlags): number {
-  return (
-    (noReply === true ? MessageFlag.NO_REPLY_EXPECTED : 0) |
-    (noAutoStart === true ? MessageFlag.NO_AUTO_START : 0) |
-    (allowInteractiveAuthorization === true ? MessageFlag.ALLOW_INTERACTIVE_AUTHORIZATION : 0)
-  );
 }
 
 function toDBusError({ errorName, signature, body }: ErrorMessage): DBusError {
@@ -120,7 +88,9 @@ export class Connection implements AsyncDisposable {
   readonly closed: Promise<ConnectionClosedError>;
 
   /** Use {@link openConnection}; this takes a transport of one's own. */
-  constructor(transport: Transport, { lastSerial, maxMessageLength }: ConnectionOptions = {}) {
+  constructor(transport: Transport, options: ConnectionOptions = {}) {
+    checkOptions('Connection', options, CONNECTION_RULES);
+    const { lastSerial, maxMessageLength } = options;
     this.#frames = new FrameReader({ maxMessageLength });
     this.#transport = transport;
     this.#pending = new PendingCalls({ lastSerial });
@@ -203,19 +173,21 @@ export class Connection implements AsyncDisposable {
    * @throws {DBusError} where the other program answers with an error
    * @throws {CallTimeoutError | ConnectionClosedError | UnexpectedSignatureError} or the reason of the signal
    * @throws {MarshalError | InvalidNameError} where the call is not valid; nothing was sent
+   * @throws {TypeError | RangeError} if an option is unknown or its value cannot be meant; nothing was sent
    */
   call<const In extends string = '', const Out extends string = string>(
     options: CallOptions<In, Out>,
   ): Promise<BodyOf<Out>> {
     let call: MethodCall;
     try {
+      checkCallOptions(options);
       const { path, interface: interfaceName, member, destination } = options;
       // The compiler has held the body to the signature; as types they mean nothing any more.
       const { signature, body } = options as { signature?: string; body?: readonly unknown[] };
       const parts = { path, interface: interfaceName, member, destination, signature, body, flags: flagsOf(options) };
       call = methodCall<string>(parts);
     } catch (error) {
-      return Promise.reject(error as Error); // of a getter, or since there are no options
+      return Promise.reject(error as Error); // of the options, or of a getter
     }
     return this.invoke(call, options) as Promise<BodyOf<Out>>; // invoke() has compared the signature, or none was given
   }
@@ -270,7 +242,9 @@ export class Connection implements AsyncDisposable {
    * still awaits a reply then rejects with {@link ConnectionClosedError}. After `timeout` milliseconds (5,000 unless
    * given, Infinity for never) the connection is cut.
    */
-  async close({ timeout = DRAIN_TIMEOUT }: { timeout?: number } = {}): Promise<void> {
+  async close(options: { timeout?: number | undefined } = {}): Promise<void> {
+    checkOptions('close', options, CLOSE_RULES);
+    const { timeout = DRAIN_TIMEOUT } = options;
     const timer = startTimer(timeout, () => this.#transport.destroy());
     if (!this.#isClosing) {
       this.#isClosing = true;
@@ -392,11 +366,16 @@ export class Connection implements AsyncDisposable {
 /** How a connection is made, and what it takes. */
 export interface ConnectOptions extends OpenOptions, ReaderOptions {}
 
+/** The rules of {@link ConnectOptions}. */
+export const CONNECT_RULES: OptionRules<ConnectOptions> = { ...OPEN_RULES, ...READER_RULES };
+
 /**
  * Connects to the first address of a list that takes us, without a bus's Hello: for a peer that is no bus.
  * @throws {AddressError} if the list holds no address
  * @throws {ConnectError} if none of them works; or the reason of the signal
  */
 export async function openConnection(addresses: string, options: ConnectOptions = {}): Promise<Connection> {
-  return new Connection(await openTransport(addresses, options), options);
+  checkOptions('openConnection', options, CONNECT_RULES);
+  const { maxMessageLength } = options;
+  return new Connection(await openTransport(addresses, options), { maxMessageLength });
 }

@@ -1,5 +1,6 @@
 // The error classes of a link to another program: the link itself failed, or the other program answered "no".
 // They know no sockets. Specification: Message Types (ERROR), Message Bus Names.
+import { ANY, checkOptions, TEXT } from '../wire/options.js';
 
 /** The base of every error about a link to a server; `code` is stable, `message` is for people. */
 export abstract class LinkError extends Error {
@@ -103,9 +104,12 @@ export class MatchRuleError extends LinkError {
 /** What of an ERROR message there is besides its name and its text. */
 export interface DBusErrorDetails extends ErrorOptions {
   /** The types of `body`; where both are left out, the body is the text as one STRING. */
-  readonly signature?: string;
-  readonly body?: readonly unknown[];
+  readonly signature?: string | undefined;
+  readonly body?: readonly unknown[] | undefined;
 }
+
+// What cannot be sent is refused as it is sent: an error may also be made to be thrown in this program alone.
+const DETAILS_RULES = { signature: TEXT, body: ANY, cause: ANY };
 
 /**
  * The answer "no" of the other program: thrown by handlers, raised by calls. `errorName` is the name of the ERROR
@@ -117,7 +121,9 @@ export class DBusError extends Error {
   readonly signature: string;
   readonly body: readonly unknown[];
 
-  constructor(errorName: string, message = '', { signature, body, cause }: DBusErrorDetails = {}) {
+  constructor(errorName: string, message = '', details: DBusErrorDetails = {}) {
+    checkOptions('DBusError', details, DETAILS_RULES);
+    const { signature, body, cause } = details;
     super(message === '' ? errorName : message, cause === undefined ? undefined : { cause });
     this.errorName = errorName;
     this.signature = signature ?? 's';

@@ -2,6 +2,8 @@
 // A subscription is bound to its sender: what another connection sends under the same names is not delivered.
 // It knows no sockets. Specification: Match Rules, Message Bus Message Routing.
 import type { Signal } from '../wire/message.js';
+import { ABORT_SIGNAL, checkOptions, type OptionRules } from '../wire/options.js';
+import { argumentError } from './bus-argument.js';
 import { BUS_NAME } from './bus-object.js';
 import type { Connection } from './connection.js';
 import { MatchRuleError } from './errors.js';
@@ -21,6 +23,15 @@ export interface SubscribeOptions {
   /** Signals kept until they are read, 1,024 unless given; above it the oldest is dropped and counted. */
   readonly queueLimit?: number | undefined;
 }
+
+const SUBSCRIBE_RULES: OptionRules<SubscribeOptions> = {
+  signal: ABORT_SIGNAL,
+  queueLimit: {
+    must: 'a number of signals, 0 or more, or Infinity',
+    type: 'number',
+    accepts: (value) => value === Infinity || (Number.isInteger(value) && Number(value) >= 0),
+  },
+};
 
 /** What a subscription is made of. */
 interface SubscriptionParts {
@@ -104,8 +115,12 @@ export class Subscriptions {
   /**
    * Subscribes to the signals that match a rule.
    * @throws {InvalidNameError | MatchRuleError} where no bus would take the rule
+   * @throws {TypeError | RangeError} if an option is unknown or its value cannot be meant
    */
-  subscribe(rule: MatchRule, { signal, queueLimit = DEFAULT_QUEUE_LIMIT }: SubscribeOptions = {}): Subscription {
+  subscribe(rule: MatchRule, options: SubscribeOptions = {}): Subscription {
+    if (typeof rule !== 'object' || rule === null) throw argumentError('subscribe', 'the rule must be an object', rule);
+    checkOptions('subscribe', options, SUBSCRIBE_RULES);
+    const { signal, queueLimit = DEFAULT_QUEUE_LIMIT } = options;
     signal?.throwIfAborted();
     const signalRule: MatchRule = { ...rule, type: 'signal' };
     if (rule.type !== undefined && rule.type !== 'signal') {

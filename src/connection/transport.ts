@@ -9,6 +9,7 @@ import { AuthError, type AuthErrorCode } from '../auth/errors.js';
 import { external } from '../auth/mechanisms.js';
 import { encodeMessage, type EncodeOptions, writeMessage } from '../wire/encode-message.js';
 import type { Message } from '../wire/message.js';
+import { ABORT_SIGNAL, MILLISECONDS, type OptionRules } from '../wire/options.js';
 import { Writer } from '../wire/writer.js';
 import { type Address, AddressError, formatAddress, readAddressList, socketPathOf } from './address.js';
 import { ConnectError, EndOfStreamError, OutputOverflowError } from './errors.js';
@@ -187,6 +188,13 @@ export interface OpenOptions {
   /** The identity claimed first, as decimal user id; this process's unless given. ‹EXTERNAL› */
   readonly uid?: string | undefined;
 }
+
+/** The rules of {@link OpenOptions}. */
+export const OPEN_RULES: OptionRules<OpenOptions> = {
+  signal: ABORT_SIGNAL,
+  connectTimeout: MILLISECONDS,
+  uid: { must: 'a user id as a string', accepts: (value) => typeof value === 'string' && value !== '' },
+};
 
 /** What of opening a transport is not for users to choose. */
 export interface GreetingOptions extends OpenOptions {

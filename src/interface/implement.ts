@@ -3,12 +3,19 @@
 import { encodeMessage } from '../wire/encode-message.js';
 import { errorAt } from '../wire/error-place.js';
 import { signal } from '../wire/message.js';
+import { checkOptions, type OptionRule } from '../wire/options.js';
 import type {
   Implementation, InterfaceDefinition, InterfaceSpec, MethodHandler, PropertyDefinition, PropertyHandlers,
   SignalSink,
 } from './define.js';
 import { DefinitionError } from './errors.js';
 import type { Members } from './infer.js';
+
+const RECORD: OptionRule = {
+  must: 'an object of handlers',
+  accepts: (value) => typeof value === 'object' && value !== null,
+};
+const MEMBERS_RULES = { methods: RECORD, properties: RECORD };
 
 type Functions = Readonly<Record<string, unknown>>;
 
@@ -40,6 +47,7 @@ function matchHandlers<Definition, Matched>(
  * @throws {DefinitionError} if a handler is missing, is not a function, or belongs to no member
  */
 export function implement(definition: InterfaceDefinition, members: Members<InterfaceSpec>): Implementation {
+  checkOptions(`${definition.name}.implement`, members, MEMBERS_RULES);
   const at = (member: string): { interface: string; member: string } => ({ interface: definition.name, member });
 
   const requireFunction = (handler: unknown, member: string, role: string): MethodHandler => {

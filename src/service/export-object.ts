@@ -1,8 +1,9 @@
 // Exporting implementations on object paths of a connection: the one door between an application and the calls that
 // arrive. Each connection has its tree here, made with its first export. Specification: Object Paths, Interfaces.
+import { argumentError, hasMethods } from '../connection/bus-argument.js';
 import type { Connection } from '../connection/connection.js';
 import { ConnectionClosedError } from '../connection/errors.js';
-import type { CallContext, Implementation, SignalSink } from '../interface/define.js';
+import type { CallContext, Implementation, InterfaceDefinition, SignalSink } from '../interface/define.js';
 import { Properties } from '../interface/standard.js';
 import { methodCall, signal } from '../wire/message.js';
 import { assertObjectPath } from '../wire/names.js';
@@ -50,15 +51,17 @@ function exportsOf(connection: Connection): Exports {
  * requested, so that who finds the name finds the object. Further interfaces can be added to the same path later.
  * @throws {InvalidNameError} where the path is none
  * @throws {ExportError} where the object has one of the interfaces already, or the library answers it itself
+ * @throws {TypeError} if the target or an implementation is something else, such as a definition or a promise
  */
 export function exportObject(
   target: ExportTarget,
   path: string,
   implementations: Implementation | readonly Implementation[],
 ): ExportedObject {
+  const connection = connectionOf(target);
   assertObjectPath(path);
-  const connection = 'connection' in target ? target.connection : target;
   const list = Array.isArray(implementations) ? implementations : [implementations];
+  for (const implementation of list) assertImplementation(implementation);
   for (const { definition } of list) {
     if (!STANDARD_INTERFACE_NAMES.has(definition.name)) continue;
     const at = { path, interfaceName: definition.name };
@@ -79,6 +82,21 @@ export function exportObject(
   // An implementation may outlive its connection, and must not keep what belongs to that.
   connection.signal.addEventListener('abort', unexport);
   return { path, unexport, [Symbol.dispose]: unexport };
+}
+
+function connectionOf(target: ExportTarget): Connection {
+  const isObject = typeof target === 'object' && target !== null;
+  const connection = isObject && 'connection' in target ? target.connection : target;
+  if (hasMethods(connection, 'handleMethodCalls', 'send')) return connection as Connection; // it behaves as one
+  throw argumentError('exportObject', 'the target must be a Bus or a Connection', target);
+}
+
+function assertImplementation(value: Implementation): void {
+  if (hasMethods(value, 'emit', 'attach')) return;
+  const must = 'an implementation must be what the implement() of a definition has returned';
+  if (!hasMethods(value, 'implement')) throw argumentError('exportObject', must, value);
+  const { name } = value as unknown as InterfaceDefinition; // it is one, or looks like one
+  throw new TypeError(`exportObject: ${must}, got the definition of ${name}: call its implement() with the handlers`);
 }
 
 /** Where the signals of one interface of one object go. On a connection that has ended they are nobody's any more. */

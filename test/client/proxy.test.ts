@@ -140,7 +140,7 @@ suite('methods', () => {
     // @ts-expect-error one argument is missing
     await expect(proxy.Add()).rejects.toThrow(MarshalError);
     // @ts-expect-error not an argument, and no options either
-    await expect(proxy.Add(1, 2)).rejects.toThrow('the options of com.example.Counter1.Add are no object');
+    await expect(proxy.Add(1, 2)).rejects.toThrow('com.example.Counter1.Add: the options must be an object, got number 2');
     // @ts-expect-error one too many
     await expect(proxy.Add(1, {}, {})).rejects.toThrow('takes 1 arguments and options, got 3');
     await proxy.Nothing();
