@@ -104,7 +104,7 @@ export function implement(definition: InterfaceDefinition, members: Members<Inte
     try {
       if (sinks.size !== 1) {
         const parts = { path: '/', interface: definition.name, member: name, signature: spec.args, body };
-        encodeMessage(signal<string>(parts), { serial: 1 });
+        encodeMessage(signal<string>(parts), { serial: 1, allowUnixFds: false }); // as a connection does
       }
       tell((sink) => sink.signal(name, spec.args, body));
     } catch (error) {

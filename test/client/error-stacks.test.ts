@@ -133,6 +133,16 @@ describe('a value that does not fit', () => {
   });
 });
 
+test.each([0, 1, 2])('a file descriptor is refused in emit, exported on %i objects', async (count) => {
+  const Opener = defineInterface({ name: 'com.example.Opener1', signals: { Opened: { args: 'h' } } });
+  const opener = Opener.implement({});
+  for (let index = 0; index < count; index++) exportObject(bus, `/${index}`, opener);
+  const error = await refusalOf(function userCode() {
+    opener.emit('Opened', 0);
+  });
+  expect(error).toMatchObject({ name: 'MarshalError', member: 'Opened', argument: 0 });
+});
+
 describe('a name that is none', () => {
   test('in bus.call names the header field and the member', async () => {
     const error = await refusalOf(async function userCode() {

@@ -31,7 +31,7 @@ test('a call with a descriptor rejects with the place of it, and the connection 
 });
 
 test('a signal that promises a descriptor is refused', async () => {
-  expect(() => pair.one.send({ ...signal(where), unixFds: 1 })).toThrow(/^header\.UNIX_FDS: file descriptors cannot/);
+  expect(() => pair.one.send({ ...signal(where), unixFds: 1 })).toThrow(/^com\.example\.Test\.Opened: header\.UNIX_FDS: file descriptors cannot/);
   await ping(pair.one);
   expect(received.map(({ member }) => member)).toEqual(['Ping']);
 });
@@ -65,6 +65,6 @@ test('messages with descriptors are refused after the output buffers have change
   for (let turn = 0; turn < 8; turn++) {
     pair.one.send(signal({ ...where, signature: 'ay', body: [new Uint8Array(turn * 100_000)] }));
     await ping(pair.one);
-    expect(() => pair.one.send(signal({ ...where, signature: 'h', body: [0] }))).toThrow(/^body\[0\]: file desc/);
+    expect(() => pair.one.send(signal({ ...where, signature: 'h', body: [0] }))).toThrow(/^com\.example\.Test\.Opened: argument 0: file desc/);
   }
 });
