@@ -15,6 +15,7 @@ import {
   quote,
   splitWords,
 } from './command.js';
+import { checkOptions, FLAG, LIST, type OptionRules } from '../wire/options.js';
 import { AuthError } from './errors.js';
 import type { ClientExchange, ClientMechanism, ClientResponder } from './mechanisms.js';
 
@@ -69,6 +70,10 @@ export interface AuthClientOptions {
   readonly negotiateUnixFds?: boolean | undefined;
 }
 
+const CLIENT_RULES: OptionRules<AuthClientOptions> = {
+  mechanisms: LIST, earlyBegin: FLAG, negotiateUnixFds: FLAG,
+};
+
 const NUL_BYTE = '\0';
 const NEGOTIATE = 'NEGOTIATE_UNIX_FD';
 
@@ -89,7 +94,10 @@ export class AuthClient {
   #guid = '';
   #failure: unknown;
 
-  constructor({ mechanisms, earlyBegin = false, negotiateUnixFds = false }: AuthClientOptions) {
+  /** @throws {TypeError} if an option is unknown, or its value cannot be meant */
+  constructor(options: AuthClientOptions) {
+    checkOptions('AuthClient', options ?? null, CLIENT_RULES);
+    const { mechanisms, earlyBegin = false, negotiateUnixFds = false } = options;
     this.#earlyBegin = earlyBegin;
     this.#negotiatesUnixFds = negotiateUnixFds;
     this.#untried = mechanisms.flatMap(({ name, exchanges }) =>

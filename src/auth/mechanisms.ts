@@ -3,6 +3,7 @@
 // connections. It must not know lines, commands or hex; those are the state machines'.
 // Specification: Authentication mechanisms.
 import { asciiBytes } from './command.js';
+import { checkOptions, TEXT } from '../wire/options.js';
 import { AuthError } from './errors.js';
 
 /** A client's answer to a challenge: with `respond` CONTINUE(RESP) of the state diagram, without it OK(RESP). */
@@ -45,7 +46,9 @@ const externalBySocket: ClientExchange = {
  * `uid`, none is claimed: in a user namespace, as in a rootless container, the id seen inside is not the one outside.
  * @throws {AuthError} `IDENTITY_INVALID` if `uid` is empty or not printable ASCII
  */
-export function external({ uid }: { uid?: string | undefined } = {}): ClientMechanism {
+export function external(options: { readonly uid?: string | undefined } = {}): ClientMechanism {
+  checkOptions('external', options, { uid: TEXT });
+  const { uid } = options;
   if (uid === undefined) return { name: 'EXTERNAL', exchanges: [externalBySocket] };
   const byUid: ClientExchange = {
     description: `EXTERNAL as user ${uid}`,
@@ -59,7 +62,9 @@ export function external({ uid }: { uid?: string | undefined } = {}): ClientMech
  * `trace` is a text for the server's log, 1 to 255 characters.
  * @throws {AuthError} `IDENTITY_INVALID` if `trace` is empty, too long or not printable ASCII
  */
-export function anonymous({ trace = 'dbus-wire' }: { trace?: string } = {}): ClientMechanism {
+export function anonymous(options: { readonly trace?: string | undefined } = {}): ClientMechanism {
+  checkOptions('anonymous', options, { trace: TEXT });
+  const { trace = 'dbus-wire' } = options;
   const rule = 'the trace of ANONYMOUS is 1 to 255 printable ASCII characters';
   return { name: 'ANONYMOUS', exchanges: [{ description: 'ANONYMOUS', initialResponse: identityBytes(trace, rule) }] };
 }

@@ -14,6 +14,7 @@ import {
   quote,
   splitWords,
 } from './command.js';
+import { ANY, checkOptions, LIST } from '../wire/options.js';
 import { AuthError } from './errors.js';
 import type { ServerMechanism, ServerStep } from './mechanisms.js';
 
@@ -52,6 +53,9 @@ type Phase =
     }
   | { readonly state: 'WaitingForBegin'; readonly mechanism: string; readonly identity: string | undefined };
 
+// The GUID is held to its form in the constructor.
+const SERVER_RULES = { guid: ANY, mechanisms: LIST };
+
 /** Lets a client authenticate; one object serves one connection. ‹Authentication Protocol› */
 export class AuthServer {
   readonly #lines = new LineReader();
@@ -63,8 +67,11 @@ export class AuthServer {
   /**
    * `guid` is the UUID of the address that the client connected to. ‹UUIDs›
    * @throws {AuthError} `GUID_INVALID` unless `guid` is 32 hex digits
+   * @throws {TypeError} if an option is unknown, or its value cannot be meant
    */
-  constructor({ guid, mechanisms }: { guid: string; mechanisms: readonly ServerMechanism[] }) {
+  constructor(options: { readonly guid: string; readonly mechanisms: readonly ServerMechanism[] }) {
+    checkOptions('AuthServer', options ?? null, SERVER_RULES);
+    const { guid, mechanisms } = options;
     if (!isGuid(guid)) throw new AuthError('GUID_INVALID', `${JSON.stringify(guid)} is no GUID: it has 32 hex digits`);
     this.#guid = guid;
     this.#mechanisms = new Map(mechanisms.map((mechanism) => [mechanism.name, mechanism]));

@@ -90,7 +90,10 @@ export function createProxy(bus: Bus, definition: InterfaceDefinition, target: P
     const slip = hasMethods(definition, 'attach') ? '; an implementation has one as its definition' : '';
     throw argumentError('createProxy', `the definition must be one of defineInterface${slip}`, definition);
   }
-  checkOptions('createProxy', target ?? null, TARGET_RULES);
+  if (typeof target !== 'object' || target === null) {
+    throw argumentError('createProxy', 'the target must be an object', target);
+  }
+  checkOptions('createProxy', target, TARGET_RULES);
   assertBusName(target.destination);
   assertObjectPath(target.path);
   const proxy = Object.create(null) as Record<string, unknown>; // Object.create has no type for "nothing inherited"

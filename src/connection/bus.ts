@@ -7,6 +7,7 @@ import { type Message, methodCall, type Signal } from '../wire/message.js';
 import { assertBusName, assertWellKnownName } from '../wire/names.js';
 import { checkOptions, FLAG, type OptionRules } from '../wire/options.js';
 import { sessionBusAddress, systemBusAddress } from './address.js';
+import { argumentError } from './bus-argument.js';
 import { BUS_NAME, BUS_OBJECT } from './bus-object.js';
 import { type CallOptions, WAIT_RULES, type WaitOptions } from './call-options.js';
 import { CONNECT_RULES, type ConnectOptions, Connection } from './connection.js';
@@ -166,6 +167,9 @@ export class Bus implements AsyncDisposable {
    */
   watchOwner(name: string, listener: OwnerListener): OwnerWatch {
     assertBusName(name);
+    if (typeof listener !== 'function') {
+      throw argumentError('watchOwner', 'the listener must be a function', listener);
+    }
     return this.#owners.watch(name, listener);
   }
 

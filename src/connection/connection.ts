@@ -13,6 +13,7 @@ import {
   errorReply, type ErrorMessage, type Message, methodCall, type MethodCall, type MethodReturn, type Signal,
 } from '../wire/message.js';
 import { checkOptions, integer, type OptionRules } from '../wire/options.js';
+import { argumentError } from './bus-argument.js';
 import { type CallOptions, checkCallOptions, flagsOf, WAIT_RULES, type WaitOptions } from './call-options.js';
 import { DropCounter, type DropReason } from './drops.js';
 import { readEnvelope } from './envelope.js';
@@ -143,6 +144,9 @@ export class Connection implements AsyncDisposable {
     try {
       this.#transport.write(message, { serial });
     } catch (error) {
+      if (typeof message !== 'object' || message === null) {
+        throw argumentError('send', 'the message must be an object', message);
+      }
       throw errorAt(error, place ?? message, above);
     }
     return serial;
@@ -220,6 +224,9 @@ export class Connection implements AsyncDisposable {
    * What a handler throws, or rejects with, reaches the process as an uncaught exception, and its caller nothing.
    */
   handleMethodCalls(handler: MethodCallHandler): void {
+    if (typeof handler !== 'function') {
+      throw argumentError('handleMethodCalls', 'the handler must be a function', handler);
+    }
     this.#methodCallHandler = handler;
   }
 
@@ -233,6 +240,9 @@ export class Connection implements AsyncDisposable {
 
   /** Tells `listener` every signal that arrives; returns the function that ends it. */
   listenToSignals(listener: SignalListener): () => void {
+    if (typeof listener !== 'function') {
+      throw argumentError('listenToSignals', 'the listener must be a function', listener);
+    }
     this.#signalListeners.add(listener);
     return () => void this.#signalListeners.delete(listener);
   }

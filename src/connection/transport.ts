@@ -12,6 +12,7 @@ import type { Message } from '../wire/message.js';
 import { ABORT_SIGNAL, MILLISECONDS, type OptionRules } from '../wire/options.js';
 import { Writer } from '../wire/writer.js';
 import { type Address, AddressError, formatAddress, readAddressList, socketPathOf } from './address.js';
+import { argumentError } from './bus-argument.js';
 import { ConnectError, EndOfStreamError, OutputOverflowError } from './errors.js';
 import { onAbort } from './on-abort.js';
 import { startTimer } from './timer.js';
@@ -301,6 +302,9 @@ function reasonOf(error: unknown): string {
  * @throws {ConnectError} if no address of it works
  */
 export async function openTransport(addresses: string, options: GreetingOptions = {}): Promise<Transport> {
+  if (typeof addresses !== 'string') {
+    throw argumentError('connect', 'the addresses must be one string', addresses);
+  }
   const errors: Error[] = [];
   for (const { text, address } of readAddressList(addresses)) {
     options.signal?.throwIfAborted();

@@ -251,6 +251,9 @@ export function encodeMessage(message: Message, options: EncodeOptions = {}): Ui
     writeMessage(writer, message, options);
     return writer.bytes.subarray(writer.origin, writer.offset);
   } catch (error) {
+    if (typeof message !== 'object' || message === null) {
+      throw new TypeError(`encodeMessage: the message must be an object, got ${describe(message)}`);
+    }
     throw errorAt(error, message, encodeMessage);
   } finally {
     if (writer.bytes !== bytes) {

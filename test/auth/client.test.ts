@@ -263,13 +263,13 @@ describe('whole handshakes', () => {
     },
   ];
 
-  it.each(conversations)('$title, in chunks of every size', ({ server, client, rest, ...options }) => {
+  it.each(conversations)('$title, in chunks of every size', ({ title: _, server, client, rest, ...options }) => {
     for (let size = 1; size <= server.length; size++) {
       expect(converse(options, server, size)).toEqual({ said: client, guid: GUID, rest });
     }
   });
 
-  it.each(conversations)('$title, cut in two at every place', ({ server, client, rest, ...options }) => {
+  it.each(conversations)('$title, cut in two at every place', ({ title: _, server, client, rest, ...options }) => {
     for (let cut = 0; cut <= server.length; cut++) {
       const auth = new AuthClient(options);
       let said = text(auth.start());

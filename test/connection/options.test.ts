@@ -1,6 +1,9 @@
 // Options and arguments that cannot be meant, given to connections, buses, exports and proxies: each is refused by name
 // before anything is sent.
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { AuthClient } from '../../src/auth/client.js';
+import { anonymous, external } from '../../src/auth/mechanisms.js';
+import { AuthServer } from '../../src/auth/server.js';
 import { createProxy } from '../../src/client/proxy.js';
 import { type Bus, connectToBus, sessionBus, systemBus } from '../../src/connection/bus.js';
 import { Connection, openConnection } from '../../src/connection/connection.js';
@@ -8,6 +11,7 @@ import { DBusError } from '../../src/connection/errors.js';
 import { defineInterface } from '../../src/interface/define.js';
 import { exportObject } from '../../src/service/export-object.js';
 import { MessageFlag } from '../../src/wire/constants.js';
+import { encodeMessage } from '../../src/wire/encode-message.js';
 import { methodReturn } from '../../src/wire/message.js';
 import { answerAsBus, type FakePeer, startBusLink } from './fake-server.js';
 
@@ -140,8 +144,24 @@ describe('refuses by name what cannot be meant', () => {
       () => createProxy(bus.connection as never, Counter, target)],
     ['createProxy: the definition must be .*its definition, got an object', () => createProxy(bus, counter() as never, target)],
     ['createProxy: the definition must be .*, got string "a.B"', () => createProxy(bus, 'a.B' as never, target)],
-    ['createProxy: the options must be an object, got string "com', () => createProxy(bus, Counter, 'com.example' as never)],
-    ['createProxy: the options must be an object, got null', () => createProxy(bus, Counter, undefined as never)],
+    ['createProxy: the target must be an object, got string "com', () => createProxy(bus, Counter, 'com.example' as never)],
+    ['createProxy: the target must be an object, got undefined', () => createProxy(bus, Counter, undefined as never)],
+
+    ['connect: the addresses must be one string, got undefined', () => connectToBus(undefined as never)],
+    ['connect: the addresses must be one string, got an array of 0', () => openConnection([] as never)],
+    ['watchOwner: the listener must be a function, got undefined', () => bus.watchOwner('a.b', undefined as never)],
+    ['listenToSignals: the listener must be a function', () => bus.connection.listenToSignals({} as never)],
+    ['handleMethodCalls: the handler must be a function', () => bus.connection.handleMethodCalls(5 as never)],
+    ['send: the message must be an object, got undefined', () => bus.send(undefined as never)],
+    ['send: the message must be an object, got null', () => bus.send(null as never)],
+    ['encodeMessage: the message must be an object, got undefined', () => encodeMessage(undefined as never)],
+    ['external: unknown option "user"; there are uid', () => external(wrong({ user: '0' }))],
+    ['anonymous: "trace" must be a string', () => anonymous(wrong({ trace: 5 }))],
+    ['AuthClient: unknown option "mechanism"; did you mean "mechanisms"?',
+      () => new AuthClient(wrong({ mechanism: [] }))],
+    ['AuthClient: "earlyBegin" must be true or false',
+      () => new AuthClient(wrong({ mechanisms: [], earlyBegin: 1 }))],
+    ['AuthServer: "mechanisms" must be an array, got string', () => new AuthServer(wrong({ mechanisms: 'EXTERNAL' }))],
   ])('%s', async (text, act) => {
     const { queuedBytes } = bus.connection;
     const before = peer.messages.length;
