@@ -67,7 +67,7 @@ suite('the service program', () => {
       const outcomes = await Promise.allSettled(calls);
       for (const outcome of outcomes) {
         if (outcome.status === 'fulfilled') continue;
-        expect(outcome.reason).toMatchObject({ errorName: 'org.freedesktop.DBus.Error.ServiceUnknown' });
+        expect(outcome.reason).toMatchObject({ errorName: 'org.freedesktop.DBus.Error.NameHasNoOwner' });
       }
     });
     expect(await service.end()).toMatchObject({ code: 0, stderr: '' });
