@@ -31,8 +31,8 @@ test.each<[signature: string, body: readonly unknown[], path: string]>([
     thrown = reason;
   }
   expect(thrown).toEqual(error);
-  expect((thrown as Error).message).toBe(
-    `${path}: file descriptors cannot be sent: the sockets of Node do not take them`,
+  expect((thrown as Error).message).toMatch(
+    /^com\.example\.Test\.Opened: argument \d.*: file descriptors cannot be sent: the sockets of Node do not/,
   );
 });
 
@@ -54,13 +54,17 @@ test('a header that promises descriptors is refused', () => {
   for (const unixFds of [1, 2 ** 32 - 1, -1, undefined]) {
     const given = { ...signal(where), unixFds } as Message; // any number, for the check at run time
     expect(() => encode(given)).toThrow(MarshalError);
-    expect(() => encode(given)).toThrow(/^header\.UNIX_FDS: file descriptors cannot be sent/);
+    expect(() => encode(given)).toThrow(expect.objectContaining({
+      code: 'UNIX_FD_NOT_SENDABLE',
+      path: 'header.UNIX_FDS',
+      message: expect.stringContaining('file descriptors cannot be sent'),
+    }));
   }
 });
 
 test('an unknown header field that refers to a descriptor is refused', () => {
   const given: Message = { ...signal(where), unknownFields: [{ code: 200, value: variant('h', 0) }] };
-  expect(() => encode(given)).toThrow(/^header\.200: file descriptors cannot be sent/);
+  expect(() => encode(given)).toThrow(expect.objectContaining({ code: 'UNIX_FD_NOT_SENDABLE', path: 'header.200' }));
 });
 
 test('a message that may refer to descriptors is not affected by one that may not', () => {
