@@ -4,12 +4,12 @@
 import { setMaxListeners } from 'node:events';
 import { ErrorName } from '../interface/standard.js';
 import { MESSAGE_TYPE_CODE, MessageFlag } from '../wire/constants.js';
-import { decodeHeader, decodeMessage, type MessageHeader } from '../wire/decode-message.js';
-import { FrameReader, type ReaderOptions } from '../wire/framing.js';
+import { decodeHeader, decodeMessage, type MessageHeader } from '../wire/messages/decode.js';
+import { FrameReader, type ReaderOptions } from '../wire/messages/framing.js';
 import type { BodyInputOf, BodyOf, CheckedSignature } from '../wire/infer.js';
 import {
   errorReply, type ErrorMessage, type Message, methodCall, type MethodCall, type MethodReturn, type Signal,
-} from '../wire/message.js';
+} from '../wire/messages/message.js';
 import { DropCounter, type DropReason } from './drops.js';
 import { readEnvelope } from './envelope.js';
 import { CallTimeoutError, ConnectionClosedError, DBusError, UnexpectedSignatureError } from './errors.js';

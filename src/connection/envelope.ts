@@ -2,9 +2,9 @@
 // Names are not looked at, and the first field that cannot be passed over ends the reading; what a whole header is, the
 // wire layer knows. Specification: Message Format, Header Fields.
 import { FIXED_HEADER_LENGTH, HeaderField } from '../wire/constants.js';
-import { readFixedHeader } from '../wire/fixed-header.js';
+import { readFixedHeader } from '../wire/messages/fixed-header.js';
 import { isBusName } from '../wire/names.js';
-import { Reader } from '../wire/reader.js';
+import { Reader } from '../wire/values/reader.js';
 
 /** What can be told of a message that is refused. */
 export interface Envelope {

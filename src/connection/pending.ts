@@ -1,6 +1,6 @@
 // The calls that await a reply: each settles exactly once, by reply, timeout, abort or the end of the connection.
 // It knows serials and timers, not sockets. Specification: Message Format (serial, REPLY_SERIAL).
-import type { ErrorMessage, MethodReturn } from '../wire/message.js';
+import type { ErrorMessage, MethodReturn } from '../wire/messages/message.js';
 import { BUS_NAME } from './bus-object.js';
 import { onAbort } from './on-abort.js';
 import { runListener } from './run-listener.js';

@@ -3,7 +3,7 @@
 // It knows no connection and no object path: signals leave through sinks that the exporter of an object attaches.
 // Specification: Interfaces, Introspection Data Format (annotations), org.freedesktop.DBus.Properties.
 import { InvalidNameError } from '../wire/errors.js';
-import type { MethodCall } from '../wire/message.js';
+import type { MethodCall } from '../wire/messages/message.js';
 import { assertInterfaceName, assertMemberName } from '../wire/names.js';
 import { parseSignature, parseSingleType } from '../wire/signature.js';
 import { DefinitionError, type DefinitionErrorCode } from './errors.js';

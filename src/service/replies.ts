@@ -4,7 +4,7 @@
 import { ConnectionClosedError, DBusError } from '../connection/errors.js';
 import { ErrorName } from '../interface/standard.js';
 import { MessageFlag } from '../wire/constants.js';
-import { errorReply, type Message, type MethodCall, methodReturn } from '../wire/message.js';
+import { errorReply, type Message, type MethodCall, methodReturn } from '../wire/messages/message.js';
 import { reportHandlerError, textOf } from './handler-errors.js';
 
 /** What of a connection replies and signals need. */

@@ -4,24 +4,24 @@ export {
   MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, MAX_NAME_LENGTH, MAX_SIGNATURE_LENGTH, MAX_STRUCT_DEPTH, MAX_VALUE_DEPTH,
   MESSAGE_TYPE_CODE, MessageFlag, PROTOCOL_VERSION,
 } from './constants.js';
-export { decodeHeader, decodeMessage, type MessageHeader } from './decode-message.js';
-export { dissect, type DissectOptions } from './dissect.js';
-export { formatDissection } from './dissect-format.js';
-export type { Part, PartKind } from './dissect-parts.js';
-export { encodeMessage, type EncodeOptions } from './encode-message.js';
+export { decodeHeader, decodeMessage, type MessageHeader } from './messages/decode.js';
+export { dissect, type DissectOptions } from './dissect/dissect.js';
+export { formatDissection } from './dissect/format.js';
+export type { Part, PartKind } from './dissect/parts.js';
+export { encodeMessage, type EncodeOptions } from './messages/encode.js';
 export * from './errors.js';
-export { FrameReader, MessageReader, type ReaderOptions } from './framing.js';
+export { FrameReader, MessageReader, type ReaderOptions } from './messages/framing.js';
 export type { BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, InputOf, ValueOf } from './infer.js';
-export { marshal } from './marshal.js';
+export { marshal } from './values/marshal.js';
 export {
   errorReply, type ErrorMessage, type Message, methodCall, type MethodCall, methodReturn, type MethodReturn, signal,
   type Signal, type UnknownField, type UnknownMessage,
-} from './message.js';
+} from './messages/message.js';
 export {
   assertBusName, assertErrorName, assertInterfaceName, assertMemberName, assertObjectPath, assertWellKnownName,
   isBusName, isErrorName, isInterfaceName, isMemberName, isObjectPath, isUniqueName, isWellKnownName,
 } from './names.js';
-export { readdress, type Readdressing } from './readdress.js';
+export { readdress, type Readdressing } from './messages/readdress.js';
 export { parseSignature, splitSignature, type Type } from './signature.js';
-export { unmarshal } from './unmarshal.js';
+export { unmarshal } from './values/unmarshal.js';
 export { variant, type Variant } from './variant.js';

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { type Bus, connectToBus, type NameOptions, sessionBus, systemBus } from '../../src/connection/bus.js';
 import type { ConnectError } from '../../src/connection/errors.js';
 import type { Subscription } from '../../src/connection/subscription.js';
-import { errorReply, type MethodCall, methodReturn, type Signal, signal } from '../../src/wire/message.js';
+import { errorReply, type MethodCall, methodReturn, type Signal, signal } from '../../src/wire/messages/message.js';
 import { dbusMonitor } from '../support/foreign.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
 import { describeWith, run } from '../support/programs.js';

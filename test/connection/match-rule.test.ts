@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Bus, connectToBus } from '../../src/connection/bus.js';
 import { formatMatchRule, type MatchRule, matchesRule } from '../../src/connection/match-rule.js';
 import { BUS_OBJECT } from '../../src/connection/bus-object.js';
-import { type Message, methodCall, signal } from '../../src/wire/message.js';
+import { type Message, methodCall, signal } from '../../src/wire/messages/message.js';
 import { variant } from '../../src/wire/variant.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
 import { describeWith } from '../support/programs.js';

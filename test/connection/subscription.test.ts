@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { MatchRules } from '../../src/connection/match-rules.js';
 import { SignalQueue } from '../../src/connection/signal-queue.js';
 import type { Subscription } from '../../src/connection/subscription.js';
-import { errorReply, type Message, methodReturn, type Signal, signal } from '../../src/wire/message.js';
+import { errorReply, type Message, methodReturn, type Signal, signal } from '../../src/wire/messages/message.js';
 import { type Answer, answerAsBus, type FakePeer, startBusLink } from './fake-server.js';
 import { rawMessage } from './raw-message.js';
 import { uncaughtException } from './uncaught.js';

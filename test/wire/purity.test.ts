@@ -3,7 +3,7 @@
 // Needs dist/, which `npm test` builds first.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadMessages } from '../support/fixtures.js';
@@ -64,11 +64,14 @@ describe('without Node', () => {
 });
 
 describe('in parts', () => {
-  const files = (): readonly string[] => readdirSync(dist).filter((file) => file.endsWith('.js'));
+  const files = (): readonly string[] =>
+    readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.js'));
 
+  /** The files that one imports, relative to dist/wire/. */
   function importsOf(file: string): readonly string[] {
     const code = readFileSync(new URL(file, dist), 'utf8');
-    return [...code.matchAll(/^(?:import|export)\b[^'"]*\bfrom '\.\/([^']+)';$/gm)].map(([, name = '']) => name);
+    const specifiers = [...code.matchAll(/^(?:import|export)\b[^'"]*\bfrom '(\.[^']+)';$/gm)];
+    return specifiers.map(([, specifier = '']) => posix.join(posix.dirname(file), specifier));
   }
 
   /** A file and all that it loads. */
@@ -79,7 +82,7 @@ describe('in parts', () => {
     return loaded;
   }
 
-  const isDissection = (file: string): boolean => file.startsWith('dissect');
+  const isDissection = (file: string): boolean => file.startsWith('dissect/');
 
   it('the whole is found by its imports', () => {
     const whole = closure('index.js');
@@ -93,17 +96,20 @@ describe('in parts', () => {
   });
 
   it('marshal loads no message, no reader and no dissection', () => {
-    const loaded = [...closure('marshal.js')];
+    const loaded = [...closure('values/marshal.js')];
     expect(loaded).toContain('signature.js');
-    const foreign = ['decode-message', 'encode-message', 'framing', 'message', 'readdress', 'unmarshal'];
-    expect(loaded.filter((file) => isDissection(file) || foreign.includes(file.slice(0, -3)))).toEqual([]);
+    const isForeign = (file: string): boolean => /^(messages|dissect)\/|^values\/unmarshal/.test(file);
+    expect(loaded.filter(isForeign)).toEqual([]);
+    expect(files().filter(isForeign).length).toBeGreaterThan(10);
   });
 
   it('only the door loads the dissection and the routing', () => {
+    const isRouting = (file: string): boolean => file === 'messages/readdress.js';
+    expect(files().filter(isRouting)).toHaveLength(1);
     for (const file of files()) {
       if (file === 'index.js' || isDissection(file)) continue;
       const loaded = [...closure(file)].filter((name) => name !== file);
-      expect(loaded.filter((name) => isDissection(name) || name === 'readdress.js'), file).toEqual([]);
+      expect(loaded.filter((name) => isDissection(name) || isRouting(name)), file).toEqual([]);
     }
   });
 
@@ -113,7 +119,7 @@ describe('in parts', () => {
     expect(all.code).toContain('not read');
     expect(marshal.code).toContain('VALUE_OUT_OF_RANGE');
     expect(marshal.code).not.toContain('not read');
-    const foreign = /dissect|readdress|framing|decode-message|encode-message/;
+    const foreign = /wire\/(dissect|messages)\//;
     expect(marshal.modules.filter((name) => foreign.test(name))).toEqual([]);
     expect(marshal.code.length).toBeLessThan(all.code.length * 0.6);
   });

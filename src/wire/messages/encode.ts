@@ -1,0 +1,230 @@
+// Messages into bytes: header fields in the order of their codes, then the body, all of it checked.
+// It writes behind what a buffer holds already, so that a connection sends many messages in one write.
+// Specification: Message Format, Header Fields.
+import { BoundedCache } from '../bounded-cache.js';
+import {
+  BYTE_ORDER_MARK, type ByteOrder, CONTAINER_INSTANCE, FIELD_DEPTH, FIXED_HEADER_LENGTH, HeaderField, LAST_KNOWN_FIELD,
+  MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, MAX_NAME_LENGTH, MAX_UINT32, MESSAGE_TYPE_CODE, PROTOCOL_VERSION,
+} from '../constants.js';
+import { describe } from '../describe.js';
+import { MarshalError, type MarshalErrorCode } from '../errors.js';
+import { missingField, NAME_FIELD, type NameField, type NameKey } from './header-fields.js';
+import { findKnownHeader, hasRepeatableHeader, keepKnownHeader } from './known-headers.js';
+import { marshalBody, toMarshalError, writeAsciiString, writeSignature, writeVariant } from '../values/marshal.js';
+import type { Message, UnknownField } from './message.js';
+import { Writer } from '../values/writer.js';
+
+/** What of a message is decided when it is written. */
+export interface EncodeOptions {
+  /** The number that the sender gives the message, 1 to 2^32−1; the message's own where it is left out. */
+  readonly serial?: number | undefined;
+  /** How header and body are written; the message's own where it is left out. */
+  readonly byteOrder?: ByteOrder | undefined;
+}
+
+/** The error for a part of the message that is not a value of the body; `path` says which. */
+export function refusal(code: MarshalErrorCode, problem: string, path: string): MarshalError {
+  return new MarshalError(code, problem, { signature: '', path });
+}
+
+/** Holds a number of the header to its range; throws {@link MarshalError}. */
+export function checkInteger(value: unknown, { path, min, max }: { path: string; min: number; max: number }): void {
+  if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) {
+    throw refusal('FIELD_INVALID', `expected an integer from ${min} to ${max}, got ${describe(value)}`, path);
+  }
+}
+
+function typeCodeOf(message: Message): number {
+  if (typeof message.type === 'string' && Object.hasOwn(MESSAGE_TYPE_CODE, message.type)) {
+    return MESSAGE_TYPE_CODE[message.type];
+  }
+  checkInteger(message.type, { path: 'header.type', min: 5, max: 0xff });
+  return message.type as number;
+}
+
+/** Writes the code of a field and the signature of its variant. */
+function beginField(writer: Writer, code: number, type: string): void {
+  writer.align(8, 4);
+  const { bytes, offset } = writer;
+  bytes[offset] = code;
+  bytes[offset + 1] = 1;
+  bytes[offset + 2] = type.charCodeAt(0);
+  bytes[offset + 3] = 0;
+  writer.offset += 4;
+}
+
+/** How many names of each kind are known to be in order. */
+const KNOWN_NAMES = 512;
+
+/** Writes a header field that is a name. Names repeat from message to message: each is held to its grammar once. */
+function compileNameField(key: NameKey): (writer: Writer, value: string) => void {
+  const { name, type, assert, reserved }: NameField = NAME_FIELD[key];
+  const code = HeaderField[name];
+  const known = new BoundedCache<string, true>(KNOWN_NAMES);
+  const check = (value: string): true => {
+    assert(value);
+    if (reserved !== undefined && value.startsWith(reserved.prefix)) {
+      throw refusal('FIELD_INVALID', `${reserved.prefix} is not for messages`, `header.${name}`);
+    }
+    return true;
+  };
+  return (writer, value) => {
+    // Object paths have no limit: long ones are checked each time, not kept.
+    if (typeof value === 'string' && value.length <= MAX_NAME_LENGTH) known.get(value, check);
+    else check(value);
+    beginField(writer, code, type);
+    writeAsciiString(writer, value);
+  };
+}
+
+const writePath = compileNameField('path');
+const writeInterface = compileNameField('interface');
+const writeMember = compileNameField('member');
+const writeErrorName = compileNameField('errorName');
+const writeDestination = compileNameField('destination');
+const writeSender = compileNameField('sender');
+
+/** Writes all header fields and the padding before the body; returns the length of the fields. */
+function writeHeaderFields(writer: Writer, message: Message): number {
+  const isRepeatable = writer.littleEndian && hasRepeatableHeader(message);
+  const known = isRepeatable ? findKnownHeader(message) : undefined;
+  const start = writer.offset;
+  if (known !== undefined) {
+    writer.reserve(known.bytes.length);
+    writer.bytes.set(known.bytes, start);
+    writer.offset = start + known.bytes.length;
+    return known.fieldsLength;
+  }
+  writeFields(writer, message);
+  const fieldsLength = writer.offset - start;
+  if (fieldsLength > MAX_ARRAY_LENGTH) {
+    throw refusal('ARRAY_TOO_LONG', `header fields of ${fieldsLength} bytes, at most ${MAX_ARRAY_LENGTH}`, 'header');
+  }
+  writer.align(8, 0);
+  if (isRepeatable) keepKnownHeader(message, writer.bytes.subarray(start, writer.offset), fieldsLength);
+  return fieldsLength;
+}
+
+function writeFields(writer: Writer, message: Message): void {
+  if (message.path !== undefined) writePath(writer, message.path);
+  if (message.interface !== undefined) writeInterface(writer, message.interface);
+  if (message.member !== undefined) writeMember(writer, message.member);
+  if (message.errorName !== undefined) writeErrorName(writer, message.errorName);
+  if (message.replySerial !== undefined) {
+    checkInteger(message.replySerial, { path: 'header.REPLY_SERIAL', min: 1, max: MAX_UINT32 });
+    beginField(writer, HeaderField.REPLY_SERIAL, 'u');
+    writer.writeUint32(message.replySerial);
+  }
+  if (message.destination !== undefined) writeDestination(writer, message.destination);
+  if (message.sender !== undefined) writeSender(writer, message.sender);
+  if (message.signature !== '') {
+    beginField(writer, HeaderField.SIGNATURE, 'g');
+    writeSignature(writer, message.signature);
+  }
+  if (message.unixFds !== 0) {
+    checkInteger(message.unixFds, { path: 'header.UNIX_FDS', min: 0, max: MAX_UINT32 });
+    beginField(writer, HeaderField.UNIX_FDS, 'u');
+    writer.writeUint32(message.unixFds);
+  }
+  for (const field of message.unknownFields) writeUnknownField(writer, field);
+  const containerInstances = message.unknownFields.filter(({ code }) => code === CONTAINER_INSTANCE);
+  if (containerInstances.length > 1 || containerInstances.some(({ value }) => value.signature !== 'o')) {
+    throw refusal('FIELD_INVALID', 'header field 10 is one object path', `header.${CONTAINER_INSTANCE}`);
+  }
+}
+
+/** A field of a message that was received and is sent on. */
+function writeUnknownField(writer: Writer, { code, value }: UnknownField): void {
+  checkInteger(code, { path: 'header', min: LAST_KNOWN_FIELD + 1, max: 0xff });
+  writer.align(8, 1);
+  writer.bytes[writer.offset++] = code;
+  try {
+    writeVariant(writer, value, FIELD_DEPTH);
+  } catch (error) {
+    throw toMarshalError(error, 'v', `header.${code}`);
+  }
+}
+
+function writeBody(writer: Writer, { signature, body }: Message): void {
+  try {
+    marshalBody(writer, signature, body);
+  } catch (error) {
+    throw toMarshalError(error, signature, 'body');
+  }
+}
+
+function writeParts(writer: Writer, message: Message, serial: number): void {
+  const start = writer.offset;
+  const typeCode = typeCodeOf(message);
+  if (typeof message.signature !== 'string') {
+    throw refusal('SIGNATURE_INVALID', `expected a string, got ${describe(message.signature)}`, 'header.SIGNATURE');
+  }
+  checkInteger(message.flags, { path: 'header.flags', min: 0, max: 0xff });
+  checkInteger(serial, { path: 'header.serial', min: 1, max: MAX_UINT32 });
+  const missing = missingField(typeCode, message);
+  if (missing !== undefined) {
+    throw refusal('FIELD_MISSING', `a ${message.type} has a header field ${missing}`, `header.${missing}`);
+  }
+  writer.reserve(FIXED_HEADER_LENGTH);
+  writer.bytes[start] = BYTE_ORDER_MARK[writer.littleEndian ? 'little' : 'big'];
+  writer.bytes[start + 1] = typeCode;
+  writer.bytes[start + 2] = message.flags;
+  writer.bytes[start + 3] = PROTOCOL_VERSION;
+  writer.patchUint32(start + 8, serial);
+  writer.offset += FIXED_HEADER_LENGTH;
+  writer.patchUint32(start + 12, writeHeaderFields(writer, message));
+  const bodyOffset = writer.offset;
+  writeBody(writer, message);
+  writer.patchUint32(start + 4, writer.offset - bodyOffset);
+  const length = writer.offset - start;
+  if (length > MAX_MESSAGE_LENGTH) {
+    const problem = `a message of ${length} bytes, at most ${MAX_MESSAGE_LENGTH} are allowed`;
+    throw refusal('MESSAGE_TOO_LONG', problem, 'body');
+  }
+}
+
+/** Writes a message behind what `writer` holds; where it throws, the writer holds what it held before. */
+export function writeMessage(writer: Writer, message: Message, options: EncodeOptions = {}): void {
+  const start = writer.offset;
+  writer.origin = start;
+  writer.littleEndian = (options.byteOrder ?? message.byteOrder) === 'little';
+  try {
+    writeParts(writer, message, options.serial ?? message.serial);
+  } catch (error) {
+    writer.offset = start;
+    throw toMarshalError(error, message.signature, 'header'); // a writer that cannot grow any more, amid the header
+  }
+}
+
+/** Room for many small messages: they are cut from one piece of memory, since making memory costs more than writing. */
+const SLAB_CAPACITY = 16_384;
+/** A slab with less room than this is given up. */
+const SLAB_RESERVE = 512;
+
+let slab: Writer | undefined;
+
+/**
+ * Writes one message. The bytes are the caller's; small messages may share a buffer, as Node's own small Buffers do,
+ * and the buffer of a large one may be somewhat longer than the message.
+ * @throws {InvalidNameError} where a path or a name breaks its grammar
+ * @throws {MarshalError} where a value, a signature, the serial or a size is one that no bus takes ‹Message Format›
+ */
+export function encodeMessage(message: Message, options: EncodeOptions = {}): Uint8Array {
+  const writer = slab ?? new Writer(SLAB_CAPACITY);
+  slab = undefined; // a getter of a value may encode another message meanwhile
+  const { bytes, view } = writer;
+  const start = (writer.offset + 7) & ~7;
+  writer.offset = start;
+  try {
+    writeMessage(writer, message, options);
+    return writer.bytes.subarray(writer.origin, writer.offset);
+  } finally {
+    if (writer.bytes !== bytes) {
+      // The message outgrew the slab and took memory of its own: the slab is as it was.
+      writer.bytes = bytes;
+      writer.view = view;
+      writer.offset = start;
+    }
+    if (writer.offset < SLAB_CAPACITY - SLAB_RESERVE) slab = writer;
+  }
+}
