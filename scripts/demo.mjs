@@ -16,7 +16,7 @@ const START_TIMEOUT = 15_000; // ms until a program must have said that it is re
 const RUN_TIMEOUT = 30_000; // ms until a program must be done
 const STOP_TIMEOUT = 5_000; // ms between asking a program to end and killing it
 
-const program = (name) => fileURLToPath(new URL(`../dist/${name}/main.js`, import.meta.url));
+const program = (name) => fileURLToPath(new URL(`../dist/${name}/random-data/main.js`, import.meta.url));
 const colored = process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
 const style = (format, text) => (colored ? styleText(format, text) : text);
 const say = (text) => console.log(`\n${style('cyan', `# ${text}`)}`);
@@ -49,7 +49,7 @@ async function demo() {
   await inTime(service.ended, STOP_TIMEOUT, 'The service does not end');
   if (service.child.exitCode !== 0) throw new DemoFailed(`The service ended with ${outcome(service.child)}.`);
 
-  const yourself = 'To do it yourself: node dist/service/main.js, and node dist/client/main.js 100';
+  const yourself = 'To do it yourself: node dist/service/random-data/main.js, and node dist/client/random-data/main.js 100';
   console.log(`\n${style('green', 'Done.')} ${yourself}`);
 }
 

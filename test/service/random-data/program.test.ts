@@ -4,15 +4,15 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Bus, connectToBus } from '../../src/connection/bus.js';
-import { RANDOM_DATA_BUS_NAME, RANDOM_DATA_PATH, RandomData } from '../../src/random-data.js';
-import { builtProgram, launchService, runService, startService } from '../support/built.js';
-import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
-import { describeWith, run } from '../support/programs.js';
-import { adopt } from '../support/reaper.js';
+import { type Bus, connectToBus } from '../../../src/connection/bus.js';
+import { RANDOM_DATA_BUS_NAME, RANDOM_DATA_PATH, RandomData } from '../../../src/random-data.js';
+import { builtProgram, launchService, runService, startService } from '../../support/built.js';
+import { type PrivateBus, startPrivateBus } from '../../support/private-bus.js';
+import { describeWith, run } from '../../support/programs.js';
+import { adopt } from '../../support/reaper.js';
 
 const suite = describeWith('dbus-daemon');
-const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
 const { version } = JSON.parse(manifest) as { version: string };
 
 let bus: PrivateBus;

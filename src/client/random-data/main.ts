@@ -1,16 +1,16 @@
 #!/usr/bin/env node
 // The program dbus-wire-client: asks the RandomData service for a number and prints it. It is the command line and the
 // order of things; each thing has its own file.
-import { type Bus } from '../connection/bus.js';
+import { type Bus } from '../../connection/bus.js';
 import {
   assertOneBus, busNameOf, type BusChoice, COMMON_HELP, COMMON_OPTIONS, ignoreClosedOutput, millisecondsOf, openBus,
   packageVersion, parseOptions, UsageError,
-} from '../program-options.js';
-import { CLIENT_DEFAULT_BITS, RANDOM_DATA_BUS_NAME, RANDOM_DATA_PATH, RandomData } from '../random-data.js';
+} from '../../program-options.js';
+import { CLIENT_DEFAULT_BITS, RANDOM_DATA_BUS_NAME, RANDOM_DATA_PATH, RandomData } from '../../random-data.js';
 import { parseBits, splitNegativeNumbers } from './bits.js';
 import { describeConnectFailure, describeFailure, EXIT, type Failure } from './failures.js';
 import { ProgressLine } from './progress.js';
-import { createProxy } from './proxy.js';
+import { createProxy } from '../proxy.js';
 import { slowNumber } from './slow-number.js';
 
 /** How long the last bytes may take to leave, in milliseconds; what they say matters to nobody any more. */

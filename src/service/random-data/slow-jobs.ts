@@ -2,7 +2,7 @@
 // kept for a while for callers who poll. Everything is bounded: running jobs, kept results, and how long they are kept.
 // It knows no messages; whoever starts the jobs is told their progress through two functions.
 import { randomBytes, randomUUID } from 'node:crypto';
-import { MAX_SLOW_JOBS } from '../random-data.js';
+import { MAX_SLOW_JOBS } from '../../random-data.js';
 import type { RandomSource } from './random-integer.js';
 
 /** Milliseconds between two bits of a job, unless told otherwise. */

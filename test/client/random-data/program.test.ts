@@ -4,18 +4,18 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { type Bus, connectToBus } from '../../src/connection/bus.js';
-import { defineInterface } from '../../src/interface/define.js';
-import { RANDOM_DATA_PATH, RandomData } from '../../src/random-data.js';
-import { exportObject } from '../../src/service/export-object.js';
-import { builtProgram, launchClient, runClient, startService } from '../support/built.js';
-import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
-import { describeWith, type Program, run } from '../support/programs.js';
-import { scratchDirectory } from '../support/reaper.js';
+import { type Bus, connectToBus } from '../../../src/connection/bus.js';
+import { defineInterface } from '../../../src/interface/define.js';
+import { RANDOM_DATA_PATH, RandomData } from '../../../src/random-data.js';
+import { exportObject } from '../../../src/service/export-object.js';
+import { builtProgram, launchClient, runClient, startService } from '../../support/built.js';
+import { type PrivateBus, startPrivateBus } from '../../support/private-bus.js';
+import { describeWith, type Program, run } from '../../support/programs.js';
+import { scratchDirectory } from '../../support/reaper.js';
 
 const suite = describeWith('dbus-daemon');
 const ERROR = 'org.freedesktop.DBus.Error';
-const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
 const { version } = JSON.parse(manifest) as { version: string };
 
 let bus: PrivateBus;

@@ -1,16 +1,16 @@
 #!/usr/bin/env node
 // The program dbus-wire-service: owns the name of the RandomData service and answers until it is told to end, loses the
-// bus, or is replaced. It is the command line and the order of things; the service itself is in random-data.ts.
-import type { Bus } from '../connection/bus.js';
-import { CallTimeoutError, ConnectionClosedError, DBusError, NameRequestError } from '../connection/errors.js';
+// bus, or is replaced. It is the command line and the order of things; the service itself is in implementation.ts.
+import type { Bus } from '../../connection/bus.js';
+import { CallTimeoutError, ConnectionClosedError, DBusError, NameRequestError } from '../../connection/errors.js';
 import {
   assertOneBus, busNameOf, type BusChoice, COMMON_HELP, COMMON_OPTIONS, EXIT_USAGE, ignoreClosedOutput, millisecondsOf,
   openBus, packageVersion, parseOptions, UsageError,
-} from '../program-options.js';
-import { RANDOM_DATA_BUS_NAME, RANDOM_DATA_PATH } from '../random-data.js';
-import { exportObject } from './export-object.js';
+} from '../../program-options.js';
+import { RANDOM_DATA_BUS_NAME, RANDOM_DATA_PATH } from '../../random-data.js';
+import { exportObject } from '../export-object.js';
 import { type NameEnd, ownName } from './own-name.js';
-import { createRandomData } from './random-data.js';
+import { createRandomData } from './implementation.js';
 import { DEFAULT_INTERVAL } from './slow-jobs.js';
 
 const EXIT = { OK: 0, FAILED: 1, NO_BUS: 3, USAGE: EXIT_USAGE } as const;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { BitsError, parseBits, splitNegativeNumbers } from '../../src/client/bits.js';
+import { BitsError, parseBits, splitNegativeNumbers } from '../../../src/client/random-data/bits.js';
 
 describe('a number of bits', () => {
   test.each([

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { formatProgress, ProgressLine } from '../../src/client/progress.js';
+import { formatProgress, ProgressLine } from '../../../src/client/random-data/progress.js';
 
 const wide = { columns: 80, color: false };
 

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { BitsError } from '../../src/client/bits.js';
-import { describeConnectFailure, describeFailure } from '../../src/client/failures.js';
-import { ServiceGoneError } from '../../src/client/slow-number.js';
-import { AddressError } from '../../src/connection/address.js';
+import { BitsError } from '../../../src/client/random-data/bits.js';
+import { describeConnectFailure, describeFailure } from '../../../src/client/random-data/failures.js';
+import { ServiceGoneError } from '../../../src/client/random-data/slow-number.js';
+import { AddressError } from '../../../src/connection/address.js';
 import {
   CallTimeoutError, ConnectError, ConnectionClosedError, DBusError, UnexpectedSignatureError,
-} from '../../src/connection/errors.js';
-import { UsageError } from '../../src/program-options.js';
+} from '../../../src/connection/errors.js';
+import { UsageError } from '../../../src/program-options.js';
 
 const ERROR = 'org.freedesktop.DBus.Error';
 const failedTo = (text: string): string => `Failed to initialize D-Bus object: '${text}'`;

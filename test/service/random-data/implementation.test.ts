@@ -1,9 +1,9 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { MAX_SLOW_JOBS, RANDOM_DATA_PATH, RandomData } from '../../src/random-data.js';
-import { createRandomData } from '../../src/service/random-data.js';
-import { randomInteger } from '../../src/service/random-integer.js';
-import type { SlowJobOptions } from '../../src/service/slow-jobs.js';
-import { serviceOf } from './support.js';
+import { MAX_SLOW_JOBS, RANDOM_DATA_PATH, RandomData } from '../../../src/random-data.js';
+import { createRandomData } from '../../../src/service/random-data/implementation.js';
+import { randomInteger } from '../../../src/service/random-data/random-integer.js';
+import type { SlowJobOptions } from '../../../src/service/random-data/slow-jobs.js';
+import { serviceOf } from '../support.js';
 
 const ERROR = 'org.freedesktop.DBus.Error';
 

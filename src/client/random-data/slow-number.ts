@@ -1,9 +1,9 @@
 // One slow job from the start to its result: who asks for it listens first, so that no result can come too early, and
 // notices at once when the service goes away. It knows no terminal: progress is told to a function.
-import type { Bus } from '../connection/bus.js';
-import { RandomData, RANDOM_DATA_PATH } from '../random-data.js';
-import { createProxy } from './proxy.js';
-import type { SignalStream } from './signals.js';
+import type { Bus } from '../../connection/bus.js';
+import { RandomData, RANDOM_DATA_PATH } from '../../random-data.js';
+import { createProxy } from '../proxy.js';
+import type { SignalStream } from '../signals.js';
 
 /** The service lost its name, or died, before the job was done; its result will never come. */
 export class ServiceGoneError extends Error {

@@ -1,6 +1,6 @@
 // Owning a name for as long as it lasts: from asking for it to being told to stop, losing it to another, or losing the
 // bus. Knows no objects and prints nothing. Specification: org.freedesktop.DBus.RequestName, NameOwnerChanged.
-import type { Bus } from '../connection/bus.js';
+import type { Bus } from '../../connection/bus.js';
 
 /** What is asked for, and who is told. */
 export interface OwnNameOptions {

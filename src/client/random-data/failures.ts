@@ -1,10 +1,10 @@
 // What the client program says when it cannot do its work, and with which exit code. Knows error classes, no bus.
-import { AddressError } from '../connection/address.js';
+import { AddressError } from '../../connection/address.js';
 import {
   CallTimeoutError, ConnectionClosedError, DBusError, LinkError, UnexpectedSignatureError,
-} from '../connection/errors.js';
-import { ErrorName } from '../interface/standard.js';
-import { EXIT_USAGE, UsageError } from '../program-options.js';
+} from '../../connection/errors.js';
+import { ErrorName } from '../../interface/standard.js';
+import { EXIT_USAGE, UsageError } from '../../program-options.js';
 import { BitsError } from './bits.js';
 import { ServiceGoneError } from './slow-number.js';
 
