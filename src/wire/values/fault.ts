@@ -1,16 +1,17 @@
-// How the closures that marshal and unmarshal report a problem: a light object, thrown where the rule is broken, to
-// which each container on the way out adds its part of the path. Only the entry points turn it into an error that users
-// see.
-import { quote } from '../describe.js';
+// The internal error of marshaling and unmarshaling: a light object, thrown by the closure that finds a broken rule.
+// Each container on the way out adds its part of the path. The entry points turn it into a MarshalError or an
+// UnmarshalError, so no user sees one. It knows neither types nor bytes.
+import { describe, quote } from '../describe.js';
+import type { MarshalErrorCode, UnmarshalErrorCode } from '../errors.js';
 
-/** A broken rule on its way out of nested values. */
-export class Fault<Code extends string> {
+/** A broken rule, on its way out of nested values. */
+export class Fault<Code extends MarshalErrorCode | UnmarshalErrorCode> {
   readonly code: Code;
   readonly problem: string;
-  /** The byte concerned, where there are bytes. */
+  /** Offset of the byte that breaks the rule; 0 when marshaling. */
   readonly offset: number;
   readonly cause: unknown;
-  /** From the value that the entry point was given to the one that is wrong: `[2]["k"]`. */
+  /** Path from the value given to the entry point to the wrong value, such as `[2]["k"]`. */
   path = '';
 
   constructor(code: Code, problem: string, { offset = 0, cause }: { offset?: number; cause?: unknown } = {}) {
@@ -21,21 +22,24 @@ export class Fault<Code extends string> {
   }
 }
 
+/** The fault of a value of a JavaScript type that its D-Bus type does not accept. */
+export function mismatch(expected: string, value: unknown): Fault<MarshalErrorCode> {
+  return new Fault('VALUE_TYPE_MISMATCH', `expected ${expected}, got ${describe(value)}`);
+}
+
+/** Longest part of a key that a path shows, in characters: a key may be megabytes of a peer's text. */
 const LONGEST_KEY = 64;
 
-/** One step of a path: `[2]` for an index, `["k"]` for a key that is text. */
+/** One step of a path: `[2]` for an index, `["k"]` for a string key, `[?]` for a value that cannot be a key. */
 export function formatSegment(segment: unknown): string {
   const isKey = ['string', 'number', 'bigint', 'boolean'].includes(typeof segment);
-  if (!isKey) return '[?]'; // nothing that could be shown, nor a key of a dict
+  if (!isKey) return '[?]';
   if (typeof segment !== 'string') return `[${segment}]`;
-  // A key may be megabytes of a peer's text; an error says which one, it does not repeat it.
   return `[${quote(segment, LONGEST_KEY)}]`;
 }
 
-/** What is to be thrown on by a container whose part at `segment` threw `error`. */
+/** Adds `segment` to the path of a {@link Fault} and returns it for rethrowing. Other errors stay unchanged. */
 export function within(error: unknown, segment: unknown): unknown {
-  if (error instanceof Fault) {
-    error.path = `${formatSegment(segment)}${error.path}`;
-  }
+  if (error instanceof Fault) error.path = `${formatSegment(segment)}${error.path}`;
   return error;
 }

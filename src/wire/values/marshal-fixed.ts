@@ -1,18 +1,14 @@
-// Fixed types into bytes: one value, arrays of them, and arrays of structs of them, where every offset is known
-// beforehand. It knows what fixed.ts knows of each type, and arrays. Specification: Marshalling Containers.
+// Marshals fixed-size types: one value, arrays of them, and arrays of structs of them, whose layout is known before any
+// value is seen. fixed.ts knows the values, fixed-arrays.ts the typed arrays. Specification: Marshalling Containers.
 import { beginArray, checkArrayLength, checkDepth } from './containers.js';
-import { within } from './fault.js';
-import { fillFixedArray, FIXED_ARRAY, FIXED_CODEC, type FixedArray } from './fixed.js';
-import { marshalFault, mismatch } from './mismatch.js';
-import { HOST_IS_LITTLE_ENDIAN } from './reader.js';
+import { Fault, mismatch, within } from './fault.js';
+import { BULK_LENGTH, fillFixedArray, FIXED_ARRAY, type FixedArray, HOST_IS_LITTLE_ENDIAN } from './fixed-arrays.js';
+import { FIXED_CODEC } from './fixed.js';
 import { FIXED_SIZE, type FixedType, fixedLayout, type StructType } from '../signature.js';
 import type { Marshal } from './writer.js';
 
-/** From this many elements on, a typed array over the writer's memory is quicker than writing one by one. */
-const BULK_LENGTH = 16;
-
-/** One value of a fixed type. */
-export function compileFixed({ code }: FixedType): Marshal {
+/** Compiles the writer of one value of a fixed-size type. */
+export function compileMarshalFixed({ code }: FixedType): Marshal {
   const size = FIXED_SIZE[code];
   const { write } = FIXED_CODEC[code];
   return (writer, value) => {
@@ -22,11 +18,8 @@ export function compileFixed({ code }: FixedType): Marshal {
   };
 }
 
-/**
- * Arrays of a fixed type: room for all at once, and one copy or one loop where the machine's memory looks like the
- * wire.
- */
-export function compileFixedArray({ code }: FixedType): Marshal {
+/** Compiles the writer of an array of a fixed-size type; in the host's byte order it copies all elements at once. */
+export function compileMarshalFixedArray({ code }: FixedType): Marshal {
   const size = FIXED_SIZE[code];
   const { write } = FIXED_CODEC[code];
   const constructor = FIXED_ARRAY.get(code);
@@ -35,7 +28,7 @@ export function compileFixedArray({ code }: FixedType): Marshal {
     if (!isTyped && !Array.isArray(value)) {
       throw mismatch(constructor === undefined ? 'an array' : `an array or ${constructor.name}`, value);
     }
-    const values = value as FixedArray | readonly unknown[]; // one of the two, checked right above
+    const values = value as FixedArray | readonly unknown[]; // checked by the condition above
     const { length } = values;
     checkArrayLength(length * size);
     const lengthOffset = beginArray(writer, size);
@@ -62,8 +55,8 @@ export function compileFixedArray({ code }: FixedType): Marshal {
   };
 }
 
-/** Arrays of structs whose fields all have one size: every offset is known beforehand. */
-export function compileFixedStructArray(struct: StructType, fields: readonly FixedType[]): Marshal {
+/** Compiles the writer of an array of structs whose fields all have a fixed size. */
+export function compileMarshalFixedStructArray(struct: StructType, fields: readonly FixedType[]): Marshal {
   const { offsets, size, stride, padding } = fixedLayout(fields);
   const codes = fields.map(({ code }) => code);
   const writes = codes.map((code) => FIXED_CODEC[code].write);
@@ -79,16 +72,16 @@ export function compileFixedStructArray(struct: StructType, fields: readonly Fix
     let { offset } = writer;
     if (padding.length > 0) writer.bytes.fill(0, offset, offset + byteLength);
     let i = 0;
-    let k = -1;
+    let k = -1; // the field, or -1 while the struct itself is checked
     try {
       for (; i < length; i++, offset += stride) {
         const values: unknown = value[i];
         k = -1;
-        checkFields(struct, values);
+        checkFieldCount(struct, values);
         for (k = 0; k < codes.length; k++) {
           const field = values[k];
           const position = offset + offsets[k]!;
-          // The commonest types right here: passing a number on to a function may cost an allocation.
+          // The most common types are written here: passing a number to a function may allocate it on the heap.
           if (typeof field === 'number') {
             const code = codes[k];
             if (code === 'i' && (field | 0) === field) {
@@ -115,11 +108,11 @@ export function compileFixedStructArray(struct: StructType, fields: readonly Fix
   };
 }
 
-/** Holds a value to the number of fields that a struct has. */
-export function checkFields({ fields, signature }: StructType, value: unknown): asserts value is readonly unknown[] {
-  if (!Array.isArray(value)) throw mismatch(`an array of ${fields.length} fields (${signature})`, value);
+/** Refuses a value that is not an array with one element for each field of a struct. */
+export function checkFieldCount({ fields, signature }: StructType, value: unknown): asserts value is readonly unknown[] {
+  if (!Array.isArray(value)) throw mismatch(`an array of ${fields.length} fields, ${signature}`, value);
   if (value.length !== fields.length) {
-    const problem = `${signature} has ${fields.length} fields, the value has ${value.length}`;
-    throw marshalFault('VALUE_COUNT_MISMATCH', problem);
+    const problem = `expected ${fields.length} fields, ${signature}, got ${value.length}`;
+    throw new Fault('VALUE_COUNT_MISMATCH', problem);
   }
 }

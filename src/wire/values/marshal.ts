@@ -6,10 +6,11 @@ import type { ByteOrder } from '../constants.js';
 import { beginArray, checkDepth, endArray } from './containers.js';
 import { describe } from '../describe.js';
 import { MarshalError, type MarshalErrorCode, SignatureError } from '../errors.js';
-import { Fault, within } from './fault.js';
+import { Fault, mismatch, within } from './fault.js';
 import type { BodyInputOf, CheckedSignature } from '../infer.js';
-import { checkFields, compileFixed, compileFixedArray, compileFixedStructArray } from './marshal-fixed.js';
-import { marshalFault, mismatch } from './mismatch.js';
+import {
+  checkFieldCount, compileMarshalFixed, compileMarshalFixedArray, compileMarshalFixedStructArray,
+} from './marshal-fixed.js';
 import { isObjectPath } from '../names.js';
 import {
   BASIC_OR_VARIANT, type DictType, parseSignature, parseSingleType, type StringTypeCode, type StructType, type Type,
@@ -24,8 +25,8 @@ function writeTerminated(writer: Writer, text: string): number {
   writer.reserve(text.length + 1);
   let length = text.length;
   if (!isShort(text) || !writeShortAscii(text, writer.bytes, writer.offset)) {
-    if (text.includes('\0')) throw marshalFault('STRING_CONTAINS_NUL', 'text holds a NUL character');
-    if (!text.isWellFormed()) throw marshalFault('STRING_NOT_WELL_FORMED', 'text holds a lone surrogate');
+    if (text.includes('\0')) throw new Fault('STRING_CONTAINS_NUL', 'text contains a NUL character');
+    if (!text.isWellFormed()) throw new Fault('STRING_NOT_WELL_FORMED', 'text contains a lone surrogate');
     writer.reserve(text.length * MAX_BYTES_PER_UNIT + 1);
     length = writeUtf8(text, writer.bytes, writer.offset);
   }
@@ -72,7 +73,7 @@ const marshalString: Marshal = (writer, value) => {
 
 const marshalObjectPath: Marshal = (writer, value) => {
   if (typeof value !== 'string') throw mismatch('a string (OBJECT_PATH)', value);
-  if (!isObjectPath(value)) throw marshalFault('OBJECT_PATH_INVALID', `not an object path: ${describe(value)}`);
+  if (!isObjectPath(value)) throw new Fault('OBJECT_PATH_INVALID', `expected an object path, got ${describe(value)}`);
   writeString(writer, value);
 };
 
@@ -90,11 +91,11 @@ const MARSHAL_STRING: Readonly<Record<StringTypeCode, Marshal>> = {
 
 /* Containers ----------------------------------------------------------------------------------------------------- */
 
-function compileArray(elementType: Type): Marshal {
-  if (elementType.kind === 'fixed') return compileFixedArray(elementType);
+function compileMarshalArray(elementType: Type): Marshal {
+  if (elementType.kind === 'fixed') return compileMarshalFixedArray(elementType);
   if (elementType.kind === 'struct') {
     const { fields } = elementType;
-    if (fields.every((field) => field.kind === 'fixed')) return compileFixedStructArray(elementType, fields);
+    if (fields.every((field) => field.kind === 'fixed')) return compileMarshalFixedStructArray(elementType, fields);
   }
   const element = compileMarshal(elementType);
   const { alignment } = elementType;
@@ -120,7 +121,7 @@ function isPlainObject(value: unknown): value is Readonly<Record<string, unknown
   return prototype === null || prototype === Object.prototype;
 }
 
-function compileDict(type: DictType): Marshal {
+function compileMarshalDict(type: DictType): Marshal {
   const marshalKey = compileMarshal(type.key);
   const marshalValue = compileMarshal(type.value);
   const takesObjects = type.key.kind === 'string';
@@ -152,10 +153,10 @@ function compileDict(type: DictType): Marshal {
   };
 }
 
-function compileStruct(struct: StructType): Marshal {
+function compileMarshalStruct(struct: StructType): Marshal {
   const marshallers = struct.fields.map(compileMarshal);
   return (writer, value, depth) => {
-    checkFields(struct, value);
+    checkFieldCount(struct, value);
     checkDepth(depth + 1);
     writer.align(8, 0);
     let i = 0;
@@ -183,12 +184,12 @@ const marshalVariant: Marshal = (writer, variant, depth) => {
 
 function compileMarshal(type: Type): Marshal {
   switch (type.kind) {
-    case 'fixed': return compileFixed(type);
+    case 'fixed': return compileMarshalFixed(type);
     case 'string': return MARSHAL_STRING[type.code];
     case 'variant': return marshalVariant;
-    case 'array': return compileArray(type.element);
-    case 'dict': return compileDict(type);
-    case 'struct': return compileStruct(type);
+    case 'array': return compileMarshalArray(type.element);
+    case 'dict': return compileMarshalDict(type);
+    case 'struct': return compileMarshalStruct(type);
   }
 }
 
@@ -206,7 +207,7 @@ function orFault<Result>(compile: (signature: string) => Result): (signature: st
     try {
       return compile(signature);
     } catch (error) {
-      if (error instanceof SignatureError) throw marshalFault('SIGNATURE_INVALID', error.message, error);
+      if (error instanceof SignatureError) throw new Fault('SIGNATURE_INVALID', error.message, { cause: error });
       throw error;
     }
   };
@@ -227,7 +228,7 @@ export function marshalBody(writer: Writer, signature: string, body: readonly un
   if (!Array.isArray(body)) throw mismatch('an array as body', body);
   if (body.length !== marshallers.length) {
     const problem = `signature "${signature}" has ${marshallers.length} types, the body has ${body.length} values`;
-    throw marshalFault('VALUE_COUNT_MISMATCH', problem);
+    throw new Fault('VALUE_COUNT_MISMATCH', problem);
   }
   let i = 0;
   try {

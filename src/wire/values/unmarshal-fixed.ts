@@ -1,20 +1,14 @@
-// Bytes into fixed types: one value, arrays of them, and arrays of structs of them, where every offset is known
-// beforehand. It knows what fixed.ts knows of each type, and arrays. Specification: Marshalling Containers.
-import { checkReadDepth, lengthMismatch, readArrayEnd } from './containers.js';
-import type { UnmarshalErrorCode } from '../errors.js';
+// Unmarshals fixed-size types: one value, arrays of them, and arrays of structs of them, whose layout is known before
+// any byte is read. fixed.ts knows the values, fixed-arrays.ts the typed arrays. Specification: Marshalling Containers.
+import { checkDepth, lengthMismatch, readArrayEnd } from './containers.js';
 import { Fault, within } from './fault.js';
-import { FIXED_ARRAY, FIXED_CODEC, holdsNaN, listExactly, listFixedArray } from './fixed.js';
-import { HOST_IS_LITTLE_ENDIAN, type Reader, type Unmarshal } from './reader.js';
+import { BULK_LENGTH, FIXED_ARRAY, HOST_IS_LITTLE_ENDIAN, listFixedArray } from './fixed-arrays.js';
+import { FIXED_CODEC } from './fixed.js';
+import type { Reader, Unmarshal } from './reader.js';
 import { FIXED_SIZE, type FixedType, type FixedTypeCode, fixedLayout } from '../signature.js';
 
-/** From this many elements on, a view of the array's memory is quicker than reading one by one. */
-const BULK_LENGTH = 16;
-
-/** Up to this many bytes, a loop is quicker than the platform's copy. */
-const SHORT_LENGTH = 64;
-
-/** One value of a fixed type. */
-export function compileFixed({ code }: FixedType): Unmarshal {
+/** Compiles the reader of one value of a fixed-size type. */
+export function compileUnmarshalFixed({ code }: FixedType): Unmarshal {
   const size = FIXED_SIZE[code];
   const { read } = FIXED_CODEC[code];
   return (reader) => {
@@ -25,9 +19,10 @@ export function compileFixed({ code }: FixedType): Unmarshal {
   };
 }
 
-/**
- * One for all: there is nothing in it to change, and millions of them in one message would cost 50 times their bytes.
- */
+/** Up to this many bytes, a loop is faster than the platform's copy. */
+const SHORT_LENGTH = 64;
+
+/** Shared: it is empty, hence immutable, and millions of separate ones in one message would take 50 times its bytes. */
 const NO_BYTES = new Uint8Array(0);
 
 function unmarshalBytes(reader: Reader): Uint8Array {
@@ -35,14 +30,14 @@ function unmarshalBytes(reader: Reader): Uint8Array {
   const { bytes, offset: start } = reader;
   reader.offset = end;
   if (end === start) return NO_BYTES;
-  if (end - start > SHORT_LENGTH) return new Uint8Array(bytes.subarray(start, end)); // no Buffer where that is one
+  if (end - start > SHORT_LENGTH) return new Uint8Array(bytes.subarray(start, end)); // slice() would copy a Buffer as one
   const copy = new Uint8Array(end - start);
   for (let i = 0; i < copy.length; i++) copy[i] = bytes[start + i]!;
   return copy;
 }
 
-/** Arrays of a fixed type. */
-export function compileFixedArray({ code }: FixedType): Unmarshal {
+/** Compiles the reader of an array of a fixed-size type. */
+export function compileUnmarshalFixedArray({ code }: FixedType): Unmarshal {
   if (code === 'y') return unmarshalBytes;
   const size = FIXED_SIZE[code];
   const { read } = FIXED_CODEC[code];
@@ -63,29 +58,28 @@ export function compileFixedArray({ code }: FixedType): Unmarshal {
     } catch (error) {
       throw within(error, values.length);
     }
-    return code === 'd' && holdsNaN(values) ? listExactly(length, (i) => read(reader, start + i * size)) : values;
+    return values;
   };
 }
 
-/** The bytes on a boundary of the machine's memory: where they stand, or as a copy. */
-function alignedBytes(bytes: Uint8Array, boundary: number): Uint8Array {
-  return bytes.byteOffset % boundary === 0 ? bytes : new Uint8Array(bytes);
+/** The same bytes at an address that a typed array of this element size accepts: in place, or a copy. */
+function alignedBytes(bytes: Uint8Array, elementSize: number): Uint8Array {
+  return bytes.byteOffset % elementSize === 0 ? bytes : new Uint8Array(bytes);
 }
 
-/** Arrays of structs whose fields all have one size: every offset is known beforehand. */
-export function compileFixedStructArray(fields: readonly FixedType[]): Unmarshal {
+/** Compiles the reader of an array of structs whose fields all have a fixed size. */
+export function compileUnmarshalFixedStructArray(fields: readonly FixedType[]): Unmarshal {
   const { offsets, size, stride, padding } = fixedLayout(fields);
   const codes = fields.map(({ code }) => code);
-  const readNumbers = compileNumbers(codes, offsets);
-  const hasDoubles = codes.includes('d');
+  const readNumbers = compileReadNumbers(codes, offsets);
   const reads = codes.map((code) => FIXED_CODEC[code].read);
   const checkPadding = ({ bytes }: Reader, offset: number, end: number): void => {
     let bits = 0;
-    // Behind the last struct there is none.
+    // No padding follows the last struct.
     for (let p = 0; p < padding.length && offset + padding[p]! < end; p++) bits |= bytes[offset + padding[p]!]!;
     if (bits !== 0) {
-      const position = padding.find((inside) => bytes[offset + inside] !== 0)!; // bits has one of them
-      throw new Fault<UnmarshalErrorCode>('PADDING_NOT_ZERO', 'padding is not zero', { offset: offset + position });
+      const position = padding.find((inside) => bytes[offset + inside] !== 0)!; // one of them set a bit
+      throw new Fault('PADDING_NOT_ZERO', 'padding is not zero', { offset: offset + position });
     }
   };
   return (reader, depth) => {
@@ -94,7 +88,7 @@ export function compileFixedStructArray(fields: readonly FixedType[]): Unmarshal
     if (offset === end) return [];
     const length = (end - offset - size) / stride + 1;
     if (!Number.isInteger(length) || length < 1) throw lengthMismatch(reader, end);
-    checkReadDepth(reader, depth + 2);
+    checkDepth(depth + 2, offset);
     reader.offset = end;
     const { view, littleEndian } = reader;
     const structs = new Array<unknown>(length);
@@ -102,12 +96,9 @@ export function compileFixedStructArray(fields: readonly FixedType[]): Unmarshal
     try {
       for (; i < length; i++, offset += stride) {
         checkPadding(reader, offset, end);
-        const values = readNumbers === undefined
+        structs[i] = readNumbers === undefined
           ? reads.map((read, k) => read(reader, offset + offsets[k]!))
           : readNumbers(view, offset, littleEndian);
-        const isExact = !hasDoubles || !holdsNaN(values);
-        const at = offset;
-        structs[i] = isExact ? values : listExactly(codes.length, (k) => reads[k]!(reader, at + offsets[k]!));
       }
     } catch (error) {
       const k = error instanceof Fault ? offsets.indexOf(error.offset - offset) : -1; // padding belongs to no field
@@ -121,28 +112,30 @@ export function compileFixedStructArray(fields: readonly FixedType[]): Unmarshal
 type ReadNumbers = (view: DataView, offset: number, littleEndian: boolean) => number[];
 
 /**
- * What reads a struct of two or three numbers, such as a point or a triple. As a literal it is made for numbers at
- * once, and a number that is stored where it is read costs no allocation of its own. Other structs have no quick way.
+ * Compiles the reader of a struct of two or three numbers, such as a point; undefined for other structs. An array
+ * literal is created with room for numbers, so no number needs an allocation of its own.
  */
-function compileNumbers(codes: readonly FixedTypeCode[], offsets: readonly number[]): ReadNumbers | undefined {
+function compileReadNumbers(codes: readonly FixedTypeCode[], offsets: readonly number[]): ReadNumbers | undefined {
   if (!codes.every((code) => NUMBER_CODES.includes(code))) return undefined;
-  const [a, b, c] = codes as [FixedTypeCode, FixedTypeCode, FixedTypeCode]; // as many as the length below says
-  const [p, q, r] = offsets as [number, number, number];
-  switch (codes.length) {
-    case 2: return (view, at, little) => [numberAt(view, a, at + p, little), numberAt(view, b, at + q, little)];
-    case 3: return (view, at, little) => [
-      numberAt(view, a, at + p, little), numberAt(view, b, at + q, little), numberAt(view, c, at + r, little),
-    ];
-    default: return undefined;
+  const [a, b, c] = codes;
+  const [p, q, r] = offsets;
+  if (a === undefined || p === undefined || b === undefined || q === undefined || codes.length > 3) return undefined;
+  if (c === undefined || r === undefined) {
+    return (view, at, little) => [numberAt(view, a, at + p, little), numberAt(view, b, at + q, little)];
   }
+  return (view, at, little) => [
+    numberAt(view, a, at + p, little), numberAt(view, b, at + q, little), numberAt(view, c, at + r, little),
+  ];
 }
 
-const NUMBER_CODES = 'yqnuid';
+/** The types whose decoded values are of the JavaScript type number. */
+const NUMBER_CODES = 'yqnuihd';
 
 function numberAt(view: DataView, code: FixedTypeCode, position: number, littleEndian: boolean): number {
   switch (code) {
     case 'i': return view.getInt32(position, littleEndian);
-    case 'u': return view.getUint32(position, littleEndian);
+    case 'u':
+    case 'h': return view.getUint32(position, littleEndian);
     case 'd': return view.getFloat64(position, littleEndian);
     case 'q': return view.getUint16(position, littleEndian);
     case 'n': return view.getInt16(position, littleEndian);

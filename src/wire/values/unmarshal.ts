@@ -4,10 +4,9 @@
 import { BoundedCache } from '../bounded-cache.js';
 import { ByteCache } from './byte-cache.js';
 import type { ByteOrder } from '../constants.js';
-import { checkReadDepth, lengthMismatch, readArrayEnd } from './containers.js';
+import { checkDepth, lengthMismatch, readArrayEnd } from './containers.js';
 import { SignatureError, UnmarshalError, type UnmarshalErrorCode } from '../errors.js';
 import { Fault, within } from './fault.js';
-import { holdsNaN, listExactly } from './fixed.js';
 import type { BodyOf, CheckedSignature } from '../infer.js';
 import { isObjectPath } from '../names.js';
 import { Reader, type Unmarshal } from './reader.js';
@@ -15,7 +14,7 @@ import {
   BASIC_OR_VARIANT, type DictType, parseSignature, type StringTypeCode, type StructType, type Type,
 } from '../signature.js';
 import { readText } from './text.js';
-import { compileFixed, compileFixedArray, compileFixedStructArray } from './unmarshal-fixed.js';
+import { compileUnmarshalFixed, compileUnmarshalFixedArray, compileUnmarshalFixedStructArray } from './unmarshal-fixed.js';
 import type { Variant } from '../variant.js';
 
 /* Text ----------------------------------------------------------------------------------------------------------- */
@@ -81,7 +80,7 @@ function unmarshalStrings(reader: Reader, depth: number): string[] {
   const end = readArrayEnd(reader, 4);
   const texts: string[] = [];
   if (reader.offset === end) return texts;
-  checkReadDepth(reader, depth + 1);
+  checkDepth(depth + 1, reader.offset);
   const { view, littleEndian } = reader;
   try {
     while (reader.offset < end) {
@@ -97,19 +96,19 @@ function unmarshalStrings(reader: Reader, depth: number): string[] {
   return texts;
 }
 
-function compileArray(elementType: Type): Unmarshal {
-  if (elementType.kind === 'fixed') return compileFixedArray(elementType);
+function compileUnmarshalArray(elementType: Type): Unmarshal {
+  if (elementType.kind === 'fixed') return compileUnmarshalFixedArray(elementType);
   if (elementType.signature === 's') return unmarshalStrings;
   if (elementType.kind === 'struct') {
     const { fields } = elementType;
-    if (fields.every((field) => field.kind === 'fixed')) return compileFixedStructArray(fields);
+    if (fields.every((field) => field.kind === 'fixed')) return compileUnmarshalFixedStructArray(fields);
   }
   const element = compileUnmarshal(elementType);
   const { alignment } = elementType;
   return (reader, depth) => {
     const end = readArrayEnd(reader, alignment);
     const values: unknown[] = [];
-    if (reader.offset < end) checkReadDepth(reader, depth + 1);
+    if (reader.offset < end) checkDepth(depth + 1, reader.offset);
     try {
       while (reader.offset < end) values.push(element(reader, depth + 1));
     } catch (error) {
@@ -120,7 +119,7 @@ function compileArray(elementType: Type): Unmarshal {
   };
 }
 
-function compileDict(type: DictType): Unmarshal {
+function compileUnmarshalDict(type: DictType): Unmarshal {
   const key = type.key.kind === 'string' && type.key.code === 's' ? readStringKey : compileUnmarshal(type.key);
   const value = compileUnmarshal(type.value);
   return (reader, depth) => {
@@ -130,7 +129,7 @@ function compileDict(type: DictType): Unmarshal {
     try {
       while (reader.offset < end) {
         entryKey = dict.size; // until it has a key, an entry is known by its number
-        checkReadDepth(reader, depth + 2);
+        checkDepth(depth + 2, reader.offset);
         reader.align(8, 0);
         entryKey = key(reader, depth + 2);
         // A key given twice is corrupt, but receivers need not refuse it ‹Container types›: the last one wins.
@@ -144,19 +143,20 @@ function compileDict(type: DictType): Unmarshal {
   };
 }
 
-function compileStruct({ fields }: StructType): Unmarshal {
-  const readFields = compileSequence(fields);
+function compileUnmarshalStruct({ fields }: StructType): Unmarshal {
+  const readFields = compileUnmarshalSequence(fields);
   return (reader, depth) => {
-    checkReadDepth(reader, depth + 1);
+    checkDepth(depth + 1, reader.offset);
     reader.align(8, 0);
     return readFields(reader, depth + 1);
   };
 }
 
-/** What reads values one after the other: the fields of a struct, or the arguments of a message. */
-function compileSequence(types: readonly Type[]): (reader: Reader, depth: number) => unknown[] {
+/** Compiles the reader of consecutive values: the fields of a struct, or the arguments of a message. */
+function compileUnmarshalSequence(types: readonly Type[]): (reader: Reader, depth: number) => unknown[] {
   const unmarshallers = types.map(compileUnmarshal);
-  const readInto = (values: unknown[], reader: Reader, depth: number): unknown[] => {
+  return (reader, depth) => {
+    const values = new Array<unknown>(unmarshallers.length);
     let i = 0;
     try {
       for (; i < unmarshallers.length; i++) values[i] = unmarshallers[i]!(reader, depth);
@@ -165,20 +165,7 @@ function compileSequence(types: readonly Type[]): (reader: Reader, depth: number
     }
     return values;
   };
-  const areNumbers = types.every(({ signature }) => NUMBER_CODES.includes(signature));
-  const mayHoldNaN = areNumbers && types.some(({ signature }) => signature === 'd');
-  if (!mayHoldNaN) return (reader, depth) => readInto(new Array<unknown>(unmarshallers.length), reader, depth);
-  return (reader, depth) => {
-    const { offset } = reader;
-    const values = readInto(new Array<unknown>(unmarshallers.length), reader, depth);
-    if (!holdsNaN(values)) return values;
-    reader.offset = offset;
-    return readInto(listExactly(unmarshallers.length, () => undefined), reader, depth);
-  };
 }
-
-/** The types whose values are numbers: an array of nothing else is one that V8 keeps as plain doubles. */
-const NUMBER_CODES = 'yqnuihd';
 
 /** Reads a VARIANT that stands inside `depth` containers. */
 export function readVariant(reader: Reader, depth: number): Variant {
@@ -191,18 +178,18 @@ export function readVariant(reader: Reader, depth: number): Variant {
     const offset = start + 1 + types[0]!.signature.length; // where the second type begins
     throw reader.fault('SIGNATURE_NOT_SINGLE', 'the signature of a variant is one single complete type', offset);
   }
-  checkReadDepth(reader, depth + 1);
+  checkDepth(depth + 1, reader.offset);
   return { signature, value: readFirst(reader, depth + 1) };
 }
 
 function compileUnmarshal(type: Type): Unmarshal {
   switch (type.kind) {
-    case 'fixed': return compileFixed(type);
+    case 'fixed': return compileUnmarshalFixed(type);
     case 'string': return UNMARSHAL_STRING[type.code];
     case 'variant': return readVariant;
-    case 'array': return compileArray(type.element);
-    case 'dict': return compileDict(type);
-    case 'struct': return compileStruct(type);
+    case 'array': return compileUnmarshalArray(type.element);
+    case 'dict': return compileUnmarshalDict(type);
+    case 'struct': return compileUnmarshalStruct(type);
   }
 }
 
@@ -229,7 +216,7 @@ function compile(signature: string): CompiledSignature {
   const types = parseSignature(signature);
   const [first] = types;
   const readFirst = first === undefined ? undefined : compileUnmarshal(first);
-  return { signature, types, readFirst, readAll: compileSequence(types) };
+  return { signature, types, readFirst, readAll: compileUnmarshalSequence(types) };
 }
 
 /** What reads values of a signature; throws a {@link SignatureError}. */
