@@ -1,12 +1,12 @@
-// Bytes known to be ASCII, as text. One call with all bytes as arguments is the quickest way that JavaScript has to
-// make short text, by a factor of two over joining pieces, and it can only be written out: that is all this file does.
+// Decodes bytes that are known to be ASCII. In JavaScript the fastest way to make short text, by a factor of two over
+// joining pieces, is one call of String.fromCharCode with all bytes as arguments, and such calls must be written out.
 
 const { fromCharCode } = String;
 
-/** The most bytes that one call takes. */
+/** Most bytes that one call converts. */
 const MAX_ARGUMENTS = 32;
 
-/** The text of `length` bytes from `start` on, which the caller knows to be ASCII. */
+/** The text of `length` bytes from `start` on; the caller has checked that they are ASCII. */
 export function readAscii(b: Uint8Array, start: number, length: number): string {
   if (length <= MAX_ARGUMENTS) return readExactly(b, start, length);
   let text = '';

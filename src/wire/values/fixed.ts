@@ -1,6 +1,7 @@
 // The fixed-size types, one value at a time: how each is checked, written and read.
 // It does not align, and does not check that the bytes exist: callers do both first.
 // Specification: Marshalling Basic Types.
+import { describe } from '../describe.js';
 import type { MarshalErrorCode, UnmarshalErrorCode } from '../errors.js';
 import { Fault, mismatch } from './fault.js';
 import type { Reader } from './reader.js';
@@ -16,7 +17,7 @@ export interface FixedCodec {
 }
 
 function outOfRange(type: string, range: string, value: unknown): Fault<MarshalErrorCode> {
-  return new Fault('VALUE_OUT_OF_RANGE', `expected an integer from ${range} (${type}), got ${String(value)}`);
+  return new Fault('VALUE_OUT_OF_RANGE', `expected an integer from ${range} (${type}), got ${describe(value)}`);
 }
 
 function notAnInteger(type: string, range: string, value: unknown): Fault<MarshalErrorCode> {

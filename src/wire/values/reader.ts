@@ -1,24 +1,21 @@
-// A position in the bytes of one message: alignment, padding that must be zero, numbers in the message's byte order.
-// It knows neither types nor messages. Specification: Marshaling (Wire Format).
+// A position in the bytes of one message: skips padding, which must be zero, and reads numbers in the byte order of the
+// message. It knows neither types nor messages. Specification: Marshaling (Wire Format).
 import type { UnmarshalErrorCode } from '../errors.js';
 import { Fault } from './fault.js';
 
-/** Whether this machine keeps numbers with the least significant byte first. */
-export const HOST_IS_LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
-
-/** Messages of this many bytes have enough to read to make a view of them. */
+/** A message of this many bytes has enough numbers in it to make a DataView worth its cost. */
 const LARGE_MESSAGE = 1024;
 
 /**
- * Reads one message, which starts at the first of `bytes`. Its fields are open to the closures that unmarshal, which
- * are the wire layer's hottest code; nothing outside that layer touches them.
+ * Reads one message, which starts at `bytes[0]`. The fields are public because the functions that unmarshal are the
+ * hottest code of the wire layer.
  */
 export class Reader {
   readonly bytes: Uint8Array;
   readonly littleEndian: boolean;
-  /** Where the next value, or its padding, starts. */
+  /** Where the next value starts, or the padding before it. */
   offset: number;
-  /** Where the part that is being read, header or body, ends. */
+  /** End of the part being read: header or body. */
   end: number;
   #view: DataView | undefined;
 
@@ -29,19 +26,20 @@ export class Reader {
     this.littleEndian = range.littleEndian;
   }
 
-  /** Whether there is a view already, or so much to read that making one pays. */
+  /** Whether a DataView exists already, or the message is large enough to pay for one. */
   get isWorthAView(): boolean {
     return this.#view !== undefined || this.bytes.length >= LARGE_MESSAGE;
   }
 
   /**
-   * For what bytes one by one are too slow for; many messages need none, and making it costs as much as reading them.
+   * A DataView for reads that are too slow byte by byte. Created on demand: for a small message, creating it costs as
+   * much as reading the message.
    */
   get view(): DataView {
     return (this.#view ??= new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength));
   }
 
-  /** Passes over the padding before a boundary of 2, 4 or 8 and checks that `length` bytes follow. */
+  /** Skips the padding before a boundary of 1, 2, 4 or 8 bytes, and checks that `length` bytes follow it. */
   align(boundary: number, length: number): void {
     const padding = -this.offset & (boundary - 1);
     if (this.offset + padding + length > this.end) throw this.#truncated(length + padding);
@@ -57,7 +55,7 @@ export class Reader {
     return value;
   }
 
-  /** The 32 bits at `offset`, which the caller knows to be there. */
+  /** The 32-bit number at `offset`; the caller has checked that its bytes exist. */
   uint32At(offset: number): number {
     const { bytes } = this;
     const bits = this.littleEndian
@@ -66,7 +64,7 @@ export class Reader {
     return bits >>> 0;
   }
 
-  /** The 16 bits at `offset`, which the caller knows to be there. */
+  /** The 16-bit number at `offset`; the caller has checked that its bytes exist. */
   uint16At(offset: number): number {
     const { bytes } = this;
     return this.littleEndian
@@ -79,9 +77,9 @@ export class Reader {
   }
 
   #truncated(length: number): Fault<UnmarshalErrorCode> {
-    return this.fault('VALUE_TRUNCATED', `${length} bytes are due here, ${this.end - this.offset} are left`);
+    return this.fault('VALUE_TRUNCATED', `expected ${length} more bytes, ${this.end - this.offset} are left`);
   }
 }
 
-/** Reads one value that stands inside `depth` containers; throws a {@link Fault}. */
+/** Reads one value that is inside `depth` containers. @throws {Fault} if the bytes break a rule */
 export type Unmarshal = (reader: Reader, depth: number) => unknown;

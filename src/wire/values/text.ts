@@ -1,6 +1,6 @@
-// Text on the wire: strict UTF-8 without NUL, both ways. Short text is handled here, byte by byte, which beats the
-// platform's coders; long text goes to TextEncoder and TextDecoder where the platform has them (they are not
-// ECMAScript). It knows neither lengths nor terminators: those are the marshaller's. Specification: String-like types.
+// Text on the wire: strict UTF-8 without NUL, written and read. Short text is handled here, byte by byte, which is
+// faster than calling the platform. Long text goes to TextEncoder and TextDecoder if the platform has them, since they
+// are not part of ECMAScript. It knows neither lengths nor terminating NULs. Specification: String-like types.
 import { readAscii } from './ascii.js';
 import type { UnmarshalErrorCode } from '../errors.js';
 import { Fault } from './fault.js';
@@ -17,18 +17,18 @@ interface PlatformCoders {
   readonly TextDecoder?: new (label: string, options: { fatal: boolean; ignoreBOM: boolean }) => Utf8Decoder;
 }
 
-const platform = globalThis as PlatformCoders; // a platform may have them or not; no type declares that
+const platform = globalThis as PlatformCoders; // a platform may lack them, which its types do not say
 const encoder = platform.TextEncoder && new platform.TextEncoder();
 const decoder = platform.TextDecoder && new platform.TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Text of this many UTF-16 units, or bytes, is worth a call into the platform. */
+/** From this many UTF-16 units or bytes on, calling the platform is faster. */
 const LONG_TEXT = 48;
-/** The most bytes that one UTF-16 unit takes. */
+/** Most bytes of UTF-8 for one UTF-16 unit. */
 export const MAX_BYTES_PER_UNIT = 3;
 
 /**
- * Writes the text if it is all ASCII without NUL and says whether it did; `bytes` has room for it.
- * Where it says no, nothing that it wrote matters.
+ * Writes the text if it is ASCII without NUL, and returns whether it is. If not, the bytes written so far are garbage.
+ * `bytes` must have room for the text.
  */
 export function writeShortAscii(text: string, bytes: Uint8Array, offset: number): boolean {
   for (let i = 0; i < text.length; i++) {
@@ -39,14 +39,14 @@ export function writeShortAscii(text: string, bytes: Uint8Array, offset: number)
   return true;
 }
 
-/** Whether text is short enough for {@link writeShortAscii} to be the quicker way. */
+/** Whether text is so short that {@link writeShortAscii} is faster than {@link writeUtf8}. */
 export function isShort(text: string): boolean {
   return text.length < LONG_TEXT;
 }
 
 /**
- * Writes well-formed text as UTF-8 and returns how many bytes it took; `bytes` has room for
- * {@link MAX_BYTES_PER_UNIT} for each unit from `offset` on.
+ * Writes well-formed text as UTF-8 and returns the number of bytes written. After `offset`, `bytes` must have room for
+ * {@link MAX_BYTES_PER_UNIT} bytes per UTF-16 unit.
  */
 export function writeUtf8(text: string, bytes: Uint8Array, offset: number): number {
   if (encoder !== undefined) return encoder.encodeInto(text, bytes.subarray(offset)).written;
@@ -63,7 +63,7 @@ export function writeUtf8(text: string, bytes: Uint8Array, offset: number): numb
       bytes[end++] = 0x80 | ((point >> 6) & 0x3f);
       bytes[end++] = 0x80 | (point & 0x3f);
     } else {
-      i++; // a surrogate pair is two units
+      i++; // a surrogate pair is two units long
       bytes[end++] = 0xf0 | (point >> 18);
       bytes[end++] = 0x80 | ((point >> 12) & 0x3f);
       bytes[end++] = 0x80 | ((point >> 6) & 0x3f);
@@ -74,8 +74,8 @@ export function writeUtf8(text: string, bytes: Uint8Array, offset: number): numb
 }
 
 /**
- * The text that stands in the reader's bytes from `start` to `end`.
- * @throws {Fault} `STRING_CONTAINS_NUL` or `STRING_NOT_UTF8`, at the byte concerned
+ * Decodes the reader's bytes from `start` to `end`.
+ * @throws {Fault} `STRING_CONTAINS_NUL` or `STRING_NOT_UTF8`, with the offset of the first wrong byte
  */
 export function readText(reader: Reader, start: number, end: number): string {
   const { bytes } = reader;
@@ -86,12 +86,13 @@ export function readText(reader: Reader, start: number, end: number): string {
 
 const WORD_LOW_BITS = 0x01010101;
 const WORD_HIGH_BITS = 0x80808080;
-/** Text of this many bytes is checked four at a time. */
+/** Text of this many bytes or more is checked four bytes at a time. */
 const WORTH_A_VIEW = 12;
 
 /**
- * Whether all bytes are ASCII and none is NUL. A byte that is neither shows in the highest bit of itself or of itself
- * less one. Four at a time a borrow may call a good word bad, never a bad one good; the careful path then decides.
+ * Whether all bytes are ASCII and not NUL; may return false for bytes that are, but never true for bytes that are not.
+ * A byte above 0x7f has its highest bit set, and so has NUL minus one. With four bytes in one word, subtracting may
+ * borrow from a valid byte; the slower path then decides.
  */
 function isPlainAscii(reader: Reader, start: number, end: number): boolean {
   const { bytes } = reader;
@@ -112,15 +113,16 @@ function readLong(bytes: Uint8Array, start: number, end: number): string {
   const nul = bytes.subarray(start, end).indexOf(0);
   if (nul >= 0) throw nulFault(start + nul);
   try {
-    return decoder!.decode(bytes.subarray(start, end)); // the caller looked
+    return decoder!.decode(bytes.subarray(start, end)); // the caller checked that there is a decoder
   } catch {
-    return readUtf8(bytes, start, end); // throws, and says where
+    return readUtf8(bytes, start, end); // throws with the offset of the wrong byte
   }
 }
 
-/** The code points that a sequence of each length may hold, so that overlong forms are told from shortest ones. */
+/** Smallest code point for each length of sequence: a smaller one is an overlong form, which UTF-8 forbids. */
 const SMALLEST_POINT = [0, 0, 0x80, 0x800, 0x10000];
 
+/** Bytes in the sequence that starts with this byte; 0 if no sequence does. */
 function sequenceLength(lead: number): number {
   if (lead < 0x80) return 1;
   if (lead >= 0xc2 && lead < 0xe0) return 2;
@@ -150,7 +152,7 @@ function readUtf8(bytes: Uint8Array, start: number, end: number): string {
 }
 
 function nulFault(offset: number): Fault<UnmarshalErrorCode> {
-  return new Fault('STRING_CONTAINS_NUL', 'text holds a NUL byte', { offset });
+  return new Fault('STRING_CONTAINS_NUL', 'text contains a NUL byte', { offset });
 }
 
 function utf8Fault(offset: number): Fault<UnmarshalErrorCode> {

@@ -1,21 +1,20 @@
-// The growing buffer that messages are written into: bytes, alignment and lengths that are filled in afterwards.
-// It knows numbers and padding, neither types nor messages. Specification: Marshaling (Wire Format).
+// The growing buffer that messages are written into: bytes, padding, and length words that are filled in later.
+// It knows neither types nor messages. Specification: Marshaling (Wire Format).
 import { MAX_MESSAGE_LENGTH } from '../constants.js';
-import type { MarshalErrorCode } from '../errors.js';
 import { Fault } from './fault.js';
 
 const INITIAL_CAPACITY = 1024;
 
 /**
- * A buffer for one or more messages, one after the other. Its fields are open to the closures that marshal, which are
- * the wire layer's hottest code; nothing outside that layer touches them.
+ * A buffer for one or more consecutive messages. The fields are public because the functions that marshal are the
+ * hottest code of the wire layer.
  */
 export class Writer {
   bytes: Uint8Array;
   view: DataView;
   /** Where the next byte goes. */
   offset = 0;
-  /** Where the present message starts: alignment counts from here. */
+  /** Where the current message starts; alignment counts from here. */
   origin = 0;
   littleEndian = true;
 
@@ -29,7 +28,7 @@ export class Writer {
     if (this.offset + length > this.bytes.length) this.#grow(this.offset + length);
   }
 
-  /** Pads with NUL bytes up to a boundary of 1, 2, 4 or 8 and makes room for `length` bytes behind it. */
+  /** Pads with zero bytes to a boundary of 1, 2, 4 or 8 bytes, and makes room for `length` bytes after the padding. */
   align(boundary: number, length: number): void {
     const padding = (this.origin - this.offset) & (boundary - 1);
     if (this.offset + padding + length > this.bytes.length) this.#grow(this.offset + padding + length);
@@ -42,15 +41,16 @@ export class Writer {
     this.offset += 4;
   }
 
-  /** Fills in a number that was not known when its place was passed. */
+  /** Fills in a number that was not known when its place was skipped. */
   patchUint32(offset: number, value: number): void {
     this.view.setUint32(offset, value, this.littleEndian);
   }
 
   #grow(needed: number): void {
-    // What stands here already is past the limit: whatever follows, no peer would take it.
+    // The message is over the limit already: no peer would accept it, so writing stops here.
     if (this.offset - this.origin > MAX_MESSAGE_LENGTH) {
-      throw new Fault<MarshalErrorCode>('MESSAGE_TOO_LONG', `a message has at most ${MAX_MESSAGE_LENGTH} bytes`);
+      const problem = `a message of more than ${MAX_MESSAGE_LENGTH} bytes`;
+      throw new Fault('MESSAGE_TOO_LONG', problem);
     }
     const bytes = new Uint8Array(Math.max(needed, this.bytes.length * 2));
     bytes.set(this.bytes.subarray(0, this.offset));
@@ -59,5 +59,5 @@ export class Writer {
   }
 }
 
-/** Writes one value that stands inside `depth` containers; throws a {@link Fault}. */
+/** Writes one value that is inside `depth` containers. @throws {Fault} if the value does not fit its type */
 export type Marshal = (writer: Writer, value: unknown, depth: number) => void;

@@ -430,10 +430,10 @@ describe('an error', () => {
   });
 
   test.each([
-    ['y', 256, 'expected an integer from 0 to 255 (BYTE), got 256'],
+    ['y', 256, 'expected an integer from 0 to 255 (BYTE), got number 256'],
     ['y', '7', 'expected an integer number (BYTE), got string "7"'],
-    ['h', -1, 'expected an integer from 0 to 2^32-1 (UNIX_FD, an index), got -1'],
-    ['x', 2n ** 63n, 'expected an integer from -2^63 to 2^63-1 (INT64), got 9223372036854775808'],
+    ['h', -1, 'expected an integer from 0 to 2^32-1 (UNIX_FD, an index), got number -1'],
+    ['x', 2n ** 63n, 'expected an integer from -2^63 to 2^63-1 (INT64), got bigint 9223372036854775808'],
     ['t', 0.5, 'expected a bigint, or a number that is a safe integer (UINT64), got number 0.5'],
     ['b', [1, 2], 'expected true or false (BOOLEAN), got an array of 2'],
     ['s', new Date(0), 'expected a string (STRING), got an object of class Date'],
