@@ -1,6 +1,7 @@
 // Bytes into messages: the header fields one by one, what must be there, then the body.
 // It takes one whole message; where messages begin and end is framing.ts's. Specification: Message Format, Header
 // Fields.
+import { CACHE_LIMITS } from '../cache-limits.js';
 import { ByteCache } from '../values/byte-cache.js';
 import { CONTAINER_INSTANCE, FIELD_DEPTH, FIXED_HEADER_LENGTH, HeaderField } from '../constants.js';
 import { UnmarshalError, type UnmarshalErrorCode } from '../errors.js';
@@ -186,7 +187,7 @@ const FIELDS_LENGTH_OFFSET = 12;
  * The header fields of messages seen lately, found again by all their bytes: calls and signals repeat them to the
  * letter. Replies never do, since each has a REPLY_SERIAL of its own.
  */
-const knownFields = new ByteCache<Fields>({ slots: 128, maxLength: 256 });
+const knownFields = new ByteCache<Fields>(CACHE_LIMITS.receivedHeaders);
 
 /** Everything before the body; the reader then stands where the body starts. */
 function readHeader(reader: Reader, fixed: FixedHeader): Fields {

@@ -2,6 +2,7 @@
 // It writes behind what a buffer holds already, so that a connection sends many messages in one write.
 // Specification: Message Format, Header Fields.
 import { BoundedCache } from '../bounded-cache.js';
+import { CACHE_LIMITS } from '../cache-limits.js';
 import {
   BYTE_ORDER_MARK, type ByteOrder, CONTAINER_INSTANCE, FIELD_DEPTH, FIXED_HEADER_LENGTH, HeaderField, LAST_KNOWN_FIELD,
   MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, MAX_NAME_LENGTH, MAX_UINT32, MESSAGE_TYPE_CODE, PROTOCOL_VERSION,
@@ -53,14 +54,11 @@ function beginField(writer: Writer, code: number, type: string): void {
   writer.offset += 4;
 }
 
-/** How many names of each kind are known to be in order. */
-const KNOWN_NAMES = 512;
-
 /** Writes a header field that is a name. Names repeat from message to message: each is held to its grammar once. */
 function compileNameField(key: NameKey): (writer: Writer, value: string) => void {
   const { name, type, assert, reserved }: NameField = NAME_FIELD[key];
   const code = HeaderField[name];
-  const known = new BoundedCache<string, true>(KNOWN_NAMES);
+  const known = new BoundedCache<true>(CACHE_LIMITS.writtenNames);
   const check = (value: string): true => {
     assert(value);
     if (reserved !== undefined && value.startsWith(reserved.prefix)) {

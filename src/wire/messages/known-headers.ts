@@ -1,9 +1,10 @@
 // The header fields of messages written lately, found again by the values they were made of: a service that emits a
 // signal and a client that repeats a call write the same header but for its serial. Of fixed size: a newcomer takes the
 // place of whoever shares its slot. It knows which values decide the bytes, not how those are made.
+import { CACHE_LIMITS } from '../cache-limits.js';
 import type { Message } from './message.js';
 
-const SLOTS = 64;
+const { slots: SLOTS, maxLength: MAX_LENGTH } = CACHE_LIMITS.writtenHeaders;
 
 /** One header and the bytes of its fields, from the end of the fixed part to the start of the body. */
 interface KnownHeader {
@@ -20,9 +21,6 @@ interface KnownHeader {
 }
 
 const slots = new Array<KnownHeader | undefined>(SLOTS).fill(undefined);
-
-/** Longer ones are written anew. */
-const MAX_LENGTH = 1024;
 
 /** Members that differ in no more than this share a slot. What is no text is refused when it is written. */
 function slotOf({ path, member, signature }: Message): number {

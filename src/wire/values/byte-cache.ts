@@ -1,19 +1,25 @@
-// What is made of runs of bytes, found again by the bytes: what was decoded and checked once costs a comparison from
-// then on. Of fixed size whatever a peer sends: a newcomer takes the place of whoever shares its slot.
-// It knows neither text nor grammar.
+// A cache of decoded values, keyed by the bytes they were decoded from: repeated bytes cost a comparison instead of
+// decoding and checking. Its size is fixed; a new entry replaces the entry in its slot. It knows neither text nor
+// grammar.
 
-/** Values by the bytes that they were made of. */
+export interface ByteCacheLimit {
+  /** Number of entries, a power of two. */
+  readonly slots: number;
+  /** Most bytes of one key; longer ones are not kept. */
+  readonly maxLength: number;
+}
+
+/** Values by the bytes they were decoded from. */
 export class ByteCache<Value> {
   readonly #mask: number;
   readonly #maxLength: number;
-  /** The runs, each at the start of its slot. */
+  /** The keys, each at the start of its slot. */
   readonly #bytes: Uint8Array;
-  /** Lengths of the runs; 0 for an empty slot. */
+  /** Lengths of the keys; 0 for an empty slot. */
   readonly #lengths: Uint16Array;
   readonly #values: (Value | undefined)[];
 
-  /** Keeps values for at most `slots` runs, a power of two, none of them longer than `maxLength`. */
-  constructor({ slots, maxLength }: { slots: number; maxLength: number }) {
+  constructor({ slots, maxLength }: ByteCacheLimit) {
     this.#mask = slots - 1;
     this.#maxLength = maxLength;
     this.#bytes = new Uint8Array(slots * maxLength);
@@ -21,14 +27,14 @@ export class ByteCache<Value> {
     this.#values = new Array<Value | undefined>(slots).fill(undefined);
   }
 
-  /** The value kept for the bytes from `start` to `end`, if it is. */
+  /** The value kept for the bytes from `start` to `end`; undefined if there is none. */
   find(bytes: Uint8Array, start: number, end: number): Value | undefined {
     const slot = this.#slotOf(bytes, start, end);
     if (this.#lengths[slot] !== end - start) return undefined;
     const kept = this.#bytes;
     let i = start;
     let k = slot * this.#maxLength;
-    for (; i + 4 <= end; i += 4, k += 4) { // four a round: it is what a known header costs
+    for (; i + 4 <= end; i += 4, k += 4) { // four bytes per iteration: nearly all the time of a known header is here
       if (
         bytes[i] !== kept[k] || bytes[i + 1] !== kept[k + 1] ||
         bytes[i + 2] !== kept[k + 2] || bytes[i + 3] !== kept[k + 3]
@@ -40,7 +46,7 @@ export class ByteCache<Value> {
     return this.#values[slot];
   }
 
-  /** Keeps a value for the bytes from `start` to `end`, if they are few enough. */
+  /** Keeps a value for the bytes from `start` to `end`, unless they are too many or none. */
   keep(bytes: Uint8Array, range: { start: number; end: number }, value: Value): void {
     const { start, end } = range;
     if (end - start > this.#maxLength || end === start) return;
@@ -50,12 +56,12 @@ export class ByteCache<Value> {
     this.#values[slot] = value;
   }
 
-  /** Runs differ in length and near their end; a few samples tell them apart nearly as well as all bytes. */
+  /** Keys differ in length and near their end; a few sampled bytes spread them nearly as well as all bytes would. */
   #slotOf(bytes: Uint8Array, start: number, end: number): number {
     const length = end - start;
     const eighth = length >> 3;
     const last = end - 1;
-    // Products of their own, not one chain, so that the processor works on all of them at once.
+    // Independent products, not a chain of them, so that the processor computes them in parallel.
     const hash =
       (length * 0x9e5f) ^
       (bytes[last]! * 0x2c1b) ^

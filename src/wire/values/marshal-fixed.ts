@@ -109,7 +109,8 @@ export function compileMarshalFixedStructArray(struct: StructType, fields: reado
 }
 
 /** Refuses a value that is not an array with one element for each field of a struct. */
-export function checkFieldCount({ fields, signature }: StructType, value: unknown): asserts value is readonly unknown[] {
+export function checkFieldCount(struct: StructType, value: unknown): asserts value is readonly unknown[] {
+  const { fields, signature } = struct;
   if (!Array.isArray(value)) throw mismatch(`an array of ${fields.length} fields, ${signature}`, value);
   if (value.length !== fields.length) {
     const problem = `expected ${fields.length} fields, ${signature}, got ${value.length}`;

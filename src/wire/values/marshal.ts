@@ -1,93 +1,18 @@
-// Values into bytes: each type is compiled once to a closure that checks a value and writes it.
-// It knows types and a writer; messages and their headers are message.ts's. Everything is checked before it counts: a
-// closure that throws leaves bytes behind that the caller takes back. Specification: Marshaling (Wire Format).
-import { BoundedCache } from '../bounded-cache.js';
+// Marshals values: compiles each type once to a function that checks a value and writes it.
+// It knows types and the writer, not messages and their headers. Values are checked while they are written: after an
+// error, the caller discards the bytes of the unfinished value. Specification: Marshaling (Wire Format).
+import { type Codec, codecOf, codecOfSingle } from './codec.js';
 import type { ByteOrder } from '../constants.js';
 import { beginArray, checkDepth, endArray } from './containers.js';
-import { describe } from '../describe.js';
-import { MarshalError, type MarshalErrorCode, SignatureError } from '../errors.js';
+import { MarshalError, type MarshalErrorCode } from '../errors.js';
 import { Fault, mismatch, within } from './fault.js';
 import type { BodyInputOf, CheckedSignature } from '../infer.js';
 import {
   checkFieldCount, compileMarshalFixed, compileMarshalFixedArray, compileMarshalFixedStructArray,
 } from './marshal-fixed.js';
-import { isObjectPath } from '../names.js';
-import {
-  BASIC_OR_VARIANT, type DictType, parseSignature, parseSingleType, type StringTypeCode, type StructType, type Type,
-} from '../signature.js';
-import { isShort, MAX_BYTES_PER_UNIT, writeShortAscii, writeUtf8 } from './text.js';
+import { MARSHAL_STRING, toSignatureFault, writeSignature } from './marshal-text.js';
+import type { DictType, StructType, Type } from '../signature.js';
 import { type Marshal, Writer } from './writer.js';
-
-/* Text ----------------------------------------------------------------------------------------------------------- */
-
-/** Writes text and its NUL; what the text must not hold is a {@link Fault}. Returns the bytes of the text alone. */
-function writeTerminated(writer: Writer, text: string): number {
-  writer.reserve(text.length + 1);
-  let length = text.length;
-  if (!isShort(text) || !writeShortAscii(text, writer.bytes, writer.offset)) {
-    if (text.includes('\0')) throw new Fault('STRING_CONTAINS_NUL', 'text contains a NUL character');
-    if (!text.isWellFormed()) throw new Fault('STRING_NOT_WELL_FORMED', 'text contains a lone surrogate');
-    writer.reserve(text.length * MAX_BYTES_PER_UNIT + 1);
-    length = writeUtf8(text, writer.bytes, writer.offset);
-  }
-  writer.offset += length;
-  writer.bytes[writer.offset++] = 0;
-  return length;
-}
-
-function writeString(writer: Writer, text: string): void {
-  writer.align(4, 4);
-  const lengthOffset = writer.offset;
-  writer.offset += 4;
-  const length = writeTerminated(writer, text);
-  writer.patchUint32(lengthOffset, length);
-}
-
-/** Writes a STRING or OBJECT_PATH that is known to be ASCII without NUL, as all names are. */
-export function writeAsciiString(writer: Writer, text: string): void {
-  const { length } = text;
-  writer.align(4, 4 + length + 1);
-  writer.patchUint32(writer.offset, length);
-  const start = writer.offset + 4;
-  const { bytes } = writer;
-  for (let i = 0; i < length; i++) bytes[start + i] = text.charCodeAt(i);
-  bytes[start + length] = 0;
-  writer.offset = start + length + 1;
-}
-
-/** Writes a signature that is known to be one, and so to be ASCII and of at most 255 bytes. */
-export function writeSignature(writer: Writer, signature: string): void {
-  const { length } = signature;
-  writer.reserve(length + 2);
-  const { bytes, offset } = writer;
-  bytes[offset] = length;
-  for (let i = 0; i < length; i++) bytes[offset + 1 + i] = signature.charCodeAt(i);
-  bytes[offset + 1 + length] = 0;
-  writer.offset = offset + length + 2;
-}
-
-const marshalString: Marshal = (writer, value) => {
-  if (typeof value !== 'string') throw mismatch('a string (STRING)', value);
-  writeString(writer, value);
-};
-
-const marshalObjectPath: Marshal = (writer, value) => {
-  if (typeof value !== 'string') throw mismatch('a string (OBJECT_PATH)', value);
-  if (!isObjectPath(value)) throw new Fault('OBJECT_PATH_INVALID', `expected an object path, got ${describe(value)}`);
-  writeString(writer, value);
-};
-
-const marshalSignature: Marshal = (writer, value) => {
-  if (typeof value !== 'string') throw mismatch('a string (SIGNATURE)', value);
-  bodies.get(value, compileBody);
-  writeSignature(writer, value);
-};
-
-const MARSHAL_STRING: Readonly<Record<StringTypeCode, Marshal>> = {
-  s: marshalString,
-  o: marshalObjectPath,
-  g: marshalSignature,
-};
 
 /* Containers ----------------------------------------------------------------------------------------------------- */
 
@@ -114,7 +39,7 @@ function compileMarshalArray(elementType: Type): Marshal {
   };
 }
 
-/** Whether a value is an object whose own properties are meant, and not something with a class. */
+/** Whether a value is a plain object, used for its own properties, and not an instance of a class. */
 function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
@@ -145,7 +70,7 @@ function compileMarshalDict(type: DictType): Marshal {
     if (isMap) {
       for (const [key, value] of dict as ReadonlyMap<unknown, unknown>) writeEntry(writer, key, value, depth + 2);
     } else {
-      const object = dict as Readonly<Record<string, unknown>>; // checked right above
+      const object = dict as Readonly<Record<string, unknown>>; // checked above
       const keys = Object.keys(object);
       for (let i = 0; i < keys.length; i++) writeEntry(writer, keys[i], object[keys[i]!], depth + 2);
     }
@@ -154,32 +79,36 @@ function compileMarshalDict(type: DictType): Marshal {
 }
 
 function compileMarshalStruct(struct: StructType): Marshal {
-  const marshallers = struct.fields.map(compileMarshal);
+  const marshalers = struct.fields.map(compileMarshal);
   return (writer, value, depth) => {
     checkFieldCount(struct, value);
     checkDepth(depth + 1);
     writer.align(8, 0);
     let i = 0;
     try {
-      for (; i < marshallers.length; i++) marshallers[i]!(writer, value[i], depth + 1);
+      for (; i < marshalers.length; i++) marshalers[i]!(writer, value[i], depth + 1);
     } catch (error) {
       throw within(error, i);
     }
   };
 }
 
-const marshalVariant: Marshal = (writer, variant, depth) => {
+/** Writes the signature and the value of a VARIANT that is inside `depth` containers. */
+export const marshalVariant: Marshal = (writer, variant, depth) => {
   if (typeof variant !== 'object' || variant === null || !('signature' in variant) || !('value' in variant)) {
     throw mismatch('a variant, { signature, value }', variant);
   }
   const { signature, value } = variant;
-  if (typeof signature !== 'string') throw mismatch('a variant with a string as signature', variant);
-  const marshalValue =
-    (signature.length === 1 ? ONE_LETTER[signature.charCodeAt(0)] : undefined) ??
-    variants.get(signature, compileVariant);
+  if (typeof signature !== 'string') throw mismatch('a string as the signature of a variant', signature);
+  let codec: Codec;
+  try {
+    codec = codecOfSingle(signature);
+  } catch (error) {
+    throw toSignatureFault(error);
+  }
   checkDepth(depth + 1);
   writeSignature(writer, signature);
-  marshalValue(writer, value, depth + 1);
+  marshalersOf(codec)[0]!(writer, value, depth + 1); // the codec has exactly one type
 };
 
 function compileMarshal(type: Type): Marshal {
@@ -193,78 +122,63 @@ function compileMarshal(type: Type): Marshal {
   }
 }
 
-/* Signatures ----------------------------------------------------------------------------------------------------- */
+/* Bodies --------------------------------------------------------------------------------------------------------- */
 
-/** How many signatures of bodies, and of variants, stay compiled. */
-const COMPILED_SIGNATURES = 1024;
-
-const bodies = new BoundedCache<string, readonly Marshal[]>(COMPILED_SIGNATURES);
-const variants = new BoundedCache<string, Marshal>(COMPILED_SIGNATURES);
-
-function orFault<Result>(compile: (signature: string) => Result): (signature: string) => Result {
-  return (signature) => {
-    if (typeof signature !== 'string') throw mismatch('a string as signature', signature);
-    try {
-      return compile(signature);
-    } catch (error) {
-      if (error instanceof SignatureError) throw new Fault('SIGNATURE_INVALID', error.message, { cause: error });
-      throw error;
-    }
-  };
+function marshalersOf(codec: Codec): readonly Marshal[] {
+  return (codec.marshalers ??= codec.types.map(compileMarshal));
 }
 
-const compileBody = orFault((signature) => parseSignature(signature).map(compileMarshal));
-const compileVariant = orFault((signature) => compileMarshal(parseSingleType(signature)));
-
-/** The marshallers of the types that are no containers, by their letter: what most variants have. */
-const ONE_LETTER: readonly (Marshal | undefined)[] = Array.from({ length: 128 }, (_, code) => {
-  const letter = String.fromCharCode(code);
-  return BASIC_OR_VARIANT.includes(letter) ? compileVariant(letter) : undefined;
-});
-
-/** Writes a body; what does not fit is thrown as a {@link Fault} whose path starts with the index of the argument. */
+/** Writes a body. @throws {Fault} if a value does not fit; its path starts with the index of the argument */
 export function marshalBody(writer: Writer, signature: string, body: readonly unknown[]): void {
-  const marshallers = bodies.get(signature, compileBody);
-  if (!Array.isArray(body)) throw mismatch('an array as body', body);
-  if (body.length !== marshallers.length) {
-    const problem = `signature "${signature}" has ${marshallers.length} types, the body has ${body.length} values`;
+  if (typeof signature !== 'string') throw mismatch('a string as the signature of a body', signature);
+  let codec: Codec;
+  try {
+    codec = codecOf(signature);
+  } catch (error) {
+    throw toSignatureFault(error);
+  }
+  if (!Array.isArray(body)) throw mismatch('an array as the body', body);
+  const marshalers = marshalersOf(codec);
+  if (body.length !== marshalers.length) {
+    const problem = `expected ${marshalers.length} values for signature "${signature}", got ${body.length}`;
     throw new Fault('VALUE_COUNT_MISMATCH', problem);
   }
   let i = 0;
   try {
-    for (; i < marshallers.length; i++) marshallers[i]!(writer, body[i], 0);
+    for (; i < marshalers.length; i++) marshalers[i]!(writer, body[i], 0);
   } catch (error) {
     throw within(error, i);
   }
 }
 
-/** Writes the value of a variant behind its signature; for header fields, which stand `depth` containers deep. */
-export const writeVariant = marshalVariant;
-
-/** The error that users see, from what was thrown while `signature` was marshalled under `root`. */
+/** Converts a {@link Fault} from marshaling `signature` to the error that users see; other errors stay unchanged. */
 export function toMarshalError(error: unknown, signature: string, root: string): unknown {
   if (!(error instanceof Fault)) return error;
-  const fault = error as Fault<MarshalErrorCode>;
+  const fault = error as Fault<MarshalErrorCode>; // nothing unmarshals while values are written
   const options = fault.cause === undefined ? undefined : { cause: fault.cause };
   return new MarshalError(fault.code, fault.problem, { signature, path: root + fault.path }, options);
 }
 
 /**
- * Values alone, without a message, in the wire form; the first value starts on an 8-byte boundary.
+ * Marshals values alone, without a message. The first value starts on an 8-byte boundary.
  * @param signature zero or more single complete types, one for each value
- * @throws {MarshalError} where a value does not fit; its `path` says which: `body[2]["k"]` ‹Marshaling (Wire Format)›
+ * @throws {MarshalError} if the signature is not valid or a value does not fit; `path` says which value: `body[2]["k"]`
+ *   ‹Marshaling (Wire Format)›
  */
 export function marshal<const S extends string>(
   signature: CheckedSignature<S>,
   body: BodyInputOf<S>,
-  { byteOrder = 'little' }: { byteOrder?: ByteOrder } = {},
+  { byteOrder = 'little' }: { readonly byteOrder?: ByteOrder | undefined } = {},
 ): Uint8Array {
   const writer = new Writer();
   writer.littleEndian = byteOrder === 'little';
   try {
-    marshalBody(writer, signature, body as readonly unknown[]);
+    marshalBody(writer, signature, body as readonly unknown[]); // the type of a body of any signature
   } catch (error) {
     throw toMarshalError(error, signature, 'body');
   }
   return writer.bytes.slice(0, writer.offset);
 }
+
+export { writeAsciiString, writeSignature } from './marshal-text.js';
+export const writeVariant = marshalVariant;

@@ -30,7 +30,7 @@ function unmarshalBytes(reader: Reader): Uint8Array {
   const { bytes, offset: start } = reader;
   reader.offset = end;
   if (end === start) return NO_BYTES;
-  if (end - start > SHORT_LENGTH) return new Uint8Array(bytes.subarray(start, end)); // slice() would copy a Buffer as one
+  if (end - start > SHORT_LENGTH) return new Uint8Array(bytes.subarray(start, end)); // never a Buffer, unlike slice()
   const copy = new Uint8Array(end - start);
   for (let i = 0; i < copy.length; i++) copy[i] = bytes[start + i]!;
   return copy;
