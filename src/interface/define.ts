@@ -197,7 +197,7 @@ function isPlainText(value: unknown): value is string {
 /** Property names SHOULD be member names, but need not. ‹org.freedesktop.DBus.Properties› */
 function assertPropertyName(value: string): void {
   if (value === '' || !isPlainText(value)) {
-    throw new InvalidNameError('property name', value, 'it is text without control characters, and not empty');
+    throw new InvalidNameError('property name', value, 'be text without control characters, and not empty');
   }
 }
 

@@ -102,7 +102,7 @@ describeWith('dbus-daemon')('a bus', () => {
     });
 
     test.each(['example', ':1.1', 'a..b', ''])('that is none (%j) is not asked for', async (name) => {
-      const error = { name: 'InvalidNameError', code: 'INVALID_NAME' };
+      const error = { name: 'InvalidNameError', code: 'NAME_INVALID' };
       await expect(one.requestName(name)).rejects.toMatchObject(error);
       await expect(one.releaseName(name)).rejects.toMatchObject(error);
       if (name !== ':1.1') await expect(one.getNameOwner(name)).rejects.toMatchObject(error);

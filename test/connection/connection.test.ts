@@ -115,9 +115,9 @@ describe('a call', () => {
   });
 
   test.each<[what: string, options: object, expected: object]>([
-    ['a path that is none', { path: 'a' }, { code: 'INVALID_NAME', kind: 'object path' }],
-    ['a member that is none', { member: 'a.b' }, { code: 'INVALID_NAME', kind: 'member name' }],
-    ['a destination that is none', { destination: 'a' }, { code: 'INVALID_NAME', kind: 'bus name' }],
+    ['a path that is none', { path: 'a' }, { code: 'NAME_INVALID', kind: 'object path' }],
+    ['a member that is none', { member: 'a.b' }, { code: 'NAME_INVALID', kind: 'member name' }],
+    ['a destination that is none', { destination: 'a' }, { code: 'NAME_INVALID', kind: 'bus name' }],
     ['a signature that is none', { signature: 'a', body: [[]] }, { code: 'SIGNATURE_INVALID' }],
     ['a value that does not fit', { signature: 'u', body: [-1] }, { code: 'VALUE_OUT_OF_RANGE', path: 'body[0]' }],
     ['a body without a signature', { body: [1] }, { code: 'VALUE_COUNT_MISMATCH' }],

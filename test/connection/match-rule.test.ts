@@ -59,12 +59,12 @@ describe('the text of a rule', () => {
   const invalid = (rule: object): MatchRule => rule as MatchRule; // what only JavaScript lets through
 
   test.each<[what: string, rule: MatchRule, code: string]>([
-    ['a sender that is no bus name', { sender: 'example' }, 'INVALID_NAME'],
-    ['a destination that is no bus name', { destination: '1.2' }, 'INVALID_NAME'],
-    ['an interface that is none', { interface: 'example' }, 'INVALID_NAME'],
-    ['a member that is none', { member: 'a.b' }, 'INVALID_NAME'],
-    ['a path that is none', { path: '/a/' }, 'INVALID_NAME'],
-    ['a namespace that is no path', { pathNamespace: 'a' }, 'INVALID_NAME'],
+    ['a sender that is no bus name', { sender: 'example' }, 'NAME_INVALID'],
+    ['a destination that is no bus name', { destination: '1.2' }, 'NAME_INVALID'],
+    ['an interface that is none', { interface: 'example' }, 'NAME_INVALID'],
+    ['a member that is none', { member: 'a.b' }, 'NAME_INVALID'],
+    ['a path that is none', { path: '/a/' }, 'NAME_INVALID'],
+    ['a namespace that is no path', { pathNamespace: 'a' }, 'NAME_INVALID'],
     ['path and path_namespace', { path: '/a', pathNamespace: '/a' }, 'MATCH_RULE_INVALID'],
     ['an unknown type', invalid({ type: 'reply' }), 'MATCH_RULE_INVALID'],
     ['argument 64', { args: { 64: 'x' } }, 'MATCH_RULE_INVALID'],

@@ -146,7 +146,7 @@ describe('rules', () => {
     for (const rule of [{ sender: SERVICE, path: 'bad' }, { sender: 'bad' }, { sender: SERVICE, args: { 64: 'x' } }]) {
       expect(() => link.bus.subscribe(rule, { signal: abort.signal })).toThrow();
     }
-    expect(() => link.bus.watchOwner('bad', () => {})).toThrow(expect.objectContaining({ code: 'INVALID_NAME' }));
+    expect(() => link.bus.watchOwner('bad', () => {})).toThrow(expect.objectContaining({ code: 'NAME_INVALID' }));
     const reason = new Error('enough');
     expect(() => link.bus.subscribe(RULE, { signal: AbortSignal.abort(reason) })).toThrow(reason);
     await deliver(link);

@@ -1,7 +1,7 @@
 // The grammar of signatures and its limits: which rule is broken, and where. Specification: Valid Signatures.
 import { describe, expect, it } from 'vitest';
 import {
-  parseSignature, SignatureError, type SignatureErrorCode, splitSignature, type Type, variant, WireError,
+  parseSignature, SignatureError, type SignatureErrorCode, splitSignature, type Type, variant, DBusWireError,
 } from '../../src/wire/index.js';
 import { thrownBy } from './support.js';
 
@@ -124,7 +124,7 @@ describe('parseSignature', () => {
     expect([error.code, error.offset]).toEqual([code, offset]);
     expect(error.signature).toBe(signature);
     expect(error.name).toBe('SignatureError');
-    expect(error).toBeInstanceOf(WireError);
+    expect(error).toBeInstanceOf(DBusWireError);
     expect(error.message).toContain(`at offset ${offset} of`);
     expect(signatureErrorOf(() => splitSignature(signature)).code).toBe(code);
     expect(signatureErrorOf(() => makeVariant(signature)).code).toBe(code);
