@@ -3,15 +3,15 @@
 // Specification: Message Types, Invalid Protocol and Spec Extensions.
 import { setMaxListeners } from 'node:events';
 import { ErrorName } from '../interface/standard.js';
-import { MESSAGE_TYPE_CODE, MessageFlag } from '../wire/constants.js';
-import { decodeHeader, decodeMessage, type MessageHeader } from '../wire/messages/decode.js';
+import { MessageFlag } from '../wire/constants.js';
+import { decodeBody, decodeHeader, type MessageHeader } from '../wire/messages/decode.js';
+import { type Envelope, readEnvelope } from '../wire/messages/envelope.js';
 import { FrameReader, type ReaderOptions } from '../wire/messages/framing.js';
 import type { BodyInputOf, BodyOf, CheckedSignature } from '../wire/infer.js';
 import {
   errorReply, type ErrorMessage, type Message, methodCall, type MethodCall, type MethodReturn, type Signal,
 } from '../wire/messages/message.js';
 import { DropCounter, type DropReason } from './drops.js';
-import { readEnvelope } from './envelope.js';
 import { CallTimeoutError, ConnectionClosedError, DBusError, UnexpectedSignatureError } from './errors.js';
 import { type CallOutcome, DEFAULT_CALL_TIMEOUT, PendingCalls } from './pending.js';
 import { runListener } from './run-listener.js';
@@ -84,15 +84,6 @@ function flagsOf({ noReply, noAutoStart, allowInteractiveAuthorization }: CallFl
 function toDBusError({ errorName, signature, body }: ErrorMessage): DBusError {
   const [text] = body;
   return new DBusError(errorName, typeof text === 'string' ? text : '', { signature, body });
-}
-
-/** The header of a frame that could not be decoded, where that is in order. */
-function headerOf(frame: Uint8Array): MessageHeader | undefined {
-  try {
-    return decodeHeader(frame);
-  } catch {
-    return undefined;
-  }
 }
 
 /** A connection to a bus or, without a bus, to another program. */
@@ -261,11 +252,14 @@ export class Connection implements AsyncDisposable {
   }
 
   #route(frame: Uint8Array): void {
+    let header: MessageHeader | undefined;
     let message: Message;
     try {
-      message = decodeMessage(frame);
+      header = decodeHeader(frame);
+      message = decodeBody(header, frame);
     } catch (error) {
-      this.#refuse(frame, error);
+      this.countDrop('invalid message', { message: header, error });
+      this.#refuse(header ?? readEnvelope(frame), error);
       return;
     }
     const { type, destination } = message;
@@ -292,15 +286,13 @@ export class Connection implements AsyncDisposable {
   }
 
   /** Answers for a message that breaks the specification inside intact framing: only that message is lost. */
-  #refuse(frame: Uint8Array, error: unknown): void {
-    this.countDrop('invalid message', { message: headerOf(frame), error });
-    const envelope = readEnvelope(frame);
-    switch (envelope.typeCode) {
-      case MESSAGE_TYPE_CODE.method_call:
+  #refuse(envelope: Envelope, error: unknown): void {
+    switch (envelope.type) {
+      case 'method_call':
         this.#answerError(envelope, ErrorName.INVALID_ARGS, `the call is not valid: ${(error as Error).message}`);
         break;
-      case MESSAGE_TYPE_CODE.method_return:
-      case MESSAGE_TYPE_CODE.error:
+      case 'method_return':
+      case 'error':
         if (envelope.replySerial !== undefined) this.#pending.reject(envelope.replySerial, error);
     }
   }

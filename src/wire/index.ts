@@ -4,7 +4,7 @@ export {
   MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, MAX_NAME_LENGTH, MAX_SIGNATURE_LENGTH, MAX_STRUCT_DEPTH, MAX_VALUE_DEPTH,
   MESSAGE_TYPE_CODE, MessageFlag, PROTOCOL_VERSION,
 } from './constants.js';
-export { decodeHeader, decodeMessage, type MessageHeader } from './messages/decode.js';
+export { decodeBody, decodeHeader, decodeMessage, type MessageHeader } from './messages/decode.js';
 export { dissect, type DissectOptions } from './dissect/dissect.js';
 export { formatDissection } from './dissect/format.js';
 export type { Part, PartKind } from './dissect/parts.js';

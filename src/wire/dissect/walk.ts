@@ -3,7 +3,7 @@
 // what is there of it is valid: there the walk may end earlier, where it can make nothing of the bytes.
 // Specification: Message Format, Marshaling (Wire Format).
 import {
-  BYTE_ORDER_MARK, FIXED_HEADER_LENGTH, HeaderField, MAX_VALUE_DEPTH, MESSAGE_TYPE_CODE,
+  BYTE_ORDER_MARK, FIELD_DEPTH, FIXED_HEADER_LENGTH, HeaderField, MAX_VALUE_DEPTH, MESSAGE_TYPE_CODE,
 } from '../constants.js';
 import type { PartKind, PartList } from './parts.js';
 import { nameOf, quote, tellFixed, tellFlags, TYPE_NAME } from './words.js';
@@ -35,8 +35,6 @@ interface Note {
 class EndOfWalk {}
 
 const TOP: Place = { path: '', depth: 0 };
-/** Containers around the value of a header field: the array and its struct. */
-const FIELD_DEPTH = 2;
 /** Elements of an array of a fixed type that are told one by one. */
 const LISTED_ELEMENTS = 64;
 

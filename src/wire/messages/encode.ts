@@ -9,7 +9,10 @@ import {
 } from '../constants.js';
 import { describe } from '../describe.js';
 import { MarshalError, type MarshalErrorCode } from '../errors.js';
-import { missingField, NAME_FIELD, type NameField, type NameKey } from './header-fields.js';
+import { fieldsTooLongProblem, tooLongProblem } from './fixed-header.js';
+import {
+  FIELD_TYPE, missingField, missingProblem, NAME_FIELD, type NameField, type NameKey, reservedProblem,
+} from './header-fields.js';
 import { findKnownHeader, hasRepeatableHeader, keepKnownHeader } from './known-headers.js';
 import { marshalBody, toMarshalError, writeAsciiString, writeSignature, writeVariant } from '../values/marshal.js';
 import type { Message, UnknownField } from './message.js';
@@ -39,30 +42,33 @@ function typeCodeOf(message: Message): number {
   if (typeof message.type === 'string' && Object.hasOwn(MESSAGE_TYPE_CODE, message.type)) {
     return MESSAGE_TYPE_CODE[message.type];
   }
-  checkInteger(message.type, { path: 'header.type', min: 5, max: 0xff });
-  return message.type as number;
+  const { type } = message;
+  if (typeof type === 'number' && Number.isInteger(type) && type >= 5 && type <= 0xff) return type;
+  const known = Object.keys(MESSAGE_TYPE_CODE).map((name) => `"${name}"`).join(', ');
+  const problem = `expected ${known} or an integer from 5 to 255, got ${describe(type)}`;
+  throw refusal('FIELD_INVALID', problem, 'header.type');
 }
 
 /** Writes the code of a field and the signature of its variant. */
-function beginField(writer: Writer, code: number, type: string): void {
+function beginField(writer: Writer, code: number, typeCode: number): void {
   writer.align(8, 4);
   const { bytes, offset } = writer;
   bytes[offset] = code;
   bytes[offset + 1] = 1;
-  bytes[offset + 2] = type.charCodeAt(0);
+  bytes[offset + 2] = typeCode;
   bytes[offset + 3] = 0;
   writer.offset += 4;
 }
 
 /** Writes a header field that is a name. Names repeat from message to message: each is held to its grammar once. */
 function compileNameField(key: NameKey): (writer: Writer, value: string) => void {
-  const { name, type, assert, reserved }: NameField = NAME_FIELD[key];
+  const { name, typeCode, assert, reserved }: NameField = NAME_FIELD[key];
   const code = HeaderField[name];
   const known = new BoundedCache<true>(CACHE_LIMITS.writtenNames);
   const check = (value: string): true => {
     assert(value);
     if (reserved !== undefined && value.startsWith(reserved.prefix)) {
-      throw refusal('FIELD_INVALID', `${reserved.prefix} is not for messages`, `header.${name}`);
+      throw refusal('FIELD_INVALID', reservedProblem(value, reserved.prefix), `header.${name}`);
     }
     return true;
   };
@@ -70,7 +76,7 @@ function compileNameField(key: NameKey): (writer: Writer, value: string) => void
     // Object paths have no limit: long ones are checked each time, not kept.
     if (typeof value === 'string' && value.length <= MAX_NAME_LENGTH) known.get(value, check);
     else check(value);
-    beginField(writer, code, type);
+    beginField(writer, code, typeCode);
     writeAsciiString(writer, value);
   };
 }
@@ -96,7 +102,7 @@ function writeHeaderFields(writer: Writer, message: Message): number {
   writeFields(writer, message);
   const fieldsLength = writer.offset - start;
   if (fieldsLength > MAX_ARRAY_LENGTH) {
-    throw refusal('ARRAY_TOO_LONG', `header fields of ${fieldsLength} bytes, at most ${MAX_ARRAY_LENGTH}`, 'header');
+    throw refusal('ARRAY_TOO_LONG', fieldsTooLongProblem(fieldsLength), 'header');
   }
   writer.align(8, 0);
   if (isRepeatable) keepKnownHeader(message, writer.bytes.subarray(start, writer.offset), fieldsLength);
@@ -110,28 +116,34 @@ function writeFields(writer: Writer, message: Message): void {
   if (message.errorName !== undefined) writeErrorName(writer, message.errorName);
   if (message.replySerial !== undefined) {
     checkInteger(message.replySerial, { path: 'header.REPLY_SERIAL', min: 1, max: MAX_UINT32 });
-    beginField(writer, HeaderField.REPLY_SERIAL, 'u');
+    beginField(writer, HeaderField.REPLY_SERIAL, FIELD_TYPE.UINT32);
     writer.writeUint32(message.replySerial);
   }
   if (message.destination !== undefined) writeDestination(writer, message.destination);
   if (message.sender !== undefined) writeSender(writer, message.sender);
   if (message.signature !== '') {
-    beginField(writer, HeaderField.SIGNATURE, 'g');
+    beginField(writer, HeaderField.SIGNATURE, FIELD_TYPE.SIGNATURE);
     writeSignature(writer, message.signature);
   }
   if (message.unixFds !== 0) {
     checkInteger(message.unixFds, { path: 'header.UNIX_FDS', min: 0, max: MAX_UINT32 });
-    beginField(writer, HeaderField.UNIX_FDS, 'u');
+    beginField(writer, HeaderField.UNIX_FDS, FIELD_TYPE.UINT32);
     writer.writeUint32(message.unixFds);
   }
   for (const field of message.unknownFields) writeUnknownField(writer, field);
-  const containerInstances = message.unknownFields.filter(({ code }) => code === CONTAINER_INSTANCE);
-  if (containerInstances.length > 1 || containerInstances.some(({ value }) => value.signature !== 'o')) {
-    throw refusal('FIELD_INVALID', 'header field 10 is one object path', `header.${CONTAINER_INSTANCE}`);
-  }
+  if (message.unknownFields.length > 0) checkContainerInstances(message.unknownFields);
 }
 
-/** A field of a message that was received and is sent on. */
+/** Checks the one unknown field that the reference implementation knows. */
+function checkContainerInstances(fields: readonly UnknownField[]): void {
+  const found = fields.filter(({ code }) => code === CONTAINER_INSTANCE);
+  if (found.length === 0 || (found.length === 1 && found[0]!.value.signature === 'o')) return;
+  const problem = `${found.length} of type ${found.map(({ value }) => `"${value.signature}"`).join(', ')}`;
+  const rule = 'header field 10 must appear at most once, with type "o"';
+  throw refusal('FIELD_INVALID', `found ${problem}: ${rule}`, `header.${CONTAINER_INSTANCE}`);
+}
+
+/** Writes a field with a code above 9, as it was received. */
 function writeUnknownField(writer: Writer, { code, value }: UnknownField): void {
   checkInteger(code, { path: 'header', min: LAST_KNOWN_FIELD + 1, max: 0xff });
   writer.align(8, 1);
@@ -161,7 +173,7 @@ function writeParts(writer: Writer, message: Message, serial: number): void {
   checkInteger(serial, { path: 'header.serial', min: 1, max: MAX_UINT32 });
   const missing = missingField(typeCode, message);
   if (missing !== undefined) {
-    throw refusal('FIELD_MISSING', `a ${message.type} has a header field ${missing}`, `header.${missing}`);
+    throw refusal('FIELD_MISSING', missingProblem(missing, message.type), `header.${missing}`);
   }
   writer.reserve(FIXED_HEADER_LENGTH);
   writer.bytes[start] = BYTE_ORDER_MARK[writer.littleEndian ? 'little' : 'big'];
@@ -176,8 +188,7 @@ function writeParts(writer: Writer, message: Message, serial: number): void {
   writer.patchUint32(start + 4, writer.offset - bodyOffset);
   const length = writer.offset - start;
   if (length > MAX_MESSAGE_LENGTH) {
-    const problem = `a message of ${length} bytes, at most ${MAX_MESSAGE_LENGTH} are allowed`;
-    throw refusal('MESSAGE_TOO_LONG', problem, 'body');
+    throw refusal('MESSAGE_TOO_LONG', tooLongProblem(length, MAX_MESSAGE_LENGTH), 'body');
   }
 }
 

@@ -1,40 +1,43 @@
-// The envelope of a message made new around a body that nobody looks at: for routers, proxies and test tools.
-// Header fields are copied byte for byte but for those that change: each is the same bytes on any 8-byte boundary, and
-// so is the body. Specification: Message Format, Header Fields, Message Bus Message Routing.
+// Rewrites the header of a message and copies its body without decoding it: for routers, proxies and test tools.
+// A header field has the same bytes at every 8-byte boundary, and so has a body: all that does not change is copied as
+// bytes. Specification: Message Format, Header Fields, Message Bus Message Routing.
 import {
   FIELD_DEPTH, FIXED_HEADER_LENGTH, HeaderField, LAST_KNOWN_FIELD, MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, MAX_UINT32,
 } from '../constants.js';
 import { decodeHeader } from './decode.js';
 import { checkInteger, refusal } from './encode.js';
-import { readFixedHeader } from './fixed-header.js';
+import { skipField } from './field-walk.js';
+import { fieldsTooLongProblem, tooLongProblem, uint32At } from './fixed-header.js';
 import { writeVariant } from '../values/marshal.js';
 import { assertBusName } from '../names.js';
 import { Reader } from '../values/reader.js';
-import { readVariant } from '../values/unmarshal.js';
 import type { Variant } from '../variant.js';
 import { Writer } from '../values/writer.js';
 
-/** What is to change; whatever is left out stays as it is. */
+/** The changes to a message. A key that is left out, or undefined, changes nothing. */
 export interface Readdressing {
-  /** The sender's number for the message, 1 to 2^32−1. */
+  /** The serial of the message, 1 to 2^32−1. */
   readonly serial?: number | undefined;
   /** The flags byte, an OR of {@link MessageFlag}. */
   readonly flags?: number | undefined;
-  /** The serial of the message that this one answers, 1 to 2^32−1: who gives calls other serials gives them back. */
+  /**
+   * The serial of the message that this one answers, 1 to 2^32−1. A router that gives calls new serials must restore
+   * the old ones in their replies.
+   */
   readonly replySerial?: number | undefined;
-  /** A bus name, or null for none. */
+  /** A bus name, or null to remove the field. */
   readonly destination?: string | null | undefined;
-  /** A bus name, or null for none. */
+  /** A bus name, or null to remove the field. */
   readonly sender?: string | null | undefined;
-  /** Whether header fields of unknown codes are left out, as a bus should. */
+  /** Whether to remove header fields with unknown codes, as a message bus should. Default: false. */
   readonly stripUnknownFields?: boolean | undefined;
 }
 
 const MAX_BYTE = 0xff;
-/** Room for the fields that may be added: two names and a number. */
+/** Upper bound of the bytes that the changes add: two names and a number. */
 const ADDED_LENGTH = 640;
 
-/** The fields that do not stay: by code, the new value, or null for none. */
+/** The fields that change, by code: the new value, or null to remove the field. */
 type Changes = Map<number, Variant | null>;
 
 function nameChange(name: string | null): Variant | null {
@@ -57,7 +60,7 @@ function changesOf({ replySerial, destination, sender }: Readdressing): Changes 
 function writeField(writer: Writer, code: number, value: Variant): void {
   writer.align(8, 1);
   writer.bytes[writer.offset++] = code;
-  writeVariant(writer, value, FIELD_DEPTH); // throws nothing: the value was checked
+  writeVariant(writer, value, FIELD_DEPTH); // throws no type error: the value was checked
 }
 
 function copyBytes(writer: Writer, bytes: Uint8Array): void {
@@ -66,26 +69,14 @@ function copyBytes(writer: Writer, bytes: Uint8Array): void {
   writer.offset += bytes.length;
 }
 
-const STRING = 's'.charCodeAt(0);
-const OBJECT_PATH = 'o'.charCodeAt(0);
-
-/** Passes over one header field, which is known to be in order. */
-function skipField(reader: Reader): void {
-  const typeCode = reader.bytes[reader.offset + 2]; // behind the code and the length of the signature
-  const isText = reader.bytes[reader.offset + 1] === 1 && (typeCode === STRING || typeCode === OBJECT_PATH);
-  if (isText) {
-    reader.offset += 8 + reader.uint32At(reader.offset + 4) + 1;
-  } else {
-    reader.offset++;
-    readVariant(reader, FIELD_DEPTH);
-  }
-}
-
-/** Writes the fields that stay, in runs as long as they come, and in their place or behind them those that do not. */
+/**
+ * Copies the fields that do not change, in runs as long as possible. A changed field is written in its old place, or at
+ * the end if it is new.
+ */
 function writeFields(writer: Writer, reader: Reader, changes: Changes, isStripped: boolean): void {
   const { bytes, end } = reader;
   let runStart = reader.offset;
-  let runEnd = runStart; // without the padding behind it, which belongs to no field
+  let runEnd = runStart; // without the padding that follows, which belongs to no field
   const copyRun = (): void => {
     if (runStart === runEnd) return;
     writer.align(8, 0);
@@ -93,7 +84,7 @@ function writeFields(writer: Writer, reader: Reader, changes: Changes, isStrippe
   };
   while (reader.offset < end) {
     const start = reader.offset;
-    const code = bytes[start]!; // the header is known to be in order
+    const code = bytes[start]!; // decodeHeader() checked that the field is complete
     skipField(reader);
     const fieldEnd = reader.offset;
     reader.offset = (fieldEnd + 7) & ~7;
@@ -113,22 +104,23 @@ function writeFields(writer: Writer, reader: Reader, changes: Changes, isStrippe
 }
 
 /**
- * One whole message with another serial, sender, destination or the like. The header is checked and written anew; the
- * body is copied as it stands, unread: a broken one stays broken. The bytes are the caller's.
- * @throws {UnmarshalError} where the header of `bytes` breaks a rule, as {@link decodeHeader} does
- * @throws {InvalidNameError} where a new sender or destination is no bus name
- * @throws {MarshalError} where a new number is out of its range, or the message becomes too long ‹Message Format›
+ * Returns a copy of one whole message with another serial, sender, destination or the like. The header is checked and
+ * written again. The body is copied without being decoded: a broken one stays broken.
+ * @throws {UnmarshalError} if the header of `bytes` breaks a rule, as {@link decodeHeader} does
+ * @throws {InvalidNameError} if the new sender or destination is not a valid bus name
+ * @throws {MarshalError} if a new number is out of range, or if the message becomes too long ‹Message Format›
  */
 export function readdress(bytes: Uint8Array, readdressing: Readdressing): Uint8Array {
-  decodeHeader(bytes); // throws where the header is broken; below, it is known not to be
-  const fixed = readFixedHeader(bytes);
-  const { littleEndian, fieldsEnd, bodyOffset, length } = fixed;
-  const { serial = fixed.serial, flags = fixed.flags, stripUnknownFields = false } = readdressing;
+  const header = decodeHeader(bytes);
+  const { serial = header.serial, flags = header.flags, stripUnknownFields = false } = readdressing;
   checkInteger(serial, { path: 'header.serial', min: 1, max: MAX_UINT32 });
   checkInteger(flags, { path: 'header.flags', min: 0, max: MAX_BYTE });
   const changes = changesOf(readdressing);
 
-  const writer = new Writer(length + ADDED_LENGTH);
+  const littleEndian = header.byteOrder === 'little';
+  const fieldsEnd = FIXED_HEADER_LENGTH + uint32At(bytes, 12, littleEndian);
+  const bodyOffset = bytes.length - uint32At(bytes, 4, littleEndian);
+  const writer = new Writer(bytes.length + ADDED_LENGTH);
   writer.littleEndian = littleEndian;
   copyBytes(writer, bytes.subarray(0, FIXED_HEADER_LENGTH));
   writer.bytes[2] = flags;
@@ -137,14 +129,13 @@ export function readdress(bytes: Uint8Array, readdressing: Readdressing): Uint8A
   writeFields(writer, reader, changes, stripUnknownFields);
   const fieldsLength = writer.offset - FIXED_HEADER_LENGTH;
   if (fieldsLength > MAX_ARRAY_LENGTH) {
-    throw refusal('ARRAY_TOO_LONG', `header fields of ${fieldsLength} bytes, at most ${MAX_ARRAY_LENGTH}`, 'header');
+    throw refusal('ARRAY_TOO_LONG', fieldsTooLongProblem(fieldsLength), 'header');
   }
   writer.patchUint32(12, fieldsLength);
   writer.align(8, 0);
   copyBytes(writer, bytes.subarray(bodyOffset));
   if (writer.offset > MAX_MESSAGE_LENGTH) {
-    const problem = `a message of ${writer.offset} bytes, at most ${MAX_MESSAGE_LENGTH} are allowed`;
-    throw refusal('MESSAGE_TOO_LONG', problem, 'header');
+    throw refusal('MESSAGE_TOO_LONG', tooLongProblem(writer.offset, MAX_MESSAGE_LENGTH), 'header');
   }
   return writer.bytes.subarray(0, writer.offset);
 }

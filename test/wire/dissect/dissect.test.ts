@@ -9,7 +9,7 @@ import {
 import { completeTypes, loadMessages } from '../../support/fixtures.js';
 
 const fixtures = loadMessages();
-const INVALID = new URL('../../fixtures/invalid/', import.meta.url);
+const INVALID = new URL('../../../fixtures/invalid/', import.meta.url);
 
 interface BrokenMessage {
   readonly name: string;
