@@ -1,6 +1,7 @@
-// marshal: the wire form of every type, everything that a value may be given as, and every way not to fit, with code
-// and path of the error. The bytes are written by hand from the specification.
-import { describe, expect, it, test } from 'vitest';
+// marshal: the wire form of every type, the JavaScript values that each type accepts, and the errors of those it does
+// not accept, with code and path. The bytes are written by hand from the specification.
+// Specification: Marshaling (Wire Format).
+import { describe, expect, test } from 'vitest';
 import {
   encodeMessage, marshal, MarshalError, type MarshalErrorCode, methodCall, SignatureError, unmarshal, variant,
 } from '../../../src/wire/index.js';
@@ -8,19 +9,19 @@ import { bytes, hex, marshalAny, marshalErrorOf, thrownBy } from '../support.js'
 import { WIRE_FORMS } from '../wire-forms.js';
 
 describe('the wire form', () => {
-  it.each(WIRE_FORMS.map((form, index) => [`${index}: ${form.signature}`, form] as const))('%s', (_, form) => {
+  test.each(WIRE_FORMS.map((form, index) => [`${index}: ${form.signature}`, form] as const))('%s is written in both byte orders', (_, form) => {
     const { signature, values, little, big } = form;
     expect(hex(marshalAny(signature, values))).toBe(hex(bytes(little)));
     expect(hex(marshalAny(signature, values, 'little'))).toBe(hex(bytes(little)));
     expect(hex(marshalAny(signature, values, 'big'))).toBe(hex(bytes(big)));
   });
 
-  it('has a case for each type', () => {
+  test('every type has a case here', () => {
     const signatures = WIRE_FORMS.map(({ signature }) => signature);
     expect(signatures).toEqual(expect.arrayContaining([...'ybnqiuxtdhsogv']));
   });
 
-  it('shares no memory with what is given', () => {
+  test('the bytes share no memory with the values', () => {
     const given = Uint8Array.of(1, 2, 3);
     const written = marshal('ay', [given]);
     given.fill(9);
@@ -30,14 +31,14 @@ describe('the wire form', () => {
 });
 
 describe('numbers', () => {
-  it.each([
+  test.each([
     ['x', -(2 ** 53) + 1, -(2n ** 53n) + 1n],
     ['x', 2 ** 53 - 1, 2n ** 53n - 1n],
     ['x', -1, -1n],
     ['t', 2 ** 53 - 1, 2n ** 53n - 1n],
     ['t', 0, 0n],
     ['t', -0, 0n],
-  ])('%s takes the safe integer %d for a bigint', (type, number, bigint) => {
+  ])('%s accepts the safe integer %d like the bigint', (type, number, bigint) => {
     for (const signature of [type, `a${type}`, `(${type})`, `a(${type})`]) {
       const wrap = (value: unknown): unknown =>
         signature === type ? value : signature.startsWith('a(') ? [[value]] : [value];
@@ -45,7 +46,7 @@ describe('numbers', () => {
     }
   });
 
-  it.each([...'ynqiuh'])('%s takes −0 for 0', (type) => {
+  test.each([...'ynqiuh'])('%s writes −0 as 0', (type) => {
     const write = (zero: number): string[] => [
       hex(marshalAny(type, [zero])), hex(marshalAny(`a${type}`, [[zero]])), hex(marshalAny(`a(${type})`, [[[zero]]])),
       hex(marshalAny(`a${type}`, [Array<number>(20).fill(zero)])),
@@ -54,7 +55,7 @@ describe('numbers', () => {
     expect(write(-0)[0]).toMatch(/^0+$/);
   });
 
-  it('keeps the sign of zero in a double, wherever it stands', () => {
+  test('a DOUBLE keeps the sign of zero, alone and in containers', () => {
     const minusZero = '0000000000000080';
     expect(hex(marshal('d', [-0]))).toBe(minusZero);
     expect(hex(marshal('ad', [Array<number>(20).fill(-0)]))).toBe(`a000000000000000${minusZero.repeat(20)}`);
@@ -78,14 +79,14 @@ describe('typed arrays', () => {
   ] as const;
 
   describe.each(CASES)('a%s as %o', (type, TypedArray, values) => {
-    // Below and above the length from which arrays are copied in bulk.
-    it.each([0, 1, 3, 15, 16, 17, 64])('%d elements, as an array, typed, and part of a larger one', (length) => {
+    // Lengths below and above the one from which arrays are copied in bulk.
+    test.each([0, 1, 3, 15, 16, 17, 64])('%d elements give the same bytes from an array, a typed array and a part of a larger one', (length) => {
       const list = Array.from({ length }, (_, i) => values[i % values.length]!);
-      const larger = new TypedArray(length + 5) as Uint8Array; // whichever it is
+      const larger = new TypedArray(length + 5) as Uint8Array; // one of the typed arrays
       larger.set(list as number[], 3);
       const typed = larger.slice(3, 3 + length);
       for (const byteOrder of ['little', 'big'] as const) {
-        // A byte before, or two, changes where the elements stand in the writer's memory.
+        // Values before the array change the alignment of the elements in memory.
         for (const before of ['', 'y', 'yq', 'u', 'uu']) {
           const firsts = Array.from(before, () => 1);
           const expected = hex(marshalAny(`${before}a${type}`, [...firsts, list], byteOrder));
@@ -100,12 +101,12 @@ describe('typed arrays', () => {
     });
   });
 
-  it('take a Buffer for bytes, a part of a pooled one too', () => {
+  test('ay accepts a Buffer, even one that is part of a pool', () => {
     expect(hex(marshal('ay', [Buffer.from('abc')]))).toBe('03000000616263');
     expect(hex(marshal('ay', [Buffer.from('xabcx').subarray(1, 4)]))).toBe('03000000616263');
   });
 
-  it.each([
+  test.each([
     ['ay', new Int8Array(1)],
     ['ay', new Uint8ClampedArray(1)],
     ['ay', new Uint16Array(1)],
@@ -119,7 +120,7 @@ describe('typed arrays', () => {
     ['as', new Uint8Array(0)],
     ['a(y)', new Uint8Array(0)],
     ['(yy)', new Uint8Array(2)],
-  ])('of another type are refused: %s', (signature, value) => {
+  ])('a typed array of another type is refused: %s', (signature, value) => {
     const error = marshalErrorOf(() => marshalAny(signature, [value]));
     expect([error.code, error.path]).toEqual(['VALUE_TYPE_MISMATCH', 'body[0]']);
     expect(error.message).toContain(value.constructor.name);
@@ -129,12 +130,12 @@ describe('typed arrays', () => {
 describe('dicts', () => {
   const written = 'a{su}';
 
-  it('are written in the order of a Map', () => {
+  test('a Map is written in its order', () => {
     const map = new Map([['2', 1], ['1', 2], ['__proto__', 3]]);
     expect([...unmarshal('a{su}', marshal('a{su}', [map]))[0]]).toEqual([...map]);
   });
 
-  it('may be plain objects, with or without a prototype, where the keys are text', () => {
+  test('plain objects, with or without a prototype, are accepted if the keys are text', () => {
     const object = { b: 1, a: 2, constructor: 3 };
     const bare = Object.assign(Object.create(null) as Record<string, number>, object);
     const map = new Map(Object.entries(object));
@@ -144,7 +145,7 @@ describe('dicts', () => {
     expect(hex(marshal('a{gy}', [{ 'a{sv}': 1 }]))).toBe(hex(marshal('a{gy}', [new Map([['a{sv}', 1]])])));
   });
 
-  it('take every own enumerable string key of an object, and no other', () => {
+  test('an object gives its own enumerable string keys, and no others', () => {
     const object: Record<PropertyKey, unknown> = JSON.parse('{ "__proto__": 1, "": 2, "hasOwnProperty": 3 }') as never;
     object[Symbol('s')] = 4;
     Object.defineProperty(object, 'hidden', { value: 5, enumerable: false });
@@ -152,7 +153,7 @@ describe('dicts', () => {
     expect([...read]).toEqual([['__proto__', 1], ['', 2], ['hasOwnProperty', 3]]);
   });
 
-  it('take no object where the keys are numbers, and nothing that has a class', () => {
+  test('an object is refused if the keys are numbers, and so is an instance of a class', () => {
     class Settings { a = 1; }
     for (const [signature, value] of [
       ['a{uu}', { 1: 1 }], [written, new Settings()], [written, [['a', 1]]], [written, new Set(['a'])],
@@ -164,7 +165,7 @@ describe('dicts', () => {
     }
   });
 
-  it('take every basic type as a key', () => {
+  test('every basic type can be a key', () => {
     const keys: Readonly<Record<string, unknown>> = {
       y: 1, b: true, n: -1, q: 1, i: -1, u: 1, x: 1n, t: 1n, d: -1.5, h: 1, s: 'k', o: '/', g: 'u',
     };
@@ -176,8 +177,8 @@ describe('dicts', () => {
 });
 
 describe('text', () => {
-  // Around 48 characters text goes another way; the bytes are more than the characters.
-  it.each([0, 1, 15, 16, 17, 45, 46, 47, 48, 49, 50, 100, 1000])('of about %d characters', (length) => {
+  // From 48 characters on, other code writes the text; the bytes can be more than the characters.
+  test.each([0, 1, 15, 16, 17, 45, 46, 47, 48, 49, 50, 100, 1000])('text of about %d characters is written as UTF-8', (length) => {
     for (const end of ['', 'a', 'é', '€', '😀', '\ufeff']) {
       for (const start of ['', '€', '😀']) {
         const text = (start + 'x'.repeat(length)).slice(0, length) + end;
@@ -191,7 +192,7 @@ describe('text', () => {
     }
   });
 
-  it.each([0, 1, 46, 47, 48, 100])('that holds NUL, or half a character, behind %d others', (length) => {
+  test.each([0, 1, 46, 47, 48, 100])('NUL or a lone surrogate is refused after %d other characters', (length) => {
     const before = 'x'.repeat(length);
     for (const [bad, code] of [
       ['\0', 'STRING_CONTAINS_NUL'], ['\ud800', 'STRING_NOT_WELL_FORMED'], ['\udfff', 'STRING_NOT_WELL_FORMED'],
@@ -204,7 +205,7 @@ describe('text', () => {
     }
   });
 
-  it('of 10 MB, plain and not', () => {
+  test('text of 10 MB is written, ASCII or not', () => {
     for (const text of ['x'.repeat(1e7), '€'.repeat(3.4e6)]) {
       const written = marshal('s', [text]);
       expect(written.length).toBe(4 + Buffer.byteLength(text) + 1);
@@ -226,7 +227,7 @@ const nestedVariant = (levels: number): unknown => {
   return value;
 };
 
-/** Where an error belongs to a value; those of whole messages are in message.test.ts and limits.test.ts. */
+/** Errors of single values; message.test.ts and limits.test.ts have those of whole messages. */
 const REFUSALS: Readonly<Record<MarshalErrorCode, readonly Refusal[]>> = {
   VALUE_TYPE_MISMATCH: [
     ['y', ['1'], 'body[0]'],
@@ -405,14 +406,14 @@ const titled = (refusals: readonly Refusal[]): (readonly [string, Refusal])[] =>
   refusals.map((refusal, index) => [`${index}: ${refusal[0].slice(0, 30)} at ${refusal[2].slice(0, 40)}`, refusal]);
 
 describe.each(Object.entries(REFUSALS).filter(([, refusals]) => refusals.length > 0))('%s', (code, refusals) => {
-  it.each(titled(refusals))('%s', (_, [signature, body, path]) => {
+  test.each(titled(refusals))('is thrown for %s', (_, [signature, body, path]) => {
     for (const byteOrder of ['little', 'big'] as const) {
       const error = marshalErrorOf(() => marshalAny(signature, body, byteOrder));
       expect([error.code, error.path, error.signature]).toEqual([code, path, signature]);
       expect(error.message.startsWith(`${path}: `)).toBe(true);
       expect(error.name).toBe('MarshalError');
     }
-    // The same in a message, and nothing of it has any effect on the next one.
+    // The same in a message; the failed message leaves nothing behind for the next one.
     const before = hex(call({ signature: 'yas', body: [1, ['next']] }));
     const error = marshalErrorOf(() => call({ signature, body }));
     expect([error.code, error.path]).toEqual([code, path]);
@@ -421,7 +422,7 @@ describe.each(Object.entries(REFUSALS).filter(([, refusals]) => refusals.length 
 });
 
 describe('an error', () => {
-  it('brings the SignatureError that it is made of', () => {
+  test('the error of a signature has the SignatureError as its cause', () => {
     for (const [signature, body] of [['z', []], ['g', ['z']], ['v', [{ signature: 'z', value: 1 }]]] as const) {
       const { cause } = marshalErrorOf(() => marshalAny(signature, body));
       expect(cause).toBeInstanceOf(SignatureError);
@@ -445,18 +446,18 @@ describe('an error', () => {
     ['a{sv}', [], 'expected a Map or a plain object (a{sv}), got an array of 0'],
     ['(su)', ['x'], 'expected 2 fields, (su), got 1'],
     ['v', 5, 'expected a variant, { signature, value }, got number 5'],
-  ])('of a value of type %s says what must be and what was found', (signature, value, text) => {
+  ])('the message for a wrong value of type %s says what must be and what was found', (signature, value, text) => {
     expect(marshalErrorOf(() => marshalAny(signature, [value])).message).toBe(`body[0]: ${text}`);
   });
 
-  it('stays short, whatever the key and the value', () => {
+  test('an error message stays short if key and value are long', () => {
     const key = 'k'.repeat(1e6);
     const { message, path } = marshalErrorOf(() => marshalAny('a{sy}', [{ [key]: 'v'.repeat(1e6) }]));
     expect(message.length).toBeLessThan(500);
     expect(path.length).toBeLessThan(200);
   });
 
-  it('is a MarshalError for a body or a signature that is none at all', () => {
+  test('a body that is not an array, or a signature that is not a string, is a MarshalError', () => {
     const wrong = [
       ['s', undefined], ['s', null], ['s', 5], ['s', {}], ['s', 'a'],
       [undefined, []], [null, []], [5, []], [{}, ['a']], [Symbol('s'), []],
@@ -467,7 +468,7 @@ describe('an error', () => {
   });
 });
 
-describe('values that resist being described', () => {
+describe('values that cannot be inspected', () => {
   const throws = (): never => {
     throw new RangeError('not to be seen');
   };
@@ -478,9 +479,9 @@ describe('values that resist being described', () => {
     ['a constructor that throws', { get constructor() { return throws(); } }],
     ['a constructor whose name throws', { constructor: { get name() { return throws(); } } }],
     ['a constructor whose name is a symbol', { constructor: { name: Symbol('name') } }],
-    ['a constructor whose name is no text', { constructor: { name: { toString: throws } } }],
+    ['a constructor whose name is not a string', { constructor: { name: { toString: throws } } }],
     ['a constructor that is undefined', { constructor: undefined }],
-    ['a name without end', { constructor: { name: 'x'.repeat(1e6) } }],
+    ['a name of a megabyte', { constructor: { name: 'x'.repeat(1e6) } }],
     ['toString and valueOf that throw', { toString: throws, valueOf: throws }],
     ['toPrimitive that throws', { [Symbol.toPrimitive]: throws }],
     ['toJSON that throws', { toJSON: throws }],
@@ -494,7 +495,7 @@ describe('values that resist being described', () => {
     ['an array with a strange length', new Proxy([], { get: throws })],
   ];
 
-  it.each(STRANGE)('%s, for types that need only look at typeof', (_, value) => {
+  test.each(STRANGE)('%s is refused with a MarshalError for every basic type', (_, value) => {
     for (const signature of ['y', 'b', 'n', 'i', 'u', 'x', 't', 'd', 'h', 's', 'o', 'g']) {
       const error = marshalErrorOf(() => marshalAny(signature, [value]));
       expect([error.code, error.path]).toEqual(['VALUE_TYPE_MISMATCH', 'body[0]']);
@@ -502,23 +503,23 @@ describe('values that resist being described', () => {
     }
   });
 
-  it.each(STRANGE)('%s, as a key', (_, value) => {
+  test.each(STRANGE)('%s is refused with a MarshalError as a key', (_, value) => {
     const error = marshalErrorOf(() => marshalAny('a{sy}', [new Map([[value, 1]])]));
     expect(error.code).toBe('VALUE_TYPE_MISMATCH');
     expect(error.path.length).toBeLessThan(200);
   });
 
-  it.each(STRANGE)('%s, as the signature of a variant', (_, value) => {
+  test.each(STRANGE)('%s is refused with a MarshalError as the signature of a variant', (_, value) => {
     const error = marshalErrorOf(() => marshalAny('v', [{ signature: value, value: 1 }]));
     expect(error.code).toBe('VALUE_TYPE_MISMATCH');
   });
 });
 
-describe('values that run code of their own', () => {
+describe('values with getters', () => {
   const good = (): string => hex(marshal('us', [7, 'after']));
   const expected = good();
 
-  it('throw what they throw, and leave everything in order', () => {
+  test('an error thrown by a getter reaches the caller, and the next message is not affected', () => {
     const own = new RangeError('own');
     const throwing = { get value(): never { throw own; }, signature: 's' };
     const at = (index: number): unknown[] => {
@@ -537,7 +538,7 @@ describe('values that run code of their own', () => {
     }
   });
 
-  it('may encode another message meanwhile', () => {
+  test('a getter may encode another message', () => {
     const inner = (): Uint8Array => call({ signature: 'ss', body: ['inner', 'x'.repeat(100)] });
     const innerHex = hex(inner());
     const nested: Uint8Array[] = [];
@@ -550,14 +551,14 @@ describe('values that run code of their own', () => {
     expect(nested.map(hex)).toEqual(Array.from({ length: 6 }, () => innerHex));
   });
 
-  it('may change while they are written: an array that shrinks is refused or written whole', () => {
+  test('an array that a getter shrinks is refused', () => {
     const list: unknown[] = [1, 2, 3, 4];
     Object.defineProperty(list, 0, { get: () => { list.length = 2; return 1; }, configurable: true });
     const error = marshalErrorOf(() => marshalAny('an', [list]));
     expect([error.code, error.path]).toEqual(['VALUE_TYPE_MISMATCH', 'body[0][2]']);
   });
 
-  it('may change while they are written: an array that grows has the length that it began with', () => {
+  test('an array that a getter extends is written with its length at the start', () => {
     const list: unknown[] = Array<number>(20).fill(0);
     Object.defineProperty(list, 5, { get: () => { list.push(0, 0, 0); return 1; }, configurable: true });
     expect(unmarshal('ai', marshalAny('ai', [list]))[0]).toHaveLength(20);

@@ -1,11 +1,11 @@
-// Text both ways, with the coders of the platform and without: a runtime may have no TextEncoder and no TextDecoder,
-// but nothing except the speed may depend on that. Specification: String-like types.
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+// Text, written and read, with TextEncoder and TextDecoder and without them: a runtime may lack them, which may change
+// nothing but the speed. Specification: String-like types.
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { bytes, thrownBy } from '../support.js';
 
 type Wire = typeof import('../../../src/wire/index.js');
 
-/** A fresh copy of the wire layer that finds no coders. */
+/** A new instance of the wire layer that finds neither TextEncoder nor TextDecoder. */
 async function loadWithoutCoders(): Promise<Wire> {
   vi.resetModules();
   vi.stubGlobal('TextEncoder', undefined);
@@ -24,7 +24,7 @@ const LENGTHS = [0, 1, 2, 7, 8, 15, 16, 17, 31, 32, 33, 46, 47, 48, 49, 63, 64, 
 const CHARACTERS = ['a', '\x01', '\x7f', '\x80', 'é', '\u07ff', '\u0800', '€', '\ud7ff', '\ue000', '\ufeff', '\uffff'];
 const PAIRS = ['😀', '\u{10000}', '\u{10ffff}'];
 
-/** Text whose bytes, characters and units differ in number, one of them around each length. */
+/** Texts whose numbers of bytes, characters and UTF-16 units differ, one of these numbers near each length. */
 function* texts(): Generator<string> {
   for (const length of LENGTHS) {
     yield 'x'.repeat(length);
@@ -51,7 +51,7 @@ function stringBody(utf8: Uint8Array): Uint8Array {
 }
 
 describe.each([
-  ['with the coders of the platform', loadWithCoders],
+  ['with TextEncoder and TextDecoder', loadWithCoders],
   ['without them', loadWithoutCoders],
 ] as const)('%s', (_, load) => {
   let wire: Wire;
@@ -62,7 +62,7 @@ describe.each([
     vi.resetModules();
   });
 
-  it('text is what it is', () => {
+  test('text is written as UTF-8 and read back', () => {
     for (const text of texts()) {
       const expected = stringBody(Buffer.from(text));
       expect(Buffer.compare(wire.marshal('s', [text]), expected)).toBe(0);
@@ -70,7 +70,7 @@ describe.each([
     }
   });
 
-  it('every code point survives', () => {
+  test('every code point is written as UTF-8 and read back', () => {
     for (let start = 1; start < 0x110000; start += 0x1000) {
       const points = Array.from({ length: 0x1000 }, (_value, i) => start + i);
       const isCharacter = (point: number): boolean => point < 0xd800 || (point > 0xdfff && point < 0x110000);
@@ -81,13 +81,13 @@ describe.each([
     }
   });
 
-  it('all pairs of bytes are text or not, as the platform says', () => {
+  test('every pair of bytes is accepted or refused as TextDecoder does', () => {
     const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
     for (const padding of [0, 50]) {
       const utf8 = new Uint8Array(2 + padding).fill(0x78);
       const body = stringBody(utf8);
       for (let pair = 0; pair < 0x10000; pair++) {
-        if (pair > 0x21ff && pair < 0x7e00) continue; // one ASCII character is like another
+        if (pair > 0x21ff && pair < 0x7e00) continue; // ASCII characters all behave alike
         utf8[0] = body[4] = pair >> 8;
         utf8[1] = body[5] = pair & 0xff;
         let expected: string | undefined;
@@ -108,7 +108,7 @@ describe.each([
     }
   });
 
-  it.each(BAD_UTF8)('%s is refused at its first byte, in short text and in long', (digits) => {
+  test.each(BAD_UTF8)('%s is refused at its first byte, in short text and in long text', (digits) => {
     for (const before of [0, 1, 45, 46, 47, 48, 49, 300]) {
       for (const after of ['', 'x', 'x'.repeat(80)]) {
         const body = stringBody(Buffer.concat([Buffer.from('é'.repeat(before)), bytes(digits), Buffer.from(after)]));
@@ -119,7 +119,7 @@ describe.each([
     }
   });
 
-  it('NUL is refused where it stands, before or behind other faults', () => {
+  test('NUL is refused at its offset, in short text and in long text', () => {
     for (const before of [0, 1, 47, 48, 300]) {
       for (const after of ['', 'x', 'é'.repeat(60)]) {
         const body = stringBody(Buffer.from(`${'é'.repeat(before)}\0${after}`));
@@ -130,7 +130,7 @@ describe.each([
     }
   });
 
-  it('half a character or a NUL is not written', () => {
+  test('a lone surrogate or a NUL is not written', () => {
     for (const length of [0, 1, 46, 47, 48, 300]) {
       for (const bad of ['\ud83d', '\ude00', '\ude00\ud83d', '\0']) {
         const code = bad === '\0' ? 'STRING_CONTAINS_NUL' : 'STRING_NOT_WELL_FORMED';
@@ -143,7 +143,7 @@ describe.each([
     }
   });
 
-  it('a megabyte is no trouble', () => {
+  test('a megabyte of text is written and read', () => {
     for (const text of ['x'.repeat(1e6), 'é'.repeat(5e5), '€'.repeat(3e5), '😀'.repeat(25e4), `${'x'.repeat(1e6)}é`]) {
       const written = wire.marshal('s', [text]);
       expect(written.length).toBe(4 + Buffer.byteLength(text) + 1);
@@ -151,7 +151,7 @@ describe.each([
     }
   });
 
-  it('a text that was read does not keep the message that it came in', () => {
+  test('text that was read does not change with the bytes it came from', () => {
     const message = wire.marshal('s', ['x'.repeat(100)]);
     const [text] = wire.unmarshal('s', message);
     message.fill(0x79);
