@@ -108,12 +108,12 @@ class SignatureParser {
     if (leaf !== undefined) return leaf;
     if (code === 'a') return this.#array(start, nesting);
     if (code === '(') return this.#struct(start, nesting);
-    if (code === ')') throw this.#error('SIGNATURE_STRUCT_NOT_OPENED', '")" closes no struct', start);
+    if (code === ')') throw this.#error('SIGNATURE_STRUCT_NOT_OPENED', '")" without "("', start);
     if (code === '{') {
       const problem = 'a dict entry must be the element type of an array';
       throw this.#error('SIGNATURE_DICT_ENTRY_OUTSIDE_ARRAY', problem, start);
     }
-    if (code === '}') throw this.#error('SIGNATURE_DICT_ENTRY_NOT_OPENED', '"}" closes no dict entry', start);
+    if (code === '}') throw this.#error('SIGNATURE_DICT_ENTRY_NOT_OPENED', '"}" without "{"', start);
     throw this.#error('SIGNATURE_UNKNOWN_TYPE_CODE', `unknown type code ${JSON.stringify(code)}`, start);
   }
 

@@ -167,6 +167,21 @@ describe('parseSignature', () => {
     expect(parseSignature('a{s(yav)}ao').map(outline)).toEqual([new Map([['s', { fields: ['y', ['v']] }]]), ['o']]);
   });
 
+  test.each([
+    ['yk', 'unknown type code "k" at offset 1 of signature "yk"'],
+    ['a', 'an array without an element type at offset 0 of signature "a"'],
+    ['()', 'a struct without fields at offset 0 of signature "()"'],
+    ['(y', 'a struct that is not closed at offset 0 of signature "(y"'],
+    [')', '")" without "(" at offset 0 of signature ")"'],
+    ['{sv}', 'a dict entry must be the element type of an array at offset 0 of signature "{sv}"'],
+    ['a{s}', 'a dict entry must have a key and a value, got 1 types at offset 1 of signature "a{s}"'],
+    ['a{vs}', 'the key of a dict entry must be of a basic type, got "v" at offset 2 of signature "a{vs}"'],
+    ['a{sv', 'a dict entry that is not closed at offset 1 of signature "a{sv"'],
+    ['}', '"}" without "{" at offset 0 of signature "}"'],
+  ])('the message for %s says what was found or what must be: %s', (signature, message) => {
+    expect(signatureErrorOf(() => parseSignature(signature)).message).toBe(message);
+  });
+
   test('the error for a huge signature has a short message', () => {
     for (const signature of ['('.repeat(255), 'a'.repeat(255), 'a{'.repeat(127), '(y'.repeat(127), '('.repeat(1e7)]) {
       const error = signatureErrorOf(() => parseSignature(signature));
