@@ -6,6 +6,7 @@ import { ByteCache } from '../values/byte-cache.js';
 import { CONTAINER_INSTANCE, FIELD_DEPTH, FIXED_HEADER_LENGTH, HeaderField } from '../constants.js';
 import { quote } from '../describe.js';
 import { UnmarshalError, type UnmarshalErrorCode } from '../errors.js';
+import { type Codec, codecOf, EMPTY_CODEC } from '../values/codec.js';
 import { Fault } from '../values/fault.js';
 import { type FixedHeader, readFixedHeader, uint32At } from './fixed-header.js';
 import {
@@ -13,10 +14,8 @@ import {
 } from './header-fields.js';
 import type { Message, UnknownField } from './message.js';
 import { Reader } from '../values/reader.js';
-import {
-  type CompiledSignature, compileKnownText, compileSignature, readCompiledSignature, readVariant, toUnmarshalError,
-  unmarshalBody,
-} from '../values/unmarshal.js';
+import { compileKnownText, readCodec } from '../values/unmarshal-text.js';
+import { toUnmarshalError, unmarshalBody, unmarshalVariant } from '../values/unmarshal.js';
 
 type WithoutBody<M> = M extends Message ? Omit<M, 'body'> : never;
 
@@ -33,7 +32,6 @@ export function messageTypeOf(typeCode: number): Message['type'] {
   return name === undefined || name === 'invalid' ? typeCode : name;
 }
 
-const NO_SIGNATURE = compileSignature('');
 const NO_UNKNOWN_FIELDS: readonly UnknownField[] = Object.freeze([]);
 
 /* Fields --------------------------------------------------------------------------------------------------------- */
@@ -47,7 +45,7 @@ class Fields {
   replySerial: number | undefined = undefined;
   destination: string | undefined = undefined;
   sender: string | undefined = undefined;
-  compiled: CompiledSignature = NO_SIGNATURE;
+  codec: Codec = EMPTY_CODEC;
   unixFds = 0;
   unknownFields: UnknownField[] | undefined = undefined;
   /** Bit `code` is set once that field was read, for the codes that may appear only once. */
@@ -111,7 +109,7 @@ function readReplySerial(reader: Reader): number {
 }
 
 function readUnknownField(reader: Reader, code: number, start: number): UnknownField {
-  const field = { code, value: readVariant(reader, FIELD_DEPTH) };
+  const field = { code, value: unmarshalVariant(reader, FIELD_DEPTH) };
   if (code !== CONTAINER_INSTANCE || field.value.signature === 'o') return field;
   reader.offset = start;
   throw typeMismatch(reader, 'o', field.value.signature);
@@ -151,7 +149,7 @@ function readField(reader: Reader, fields: Fields): void {
       break;
     case HeaderField.SIGNATURE:
       expectType(reader, SIGNATURE);
-      fields.compiled = readCompiledSignature(reader);
+      fields.codec = readCodec(reader);
       break;
     case HeaderField.REPLY_SERIAL:
       fields.replySerial = readReplySerial(reader);
@@ -259,7 +257,7 @@ export function decodeHeader(bytes: Uint8Array): MessageHeader {
     replySerial: fields.replySerial,
     destination: fields.destination,
     sender: fields.sender,
-    signature: fields.compiled.signature,
+    signature: fields.codec.signature,
     unixFds: fields.unixFds,
     unknownFields: fields.unknownFields ?? NO_UNKNOWN_FIELDS,
   } as MessageHeader; // readHeader() checked that the required fields exist
@@ -271,10 +269,10 @@ export function decodeHeader(bytes: Uint8Array): MessageHeader {
 const BODY_LENGTH_OFFSET = 4;
 
 /** Reads the body, which starts at the reader's offset. */
-function readBody(reader: Reader, compiled: CompiledSignature): unknown[] {
+function readBody(reader: Reader, codec: Codec): unknown[] {
   reader.end = reader.bytes.length;
   try {
-    return unmarshalBody(reader, compiled);
+    return unmarshalBody(reader, codec);
   } catch (error) {
     throw toUnmarshalError(error, 'body');
   }
@@ -290,7 +288,7 @@ export function decodeBody(header: MessageHeader, bytes: Uint8Array): Message {
   const littleEndian = header.byteOrder === 'little';
   const offset = bytes.length - uint32At(bytes, BODY_LENGTH_OFFSET, littleEndian);
   const reader = new Reader(bytes, { offset, end: bytes.length, littleEndian });
-  const body = readBody(reader, compileSignature(header.signature));
+  const body = readBody(reader, codecOf(header.signature));
   return {
     type: header.type,
     flags: header.flags,
@@ -320,7 +318,7 @@ export function decodeMessage(bytes: Uint8Array): Message {
   const fixed = readFixedHeaderOfWhole(bytes);
   const reader = openReader(bytes, fixed);
   const fields = readHeader(reader, fixed);
-  const body = readBody(reader, fields.compiled);
+  const body = readBody(reader, fields.codec);
   return {
     type: messageTypeOf(fixed.typeCode),
     flags: fixed.flags,
@@ -333,7 +331,7 @@ export function decodeMessage(bytes: Uint8Array): Message {
     replySerial: fields.replySerial,
     destination: fields.destination,
     sender: fields.sender,
-    signature: fields.compiled.signature,
+    signature: fields.codec.signature,
     unixFds: fields.unixFds,
     unknownFields: fields.unknownFields ?? NO_UNKNOWN_FIELDS,
     body,

@@ -14,7 +14,8 @@ import {
   FIELD_TYPE, missingField, missingProblem, NAME_FIELD, type NameField, type NameKey, reservedProblem,
 } from './header-fields.js';
 import { findKnownHeader, hasRepeatableHeader, keepKnownHeader } from './known-headers.js';
-import { marshalBody, toMarshalError, writeAsciiString, writeSignature, writeVariant } from '../values/marshal.js';
+import { writeAsciiString, writeSignature } from '../values/marshal-text.js';
+import { marshalBody, marshalVariant, toMarshalError } from '../values/marshal.js';
 import type { Message, UnknownField } from './message.js';
 import { Writer } from '../values/writer.js';
 
@@ -149,7 +150,7 @@ function writeUnknownField(writer: Writer, { code, value }: UnknownField): void 
   writer.align(8, 1);
   writer.bytes[writer.offset++] = code;
   try {
-    writeVariant(writer, value, FIELD_DEPTH);
+    marshalVariant(writer, value, FIELD_DEPTH);
   } catch (error) {
     throw toMarshalError(error, 'v', `header.${code}`);
   }

@@ -2,7 +2,7 @@
 // fields begin and end. Whether a header is valid is decode.ts's to decide. Specification: Header Fields.
 import { FIELD_DEPTH } from '../constants.js';
 import type { Reader } from '../values/reader.js';
-import { readVariant } from '../values/unmarshal.js';
+import { unmarshalVariant } from '../values/unmarshal.js';
 import { FIELD_TYPE } from './header-fields.js';
 
 /**
@@ -37,6 +37,6 @@ export function skipField(reader: Reader): void {
       break;
     default:
       reader.offset = offset + 1;
-      readVariant(reader, FIELD_DEPTH);
+      unmarshalVariant(reader, FIELD_DEPTH);
   }
 }

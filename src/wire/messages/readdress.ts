@@ -8,7 +8,7 @@ import { decodeHeader } from './decode.js';
 import { checkInteger, refusal } from './encode.js';
 import { skipField } from './field-walk.js';
 import { fieldsTooLongProblem, tooLongProblem, uint32At } from './fixed-header.js';
-import { writeVariant } from '../values/marshal.js';
+import { marshalVariant } from '../values/marshal.js';
 import { assertBusName } from '../names.js';
 import { Reader } from '../values/reader.js';
 import type { Variant } from '../variant.js';
@@ -60,7 +60,7 @@ function changesOf({ replySerial, destination, sender }: Readdressing): Changes 
 function writeField(writer: Writer, code: number, value: Variant): void {
   writer.align(8, 1);
   writer.bytes[writer.offset++] = code;
-  writeVariant(writer, value, FIELD_DEPTH); // throws no type error: the value was checked
+  marshalVariant(writer, value, FIELD_DEPTH); // throws no type error: the value was checked
 }
 
 function copyBytes(writer: Writer, bytes: Uint8Array): void {

@@ -179,6 +179,3 @@ export function marshal<const S extends string>(
   }
   return writer.bytes.slice(0, writer.offset);
 }
-
-export { writeAsciiString, writeSignature } from './marshal-text.js';
-export const writeVariant = marshalVariant;

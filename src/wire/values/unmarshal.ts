@@ -183,8 +183,3 @@ export function unmarshal<const S extends string>(
     throw toUnmarshalError(error, 'body');
   }
 }
-
-export { compileKnownText, readCodec as readCompiledSignature } from './unmarshal-text.js';
-export { codecOf as compileSignature } from './codec.js';
-export type CompiledSignature = Codec;
-export const readVariant = unmarshalVariant;
