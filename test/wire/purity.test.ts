@@ -88,7 +88,7 @@ describe('loading in parts', () => {
     const others = readdirSync(new URL('..', dist), { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.js') && !file.startsWith('wire'));
     for (const file of others) {
-      for (const name of importsOf(`../${file}`)) if (!name.startsWith('../')) closure(name, whole);
+      for (const name of importsOf(`../${file}`)) if (name.startsWith('../wire/')) closure(name.slice(8), whole);
     }
     const isEmpty = (file: string): boolean => {
       const code = readFileSync(new URL(file, dist), 'utf8').replace(/^\/\/.*$/gm, '');
