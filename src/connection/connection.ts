@@ -239,13 +239,7 @@ export class Connection implements AsyncDisposable {
   }
 
   #receive(chunk: Uint8Array): void {
-    let frames: Uint8Array[] = [];
-    try {
-      frames = this.#frames.push(chunk);
-    } catch (error) {
-      this.#transport.destroy(error as Error);
-    }
-    for (const frame of frames) {
+    for (const frame of this.#frames.push(chunk)) {
       if (this.#closedError === undefined) this.#route(frame);
     }
     if (this.#frames.failure !== undefined) this.#transport.destroy(this.#frames.failure);

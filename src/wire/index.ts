@@ -1,4 +1,4 @@
-// The public door of the wire layer: bytes and messages, no I/O, no Node.
+// The public names of the wire layer, which is published as dbus-wire/wire. It does no I/O and needs no Node.
 export {
   BYTE_ORDER_MARK, type ByteOrder, FIXED_HEADER_LENGTH, HeaderField, LOCAL_INTERFACE, LOCAL_PATH, MAX_ARRAY_DEPTH,
   MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, MAX_NAME_LENGTH, MAX_SIGNATURE_LENGTH, MAX_STRUCT_DEPTH, MAX_VALUE_DEPTH,
@@ -9,8 +9,9 @@ export { dissect, type DissectOptions } from './dissect/dissect.js';
 export { formatDissection } from './dissect/format.js';
 export type { Part, PartKind } from './dissect/parts.js';
 export { encodeMessage, type EncodeOptions } from './messages/encode.js';
+export { type Envelope, readEnvelope } from './messages/envelope.js';
 export * from './errors.js';
-export { FrameReader, MessageReader, type ReaderOptions } from './messages/framing.js';
+export { FrameReader, type InvalidMessage, MessageReader, type ReaderOptions } from './messages/framing.js';
 export type { BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, InputOf, ValueOf } from './infer.js';
 export { marshal } from './values/marshal.js';
 export {

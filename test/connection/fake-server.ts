@@ -73,6 +73,8 @@ export class FakePeer {
       const reply = this.#answer(message, this);
       if (reply !== undefined) this.send(reply);
     }
+    const error = this.#reader.failure ?? this.#reader.invalid[0]?.error;
+    if (error !== undefined) throw error; // we sent something that is not valid
     this.#wake();
   }
 

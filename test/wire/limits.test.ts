@@ -98,7 +98,9 @@ describe('a message of 128 MiB', () => {
     const bodyLength = MAX_MESSAGE_LENGTH - empty + 8;
     new DataView(start.buffer).setUint32(4, bodyLength + 1, true);
     expect(unmarshalErrorOf(() => decodeMessage(start)).code).toBe('MESSAGE_TOO_LONG');
-    expect(unmarshalErrorOf(() => new FrameReader().push(start)).code).toBe('MESSAGE_TOO_LONG');
+    const reader = new FrameReader();
+    expect(reader.push(start)).toEqual([]);
+    expect(reader.failure?.code).toBe('MESSAGE_TOO_LONG');
     new DataView(start.buffer).setUint32(4, bodyLength, true);
     expect(new FrameReader().push(start)).toEqual([]);
     expect(unmarshalErrorOf(() => decodeMessage(start)).code).toBe('MESSAGE_TRUNCATED');
@@ -339,12 +341,26 @@ describe('memory', () => {
 
   test('a reader that has failed keeps no bytes', () => {
     const broken = encodeMessage(withParts({ signature: 'b', body: [true] })).slice();
-    broken[broken.length - 4] = 7;
+    broken[3] = 2;
     const half = (): Uint8Array =>
       encodeMessage(withParts({ signature: 'ay', body: [new Uint8Array(8 * MIB)] })).subarray(0, 4 * MIB);
     const growth = growthOf(() => {
       const reader = new MessageReader();
-      unmarshalErrorOf(() => reader.push(Buffer.concat([broken, half()])));
+      expect(reader.push(Buffer.concat([broken, half()]))).toEqual([]);
+      expect(reader.failure?.code).toBe('VERSION_UNSUPPORTED');
+      return reader;
+    });
+    expect(growth).toBeLessThan(1);
+  });
+
+  test('of a chunk with an invalid message is given back with the next call', () => {
+    const invalid = encodeMessage(withParts({ signature: 'b', body: [true] })).slice();
+    invalid[invalid.length - 4] = 7;
+    const growth = growthOf(() => {
+      const reader = new MessageReader();
+      reader.push(Buffer.concat([...Array<Uint8Array>(100_000).fill(invalid)]));
+      expect(reader.invalid).toHaveLength(100_000);
+      reader.push(new Uint8Array(0));
       return reader;
     });
     expect(growth).toBeLessThan(1);

@@ -1,30 +1,31 @@
-// Chunks of a byte stream into whole messages, however the stream was cut.
-// It owns the bytes of the message that is not complete yet, and nothing else; it knows no socket.
-// Specification: Message Format. (No clause: after an invalid message the reader has lost its footing for good.)
+// Cuts a stream of bytes into whole messages, wherever its chunks are cut, and decodes them if asked to.
+// It owns the bytes of a message that is not complete yet. It knows no sockets.
+// Specification: Message Format, Invalid Protocol and Spec Extensions.
 import { FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH } from '../constants.js';
 import { decodeMessage } from './decode.js';
 import { UnmarshalError } from '../errors.js';
-import { readFixedHeader } from './fixed-header.js';
+import { readFixedHeader, tooLongProblem } from './fixed-header.js';
 import type { Message } from './message.js';
 
-/** How much of a stream is taken. */
+/** The limits of a reader. */
 export interface ReaderOptions {
   /**
-   * Longest message that is taken, in bytes: at most, and unless given, the 128 MiB of the specification. The values of
-   * a message may take ten times its length in memory and more; who expects small messages says so here.
+   * Longest message that is accepted, in bytes. Default, and greatest value that has an effect: the 128 MiB of the
+   * specification. The values of a message can take more than ten times its length in memory, so set this if you expect
+   * short messages.
    */
   readonly maxMessageLength?: number | undefined;
 }
 
 /**
- * Cuts a stream of bytes into whole messages without reading more of them than the first 16 bytes, from which on an
- * impossible one is refused. Memory grows with the bytes that came, never with the length that a peer promises.
+ * Cuts a stream of bytes into whole messages and looks only at the first 16 bytes of each. Memory grows with the bytes
+ * that arrive, never with the length that a peer announces.
  */
 export class FrameReader {
   /** The start of a message, in the first `#filled` bytes. */
   #partial = new Uint8Array(0);
   #filled = 0;
-  /** Length of the partial message; undefined until its first 16 bytes are here. */
+  /** Length of the partial message; undefined until its first 16 bytes have arrived. */
   #length: number | undefined;
   #failure: UnmarshalError | undefined;
   readonly #maxLength: number;
@@ -33,32 +34,33 @@ export class FrameReader {
     this.#maxLength = maxMessageLength;
   }
 
-  /** Why this stream cannot be read any further; undefined while it can. */
+  /**
+   * The reason why the rest of the stream cannot be read; undefined as long as it can. Set when the first 16 bytes of a
+   * message make it impossible or too long: where the next message starts is then unknown. Close the stream.
+   */
   get failure(): UnmarshalError | undefined {
     return this.#failure;
   }
 
-  /** Whether some bytes of a message are here and others are not. */
+  /** Whether the stream is inside a message: a stream that ends now is cut short. */
   get isInsideMessage(): boolean {
     return this.#filled > 0;
   }
 
   /**
-   * The messages that `chunk` completes, undecoded. Each is a view of `chunk` or of memory that nobody else holds; who
-   * keeps one longer than the chunk copies it. Whole messages before a broken one are returned; `failure` then is set,
-   * and the next call throws it.
-   * @throws {UnmarshalError} where the stream is broken and nothing came before
+   * Takes the next bytes of the stream and returns the messages that they complete, undecoded. Each is a view of the
+   * chunk or of memory of its own: copy it to keep it after the memory of the chunk is used again. No bytes make this
+   * method throw; check {@link failure} after each call. Once that is set, nothing is returned any more.
    */
   push(chunk: Uint8Array): Uint8Array[] {
-    if (this.#failure !== undefined) throw this.#failure;
     const frames: Uint8Array[] = [];
+    if (this.#failure !== undefined) return frames;
     try {
       this.#cut(chunk, frames);
     } catch (error) {
-      this.#failure = error as UnmarshalError; // readFixedHeader throws nothing else
-      this.#partial = new Uint8Array(0);
-      this.#filled = 0;
-      if (frames.length === 0) throw error;
+      if (!(error instanceof UnmarshalError)) throw error;
+      this.#failure = error;
+      this.#release();
     }
     return frames;
   }
@@ -81,19 +83,17 @@ export class FrameReader {
     }
   }
 
-  /** Takes what the partial message lacks from the chunk; returns how far it went. */
+  /** Moves bytes from the chunk to the partial message until that is complete; returns the offset of the rest. */
   #complete(chunk: Uint8Array, offset: number, frames: Uint8Array[]): number {
-    const lacking = (this.#length ?? FIXED_HEADER_LENGTH) - this.#filled;
-    const end = Math.min(offset + lacking, chunk.length);
+    const missing = (this.#length ?? FIXED_HEADER_LENGTH) - this.#filled;
+    const end = Math.min(offset + missing, chunk.length);
     this.#keep(chunk.subarray(offset, end));
     if (this.#length === undefined && this.#filled === FIXED_HEADER_LENGTH) {
       this.#length = this.#lengthOf(this.#partial, 0);
     }
     if (this.#filled === this.#length) {
       frames.push(this.#partial.subarray(0, this.#filled));
-      this.#partial = new Uint8Array(0);
-      this.#filled = 0;
-      this.#length = undefined;
+      this.#release();
     }
     return end;
   }
@@ -101,60 +101,88 @@ export class FrameReader {
   #lengthOf(bytes: Uint8Array, offset: number): number {
     const { length } = readFixedHeader(bytes, offset);
     if (length <= this.#maxLength) return length;
-    const problem = `a message of ${length} bytes, at most ${this.#maxLength} are taken here`;
-    throw new UnmarshalError('MESSAGE_TOO_LONG', problem, { offset: 4 });
+    throw new UnmarshalError('MESSAGE_TOO_LONG', tooLongProblem(length, this.#maxLength), { offset: 4 });
   }
 
   #keep(bytes: Uint8Array): void {
     const needed = this.#filled + bytes.length;
     if (needed > this.#partial.length) {
-      // Doubling keeps a stream of single bytes linear; a promised length alone reserves nothing.
+      // At least double, so that a stream of single bytes takes linear time; but never more than twice the bytes that
+      // have arrived, and never more than the message needs.
       const doubled = Math.max(needed, this.#partial.length * 2, FIXED_HEADER_LENGTH);
-      const grown = new Uint8Array(Math.min(doubled, Math.max(this.#length ?? doubled, needed)));
+      const capacity = Math.min(doubled, Math.max(needed, this.#length ?? doubled));
+      const grown = new Uint8Array(capacity);
       grown.set(this.#partial.subarray(0, this.#filled));
       this.#partial = grown;
     }
     this.#partial.set(bytes, this.#filled);
     this.#filled = needed;
   }
+
+  #release(): void {
+    this.#partial = new Uint8Array(0);
+    this.#filled = 0;
+    this.#length = undefined;
+  }
 }
 
-/** Reads messages from a stream of bytes, whatever its chunks are. */
+/** A message that breaks the specification, in a stream that can still be read. */
+export interface InvalidMessage {
+  /** The rule that the message breaks. */
+  readonly error: UnmarshalError;
+  /** The bytes of the message, a view as {@link FrameReader} returns it. */
+  readonly frame: Uint8Array;
+}
+
+const NONE: readonly InvalidMessage[] = Object.freeze([]);
+
+/**
+ * Reads messages from a stream of bytes, wherever its chunks are cut. A message that breaks a rule is lost, but not the
+ * ones after it, as long as its first 16 bytes say where it ends.
+ */
 export class MessageReader {
-  #frames: FrameReader;
-  #failure: UnmarshalError | undefined;
+  readonly #frames: FrameReader;
+  #invalid = NONE;
 
   constructor(options?: ReaderOptions) {
     this.#frames = new FrameReader(options);
   }
 
-  /** Why this stream cannot be read any further; undefined while it can. */
+  /** The reason why the rest of the stream cannot be read; undefined as long as it can. See {@link FrameReader}. */
   get failure(): UnmarshalError | undefined {
-    return this.#failure;
+    return this.#frames.failure;
   }
 
-  /** Whether some bytes of a message are here and others are not: a stream that ends now was cut. */
+  /**
+   * The messages that the last {@link push} left out because they are invalid, in the order of the stream. A receiver
+   * that cannot do without them must close the stream.
+   */
+  get invalid(): readonly InvalidMessage[] {
+    return this.#invalid;
+  }
+
+  /** Whether the stream is inside a message: a stream that ends now is cut short. */
   get isInsideMessage(): boolean {
     return this.#frames.isInsideMessage;
   }
 
   /**
-   * The messages that `chunk` completes; none while the present one is incomplete. Good messages before a broken one
-   * are returned; `failure` then is set, and the next call throws it. Behind a broken message nothing is delivered any
-   * more.
-   * @throws {UnmarshalError} where a message is broken and nothing came before ‹Message Format›
+   * Takes the next bytes of the stream and returns the valid messages that they complete. The messages share no memory
+   * with `chunk`. No bytes make this method throw; check {@link failure} and {@link invalid} after each call. Once
+   * `failure` is set, nothing is returned any more. ‹Message Format›
    */
   push(chunk: Uint8Array): Message[] {
-    if (this.#failure !== undefined) throw this.#failure;
     const messages: Message[] = [];
-    try {
-      for (const frame of this.#frames.push(chunk)) messages.push(decodeMessage(frame));
-      this.#failure = this.#frames.failure;
-    } catch (error) {
-      this.#failure = error as UnmarshalError; // decodeMessage throws nothing else
-      this.#frames = new FrameReader(); // what is kept of later messages is of no use any more
-      if (messages.length === 0) throw error;
+    const invalid: InvalidMessage[] = [];
+    for (const frame of this.#frames.push(chunk)) {
+      try {
+        messages.push(decodeMessage(frame));
+      } catch (error) {
+        if (!(error instanceof UnmarshalError)) throw error;
+        invalid.push({ error, frame });
+      }
     }
+    this.#invalid = invalid.length === 0 ? NONE : invalid;
     return messages;
   }
 }
