@@ -1,21 +1,24 @@
-// Takes one message apart for people: which bytes are what, and of a broken message, which rule breaks where.
-// The verdict is decodeMessage's own, so that the two cannot disagree; the words for the bytes are dissect-walk.ts's.
-// Nothing else of the wire layer imports this file: who does not ask for it does not load it.
+// Explains one message byte by byte and, if it is invalid, which rule is broken at which byte.
+// The verdict is that of decodeMessage(), so that the two cannot disagree; walk.ts describes the bytes.
+// No other file of the wire layer imports this one, so that programs that do not use it do not load it.
 import { decodeMessage } from '../messages/decode.js';
 import { type Part, PartList, partOf } from './parts.js';
 import { walkMessage } from './walk.js';
 import { UnmarshalError } from '../errors.js';
 import { readFixedHeader } from '../messages/fixed-header.js';
 
-/** How much of a message is told. */
+/** Options for explaining a message. */
 export interface DissectOptions {
-  /** About how many parts are listed at most, 10,000 unless told otherwise; of more, the first and the last ones. */
+  /**
+   * About the greatest number of parts to list, 10,000 by default. If there are more, the first and the last ones are
+   * listed.
+   */
   readonly maxParts?: number | undefined;
 }
 
 const MAX_PARTS = 10_000;
 
-/** What decodeMessage says against the bytes. */
+/** The error that decodeMessage() throws for the bytes, if any. */
 function verdictOn(bytes: Uint8Array): UnmarshalError | undefined {
   try {
     decodeMessage(bytes);
@@ -26,18 +29,18 @@ function verdictOn(bytes: Uint8Array): UnmarshalError | undefined {
   }
 }
 
-/** Up to which byte there is a reading. */
+/** Offset of the first byte that has no explanation. */
 function limitOf(bytes: Uint8Array, error: UnmarshalError | undefined): number {
   if (error === undefined) return bytes.length;
-  // Known to be missing once all fields are read: those that are there are worth showing.
+  // A missing field is found after all others are read; those are worth showing.
   return error.code === 'FIELD_MISSING' ? readFixedHeader(bytes).bodyOffset : error.offset;
 }
 
 /**
- * Reads one message and says of every byte what it is: the parts follow one another without a gap or an overlap. In a
- * message that breaks a rule, a part of kind `error` and of no length stands at the byte concerned, with the error that
- * {@link decodeMessage} throws; what comes behind it is one part, unread, but for the header fields where one of them
- * is missing. Never throws for any bytes; takes time in proportion to their number. ‹Message Format›
+ * Explains every byte of one message: the parts follow one another without gaps and overlaps. If the message is
+ * invalid, an empty part of kind `error` marks the byte that breaks the rule, with the error that {@link decodeMessage}
+ * throws. The bytes after it are one part of kind `unread`, unless a header field is missing: then the header is
+ * explained. No bytes make this function throw, and it takes time in proportion to their number. ‹Message Format›
  */
 export function dissect(bytes: Uint8Array, { maxParts = MAX_PARTS }: DissectOptions = {}): readonly Part[] {
   const error = verdictOn(bytes);
@@ -45,14 +48,15 @@ export function dissect(bytes: Uint8Array, { maxParts = MAX_PARTS }: DissectOpti
   const list = new PartList(Math.max(2, maxParts));
   walkMessage(bytes, limit, list);
   const parts = list.parts();
-  const unread = (offset: number, end: number): void => {
-    if (offset < end) parts.push(partOf('unread', { offset, length: end - offset, what: 'not read' }));
+  const addUnread = (offset: number, end: number): void => {
+    if (offset < end) parts.push(partOf('unread', { offset, length: end - offset, description: 'not read' }));
   };
   if (error === undefined) return parts;
-  const verdict = partOf('error', { offset: error.offset, length: 0, what: `${error.code}: ${error.message}`, error });
-  unread(list.end, limit); // where the walk ended early, in a message that is cut or too long
+  const description = `${error.code}: ${error.message}`;
+  const verdict = partOf('error', { offset: error.offset, length: 0, description, error });
+  addUnread(list.end, limit); // if the walk ended early, in a message that is cut short or too long
   const next = parts.findIndex(({ offset }) => offset >= error.offset);
   parts.splice(next < 0 ? parts.length : next, 0, verdict);
-  unread(limit, bytes.length);
+  addUnread(limit, bytes.length);
   return parts;
 }

@@ -1,18 +1,18 @@
-// A dissection as text: an annotated hex dump for people. It knows the parts and nothing of what they mean.
+// Formats a dissection as an annotated hex dump. It knows the parts of a dissection, not their meaning.
 import { dissect } from './dissect.js';
 import type { Part } from './parts.js';
 import { escapeInvisible } from './words.js';
 
 const BYTES_PER_LINE = 8;
-/** Lines of bytes that one part has at most; of a longer one, the last line says how many bytes are left out. */
+/** Most lines of bytes for one part. The last line of a longer part has the number of bytes left out. */
 const LINES_PER_PART = 4;
-/** Columns of the bytes: two digits and a blank each. */
+/** Width of the column of bytes: two digits and a blank for each. */
 const HEX_WIDTH = BYTES_PER_LINE * 3;
 const SHORTEST_OFFSET = 4;
-/** Stands where the bytes of a part stand, for the part that has none. */
+/** Shown instead of bytes for the part that has none, the error. */
 const BROKEN_HERE = '!!';
 
-/** Groups of digits to a part's lines of bytes, bounded in number. */
+/** The bytes of one part as lines of hex digits, at most LINES_PER_PART. */
 function hexLines(bytes: Uint8Array): string[] {
   const isLong = bytes.length > BYTES_PER_LINE * LINES_PER_PART;
   const shown = isLong ? BYTES_PER_LINE * (LINES_PER_PART - 1) : bytes.length;
@@ -25,16 +25,16 @@ function hexLines(bytes: Uint8Array): string[] {
   return lines;
 }
 
-/** A value of the body is named once, where its first part stands; the others say what they are by themselves. */
+/** The description of a part, indented. The first part of each value of the body has the path of the value. */
 function commentOn(part: Part, path: string): string {
   const isNamed = part.path !== path && part.path.startsWith('body');
-  return escapeInvisible(`${'  '.repeat(part.depth)}${isNamed ? `${part.path}: ` : ''}${part.what}`);
+  return escapeInvisible(`${'  '.repeat(part.depth)}${isNamed ? `${part.path}: ` : ''}${part.description}`);
 }
 
 /**
- * One message as an annotated hex dump: a line for each part, with its offset (in hexadecimal), its bytes and what it
- * is, indented by the containers around it. Long parts are shortened; characters that do not print are escaped.
- * Never throws for any bytes.
+ * Formats one message as an annotated hex dump. Each part has a line with its offset in hexadecimal, its bytes and its
+ * description, indented by the number of containers around it. Long parts are shortened, and characters that do not
+ * print are escaped. No bytes make this function throw.
  */
 export function formatDissection(bytes: Uint8Array, parts: readonly Part[] = dissect(bytes)): string {
   const offsetWidth = Math.max(SHORTEST_OFFSET, bytes.length.toString(16).length);

@@ -1,40 +1,40 @@
-// What a dissection is made of: runs of bytes with words for each, and a list of them that stays within bounds.
-// It knows no protocol: dissect-walk.ts finds the parts, dissect.ts puts the verdict among them.
+// The parts of a dissection: described runs of bytes, and a list of them that is bounded in length.
+// It knows no protocol: walk.ts finds the parts, and dissect.ts adds the verdict.
 import type { UnmarshalError } from '../errors.js';
 
 /**
- * What a part is to the message: its fixed header, the code of a header field, a length word, the signature of a
- * variant, a value, padding. And three that the dissection adds: the rule that is broken there (an `error` has no
- * bytes), bytes that have no reading, and bytes that have one which is left out for its length.
+ * The role of a part in the message: the fixed header, the code of a header field, a length, the signature of a
+ * variant, a value, padding. The dissection adds three: `error` marks the byte that breaks a rule and has no bytes,
+ * `unread` are bytes without an explanation, and `unlisted` are bytes whose explanation is left out to save space.
  */
 export type PartKind =
   | 'fixed header' | 'field' | 'length' | 'signature' | 'value' | 'padding' | 'error' | 'unread' | 'unlisted';
 
-/** One run of bytes of a message, and what it is. */
+/** A run of bytes of a message, explained. */
 export interface Part {
   readonly kind: PartKind;
-  /** First byte, counted from the first of the message. */
+  /** Offset of the first byte, from the start of the message. */
   readonly offset: number;
-  /** How many bytes; 0 for an `error` alone. */
+  /** Number of bytes; 0 for an `error` only. */
   readonly length: number;
-  /** In words, short: `serial 7`, `header field MEMBER`, `text "Volume"`, `padding`. */
-  readonly what: string;
-  /** Which value it belongs to, as in errors: `header.MEMBER`, `body[2]["k"]`; empty where it belongs to none. */
+  /** A few words: `serial 7`, `header field MEMBER`, `STRING "Volume"`, `padding`. */
+  readonly description: string;
+  /** The value that it belongs to, as in errors: `header.MEMBER`, `body[2]["k"]`; empty if it belongs to no value. */
   readonly path: string;
-  /** How many containers stand around it; header fields stand in the structs of an array. */
+  /** Number of containers around it. A header field is inside a struct inside an array. */
   readonly depth: number;
-  /** What the bytes say, decoded; undefined where they say nothing by themselves. */
+  /** The decoded bytes; undefined if they have no value of their own. */
   readonly value: unknown;
-  /** In a part of kind `error`: what {@link decodeMessage} says of the message. */
+  /** In a part of kind `error`: the error that {@link decodeMessage} throws. */
   readonly error: UnmarshalError | undefined;
 }
 
-/** Collects parts in the order of their bytes; of too many it keeps the first and the last ones. */
+/** Collects parts in the order of their bytes. If there are too many, it keeps the first and the last ones. */
 export class PartList {
   readonly #maximum: number;
   readonly #first: Part[] = [];
   #last: Part[] = [];
-  /** Where the bytes of the parts end that were given up; undefined while all are kept. */
+  /** End offset of the parts that were dropped; undefined if none were. */
   #gapEnd: number | undefined;
 
   constructor(maximum: number) {
@@ -47,25 +47,25 @@ export class PartList {
       return;
     }
     this.#last.push(part);
-    // Dropping half a list at a time costs nothing by the part; dropping one by one would be quadratic.
+    // Half of the list is dropped at a time: to drop parts one by one would take quadratic time.
     if (this.#last.length > this.#maximum) {
       this.#last = this.#last.slice(this.#last.length - Math.floor(this.#maximum / 2));
       this.#gapEnd = this.#last[0]?.offset;
     }
   }
 
-  /** The byte behind the last part. */
+  /** End offset of the last part. */
   get end(): number {
     return endOf(this.#last.at(-1) ?? this.#first.at(-1));
   }
 
-  /** All parts that are kept, and one that stands for those between them that are not. */
+  /** The parts that are kept, and one of kind `unlisted` in place of those that were dropped. */
   parts(): Part[] {
     if (this.#gapEnd === undefined) return [...this.#first, ...this.#last];
     const gapStart = endOf(this.#first.at(-1));
     const length = this.#gapEnd - gapStart;
-    const what = `${length} bytes that are not listed`;
-    return [...this.#first, partOf('unlisted', { offset: gapStart, length, what }), ...this.#last];
+    const description = `${length} bytes that are not listed`;
+    return [...this.#first, partOf('unlisted', { offset: gapStart, length, description }), ...this.#last];
   }
 }
 
@@ -73,10 +73,11 @@ function endOf(part: Part | undefined): number {
   return part === undefined ? 0 : part.offset + part.length;
 }
 
-/** A part of the dissection rather than of the message: it belongs to no value. */
+/** Makes a part that the dissection adds to the message; it belongs to no value. */
 export function partOf(
   kind: PartKind,
-  { offset, length, what, error }: { offset: number; length: number; what: string; error?: UnmarshalError },
+  run: { offset: number; length: number; description: string; error?: UnmarshalError },
 ): Part {
-  return { kind, offset, length, what, path: '', depth: 0, value: undefined, error };
+  const { offset, length, description, error } = run;
+  return { kind, offset, length, description, path: '', depth: 0, value: undefined, error };
 }

@@ -1,12 +1,12 @@
-// A walk over the bytes of one message that says of each run what it is. It judges nothing: whether a message is valid,
-// and up to which byte, was found out before, and the walk ends there. Of a message that is cut, nobody knows whether
-// what is there of it is valid: there the walk may end earlier, where it can make nothing of the bytes.
+// Walks over the bytes of one message and describes each run of them. It does not decide whether the message is valid:
+// dissect.ts knows up to which byte it is, and the walk ends there. The start of a message that is cut short can be
+// invalid without a verdict; the walk then ends at the first bytes that it cannot interpret.
 // Specification: Message Format, Marshaling (Wire Format).
 import {
   BYTE_ORDER_MARK, FIELD_DEPTH, FIXED_HEADER_LENGTH, HeaderField, MAX_VALUE_DEPTH, MESSAGE_TYPE_CODE,
 } from '../constants.js';
 import type { PartKind, PartList } from './parts.js';
-import { nameOf, quote, tellFixed, tellFlags, TYPE_NAME } from './words.js';
+import { nameOf, printableQuote, describeFixed, describeFlags, TYPE_NAME } from './words.js';
 import { SignatureError } from '../errors.js';
 import { Fault, formatSegment } from '../values/fault.js';
 import { FIXED_CODEC } from '../values/fixed.js';
@@ -17,25 +17,25 @@ import {
 } from '../signature.js';
 import { readText } from '../values/text.js';
 
-/** Which value a part belongs to, and how many containers stand around that. */
+/** The path of a value, and the number of containers around it. */
 interface Place {
   readonly path: string;
   readonly depth: number;
 }
 
-/** What a number is to the message, and how it is told where its type and value do not say enough. */
+/** The role of a number in the message, and its description if its type and value do not say enough. */
 interface Note {
   readonly kind: PartKind;
-  /** What its bytes are called where they cannot be read for being cut. */
+  /** Description of its bytes if they are cut short. */
   readonly name: string;
-  readonly tell?: (value: number) => string;
+  readonly describe?: (value: number) => string;
 }
 
-/** Thrown where the walk is over. */
+/** Thrown to end the walk. */
 class EndOfWalk {}
 
 const TOP: Place = { path: '', depth: 0 };
-/** Elements of an array of a fixed type that are told one by one. */
+/** Most elements of an array of a fixed type that are listed one by one. */
 const LISTED_ELEMENTS = 64;
 
 /** Walks over one message; lives for one call of {@link walkMessage}. */
@@ -64,16 +64,16 @@ class Walk {
     parseSignature(this.#signature).forEach((type, i) => this.#value(type, { path: `body[${i}]`, depth: 0 }));
   }
 
-  /** The first 16 bytes; returns the length of the header fields. */
+  /** Lists the first 16 bytes. Returns the length of the header fields. */
   #fixedHeader(): number {
     const order = this.#reader.littleEndian ? 'little' : 'big';
-    const byte = (name: string, tell: (value: number) => string): number =>
-      this.#fixed('y', TOP, { kind: 'fixed header', name, tell }) as number;
-    const word = (name: string, tell: (value: number) => string): number =>
-      this.#fixed('u', TOP, { kind: 'fixed header', name, tell }) as number;
+    const byte = (name: string, describe: (value: number) => string): number =>
+      this.#fixed('y', TOP, { kind: 'fixed header', name, describe }) as number;
+    const word = (name: string, describe: (value: number) => string): number =>
+      this.#fixed('u', TOP, { kind: 'fixed header', name, describe }) as number;
     byte('byte order', () => `byte order: ${order}-endian`);
     byte('message type', (code) => `message type: ${nameOf(MESSAGE_TYPE_CODE, code) ?? `${code} (unknown)`}`);
-    byte('flags', tellFlags);
+    byte('flags', describeFlags);
     byte('version', (version) => `protocol version ${version}`);
     word('body length', (length) => `body: ${length} bytes`);
     word('serial', (serial) => `serial ${serial}`);
@@ -84,13 +84,13 @@ class Walk {
     this.#pad(8, FIELD_DEPTH);
     const name = nameOf(HeaderField, this.#bytes[this.#offset] ?? 0);
     const place = { path: `header.${name ?? this.#bytes[this.#offset]}`, depth: FIELD_DEPTH };
-    const tell = (code: unknown): string => `header field ${name ?? `${String(code)} (unknown)`}`;
-    const code = this.#fixed('y', place, { kind: 'field', name: 'header field', tell });
+    const describe = (code: unknown): string => `header field ${name ?? `${String(code)} (unknown)`}`;
+    const code = this.#fixed('y', place, { kind: 'field', name: 'header field', describe });
     const value = this.#variant(place);
     if (code === HeaderField.SIGNATURE && typeof value === 'string') this.#signature = value;
   }
 
-  /** A value of any type; returns it decoded if it is of a basic one. */
+  /** Lists a value of any type. Returns it if its type is basic. */
   #value(type: Type, place: Place): unknown {
     if (place.depth > MAX_VALUE_DEPTH) throw new EndOfWalk();
     switch (type.kind) {
@@ -112,29 +112,29 @@ class Walk {
       name: note.name,
       kind: note.kind,
       read: (start) => FIXED_CODEC[code].read(this.#reader, start),
-      tell: (value) => note.tell?.(value as number) ?? tellFixed(code, value), // notes are for numbers alone
+      describe: (value) => note.describe?.(value as number) ?? describeFixed(code, value), // only numbers have notes
     });
   }
 
   #text(code: StringTypeCode, place: Place): unknown {
-    const tell = (length: number): string => `length of text: ${length}`;
-    const length = this.#fixed('u', place, { kind: 'length', name: 'length of text', tell }) as number;
+    const describe = (length: number): string => `length of text: ${length}`;
+    const length = this.#fixed('u', place, { kind: 'length', name: 'length of text', describe }) as number;
     return this.#take(length + 1, place, {
       kind: 'value',
       name: TYPE_NAME[code],
       read: (start) => readText(this.#reader, start, start + length),
-      tell: (text) => `${TYPE_NAME[code]} ${quote(text)}`,
+      describe: (text) => `${TYPE_NAME[code]} ${printableQuote(text)}`,
     });
   }
 
-  /** A signature with the byte of its length before it and its NUL behind. */
+  /** Lists a signature with its length and its NUL. */
   #signatureText(kind: PartKind, place: Place): string {
-    const length = this.#offset < this.#limit ? this.#bytes[this.#offset]! : 0; // the limit is within the bytes
+    const length = this.#offset < this.#limit ? this.#bytes[this.#offset]! : 0; // #limit is at most #bytes.length
     return this.#take(length + 2, place, {
       kind,
       name: TYPE_NAME.g,
       read: (start) => readText(this.#reader, start + 1, start + 1 + length),
-      tell: (text) => `${TYPE_NAME.g} ${quote(text)}`,
+      describe: (text) => `${TYPE_NAME.g} ${printableQuote(text)}`,
     });
   }
 
@@ -145,8 +145,8 @@ class Walk {
 
   /** The length word of an array, and the padding before its elements; returns where they end. */
   #arrayEnd(type: ArrayType | DictType, elementAlignment: number, place: Place): number {
-    const tell = (length: number): string => `ARRAY ${quote(type.signature)} of ${length} bytes`;
-    const length = this.#fixed('u', place, { kind: 'length', name: 'length of an ARRAY', tell }) as number;
+    const describe = (length: number): string => `ARRAY ${printableQuote(type.signature)} of ${length} bytes`;
+    const length = this.#fixed('u', place, { kind: 'length', name: 'length of an ARRAY', describe }) as number;
     this.#pad(elementAlignment, place.depth);
     return this.#offset + length;
   }
@@ -167,15 +167,15 @@ class Walk {
     return this.#take(length, place, {
       kind: 'value',
       name: `${length} bytes`,
-      read: (start) => new Uint8Array(this.#bytes.subarray(start, end)), // a copy: a value keeps no message alive
-      tell: () => `${length} bytes`,
+      read: (start) => new Uint8Array(this.#bytes.subarray(start, end)), // a copy: it outlives the message
+      describe: () => `${length} bytes`,
     });
   }
 
   #elementsUpTo(end: number, { code }: FixedType, place: Place): void {
     const length = end - this.#offset;
     const name = `${Math.floor(length / FIXED_SIZE[code])} more of type ${TYPE_NAME[code]}`;
-    this.#take(length, place, { kind: 'unlisted', name, read: () => undefined, tell: () => name });
+    this.#take(length, place, { kind: 'unlisted', name, read: () => undefined, describe: () => name });
   }
 
   #dict(type: DictType, place: Place): unknown {
@@ -192,34 +192,34 @@ class Walk {
     const length = -this.#offset & (boundary - 1);
     const name = 'padding';
     const place = { path: '', depth };
-    if (length > 0) this.#take(length, place, { kind: 'padding', name, read: () => undefined, tell: () => name });
+    if (length > 0) this.#take(length, place, { kind: 'padding', name, read: () => undefined, describe: () => name });
   }
 
-  /** Where a length says that something ends. */
+  /** Ends the walk if the offset is not `end`, where something must end as its length says. */
   #expectEnd(end: number): void {
     if (this.#offset !== end) throw new EndOfWalk();
   }
 
-  /** Lists the next `length` bytes; where the limit cuts them, only what is before it, and the walk is over. */
+  /** Lists the next `length` bytes. If the limit is among them, lists those before it and ends the walk. */
   #take<Value>(length: number, { path, depth }: Place, run: {
     readonly kind: PartKind;
-    /** What the bytes are called where they cannot be read for being cut. */
+    /** Description of the bytes if they are cut short. */
     readonly name: string;
     readonly read: (start: number) => Value;
-    readonly tell: (value: Value) => string;
+    readonly describe: (value: Value) => string;
   }): Value {
     const { kind } = run;
     const offset = this.#offset;
     const rest = this.#limit - offset;
     if (length > rest) {
-      const cut = { length: rest, what: `${run.name}, cut short`, value: undefined };
+      const cut = { length: rest, description: `${run.name}, cut short`, value: undefined };
       if (rest > 0) this.#list.add({ kind, offset, ...cut, path, depth, error: undefined });
       throw new EndOfWalk();
     }
     const value = run.read(offset);
     this.#offset += length;
-    const what = run.tell(value);
-    if (length > 0) this.#list.add({ kind, offset, length, what, path, depth, value, error: undefined });
+    const description = run.describe(value);
+    if (length > 0) this.#list.add({ kind, offset, length, description, path, depth, value, error: undefined });
     return value;
   }
 }
@@ -228,7 +228,7 @@ function inside({ path, depth }: Place, segment: string, containers: number): Pl
   return { path: path + segment, depth: depth + containers };
 }
 
-/** Lists the parts of a message up to the byte at `limit`, or up to where nothing can be made of the bytes. */
+/** Lists the parts of a message up to offset `limit`, or up to the first bytes that cannot be interpreted. */
 export function walkMessage(bytes: Uint8Array, limit: number, list: PartList): void {
   try {
     new Walk(bytes, limit, list).message();

@@ -1,5 +1,5 @@
-// Messages into bytes: header fields in the order of their codes, then the body, all of it checked.
-// It writes behind what a buffer holds already, so that a connection sends many messages in one write.
+// Encodes messages: the header fields in the order of their codes, then the body. Everything is checked.
+// A message can be appended to a buffer that has others already, so that a connection sends many in one write.
 // Specification: Message Format, Header Fields.
 import { BoundedCache } from '../bounded-cache.js';
 import { CACHE_LIMITS } from '../cache-limits.js';
@@ -19,20 +19,20 @@ import { marshalBody, marshalVariant, toMarshalError } from '../values/marshal.j
 import type { Message, UnknownField } from './message.js';
 import { Writer } from '../values/writer.js';
 
-/** What of a message is decided when it is written. */
+/** Options for encoding a message. */
 export interface EncodeOptions {
-  /** The number that the sender gives the message, 1 to 2^32−1; the message's own where it is left out. */
+  /** The serial to write, 1 to 2^32−1. Default: the message's own. */
   readonly serial?: number | undefined;
-  /** How header and body are written; the message's own where it is left out. */
+  /** The byte order of header and body. Default: the message's own. */
   readonly byteOrder?: ByteOrder | undefined;
 }
 
-/** The error for a part of the message that is not a value of the body; `path` says which. */
+/** The error for a part of the message outside the body, at `path`. */
 export function refusal(code: MarshalErrorCode, problem: string, path: string): MarshalError {
   return new MarshalError(code, problem, { signature: '', path });
 }
 
-/** Holds a number of the header to its range; throws {@link MarshalError}. */
+/** Checks that a number of the header is in its range; throws {@link MarshalError}. */
 export function checkInteger(value: unknown, { path, min, max }: { path: string; min: number; max: number }): void {
   if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) {
     throw refusal('FIELD_INVALID', `expected an integer from ${min} to ${max}, got ${describe(value)}`, path);
@@ -50,7 +50,7 @@ function typeCodeOf(message: Message): number {
   throw refusal('FIELD_INVALID', problem, 'header.type');
 }
 
-/** Writes the code of a field and the signature of its variant. */
+/** Writes the code of a header field and the signature of its variant. */
 function beginField(writer: Writer, code: number, typeCode: number): void {
   writer.align(8, 4);
   const { bytes, offset } = writer;
@@ -61,7 +61,7 @@ function beginField(writer: Writer, code: number, typeCode: number): void {
   writer.offset += 4;
 }
 
-/** Writes a header field that is a name. Names repeat from message to message: each is held to its grammar once. */
+/** Returns a writer for a header field that is a name. Names repeat across messages, so that each is checked once. */
 function compileNameField(key: NameKey): (writer: Writer, value: string) => void {
   const { name, typeCode, assert, reserved }: NameField = NAME_FIELD[key];
   const code = HeaderField[name];
@@ -74,7 +74,7 @@ function compileNameField(key: NameKey): (writer: Writer, value: string) => void
     return true;
   };
   return (writer, value) => {
-    // Object paths have no limit: long ones are checked each time, not kept.
+    // The length of object paths is not limited: long ones are checked every time, to bound the memory.
     if (typeof value === 'string' && value.length <= MAX_NAME_LENGTH) known.get(value, check);
     else check(value);
     beginField(writer, code, typeCode);
@@ -89,7 +89,7 @@ const writeErrorName = compileNameField('errorName');
 const writeDestination = compileNameField('destination');
 const writeSender = compileNameField('sender');
 
-/** Writes all header fields and the padding before the body; returns the length of the fields. */
+/** Writes all header fields and the padding before the body. Returns the length of the fields. */
 function writeHeaderFields(writer: Writer, message: Message): number {
   const isRepeatable = writer.littleEndian && hasRepeatableHeader(message);
   const known = isRepeatable ? findKnownHeader(message) : undefined;
@@ -193,7 +193,7 @@ function writeParts(writer: Writer, message: Message, serial: number): void {
   }
 }
 
-/** Writes a message behind what `writer` holds; where it throws, the writer holds what it held before. */
+/** Appends a message to the contents of `writer`. If it throws, the contents are the same as before. */
 export function writeMessage(writer: Writer, message: Message, options: EncodeOptions = {}): void {
   const start = writer.offset;
   writer.origin = start;
@@ -202,26 +202,26 @@ export function writeMessage(writer: Writer, message: Message, options: EncodeOp
     writeParts(writer, message, options.serial ?? message.serial);
   } catch (error) {
     writer.offset = start;
-    throw toMarshalError(error, message.signature, 'header'); // a writer that cannot grow any more, amid the header
+    throw toMarshalError(error, message.signature, 'header'); // the writer could not grow
   }
 }
 
-/** Room for many small messages: they are cut from one piece of memory, since making memory costs more than writing. */
+/** Bytes of memory that small messages share: to allocate memory for each takes longer than to encode it. */
 const SLAB_CAPACITY = 16_384;
-/** A slab with less room than this is given up. */
+/** A slab with less free memory than this is not used any more. */
 const SLAB_RESERVE = 512;
 
 let slab: Writer | undefined;
 
 /**
- * Writes one message. The bytes are the caller's; small messages may share a buffer, as Node's own small Buffers do,
- * and the buffer of a large one may be somewhat longer than the message.
- * @throws {InvalidNameError} where a path or a name breaks its grammar
- * @throws {MarshalError} where a value, a signature, the serial or a size is one that no bus takes ‹Message Format›
+ * Encodes one message into a view of an `ArrayBuffer` that can also have other messages, as Node's small Buffers do:
+ * pass on the view or a copy (`bytes.slice()`), never `bytes.buffer`. The bytes of the view belong to the caller alone.
+ * @throws {InvalidNameError} if a path or a name breaks its grammar
+ * @throws {MarshalError} if a value, a signature, the serial or a length is one that no bus accepts ‹Message Format›
  */
 export function encodeMessage(message: Message, options: EncodeOptions = {}): Uint8Array {
   const writer = slab ?? new Writer(SLAB_CAPACITY);
-  slab = undefined; // a getter of a value may encode another message meanwhile
+  slab = undefined; // a getter of a value can encode another message during this call
   const { bytes, view } = writer;
   const start = (writer.offset + 7) & ~7;
   writer.offset = start;
@@ -230,7 +230,7 @@ export function encodeMessage(message: Message, options: EncodeOptions = {}): Ui
     return writer.bytes.subarray(writer.origin, writer.offset);
   } finally {
     if (writer.bytes !== bytes) {
-      // The message outgrew the slab and took memory of its own: the slab is as it was.
+      // The message was too long for the slab and got memory of its own: the slab is unchanged.
       writer.bytes = bytes;
       writer.view = view;
       writer.offset = start;

@@ -1,12 +1,12 @@
-// The header fields of messages written lately, found again by the values they were made of: a service that emits a
-// signal and a client that repeats a call write the same header but for its serial. Of fixed size: a newcomer takes the
-// place of whoever shares its slot. It knows which values decide the bytes, not how those are made.
+// A cache of encoded header fields, keyed by the values that they were encoded from: a service that repeats a signal,
+// and a client that repeats a call, write the same fields each time. Its size is fixed: a new entry replaces the one in
+// its slot. It knows which values determine the bytes, not how the bytes are made.
 import { CACHE_LIMITS } from '../cache-limits.js';
 import type { Message } from './message.js';
 
 const { slots: SLOTS, maxLength: MAX_LENGTH } = CACHE_LIMITS.writtenHeaders;
 
-/** One header and the bytes of its fields, from the end of the fixed part to the start of the body. */
+/** The values of one header, and the bytes of its fields from the end of the fixed part to the start of the body. */
 interface KnownHeader {
   readonly path: string | undefined;
   readonly interface: string | undefined;
@@ -16,25 +16,25 @@ interface KnownHeader {
   readonly sender: string | undefined;
   readonly signature: string;
   readonly bytes: Uint8Array;
-  /** Of `bytes`, without the padding before the body. */
+  /** Length of the fields in bytes, without the padding before the body. */
   readonly fieldsLength: number;
 }
 
 const slots = new Array<KnownHeader | undefined>(SLOTS).fill(undefined);
 
-/** Members that differ in no more than this share a slot. What is no text is refused when it is written. */
+/** Messages that agree in all of these share a slot. Values that are not strings are rejected later, on writing. */
 function slotOf({ path, member, signature }: Message): number {
   const memberHash = typeof member !== 'string' ? 0 : member.length * 31 + member.charCodeAt(member.length >> 1) * 7;
   const pathHash = typeof path !== 'string' ? 0 : path.charCodeAt(path.length - 1);
   return (memberHash + pathHash + signature.length) & (SLOTS - 1);
 }
 
-/** Whether nothing but names and the signature decides the header fields; a REPLY_SERIAL is new in each message. */
+/** Whether names and the signature alone determine the header fields. A REPLY_SERIAL differs in every message. */
 export function hasRepeatableHeader({ replySerial, unixFds, unknownFields }: Message): boolean {
   return replySerial === undefined && unixFds === 0 && unknownFields.length === 0;
 }
 
-/** The header fields that such a message was written with before, in little-endian byte order. */
+/** The encoded header fields of an earlier message with the same values, in little-endian byte order. */
 export function findKnownHeader(message: Message): KnownHeader | undefined {
   const known = slots[slotOf(message)];
   return known !== undefined &&
@@ -49,7 +49,7 @@ export function findKnownHeader(message: Message): KnownHeader | undefined {
     : undefined;
 }
 
-/** Keeps header fields that were checked and written, in little-endian byte order. */
+/** Keeps header fields that are checked and encoded in little-endian byte order. */
 export function keepKnownHeader(message: Message, bytes: Uint8Array, fieldsLength: number): void {
   if (bytes.length > MAX_LENGTH) return;
   const { path, interface: interfaceName, member, errorName, destination, sender, signature } = message;

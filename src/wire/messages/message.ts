@@ -1,22 +1,22 @@
-// What a message is: its five shapes as plain data, and the functions that make one to be sent.
-// It knows no bytes: encode-message.ts writes messages, decode-message.ts reads them. Specification: Message Format.
+// Messages as plain data: their five shapes, and the functions that make messages to be sent.
+// It knows no bytes: encode.ts writes messages, decode.ts reads them. Specification: Message Format.
 import type { ByteOrder } from '../constants.js';
 import type { BodyInputOf, CheckedSignature } from '../infer.js';
 import type { Variant } from '../variant.js';
 
-/** A header field that this library has no name for. ‹Header Fields› */
+/** A header field whose code the specification does not define. ‹Header Fields› */
 export interface UnknownField {
   readonly code: number;
   readonly value: Variant;
 }
 
-/** What all messages have. Keys that a message has no value for are there and undefined. */
+/** The keys of every message. A key without a value exists and is undefined. */
 interface MessageParts {
-  /** The flags byte, an OR of {@link MessageFlag}; unknown bits are kept. */
+  /** The flags byte, an OR of {@link MessageFlag}. Unknown bits are kept. */
   readonly flags: number;
-  /** The sender's number for this message, 1 to 2^32−1; 0 in a message that was not sent yet. */
+  /** The number that the sender gives this message, 1 to 2^32−1; 0 in a message that is not sent yet. */
   readonly serial: number;
-  /** How header and body are, or will be, written. */
+  /** The byte order of header and body. */
   readonly byteOrder: ByteOrder;
   readonly path: string | undefined;
   readonly interface: string | undefined;
@@ -25,11 +25,11 @@ interface MessageParts {
   /** The serial of the message that this one answers. */
   readonly replySerial: number | undefined;
   readonly destination: string | undefined;
-  /** On a bus: the unique name of the connection that sent it, written by the bus. */
+  /** The unique name of the connection that sent the message. A message bus writes it. */
   readonly sender: string | undefined;
-  /** The types of the body, `''` for an empty one. */
+  /** The types of the body; `''` if it is empty. */
   readonly signature: string;
-  /** How many file descriptors travel with the message; this library carries none, see the README. */
+  /** The number of file descriptors that accompany the message. This library passes none on; see the README. */
   readonly unixFds: number;
   readonly unknownFields: readonly UnknownField[];
   /** One value for each single complete type of the signature. */
@@ -49,14 +49,14 @@ export interface MethodReturn extends MessageParts {
   readonly replySerial: number;
 }
 
-/** ERROR: what a call got instead of a result. If the first argument is a STRING, it is a text for people. */
+/** ERROR: the reply to a call that failed. If the first argument is a STRING, it is a text for people. */
 export interface ErrorMessage extends MessageParts {
   readonly type: 'error';
   readonly errorName: string;
   readonly replySerial: number;
 }
 
-/** SIGNAL: something happened at an object. */
+/** SIGNAL: an object announces an event. */
 export interface Signal extends MessageParts {
   readonly type: 'signal';
   readonly path: string;
@@ -64,18 +64,18 @@ export interface Signal extends MessageParts {
   readonly member: string;
 }
 
-/** A message of a type that the specification does not have yet, to be ignored: `type` is its number, 5 to 255. */
+/** A message of a type that the specification does not define; it must be ignored. `type` is its code, 5 to 255. */
 export interface UnknownMessage extends MessageParts {
   readonly type: number;
 }
 
-/** Any message; `type` tells the shapes apart. ‹Message Types› */
+/** Any message; `type` discriminates the shapes. ‹Message Types› */
 export type Message = MethodCall | MethodReturn | ErrorMessage | Signal | UnknownMessage;
 
 const NO_UNKNOWN_FIELDS: readonly UnknownField[] = Object.freeze([]);
 const NO_BODY: readonly unknown[] = Object.freeze([]);
 
-/** A message that was not sent yet: every key is there, in one order, so that all messages have one hidden class. */
+/** Makes a message to be sent. All messages have the same keys in the same order, and so the same hidden class. */
 function createMessage<Type extends Message['type']>(type: Type, parts: Partial<MessageParts>) {
   return {
     type,
@@ -97,19 +97,20 @@ function createMessage<Type extends Message['type']>(type: Type, parts: Partial<
 }
 
 /**
- * What every constructor of a message takes; the compiler holds a signature literal to the grammar, and the body to it.
+ * The parts of every message with a body. The compiler checks a signature literal against the grammar, and the body
+ * against the signature.
  */
 interface BodyParts<S extends string> {
-  /** The types of `body`; no arguments where it is left out. */
+  /** The types of `body`. Default: no arguments. */
   readonly signature?: CheckedSignature<S> | undefined;
   readonly body?: BodyInputOf<S> | undefined;
 }
 
-// In the constructors a cast says no more than this: what the message type requires is in the parts that were given.
+// The casts in these functions are sound because the types of the parameters have the fields that the type requires.
 
 /**
- * A METHOD_CALL to be sent. The interface may be left out, though a callee may then have to guess.
- * Nothing is checked here: {@link encodeMessage} checks it all.
+ * Makes a METHOD_CALL. Without an interface, the callee may choose any interface that has the member.
+ * Nothing is checked here: {@link encodeMessage} checks everything.
  */
 export function methodCall<const S extends string = ''>(
   parts: BodyParts<S> & {
@@ -123,10 +124,10 @@ export function methodCall<const S extends string = ''>(
   return createMessage('method_call', parts as Partial<MessageParts>) as MethodCall;
 }
 
-/** What of a call decides where its answer goes. */
+/** The parts of a call that address its reply. */
 type Answerable = Pick<MethodCall, 'serial' | 'sender'>;
 
-/** The METHOD_RETURN that answers `call`, addressed to its sender. */
+/** Makes the METHOD_RETURN that answers `call`, addressed to its sender. */
 export function methodReturn<const S extends string = ''>(
   call: Answerable,
   { signature, body }: BodyParts<S> = {},
@@ -135,7 +136,10 @@ export function methodReturn<const S extends string = ''>(
   return createMessage('method_return', parts as Partial<MessageParts>) as MethodReturn;
 }
 
-/** The ERROR that answers `call`, addressed to its sender; `message` is short for a body of one STRING. */
+/**
+ * Makes the ERROR that answers `call`, addressed to its sender. `message` is short for a body of one STRING; it is used
+ * only if neither `signature` nor `body` is given.
+ */
 export function errorReply<const S extends string = ''>(
   call: Answerable,
   parts: BodyParts<S> & { readonly errorName: string; readonly message?: string | undefined },
@@ -149,7 +153,7 @@ export function errorReply<const S extends string = ''>(
   return createMessage('error', reply as Partial<MessageParts>) as ErrorMessage;
 }
 
-/** A SIGNAL to be sent: to all who asked for it, or to `destination` alone. */
+/** Makes a SIGNAL: for every connection that has a matching rule or, with `destination`, for that connection alone. */
 export function signal<const S extends string = ''>(
   parts: BodyParts<S> & {
     readonly path: string;
