@@ -7,22 +7,18 @@
 // `dbus-send --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.GetNameOwner string:com.example.Nobody`
 // got its answer.
 import { readFileSync } from 'node:fs';
-import { decodeHeader, formatDissection, FrameReader, UnmarshalError } from 'dbus-wire/wire';
+import { decodeHeader, formatDissection, FrameReader } from 'dbus-wire/wire';
 
 const bytes = readFileSync(process.argv[2] ?? new URL('capture.bin', import.meta.url));
 
-/** The whole messages in a stream, then what is left: nothing, the start of a message, or what is none. */
+/** The whole messages in a stream, then the rest, if any: the start of a message, or bytes that are no message. */
 function* cut(stream) {
   let offset = 0;
-  try {
-    for (const message of new FrameReader().push(stream)) {
-      yield { offset, message };
-      offset += message.length;
-    }
-  } catch (error) {
-    if (!(error instanceof UnmarshalError)) throw error; // the dissection of the rest will tell why
+  for (const message of new FrameReader().push(stream)) {
+    yield { offset, message };
+    offset += message.length;
   }
-  if (offset < stream.length) yield { offset, message: stream.subarray(offset) };
+  if (offset < stream.length) yield { offset, message: stream.subarray(offset) }; // the dissection says what it is
 }
 
 /** A message in a few words, if so much of it is in order. */

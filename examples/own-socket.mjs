@@ -8,12 +8,13 @@ import { encodeMessage, errorReply, MessageReader, methodCall, methodReturn } fr
 
 const INTERFACE = 'com.example.Calculator1';
 
-/** Every message that comes over a socket; throws at the first that is broken. */
+/** Every message that arrives on a socket. Throws at the first invalid one. */
 async function* messagesFrom(socket) {
   const reader = new MessageReader();
   for await (const chunk of socket) {
     yield* reader.push(chunk);
-    if (reader.failure !== undefined) throw reader.failure; // good messages came before the broken one
+    const error = reader.invalid[0]?.error ?? reader.failure;
+    if (error !== undefined) throw error;
   }
 }
 

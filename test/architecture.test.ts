@@ -23,7 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const PURE = ['wire', 'auth', 'interface', 'random-data.ts', 'index.ts'];
 
 interface Source {
-  /** Relative to the repository, e.g. `src/wire/reader.ts`. */
+  /** Relative to the repository, e.g. `src/wire/values/reader.ts`. */
   readonly file: string;
   readonly text: string;
   /** The text with its comments blanked out, so that offsets and lines stay. */
@@ -123,7 +123,7 @@ const sources = files.filter((file) => /^src\/.*\.ts$/.test(file)).map((file) =>
 
 describe('every file in src', () => {
   test('is found', () => {
-    expect(sources.map(({ file }) => file)).toContain('src/wire/message.ts');
+    expect(sources.map(({ file }) => file)).toContain('src/wire/messages/message.ts');
   });
 
   test.each(Object.keys(RULES))('%s', (rule) => {

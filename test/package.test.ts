@@ -110,7 +110,7 @@ describe('from JavaScript', () => {
   test('package.json is open, everything else inside is closed', async () => {
     write('closed.cjs', `
       console.log(require('dbus-wire/package.json').version);
-      try { require('dbus-wire/dist/wire/message.js'); } catch (error) { console.log(error.code); }
+      try { require('dbus-wire/dist/wire/messages/message.js'); } catch (error) { console.log(error.code); }
     `);
     expect(await use(process.execPath, 'closed.cjs')).toBe(`${manifest.version}\nERR_PACKAGE_PATH_NOT_EXPORTED\n`);
   });

@@ -12,7 +12,7 @@ import type {
   WritableProperty,
 } from '../interface/infer.js';
 import { Properties } from '../interface/standard.js';
-import { methodCall } from '../wire/message.js';
+import { methodCall } from '../wire/messages/message.js';
 import { assertBusName, assertObjectPath } from '../wire/names.js';
 import { ANY, checkOptions, type OptionRules } from '../wire/options.js';
 import { splitSignature } from '../wire/signature.js';

@@ -1,9 +1,9 @@
 // A connection to a message bus: Hello, names, and signals of others. What the bus itself offers is called here by
 // name; everything else goes through its connection. Specification: Message Bus Specification.
 import { ErrorName } from '../interface/standard.js';
-import { encodeMessage } from '../wire/encode-message.js';
+import { encodeMessage } from '../wire/messages/encode.js';
 import type { BodyOf } from '../wire/infer.js';
-import { type Message, methodCall, type Signal } from '../wire/message.js';
+import { type Message, methodCall, type Signal } from '../wire/messages/message.js';
 import { assertBusName, assertWellKnownName } from '../wire/names.js';
 import { checkOptions, FLAG, type OptionRules } from '../wire/options.js';
 import { sessionBusAddress, systemBusAddress } from './address.js';

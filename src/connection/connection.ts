@@ -3,20 +3,20 @@
 // Specification: Message Types, Invalid Protocol and Spec Extensions.
 import { setMaxListeners } from 'node:events';
 import { ErrorName } from '../interface/standard.js';
-import { MAX_UINT32, MESSAGE_TYPE_CODE, MessageFlag } from '../wire/constants.js';
-import { decodeHeader, decodeMessage, type MessageHeader } from '../wire/decode-message.js';
+import { MAX_UINT32, MessageFlag } from '../wire/constants.js';
 import { type Caller, errorAt } from '../wire/error-place.js';
 import type { ErrorPlace } from '../wire/errors.js';
-import { FrameReader, READER_RULES, type ReaderOptions } from '../wire/framing.js';
 import type { BodyOf } from '../wire/infer.js';
+import { decodeBody, decodeHeader, type MessageHeader } from '../wire/messages/decode.js';
+import { type Envelope, readEnvelope } from '../wire/messages/envelope.js';
+import { FrameReader, READER_RULES, type ReaderOptions } from '../wire/messages/framing.js';
 import {
   errorReply, type ErrorMessage, type Message, methodCall, type MethodCall, type MethodReturn, type Signal,
-} from '../wire/message.js';
+} from '../wire/messages/message.js';
 import { checkOptions, integer, type OptionRules } from '../wire/options.js';
 import { argumentError } from './bus-argument.js';
 import { type CallOptions, checkCallOptions, flagsOf, WAIT_RULES, type WaitOptions } from './call-options.js';
 import { DropCounter, type DropReason } from './drops.js';
-import { readEnvelope } from './envelope.js';
 import { CallTimeoutError, ConnectionClosedError, DBusError, UnexpectedSignatureError } from './errors.js';
 import { type CallOutcome, DEFAULT_CALL_TIMEOUT, PendingCalls } from './pending.js';
 import { runListener } from './run-listener.js';
@@ -59,15 +59,6 @@ function describeCall({ interface: interfaceName, member, destination, path }: M
 function toDBusError({ errorName, signature, body }: ErrorMessage): DBusError {
   const [text] = body;
   return new DBusError(errorName, typeof text === 'string' ? text : '', { signature, body });
-}
-
-/** The header of a frame that could not be decoded, where that is in order. */
-function headerOf(frame: Uint8Array): MessageHeader | undefined {
-  try {
-    return decodeHeader(frame);
-  } catch {
-    return undefined;
-  }
 }
 
 /** A connection to a bus or, without a bus, to another program. */
@@ -271,24 +262,21 @@ export class Connection implements AsyncDisposable {
   }
 
   #receive(chunk: Uint8Array): void {
-    let frames: Uint8Array[] = [];
-    try {
-      frames = this.#frames.push(chunk);
-    } catch (error) {
-      this.#transport.destroy(error as Error);
-    }
-    for (const frame of frames) {
+    for (const frame of this.#frames.push(chunk)) {
       if (this.#closedError === undefined) this.#route(frame);
     }
     if (this.#frames.failure !== undefined) this.#transport.destroy(this.#frames.failure);
   }
 
   #route(frame: Uint8Array): void {
+    let header: MessageHeader | undefined;
     let message: Message;
     try {
-      message = decodeMessage(frame);
+      header = decodeHeader(frame);
+      message = decodeBody(header, frame);
     } catch (error) {
-      this.#refuse(frame, error);
+      this.countDrop('invalid message', { message: header, error });
+      this.#refuse(header ?? readEnvelope(frame), error);
       return;
     }
     const { type, destination } = message;
@@ -315,15 +303,13 @@ export class Connection implements AsyncDisposable {
   }
 
   /** Answers for a message that breaks the specification inside intact framing: only that message is lost. */
-  #refuse(frame: Uint8Array, error: unknown): void {
-    this.countDrop('invalid message', { message: headerOf(frame), error });
-    const envelope = readEnvelope(frame);
-    switch (envelope.typeCode) {
-      case MESSAGE_TYPE_CODE.method_call:
+  #refuse(envelope: Envelope, error: unknown): void {
+    switch (envelope.type) {
+      case 'method_call':
         this.#answerError(envelope, ErrorName.INVALID_ARGS, `the call is not valid: ${(error as Error).message}`);
         break;
-      case MESSAGE_TYPE_CODE.method_return:
-      case MESSAGE_TYPE_CODE.error:
+      case 'method_return':
+      case 'error':
         if (envelope.replySerial !== undefined) this.#pending.reject(envelope.replySerial, error);
     }
   }

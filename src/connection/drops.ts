@@ -1,7 +1,7 @@
 // What a connection receives and cannot use: counted, and published for whoever wants to look.
 // It decides nothing: the places that drop something say so here.
 import { channel } from 'node:diagnostics_channel';
-import type { MessageHeader } from '../wire/decode-message.js';
+import type { MessageHeader } from '../wire/messages/decode.js';
 
 /** Why something that arrived was not delivered. */
 export type DropReason =

@@ -1,8 +1,8 @@
 // Match rules: what a subscriber wants to see, as data, as the text that a bus takes, and as a question to a message.
 // It knows no connection; who owns a name is asked of the caller. Specification: Match Rules.
 import { MESSAGE_TYPE_CODE } from '../wire/constants.js';
-import type { MessageHeader } from '../wire/decode-message.js';
-import type { Message } from '../wire/message.js';
+import type { MessageHeader } from '../wire/messages/decode.js';
+import type { Message } from '../wire/messages/message.js';
 import { assertBusName, assertInterfaceName, assertMemberName, assertObjectPath, isBusName } from '../wire/names.js';
 import { MatchRuleError } from './errors.js';
 

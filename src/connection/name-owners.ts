@@ -2,7 +2,7 @@
 // One watch on the bus serves all who ask for the same name. It must keep the order of the stream: an answer to
 // GetNameOwner that is older than a NameOwnerChanged does not count.
 // Specification: org.freedesktop.DBus.NameOwnerChanged.
-import { methodCall, type Signal } from '../wire/message.js';
+import { methodCall, type Signal } from '../wire/messages/message.js';
 import { BUS_NAME, BUS_OBJECT } from './bus-object.js';
 import type { Connection } from './connection.js';
 import type { MatchRules } from './match-rules.js';

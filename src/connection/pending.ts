@@ -1,6 +1,7 @@
 // The calls that await a reply: each settles exactly once, by reply, timeout, abort or the end of the connection.
 // It knows serials and timers, not sockets. Specification: Message Format (serial, REPLY_SERIAL).
-import type { ErrorMessage, MethodReturn } from '../wire/message.js';
+import { MAX_UINT32 } from '../wire/constants.js';
+import type { ErrorMessage, MethodReturn } from '../wire/messages/message.js';
 import { BUS_NAME } from './bus-object.js';
 import { onAbort } from './on-abort.js';
 import { runListener } from './run-listener.js';
@@ -29,8 +30,6 @@ export interface WaitOptions {
   readonly destination?: string | undefined;
 }
 
-const MAX_SERIAL = 0xffff_ffff;
-
 /**
  * Whether a reply may be one to a call with this destination. A unique name answers for itself, and the bus for whom it
  * could not reach; who owns a well-known name is the bus's to know, and without a bus nobody signs.
@@ -56,7 +55,7 @@ export class PendingCalls {
   /** A number for the next message: after 2^32−1 comes 1, and one that still awaits its reply is passed over. */
   nextSerial(): number {
     do {
-      this.#lastSerial = this.#lastSerial === MAX_SERIAL ? 1 : this.#lastSerial + 1;
+      this.#lastSerial = this.#lastSerial === MAX_UINT32 ? 1 : this.#lastSerial + 1;
     } while (this.#calls.has(this.#lastSerial));
     return this.#lastSerial;
   }

@@ -1,6 +1,6 @@
 // Signals between their arrival and their one reader: in order, no more than a limit, with an end that comes last.
 // It knows neither rules nor connections. (No clause of the specification.)
-import type { Signal } from '../wire/message.js';
+import type { Signal } from '../wire/messages/message.js';
 
 /** A reader who asked for the next signal before there was one. */
 interface Waiting {

@@ -1,7 +1,7 @@
 // Signals for those who asked: which subscriptions a signal goes to, and what a subscription holds and gives back.
 // A subscription is bound to its sender: what another connection sends under the same names is not delivered.
 // It knows no sockets. Specification: Match Rules, Message Bus Message Routing.
-import type { Signal } from '../wire/message.js';
+import type { Signal } from '../wire/messages/message.js';
 import { ABORT_SIGNAL, checkOptions, type OptionRules } from '../wire/options.js';
 import { argumentError } from './bus-argument.js';
 import { BUS_NAME } from './bus-object.js';

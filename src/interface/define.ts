@@ -4,7 +4,7 @@
 // Specification: Interfaces, Introspection Data Format (annotations), org.freedesktop.DBus.Properties.
 import { errorAt } from '../wire/error-place.js';
 import { InvalidNameError } from '../wire/errors.js';
-import type { MethodCall } from '../wire/message.js';
+import type { MethodCall } from '../wire/messages/message.js';
 import { assertInterfaceName, assertMemberName } from '../wire/names.js';
 import { parseSignature, parseSingleType } from '../wire/signature.js';
 import { DefinitionError, type DefinitionErrorCode } from './errors.js';
@@ -199,7 +199,7 @@ function isPlainText(value: unknown): value is string {
 /** Property names SHOULD be member names, but need not. ‹org.freedesktop.DBus.Properties› */
 function assertPropertyName(value: string): void {
   if (value === '' || !isPlainText(value)) {
-    throw new InvalidNameError('property name', value, 'it is text without control characters, and not empty');
+    throw new InvalidNameError('property name', value, 'be text without control characters, and not empty');
   }
 }
 

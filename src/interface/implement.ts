@@ -1,8 +1,8 @@
 // An interface definition joined with the handlers that run it: nothing missing, nothing left over.
 // It runs no handler; it hands signals to the sinks that are attached.
-import { encodeMessage } from '../wire/encode-message.js';
+import { encodeMessage } from '../wire/messages/encode.js';
 import { errorAt } from '../wire/error-place.js';
-import { signal } from '../wire/message.js';
+import { signal } from '../wire/messages/message.js';
 import { checkOptions, type OptionRule } from '../wire/options.js';
 import type {
   Implementation, InterfaceDefinition, InterfaceSpec, MethodHandler, PropertyDefinition, PropertyHandlers,

@@ -3,7 +3,7 @@
 // an exception. It knows no connection beyond a place to send to. Specification: Message Types; Error names.
 import { DBusError } from '../connection/errors.js';
 import { ErrorName } from '../interface/standard.js';
-import type { MethodCall } from '../wire/message.js';
+import type { MethodCall } from '../wire/messages/message.js';
 import { type ExportedInterface, type ExportedMethod, isPromiseLike } from './exported-interface.js';
 import type { ObjectNode, ObjectTree } from './object-tree.js';
 import { quoted, unknownInterface, unknownObject } from './refusals.js';

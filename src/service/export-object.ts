@@ -5,7 +5,7 @@ import type { Connection } from '../connection/connection.js';
 import { ConnectionClosedError } from '../connection/errors.js';
 import type { CallContext, Implementation, InterfaceDefinition, SignalSink } from '../interface/define.js';
 import { Properties } from '../interface/standard.js';
-import { methodCall, signal } from '../wire/message.js';
+import { methodCall, signal } from '../wire/messages/message.js';
 import { assertObjectPath } from '../wire/names.js';
 import { Dispatcher } from './dispatch.js';
 import { ExportError } from './errors.js';

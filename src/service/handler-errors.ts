@@ -1,7 +1,7 @@
 // Where errors of handlers are told locally: a caller gets the text of what a handler threw, the service the error.
 // It decides nothing about replies. Node: diagnostics_channel, process.emitWarning.
 import { channel } from 'node:diagnostics_channel';
-import type { MethodCall } from '../wire/message.js';
+import type { MethodCall } from '../wire/messages/message.js';
 
 /** What subscribers of the diagnostics channel `dbus-wire:handler-error` are given. */
 export interface HandlerError {

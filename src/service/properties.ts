@@ -4,7 +4,7 @@
 import { DBusError } from '../connection/errors.js';
 import type { CallContext } from '../interface/define.js';
 import { ErrorName } from '../interface/standard.js';
-import { marshal } from '../wire/marshal.js';
+import { marshal } from '../wire/values/marshal.js';
 import type { Variant } from '../wire/variant.js';
 import type { ExportedInterface, ExportedProperty } from './exported-interface.js';
 import { isA, reportHandlerError, textOf } from './handler-errors.js';

@@ -6,7 +6,7 @@ import { ErrorName } from '../interface/standard.js';
 import { MessageFlag } from '../wire/constants.js';
 import { errorAt } from '../wire/error-place.js';
 import type { ErrorPlace } from '../wire/errors.js';
-import { errorReply, type Message, type MethodCall, methodReturn } from '../wire/message.js';
+import { errorReply, type Message, type MethodCall, methodReturn } from '../wire/messages/message.js';
 import { isA, reportHandlerError, textOf } from './handler-errors.js';
 
 /** What of a connection replies and signals need. */

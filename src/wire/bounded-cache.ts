@@ -1,31 +1,51 @@
-// A map that a peer cannot make grow: what is derived from a key is kept for the keys seen last.
-// It owns no knowledge of what it keeps. (Signatures, names: a peer may send a different one in every message.)
+// A map from text to derived values whose size a peer cannot grow: it keeps the keys used most recently.
+// It knows nothing about the values. (A peer may send a new signature or name in every message.)
 
-/** A memory of at most `limit` entries; a full one forgets the older half. */
-export class BoundedCache<Key, Value> {
-  readonly #limit: number;
-  #recent = new Map<Key, Value>();
-  #older = new Map<Key, Value>();
+/** Both limits hold at the same time; the second one bounds memory if keys are long. */
+export interface CacheLimit {
+  /** Most keys. */
+  readonly entries: number;
+  /** Most characters in all keys together. */
+  readonly characters: number;
+}
 
-  constructor(limit: number) {
-    this.#limit = limit;
+/**
+ * A cache in two generations, each of at most half the limit. A key that is used moves to the recent generation; if
+ * that is full, the older generation is dropped and the recent one becomes the older.
+ */
+export class BoundedCache<Value> {
+  readonly #maxEntries: number;
+  readonly #maxCharacters: number;
+  #recent = new Map<string, Value>();
+  #recentCharacters = 0;
+  #older = new Map<string, Value>();
+
+  constructor({ entries, characters }: CacheLimit) {
+    this.#maxEntries = entries / 2;
+    this.#maxCharacters = characters / 2;
   }
 
-  /** The value kept for `key`, or the one that `derive` makes, which is then kept; what `derive` throws is not. */
-  get(key: Key, derive: (key: Key) => Value): Value {
+  /**
+   * Returns the value kept for `key`, or calls `derive` and keeps its result. If `derive` throws, nothing is kept, and
+   * a key too long for one generation is never kept.
+   */
+  get(key: string, derive: (key: string) => Value): Value {
     const known = this.#recent.get(key);
     if (known !== undefined) return known;
     const value = this.#older.get(key) ?? derive(key);
-    if (this.#recent.size >= this.#limit / 2) {
+    if (key.length > this.#maxCharacters) return value;
+    if (this.#recent.size >= this.#maxEntries || this.#recentCharacters + key.length > this.#maxCharacters) {
       this.#older = this.#recent;
       this.#recent = new Map();
+      this.#recentCharacters = 0;
     }
     this.#recent.set(key, value);
+    this.#recentCharacters += key.length;
     return value;
   }
 
-  /** How many entries are kept now. */
-  get size(): number {
-    return this.#recent.size + this.#older.size;
+  /** Whether a value is kept for `key`. This does not count as a use. */
+  has(key: string): boolean {
+    return this.#recent.has(key) || this.#older.has(key);
   }
 }

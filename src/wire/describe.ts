@@ -1,19 +1,20 @@
-// Values of a caller in the words of an error message. Whatever they are, describing them is short and never throws.
+// Describes a caller's value for an error message: in few words, and without ever throwing, whatever the value is.
 
 const LONGEST_SHOWN = 40;
 
-/** A value in an error message: what it is, and how it looks where that is short. Never throws. */
+/** A value in an error message: its kind, and the value itself if that is short. Never throws. */
 export function describe(value: unknown): string {
   try {
-    return words(value);
+    return describeUnsafely(value);
   } catch {
-    return 'something that resists being looked at'; // a proxy, or a property that throws
+    return 'a value that cannot be inspected'; // a revoked proxy, or a getter that throws
   }
 }
 
-function words(value: unknown): string {
+function describeUnsafely(value: unknown): string {
   if (value === null || value === undefined || typeof value === 'boolean') return String(value);
-  if (typeof value === 'number' || typeof value === 'bigint') return `${typeof value} ${value}`;
+  if (typeof value === 'number') return `number ${value}`;
+  if (typeof value === 'bigint') return isShort(value) ? `bigint ${value}` : 'a bigint of more than 128 bits';
   if (typeof value === 'string') return `string ${quote(value, LONGEST_SHOWN)}`;
   if (typeof value !== 'object') return `a ${typeof value}`;
   if (Array.isArray(value)) return `an array of ${value.length}`;
@@ -24,7 +25,12 @@ function words(value: unknown): string {
   return `an object of class ${name.slice(0, LONGEST_SHOWN)}`;
 }
 
-/** Text in quotes, cut after `longest` characters. */
+/** Whether a bigint has few digits; converting one with millions of digits to text takes long. */
+function isShort(value: bigint): boolean {
+  return BigInt.asIntN(128, value) === value;
+}
+
+/** Text in double quotes, cut after `longest` characters. */
 export function quote(text: string, longest: number): string {
   return JSON.stringify(text.length > longest ? `${text.slice(0, longest)}…` : text);
 }

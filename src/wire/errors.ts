@@ -1,9 +1,10 @@
-// The error classes of the wire layer and the codes an application may rely on.
-// One class per answer to "whose fault is it": a signature, a name, a value to be written, or a peer's bytes.
+// The base class of every error of this package, the error classes of the wire layer, and their stable codes.
+// The classes divide by whose fault it is: the caller's (SignatureError, InvalidNameError, MarshalError) or the peer's
+// (UnmarshalError). This file knows nothing of how the errors come about.
 import { MAX_NAME_LENGTH, MAX_SIGNATURE_LENGTH } from './constants.js';
 import { describe, quote } from './describe.js';
 
-/** What is wrong with a signature; each is one rule of the grammar. ‹Valid Signatures› */
+/** The rule of the grammar that a signature breaks. ‹Valid Signatures› */
 export type SignatureErrorCode =
   | 'SIGNATURE_TOO_LONG'
   | 'SIGNATURE_UNKNOWN_TYPE_CODE'
@@ -21,9 +22,9 @@ export type SignatureErrorCode =
   | 'SIGNATURE_DICT_ENTRY_TOO_DEEP'
   | 'SIGNATURE_NOT_SINGLE';
 
-/** What a message of a peer breaks; each is one rule of the specification. */
+/** The rule of the specification that received bytes break. */
 export type UnmarshalErrorCode =
-  // the fixed part of the header ‹Message Format›
+  // The fixed part of the header ‹Message Format›
   | 'BYTE_ORDER_INVALID'
   | 'MESSAGE_TYPE_INVALID'
   | 'VERSION_UNSUPPORTED'
@@ -32,7 +33,7 @@ export type UnmarshalErrorCode =
   | 'MESSAGE_TOO_LONG'
   | 'MESSAGE_TRUNCATED'
   | 'MESSAGE_EXCESS'
-  // the header fields ‹Header Fields›
+  // Header fields ‹Header Fields›
   | 'FIELD_CODE_INVALID'
   | 'FIELD_TYPE_MISMATCH'
   | 'FIELD_DUPLICATE'
@@ -45,7 +46,7 @@ export type UnmarshalErrorCode =
   | 'ERROR_NAME_INVALID'
   | 'DESTINATION_INVALID'
   | 'SENDER_INVALID'
-  // values, in the header and in the body ‹Marshalling›
+  // Values, in the header and in the body ‹Marshaling (Wire Format)›
   | 'VALUE_TRUNCATED'
   | 'BODY_EXCESS'
   | 'BODY_WITHOUT_SIGNATURE'
@@ -63,12 +64,13 @@ export type UnmarshalErrorCode =
   | 'VARIANT_SIGNATURE_EMPTY'
   | SignatureErrorCode;
 
-/** The base of every error that the wire layer throws; `code` is stable, `message` is for people. */
-export abstract class WireError extends Error {
+/** The base of every error that this package defines. `message` is for people and may change. */
+export abstract class DBusWireError extends Error {
+  /** Identifies the kind of failure; a code never changes its meaning. */
   abstract readonly code: string;
 }
 
-/** What a refused value was meant for, as far as it is known. */
+/** The place that a refused value was meant for, as far as it is known. */
 export interface ErrorPlace {
   readonly interface?: string | undefined;
   /** A method, signal or property of the interface. */
@@ -85,13 +87,13 @@ function prefixOf({ interface: interfaceName, member }: ErrorPlace): string {
   return name === '' ? '' : `${name.length > MAX_NAME_LENGTH * 2 ? `${name.slice(0, MAX_NAME_LENGTH * 2)}…` : name}: `;
 }
 
-/** A signature that breaks the grammar or its limits. ‹Valid Signatures› */
-export class SignatureError extends WireError {
+/** The caller's fault: a signature that breaks the grammar or exceeds a limit. ‹Valid Signatures› */
+export class SignatureError extends DBusWireError {
   override readonly name = 'SignatureError';
   readonly code: SignatureErrorCode;
   /** The whole signature that was refused. */
   readonly signature: string;
-  /** Where in it the rule is broken, in characters from 0. */
+  /** Index of the character that breaks the rule, from 0. */
   readonly offset: number;
   /** The broken rule alone. */
   readonly problem: string;
@@ -117,14 +119,14 @@ export class SignatureError extends WireError {
   }
 }
 
-/** What an invalid name was meant to be. ‹Valid Names, Valid Object Paths› */
+/** The kinds of names that are checked. ‹Valid Names, Valid Object Paths› */
 export type NameKind = 'object path' | 'interface name' | 'member name' | 'error name' | 'bus name' | 'property name';
 
-/** A name or object path, given by the caller, that breaks its grammar. ‹Valid Names, Valid Object Paths› */
-export class InvalidNameError extends WireError {
+/** The caller's fault: a name or an object path that breaks its grammar. ‹Valid Names, Valid Object Paths› */
+export class InvalidNameError extends DBusWireError {
   override readonly name = 'InvalidNameError';
-  readonly code = 'INVALID_NAME';
-  /** What the value was to be. */
+  readonly code = 'NAME_INVALID';
+  /** The kind of name that was expected. */
   readonly kind: NameKind;
   /** The value that was refused. */
   readonly value: unknown;
@@ -137,10 +139,11 @@ export class InvalidNameError extends WireError {
   /** The member of the message or definition, if there is one. */
   readonly member: string | undefined;
 
+  /** `rule` completes the sentence "a valid name must …". */
   constructor(kind: NameKind, value: unknown, rule: string, at: ErrorPlace & { readonly path?: string } = {}) {
     const { path = '' } = at;
-    const where = path === '' ? '' : `${path}: `;
-    super(`${prefixOf(at)}${where}not a valid ${kind}: ${describe(value)}; ${rule}`);
+    const field = path === '' ? '' : `${path}: `;
+    super(`${prefixOf(at)}${field}${describe(value)} is not a valid ${kind}: it must ${rule}`);
     this.kind = kind;
     this.value = value;
     this.rule = rule;
@@ -150,7 +153,7 @@ export class InvalidNameError extends WireError {
   }
 }
 
-/** What is wrong with a value that was to be written. */
+/** The rule that a value or a message to be written breaks. */
 export type MarshalErrorCode =
   | 'VALUE_TYPE_MISMATCH'
   | 'VALUE_OUT_OF_RANGE'
@@ -166,13 +169,16 @@ export type MarshalErrorCode =
   | 'FIELD_INVALID'
   | 'UNIX_FD_NOT_SENDABLE';
 
-/** A value, given by the caller, that does not fit its signature or a limit; thrown before anything is sent. */
-export class MarshalError extends WireError {
+/**
+ * The caller's fault: a value that does not fit its signature, or a message that no bus accepts. It is thrown before
+ * anything is sent.
+ */
+export class MarshalError extends DBusWireError {
   override readonly name = 'MarshalError';
   readonly code: MarshalErrorCode;
-  /** The signature of the whole body, or of the value where there is no body. */
+  /** The signature of the whole body, or of the value if it belongs to no body; empty for the header's own fields. */
   readonly signature: string;
-  /** Where the value stands: `body[2]["k"][3]`, or `header.MEMBER`. */
+  /** The position of the value, as `body[2]["k"][3]` or `header.MEMBER`. */
   readonly path: string;
   /** What is wrong, without the place. */
   readonly problem: string;
@@ -213,13 +219,13 @@ export class MarshalError extends WireError {
   }
 }
 
-/** Bytes of a peer that break the specification. */
-export class UnmarshalError extends WireError {
+/** The peer's fault: received bytes that break the specification. */
+export class UnmarshalError extends DBusWireError {
   override readonly name = 'UnmarshalError';
   readonly code: UnmarshalErrorCode;
-  /** The byte, counted from the first of the message, at which the rule is broken. */
+  /** Offset of the byte that breaks the rule, from the start of the message. */
   readonly offset: number;
-  /** Where in the header or the body, as `body[2]["k"][3]` or `header.MEMBER`; empty when no value is concerned. */
+  /** The position of the value, as `body[2]["k"][3]` or `header.MEMBER`; empty if the error concerns no value. */
   readonly path: string;
 
   constructor(

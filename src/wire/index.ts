@@ -1,27 +1,28 @@
-// The public door of the wire layer: bytes and messages, no I/O, no Node.
+// The public names of the wire layer, which is published as dbus-wire/wire. It does no I/O and needs no Node.
 export {
   BYTE_ORDER_MARK, type ByteOrder, FIXED_HEADER_LENGTH, HeaderField, LOCAL_INTERFACE, LOCAL_PATH, MAX_ARRAY_DEPTH,
   MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, MAX_NAME_LENGTH, MAX_SIGNATURE_LENGTH, MAX_STRUCT_DEPTH, MAX_VALUE_DEPTH,
   MESSAGE_TYPE_CODE, MessageFlag, PROTOCOL_VERSION,
 } from './constants.js';
-export { decodeHeader, decodeMessage, type MessageHeader } from './decode-message.js';
-export { dissect, type DissectOptions } from './dissect.js';
-export { formatDissection } from './dissect-format.js';
-export type { Part, PartKind } from './dissect-parts.js';
-export { encodeMessage, type EncodeOptions } from './encode-message.js';
+export { decodeBody, decodeHeader, decodeMessage, type MessageHeader } from './messages/decode.js';
+export { dissect, type DissectOptions } from './dissect/dissect.js';
+export { formatDissection } from './dissect/format.js';
+export type { Part, PartKind } from './dissect/parts.js';
+export { encodeMessage, type EncodeOptions } from './messages/encode.js';
+export { type Envelope, readEnvelope } from './messages/envelope.js';
 export * from './errors.js';
-export { FrameReader, MessageReader, type ReaderOptions } from './framing.js';
+export { FrameReader, type InvalidMessage, MessageReader, type ReaderOptions } from './messages/framing.js';
 export type { BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, InputOf, ValueOf } from './infer.js';
-export { marshal } from './marshal.js';
+export { marshal } from './values/marshal.js';
 export {
   errorReply, type ErrorMessage, type Message, methodCall, type MethodCall, methodReturn, type MethodReturn, signal,
   type Signal, type UnknownField, type UnknownMessage,
-} from './message.js';
+} from './messages/message.js';
 export {
   assertBusName, assertErrorName, assertInterfaceName, assertMemberName, assertObjectPath, assertWellKnownName,
   isBusName, isErrorName, isInterfaceName, isMemberName, isObjectPath, isUniqueName, isWellKnownName,
 } from './names.js';
-export { readdress, type Readdressing } from './readdress.js';
+export { readdress, type Readdressing } from './messages/readdress.js';
 export { parseSignature, splitSignature, type Type } from './signature.js';
-export { unmarshal } from './unmarshal.js';
+export { unmarshal } from './values/unmarshal.js';
 export { variant, type Variant } from './variant.js';

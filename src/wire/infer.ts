@@ -1,28 +1,28 @@
-// TypeScript types from signature literals: what a value of 'a{sv}' is when read, and what may be given to write one.
-// Types only; at run time this file is empty and signature.ts enforces the same grammar.
-// Specification: Type System, Valid Signatures. The value table itself is in the README.
+// Infers TypeScript types from signature literals: the decoded value of 'a{sv}', and the values accepted to write one.
+// It contains only types; at run time signature.ts enforces the same grammar. The README has the table of values.
+// Specification: Type System, Valid Signatures.
 //
-// The parser is a state machine with a stack of its own, not a recursive descent: the compiler evaluates a conditional
-// type that ends in another one as a loop (1,000 rounds), but gives up on nested ones after about 50. A legal signature
-// has at most 255 characters, each costs at most two rounds, and no depth of nesting costs compiler depth.
+// The parser is a state machine with an explicit stack, not a recursive descent. The compiler evaluates a conditional
+// type that ends in another conditional type as a loop of up to 1,000 rounds, but it gives up on about 50 nested ones.
+// A valid signature has at most 255 characters and needs at most two rounds for each, at any depth of nesting.
 import type { BasicTypeCode, FixedTypeCode, StringTypeCode } from './signature.js';
 import type { Variant } from './variant.js';
 
 /** Decoded value of a single complete type: `ValueOf<'a{sv}'>` is `Map<string, Variant>`; `unknown` for a `string`. */
 export type ValueOf<S extends string> = string extends S ? unknown : Only<Parse<S, 'value'>>;
 
-/** What is accepted where a value of a single complete type is written; more lenient than {@link ValueOf}. */
+/** Values accepted for a single complete type when writing; more lenient than {@link ValueOf}. */
 export type InputOf<S extends string> = string extends S ? unknown : Only<Parse<S, 'input'>>;
 
 /** Decoded values of a whole signature: `BodyOf<'su'>` is `[string, number]`; `unknown[]` for a `string`. */
 export type BodyOf<S extends string> = string extends S ? unknown[] : Values<Parse<S, 'value'>>;
 
-/** What is accepted where values of a whole signature are written; `readonly unknown[]` for a `string`. */
+/** Values accepted for a whole signature when writing; `readonly unknown[]` for a `string`. */
 export type BodyInputOf<S extends string> = string extends S ? readonly unknown[] : Readonly<Values<Parse<S, 'input'>>>;
 
 /**
- * The signature itself if it is legal, else a text that says what is wrong with it. As the type of a parameter it puts
- * the compiler's error on the literal: `"ak"` is not assignable to `'invalid D-Bus signature: unknown type code "k"'`.
+ * The signature itself if it is valid, otherwise a text that describes the error. As the type of a parameter, it makes
+ * the compiler report the literal: `"ak"` is not assignable to `'invalid D-Bus signature: unknown type code "k"'`.
  */
 export type CheckedSignature<S extends string> =
   string extends S ? S
@@ -30,19 +30,19 @@ export type CheckedSignature<S extends string> =
   : Parse<S, 'value'> extends infer Problem extends string ? Problem
   : S;
 
-/** As {@link CheckedSignature}, for a signature that must be exactly one single complete type. */
+/** Like {@link CheckedSignature}, for a signature that must be exactly one single complete type. */
 export type CheckedSingle<S extends string> = CheckedSignature<S> extends S
   ? string extends S ? S
   : IsSingle<Parse<S, 'value'>> extends true ? S
-  : Wrong<'exactly one single complete type is expected'>
+  : Wrong<'expected exactly one single complete type'>
   : CheckedSignature<S>;
 
-/** The result of a parse as a tuple. A wrong signature is reported where it is checked, and demands nothing here. */
+/** The result of a parse as a tuple. If the signature is wrong, CheckedSignature reports that, and any array passes. */
 type Values<Result> = Result extends unknown[] ? Result : unknown[];
 
 type Only<Result> = Result extends [infer Value] ? Value : unknown;
 
-/** Whether there is exactly one type; where only a part of the signature is known, as in `a${string}`, there may be. */
+/** Whether there is exactly one type, or may be, if only a part of the signature is known: `a${string}`. */
 type IsSingle<Result> = Result extends [unknown] ? true
   : Result extends unknown[] ? (number extends Result['length'] ? true : false)
   : false;
@@ -95,16 +95,16 @@ type StructOf<Fields extends unknown[], M extends Mode> = M extends 'value' ? Fi
 
 // ---- parser ---------------------------------------------------------------------------------------------------------
 
-/** A container that has been opened: what it is, what it stands in, and which types that one had complete by then. */
+/** An open container: its kind, the container around it, and the types that one had completed before. */
 interface Frame {
-  /** `top` is the signature itself; a dict entry is told by the code of its key. */
+  /** `top` is the signature itself; the code of its key stands for a dict entry. */
   readonly container: 'top' | 'array' | 'struct' | BasicTypeCode;
   readonly before: unknown[];
   readonly outer: Frame;
   readonly depth: Depth;
 }
 
-/** Arrays directly inside one another, structs, and dict entries: each may be nested 32 times. */
+/** Numbers of open arrays directly inside one another, structs and dict entries; each may be up to 32. */
 interface Depth {
   readonly arrays: number;
   readonly structs: number;
@@ -131,28 +131,28 @@ interface Opened<
   readonly depth: { readonly arrays: Arrays; readonly structs: Structs; readonly dicts: Dicts };
 }
 
-/** `Successor[n]` is n + 1; 32 has none, since nothing may be nested 33 times. */
+/** `Successor[n]` is n + 1; 32 has no successor, because nothing may be nested 33 times. */
 type Successor = [
   1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
   17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32,
 ];
 
-/** Reads the next type code of `S`; `Done` holds the complete types of `F`, the innermost open container. */
+/** Parses the next type code of `S`; `Done` has the completed types of `F`, the innermost open container. */
 type Parse<S extends string, M extends Mode, Done extends unknown[] = [], F extends Frame = Top> =
   S extends `${infer Code}${infer Rest}`
     ? Code extends keyof LeafValues ? Complete<Leaves[M][Code], Rest, M, Done, F>
     : Code extends 'a' ? OpenArray<Rest, M, Done, F, Successor[F['depth']['arrays']]>
     : Code extends '(' ? OpenStruct<Rest, M, Done, F, Successor[F['depth']['structs']]>
     : Code extends ')' ? CloseStruct<Rest, M, Done, F>
-    : Code extends '{' ? Wrong<'a dict entry stands only right after "a"'>
+    : Code extends '{' ? Wrong<'a dict entry must be the element type of an array'>
     : Code extends '}' ? UnexpectedBrace<F['container']>
     : string extends Code ? unknown[]
     : Wrong<`unknown type code "${Code}"`>
   : S extends '' ? F['container'] extends 'top' ? Done : Unclosed<F['container']>
-  // What is left is known only at run time: a plain string, or the open end of a template such as `a{s${string}`.
+  // The rest is known only at run time: a plain string, or the open end of a template such as `a{s${string}`.
   : unknown[];
 
-/** Adds one complete type to the innermost container, and closes that if it can take no other. */
+/** Adds a complete type to the innermost container, and closes that container if it is full. */
 type Complete<Type, Rest extends string, M extends Mode, Done extends unknown[], F extends Frame> =
   F['container'] extends 'top' | 'struct' ? Parse<Rest, M, [...Done, Type], F>
   : F['container'] extends 'array' ? Complete<ArrayOf<Type, M>, Rest, M, F['before'], F['outer']>
@@ -163,14 +163,14 @@ type Complete<Type, Rest extends string, M extends Mode, Done extends unknown[],
     : Wrong<DictEntryFields>
   : never;
 
-/** After an `a`. Arrays of leaves, most of all arrays, are complete at once. `Nested` counts this array. */
+/** After an `a`. Most arrays have a leaf as their element, and are complete at once. `Nested` counts this array. */
 type OpenArray<S extends string, M extends Mode, Done extends unknown[], F extends Frame, Nested> =
   Nested extends number
     ? S extends `${infer Code extends keyof LeafValues}${infer Rest}` ? Complete<ArrayOfLeaf<Code, M>, Rest, M, Done, F>
     : S extends `{${infer Entry}` ? OpenDict<Entry, M, Done, F, Successor[F['depth']['dicts']]>
     : S extends '' | `)${string}` | `}${string}` ? Wrong<'an array without an element type'>
     : Parse<S, M, [], Opened<'array', Done, F, Nested, F['depth']['structs'], F['depth']['dicts']>>
-  : Wrong<'more than 32 nested arrays'>;
+  : Wrong<'more than 32 arrays inside one another'>;
 
 /** After `a{`. */
 type OpenDict<S extends string, M extends Mode, Done extends unknown[], F extends Frame, Nested> =
@@ -179,40 +179,40 @@ type OpenDict<S extends string, M extends Mode, Done extends unknown[], F extend
       ? Parse<Rest, M, [], Opened<Key, Done, F, 0, F['depth']['structs'], Nested>>
     : S extends '' ? Unclosed<BasicTypeCode>
     : S extends `}${string}` ? Wrong<DictEntryFields>
-    : S extends `${'a' | '(' | 'v'}${string}` ? Wrong<'the key of a dict entry is a basic type'>
-    : Parse<S, M> // reports what stands there, or gives up on what is no literal
-  : Wrong<'more than 32 nested dict entries'>;
+    : S extends `${'a' | '(' | 'v'}${string}` ? Wrong<'the key of a dict entry must be of a basic type'>
+    : Parse<S, M> // reports a wrong character, or accepts what is not a literal
+  : Wrong<'more than 32 dict entries inside one another'>;
 
 /** After a `(`. */
 type OpenStruct<S extends string, M extends Mode, Done extends unknown[], F extends Frame, Nested> =
   Nested extends number
     ? Parse<S, M, [], Opened<'struct', Done, F, 0, Nested, F['depth']['dicts']>>
-    : Wrong<'more than 32 nested structs'>;
+    : Wrong<'more than 32 structs inside one another'>;
 
 /** After a `)`. */
 type CloseStruct<S extends string, M extends Mode, Done extends unknown[], F extends Frame> =
   F['container'] extends 'struct'
     ? Done extends [] ? Wrong<'a struct without fields'>
     : Complete<StructOf<Done, M>, S, M, F['before'], F['outer']>
-  : Wrong<'")" closes no struct'>;
+  : Wrong<'")" without "("'>;
 
-// ---- what is wrong --------------------------------------------------------------------------------------------------
+// ---- errors ---------------------------------------------------------------------------------------------------------
 
-/** Every error of this file; a signature cannot hold a space, so no legal one is ever taken for an error. */
+/** Every error of this file. A valid signature has no space, so it cannot be mistaken for an error. */
 type Wrong<Problem extends string> = `invalid D-Bus signature: ${Problem}`;
 
-type DictEntryFields = 'a dict entry has a key and a value';
+type DictEntryFields = 'a dict entry must have a key and a value';
 
 type Unclosed<Container> = Wrong<`a ${Container extends 'struct' ? 'struct' : 'dict entry'} that is not closed`>;
 
 type UnexpectedBrace<Container> = Wrong<
-  Container extends BasicTypeCode ? DictEntryFields : '"}" closes no dict entry'
+  Container extends BasicTypeCode ? DictEntryFields : '"}" without "{"'
 >;
 
-/** Whether `S` has 256 characters or more: sixteen can be taken off its front sixteen times. */
+/** Whether `S` has 256 or more characters: 16 can be removed from its start 16 times. */
 type IsTooLong<S extends string, Blocks extends number = 0> =
   Blocks extends 16 ? true
-  // Each placeholder but the last takes one character. (One name for all would be a union, and its sixteenth power.)
+  // Each placeholder except the last matches one character. With one name for all, the compiler would build unions.
   : S extends `${infer _0}${infer _1}${infer _2}${infer _3}${infer _4}${infer _5}${infer _6}${
     infer _7}${infer _8}${infer _9}${infer _A}${infer _B}${infer _C}${infer _D}${
     infer _E}${infer _F}${infer Rest}`

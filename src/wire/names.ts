@@ -8,7 +8,7 @@ const LETTER = 1; // A-Z a-z _
 const DIGIT = 2;
 const HYPHEN = 4;
 
-/** Class of each ASCII character; 0 for what no name may hold. */
+/** The class of each ASCII character; 0 if no name may contain it. */
 const CHARACTER_CLASS = new Uint8Array(128);
 for (const [first, last, characterClass] of [
   ['A', 'Z', LETTER],
@@ -22,9 +22,9 @@ for (const [first, last, characterClass] of [
 
 interface ElementGrammar {
   readonly separator: string;
-  /** Classes that may begin an element. */
+  /** Classes of characters that may begin an element. */
   readonly initial: number;
-  /** Classes that may follow in an element. */
+  /** Classes of characters that may follow. */
   readonly following: number;
 }
 
@@ -41,7 +41,7 @@ const UNIQUE_ELEMENTS: ElementGrammar = {
   following: LETTER | HYPHEN | DIGIT,
 };
 
-/** How many elements stand in `text` from `start` on; 0 where one of them is empty or breaks the grammar. */
+/** The number of elements in `text` from index `start` on; 0 if one of them is empty or breaks the grammar. */
 function countElements(text: string, start: number, grammar: ElementGrammar): number {
   const separator = grammar.separator.charCodeAt(0);
   let elements = 0;
@@ -100,8 +100,9 @@ export function isBusName(value: unknown): boolean {
 }
 
 /**
- * Whether a bus name in a received message passes. Unique names are the bus's to choose, and the reference
- * implementation takes some that the grammar forbids (`:1`), so they are held to its rule: no empty element at the end.
+ * Whether a received message may carry the bus name `value`. The bus chooses unique names, and the reference
+ * implementation accepts some that the grammar forbids, such as `:1`. So a received unique name only has to satisfy the
+ * rule of the reference implementation: the last element is not empty.
  */
 export function isReceivableBusName(value: string): boolean {
   if (!value.startsWith(':')) return isWellKnownName(value);
@@ -121,35 +122,35 @@ type AssertName = (value: unknown) => asserts value is string;
 export const assertObjectPath: AssertName = assertion(
   'object path',
   isObjectPath,
-  'it is "/", or "/" before each element of [A-Za-z0-9_]+, without a trailing "/"',
+  'be "/", or have "/" before each element of [A-Za-z0-9_]+ and no trailing "/"',
 );
 
 /** Throws {@link InvalidNameError} unless `value` is an interface name. ‹Interface names› */
 export const assertInterfaceName: AssertName = assertion(
   'interface name',
   isInterfaceName,
-  'it has two or more elements of [A-Za-z_][A-Za-z0-9_]* joined by ".", at most 255 bytes',
+  'have two or more elements of [A-Za-z_][A-Za-z0-9_]* joined by ".", at most 255 bytes',
 );
 
 /** Throws {@link InvalidNameError} unless `value` is an error name. ‹Error names› */
 export const assertErrorName: AssertName = assertion(
   'error name',
   isErrorName,
-  'it has two or more elements of [A-Za-z_][A-Za-z0-9_]* joined by ".", at most 255 bytes',
+  'have two or more elements of [A-Za-z_][A-Za-z0-9_]* joined by ".", at most 255 bytes',
 );
 
 /** Throws {@link InvalidNameError} unless `value` is a member name. ‹Member names› */
 export const assertMemberName: AssertName = assertion(
   'member name',
   isMemberName,
-  'it is [A-Za-z_][A-Za-z0-9_]*, 1 to 255 bytes',
+  'match [A-Za-z_][A-Za-z0-9_]*, 1 to 255 bytes',
 );
 
 /** Throws {@link InvalidNameError} unless `value` is a bus name, unique or well-known. ‹Bus names› */
 export const assertBusName: AssertName = assertion(
   'bus name',
   isBusName,
-  'it is ":" and two or more elements of [A-Za-z0-9_-]+, or two or more of [A-Za-z_-][A-Za-z0-9_-]*, joined by "."; ' +
+  'be ":" and two or more elements of [A-Za-z0-9_-]+, or two or more of [A-Za-z_-][A-Za-z0-9_-]*, joined by ".", ' +
     'at most 255 bytes',
 );
 
@@ -157,5 +158,5 @@ export const assertBusName: AssertName = assertion(
 export const assertWellKnownName: AssertName = assertion(
   'bus name',
   isWellKnownName,
-  'a well-known name has two or more elements of [A-Za-z_-][A-Za-z0-9_-]* joined by ".", at most 255 bytes',
+  'be a well-known name: two or more elements of [A-Za-z_-][A-Za-z0-9_-]* joined by ".", at most 255 bytes',
 );

@@ -1,28 +1,28 @@
-// The grammar of signatures: text in, a tree of types out, and the few facts of layout that follow from a type alone.
-// It knows no values and no bytes. Specification: Type System, Valid Signatures, Summary of types.
+// The grammar of signatures: parses text into a tree of types, and computes the layout that follows from a type alone.
+// It knows neither values nor bytes. Specification: Type System, Valid Signatures, Summary of types.
 import { MAX_ARRAY_DEPTH, MAX_SIGNATURE_LENGTH, MAX_STRUCT_DEPTH } from './constants.js';
 import { SignatureError, type SignatureErrorCode } from './errors.js';
 
-/** Codes of the types whose values have one size. ‹Basic types› */
+/** Codes of the fixed-size types. ‹Basic types› */
 export type FixedTypeCode = 'y' | 'b' | 'n' | 'q' | 'i' | 'u' | 'x' | 't' | 'd' | 'h';
-/** Codes of the types that are text. ‹Basic types› */
+/** Codes of the string-like types. ‹Basic types› */
 export type StringTypeCode = 's' | 'o' | 'g';
-/** Codes of all types that are not containers; only these may be keys of a dict entry. */
+/** Codes of all basic types; only these may be keys of a dict entry. ‹Container types› */
 export type BasicTypeCode = FixedTypeCode | StringTypeCode;
 
-/** Size in bytes of each fixed type, which is its alignment too. ‹Summary of D-Bus marshalling› */
+/** Size of each fixed-size type in bytes, which is also its alignment. ‹Summary of D-Bus marshalling› */
 export const FIXED_SIZE: Readonly<Record<FixedTypeCode, number>> = {
   y: 1, b: 4, n: 2, q: 2, i: 4, u: 4, x: 8, t: 8, d: 8, h: 4,
 };
 
 interface TypeLayout {
-  /** This single complete type as text. */
+  /** The signature of this single complete type. */
   readonly signature: string;
-  /** Boundary, in bytes from the start of the message, before each value of this type. */
+  /** Each value of this type starts at a multiple of this many bytes from the start of the message. */
   readonly alignment: number;
 }
 
-/** A type of one size. */
+/** A type whose values all have the same size. */
 export interface FixedType extends TypeLayout {
   readonly kind: 'fixed';
   readonly code: FixedTypeCode;
@@ -34,12 +34,12 @@ export interface StringType extends TypeLayout {
   readonly code: StringTypeCode;
 }
 
-/** VARIANT: a value that brings its own type. */
+/** VARIANT: a value that carries its own type. */
 export interface VariantType extends TypeLayout {
   readonly kind: 'variant';
 }
 
-/** ARRAY of anything but dict entries. */
+/** ARRAY of any type except DICT_ENTRY. */
 export interface ArrayType extends TypeLayout {
   readonly kind: 'array';
   readonly element: Type;
@@ -73,10 +73,10 @@ const LEAF_TYPES: ReadonlyMap<string, LeafType> = new Map<string, LeafType>([
   ['v', { kind: 'variant', signature: 'v', alignment: 1 }],
 ]);
 
-/** The codes of all types that are one character: the basic types and VARIANT. */
+/** The codes of all types that are not containers, and of VARIANT: the types with a signature of one character. */
 export const BASIC_OR_VARIANT = [...LEAF_TYPES.keys()].join('');
 
-/** How deep a type stands: adjacent arrays, structs and dict entries each have a limit of their own. */
+/** How many containers are open around a type; directly nested arrays, structs and dict entries count separately. */
 interface Nesting {
   readonly arrays: number;
   readonly structs: number;
@@ -85,7 +85,7 @@ interface Nesting {
 
 const TOP_LEVEL: Nesting = { arrays: 0, structs: 0, dictEntries: 0 };
 
-/** Reads one signature from left to right; lives for one call of {@link parseSignature}. */
+/** Parses one signature from left to right; used for one call of {@link parseSignature}. */
 class SignatureParser {
   readonly #signature: string;
   #offset = 0;
@@ -108,19 +108,20 @@ class SignatureParser {
     if (leaf !== undefined) return leaf;
     if (code === 'a') return this.#array(start, nesting);
     if (code === '(') return this.#struct(start, nesting);
-    if (code === ')') throw this.#error('SIGNATURE_STRUCT_NOT_OPENED', '")" closes no struct', start);
+    if (code === ')') throw this.#error('SIGNATURE_STRUCT_NOT_OPENED', '")" without "("', start);
     if (code === '{') {
-      throw this.#error('SIGNATURE_DICT_ENTRY_OUTSIDE_ARRAY', 'a dict entry stands only right after "a"', start);
+      const problem = 'a dict entry must be the element type of an array';
+      throw this.#error('SIGNATURE_DICT_ENTRY_OUTSIDE_ARRAY', problem, start);
     }
-    if (code === '}') throw this.#error('SIGNATURE_DICT_ENTRY_NOT_OPENED', '"}" closes no dict entry', start);
+    if (code === '}') throw this.#error('SIGNATURE_DICT_ENTRY_NOT_OPENED', '"}" without "{"', start);
     throw this.#error('SIGNATURE_UNKNOWN_TYPE_CODE', `unknown type code ${JSON.stringify(code)}`, start);
   }
 
   #array(start: number, nesting: Nesting): ArrayType | DictType {
-    // The reference implementation counts arrays that stand directly inside one another.
+    // Like the reference implementation, this counts only arrays directly inside one another.
     const arrays = nesting.arrays + 1;
     if (arrays > MAX_ARRAY_DEPTH) {
-      throw this.#error('SIGNATURE_ARRAY_TOO_DEEP', `more than ${MAX_ARRAY_DEPTH} nested arrays`, start);
+      throw this.#error('SIGNATURE_ARRAY_TOO_DEEP', `more than ${MAX_ARRAY_DEPTH} arrays inside one another`, start);
     }
     const next = this.#signature.charAt(this.#offset);
     if (next === '' || next === ')' || next === '}') {
@@ -135,17 +136,18 @@ class SignatureParser {
     const opening = this.#offset;
     const inside = { arrays: 0, structs: nesting.structs, dictEntries: nesting.dictEntries + 1 };
     if (inside.dictEntries > MAX_STRUCT_DEPTH) {
-      throw this.#error('SIGNATURE_DICT_ENTRY_TOO_DEEP', `more than ${MAX_STRUCT_DEPTH} nested dict entries`, opening);
+      const problem = `more than ${MAX_STRUCT_DEPTH} dict entries inside one another`;
+      throw this.#error('SIGNATURE_DICT_ENTRY_TOO_DEEP', problem, opening);
     }
     this.#offset++;
     const fields = this.#until('}', inside, opening);
     const [key, value] = fields;
     if (key === undefined || value === undefined || fields.length > 2) {
-      const problem = `a dict entry has a key and a value, not ${fields.length} types`;
+      const problem = `a dict entry must have a key and a value, got ${fields.length} types`;
       throw this.#error('SIGNATURE_DICT_ENTRY_FIELD_COUNT', problem, opening);
     }
     if (key.kind !== 'fixed' && key.kind !== 'string') {
-      const problem = `the key of a dict entry is a basic type, not "${key.signature}"`;
+      const problem = `the key of a dict entry must be of a basic type, got "${key.signature}"`;
       throw this.#error('SIGNATURE_DICT_ENTRY_KEY_NOT_BASIC', problem, opening + 1);
     }
     return { kind: 'dict', signature: this.#from(start), alignment: 4, key, value };
@@ -154,14 +156,14 @@ class SignatureParser {
   #struct(start: number, nesting: Nesting): StructType {
     const inside = { arrays: 0, structs: nesting.structs + 1, dictEntries: nesting.dictEntries };
     if (inside.structs > MAX_STRUCT_DEPTH) {
-      throw this.#error('SIGNATURE_STRUCT_TOO_DEEP', `more than ${MAX_STRUCT_DEPTH} nested structs`, start);
+      throw this.#error('SIGNATURE_STRUCT_TOO_DEEP', `more than ${MAX_STRUCT_DEPTH} structs inside one another`, start);
     }
     const fields = this.#until(')', inside, start);
     if (fields.length === 0) throw this.#error('SIGNATURE_STRUCT_EMPTY', 'a struct without fields', start);
     return { kind: 'struct', signature: this.#from(start), alignment: 8, fields };
   }
 
-  /** The types up to `closing`, which is passed over. */
+  /** Parses the types up to `closing`, and skips that. */
   #until(closing: ')' | '}', nesting: Nesting, opening: number): Type[] {
     const fields: Type[] = [];
     while (this.#signature.charAt(this.#offset) !== closing) {
@@ -186,53 +188,56 @@ class SignatureParser {
 }
 
 /**
- * The single complete types of a signature, in order; none for the empty one.
- * Limits: 255 bytes, 32 arrays directly inside one another, 32 structs, 32 dict entries.
- * @throws {SignatureError} ‹Valid Signatures›
+ * Parses a signature into its single complete types, in order; the empty signature has none.
+ * Limits: 255 bytes; 32 arrays directly inside one another, 32 nested structs, 32 nested dict entries.
+ * @throws {SignatureError} if the signature breaks the grammar or a limit ‹Valid Signatures›
  */
 export function parseSignature(signature: string): readonly Type[] {
   if (signature.length > MAX_SIGNATURE_LENGTH) {
-    const problem = `a signature has at most ${MAX_SIGNATURE_LENGTH} bytes, not ${signature.length}`;
+    const problem = `a signature of ${signature.length} bytes: at most ${MAX_SIGNATURE_LENGTH} are allowed`;
     throw new SignatureError('SIGNATURE_TOO_LONG', problem, { signature, offset: MAX_SIGNATURE_LENGTH });
   }
   return new SignatureParser(signature).types();
 }
 
+/** The error of a signature with no type, or several, for a value that must have exactly one. */
+export function notSingleError(signature: string, types: readonly Type[]): SignatureError {
+  const problem = `expected exactly one single complete type, got ${types.length}`;
+  return new SignatureError('SIGNATURE_NOT_SINGLE', problem, { signature, offset: types[0]?.signature.length ?? 0 });
+}
+
 /**
- * The one type of a signature that holds a single complete type, as a variant's does.
- * @throws {SignatureError} `SIGNATURE_NOT_SINGLE` where it holds none or several ‹Valid Signatures›
+ * Parses a signature that must be exactly one single complete type.
+ * @throws {SignatureError} if the signature is not valid, or has no type or several ‹Valid Signatures›
  */
 export function parseSingleType(signature: string): Type {
   const types = parseSignature(signature);
   const [type] = types;
-  if (type !== undefined && types.length === 1) return type;
-  const problem = `one single complete type is expected here, not ${types.length}`;
-  throw new SignatureError('SIGNATURE_NOT_SINGLE', problem, { signature, offset: type?.signature.length ?? 0 });
+  if (type === undefined || types.length > 1) throw notSingleError(signature, types);
+  return type;
 }
 
 /**
- * A signature cut into its single complete types: `a{sv}(ii)u` is `a{sv}`, `(ii)` and `u`.
- * @throws {SignatureError} ‹Valid Signatures›
+ * Splits a signature into its single complete types: `a{sv}(ii)u` into `a{sv}`, `(ii)` and `u`.
+ * @throws {SignatureError} if the signature is not valid ‹Valid Signatures›
  */
 export function splitSignature(signature: string): readonly string[] {
   return parseSignature(signature).map((type) => type.signature);
 }
 
-/** Where the fields of a struct stand in which every field has one size. */
+/** The layout of a struct whose fields all have a fixed size; all numbers are in bytes. */
 export interface FixedLayout {
-  /** Of each field, in bytes from the start of the struct. */
+  /** Offset of each field from the start of the struct. */
   readonly offsets: readonly number[];
-  /** Of the struct, without the padding before a next one. */
+  /** Size of the struct, without the padding before the next one. */
   readonly size: number;
-  /** From the start of one struct to that of the next in an array. */
+  /** Distance from the start of one struct to the start of the next in an array. */
   readonly stride: number;
-  /**
-   * The bytes that belong to no field, between fields or before a next struct, counted from the start of the struct.
-   */
+  /** Offset from the start of the struct of each padding byte, between fields and before the next struct. */
   readonly padding: readonly number[];
 }
 
-/** The layout of a struct of these fields; a struct starts on an 8-byte boundary. ‹Marshalling Containers› */
+/** The layout of a struct of these fields. A struct starts on an 8-byte boundary. ‹Marshalling Containers› */
 export function fixedLayout(fields: readonly FixedType[]): FixedLayout {
   const offsets: number[] = [];
   const padding: number[] = [];
@@ -243,7 +248,7 @@ export function fixedLayout(fields: readonly FixedType[]): FixedLayout {
   for (const { alignment } of fields) {
     pad(alignment);
     offsets.push(size);
-    size += alignment; // a fixed type is as long as its alignment
+    size += alignment; // a fixed-size type is as long as its alignment
   }
   const end = size;
   pad(8);

@@ -5,7 +5,7 @@ import { createProxy } from '../../src/client/proxy.js';
 import type { Bus } from '../../src/connection/bus.js';
 import { defineInterface } from '../../src/interface/define.js';
 import { exportObject } from '../../src/service/export-object.js';
-import { methodCall } from '../../src/wire/message.js';
+import { methodCall } from '../../src/wire/messages/message.js';
 import { startBusLink } from '../connection/fake-server.js';
 
 const Counter = defineInterface({
@@ -148,7 +148,7 @@ describe('a name that is none', () => {
     const error = await refusalOf(async function userCode() {
       await bus.call({ ...ADD, destination: 'nowhere', body: ['a', 1] });
     });
-    expect(error.message).toMatch(/^com\.example\.Counter1\.Add: header\.DESTINATION: not a valid bus name: string "nowh/);
+    expect(error.message).toMatch(/^com\.example\.Counter1\.Add: header\.DESTINATION: string "nowhere" is not a valid bus name/);
     expect(error).toMatchObject({ path: 'header.DESTINATION', interface: Counter.name, member: 'Add' });
   });
 

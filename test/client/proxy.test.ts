@@ -11,7 +11,7 @@ import { defineInterface } from '../../src/interface/define.js';
 import { exportObject } from '../../src/service/export-object.js';
 import { MessageFlag } from '../../src/wire/constants.js';
 import { MarshalError } from '../../src/wire/errors.js';
-import { type MethodCall, methodReturn, signal } from '../../src/wire/message.js';
+import { type MethodCall, methodReturn, signal } from '../../src/wire/messages/message.js';
 import { type Variant, variant } from '../../src/wire/variant.js';
 import { useBusPair } from '../support/bus-pair.js';
 import type { PrivateBus } from '../support/private-bus.js';

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { type Bus, connectToBus, type NameOptions, sessionBus, systemBus } from '../../src/connection/bus.js';
 import type { ConnectError } from '../../src/connection/errors.js';
 import type { Subscription } from '../../src/connection/subscription.js';
-import { errorReply, type MethodCall, methodReturn, type Signal, signal } from '../../src/wire/message.js';
+import { errorReply, type MethodCall, methodReturn, type Signal, signal } from '../../src/wire/messages/message.js';
 import { dbusMonitor } from '../support/foreign.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
 import { describeWith, run } from '../support/programs.js';
@@ -102,7 +102,7 @@ describeWith('dbus-daemon')('a bus', () => {
     });
 
     test.each(['example', ':1.1', 'a..b', ''])('that is none (%j) is not asked for', async (name) => {
-      const error = { name: 'InvalidNameError', code: 'INVALID_NAME' };
+      const error = { name: 'InvalidNameError', code: 'NAME_INVALID' };
       await expect(one.requestName(name)).rejects.toMatchObject(error);
       await expect(one.releaseName(name)).rejects.toMatchObject(error);
       if (name !== ':1.1') await expect(one.getNameOwner(name)).rejects.toMatchObject(error);

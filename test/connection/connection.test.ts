@@ -9,8 +9,8 @@ import type { CallOptions } from '../../src/connection/call-options.js';
 import { Connection, openConnection } from '../../src/connection/connection.js';
 import { Transport } from '../../src/connection/transport.js';
 import { MessageFlag } from '../../src/wire/constants.js';
-import { MessageReader } from '../../src/wire/framing.js';
-import { errorReply, methodCall, type MethodCall, methodReturn, signal } from '../../src/wire/message.js';
+import { MessageReader } from '../../src/wire/messages/framing.js';
+import { errorReply, methodCall, type MethodCall, methodReturn, signal } from '../../src/wire/messages/message.js';
 import { variant } from '../../src/wire/variant.js';
 import { GUID, type Link, startFakeServer, startLink, startPair } from './fake-server.js';
 import { rawMessage } from './raw-message.js';
@@ -116,9 +116,9 @@ describe('a call', () => {
   });
 
   test.each<[what: string, options: object, expected: object]>([
-    ['a path that is none', { path: 'a' }, { code: 'INVALID_NAME', kind: 'object path' }],
-    ['a member that is none', { member: 'a.b' }, { code: 'INVALID_NAME', kind: 'member name' }],
-    ['a destination that is none', { destination: 'a' }, { code: 'INVALID_NAME', kind: 'bus name' }],
+    ['a path that is none', { path: 'a' }, { code: 'NAME_INVALID', kind: 'object path' }],
+    ['a member that is none', { member: 'a.b' }, { code: 'NAME_INVALID', kind: 'member name' }],
+    ['a destination that is none', { destination: 'a' }, { code: 'NAME_INVALID', kind: 'bus name' }],
     ['a signature that is none', { signature: 'a', body: [[]] }, { code: 'SIGNATURE_INVALID' }],
     ['a value that does not fit', { signature: 'u', body: [-1] }, { code: 'VALUE_OUT_OF_RANGE', path: 'body[0]' }],
     ['a body without a signature', { body: [1] }, { code: 'VALUE_COUNT_MISMATCH' }],

@@ -8,9 +8,9 @@ import { Connection, openConnection } from '../../src/connection/connection.js';
 import { type Bus, connectToBus } from '../../src/connection/bus.js';
 import { Transport } from '../../src/connection/transport.js';
 import { ErrorName } from '../../src/interface/standard.js';
-import { encodeMessage, type EncodeOptions } from '../../src/wire/encode-message.js';
-import { MessageReader } from '../../src/wire/framing.js';
-import { errorReply, type Message, type MethodCall, methodReturn } from '../../src/wire/message.js';
+import { encodeMessage, type EncodeOptions } from '../../src/wire/messages/encode.js';
+import { MessageReader } from '../../src/wire/messages/framing.js';
+import { errorReply, type Message, type MethodCall, methodReturn } from '../../src/wire/messages/message.js';
 import { scratchDirectory } from '../support/reaper.js';
 
 export const GUID = '00112233445566778899aabbccddeeff';
@@ -73,6 +73,8 @@ export class FakePeer {
       const reply = this.#answer(message, this);
       if (reply !== undefined) this.send(reply);
     }
+    const error = this.#reader.failure ?? this.#reader.invalid[0]?.error;
+    if (error !== undefined) throw error; // we sent something that is not valid
     this.#wake();
   }
 

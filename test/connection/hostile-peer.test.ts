@@ -5,10 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { connectToBus } from '../../src/connection/bus.js';
 import { openConnection } from '../../src/connection/connection.js';
-import { marshal } from '../../src/wire/marshal.js';
+import { marshal } from '../../src/wire/values/marshal.js';
 import {
   errorReply, type Message, methodCall, type MethodReturn, methodReturn, type Signal, signal,
-} from '../../src/wire/message.js';
+} from '../../src/wire/messages/message.js';
 import { GUID, type Link, startBusLink, startFakeServer, startLink, startPair } from './fake-server.js';
 import { type RawField, rawMessage, type RawMessage } from './raw-message.js';
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Bus, connectToBus } from '../../src/connection/bus.js';
 import { formatMatchRule, type MatchRule, matchesRule } from '../../src/connection/match-rule.js';
 import { BUS_OBJECT } from '../../src/connection/bus-object.js';
-import { type Message, methodCall, signal } from '../../src/wire/message.js';
+import { type Message, methodCall, signal } from '../../src/wire/messages/message.js';
 import { variant } from '../../src/wire/variant.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
 import { describeWith } from '../support/programs.js';
@@ -60,12 +60,12 @@ describe('the text of a rule', () => {
   const invalid = (rule: object): MatchRule => rule as MatchRule; // what only JavaScript lets through
 
   test.each<[what: string, rule: MatchRule, code: string]>([
-    ['a sender that is no bus name', { sender: 'example' }, 'INVALID_NAME'],
-    ['a destination that is no bus name', { destination: '1.2' }, 'INVALID_NAME'],
-    ['an interface that is none', { interface: 'example' }, 'INVALID_NAME'],
-    ['a member that is none', { member: 'a.b' }, 'INVALID_NAME'],
-    ['a path that is none', { path: '/a/' }, 'INVALID_NAME'],
-    ['a namespace that is no path', { pathNamespace: 'a' }, 'INVALID_NAME'],
+    ['a sender that is no bus name', { sender: 'example' }, 'NAME_INVALID'],
+    ['a destination that is no bus name', { destination: '1.2' }, 'NAME_INVALID'],
+    ['an interface that is none', { interface: 'example' }, 'NAME_INVALID'],
+    ['a member that is none', { member: 'a.b' }, 'NAME_INVALID'],
+    ['a path that is none', { path: '/a/' }, 'NAME_INVALID'],
+    ['a namespace that is no path', { pathNamespace: 'a' }, 'NAME_INVALID'],
     ['path and path_namespace', { path: '/a', pathNamespace: '/a' }, 'MATCH_RULE_INVALID'],
     ['path and the namespace of all paths', { path: '/a', pathNamespace: '/' }, 'MATCH_RULE_INVALID'],
     ['a value and a path of one argument', { args: { 0: 'a', 5: 'a' }, argPaths: { 5: '/' } }, 'MATCH_RULE_INVALID'],

@@ -11,8 +11,8 @@ import { DBusError } from '../../src/connection/errors.js';
 import { defineInterface } from '../../src/interface/define.js';
 import { exportObject } from '../../src/service/export-object.js';
 import { MessageFlag } from '../../src/wire/constants.js';
-import { encodeMessage } from '../../src/wire/encode-message.js';
-import { methodReturn } from '../../src/wire/message.js';
+import { encodeMessage } from '../../src/wire/messages/encode.js';
+import { methodReturn } from '../../src/wire/messages/message.js';
 import { answerAsBus, type FakePeer, startBusLink } from './fake-server.js';
 
 const Counter = defineInterface({
@@ -88,7 +88,7 @@ describe('refuses by name what cannot be meant', () => {
       () => bus.requestName('a.b', wrong({ replace: true }))],
     ['requestName: "doNotQueue" must be true or false, got number 0',
       () => bus.requestName('a.b', wrong({ doNotQueue: 0 }))],
-    ['not a valid bus name: undefined', () => bus.requestName(undefined as never)],
+    ['undefined is not a valid bus name', () => bus.requestName(undefined as never)],
     ['releaseName: unknown option "allow"', () => bus.releaseName('a.b', wrong({ allow: true }))],
     ['getNameOwner: "timeout" must be', () => bus.getNameOwner('a.b', { timeout: NaN })],
     ['listNames: the options must be an object, got number 5', () => bus.listNames(wrong(5 as never))],

@@ -3,7 +3,7 @@ import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CallTimeoutError } from '../../src/connection/errors.js';
 import { type CallOutcome, PendingCalls, type WaitOptions } from '../../src/connection/pending.js';
-import { methodCall, type MethodReturn, methodReturn } from '../../src/wire/message.js';
+import { methodCall, type MethodReturn, methodReturn } from '../../src/wire/messages/message.js';
 import { uncaughtException } from './uncaught.js';
 
 const MAX_SERIAL = 2 ** 32 - 1;

@@ -1,5 +1,5 @@
 // Messages as bytes of which any can be wrong: fields are given one by one, and what they say is checked by nobody.
-import { marshal } from '../../src/wire/marshal.js';
+import { marshal } from '../../src/wire/values/marshal.js';
 import { variant } from '../../src/wire/variant.js';
 
 /** Code, type and value of a header field. */

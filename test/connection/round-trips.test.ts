@@ -3,9 +3,9 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { type Bus, connectToBus } from '../../src/connection/bus.js';
-import { encodeMessage } from '../../src/wire/encode-message.js';
-import { MessageReader } from '../../src/wire/framing.js';
-import { methodReturn } from '../../src/wire/message.js';
+import { encodeMessage } from '../../src/wire/messages/encode.js';
+import { MessageReader } from '../../src/wire/messages/framing.js';
+import { methodReturn } from '../../src/wire/messages/message.js';
 import { scratchDirectory } from '../support/reaper.js';
 
 const GUID = '00112233445566778899aabbccddeeff';

@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { MatchRules } from '../../src/connection/match-rules.js';
 import { SignalQueue } from '../../src/connection/signal-queue.js';
 import type { Subscription } from '../../src/connection/subscription.js';
-import { errorReply, type Message, methodReturn, type Signal, signal } from '../../src/wire/message.js';
+import { errorReply, type Message, methodReturn, type Signal, signal } from '../../src/wire/messages/message.js';
 import { type Answer, answerAsBus, type FakePeer, startBusLink } from './fake-server.js';
 import { rawMessage } from './raw-message.js';
 import { uncaughtException } from './uncaught.js';
@@ -146,7 +146,7 @@ describe('rules', () => {
     for (const rule of [{ sender: SERVICE, path: 'bad' }, { sender: 'bad' }, { sender: SERVICE, args: { 64: 'x' } }]) {
       expect(() => link.bus.subscribe(rule, { signal: abort.signal })).toThrow();
     }
-    expect(() => link.bus.watchOwner('bad', () => {})).toThrow(expect.objectContaining({ code: 'INVALID_NAME' }));
+    expect(() => link.bus.watchOwner('bad', () => {})).toThrow(expect.objectContaining({ code: 'NAME_INVALID' }));
     const reason = new Error('enough');
     expect(() => link.bus.subscribe(RULE, { signal: AbortSignal.abort(reason) })).toThrow(reason);
     await deliver(link);

@@ -1,8 +1,9 @@
 // What must hold of the wire layer, whatever bytes or values it gets. Each function throws a Finding where it does not.
 // What is valid, and what it means, the reference reader says.
 import {
-  decodeHeader, decodeMessage, dissect, encodeMessage, formatDissection, FrameReader, InvalidNameError, isBusName,
-  MarshalError, marshal, type Message, MessageReader, readdress, SignatureError, UnmarshalError, unmarshal,
+  decodeHeader, decodeMessage, dissect, encodeMessage, formatDissection, FrameReader, type InvalidMessage,
+  InvalidNameError, isBusName, MarshalError, marshal, type Message, MessageReader, readdress, SignatureError,
+  UnmarshalError, unmarshal,
 } from '../../src/wire/index.js';
 import { OwnError } from './generate.js';
 import type { Random } from './random.js';
@@ -185,31 +186,36 @@ function checkReaddressing(bytes: Uint8Array, { value }: Outcome<Message>): void
 
 interface Read<T> {
   readonly items: readonly T[];
+  /** The errors of messages that were left out. */
+  readonly invalid: readonly UnmarshalError[];
   readonly failure: unknown;
 }
 
-/** Everything that a reader yields for the chunks of one stream, and what it throws from then on. */
-function readAll<T>(
-  reader: { push: (chunk: Uint8Array) => T[]; readonly failure: unknown },
-  chunks: readonly Uint8Array[],
-): Read<T> {
+interface AnyReader<T> {
+  readonly push: (chunk: Uint8Array) => T[];
+  readonly failure: unknown;
+  readonly invalid?: readonly InvalidMessage[];
+}
+
+/** Everything that a reader makes of the chunks of one stream. */
+function readAll<T>(reader: AnyReader<T>, chunks: readonly Uint8Array[]): Read<T> {
   const items: T[] = [];
+  const invalid: UnmarshalError[] = [];
   for (const chunk of chunks) {
     const result = attempt(() => reader.push(chunk.slice()));
-    if (result.error === undefined) {
-      items.push(...result.value!);
-      if (reader.failure === undefined) continue;
-    } else {
-      check(result.error === reader.failure, 'a reader throws something else than its failure', result.error);
-    }
+    check(result.error === undefined, 'a reader threw', result.error);
+    items.push(...result.value!);
+    invalid.push(...(reader.invalid ?? []).map(({ error }) => error));
     const { failure } = reader;
+    if (failure === undefined) continue;
     for (const next of [chunk, new Uint8Array(0)]) {
       const later = attempt(() => reader.push(next));
-      check(later.error === failure, 'after a failure, a reader does not throw it again', later.error);
+      check(later.value?.length === 0, 'after a failure, a reader returns or throws something', later.error);
+      check(reader.failure === failure, 'after a failure, a reader has another one', reader.failure);
     }
-    return { items, failure };
+    return { items, invalid, failure };
   }
-  return { items, failure: undefined };
+  return { items, invalid, failure: undefined };
 }
 
 function cut(random: Random, stream: Uint8Array): Uint8Array[] {
@@ -227,19 +233,21 @@ function cut(random: Random, stream: Uint8Array): Uint8Array[] {
 export function checkStream(random: Random, stream: Uint8Array): number {
   const { frames, end } = referenceFrames(stream);
   const verdicts = frames.map((frame) => attempt(() => referenceDecode(frame)));
-  const firstBad = verdicts.findIndex(({ error }) => error !== undefined);
-  const expected = (firstBad < 0 ? verdicts : verdicts.slice(0, firstBad)).map(({ value }) => value);
-  const isBroken = firstBad >= 0 || end === 'broken';
+  const expected = verdicts.filter(({ error }) => error === undefined).map(({ value }) => value);
 
   const wholeReader = new MessageReader();
   const whole = readAll(wholeReader, [stream]);
   check(isSame(whole.items, expected), 'a stream yields other messages than the reference');
-  check((whole.failure !== undefined) === isBroken, 'only one of reader and reference fails');
-  if (isBroken) checkUnmarshalError(whole.failure, stream.length, 'MessageReader');
+  check(whole.invalid.length === frames.length - expected.length, 'a stream leaves out other messages');
+  for (const error of whole.invalid) checkUnmarshalError(error, stream.length, 'MessageReader');
+  check((whole.failure !== undefined) === (end === 'broken'), 'only one of reader and reference fails');
+  if (end === 'broken') checkUnmarshalError(whole.failure, stream.length, 'MessageReader');
   else check(wholeReader.isInsideMessage === (end === 'partial'), 'isInsideMessage');
 
   const inPieces = readAll(new MessageReader(), cut(random, stream));
   check(isSame(inPieces.items, whole.items), 'a stream in chunks yields other messages');
+  check(inPieces.invalid.length === whole.invalid.length, 'a stream in chunks leaves out other messages');
+  inPieces.invalid.forEach((error, i) => checkSameFailure(error, whole.invalid[i]));
   checkSameFailure(inPieces.failure, whole.failure);
 
   const framesWhole = readAll(new FrameReader(), [stream]);

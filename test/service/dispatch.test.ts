@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { DBusError } from '../../src/connection/errors.js';
 import type { CallContext } from '../../src/interface/define.js';
 import { defineInterface } from '../../src/interface/define.js';
-import type { Message } from '../../src/wire/message.js';
+import type { Message } from '../../src/wire/messages/message.js';
 import { CALLER, EXOTIC_ERRORS, incomingCall, recordHandlerErrors, serviceOf } from './support.js';
 
 const ERROR = 'org.freedesktop.DBus.Error';

@@ -4,7 +4,7 @@ import type { CallContext } from '../../src/interface/define.js';
 import { defineInterface } from '../../src/interface/define.js';
 import { exportedInterface } from '../../src/service/exported-interface.js';
 import { PropertyChanges } from '../../src/service/property-changes.js';
-import { marshal } from '../../src/wire/marshal.js';
+import { marshal } from '../../src/wire/values/marshal.js';
 import { type Variant, variant } from '../../src/wire/variant.js';
 import { CALLER, EXOTIC_ERRORS, recordHandlerErrors, revokedProxy, serviceOf } from './support.js';
 

@@ -12,9 +12,9 @@ import { ObjectTree } from '../../src/service/object-tree.js';
 import type { PropertyChanges } from '../../src/service/property-changes.js';
 import type { MessageSink } from '../../src/service/replies.js';
 import { standardInterfaces } from '../../src/service/standard-interfaces.js';
-import { decodeMessage } from '../../src/wire/decode-message.js';
-import { encodeMessage } from '../../src/wire/encode-message.js';
-import type { Message, MethodCall } from '../../src/wire/message.js';
+import { decodeMessage } from '../../src/wire/messages/decode.js';
+import { encodeMessage } from '../../src/wire/messages/encode.js';
+import type { Message, MethodCall } from '../../src/wire/messages/message.js';
 
 export const CALLER = ':1.7';
 

@@ -5,8 +5,8 @@ import { MarshalError, SignatureError } from '../../src/wire/errors.js';
 import type {
   BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, InputOf, ValueOf,
 } from '../../src/wire/infer.js';
-import { marshal } from '../../src/wire/marshal.js';
-import { unmarshal } from '../../src/wire/unmarshal.js';
+import { marshal } from '../../src/wire/values/marshal.js';
+import { unmarshal } from '../../src/wire/values/unmarshal.js';
 import { type Variant, variant } from '../../src/wire/variant.js';
 import { same, type Same } from './support.js';
 

@@ -267,7 +267,7 @@ describe('the captured messages', () => {
     expect(fixtures.length - exact.length).toBeGreaterThanOrEqual(10);
   });
 
-  it('have header fields of their own for every unknown one', () => {
+  it('contain unknown header fields of several codes', () => {
     const codes = fixtures.flatMap(({ expected }) => expected.unknownFields.map(({ code }) => code));
     expect(new Set(codes)).toStrictEqual(new Set([10, 11, 42, 64, 200, 255]));
   });
@@ -279,7 +279,7 @@ describe('the captured handshakes', () => {
     return { lines: chunks.map(({ handshake }) => handshake).join(''), messages: chunks.map(({ message }) => message) };
   };
 
-  it('are of libdbus, GLib and sd-bus, with EXTERNAL, DBUS_COOKIE_SHA1 and ANONYMOUS', () => {
+  it('are from libdbus, GLib and sd-bus, with EXTERNAL, DBUS_COOKIE_SHA1 and ANONYMOUS', () => {
     const text = JSON.stringify(handshakes.map(({ exchange }) => exchange));
     for (const mechanism of ['EXTERNAL', 'DBUS_COOKIE_SHA1', 'ANONYMOUS']) expect(text).toContain(`AUTH ${mechanism}`);
     const clients = new Set(handshakes.map(({ client }) => client.split(' ')[0]));
@@ -292,7 +292,7 @@ describe('the captured handshakes', () => {
     const client = streamOf(fixture, 'client');
     const server = streamOf(fixture, 'server');
 
-    it('starts with NUL, ends with BEGIN, and the server gives its guid', () => {
+    it('starts with NUL and ends with BEGIN, and the server sends its GUID', () => {
       expect(client.lines).toMatch(/^\0AUTH[^\0]*\r\nBEGIN\r\n$/);
       expect(server.lines).toMatch(new RegExp(`(^|\r\n)OK ${fixture.guid}\r\n`));
       expect(fixture.guid).toMatch(/^[0-9a-f]{32}$/);
@@ -300,7 +300,7 @@ describe('the captured handshakes', () => {
       expect(agreed).toBe(fixture.unixFds === 'agreed');
     });
 
-    it('is followed by messages, of which the server answers the first', () => {
+    it('is followed by messages, and the server replies to the first one', () => {
       const [asked, answered] = [client, server].map(({ messages }) => {
         const reader = new MessageReader();
         return messages.flatMap((chunk) => reader.push(chunk));

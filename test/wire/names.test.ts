@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import {
   assertBusName, assertErrorName, assertInterfaceName, assertMemberName, assertObjectPath, assertWellKnownName,
   encodeMessage, InvalidNameError, isBusName, isErrorName, isInterfaceName, isMemberName, isObjectPath, isUniqueName,
-  isWellKnownName, methodCall, type NameKind, WireError,
+  isWellKnownName, methodCall, type NameKind, DBusWireError,
 } from '../../src/wire/index.js';
 import { thrownBy } from './support.js';
 
@@ -194,10 +194,10 @@ describe.each(Object.entries(GRAMMARS))('%s', (_, { is, assert, kind, rule, vali
     if (assert === undefined) return;
     const error = thrownBy(() => assert(name)) as InvalidNameError;
     expect(error).toBeInstanceOf(InvalidNameError);
-    expect(error).toBeInstanceOf(WireError);
-    expect([error.name, error.code, error.kind, error.value]).toEqual(['InvalidNameError', 'INVALID_NAME', kind, name]);
+    expect(error).toBeInstanceOf(DBusWireError);
+    expect([error.name, error.code, error.kind, error.value]).toEqual(['InvalidNameError', 'NAME_INVALID', kind, name]);
     expect(error.message).toContain(JSON.stringify(name.slice(0, 30)).slice(1, -1));
-    expect(error.message).toContain(`not a valid ${kind}`);
+    expect(error.message).toContain(`is not a valid ${kind}: it must `);
     expect(error.message).toMatch(rule!); // every grammar that has an assertion has one
   });
 });

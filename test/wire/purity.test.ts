@@ -1,11 +1,10 @@
-// The wire layer is ECMAScript and nothing else: as built, it does all it does in a context without Node's globals, nor
-// any browser's. And it comes apart: who imports one function does not load what that does not need.
-// Needs dist/, which `npm test` builds first.
+// The built wire layer needs ECMAScript only: it works in a context without the globals of Node or of browsers. And it
+// loads in parts: importing one function does not load the code of others. Needs dist/, which `npm test` builds first.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { loadMessages } from '../support/fixtures.js';
 import { run } from '../support/programs.js';
 import { scratchDirectory } from '../support/reaper.js';
@@ -14,10 +13,10 @@ import { run as runProgram } from './pure/program.mjs';
 const dist = new URL('../../dist/wire/', import.meta.url);
 
 beforeAll(() => {
-  if (!existsSync(dist)) throw new Error('dist/ is not there: `npm run build` first');
+  if (!existsSync(dist)) throw new Error('dist/ is missing: run `npm run build` first');
 });
 
-/** Short and long texts: the way by hand and the platform's coders, where there are any, must not differ. */
+/** Short and long texts: TextEncoder and TextDecoder, if they exist, must not change the result. */
 function texts(): readonly string[] {
   const edges = '\u0001\u007f\u0080\u07ff\u0800\uffff';
   const samples = ['', 'a', 'ASCII only, ', 'Grüße ', '日本語', '👍🏽 ', edges, '\ufeff', 'e\u0301'];
@@ -29,7 +28,7 @@ describe('without Node', () => {
   const messages = loadMessages().flatMap(({ captured, twin }) => [captured.bytes, twin.bytes]);
   const input = {
     messages: messages.map((bytes) => Buffer.from(bytes).toString('hex')),
-    // Every hundredth byte of each message wrong: errors of all kinds.
+    // Each message with one byte changed, for every hundredth byte: errors of many kinds.
     broken: messages.flatMap((bytes) => Array.from({ length: Math.ceil(bytes.length / 100) }, (_, i) => {
       const broken = Buffer.from(bytes);
       broken[i * 100 + (bytes.length % 100)] = 0xfe;
@@ -47,14 +46,14 @@ describe('without Node', () => {
     inside = JSON.parse(ended.stdout) as typeof inside;
   });
 
-  it('there is really nothing but ECMAScript', () => {
+  test('the context has only the globals of ECMAScript', () => {
     expect(inside.globals).toEqual(expect.arrayContaining(['Uint8Array', 'Map', 'BigInt']));
     const absent = ['TextEncoder', 'TextDecoder', 'Buffer', 'process', 'console', 'require', 'setTimeout', 'URL'];
     expect(inside.globals.filter((name) => absent.includes(name))).toEqual([]);
     expect(inside.modules).toBeGreaterThan(15);
   });
 
-  it('messages, errors and texts come out as they do with it', async () => {
+  test('messages, errors and texts are the same as in Node', async () => {
     const wire: unknown = await import(new URL('index.js', dist).href);
     expect(JSON.parse(inside.result)).toEqual(JSON.parse(runProgram(wire, input)));
     expect(inside.result).toContain('\u{10ffff}');
@@ -63,15 +62,18 @@ describe('without Node', () => {
   });
 });
 
-describe('in parts', () => {
-  const files = (): readonly string[] => readdirSync(dist).filter((file) => file.endsWith('.js'));
+describe('loading in parts', () => {
+  const files = (): readonly string[] =>
+    readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.js'));
 
+  /** The files that a file imports, relative to dist/wire/. */
   function importsOf(file: string): readonly string[] {
     const code = readFileSync(new URL(file, dist), 'utf8');
-    return [...code.matchAll(/^(?:import|export)\b[^'"]*\bfrom '\.\/([^']+)';$/gm)].map(([, name = '']) => name);
+    const specifiers = [...code.matchAll(/^(?:import|export)\b[^'"]*\bfrom '(\.[^']+)';$/gm)];
+    return specifiers.map(([, specifier = '']) => posix.join(posix.dirname(file), specifier));
   }
 
-  /** A file and all that it loads. */
+  /** A file and all files that it loads. */
   function closure(file: string, loaded = new Set<string>()): ReadonlySet<string> {
     if (loaded.has(file)) return loaded;
     loaded.add(file);
@@ -79,10 +81,15 @@ describe('in parts', () => {
     return loaded;
   }
 
-  const isDissection = (file: string): boolean => file.startsWith('dissect');
+  const isDissection = (file: string): boolean => file.startsWith('dissect/');
 
-  it('the whole is found by its imports', () => {
-    const whole = closure('index.js');
+  test('every file is loaded by index.js, or by another layer', () => {
+    const whole = new Set(closure('index.js'));
+    const others = readdirSync(new URL('..', dist), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.js') && !file.startsWith('wire'));
+    for (const file of others) {
+      for (const name of importsOf(`../${file}`)) if (name.startsWith('../wire/')) closure(name.slice(8), whole);
+    }
     const isEmpty = (file: string): boolean => {
       const code = readFileSync(new URL(file, dist), 'utf8').replace(/^\/\/.*$/gm, '');
       return code.trim() === 'export {};'; // types only
@@ -92,28 +99,31 @@ describe('in parts', () => {
     expect([...whole].filter(isDissection).sort()).toEqual(files().filter(isDissection).sort());
   });
 
-  it('marshal loads no message, no reader and no dissection', () => {
-    const loaded = [...closure('marshal.js')];
+  test('marshal loads no code for messages, unmarshaling or dissection', () => {
+    const loaded = [...closure('values/marshal.js')];
     expect(loaded).toContain('signature.js');
-    const foreign = ['decode-message', 'encode-message', 'framing', 'message', 'readdress', 'unmarshal'];
-    expect(loaded.filter((file) => isDissection(file) || foreign.includes(file.slice(0, -3)))).toEqual([]);
+    const isForeign = (file: string): boolean => /^(messages|dissect)\/|^values\/unmarshal/.test(file);
+    expect(loaded.filter(isForeign)).toEqual([]);
+    expect(files().filter(isForeign).length).toBeGreaterThan(10);
   });
 
-  it('only the door loads the dissection and the routing', () => {
+  test('only index.js loads dissection and routing', () => {
+    const isRouting = (file: string): boolean => file === 'messages/readdress.js';
+    expect(files().filter(isRouting)).toHaveLength(1);
     for (const file of files()) {
       if (file === 'index.js' || isDissection(file)) continue;
       const loaded = [...closure(file)].filter((name) => name !== file);
-      expect(loaded.filter((name) => isDissection(name) || name === 'readdress.js'), file).toEqual([]);
+      expect(loaded.filter((name) => isDissection(name) || isRouting(name)), file).toEqual([]);
     }
   });
 
-  it('a bundler takes of it what is used', async () => {
+  test('a bundler keeps only the code that is used', async () => {
     const all = await bundle('export * from "dbus-wire/wire";');
     const marshal = await bundle('export { marshal } from "dbus-wire/wire";');
     expect(all.code).toContain('not read');
     expect(marshal.code).toContain('VALUE_OUT_OF_RANGE');
     expect(marshal.code).not.toContain('not read');
-    const foreign = /dissect|readdress|framing|decode-message|encode-message/;
+    const foreign = /wire\/(dissect|messages)\//;
     expect(marshal.modules.filter((name) => foreign.test(name))).toEqual([]);
     expect(marshal.code.length).toBeLessThan(all.code.length * 0.6);
   });
@@ -128,7 +138,7 @@ interface Bundler {
   build(options: object): Promise<readonly { readonly output: readonly Chunk[] }[]>;
 }
 
-/** An entry module as the bundler that vitest brings along makes one file of it. */
+/** Bundles an entry module into one file, with the bundler that vitest brings. */
 async function bundle(entry: string): Promise<{ code: string; modules: readonly string[] }> {
   const resolve = createRequire(createRequire(import.meta.url).resolve('vitest/package.json')).resolve;
   const { build } = (await import(pathToFileURL(resolve('vite')).href)) as Bundler;
@@ -143,7 +153,7 @@ async function bundle(entry: string): Promise<{ code: string; modules: readonly 
     build: { write: false, minify: false, target: 'es2022', lib: { entry: file, formats: ['es'] } },
   });
   const [chunk] = built?.output ?? [];
-  if (chunk === undefined) throw new Error('the bundler made nothing');
+  if (chunk === undefined) throw new Error('the bundler produced no output');
   const modules = Object.entries(chunk.modules).filter(([, { renderedLength }]) => renderedLength > 0);
   return { code: chunk.code, modules: modules.map(([name]) => name) };
 }

@@ -1,7 +1,8 @@
-// The grammar of signatures and its limits: which rule is broken, and where. Specification: Valid Signatures.
-import { describe, expect, it } from 'vitest';
+// The grammar of signatures and its limits: which signatures are valid, and which error is thrown at which character.
+// Specification: Valid Signatures.
+import { describe, expect, test } from 'vitest';
 import {
-  parseSignature, SignatureError, type SignatureErrorCode, splitSignature, type Type, variant, WireError,
+  parseSignature, SignatureError, type SignatureErrorCode, splitSignature, type Type, variant, DBusWireError,
 } from '../../src/wire/index.js';
 import { thrownBy } from './support.js';
 
@@ -20,10 +21,10 @@ const VALID: readonly (readonly [signature: string, types: readonly string[]])[]
   ['y'.repeat(255), [...'y'.repeat(255)]],
   [`${'a'.repeat(32)}y`, [`${'a'.repeat(32)}y`]],
   [`${'('.repeat(32)}y${')'.repeat(32)}`, [`${'('.repeat(32)}y${')'.repeat(32)}`]],
-  // 64 containers around one value, the most there can be
+  // 64 containers around one value, the most that a signature can have
   [`${'a'.repeat(32)}${'('.repeat(32)}y${')'.repeat(32)}`, [`${'a'.repeat(32)}${'('.repeat(32)}y${')'.repeat(32)}`]],
   [`${'a{y'.repeat(32)}y${'}'.repeat(32)}`, [`${'a{y'.repeat(32)}y${'}'.repeat(32)}`]],
-  // libdbus counts arrays that stand directly inside one another
+  // like libdbus, only arrays directly inside one another count
   [`${'a'.repeat(32)}(${'a'.repeat(32)}y)`, [`${'a'.repeat(32)}(${'a'.repeat(32)}y)`]],
 ];
 
@@ -86,7 +87,7 @@ const INVALID: readonly (readonly [signature: string, code: SignatureErrorCode, 
   [`${'a{y'.repeat(33)}y${'}'.repeat(33)}`, 'SIGNATURE_DICT_ENTRY_TOO_DEEP', 97],
 ];
 
-/** Every code, with whether parseSignature throws it: adding one without a row above fails here. */
+/** Whether parseSignature throws each code: a new code does not compile without a line here. */
 const THROWN_BY_PARSING: Readonly<Record<SignatureErrorCode, boolean>> = {
   SIGNATURE_TOO_LONG: true,
   SIGNATURE_UNKNOWN_TYPE_CODE: true,
@@ -114,28 +115,28 @@ function signatureErrorOf(run: () => unknown): SignatureError {
 const makeVariant = (signature: string): unknown => variant(signature, 0);
 
 describe('parseSignature', () => {
-  it.each(VALID)('takes %s', (signature, types) => {
+  test.each(VALID)('%s is valid', (signature, types) => {
     expect(splitSignature(signature)).toEqual(types);
     expect(parseSignature(signature).map((type) => type.signature)).toEqual(types);
   });
 
-  it.each(INVALID)('refuses %s: %s at %d', (signature, code, offset) => {
+  test.each(INVALID)('%s is refused: %s at %d', (signature, code, offset) => {
     const error = signatureErrorOf(() => parseSignature(signature));
     expect([error.code, error.offset]).toEqual([code, offset]);
     expect(error.signature).toBe(signature);
     expect(error.name).toBe('SignatureError');
-    expect(error).toBeInstanceOf(WireError);
+    expect(error).toBeInstanceOf(DBusWireError);
     expect(error.message).toContain(`at offset ${offset} of`);
     expect(signatureErrorOf(() => splitSignature(signature)).code).toBe(code);
     expect(signatureErrorOf(() => makeVariant(signature)).code).toBe(code);
   });
 
-  it('has a row for every code that it throws', () => {
+  test('every code that parsing throws has a case here', () => {
     const expected = Object.entries(THROWN_BY_PARSING).filter(([, thrown]) => thrown).map(([code]) => code);
     expect([...new Set(INVALID.map(([, code]) => code))].sort()).toEqual(expected.sort());
   });
 
-  it('refuses every cut of a valid signature that cuts a type, and nothing else', () => {
+  test('a part of a valid signature is valid only if it ends between two types', () => {
     const whole = 'a{sa(yv)}(aaib)a{oa{sv}}';
     for (let length = 0; length <= whole.length; length++) {
       const part = whole.slice(0, length);
@@ -144,7 +145,7 @@ describe('parseSignature', () => {
     }
   });
 
-  it('gives the alignment of every type', () => {
+  test('every type has its alignment', () => {
     const alignments = Object.fromEntries(
       parseSignature('ybnqiuxtdsoghvay(y)a{yy}at').map(({ signature, alignment }) => [signature, alignment]),
     );
@@ -154,7 +155,7 @@ describe('parseSignature', () => {
     });
   });
 
-  it('gives the tree', () => {
+  test('types form a tree', () => {
     const outline = (type: Type): unknown => {
       switch (type.kind) {
         case 'fixed': case 'string': case 'variant': return type.signature;
@@ -166,7 +167,22 @@ describe('parseSignature', () => {
     expect(parseSignature('a{s(yav)}ao').map(outline)).toEqual([new Map([['s', { fields: ['y', ['v']] }]]), ['o']]);
   });
 
-  it('answers quickly and briefly, whatever is given', () => {
+  test.each([
+    ['yk', 'unknown type code "k" at offset 1 of signature "yk"'],
+    ['a', 'an array without an element type at offset 0 of signature "a"'],
+    ['()', 'a struct without fields at offset 0 of signature "()"'],
+    ['(y', 'a struct that is not closed at offset 0 of signature "(y"'],
+    [')', '")" without "(" at offset 0 of signature ")"'],
+    ['{sv}', 'a dict entry must be the element type of an array at offset 0 of signature "{sv}"'],
+    ['a{s}', 'a dict entry must have a key and a value, got 1 types at offset 1 of signature "a{s}"'],
+    ['a{vs}', 'the key of a dict entry must be of a basic type, got "v" at offset 2 of signature "a{vs}"'],
+    ['a{sv', 'a dict entry that is not closed at offset 1 of signature "a{sv"'],
+    ['}', '"}" without "{" at offset 0 of signature "}"'],
+  ])('the message for %s says what was found or what must be: %s', (signature, message) => {
+    expect(signatureErrorOf(() => parseSignature(signature)).message).toBe(message);
+  });
+
+  test('the error for a huge signature has a short message', () => {
     for (const signature of ['('.repeat(255), 'a'.repeat(255), 'a{'.repeat(127), '(y'.repeat(127), '('.repeat(1e7)]) {
       const error = signatureErrorOf(() => parseSignature(signature));
       expect(error.message.length).toBeLessThan(1000);
@@ -175,7 +191,7 @@ describe('parseSignature', () => {
 });
 
 describe('variant', () => {
-  it('takes exactly one type', () => {
+  test('a variant must have exactly one type', () => {
     expect(variant('a{sv}', {})).toEqual({ signature: 'a{sv}', value: {} });
     for (const [signature, offset] of [['', 0], ['ss', 1], ['a{sv}y', 5], ['(y)(y)', 3]] as const) {
       const error = signatureErrorOf(() => makeVariant(signature));

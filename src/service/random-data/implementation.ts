@@ -1,0 +1,60 @@
+// The RandomData service: numbers at once with `quick`, bit by bit in the background with `slow`. It checks what
+// callers ask for and tells the progress of jobs as signals; how jobs run is in slow-jobs.ts. It knows no connection:
+// whoever exports the implementation has one. The interface itself is in ../../random-data.ts.
+import { DBusError } from '../../connection/errors.js';
+import type { Implementation } from '../../interface/define.js';
+import { ErrorName } from '../../interface/standard.js';
+import { DEFAULT_BITS, MAX_QUICK_BITS, MAX_SLOW_BITS, MAX_SLOW_JOBS, RandomData } from '../../random-data.js';
+import { randomInteger } from './random-integer.js';
+import { type SlowJobOptions, SlowJobs } from './slow-jobs.js';
+
+/** A RandomData service, to be exported at its path; disposing it ends its jobs. */
+export interface RandomDataService extends Disposable {
+  readonly implementation: ImplementationOf<typeof RandomData>;
+  readonly jobs: SlowJobs;
+}
+
+type ImplementationOf<Definition extends { implement(members: never): Implementation }> = ReturnType<
+  Definition['implement']
+>;
+
+/** Makes a RandomData service. */
+export function createRandomData(options: SlowJobOptions = {}): RandomDataService {
+  const { source } = options;
+  const jobs = new SlowJobs(
+    {
+      progress: (id, done, total) => implementation.emit('slow_progress', id, done, total),
+      result: (id, result) => implementation.emit('slow_result', id, result),
+    },
+    options,
+  );
+  const implementation = RandomData.implement({
+    methods: {
+      quick: (bits = DEFAULT_BITS) => {
+        assertBits(bits, MAX_QUICK_BITS);
+        return randomInteger(bits, source);
+      },
+      slow: (bits = DEFAULT_BITS) => {
+        assertBits(bits, MAX_SLOW_BITS);
+        const id = jobs.start(bits);
+        if (id !== undefined) return id;
+        const problem = `${MAX_SLOW_JOBS} slow jobs are running already; try again when one is done`;
+        throw new DBusError(ErrorName.LIMITS_EXCEEDED, problem);
+      },
+      slow_result: (id) => {
+        const job = jobs.collect(id);
+        if (job === undefined) {
+          const problem = 'no slow job has this id: it was never given out, or its result was collected or has expired';
+          throw new DBusError(ErrorName.INVALID_ARGS, problem);
+        }
+        return job.state === 'running' ? '' : job.result;
+      },
+    },
+  });
+  return { implementation, jobs, [Symbol.dispose]: () => jobs[Symbol.dispose]() };
+}
+
+function assertBits(bits: number, most: number): void {
+  if (bits < 0) throw new DBusError(ErrorName.INVALID_ARGS, `the number of bits cannot be negative, got ${bits}`);
+  if (bits > most) throw new DBusError(ErrorName.LIMITS_EXCEEDED, `at most ${most} bits can be asked for, got ${bits}`);
+}

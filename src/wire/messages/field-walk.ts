@@ -1,0 +1,42 @@
+// Steps over the header fields of a message without looking at what they mean: for readers that need to know where
+// fields begin and end. Whether a header is valid is decode.ts's to decide. Specification: Header Fields.
+import { FIELD_DEPTH } from '../constants.js';
+import type { Reader } from '../values/reader.js';
+import { unmarshalVariant } from '../values/unmarshal.js';
+import { FIELD_TYPE } from './header-fields.js';
+
+/**
+ * Passes over the next header field: the padding before it, its code and its variant. Afterwards the reader is at the
+ * end of the value.
+ * @throws {Fault} if the field does not end within the header, or if its variant is broken
+ */
+export function skipField(reader: Reader): void {
+  reader.align(8, 4); // the code of the field, and a signature of one type: its length, the type, a NUL
+  const { bytes, offset } = reader;
+  switch (bytes[offset + 1] === 1 && bytes[offset + 3] === 0 ? bytes[offset + 2] : undefined) {
+    case FIELD_TYPE.STRING:
+    case FIELD_TYPE.OBJECT_PATH: {
+      reader.offset = offset + 4;
+      const length = reader.readUint32();
+      reader.align(1, length + 1);
+      reader.offset += length + 1;
+      break;
+    }
+    case FIELD_TYPE.SIGNATURE: {
+      reader.offset = offset + 4;
+      reader.align(1, 1);
+      const length = bytes[reader.offset++]!; // align() checked that this byte exists
+      reader.align(1, length + 1);
+      reader.offset += length + 1;
+      break;
+    }
+    case FIELD_TYPE.UINT32:
+      reader.offset = offset + 4;
+      reader.align(4, 4);
+      reader.offset += 4;
+      break;
+    default:
+      reader.offset = offset + 1;
+      unmarshalVariant(reader, FIELD_DEPTH);
+  }
+}

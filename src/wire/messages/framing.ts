@@ -1,0 +1,198 @@
+// Cuts a stream of bytes into whole messages, wherever its chunks are cut, and decodes them if asked to.
+// It owns the bytes of a message that is not complete yet. It knows no sockets.
+// Specification: Message Format, Invalid Protocol and Spec Extensions.
+import { FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH } from '../constants.js';
+import { decodeMessage } from './decode.js';
+import { UnmarshalError } from '../errors.js';
+import { readFixedHeader, tooLongProblem } from './fixed-header.js';
+import type { Message } from './message.js';
+import { checkOptions, integer, type OptionRules } from '../options.js';
+
+/** The limits of a reader. */
+export interface ReaderOptions {
+  /**
+   * Longest message that is accepted, in bytes: 16 at least, at most 128 MiB, the limit of the specification and the
+   * default. The values of a message can take more than ten times its length in memory, so set this if you expect short
+   * messages.
+   */
+  readonly maxMessageLength?: number | undefined;
+}
+
+/** The rules of {@link ReaderOptions}. */
+export const READER_RULES: OptionRules<ReaderOptions> = {
+  maxMessageLength: integer(FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH),
+};
+
+/**
+ * Cuts a stream of bytes into whole messages and looks only at the first 16 bytes of each. Memory grows with the bytes
+ * that arrive, never with the length that a peer announces.
+ */
+export class FrameReader {
+  /** The start of a message, in the first `#filled` bytes. */
+  #partial = new Uint8Array(0);
+  #filled = 0;
+  /** Length of the partial message; undefined until its first 16 bytes have arrived. */
+  #length: number | undefined;
+  #failure: UnmarshalError | undefined;
+  readonly #maxLength: number;
+
+  /** @throws {TypeError | RangeError} if an option is unknown or its value cannot be meant */
+  constructor(options: ReaderOptions = {}) {
+    checkOptions('FrameReader', options, READER_RULES);
+    this.#maxLength = options.maxMessageLength ?? MAX_MESSAGE_LENGTH;
+  }
+
+  /**
+   * The reason why the rest of the stream cannot be read; undefined as long as it can. Set when the first 16 bytes of a
+   * message make it impossible or too long: where the next message starts is then unknown. Close the stream.
+   */
+  get failure(): UnmarshalError | undefined {
+    return this.#failure;
+  }
+
+  /** Whether the stream is inside a message: a stream that ends now is cut short. */
+  get isInsideMessage(): boolean {
+    return this.#filled > 0;
+  }
+
+  /**
+   * Takes the next bytes of the stream and returns the messages that they complete, undecoded. Each is a view of the
+   * chunk or of memory of its own: copy it to keep it after the memory of the chunk is used again. No bytes make this
+   * method throw; check {@link failure} after each call. Once that is set, nothing is returned any more.
+   */
+  push(chunk: Uint8Array): Uint8Array[] {
+    const frames: Uint8Array[] = [];
+    if (this.#failure !== undefined) return frames;
+    try {
+      this.#cut(chunk, frames);
+    } catch (error) {
+      if (!(error instanceof UnmarshalError)) throw error;
+      this.#failure = error;
+      this.#release();
+    }
+    return frames;
+  }
+
+  #cut(chunk: Uint8Array, frames: Uint8Array[]): void {
+    let offset = 0;
+    while (offset < chunk.length) {
+      if (this.#filled > 0) {
+        offset = this.#complete(chunk, offset, frames);
+        continue;
+      }
+      if (chunk.length - offset < FIXED_HEADER_LENGTH) return this.#keep(chunk.subarray(offset));
+      const length = this.#lengthOf(chunk, offset);
+      if (chunk.length - offset < length) {
+        this.#length = length;
+        return this.#keep(chunk.subarray(offset));
+      }
+      frames.push(chunk.subarray(offset, offset + length));
+      offset += length;
+    }
+  }
+
+  /** Moves bytes from the chunk to the partial message until that is complete; returns the offset of the rest. */
+  #complete(chunk: Uint8Array, offset: number, frames: Uint8Array[]): number {
+    const missing = (this.#length ?? FIXED_HEADER_LENGTH) - this.#filled;
+    const end = Math.min(offset + missing, chunk.length);
+    this.#keep(chunk.subarray(offset, end));
+    if (this.#length === undefined && this.#filled === FIXED_HEADER_LENGTH) {
+      this.#length = this.#lengthOf(this.#partial, 0);
+    }
+    if (this.#filled === this.#length) {
+      frames.push(this.#partial.subarray(0, this.#filled));
+      this.#release();
+    }
+    return end;
+  }
+
+  #lengthOf(bytes: Uint8Array, offset: number): number {
+    const { length } = readFixedHeader(bytes, offset);
+    if (length <= this.#maxLength) return length;
+    throw new UnmarshalError('MESSAGE_TOO_LONG', tooLongProblem(length, this.#maxLength), { offset: 4 });
+  }
+
+  #keep(bytes: Uint8Array): void {
+    const needed = this.#filled + bytes.length;
+    if (needed > this.#partial.length) {
+      // At least double, so that a stream of single bytes takes linear time; but never more than twice the bytes that
+      // have arrived, and never more than the message needs.
+      const doubled = Math.max(needed, this.#partial.length * 2, FIXED_HEADER_LENGTH);
+      const capacity = Math.min(doubled, Math.max(needed, this.#length ?? doubled));
+      const grown = new Uint8Array(capacity);
+      grown.set(this.#partial.subarray(0, this.#filled));
+      this.#partial = grown;
+    }
+    this.#partial.set(bytes, this.#filled);
+    this.#filled = needed;
+  }
+
+  #release(): void {
+    this.#partial = new Uint8Array(0);
+    this.#filled = 0;
+    this.#length = undefined;
+  }
+}
+
+/** A message that breaks the specification, in a stream that can still be read. */
+export interface InvalidMessage {
+  /** The rule that the message breaks. */
+  readonly error: UnmarshalError;
+  /** The bytes of the message, a view as {@link FrameReader} returns it. */
+  readonly frame: Uint8Array;
+}
+
+const NONE: readonly InvalidMessage[] = Object.freeze([]);
+
+/**
+ * Reads messages from a stream of bytes, wherever its chunks are cut. A message that breaks a rule is lost, but not the
+ * ones after it, as long as its first 16 bytes say where it ends.
+ */
+export class MessageReader {
+  readonly #frames: FrameReader;
+  #invalid = NONE;
+
+  /** @throws {TypeError | RangeError} if an option is unknown or its value cannot be meant */
+  constructor(options?: ReaderOptions) {
+    checkOptions('MessageReader', options, READER_RULES);
+    this.#frames = new FrameReader(options);
+  }
+
+  /** The reason why the rest of the stream cannot be read; undefined as long as it can. See {@link FrameReader}. */
+  get failure(): UnmarshalError | undefined {
+    return this.#frames.failure;
+  }
+
+  /**
+   * The messages that the last {@link push} left out because they are invalid, in the order of the stream. A receiver
+   * that cannot do without them must close the stream.
+   */
+  get invalid(): readonly InvalidMessage[] {
+    return this.#invalid;
+  }
+
+  /** Whether the stream is inside a message: a stream that ends now is cut short. */
+  get isInsideMessage(): boolean {
+    return this.#frames.isInsideMessage;
+  }
+
+  /**
+   * Takes the next bytes of the stream and returns the valid messages that they complete. The messages share no memory
+   * with `chunk`. No bytes make this method throw; check {@link failure} and {@link invalid} after each call. Once
+   * `failure` is set, nothing is returned any more. ‹Message Format›
+   */
+  push(chunk: Uint8Array): Message[] {
+    const messages: Message[] = [];
+    const invalid: InvalidMessage[] = [];
+    for (const frame of this.#frames.push(chunk)) {
+      try {
+        messages.push(decodeMessage(frame));
+      } catch (error) {
+        if (!(error instanceof UnmarshalError)) throw error;
+        invalid.push({ error, frame });
+      }
+    }
+    this.#invalid = invalid.length === 0 ? NONE : invalid;
+    return messages;
+  }
+}

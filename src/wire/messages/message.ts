@@ -1,0 +1,166 @@
+// Messages as plain data: their five shapes, and the functions that make messages to be sent.
+// It knows no bytes: encode.ts writes messages, decode.ts reads them. Specification: Message Format.
+import type { ByteOrder } from '../constants.js';
+import type { BodyInputOf, CheckedSignature } from '../infer.js';
+import type { Variant } from '../variant.js';
+
+/** A header field whose code the specification does not define. ‹Header Fields› */
+export interface UnknownField {
+  readonly code: number;
+  readonly value: Variant;
+}
+
+/** The keys of every message. A key without a value exists and is undefined. */
+interface MessageParts {
+  /** The flags byte, an OR of {@link MessageFlag}. Unknown bits are kept. */
+  readonly flags: number;
+  /** The number that the sender gives this message, 1 to 2^32−1; 0 in a message that is not sent yet. */
+  readonly serial: number;
+  /** The byte order of header and body. */
+  readonly byteOrder: ByteOrder;
+  readonly path: string | undefined;
+  readonly interface: string | undefined;
+  readonly member: string | undefined;
+  readonly errorName: string | undefined;
+  /** The serial of the message that this one answers. */
+  readonly replySerial: number | undefined;
+  readonly destination: string | undefined;
+  /** The unique name of the connection that sent the message. A message bus writes it. */
+  readonly sender: string | undefined;
+  /** The types of the body; `''` if it is empty. */
+  readonly signature: string;
+  /** The number of file descriptors that accompany the message. This library passes none on; see the README. */
+  readonly unixFds: number;
+  readonly unknownFields: readonly UnknownField[];
+  /** One value for each single complete type of the signature. */
+  readonly body: readonly unknown[];
+}
+
+/** METHOD_CALL: asks an object to run a method. */
+export interface MethodCall extends MessageParts {
+  readonly type: 'method_call';
+  readonly path: string;
+  readonly member: string;
+}
+
+/** METHOD_RETURN: the result of a call. */
+export interface MethodReturn extends MessageParts {
+  readonly type: 'method_return';
+  readonly replySerial: number;
+}
+
+/** ERROR: the reply to a call that failed. If the first argument is a STRING, it is a text for people. */
+export interface ErrorMessage extends MessageParts {
+  readonly type: 'error';
+  readonly errorName: string;
+  readonly replySerial: number;
+}
+
+/** SIGNAL: an object announces an event. */
+export interface Signal extends MessageParts {
+  readonly type: 'signal';
+  readonly path: string;
+  readonly interface: string;
+  readonly member: string;
+}
+
+/** A message of a type that the specification does not define; it must be ignored. `type` is its code, 5 to 255. */
+export interface UnknownMessage extends MessageParts {
+  readonly type: number;
+}
+
+/** Any message; `type` discriminates the shapes. ‹Message Types› */
+export type Message = MethodCall | MethodReturn | ErrorMessage | Signal | UnknownMessage;
+
+const NO_UNKNOWN_FIELDS: readonly UnknownField[] = Object.freeze([]);
+const NO_BODY: readonly unknown[] = Object.freeze([]);
+
+/** Makes a message to be sent. All messages have the same keys in the same order, and so the same hidden class. */
+function createMessage<Type extends Message['type']>(type: Type, parts: Partial<MessageParts>) {
+  return {
+    type,
+    flags: parts.flags ?? 0,
+    serial: 0,
+    byteOrder: 'little' as const,
+    path: parts.path,
+    interface: parts.interface,
+    member: parts.member,
+    errorName: parts.errorName,
+    replySerial: parts.replySerial,
+    destination: parts.destination,
+    sender: undefined,
+    signature: parts.signature ?? '',
+    unixFds: 0,
+    unknownFields: NO_UNKNOWN_FIELDS,
+    body: parts.body ?? NO_BODY,
+  };
+}
+
+/**
+ * The parts of every message with a body. The compiler checks a signature literal against the grammar, and the body
+ * against the signature.
+ */
+interface BodyParts<S extends string> {
+  /** The types of `body`. Default: no arguments. */
+  readonly signature?: CheckedSignature<S> | undefined;
+  readonly body?: BodyInputOf<S> | undefined;
+}
+
+// The casts in these functions are sound because the types of the parameters have the fields that the type requires.
+
+/**
+ * Makes a METHOD_CALL. Without an interface, the callee may choose any interface that has the member.
+ * Nothing is checked here: {@link encodeMessage} checks everything.
+ */
+export function methodCall<const S extends string = ''>(
+  parts: BodyParts<S> & {
+    readonly path: string;
+    readonly member: string;
+    readonly interface?: string | undefined;
+    readonly destination?: string | undefined;
+    readonly flags?: number | undefined;
+  },
+): MethodCall {
+  return createMessage('method_call', parts as Partial<MessageParts>) as MethodCall;
+}
+
+/** The parts of a call that address its reply. */
+type Answerable = Pick<MethodCall, 'serial' | 'sender'>;
+
+/** Makes the METHOD_RETURN that answers `call`, addressed to its sender. */
+export function methodReturn<const S extends string = ''>(
+  call: Answerable,
+  { signature, body }: BodyParts<S> = {},
+): MethodReturn {
+  const parts = { replySerial: call.serial, destination: call.sender, signature, body };
+  return createMessage('method_return', parts as Partial<MessageParts>) as MethodReturn;
+}
+
+/**
+ * Makes the ERROR that answers `call`, addressed to its sender. `message` is short for a body of one STRING; it is used
+ * only if neither `signature` nor `body` is given.
+ */
+export function errorReply<const S extends string = ''>(
+  call: Answerable,
+  parts: BodyParts<S> & { readonly errorName: string; readonly message?: string | undefined },
+): ErrorMessage {
+  const { errorName, message } = parts;
+  const isTextOnly = parts.signature === undefined && parts.body === undefined && message !== undefined;
+  const { signature, body }: { signature?: unknown; body?: unknown } = isTextOnly
+    ? { signature: 's', body: [message] }
+    : parts;
+  const reply = { errorName, replySerial: call.serial, destination: call.sender, signature, body };
+  return createMessage('error', reply as Partial<MessageParts>) as ErrorMessage;
+}
+
+/** Makes a SIGNAL: for every connection that has a matching rule or, with `destination`, for that connection alone. */
+export function signal<const S extends string = ''>(
+  parts: BodyParts<S> & {
+    readonly path: string;
+    readonly interface: string;
+    readonly member: string;
+    readonly destination?: string | undefined;
+  },
+): Signal {
+  return createMessage('signal', parts as Partial<MessageParts>) as Signal;
+}

@@ -1,0 +1,63 @@
+// The rules shared by all containers: how deep values may be nested, and the length word of an array.
+// It knows neither the types inside nor their values. Specification: Marshalling Containers, Valid Signatures.
+import { MAX_ARRAY_LENGTH, MAX_VALUE_DEPTH } from '../constants.js';
+import type { UnmarshalErrorCode } from '../errors.js';
+import { Fault } from './fault.js';
+import type { Reader } from './reader.js';
+import type { Writer } from './writer.js';
+
+/**
+ * Refuses a value inside more containers than a message may have around it.
+ * @param offset where the value starts; left out when marshaling
+ */
+export function checkDepth(depth: number, offset = 0): void {
+  if (depth > MAX_VALUE_DEPTH) {
+    throw new Fault('VALUE_TOO_DEEP', `a value inside more than ${MAX_VALUE_DEPTH} containers`, { offset });
+  }
+}
+
+/** Refuses an array with more bytes of elements than one array may have. */
+export function checkArrayLength(length: number, offset = 0): void {
+  if (length > MAX_ARRAY_LENGTH) {
+    const problem = `an array of ${length} bytes: at most ${MAX_ARRAY_LENGTH} are allowed`;
+    throw new Fault('ARRAY_TOO_LONG', problem, { offset });
+  }
+}
+
+/* Writing -------------------------------------------------------------------------------------------------------- */
+
+/** Writes a placeholder for the length word of an array, and the padding after it; returns the placeholder's offset. */
+export function beginArray(writer: Writer, elementAlignment: number): number {
+  writer.align(4, 4);
+  const lengthOffset = writer.offset;
+  writer.offset += 4;
+  writer.align(elementAlignment, 0);
+  return lengthOffset;
+}
+
+/** Fills in the length word; `start` is the offset of the first element. */
+export function endArray(writer: Writer, lengthOffset: number, start: number): void {
+  checkArrayLength(writer.offset - start);
+  writer.patchUint32(lengthOffset, writer.offset - start);
+}
+
+/* Reading -------------------------------------------------------------------------------------------------------- */
+
+/** Reads the length word of an array and the padding after it; returns the end offset of the elements. */
+export function readArrayEnd(reader: Reader, elementAlignment: number): number {
+  const length = reader.readUint32();
+  const lengthOffset = reader.offset - 4;
+  checkArrayLength(length, lengthOffset);
+  reader.align(elementAlignment, 0);
+  const end = reader.offset + length;
+  if (end > reader.end) {
+    const problem = `an array of ${length} bytes, but ${reader.end - reader.offset} are left`;
+    throw reader.fault('ARRAY_LENGTH_OUT_OF_BOUNDS', problem, lengthOffset);
+  }
+  return end;
+}
+
+/** The fault of an array whose elements do not end where its length word says. */
+export function lengthMismatch(reader: Reader, end: number): Fault<UnmarshalErrorCode> {
+  return reader.fault('ARRAY_LENGTH_MISMATCH', 'the array length does not end on an element boundary', end);
+}

@@ -1,0 +1,122 @@
+// Unmarshals the string-like types, with their lengths and terminating NULs, and caches text that repeats.
+// text.ts knows UTF-8; signature and name grammars are elsewhere.
+// Specification: Marshalling Basic Types (string-like types).
+import { ByteCache } from './byte-cache.js';
+import { CACHE_LIMITS } from '../cache-limits.js';
+import { checkSignature, type Codec, codecOf, codecOfLetter, EMPTY_CODEC } from './codec.js';
+import { SignatureError } from '../errors.js';
+import { Fault } from './fault.js';
+import { isObjectPath } from '../names.js';
+import type { Reader, Unmarshal } from './reader.js';
+import type { StringTypeCode } from '../signature.js';
+import { readText } from './text.js';
+
+/**
+ * Checks that text of `length` bytes and its NUL are there, and moves the reader after both; returns where the text
+ * ends. The reader is at the first byte of the text.
+ */
+export function endOfText(reader: Reader, length: number, lengthOffset: number): number {
+  const end = reader.offset + length;
+  if (end >= reader.end) {
+    const problem = `text of ${length} bytes and a NUL, but ${reader.end - reader.offset} bytes are left`;
+    throw reader.fault('STRING_LENGTH_OUT_OF_BOUNDS', problem, lengthOffset);
+  }
+  if (reader.bytes[end] !== 0) throw reader.fault('STRING_NOT_TERMINATED', 'text does not end with a NUL byte', end);
+  reader.offset = end + 1;
+  return end;
+}
+
+function unmarshalString(reader: Reader): string {
+  const length = reader.readUint32();
+  const start = reader.offset;
+  return readText(reader, start, endOfText(reader, length, start - 4));
+}
+
+/**
+ * Compiles a reader of text that repeats across messages: text that it has read before is neither decoded nor checked
+ * again. Each reader has a cache of its own.
+ * @param check throws if the text is not valid; it gets the offset of the length word
+ */
+export function compileKnownText(check?: (text: string, lengthOffset: number) => void): (reader: Reader) => string {
+  const known = new ByteCache<string>(CACHE_LIMITS.receivedTexts);
+  return (reader) => {
+    const length = reader.readUint32();
+    const start = reader.offset;
+    const end = endOfText(reader, length, start - 4);
+    const found = known.find(reader.bytes, start, end);
+    if (found !== undefined) return found;
+    const text = readText(reader, start, end);
+    check?.(text, start - 4);
+    known.keep(reader.bytes, { start, end }, text);
+    return text;
+  };
+}
+
+const unmarshalObjectPath = compileKnownText((text, offset) => {
+  if (!isObjectPath(text)) throw new Fault('OBJECT_PATH_INVALID', 'text is not an object path', { offset });
+});
+
+/** Reads a STRING that is the key of a dict; most of these are names, which repeat. */
+export const unmarshalStringKey: Unmarshal = compileKnownText();
+
+/* Signatures ----------------------------------------------------------------------------------------------------- */
+
+const knownCodecs = new ByteCache<Codec>(CACHE_LIMITS.receivedSignatures);
+
+/** Moves the reader after the length, text and NUL of a SIGNATURE; returns where the text ends. */
+function endOfSignature(reader: Reader): number {
+  reader.align(1, 1);
+  const length = reader.bytes[reader.offset++]!; // align() checked that this byte exists
+  return endOfText(reader, length, reader.offset - 1);
+}
+
+/** The codec of a signature that was read before. */
+function findCodec({ bytes }: Reader, start: number, end: number): Codec | undefined {
+  if (end - start > 1) return knownCodecs.find(bytes, start, end);
+  return end === start ? EMPTY_CODEC : codecOfLetter(bytes[start]!);
+}
+
+/** Converts the error of an invalid signature that starts at `start` to a {@link Fault}. */
+function toSignatureFault(error: unknown, start: number): unknown {
+  if (!(error instanceof SignatureError)) return error;
+  // All characters before the broken rule are ASCII, so characters and bytes have the same offset.
+  return new Fault(error.code, error.message, { offset: start + error.offset, cause: error });
+}
+
+/** Reads the SIGNATURE of a variant or a body, whose values are read next. */
+export function readCodec(reader: Reader): Codec {
+  const start = reader.offset + 1;
+  const end = endOfSignature(reader);
+  const known = findCodec(reader, start, end);
+  if (known !== undefined) return known;
+  const signature = readText(reader, start, end);
+  try {
+    const codec = codecOf(signature);
+    knownCodecs.keep(reader.bytes, { start, end }, codec);
+    return codec;
+  } catch (error) {
+    throw toSignatureFault(error, start);
+  }
+}
+
+/** Reads a value of type SIGNATURE; it drops no codec from a cache. */
+function unmarshalSignature(reader: Reader): string {
+  const start = reader.offset + 1;
+  const end = endOfSignature(reader);
+  const known = findCodec(reader, start, end);
+  if (known !== undefined) return known.signature;
+  const signature = readText(reader, start, end);
+  try {
+    checkSignature(signature);
+    return signature;
+  } catch (error) {
+    throw toSignatureFault(error, start);
+  }
+}
+
+/** The reader of each string-like type. */
+export const UNMARSHAL_STRING: Readonly<Record<StringTypeCode, Unmarshal>> = {
+  s: unmarshalString,
+  o: unmarshalObjectPath,
+  g: unmarshalSignature,
+};

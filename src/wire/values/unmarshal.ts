@@ -1,0 +1,188 @@
+// Unmarshals values: compiles each type once to a function that checks every rule and returns the value.
+// It knows types and the reader, not messages and their headers. Values share no memory with the bytes they are read
+// from, so that no value keeps a message alive. Specification: Marshaling (Wire Format).
+import { type Codec, codecOf } from './codec.js';
+import type { ByteOrder } from '../constants.js';
+import { checkDepth, lengthMismatch, readArrayEnd } from './containers.js';
+import { UnmarshalError, type UnmarshalErrorCode } from '../errors.js';
+import { Fault, within } from './fault.js';
+import type { BodyOf, CheckedSignature } from '../infer.js';
+import { BYTE_ORDER, checkOptions } from '../options.js';
+import { Reader, type Unmarshal } from './reader.js';
+import type { DictType, StructType, Type } from '../signature.js';
+import { readText } from './text.js';
+import {
+  compileUnmarshalFixed, compileUnmarshalFixedArray, compileUnmarshalFixedStructArray,
+} from './unmarshal-fixed.js';
+import { endOfText, readCodec, UNMARSHAL_STRING, unmarshalStringKey } from './unmarshal-text.js';
+import type { Variant } from '../variant.js';
+
+/* Containers ----------------------------------------------------------------------------------------------------- */
+
+/** Reads an array of STRING. For speed it reads the lengths itself, and calls align() only if there is padding. */
+function unmarshalStrings(reader: Reader, depth: number): string[] {
+  const end = readArrayEnd(reader, 4);
+  const texts: string[] = [];
+  if (reader.offset === end) return texts;
+  checkDepth(depth + 1, reader.offset);
+  const { view, littleEndian } = reader;
+  try {
+    while (reader.offset < end) {
+      if ((reader.offset & 3) !== 0 || reader.offset + 4 > reader.end) reader.align(4, 4);
+      const length = view.getUint32(reader.offset, littleEndian);
+      const start = (reader.offset += 4);
+      texts.push(readText(reader, start, endOfText(reader, length, start - 4)));
+    }
+  } catch (error) {
+    throw within(error, texts.length);
+  }
+  if (reader.offset !== end) throw lengthMismatch(reader, end);
+  return texts;
+}
+
+function compileUnmarshalArray(elementType: Type): Unmarshal {
+  if (elementType.kind === 'fixed') return compileUnmarshalFixedArray(elementType);
+  if (elementType.signature === 's') return unmarshalStrings;
+  if (elementType.kind === 'struct') {
+    const { fields } = elementType;
+    if (fields.every((field) => field.kind === 'fixed')) return compileUnmarshalFixedStructArray(fields);
+  }
+  const element = compileUnmarshal(elementType);
+  const { alignment } = elementType;
+  return (reader, depth) => {
+    const end = readArrayEnd(reader, alignment);
+    const values: unknown[] = [];
+    if (reader.offset < end) checkDepth(depth + 1, reader.offset);
+    try {
+      while (reader.offset < end) values.push(element(reader, depth + 1));
+    } catch (error) {
+      throw within(error, values.length);
+    }
+    if (reader.offset !== end) throw lengthMismatch(reader, end);
+    return values;
+  };
+}
+
+function compileUnmarshalDict(type: DictType): Unmarshal {
+  const key = type.key.signature === 's' ? unmarshalStringKey : compileUnmarshal(type.key);
+  const value = compileUnmarshal(type.value);
+  return (reader, depth) => {
+    const end = readArrayEnd(reader, 8);
+    const dict = new Map<unknown, unknown>();
+    let entryKey: unknown = 0;
+    try {
+      while (reader.offset < end) {
+        entryKey = dict.size; // an error before the key is read gives the number of the entry
+        checkDepth(depth + 2, reader.offset);
+        reader.align(8, 0);
+        entryKey = key(reader, depth + 2);
+        // A repeated key is corrupt, but receivers need not refuse it ‹Container types›: the last value wins.
+        dict.set(entryKey, value(reader, depth + 2));
+      }
+    } catch (error) {
+      throw within(error, entryKey);
+    }
+    if (reader.offset !== end) throw lengthMismatch(reader, end);
+    return dict;
+  };
+}
+
+function compileUnmarshalStruct({ fields }: StructType): Unmarshal {
+  const unmarshalers = fields.map(compileUnmarshal);
+  return (reader, depth) => {
+    checkDepth(depth + 1, reader.offset);
+    reader.align(8, 0);
+    return unmarshalSequence(unmarshalers, reader, depth + 1);
+  };
+}
+
+/** Reads consecutive values: the fields of a struct, or the arguments of a message. */
+function unmarshalSequence(unmarshalers: readonly Unmarshal[], reader: Reader, depth: number): unknown[] {
+  const values = new Array<unknown>(unmarshalers.length);
+  let i = 0;
+  try {
+    for (; i < unmarshalers.length; i++) values[i] = unmarshalers[i]!(reader, depth);
+  } catch (error) {
+    throw within(error, i);
+  }
+  return values;
+}
+
+/** Reads the signature and the value of a VARIANT that is inside `depth` containers. */
+export function unmarshalVariant(reader: Reader, depth: number): Variant {
+  const start = reader.offset;
+  const codec = readCodec(reader);
+  const { types } = codec;
+  if (types.length !== 1) throw notSingleFault(reader, types, start);
+  checkDepth(depth + 1, reader.offset);
+  return { signature: codec.signature, value: unmarshalersOf(codec)[0]!(reader, depth + 1) };
+}
+
+/** The fault of a variant whose signature, which starts at `start`, is not exactly one single complete type. */
+function notSingleFault(reader: Reader, types: readonly Type[], start: number): Fault<UnmarshalErrorCode> {
+  const [first] = types;
+  if (first === undefined) {
+    return reader.fault('VARIANT_SIGNATURE_EMPTY', 'the signature of a variant is empty: it must be one type', start);
+  }
+  const problem = `a variant of ${types.length} types: it must have exactly one single complete type`;
+  return reader.fault('SIGNATURE_NOT_SINGLE', problem, start + 1 + first.signature.length); // at the second type
+}
+
+function compileUnmarshal(type: Type): Unmarshal {
+  switch (type.kind) {
+    case 'fixed': return compileUnmarshalFixed(type);
+    case 'string': return UNMARSHAL_STRING[type.code];
+    case 'variant': return unmarshalVariant;
+    case 'array': return compileUnmarshalArray(type.element);
+    case 'dict': return compileUnmarshalDict(type);
+    case 'struct': return compileUnmarshalStruct(type);
+  }
+}
+
+/* Bodies --------------------------------------------------------------------------------------------------------- */
+
+function unmarshalersOf(codec: Codec): readonly Unmarshal[] {
+  return (codec.unmarshalers ??= codec.types.map(compileUnmarshal));
+}
+
+/** Reads a body up to the reader's end. @throws {Fault} whose path starts with the index of the argument */
+export function unmarshalBody(reader: Reader, codec: Codec): unknown[] {
+  const values = unmarshalSequence(unmarshalersOf(codec), reader, 0);
+  if (reader.offset < reader.end) {
+    const rest = reader.end - reader.offset;
+    throw codec.signature === ''
+      ? reader.fault('BODY_WITHOUT_SIGNATURE', `a body of ${rest} bytes, but no signature`)
+      : reader.fault('BODY_EXCESS', `${rest} bytes are left after the last value of signature "${codec.signature}"`);
+  }
+  return values;
+}
+
+/** Converts a {@link Fault} from reading bytes to the error that users see; other errors stay unchanged. */
+export function toUnmarshalError(error: unknown, root: string): unknown {
+  if (!(error instanceof Fault)) return error;
+  const fault = error as Fault<UnmarshalErrorCode>; // nothing marshals while bytes are read
+  const options = fault.cause === undefined ? undefined : { cause: fault.cause };
+  return new UnmarshalError(fault.code, fault.problem, { offset: fault.offset, path: root + fault.path }, options);
+}
+
+/**
+ * Unmarshals values alone, without a message. The first byte is on an 8-byte boundary, and no bytes may be left over.
+ * @param signature zero or more single complete types
+ * @throws {SignatureError} if the signature is not valid
+ * @throws {UnmarshalError} if the bytes break a rule ‹Marshaling (Wire Format)›
+ */
+export function unmarshal<const S extends string>(
+  signature: CheckedSignature<S>,
+  bytes: Uint8Array,
+  options: { readonly byteOrder?: ByteOrder | undefined } = {},
+): BodyOf<S> {
+  checkOptions('unmarshal', options, { byteOrder: BYTE_ORDER });
+  const { byteOrder = 'little' } = options;
+  const reader = new Reader(bytes, { offset: 0, end: bytes.length, littleEndian: byteOrder === 'little' });
+  const codec = codecOf(signature);
+  try {
+    return unmarshalBody(reader, codec) as BodyOf<S>; // the values of this signature
+  } catch (error) {
+    throw toUnmarshalError(error, 'body');
+  }
+}

@@ -1,0 +1,150 @@
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { MAX_SLOW_JOBS, RANDOM_DATA_PATH, RandomData } from '../../../src/random-data.js';
+import { createRandomData } from '../../../src/service/random-data/implementation.js';
+import { randomInteger } from '../../../src/service/random-data/random-integer.js';
+import type { SlowJobOptions } from '../../../src/service/random-data/slow-jobs.js';
+import { serviceOf } from '../support.js';
+
+const ERROR = 'org.freedesktop.DBus.Error';
+
+describe('a random integer', () => {
+  test.each([
+    [0, [], '0'],
+    [1, [0x80], '1'],
+    [1, [0x7f], '0'],
+    [4, [0xf0], '15'],
+    [8, [0xff], '255'],
+    [9, [0xff, 0x80], '511'],
+    [9, [0x00, 0x7f], '0'],
+    [16, [0x12, 0x34], '4660'],
+    [64, [0x80, 0, 0, 0, 0, 0, 0, 0], '9223372036854775808'],
+    [100, Array.from({ length: 13 }, () => 0xff), String(2n ** 100n - 1n)],
+  ])('of %i bits from %j is %s', (bits, bytes, text) => {
+    const asked: number[] = [];
+    const source = (size: number): Uint8Array => {
+      asked.push(size);
+      return Uint8Array.from(bytes);
+    };
+    expect(randomInteger(bits, source)).toBe(text);
+    expect(asked).toEqual(bits === 0 ? [] : [bytes.length]);
+  });
+
+  test('of 3 bits is each of the eight about equally often', () => {
+    const counts = new Map<string, number>();
+    for (let index = 0; index < 16_000; index++) {
+      const text = randomInteger(3);
+      counts.set(text, (counts.get(text) ?? 0) + 1);
+    }
+    expect([...counts.keys()].sort()).toEqual(['0', '1', '2', '3', '4', '5', '6', '7']);
+    // 2,000 expected with a deviation of 42: eight deviations are not met by chance.
+    for (const count of counts.values()) expect(Math.abs(count - 2000)).toBeLessThan(8 * 42);
+  });
+
+  test.each([7, 8, 9, 31, 53, 64, 65, 1000])('of %i bits uses all of them and no more', (bits) => {
+    let all = 0n;
+    for (let index = 0; index < 200; index++) {
+      const value = BigInt(randomInteger(bits));
+      expect(value < 2n ** BigInt(bits)).toBe(true);
+      all |= value;
+    }
+    expect(all).toBe(2n ** BigInt(bits) - 1n);
+  });
+});
+
+function setup(options: SlowJobOptions = {}) {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const randomData = createRandomData(options);
+  const { sink, dispatcher, call } = serviceOf({ [RANDOM_DATA_PATH]: [randomData.implementation] });
+  const signals: unknown[][] = [];
+  randomData.implementation.attach({
+    signal: (member, _, body) => signals.push([member, ...body]),
+    propertiesChanged: () => {},
+  });
+  const ask = async (member: string, signature = '', body: readonly unknown[] = []): Promise<[string, string]> => {
+    const [reply] = await call({ path: RANDOM_DATA_PATH, interface: RandomData.name, member, signature, body });
+    return [reply?.errorName ?? 'ok', String(reply?.body[0])];
+  };
+  return { ask, signals, sink, dispatcher, randomData };
+}
+
+describe('quick', () => {
+  test('gives a number of as many bits as asked for', async () => {
+    const { ask } = setup({ source: (size) => new Uint8Array(size).fill(0xff) });
+    expect(await ask('quick', 'i', [0])).toEqual(['ok', '0']);
+    expect(await ask('quick', 'i', [16])).toEqual(['ok', '65535']);
+    expect(await ask('quick', 'i', [100])).toEqual(['ok', '1267650600228229401496703205375']);
+    const [, longest] = await ask('quick', 'i', [65_536]);
+    expect(longest).toHaveLength(19_729);
+  });
+
+  test('gives 8 bits to who does not ask for any number', async () => {
+    const { ask } = setup({ source: (size) => new Uint8Array(size).fill(0xff) });
+    expect(await ask('quick')).toEqual(['ok', '255']);
+  });
+
+  test.each([
+    [-1, 'InvalidArgs', 'the number of bits cannot be negative, got -1'],
+    [-(2 ** 31), 'InvalidArgs', 'the number of bits cannot be negative, got -2147483648'],
+    [65_537, 'LimitsExceeded', 'at most 65536 bits can be asked for, got 65537'],
+    [2 ** 31 - 1, 'LimitsExceeded', 'at most 65536 bits can be asked for, got 2147483647'],
+  ])('of %i bits is refused with %s', async (bits, error, text) => {
+    expect(await setup().ask('quick', 'i', [bits])).toEqual([`${ERROR}.${error}`, text]);
+  });
+
+  test.each([['u', [8]], ['s', ['8']], ['x', [8n]], ['ii', [8, 8]], ['v', [{ signature: 'i', value: 8 }]]])(
+    'with arguments of signature %s is refused',
+    async (signature, body) => {
+      const text = `com.larry_price.test.RandomData.quick takes arguments of signature "i", got "${signature}"`;
+      expect(await setup().ask('quick', signature, body)).toEqual([`${ERROR}.InvalidArgs`, text]);
+    },
+  );
+});
+
+describe('slow', () => {
+  test('tells an id at once, each bit, and then the result', async () => {
+    const { ask, signals } = setup({ source: () => Uint8Array.of(1) });
+    const [, id] = await ask('slow', 'i', [2]);
+    expect(id).toMatch(/^[0-9a-f-]{36}$/);
+    expect(await ask('slow_result', 's', [id])).toEqual(['ok', '']);
+    vi.advanceTimersByTime(2000);
+    expect(signals).toEqual([['slow_progress', id, 1, 2], ['slow_progress', id, 2, 2], ['slow_result', id, '3']]);
+    expect(await ask('slow_result', 's', [id])).toEqual(['ok', '3']);
+    const forgotten = 'no slow job has this id: it was never given out, or its result was collected or has expired';
+    expect(await ask('slow_result', 's', [id])).toEqual([`${ERROR}.InvalidArgs`, forgotten]);
+  });
+
+  test('draws 8 bits for who does not ask for any number', async () => {
+    const { ask, signals } = setup({ source: () => Uint8Array.of(1), interval: 10 });
+    const [, id] = await ask('slow');
+    vi.advanceTimersByTime(80);
+    expect(signals.at(-1)).toEqual(['slow_result', id, '255']);
+    expect(signals).toHaveLength(9);
+  });
+
+  test.each([
+    [-1, 'InvalidArgs', 'the number of bits cannot be negative, got -1'],
+    [3601, 'LimitsExceeded', 'at most 3600 bits can be asked for, got 3601'],
+  ])('of %i bits is refused with %s', async (bits, error, text) => {
+    const { ask, randomData } = setup();
+    expect(await ask('slow', 'i', [bits])).toEqual([`${ERROR}.${error}`, text]);
+    expect(randomData.jobs.running).toBe(0);
+  });
+
+  test('is refused while 1,000 jobs run', async () => {
+    const { ask } = setup();
+    for (let index = 0; index < MAX_SLOW_JOBS; index++) expect((await ask('slow', 'i', [1]))[0]).toBe('ok');
+    const text = '1000 slow jobs are running already; try again when one is done';
+    expect(await ask('slow', 'i', [1])).toEqual([`${ERROR}.LimitsExceeded`, text]);
+    vi.advanceTimersByTime(1000);
+    expect((await ask('slow', 'i', [1]))[0]).toBe('ok');
+  });
+
+  test('ends with the service', async () => {
+    const { ask, signals, randomData } = setup();
+    await ask('slow', 'i', [1]);
+    randomData[Symbol.dispose]();
+    vi.advanceTimersByTime(5000);
+    expect(signals).toEqual([]);
+  });
+});

@@ -1,0 +1,256 @@
+// The service program as a program: what it prints, how it ends, and with which exit code.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type Bus, connectToBus } from '../../../src/connection/bus.js';
+import { RANDOM_DATA_BUS_NAME, RANDOM_DATA_PATH, RandomData } from '../../../src/random-data.js';
+import { builtProgram, launchService, runService, startService } from '../../support/built.js';
+import { type PrivateBus, startPrivateBus } from '../../support/private-bus.js';
+import { describeWith, run } from '../../support/programs.js';
+import { adopt } from '../../support/reaper.js';
+
+const suite = describeWith('dbus-daemon');
+const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+const { version } = JSON.parse(manifest) as { version: string };
+
+let bus: PrivateBus;
+beforeEach(async () => {
+  bus = await startPrivateBus({ policy: '<deny own="com.example.Denied"/>' });
+});
+afterEach(() => bus.stop());
+
+async function withConnection<Result>(use: (connection: Bus) => Promise<Result>): Promise<Result> {
+  const connection = await connectToBus(bus.address);
+  try {
+    return await use(connection);
+  } finally {
+    await connection.close();
+  }
+}
+
+const quick = (connection: Bus, destination = RANDOM_DATA_BUS_NAME): Promise<[string]> => {
+  const target = { destination, path: RANDOM_DATA_PATH, interface: RandomData.name, member: 'quick' };
+  return connection.call({ ...target, signature: 'i', body: [8], replySignature: 's', noAutoStart: true });
+};
+
+suite('the service program', () => {
+  test('says when it owns its name, and answers from then on', async () => {
+    await using service = await launchService(bus);
+    const [, uniqueName] = await service.line(/^ready com\.larry-price\.test (:1\.\d+)$/);
+    await withConnection(async (connection) => {
+      expect(await connection.getNameOwner(RANDOM_DATA_BUS_NAME)).toBe(uniqueName);
+      expect(Number((await quick(connection))[0])).toBeLessThan(256);
+    });
+    const stdout = `ready com.larry-price.test ${uniqueName}\n`;
+    expect(await service.stop()).toMatchObject({ code: 0, stderr: '', stdout });
+  });
+
+  test('ends with a word when it is interrupted', async () => {
+    await using service = await startService(bus);
+    const { code, stdout, stderr } = await service.stop('SIGINT');
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^ready .*\nkeyboard interrupt received\n$/);
+    await withConnection(async (connection) => {
+      expect(await connection.getNameOwner(RANDOM_DATA_BUS_NAME)).toBeUndefined();
+    });
+  });
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('answers what it has accepted before %s ends it', async (signal) => {
+    await using service = await startService(bus);
+    await withConnection(async (connection) => {
+      const calls = Array.from({ length: 500 }, () => quick(connection));
+      await calls[0];
+      service.kill(signal);
+      // A call that came after the name was given back is refused by the bus; no call may be left without an answer.
+      const outcomes = await Promise.allSettled(calls);
+      for (const outcome of outcomes) {
+        if (outcome.status === 'fulfilled') continue;
+        expect(outcome.reason).toMatchObject({ errorName: 'org.freedesktop.DBus.Error.NameHasNoOwner' });
+      }
+    });
+    expect(await service.end()).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('ends while slow jobs run', async () => {
+    await using service = await startService(bus);
+    await withConnection(async (connection) => {
+      const target = { destination: RANDOM_DATA_BUS_NAME, path: RANDOM_DATA_PATH, interface: RandomData.name };
+      await connection.call({ ...target, member: 'slow', signature: 'i', body: [3600] });
+    });
+    expect(await service.stop()).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('ends by force when it is interrupted twice', async () => {
+    await using service = await startService(bus);
+    process.kill(bus.pid, 'SIGSTOP'); // a bus that does not answer
+    try {
+      service.kill('SIGINT');
+      await service.line('keyboard interrupt received');
+      service.kill('SIGINT');
+      expect(await service.end()).toMatchObject({ code: 130, stderr: '' });
+    } finally {
+      process.kill(bus.pid, 'SIGCONT');
+    }
+  });
+
+  test('ends in the end even where the bus has stopped answering', async () => {
+    await using service = await startService(bus);
+    process.kill(bus.pid, 'SIGSTOP');
+    try {
+      expect(await service.stop('SIGTERM', 15_000)).toMatchObject({ code: 0, stderr: '' });
+    } finally {
+      process.kill(bus.pid, 'SIGCONT');
+    }
+  });
+
+  test('is not started twice', async () => {
+    await using first = await startService(bus);
+    expect(await runService(bus)).toMatchObject({ code: 1, stdout: 'service is already running\n', stderr: '' });
+    await withConnection(async (connection) => expect(await quick(connection)).toHaveLength(1));
+    expect(await first.stop()).toMatchObject({ code: 0 });
+  });
+
+  test('takes over with --replace; the one before ends and says so', async () => {
+    await using first = await startService(bus);
+    await using second = await launchService(bus, ['--replace']);
+    const [, owner] = await second.line(/^ready com\.larry-price\.test (:1\.\d+)$/);
+    const complaint = `dbus-wire-service: com.larry-price.test was taken over by ${owner}\n`;
+    expect(await first.end()).toMatchObject({ code: 0, stderr: complaint });
+    await withConnection(async (connection) => {
+      expect(await connection.getNameOwner(RANDOM_DATA_BUS_NAME)).toBe(owner);
+      expect(await quick(connection)).toHaveLength(1);
+    });
+    expect(await second.stop()).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('waits for its name with --queue, also after it was replaced', async () => {
+    await using first = await startService(bus);
+    await using second = await launchService(bus, ['--queue']);
+    await second.line('waiting for com.larry-price.test', { stream: 'stderr' });
+    expect(second.stdout).toBe('');
+    await first.stop();
+    await second.line(/^ready com\.larry-price\.test :1\.\d+$/);
+    await using third = await launchService(bus, ['--replace']);
+    await third.line(/^ready /);
+    await second.line('waiting for com.larry-price.test', { stream: 'stderr' });
+    await third.stop();
+    await second.line(/^ready /);
+    expect(await second.stop()).toMatchObject({ code: 0 });
+  });
+
+  test('waiting in the queue, ends as told', async () => {
+    await using first = await startService(bus);
+    await using second = await launchService(bus, ['--queue']);
+    await second.line('waiting', { stream: 'stderr' });
+    expect(await second.stop()).toMatchObject({ code: 0, stdout: '' });
+    await first.stop();
+  });
+
+  test('owns another name, on a bus that is named by its address', async () => {
+    const env = { DBUS_SESSION_BUS_ADDRESS: undefined };
+    await using service = await launchService(bus, ['--name', 'com.example.Other', '--address', bus.address], { env });
+    await service.line(/^ready com\.example\.Other :1\.\d+$/);
+    await withConnection(async (connection) => expect(await quick(connection, 'com.example.Other')).toHaveLength(1));
+  });
+
+  test('runs on the system bus with --system', async () => {
+    const env = { DBUS_SYSTEM_BUS_ADDRESS: bus.address, DBUS_SESSION_BUS_ADDRESS: undefined };
+    await using service = await launchService(bus, ['--system'], { env });
+    await service.line(/^ready /);
+  });
+
+  test('draws the bits of slow jobs at the interval it is told', async () => {
+    await using service = await startService(bus, ['--interval', '5']);
+    await withConnection(async (connection) => {
+      const target = { destination: RANDOM_DATA_BUS_NAME, path: RANDOM_DATA_PATH, interface: RandomData.name };
+      const signals = connection.subscribe({ sender: RANDOM_DATA_BUS_NAME, interface: RandomData.name });
+      await signals.ready;
+      const [id] = await connection.call({ ...target, member: 'slow', signature: 'i', body: [3], replySignature: 's' });
+      const seen = [];
+      for await (const { member, body } of signals) {
+        seen.push([member, ...body.slice(0, 2)]);
+        if (member === 'slow_result') break;
+      }
+      const progress = [1, 2, 3].map((done) => ['slow_progress', id, done]);
+      expect(seen).toEqual([...progress, ['slow_result', id, expect.stringMatching(/^[0-7]$/)]]);
+    });
+    await service.stop();
+  });
+
+  test.each(['SIGTERM', 'SIGKILL'] as const)('ends when the bus goes away by %s', async (signal) => {
+    await using service = await startService(bus);
+    await bus.stop(signal);
+    const { code, stderr } = await service.end();
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/^dbus-wire-service: the bus went away: .+\n$/);
+  });
+
+  test('ends when the bus is not there', async () => {
+    const env = { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nonexistent' };
+    for (const args of [[], ['--address', 'unix:path=/nonexistent/bus'], ['--address', 'nonsense']]) {
+      const { code, stdout, stderr } = await runService(bus, args, { env });
+      expect([code, stdout]).toEqual([3, '']);
+      expect(stderr).toMatch(/^dbus-wire-service: .+\n$/);
+      expect(stderr.split('\n')).toHaveLength(2);
+    }
+    const nowhere = { DBUS_SESSION_BUS_ADDRESS: undefined, XDG_RUNTIME_DIR: undefined };
+    const { code, stderr } = await runService(bus, [], { env: nowhere });
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/^[^\n]+\n$/);
+  });
+
+  test('says what else goes wrong', async () => {
+    const { code, stdout, stderr } = await runService(bus, ['--name', 'com.example.Denied']);
+    expect([code, stderr]).toEqual([1, '']);
+    expect(stdout).toMatch(/^Unexpected exception occurred: 'org\.freedesktop\.DBus\.Error\.AccessDenied: .+'\n$/);
+  });
+
+  test.each([
+    [['--nope'], `Unknown option '--nope'`],
+    [['8'], `Unexpected argument '8'`],
+    [['--interval'], `Option '--interval <value>' argument missing`],
+    [['--interval', 'x'], `Option '--interval' takes a number of milliseconds from 0 to 2147483647`],
+    [['--interval=-1'], `Option '--interval' takes a number of milliseconds from 0 to 2147483647`],
+    [['--name', 'nodots'], `Option '--name' takes a well-known bus name, not 'nodots'`],
+    [['--name', ':1.5'], `Option '--name' takes a well-known bus name, not ':1.5'`],
+    [['--session', '--system'], `Options '--session', '--system' and '--address' exclude each other`],
+    [['--queue=yes'], `Option '--queue' does not take an argument`],
+  ])('does not take %j', async (args, problem) => {
+    const stderr = `dbus-wire-service: ${problem} (see --help)\n`;
+    expect(await runService(bus, args)).toMatchObject({ code: 64, stdout: '', stderr });
+  });
+
+  test('explains itself', async () => {
+    for (const option of ['--help', '-h']) {
+      const help = await runService(bus, [option]);
+      expect(help).toMatchObject({ code: 0, stderr: '' });
+      for (const name of ['session', 'system', 'address', 'name', 'replace', 'queue', 'interval', 'help', 'version']) {
+        expect(help.stdout).toContain(`--${name}`);
+      }
+      for (const line of help.stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+    }
+    expect(await runService(bus, ['--version'])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
+  test('does not mind when nobody reads its output any more', async () => {
+    const child = spawn(process.execPath, [builtProgram('service')], {
+      detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...bus.env },
+    });
+    adopt(child);
+    let stderr = '';
+    child.stderr.on('data', (chunk) => (stderr += chunk));
+    await once(child.stdout, 'data');
+    child.stdout.destroy();
+    child.kill('SIGINT');
+    expect(await once(child, 'close')).toEqual([0, null]);
+    expect(stderr).toBe('');
+  });
+
+  test('can be run by its file alone', async () => {
+    expect(readFileSync(builtProgram('service'), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
+    expect(readFileSync(builtProgram('client'), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
+    expect(await run('/bin/sh', ['-c', `exec node ${builtProgram('service')} --version`])).toMatchObject({ code: 0 });
+  });
+});

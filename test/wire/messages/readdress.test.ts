@@ -1,0 +1,189 @@
+// readdress: the envelope changes as told, and nothing else does: the body keeps its bytes, whatever they are.
+import { describe, expect, it } from 'vitest';
+import {
+  decodeHeader, decodeMessage, encodeMessage, HeaderField, InvalidNameError, MarshalError, MAX_ARRAY_LENGTH,
+  MAX_MESSAGE_LENGTH, type Message, methodCall, readdress, type Readdressing, signal, UnmarshalError,
+} from '../../../src/wire/index.js';
+import { loadMessages } from '../../support/fixtures.js';
+
+const writings = loadMessages().flatMap(({ name, expected, captured, twin }) => [
+  { name, expected, bytes: captured.bytes },
+  { name: `${name}, in the other byte order`, expected, bytes: twin.bytes },
+]);
+
+/** What a message is but for its byte order, in which the two writings of a fixture differ. */
+function contentOf(bytes: Uint8Array): Omit<Message, 'byteOrder'> {
+  const { byteOrder: _, ...content } = decodeMessage(bytes);
+  return content;
+}
+
+/** The body's bytes, found by what the header says and by nothing of the code under test. */
+function bodyOf(bytes: Uint8Array): Uint8Array {
+  const isLittle = bytes[0] === 0x6c;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return bytes.subarray(bytes.length - view.getUint32(4, isLittle));
+}
+
+const changes: readonly (readonly [what: string, readdressing: Readdressing])[] = [
+  ['nothing', {}],
+  ['the serial', { serial: 0xffff_ffff }],
+  ['the flags', { flags: 0x81 }],
+  ['the reply serial', { replySerial: 77 }],
+  ['the sender', { sender: ':1.4711' }],
+  ['the destination', { destination: 'com.example.Somewhere.Else' }],
+  ['a shorter destination', { destination: 'a.b' }],
+  ['all of them', { serial: 2, flags: 0, replySerial: 3, sender: ':9.9', destination: `com.${'x'.repeat(251)}` }],
+];
+
+it.each(changes)('changes %s of every captured message, and nothing else', (_what, readdressing) => {
+  for (const { name, bytes } of writings) {
+    const before = Uint8Array.from(bytes);
+    const readdressed = readdress(bytes, readdressing);
+    expect(bytes, name).toEqual(before);
+    expect(contentOf(readdressed), name).toEqual({ ...contentOf(bytes), ...readdressing });
+    expect(decodeHeader(readdressed).byteOrder, name).toBe(decodeHeader(bytes).byteOrder);
+    expect(Buffer.from(bodyOf(readdressed)).equals(bodyOf(bytes)), name).toBe(true);
+    expect(readdressed.buffer, name).not.toBe(bytes.buffer);
+  }
+});
+
+describe('readdress', () => {
+  const find = (wanted: string): Uint8Array => writings.find(({ name }) => name === wanted)?.bytes ?? new Uint8Array();
+
+  it('copies every byte where nothing changes', () => {
+    for (const { name, bytes } of writings) expect(Buffer.from(readdress(bytes, {})).equals(bytes), name).toBe(true);
+  });
+
+  it('makes, and leaves, the very bytes that it found where a change is taken back', () => {
+    for (const { name, expected, bytes } of writings) {
+      const { serial, flags, sender = null, destination = null } = expected;
+      const away = readdress(bytes, { serial: 9, flags: 1, sender: ':1.99999', destination: 'a.b' });
+      const back = readdress(away, { serial, flags, sender, destination });
+      expect(Buffer.from(back).equals(bytes), name).toBe(true);
+    }
+  });
+
+  it('removes a sender and a destination', () => {
+    for (const { bytes } of writings) {
+      const { sender, destination, ...rest } = contentOf(readdress(bytes, { sender: null, destination: null }));
+      const { sender: _, destination: __, ...expected } = contentOf(bytes);
+      expect({ sender, destination, ...rest }).toEqual({ sender: undefined, destination: undefined, ...expected });
+    }
+  });
+
+  it('strips unknown fields where asked to, and only then', () => {
+    for (const { bytes } of writings) {
+      const stripped = contentOf(readdress(bytes, { stripUnknownFields: true }));
+      expect(stripped).toEqual({ ...contentOf(bytes), unknownFields: [] });
+    }
+    const many = find('fields-unknown-many');
+    expect(decodeMessage(many).unknownFields.length).toBeGreaterThan(2);
+    expect(decodeMessage(readdress(many, { serial: 5 })).unknownFields).toEqual(decodeMessage(many).unknownFields);
+    expect(readdress(many, { stripUnknownFields: true }).length).toBeLessThan(many.length);
+  });
+
+  it('does not look at the body', () => {
+    const bytes = Uint8Array.from(find('rang-signal-glib'));
+    bodyOf(bytes).fill(0xff);
+    expect(() => decodeMessage(bytes)).toThrow(UnmarshalError);
+    const readdressed = readdress(bytes, { sender: ':1.12345' });
+    expect(decodeHeader(readdressed)).toEqual({ ...decodeHeader(bytes), sender: ':1.12345' });
+    expect(bodyOf(readdressed)).toEqual(bodyOf(bytes));
+  });
+
+  it('copies what a bus accepts and a caller may not write', () => {
+    const bytes = Uint8Array.from(find('hello-reply'));
+    const at = Buffer.from(bytes).indexOf('org.freedesktop.DBus\0');
+    expect(decodeHeader(bytes).sender).toBe('org.freedesktop.DBus');
+    bytes.set(Buffer.from(':1'), at);
+    for (let i = at + 2; i < at + 20; i++) bytes[i] = 0x61;
+    expect(decodeHeader(bytes).sender).toBe(`:1${'a'.repeat(18)}`);
+    expect(decodeHeader(readdress(bytes, { serial: 3 })).sender).toBe(`:1${'a'.repeat(18)}`);
+  });
+
+  it('takes bytes from the middle of others', () => {
+    const bytes = find('managed-objects-reply');
+    const around = Buffer.alloc(bytes.length + 10, 0xaa);
+    around.set(bytes, 5);
+    const readdressed = readdress(around.subarray(5, 5 + bytes.length), { serial: 4 });
+    expect(decodeMessage(readdressed)).toEqual({ ...decodeMessage(bytes), serial: 4 });
+    expect(readdressed).toBeInstanceOf(Uint8Array);
+  });
+
+  it('refuses a broken header, and bytes that are not one message', () => {
+    const bytes = find('hello-call-glib');
+    expect(() => readdress(bytes.subarray(0, 20), {})).toThrow(expect.objectContaining({ code: 'MESSAGE_TRUNCATED' }));
+    expect(() => readdress(Uint8Array.from([...bytes, 0]), {})).toThrow(
+      expect.objectContaining({ code: 'MESSAGE_EXCESS' }),
+    );
+    for (let i = 0; i < bytes.length; i++) {
+      for (const value of [0, 1, 0x42, 0xff]) {
+        const broken = Uint8Array.from(bytes);
+        broken[i] = value;
+        const attempt = (run: () => unknown): unknown => {
+          try {
+            run();
+            return 'taken';
+          } catch (error) {
+            expect(error).toBeInstanceOf(UnmarshalError);
+            return (error as UnmarshalError).code; // asserted
+          }
+        };
+        const verdict = attempt(() => decodeHeader(broken));
+        expect(attempt(() => readdress(broken, { sender: ':1.1' })), `byte ${i} is ${value}`).toBe(verdict);
+      }
+    }
+  });
+
+  it.each([
+    [{ serial: 0 }, 'header.serial'],
+    [{ serial: 2 ** 32 }, 'header.serial'],
+    [{ serial: 1.5 }, 'header.serial'],
+    [{ flags: 256 }, 'header.flags'],
+    [{ flags: -1 }, 'header.flags'],
+    [{ replySerial: 0 }, 'header.REPLY_SERIAL'],
+    [{ replySerial: Number.NaN }, 'header.REPLY_SERIAL'],
+  ])('refuses %j', (readdressing, path) => {
+    const error = expect.objectContaining({ code: 'FIELD_INVALID', path });
+    expect(() => readdress(find('ping-reply'), readdressing)).toThrow(MarshalError);
+    expect(() => readdress(find('ping-reply'), readdressing)).toThrow(error);
+  });
+
+  it.each(['', 'nodots', ':1', 'a..b', 'ä.b', `a.${'b'.repeat(254)}`])('refuses the bus name %j', (name) => {
+    expect(() => readdress(find('ping-reply'), { sender: name })).toThrow(InvalidNameError);
+    expect(() => readdress(find('ping-reply'), { destination: name })).toThrow(InvalidNameError);
+  });
+
+  it('refuses to make a message longer than any may be', () => {
+    const parts = { path: '/a', interface: 'a.b', member: 'C', signature: 'ayayay' };
+    const lengthBeside = encodeMessage(signal({ ...parts, body: [[], [], []] }), { serial: 1 }).length;
+    const rest = MAX_MESSAGE_LENGTH - lengthBeside - MAX_ARRAY_LENGTH;
+    const fill = (length: number): Uint8Array => new Uint8Array(length);
+    const body = [fill(MAX_ARRAY_LENGTH), fill(rest - 4), fill(4)];
+    const bytes = encodeMessage(signal({ ...parts, body }), { serial: 1 });
+    expect(bytes).toHaveLength(MAX_MESSAGE_LENGTH);
+    expect(readdress(bytes, { serial: 2 })).toHaveLength(MAX_MESSAGE_LENGTH);
+    expect(() => readdress(bytes, { sender: ':1.1' })).toThrow(expect.objectContaining({ code: 'MESSAGE_TOO_LONG' }));
+  });
+
+  it('refuses more header fields than there may be', () => {
+    const value = new Uint8Array(MAX_ARRAY_LENGTH - 200);
+    const call: Message = {
+      ...methodCall({ path: '/a', member: 'B' }), unknownFields: [{ code: 99, value: { signature: 'ay', value } }],
+    };
+    const bytes = encodeMessage(call, { serial: 1 });
+    expect(readdress(bytes, { sender: ':1.1' }).length).toBe(bytes.length + 16);
+    const error = expect.objectContaining({ code: 'ARRAY_TOO_LONG' });
+    expect(() => readdress(bytes, { sender: `:1.${'1'.repeat(200)}` })).toThrow(error);
+    expect(readdress(bytes, { stripUnknownFields: true }).length).toBeLessThan(100);
+  });
+
+  it('writes a new field behind those that are there', () => {
+    const codes = (bytes: Uint8Array): unknown[] => {
+      const at = Buffer.from(bytes);
+      return [at.indexOf(Buffer.from([HeaderField.SENDER, 1, 0x73, 0])), at.indexOf(Buffer.from([3, 1, 0x73, 0]))];
+    };
+    const [sender, member] = codes(readdress(find('hello-call-libdbus'), { sender: ':1.1' }));
+    expect(sender).toBeGreaterThan(member as number);
+  });
+});
