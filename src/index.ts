@@ -10,10 +10,15 @@ export {
   anonymous, anonymousServer, type ClientMechanism, external, externalServer, type ServerMechanism,
 } from './auth/mechanisms.js';
 export { AuthServer, type ServerProgress, type ServerResult, type ServerState } from './auth/server.js';
-export { AddressError, type AddressErrorCode, sessionBusAddress, systemBusAddress } from './connection/address.js';
 export {
-  Bus, connectToBus, type NameOptions, type NameReleaseResult, type NameRequestResult, sessionBus, systemBus,
-} from './connection/bus.js';
+  AddressError, type AddressErrorCode, DBusError, type DBusErrorDetails, LinkError, MatchRuleError,
+} from './protocol/errors.js';
+export { sessionBusAddress, systemBusAddress } from './transport/well-known-buses.js';
+export type { NameReleaseResult, NameRequestResult } from './protocol/bus.js';
+export { ConnectError, EndOfStreamError, OutputOverflowError } from './transport/errors.js';
+export { formatMatchRule, type MatchRule } from './protocol/match-rule.js';
+export { ErrorName } from './protocol/error-names.js';
+export { Bus, connectToBus, type NameOptions, sessionBus, systemBus } from './connection/bus.js';
 export type { CallOptions, WaitOptions } from './connection/call-options.js';
 export {
   Connection, type ConnectionOptions, type ConnectOptions, type MethodCallHandler, openConnection,
@@ -21,10 +26,8 @@ export {
 } from './connection/connection.js';
 export type { Drop, DropReason } from './connection/drops.js';
 export {
-  CallTimeoutError, ConnectError, ConnectionClosedError, DBusError, type DBusErrorDetails, EndOfStreamError, LinkError,
-  MatchRuleError, NameRequestError, OutputOverflowError, UnexpectedSignatureError,
+  CallTimeoutError, ConnectionClosedError, NameRequestError, UnexpectedSignatureError,
 } from './connection/errors.js';
-export { formatMatchRule, type MatchRule } from './connection/match-rule.js';
 export type { OwnerListener, OwnerWatch } from './connection/name-owners.js';
 export type { SubscribeOptions, Subscription } from './connection/subscription.js';
 export { Transport, type TransportEvents } from './connection/transport.js';
@@ -40,7 +43,7 @@ export type {
 } from './interface/infer.js';
 export { formatIntrospection, type IntrospectedObject } from './interface/introspection.js';
 export { parseIntrospection, type ParsedInterface, type ParsedNode } from './interface/parse-xml.js';
-export { DBusDaemon, ErrorName, Introspectable, ObjectManager, Peer, Properties } from './interface/standard.js';
+export { DBusDaemon, Introspectable, ObjectManager, Peer, Properties } from './interface/standard.js';
 export {
   createProxy, type Proxy, type ProxyCallOptions, type ProxyReadOptions, type ProxyTarget,
 } from './client/proxy.js';

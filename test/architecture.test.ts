@@ -12,15 +12,17 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   wire: [],
   auth: ['wire'],
+  protocol: ['wire'],
   interface: ['wire'],
   'random-data.ts': ['wire', 'interface'],
-  connection: ['wire', 'auth', 'interface'],
-  'program-options.ts': ['wire', 'connection'],
-  service: ['wire', 'auth', 'interface', 'connection', 'random-data.ts', 'program-options.ts'],
-  client: ['wire', 'auth', 'interface', 'connection', 'random-data.ts', 'program-options.ts'],
-  'index.ts': ['wire', 'auth', 'interface', 'connection', 'service', 'client'],
+  transport: ['wire', 'auth', 'protocol'],
+  connection: ['wire', 'auth', 'protocol', 'interface', 'transport'],
+  'program-options.ts': ['wire', 'protocol', 'connection'],
+  service: ['wire', 'auth', 'protocol', 'interface', 'transport', 'connection', 'random-data.ts', 'program-options.ts'],
+  client: ['wire', 'auth', 'protocol', 'interface', 'transport', 'connection', 'random-data.ts', 'program-options.ts'],
+  'index.ts': ['wire', 'auth', 'protocol', 'interface', 'transport', 'connection', 'service', 'client'],
 };
-const PURE = ['wire', 'auth', 'interface', 'random-data.ts', 'index.ts'];
+const PURE = ['wire', 'auth', 'protocol', 'interface', 'random-data.ts', 'index.ts'];
 
 interface Source {
   /** Relative to the repository, e.g. `src/wire/values/reader.ts`. */
@@ -68,7 +70,7 @@ const RULES: Readonly<Record<string, (source: Source) => number[]>> = {
       .map(({ offset }) => offset);
   },
   'lies in a folder that the table of this test knows': ({ file }) => (folderOf(file) in MAY_IMPORT ? [] : [0]),
-  'imports Node only from connection/ upward': (source) =>
+  'imports Node only from transport/ upward': (source) =>
     PURE.includes(folderOf(source.file))
       ? imports(source).filter(({ specifier }) => specifier.startsWith('node:')).map(({ offset }) => offset)
       : [],
@@ -139,7 +141,7 @@ describe('a rule finds what breaks it', () => {
     ['imports only from the folders below its own', 'src/client/a.ts', `\nlet b: import('../service/b.js').B;`],
     ['imports only from the folders below its own', 'src/connection/a.ts', `\nimport '../../test/b.js';`],
     ['lies in a folder that the table of this test knows', 'src/misc/a.ts', ''],
-    ['imports Node only from connection/ upward', 'src/interface/a.ts', `\nimport type { B } from 'node:net';`],
+    ['imports Node only from transport/ upward', 'src/interface/a.ts', `\nimport type { B } from 'node:net';`],
     ['imports no package', 'src/connection/a.ts', `\nawait import('ws');`],
     ['imports no package', 'src/connection/a.ts', `\nimport fs from 'fs';`],
     ['imports files by their full name, .js included', 'src/wire/a.ts', `\nimport { b } from './b';`],

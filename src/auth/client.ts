@@ -5,16 +5,9 @@
 // server that rejects must then disconnect, so that the next exchange needs another connection: a matter for the opener
 // of connections. Specification: Client states.
 import {
-  asciiBytes,
-  decodeHex,
-  encodeHex,
-  formatCommand,
-  isGuid,
-  LineReader,
-  parseCommand,
-  quote,
-  splitWords,
+  asciiBytes, decodeHex, encodeHex, formatCommand, LineReader, parseCommand, quote, splitWords,
 } from './command.js';
+import { isGuid } from '../wire/uuid.js';
 import { checkOptions, FLAG, LIST, type OptionRules } from '../wire/options.js';
 import { AuthError } from './errors.js';
 import type { ClientExchange, ClientMechanism, ClientResponder } from './mechanisms.js';

@@ -65,11 +65,6 @@ export function decodeHex(text: string): Uint8Array | undefined {
   return Uint8Array.from({ length: text.length / 2 }, (_, i) => Number.parseInt(text.slice(2 * i, 2 * i + 2), 16));
 }
 
-/** Whether the text is a server's GUID: exactly 32 hex digits, no hyphens. ‹UUIDs› */
-export function isGuid(text: string): boolean {
-  return /^[0-9a-fA-F]{32}$/.test(text);
-}
-
 /** A peer's text as an error message may show it: quoted, control characters escaped, cut to a length people read. */
 export function quote(text: string): string {
   return JSON.stringify(text.length > 120 ? `${text.slice(0, 120)}…` : text);

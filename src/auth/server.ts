@@ -4,16 +4,9 @@
 // knows it does not send them. Clients need not wait for answers: sd-bus writes its whole handshake at once.
 // Specification: Server states, Special credentials-passing nul byte.
 import {
-  asciiBytes,
-  decodeHex,
-  encodeHex,
-  formatCommand,
-  isGuid,
-  LineReader,
-  parseCommand,
-  quote,
-  splitWords,
+  asciiBytes, decodeHex, encodeHex, formatCommand, LineReader, parseCommand, quote, splitWords,
 } from './command.js';
+import { isGuid } from '../wire/uuid.js';
 import { ANY, checkOptions, LIST } from '../wire/options.js';
 import { AuthError } from './errors.js';
 import type { ServerMechanism, ServerStep } from './mechanisms.js';

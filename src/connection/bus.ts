@@ -1,19 +1,23 @@
 // A connection to a message bus: Hello, names, and signals of others. What the bus itself offers is called here by
 // name; everything else goes through its connection. Specification: Message Bus Specification.
-import { ErrorName } from '../interface/standard.js';
+import { ErrorName } from '../protocol/error-names.js';
+import { sessionBusAddress, systemBusAddress } from '../transport/well-known-buses.js';
+import {
+  BUS_NAME, BUS_OBJECT, type NameReleaseResult, type NameRequestResult, RELEASE_NAME_RESULT, REQUEST_NAME_FLAG,
+  REQUEST_NAME_RESULT,
+} from '../protocol/bus.js';
+import { DBusError } from '../protocol/errors.js';
+import type { MatchRule } from '../protocol/match-rule.js';
 import { encodeMessage } from '../wire/messages/encode.js';
 import type { BodyOf } from '../wire/infer.js';
 import { type Message, methodCall, type Signal } from '../wire/messages/message.js';
 import { assertBusName, assertWellKnownName } from '../wire/names.js';
 import { checkOptions, FLAG, type OptionRules } from '../wire/options.js';
-import { sessionBusAddress, systemBusAddress } from './address.js';
 import { argumentError } from './bus-argument.js';
-import { BUS_NAME, BUS_OBJECT } from './bus-object.js';
 import { type CallOptions, WAIT_RULES, type WaitOptions } from './call-options.js';
 import { CONNECT_RULES, type ConnectOptions, Connection } from './connection.js';
-import { type ConnectionClosedError, DBusError, NameRequestError } from './errors.js';
+import { type ConnectionClosedError, NameRequestError } from './errors.js';
 import { MatchRules } from './match-rules.js';
-import type { MatchRule } from './match-rule.js';
 import { NameOwners, type OwnerListener, type OwnerWatch } from './name-owners.js';
 import { type SubscribeOptions, Subscription, Subscriptions } from './subscription.js';
 import { openTransport } from './transport.js';
@@ -28,27 +32,9 @@ export interface NameOptions extends WaitOptions {
   readonly doNotQueue?: boolean | undefined;
 }
 
-/** What RequestName came to. ‹org.freedesktop.DBus.RequestName› */
-export type NameRequestResult = 'primary owner' | 'in queue' | 'already owner';
-/** What ReleaseName came to. ‹org.freedesktop.DBus.ReleaseName› */
-export type NameReleaseResult = 'released' | 'non existent' | 'not owner';
-
 const NAME_RULES: OptionRules<NameOptions> = {
   allowReplacement: FLAG, replaceExisting: FLAG, doNotQueue: FLAG, ...WAIT_RULES,
 };
-
-const REQUEST_NAME_FLAG = { ALLOW_REPLACEMENT: 0x1, REPLACE_EXISTING: 0x2, DO_NOT_QUEUE: 0x4 } as const;
-const REQUEST_NAME_RESULT: ReadonlyMap<number, NameRequestResult | 'exists'> = new Map([
-  [1, 'primary owner'],
-  [2, 'in queue'],
-  [3, 'exists'],
-  [4, 'already owner'],
-]);
-const RELEASE_NAME_RESULT: ReadonlyMap<number, NameReleaseResult> = new Map([
-  [1, 'released'],
-  [2, 'non existent'],
-  [3, 'not owner'],
-]);
 
 function known<Result>(results: ReadonlyMap<number, Result>, code: number, member: string): Result {
   const result = results.get(code);

@@ -2,7 +2,8 @@
 // calls to their handler, and ends in good order. It knows no bus (bus.ts) and no objects (the service layer).
 // Specification: Message Types, Invalid Protocol and Spec Extensions.
 import { setMaxListeners } from 'node:events';
-import { ErrorName } from '../interface/standard.js';
+import { ErrorName } from '../protocol/error-names.js';
+import { DBusError } from '../protocol/errors.js';
 import { MAX_UINT32, MessageFlag } from '../wire/constants.js';
 import { type Caller, errorAt } from '../wire/error-place.js';
 import type { ErrorPlace } from '../wire/errors.js';
@@ -17,7 +18,7 @@ import { checkOptions, integer, type OptionRules } from '../wire/options.js';
 import { argumentError } from './bus-argument.js';
 import { type CallOptions, checkCallOptions, flagsOf, WAIT_RULES, type WaitOptions } from './call-options.js';
 import { DropCounter, type DropReason } from './drops.js';
-import { CallTimeoutError, ConnectionClosedError, DBusError, UnexpectedSignatureError } from './errors.js';
+import { CallTimeoutError, ConnectionClosedError, UnexpectedSignatureError } from './errors.js';
 import { type CallOutcome, DEFAULT_CALL_TIMEOUT, PendingCalls } from './pending.js';
 import { runListener } from './run-listener.js';
 import { startTimer } from './timer.js';

@@ -1,10 +1,11 @@
 // The match rules that one connection has at its bus: each is added once, however many want it, and removed after the
 // last. It knows no subscribers. Specification: org.freedesktop.DBus.AddMatch, org.freedesktop.DBus.RemoveMatch.
-import { ErrorName } from '../interface/standard.js';
-import { BUS_OBJECT } from './bus-object.js';
+import { ErrorName } from '../protocol/error-names.js';
+import { BUS_OBJECT } from '../protocol/bus.js';
+import { DBusError } from '../protocol/errors.js';
+import { formatMatchRule, type MatchRule } from '../protocol/match-rule.js';
 import type { Connection } from './connection.js';
-import { ConnectionClosedError, DBusError } from './errors.js';
-import { formatMatchRule, type MatchRule } from './match-rule.js';
+import { ConnectionClosedError } from './errors.js';
 
 /** One wish for a rule. */
 export interface RuleHandle {

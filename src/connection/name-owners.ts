@@ -3,7 +3,7 @@
 // GetNameOwner that is older than a NameOwnerChanged does not count.
 // Specification: org.freedesktop.DBus.NameOwnerChanged.
 import { methodCall, type Signal } from '../wire/messages/message.js';
-import { BUS_NAME, BUS_OBJECT } from './bus-object.js';
+import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
 import type { Connection } from './connection.js';
 import type { MatchRules } from './match-rules.js';
 import type { CallOutcome } from './pending.js';

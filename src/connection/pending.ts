@@ -2,7 +2,7 @@
 // It knows serials and timers, not sockets. Specification: Message Format (serial, REPLY_SERIAL).
 import { MAX_UINT32 } from '../wire/constants.js';
 import type { ErrorMessage, MethodReturn } from '../wire/messages/message.js';
-import { BUS_NAME } from './bus-object.js';
+import { BUS_NAME } from '../protocol/bus.js';
 import { onAbort } from './on-abort.js';
 import { runListener } from './run-listener.js';
 import { startTimer } from './timer.js';

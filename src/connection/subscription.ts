@@ -4,10 +4,10 @@
 import type { Signal } from '../wire/messages/message.js';
 import { ABORT_SIGNAL, checkOptions, type OptionRules } from '../wire/options.js';
 import { argumentError } from './bus-argument.js';
-import { BUS_NAME } from './bus-object.js';
+import { BUS_NAME } from '../protocol/bus.js';
+import { MatchRuleError } from '../protocol/errors.js';
+import { formatMatchRule, matchesRule, type MatchRule } from '../protocol/match-rule.js';
 import type { Connection } from './connection.js';
-import { MatchRuleError } from './errors.js';
-import { formatMatchRule, type MatchRule, matchesRule } from './match-rule.js';
 import type { MatchRules } from './match-rules.js';
 import type { NameOwners } from './name-owners.js';
 import { onAbort } from './on-abort.js';

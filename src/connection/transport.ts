@@ -11,9 +11,11 @@ import { encodeMessage, type EncodeOptions, writeMessage } from '../wire/message
 import type { Message } from '../wire/messages/message.js';
 import { ABORT_SIGNAL, MILLISECONDS, type OptionRules } from '../wire/options.js';
 import { Writer } from '../wire/values/writer.js';
-import { type Address, AddressError, formatAddress, readAddressList, socketPathOf } from './address.js';
+import { type Address, formatAddress, readAddressList } from '../protocol/address.js';
+import { AddressError } from '../protocol/errors.js';
+import { socketPathOf } from '../transport/unix.js';
+import { ConnectError, EndOfStreamError, OutputOverflowError } from '../transport/errors.js';
 import { argumentError } from './bus-argument.js';
-import { ConnectError, EndOfStreamError, OutputOverflowError } from './errors.js';
 import { onAbort } from './on-abort.js';
 import { startTimer } from './timer.js';
 

@@ -1,5 +1,5 @@
-// The interfaces that the specification itself defines, and the error names in common use. Data only: who answers Peer,
-// Introspectable and Properties is the service layer, who calls the bus is the connection layer.
+// The interfaces that the specification itself defines. Data only: the service layer answers Peer, Introspectable and
+// Properties; the connection layer calls the bus.
 // Specification: Standard Interfaces, Message Bus Messages, Message Bus Properties.
 import { defineInterface } from './define.js';
 
@@ -82,55 +82,3 @@ export const DBusDaemon = /* @__PURE__ */ defineInterface({
     ActivatableServicesChanged: {},
   },
 });
-
-/** Error names in common use: the specification's, and those of the reference implementation. ‹Error names› */
-export const ErrorName = {
-  FAILED: 'org.freedesktop.DBus.Error.Failed',
-  NO_MEMORY: 'org.freedesktop.DBus.Error.NoMemory',
-  SERVICE_UNKNOWN: 'org.freedesktop.DBus.Error.ServiceUnknown',
-  NAME_HAS_NO_OWNER: 'org.freedesktop.DBus.Error.NameHasNoOwner',
-  NO_REPLY: 'org.freedesktop.DBus.Error.NoReply',
-  IO_ERROR: 'org.freedesktop.DBus.Error.IOError',
-  BAD_ADDRESS: 'org.freedesktop.DBus.Error.BadAddress',
-  NOT_SUPPORTED: 'org.freedesktop.DBus.Error.NotSupported',
-  LIMITS_EXCEEDED: 'org.freedesktop.DBus.Error.LimitsExceeded',
-  ACCESS_DENIED: 'org.freedesktop.DBus.Error.AccessDenied',
-  AUTH_FAILED: 'org.freedesktop.DBus.Error.AuthFailed',
-  NO_SERVER: 'org.freedesktop.DBus.Error.NoServer',
-  TIMEOUT: 'org.freedesktop.DBus.Error.Timeout',
-  NO_NETWORK: 'org.freedesktop.DBus.Error.NoNetwork',
-  ADDRESS_IN_USE: 'org.freedesktop.DBus.Error.AddressInUse',
-  DISCONNECTED: 'org.freedesktop.DBus.Error.Disconnected',
-  INVALID_ARGS: 'org.freedesktop.DBus.Error.InvalidArgs',
-  FILE_NOT_FOUND: 'org.freedesktop.DBus.Error.FileNotFound',
-  FILE_EXISTS: 'org.freedesktop.DBus.Error.FileExists',
-  UNKNOWN_METHOD: 'org.freedesktop.DBus.Error.UnknownMethod',
-  UNKNOWN_OBJECT: 'org.freedesktop.DBus.Error.UnknownObject',
-  UNKNOWN_INTERFACE: 'org.freedesktop.DBus.Error.UnknownInterface',
-  UNKNOWN_PROPERTY: 'org.freedesktop.DBus.Error.UnknownProperty',
-  PROPERTY_READ_ONLY: 'org.freedesktop.DBus.Error.PropertyReadOnly',
-  TIMED_OUT: 'org.freedesktop.DBus.Error.TimedOut',
-  MATCH_RULE_NOT_FOUND: 'org.freedesktop.DBus.Error.MatchRuleNotFound',
-  MATCH_RULE_INVALID: 'org.freedesktop.DBus.Error.MatchRuleInvalid',
-  INVALID_SIGNATURE: 'org.freedesktop.DBus.Error.InvalidSignature',
-  INVALID_FILE_CONTENT: 'org.freedesktop.DBus.Error.InvalidFileContent',
-  UNIX_PROCESS_ID_UNKNOWN: 'org.freedesktop.DBus.Error.UnixProcessIdUnknown',
-  SELINUX_SECURITY_CONTEXT_UNKNOWN: 'org.freedesktop.DBus.Error.SELinuxSecurityContextUnknown',
-  ADT_AUDIT_DATA_UNKNOWN: 'org.freedesktop.DBus.Error.AdtAuditDataUnknown',
-  OBJECT_PATH_IN_USE: 'org.freedesktop.DBus.Error.ObjectPathInUse',
-  INCONSISTENT_MESSAGE: 'org.freedesktop.DBus.Error.InconsistentMessage',
-  INTERACTIVE_AUTHORIZATION_REQUIRED: 'org.freedesktop.DBus.Error.InteractiveAuthorizationRequired',
-  NOT_CONTAINER: 'org.freedesktop.DBus.Error.NotContainer',
-  SPAWN_EXEC_FAILED: 'org.freedesktop.DBus.Error.Spawn.ExecFailed',
-  SPAWN_FORK_FAILED: 'org.freedesktop.DBus.Error.Spawn.ForkFailed',
-  SPAWN_CHILD_EXITED: 'org.freedesktop.DBus.Error.Spawn.ChildExited',
-  SPAWN_CHILD_SIGNALED: 'org.freedesktop.DBus.Error.Spawn.ChildSignaled',
-  SPAWN_FAILED: 'org.freedesktop.DBus.Error.Spawn.Failed',
-  SPAWN_FAILED_TO_SETUP: 'org.freedesktop.DBus.Error.Spawn.FailedToSetup',
-  SPAWN_CONFIG_INVALID: 'org.freedesktop.DBus.Error.Spawn.ConfigInvalid',
-  SPAWN_SERVICE_NOT_VALID: 'org.freedesktop.DBus.Error.Spawn.ServiceNotValid',
-  SPAWN_SERVICE_NOT_FOUND: 'org.freedesktop.DBus.Error.Spawn.ServiceNotFound',
-  SPAWN_PERMISSIONS_INVALID: 'org.freedesktop.DBus.Error.Spawn.PermissionsInvalid',
-  SPAWN_FILE_INVALID: 'org.freedesktop.DBus.Error.Spawn.FileInvalid',
-  SPAWN_NO_MEMORY: 'org.freedesktop.DBus.Error.Spawn.NoMemory',
-} as const;

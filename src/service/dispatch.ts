@@ -1,8 +1,8 @@
 // From a METHOD_CALL to its reply: finds the method, checks the arguments, runs the handler, answers. Calls are begun
 // in order of arrival; handlers that answer later run side by side. Whatever a caller sends ends in a reply, never in
 // an exception. It knows no connection beyond a place to send to. Specification: Message Types; Error names.
-import { DBusError } from '../connection/errors.js';
-import { ErrorName } from '../interface/standard.js';
+import { DBusError } from '../protocol/errors.js';
+import { ErrorName } from '../protocol/error-names.js';
 import type { MethodCall } from '../wire/messages/message.js';
 import { type ExportedInterface, type ExportedMethod, isPromiseLike } from './exported-interface.js';
 import type { ObjectNode, ObjectTree } from './object-tree.js';

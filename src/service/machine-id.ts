@@ -1,8 +1,9 @@
 // The id of this machine, as Peer.GetMachineId gives it. Knows the two files it stands in, no messages.
 // Specification: UUIDs; org.freedesktop.DBus.Peer.
 import { readFile } from 'node:fs/promises';
-import { DBusError } from '../connection/errors.js';
-import { ErrorName } from '../interface/standard.js';
+import { DBusError } from '../protocol/errors.js';
+import { ErrorName } from '../protocol/error-names.js';
+import { isGuid } from '../wire/uuid.js';
 
 /** Where the id may stand; on most systems one is a link to the other. */
 const MACHINE_ID_FILES = ['/var/lib/dbus/machine-id', '/etc/machine-id'] as const;
@@ -14,8 +15,8 @@ const MACHINE_ID_FILES = ['/var/lib/dbus/machine-id', '/etc/machine-id'] as cons
 export async function readMachineId(files: readonly string[] = MACHINE_ID_FILES): Promise<string> {
   for (const file of files) {
     const text = await readFile(file, 'latin1').catch(() => ''); // the next file may be there
-    const [id] = /^[0-9A-Fa-f]{32}$/.exec(text.trimEnd()) ?? [];
-    if (id !== undefined) return id.toLowerCase();
+    const id = text.trimEnd();
+    if (isGuid(id)) return id.toLowerCase();
   }
   throw new DBusError(ErrorName.FAILED, `this machine has no id: none of ${files.join(', ')} holds one`);
 }

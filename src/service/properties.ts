@@ -1,9 +1,9 @@
 // The properties of an object: read, written and listed for callers. A value is checked against the property's type
 // before its `set` sees it; one that cannot be had or sent is left out of a list. It knows no messages.
 // Specification: org.freedesktop.DBus.Properties.
-import { DBusError } from '../connection/errors.js';
+import { DBusError } from '../protocol/errors.js';
+import { ErrorName } from '../protocol/error-names.js';
 import type { CallContext } from '../interface/define.js';
-import { ErrorName } from '../interface/standard.js';
 import { marshal } from '../wire/values/marshal.js';
 import type { Variant } from '../wire/variant.js';
 import type { ExportedInterface, ExportedProperty } from './exported-interface.js';

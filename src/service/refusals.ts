@@ -1,6 +1,6 @@
 // Refusals that more than one place has to give, with their exact names. Specification: Error names.
-import { DBusError } from '../connection/errors.js';
-import { ErrorName } from '../interface/standard.js';
+import { DBusError } from '../protocol/errors.js';
+import { ErrorName } from '../protocol/error-names.js';
 
 /** Names and paths longer than this are cut where an error text repeats them. */
 const MAX_QUOTED_LENGTH = 255;

@@ -1,8 +1,9 @@
 // The one reply of a call: what a handler gave or threw becomes METHOD_RETURN or ERROR, and what cannot be sent becomes
 // an error that can. Nothing is sent where the caller asked for no reply, and nothing is thrown here.
 // It knows no objects. Specification: Message Types; Message Format (NO_REPLY_EXPECTED).
-import { ConnectionClosedError, DBusError } from '../connection/errors.js';
-import { ErrorName } from '../interface/standard.js';
+import { ConnectionClosedError } from '../connection/errors.js';
+import { DBusError } from '../protocol/errors.js';
+import { ErrorName } from '../protocol/error-names.js';
 import { MessageFlag } from '../wire/constants.js';
 import { errorAt } from '../wire/error-place.js';
 import type { ErrorPlace } from '../wire/errors.js';

@@ -1,16 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import {
-  decodeHex,
-  encodeHex,
-  formatCommand,
-  isGuid,
-  LineReader,
-  MAX_LINE_LENGTH,
-  MAX_LINES,
-  parseCommand,
-  quote,
-  splitWords,
+  decodeHex, encodeHex, formatCommand, LineReader, MAX_LINE_LENGTH, MAX_LINES, parseCommand, quote, splitWords,
 } from '../../src/auth/command.js';
+import { isGuid } from '../../src/wire/uuid.js';
 import { authErrorOf, bytes, chunksOf, text } from './support.js';
 
 function readAll(reader: LineReader, chunk: Uint8Array): string[] {

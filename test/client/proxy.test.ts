@@ -4,9 +4,8 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { expect, onTestFinished, test } from 'vitest';
 import { createProxy } from '../../src/client/proxy.js';
 import { type Bus, connectToBus } from '../../src/connection/bus.js';
-import {
-  CallTimeoutError, ConnectionClosedError, DBusError, UnexpectedSignatureError,
-} from '../../src/connection/errors.js';
+import { DBusError } from '../../src/protocol/errors.js';
+import { CallTimeoutError, ConnectionClosedError, UnexpectedSignatureError } from '../../src/connection/errors.js';
 import { defineInterface } from '../../src/interface/define.js';
 import { exportObject } from '../../src/service/export-object.js';
 import { MessageFlag } from '../../src/wire/constants.js';

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Bus, connectToBus, type NameOptions, sessionBus, systemBus } from '../../src/connection/bus.js';
-import type { ConnectError } from '../../src/connection/errors.js';
+import type { ConnectError } from '../../src/transport/errors.js';
 import type { Subscription } from '../../src/connection/subscription.js';
 import { errorReply, type MethodCall, methodReturn, type Signal, signal } from '../../src/wire/messages/message.js';
 import { dbusMonitor } from '../support/foreign.js';

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { InterfaceDefinition } from '../../src/interface/define.js';
 import { parseIntrospection, type ParsedInterface } from '../../src/interface/parse-xml.js';
-import {
-  DBusDaemon, ErrorName, Introspectable, ObjectManager, Peer, Properties,
-} from '../../src/interface/standard.js';
+import { DBusDaemon, Introspectable, ObjectManager, Peer, Properties } from '../../src/interface/standard.js';
+import { ErrorName } from '../../src/protocol/error-names.js';
 import { isErrorName, isObjectPath, isWellKnownName } from '../../src/wire/names.js';
 import { RANDOM_DATA_BUS_NAME, RANDOM_DATA_PATH, RandomData } from '../../src/random-data.js';
 import { capturedXml } from './support.js';

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, afterEach, expect, test } from 'vitest';
 import { type Bus, connectToBus } from '../../src/connection/bus.js';
-import { type DBusError } from '../../src/connection/errors.js';
+import type { DBusError } from '../../src/protocol/errors.js';
 import { MAX_SLOW_JOBS, RANDOM_DATA_BUS_NAME, RANDOM_DATA_PATH, RandomData } from '../../src/random-data.js';
 import { MessageFlag } from '../../src/wire/constants.js';
 import { encodeMessage } from '../../src/wire/messages/encode.js';

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { type Bus, connectToBus } from '../../src/connection/bus.js';
-import { DBusError } from '../../src/connection/errors.js';
+import { DBusError } from '../../src/protocol/errors.js';
 import { defineInterface, type Implementation } from '../../src/interface/define.js';
 import { exportObject } from '../../src/service/export-object.js';
 import { MarshalError } from '../../src/wire/errors.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { DBusError } from '../../src/connection/errors.js';
+import { DBusError } from '../../src/protocol/errors.js';
 import type { CallContext } from '../../src/interface/define.js';
 import { defineInterface } from '../../src/interface/define.js';
 import { exportedInterface } from '../../src/service/exported-interface.js';

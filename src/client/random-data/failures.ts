@@ -1,9 +1,7 @@
 // What the client program says when it cannot do its work, and with which exit code. Knows error classes, no bus.
-import { AddressError } from '../../connection/address.js';
-import {
-  CallTimeoutError, ConnectionClosedError, DBusError, LinkError, UnexpectedSignatureError,
-} from '../../connection/errors.js';
-import { ErrorName } from '../../interface/standard.js';
+import { AddressError, DBusError, LinkError } from '../../protocol/errors.js';
+import { ErrorName } from '../../protocol/error-names.js';
+import { CallTimeoutError, ConnectionClosedError, UnexpectedSignatureError } from '../../connection/errors.js';
 import { EXIT_USAGE, UsageError } from '../../program-options.js';
 import { BitsError } from './bits.js';
 import { ServiceGoneError } from './slow-number.js';

@@ -1,9 +1,9 @@
 // The RandomData service: numbers at once with `quick`, bit by bit in the background with `slow`. It checks what
 // callers ask for and tells the progress of jobs as signals; how jobs run is in slow-jobs.ts. It knows no connection:
 // whoever exports the implementation has one. The interface itself is in ../../random-data.ts.
-import { DBusError } from '../../connection/errors.js';
+import { DBusError } from '../../protocol/errors.js';
+import { ErrorName } from '../../protocol/error-names.js';
 import type { Implementation } from '../../interface/define.js';
-import { ErrorName } from '../../interface/standard.js';
 import { DEFAULT_BITS, MAX_QUICK_BITS, MAX_SLOW_BITS, MAX_SLOW_JOBS, RandomData } from '../../random-data.js';
 import { randomInteger } from './random-integer.js';
 import { type SlowJobOptions, SlowJobs } from './slow-jobs.js';

@@ -2,7 +2,8 @@
 // The program dbus-wire-service: owns the name of the RandomData service and answers until it is told to end, loses the
 // bus, or is replaced. It is the command line and the order of things; the service itself is in implementation.ts.
 import type { Bus } from '../../connection/bus.js';
-import { CallTimeoutError, ConnectionClosedError, DBusError, NameRequestError } from '../../connection/errors.js';
+import { DBusError } from '../../protocol/errors.js';
+import { CallTimeoutError, ConnectionClosedError, NameRequestError } from '../../connection/errors.js';
 import {
   assertOneBus, busNameOf, type BusChoice, COMMON_HELP, COMMON_OPTIONS, EXIT_USAGE, ignoreClosedOutput, millisecondsOf,
   openBus, packageVersion, parseOptions, UsageError,

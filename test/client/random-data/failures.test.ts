@@ -2,10 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { BitsError } from '../../../src/client/random-data/bits.js';
 import { describeConnectFailure, describeFailure } from '../../../src/client/random-data/failures.js';
 import { ServiceGoneError } from '../../../src/client/random-data/slow-number.js';
-import { AddressError } from '../../../src/connection/address.js';
-import {
-  CallTimeoutError, ConnectError, ConnectionClosedError, DBusError, UnexpectedSignatureError,
-} from '../../../src/connection/errors.js';
+import { AddressError, DBusError } from '../../../src/protocol/errors.js';
+import { ConnectError } from '../../../src/transport/errors.js';
+import { CallTimeoutError, ConnectionClosedError, UnexpectedSignatureError } from '../../../src/connection/errors.js';
 import { UsageError } from '../../../src/program-options.js';
 
 const ERROR = 'org.freedesktop.DBus.Error';

@@ -29,7 +29,6 @@ const MAX_ARGUMENT_INDEX = 63;
 /** Bytes of a rule as text: the buses take no more, although the specification does not say so. */
 const MAX_RULE_LENGTH = 1024;
 
-const encoder = new TextEncoder();
 
 /** Outside quotes `\'` is an apostrophe, inside there is none: leave the quotes, write it, come back. */
 function quote(value: string): string {
@@ -106,7 +105,7 @@ export function formatMatchRule(rule: MatchRule): string {
     ...argumentPairs(rule.args ?? {}, ''),
     ...argumentPairs(rule.argPaths ?? {}, 'path'),
   ].join(',');
-  const { length } = encoder.encode(text);
+  const { length } = encodeURIComponent(text).replaceAll(/%../g, '-'); // in bytes of UTF-8
   if (length > MAX_RULE_LENGTH) {
     throw new MatchRuleError(`the match rule has ${length} bytes as text: a bus takes at most ${MAX_RULE_LENGTH}`);
   }

@@ -1,8 +1,8 @@
 // Match rules as text, held against the specification's examples and a real bus, and as a question to a message.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Bus, connectToBus } from '../../src/connection/bus.js';
-import { formatMatchRule, type MatchRule, matchesRule } from '../../src/connection/match-rule.js';
-import { BUS_OBJECT } from '../../src/connection/bus-object.js';
+import { formatMatchRule, matchesRule, type MatchRule } from '../../src/protocol/match-rule.js';
+import { BUS_OBJECT } from '../../src/protocol/bus.js';
 import { type Message, methodCall, signal } from '../../src/wire/messages/message.js';
 import { variant } from '../../src/wire/variant.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';

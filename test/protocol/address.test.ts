@@ -2,17 +2,10 @@ import { existsSync } from 'node:fs';
 import { createServer, connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  type Address,
-  AddressError,
-  type AddressErrorCode,
-  formatAddress,
-  parseAddresses,
-  sessionBusAddress,
-  socketPathOf,
-  systemBusAddress,
-} from '../../src/connection/address.js';
-import { LinkError } from '../../src/connection/errors.js';
+import { type Address, formatAddress, parseAddresses } from '../../src/protocol/address.js';
+import { AddressError, type AddressErrorCode, LinkError } from '../../src/protocol/errors.js';
+import { sessionBusAddress, systemBusAddress } from '../../src/transport/well-known-buses.js';
+import { socketPathOf } from '../../src/transport/unix.js';
 import { describeWith, start } from '../support/programs.js';
 import { scratchDirectory } from '../support/reaper.js';
 

@@ -1,0 +1,83 @@
+// The error classes of what a bus and its clients agree on: addresses, match rules, and the ERROR message of a peer.
+// Specification: Server Addresses, Match Rules, Message Types (ERROR).
+import { ANY, checkOptions, TEXT } from '../wire/options.js';
+
+/** The base of every error about a link to a server; `code` is stable, `message` is for people. */
+export abstract class LinkError extends Error {
+  abstract readonly code: string;
+}
+
+/** What is wrong with an address, or why there is none. ‹Server Addresses› */
+export type AddressErrorCode =
+  | 'ADDRESS_EMPTY'
+  | 'TRANSPORT_INVALID'
+  | 'KEY_INVALID'
+  | 'KEY_DUPLICATE'
+  | 'VALUE_EMPTY'
+  | 'VALUE_NOT_ESCAPED'
+  | 'VALUE_ESCAPE_INVALID'
+  | 'VALUE_CONTAINS_NUL'
+  | 'VALUE_NOT_UTF8'
+  | 'GUID_INVALID'
+  | 'TRANSPORT_NOT_SUPPORTED'
+  | 'NOT_CONNECTABLE'
+  | 'SOCKET_NAME_TOO_LONG'
+  | 'ABSTRACT_NOT_SUPPORTED'
+  | 'SESSION_BUS_NOT_FOUND';
+
+/** An address that cannot be used, or a bus whose address is not known. ‹Server Addresses› */
+export class AddressError extends LinkError {
+  override readonly name = 'AddressError';
+  readonly code: AddressErrorCode;
+  /** The address concerned, in the form it was given; undefined if none was. */
+  readonly address: string | undefined;
+  /** Where in it the rule is broken, in characters from 0; undefined if no place can be named. */
+  readonly offset: number | undefined;
+  /** The message without the address. */
+  readonly problem: string;
+
+  constructor(code: AddressErrorCode, problem: string, at: { address?: string; offset?: number } = {}) {
+    const place = at.offset === undefined ? '' : `offset ${at.offset} of `;
+    super(at.address === undefined ? problem : `${problem} (${place}address ${JSON.stringify(at.address)})`);
+    this.code = code;
+    this.address = at.address;
+    this.offset = at.offset;
+    this.problem = problem;
+  }
+}
+
+/** A match rule that no bus would take. ‹Match Rules› */
+export class MatchRuleError extends LinkError {
+  override readonly name = 'MatchRuleError';
+  readonly code = 'MATCH_RULE_INVALID';
+}
+
+/** What of an ERROR message there is besides its name and its text. */
+export interface DBusErrorDetails extends ErrorOptions {
+  /** The types of `body`; where both are left out, the body is the text as one STRING. */
+  readonly signature?: string | undefined;
+  readonly body?: readonly unknown[] | undefined;
+}
+
+// What cannot be sent is refused as it is sent: an error may also be made to be thrown in this program alone.
+const DETAILS_RULES = { signature: TEXT, body: ANY, cause: ANY };
+
+/**
+ * The answer "no" of the other program: thrown by handlers, raised by calls. `errorName` is the name of the ERROR
+ * message, `message` its text, `body` all its arguments. ‹Message Types›
+ */
+export class DBusError extends Error {
+  override readonly name = 'DBusError';
+  readonly errorName: string;
+  readonly signature: string;
+  readonly body: readonly unknown[];
+
+  constructor(errorName: string, message = '', details: DBusErrorDetails = {}) {
+    checkOptions('DBusError', details, DETAILS_RULES);
+    const { signature, body, cause } = details;
+    super(message === '' ? errorName : message, cause === undefined ? undefined : { cause });
+    this.errorName = errorName;
+    this.signature = signature ?? 's';
+    this.body = body ?? [message];
+  }
+}

@@ -1,0 +1,47 @@
+// Where the two well-known buses are: the environment, then the standard places.
+// Specification: Well-known Message Bus Instances.
+import { statSync } from 'node:fs';
+import { unixPathAddress } from '../protocol/address.js';
+import { AddressError } from '../protocol/errors.js';
+
+/** The variables of a process, such as `process.env`. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The address list of the session bus: `DBUS_SESSION_BUS_ADDRESS`, or else (also if that is `autolaunch:`, which leaves
+ * it to the platform) the socket `bus` in `XDG_RUNTIME_DIR`. ‹Well-known Message Bus Instances›
+ * @throws {AddressError} `SESSION_BUS_NOT_FOUND`, saying what to set
+ */
+export function sessionBusAddress(env: Environment = process.env): string {
+  const address = env['DBUS_SESSION_BUS_ADDRESS'] ?? '';
+  if (address !== '' && address !== 'autolaunch:') return address;
+  const directory = env['XDG_RUNTIME_DIR'] ?? '';
+  const path = `${directory}/bus`;
+  // The directory must be absolute, or it does not count (XDG Base Directory Specification).
+  if (directory.startsWith('/') && isSocket(path)) return unixPathAddress(path);
+  const missing = directory === '' ? 'XDG_RUNTIME_DIR is not set either' : `${JSON.stringify(path)} is not a socket`;
+  throw new AddressError(
+    'SESSION_BUS_NOT_FOUND',
+    `no session bus: DBUS_SESSION_BUS_ADDRESS is ${address === '' ? 'not set' : address} and ${missing}; set ` +
+      'DBUS_SESSION_BUS_ADDRESS to the address of a bus, or run the program under dbus-run-session',
+  );
+}
+
+const SYSTEM_BUS_SOCKETS = ['/run/dbus/system_bus_socket', '/var/run/dbus/system_bus_socket'] as const;
+
+/**
+ * The address list of the system bus: `DBUS_SYSTEM_BUS_ADDRESS`, or else the socket that every system has, in `/run`
+ * or, where that is another place, in `/var/run`. ‹Well-known Message Bus Instances›
+ */
+export function systemBusAddress(env: Environment = process.env): string {
+  const address = env['DBUS_SYSTEM_BUS_ADDRESS'] ?? '';
+  return address !== '' ? address : unixPathAddress(SYSTEM_BUS_SOCKETS.find(isSocket) ?? SYSTEM_BUS_SOCKETS[0]);
+}
+
+function isSocket(path: string): boolean {
+  try {
+    return statSync(path).isSocket();
+  } catch {
+    return false;
+  }
+}
