@@ -30,7 +30,7 @@ export {
 } from './connection/errors.js';
 export type { OwnerListener, OwnerWatch } from './connection/name-owners.js';
 export type { SubscribeOptions, Subscription } from './connection/subscription.js';
-export { Transport, type TransportEvents } from './connection/transport.js';
+export { Transport, type TransportEvents } from './transport/transport.js';
 export {
   type CallContext, defineInterface, type EmitsChanged, type Implementation, type InterfaceDefinition,
   type InterfaceSpec, type MethodSpec, type PropertySpec, type SignalSpec,

@@ -3,7 +3,7 @@
 // name that the definition does not have. It holds no state: each call goes through the bus.
 // Specification: Interfaces; org.freedesktop.DBus.Properties.
 import type { Bus } from '../connection/bus.js';
-import { argumentError, hasMethods } from '../connection/bus-argument.js';
+import { argumentError, hasMethods } from '../wire/arguments.js';
 import { CALL_FLAG_RULES, type CallFlags, flagsOf, WAIT_RULES, type WaitOptions } from '../connection/call-options.js';
 import { UnexpectedSignatureError } from '../connection/errors.js';
 import type { InterfaceDefinition, InterfaceSpec, MethodDefinition } from '../interface/define.js';

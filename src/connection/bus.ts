@@ -13,14 +13,14 @@ import type { BodyOf } from '../wire/infer.js';
 import { type Message, methodCall, type Signal } from '../wire/messages/message.js';
 import { assertBusName, assertWellKnownName } from '../wire/names.js';
 import { checkOptions, FLAG, type OptionRules } from '../wire/options.js';
-import { argumentError } from './bus-argument.js';
+import { argumentError } from '../wire/arguments.js';
 import { type CallOptions, WAIT_RULES, type WaitOptions } from './call-options.js';
 import { CONNECT_RULES, type ConnectOptions, Connection } from './connection.js';
 import { type ConnectionClosedError, NameRequestError } from './errors.js';
 import { MatchRules } from './match-rules.js';
 import { NameOwners, type OwnerListener, type OwnerWatch } from './name-owners.js';
 import { type SubscribeOptions, Subscription, Subscriptions } from './subscription.js';
-import { openTransport } from './transport.js';
+import { openTransport } from '../transport/open.js';
 
 /** How a name is asked for. ‹org.freedesktop.DBus.RequestName› */
 export interface NameOptions extends WaitOptions {

@@ -15,14 +15,14 @@ import {
   errorReply, type ErrorMessage, type Message, methodCall, type MethodCall, type MethodReturn, type Signal,
 } from '../wire/messages/message.js';
 import { checkOptions, integer, type OptionRules } from '../wire/options.js';
-import { argumentError } from './bus-argument.js';
+import { argumentError } from '../wire/arguments.js';
 import { type CallOptions, checkCallOptions, flagsOf, WAIT_RULES, type WaitOptions } from './call-options.js';
 import { DropCounter, type DropReason } from './drops.js';
 import { CallTimeoutError, ConnectionClosedError, UnexpectedSignatureError } from './errors.js';
 import { type CallOutcome, DEFAULT_CALL_TIMEOUT, PendingCalls } from './pending.js';
-import { runListener } from './run-listener.js';
-import { startTimer } from './timer.js';
-import { OPEN_RULES, type OpenOptions, openTransport, type Transport } from './transport.js';
+import { runListener, startTimer } from '../transport/waiting.js';
+import { OPEN_RULES, type OpenOptions, openTransport } from '../transport/open.js';
+import type { Transport } from '../transport/transport.js';
 
 const CLOSED_BY_US = 'the connection was closed';
 

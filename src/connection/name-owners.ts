@@ -7,7 +7,7 @@ import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
 import type { Connection } from './connection.js';
 import type { MatchRules } from './match-rules.js';
 import type { CallOutcome } from './pending.js';
-import { runListener } from './run-listener.js';
+import { runListener } from '../transport/waiting.js';
 
 /** Is told of a change: the unique names of the new owner and of the one before, undefined for none. */
 export type OwnerListener = (owner: string | undefined, previous: string | undefined) => void;

@@ -3,9 +3,7 @@
 import { MAX_UINT32 } from '../wire/constants.js';
 import type { ErrorMessage, MethodReturn } from '../wire/messages/message.js';
 import { BUS_NAME } from '../protocol/bus.js';
-import { onAbort } from './on-abort.js';
-import { runListener } from './run-listener.js';
-import { startTimer } from './timer.js';
+import { onAbort, runListener, startTimer } from '../transport/waiting.js';
 
 /** What a call came to: its reply, or the error with which it failed before one came. */
 export type CallOutcome = { readonly reply: MethodReturn | ErrorMessage } | { readonly error: unknown };

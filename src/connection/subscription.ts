@@ -3,14 +3,14 @@
 // It knows no sockets. Specification: Match Rules, Message Bus Message Routing.
 import type { Signal } from '../wire/messages/message.js';
 import { ABORT_SIGNAL, checkOptions, type OptionRules } from '../wire/options.js';
-import { argumentError } from './bus-argument.js';
+import { argumentError } from '../wire/arguments.js';
 import { BUS_NAME } from '../protocol/bus.js';
 import { MatchRuleError } from '../protocol/errors.js';
 import { formatMatchRule, matchesRule, type MatchRule } from '../protocol/match-rule.js';
 import type { Connection } from './connection.js';
 import type { MatchRules } from './match-rules.js';
 import type { NameOwners } from './name-owners.js';
-import { onAbort } from './on-abort.js';
+import { onAbort } from '../transport/waiting.js';
 import { SignalQueue } from './signal-queue.js';
 
 /** How many signals a subscription keeps for a reader who is slow, unless told otherwise. */

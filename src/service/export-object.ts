@@ -1,6 +1,6 @@
 // Exporting implementations on object paths of a connection: the one door between an application and the calls that
 // arrive. Each connection has its tree here, made with its first export. Specification: Object Paths, Interfaces.
-import { argumentError, hasMethods } from '../connection/bus-argument.js';
+import { argumentError, hasMethods } from '../wire/arguments.js';
 import type { Connection } from '../connection/connection.js';
 import { ConnectionClosedError } from '../connection/errors.js';
 import type { CallContext, Implementation, InterfaceDefinition, SignalSink } from '../interface/define.js';

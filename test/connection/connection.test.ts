@@ -7,7 +7,7 @@ import { describe, expect, test, vi } from 'vitest';
 import type { Drop } from '../../src/connection/drops.js';
 import type { CallOptions } from '../../src/connection/call-options.js';
 import { Connection, openConnection } from '../../src/connection/connection.js';
-import { Transport } from '../../src/connection/transport.js';
+import { Transport } from '../../src/transport/transport.js';
 import { MessageFlag } from '../../src/wire/constants.js';
 import { MessageReader } from '../../src/wire/messages/framing.js';
 import { errorReply, methodCall, type MethodCall, methodReturn, signal } from '../../src/wire/messages/message.js';

@@ -7,7 +7,7 @@ import { AuthServer } from '../../src/auth/server.js';
 import { Connection, openConnection } from '../../src/connection/connection.js';
 import { type Bus, connectToBus } from '../../src/connection/bus.js';
 import { ErrorName } from '../../src/protocol/error-names.js';
-import { Transport } from '../../src/connection/transport.js';
+import { Transport } from '../../src/transport/transport.js';
 import { encodeMessage, type EncodeOptions } from '../../src/wire/messages/encode.js';
 import { MessageReader } from '../../src/wire/messages/framing.js';
 import { errorReply, type Message, type MethodCall, methodReturn } from '../../src/wire/messages/message.js';

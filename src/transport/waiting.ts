@@ -1,5 +1,13 @@
-// Listening to an AbortSignal that many things may wait for at once: one listener of ours on it, however many calls it
-// is to end, since Node takes more than ten for a leak and says so. It knows nothing of D-Bus.
+// Waiting and calling back: timers of any length, one listener for each AbortSignal however many wait for it, and
+// callbacks of the application. It knows nothing of D-Bus.
+
+/** The longest delay that a timer of Node takes, in milliseconds: 24 days. */
+const MAX_TIMER_DELAY = 2 ** 31 - 1;
+
+/** Runs `action` after `delay` milliseconds; never from Infinity on, or from what a timer cannot count. */
+export function startTimer(delay: number, action: () => void): NodeJS.Timeout | undefined {
+  return delay > MAX_TIMER_DELAY ? undefined : setTimeout(action, delay);
+}
 
 /** What waits for one signal, and our one listener there. */
 interface Waiting {
@@ -31,4 +39,15 @@ export function onAbort(signal: AbortSignal | undefined, action: () => void): ()
     signal.removeEventListener('abort', listener);
     waitingBySignal.delete(signal);
   };
+}
+
+/** Runs code that is not ours; what it throws reaches the process as an uncaught exception, not us and not the peer. */
+export function runListener(run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
 }

@@ -1,6 +1,5 @@
-// What is given in the place of a bus, a connection or an object of options, and is none: said by name, with what to do
-// about the common slips. It knows kinds of values only.
-import { describe } from '../wire/describe.js';
+// Arguments of the wrong kind, refused by name with advice about the common slips. It knows kinds of values only.
+import { describe } from './describe.js';
 
 /** The error for an argument of the wrong kind; a promise, the most common one, is told to be awaited. */
 export function argumentError(owner: string, must: string, value: unknown): TypeError {
