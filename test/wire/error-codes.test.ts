@@ -1,14 +1,14 @@
-// docs/wire.md and the code, held together: every error code of src/wire/errors.ts is in a table there and the other
-// way round, each example gives the error that it stands beside, and every limit has the value that it is said to have.
+// Keeps docs/wire.md and the code consistent: each error code of src/wire/errors.ts is in a table there and vice versa,
+// each example gives the error of its row, and each limit has the value in the table.
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import * as wire from '../../src/wire/index.js';
 
 const read = (file: string): string => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
 const page = read('docs/wire.md');
 const source = read('src/wire/errors.ts');
 
-/** The codes of a union type in the text of errors.ts, and the unions that it takes in. */
+/** The codes of a union type in the text of errors.ts, and the unions that it includes. */
 function unionOf(name: string): { codes: readonly string[]; others: readonly string[] } {
   const text = new RegExp(`export type ${name} =([^;]*);`).exec(source)?.[1] ?? '';
   const withoutComments = text.replace(/\/\/.*/g, '');
@@ -20,14 +20,14 @@ function unionOf(name: string): { codes: readonly string[]; others: readonly str
   };
 }
 
-/** The rows of the first table behind a heading that has these words in it, as the texts of their cells. */
+/** The rows of the first table after a heading that contains these words, as the texts of their cells. */
 function tableUnder(heading: string): readonly (readonly string[])[] {
   const section = page.split(/^#+ /m).find((text) => text.split('\n')[0]?.includes(heading)) ?? '';
-  const rows = section.split('\n').filter((line) => line.startsWith('|')).slice(2); // behind the names of the columns
+  const rows = section.split('\n').filter((line) => line.startsWith('|')).slice(2); // after the names of the columns
   return rows.map((row) => row.slice(1, -1).split(' | ').map((cell) => cell.trim()));
 }
 
-/** What stands between backticks in a cell. */
+/** The texts between backticks in a cell. */
 function codeSpans(cell: string): readonly string[] {
   return [...cell.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code);
 }
@@ -65,7 +65,7 @@ function thrownBy(run: () => unknown): unknown {
   return 'nothing was thrown';
 }
 
-/** An expression with everything that the wire layer exports in scope. */
+/** The value of an expression that may use every export of the wire layer. */
 function evaluate(expression: string): unknown {
   return (Function(...Object.keys(wire), `return ${expression};`) as (...values: unknown[]) => unknown)(
     ...Object.values(wire),
@@ -76,7 +76,7 @@ const received = rowsUnder('UnmarshalErrorCode');
 const signatures = rowsUnder('SignatureErrorCode');
 const given = rowsUnder('MarshalErrorCode');
 
-/** Names of sections of the specification that the library's comments and pages use. */
+/** The sections of the specification to which the page refers. */
 const CLAUSES = [
   'Message Format', 'Header Fields', 'Valid Signatures', 'Valid Object Paths', 'Valid Names', 'Type System',
   'Basic types', 'Container types', 'Byte order and alignment', 'Marshalling basic types', 'Marshalling containers',
@@ -89,13 +89,13 @@ describe.each([
 ] as const)('%s', (name, rows, others) => {
   const union = unionOf(name);
 
-  it('has the same codes in errors.ts and in the table', () => {
+  test('has the same codes in errors.ts and on the page', () => {
     expect(union.codes.length).toBeGreaterThan(10);
     expect(rows.map(({ code }) => code)).toEqual(union.codes);
     expect(union.others).toEqual(others);
   });
 
-  it('has a rule, a clause and an example for each', () => {
+  test('has a rule, a clause and an example for each', () => {
     for (const { code, rule, clause, example } of rows) {
       expect(rule.length, code).toBeGreaterThan(10);
       expect(CLAUSES, code).toContain(clause);
@@ -104,8 +104,8 @@ describe.each([
   });
 });
 
-describe('an example of received bytes', () => {
-  it.each(received.map((row) => [row.code, row] as const))('%s', (code, { example }) => {
+describe('the example of received bytes for', () => {
+  test.each(received.map((row) => [row.code, row] as const))('%s', (code, { example }) => {
     const [bytes = '', signature] = [...example].reverse();
     const error = thrownBy(() =>
       signature === undefined ? wire.decodeMessage(bytesOf(bytes)) : wire.unmarshal(signature, bytesOf(bytes)));
@@ -114,14 +114,14 @@ describe('an example of received bytes', () => {
   });
 });
 
-describe('an example of a signature', () => {
-  it.each(signatures.map((row) => [row.code, row] as const))('%s', (code, { example: [expression = ''] }) => {
+describe('the example of a signature for', () => {
+  test.each(signatures.map((row) => [row.code, row] as const))('%s', (code, { example: [expression = ''] }) => {
     const error = thrownBy(() => evaluate(expression));
     expect(error).toBeInstanceOf(wire.SignatureError);
     expect(error).toMatchObject({ code });
   });
 
-  it.each(signatures.map((row) => [row.code, row] as const))('%s, received', (code, { example: [expression = ''] }) => {
+  test.each(signatures.map((row) => [row.code, row] as const))('%s, received', (code, { example: [expression = ''] }) => {
     if (code === 'SIGNATURE_TOO_LONG') return; // as the page says
     const { signature } = thrownBy(() => evaluate(expression)) as wire.SignatureError; // asserted right above
     const bytes = Buffer.from(`${String.fromCharCode(signature.length)}${signature}\0\0\0\0\0\0\0\0\0`, 'latin1');
@@ -129,30 +129,30 @@ describe('an example of a signature', () => {
   });
 });
 
-describe('an example of a value', () => {
-  it.each(given.map((row) => [row.code, row] as const))('%s', (code, { example: [expression = ''] }) => {
+describe('the example of a value for', () => {
+  test.each(given.map((row) => [row.code, row] as const))('%s', (code, { example: [expression = ''] }) => {
     const error = thrownBy(() => evaluate(expression));
     expect(error).toBeInstanceOf(wire.MarshalError);
     expect(error).toMatchObject({ code });
   });
 });
 
-describe('the limits', () => {
-  it('have the values that the page says, and all of them are there', () => {
+describe('the limits on the page', () => {
+  test('are all limits, with their values', () => {
     const rows = tableUnder('Limits').map(([name = '', value = '']) => [codeSpans(name)[0], Number(value)]);
     const numbers = Object.entries(wire).filter(([, value]) => typeof value === 'number');
     expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(numbers));
     expect(rows.length).toBeGreaterThan(6);
   });
 
-  it('and the reserved names', () => {
+  test('include the reserved names', () => {
     expect(page).toContain(`\`${wire.LOCAL_PATH}\` (\`LOCAL_PATH\`)`);
     expect(page).toContain(`\`${wire.LOCAL_INTERFACE}\` (\`LOCAL_INTERFACE\`)`);
   });
 });
 
-describe('the classes', () => {
-  it('are the ones that are exported', () => {
+describe('the error classes on the page', () => {
+  test('are the exported ones', () => {
     const classes = tableUnder('Errors').map(([name = '']) => codeSpans(name)[0]);
     const errors = Object.entries(wire).filter(([name]) => name.endsWith('Error') && name !== 'DBusWireError');
     expect(classes.sort()).toEqual(errors.map(([name]) => name).sort());

@@ -2,7 +2,7 @@
 // What is expected is what GLib and libdbus read, and the bytes are theirs (fixtures/README.md).
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { decodeMessage, encodeMessage, type Message, MessageReader } from '../../src/wire/index.js';
 import { completeTypes, loadHandshakes, loadMessages, type MessageFixture, type Writing } from '../support/fixtures.js';
 
@@ -124,13 +124,13 @@ const rows = fixtures.map((fixture, index) => {
 describe.each(rows)('message %s', (_, fixture, next) => {
   const { expected, captured, twin } = fixture;
 
-  it('is decoded as other implementations decode it', () => {
+  test('is decoded as other implementations decode it', () => {
     const message = decodeMessage(captured.bytes);
     expectMessage(message, expected);
     expect(Object.keys(message)).toStrictEqual(KEYS);
   });
 
-  it('is decoded wherever it stands in memory', () => {
+  test('is decoded wherever it stands in memory', () => {
     for (const offset of [1, 4, 7]) {
       const memory = new Uint8Array(offset + captured.bytes.length + 5).fill(0xff);
       memory.set(captured.bytes, offset);
@@ -138,14 +138,14 @@ describe.each(rows)('message %s', (_, fixture, next) => {
     }
   });
 
-  it('is encoded to the captured bytes', () => {
+  test('is encoded to the captured bytes', () => {
     const bytes = encodeMessage(decodeMessage(captured.bytes), { serial: expected.serial });
     if (hasOurFieldOrder(captured, expected)) expectBytes(bytes, captured.bytes, fixture);
     expectBytes(bytes, withOurFieldOrder(captured, expected), fixture);
     expectMessage(decodeMessage(bytes), expected);
   });
 
-  it('is read from two chunks, cut at every byte', () => {
+  test('is read from two chunks, cut at every byte', () => {
     const { bytes } = captured;
     const wanted = ordered(expected);
     for (let cut = 0; cut < bytes.length; cut++) {
@@ -153,7 +153,7 @@ describe.each(rows)('message %s', (_, fixture, next) => {
     }
   });
 
-  it('is read byte by byte', () => {
+  test('is read byte by byte', () => {
     const reader = new MessageReader();
     const messages: Message[] = [];
     let read = 0;
@@ -167,7 +167,7 @@ describe.each(rows)('message %s', (_, fixture, next) => {
     expect(messages.map(ordered)).toStrictEqual([ordered(expected)]);
   });
 
-  it('is read with others in one chunk', () => {
+  test('is read with others in one chunk', () => {
     const wanted = [expected, expected, next.expected].map(ordered);
     const bytes = concat(captured.bytes, captured.bytes, next.captured.bytes);
     expect(new MessageReader().push(bytes).map(ordered)).toStrictEqual(wanted);
@@ -179,14 +179,14 @@ describe.each(rows)('message %s', (_, fixture, next) => {
     expect(reader.push(bytes.subarray(half)).map(ordered)).toStrictEqual(wanted.slice(2));
   });
 
-  it('is the same message in the other byte order', () => {
+  test('is the same message in the other byte order', () => {
     const byteOrder = otherOrder(expected);
     const bytes = encodeMessage(decodeMessage(captured.bytes), { serial: expected.serial, byteOrder });
     expect(bytes[0]).not.toBe(captured.bytes[0]);
     expectMessage(decodeMessage(bytes), inOrder(expected, byteOrder));
   });
 
-  it('is the same message as its twin by GLib', () => {
+  test('is the same message as its twin by GLib', () => {
     const byteOrder = otherOrder(expected);
     const message = decodeMessage(twin.bytes);
     const codes = twin.fields.map(([code]) => code);
@@ -201,7 +201,7 @@ describe('the captured messages', () => {
   const signatures = bodies.map(({ signature }) => signature);
   const text = JSON.stringify(fixtures.map(({ json }) => json));
 
-  it('are many, of every type, in both byte orders and both directions', () => {
+  test('are many, of every type, in both byte orders and both directions', () => {
     expect(fixtures.length).toBeGreaterThanOrEqual(100);
     expect(new Set(fixtures.map(({ name }) => name)).size).toBe(fixtures.length);
     for (const type of ['method_call', 'method_return', 'error', 'signal'] as const) {
@@ -216,7 +216,7 @@ describe('the captured messages', () => {
     }
   });
 
-  it('come from every implementation, and all but those with descriptors were decoded by two', () => {
+  test('come from every implementation, and all but those with descriptors were decoded by two', () => {
     for (const maker of ['dbus-daemon', 'libdbus', 'dbus-python', 'GLib', 'sd-bus']) {
       expect(fixtures.filter(({ madeBy }) => madeBy.includes(maker)).length, maker).toBeGreaterThanOrEqual(10);
     }
@@ -226,7 +226,7 @@ describe('the captured messages', () => {
     }
   });
 
-  it('hold every type code, as a value, in an array, as a key of a dict and in a variant', () => {
+  test('hold every type code, as a value, in an array, as a key of a dict and in a variant', () => {
     const all = signatures.join('');
     for (const code of 'ybnqiuxtdsogh') {
       expect(all, code).toContain(`a${code}`);
@@ -240,7 +240,7 @@ describe('the captured messages', () => {
     expect(text).toContain('{"signature":"v","value":{"signature":"v"');
   });
 
-  it.each([
+  test.each([
     ['least int64', '"-9223372036854775808"'],
     ['greatest uint64', '"18446744073709551615"'],
     ['least int16', '-32768'],
@@ -261,13 +261,13 @@ describe('the captured messages', () => {
     expect(text).toContain(part);
   });
 
-  it('have the field order of our encoder often enough to compare whole messages as they were captured', () => {
+  test('have the field order of our encoder often enough to compare whole messages as they were captured', () => {
     const exact = fixtures.filter(({ captured, expected }) => hasOurFieldOrder(captured, expected));
     expect(exact.length).toBeGreaterThanOrEqual(10);
     expect(fixtures.length - exact.length).toBeGreaterThanOrEqual(10);
   });
 
-  it('contain unknown header fields of several codes', () => {
+  test('contain unknown header fields of several codes', () => {
     const codes = fixtures.flatMap(({ expected }) => expected.unknownFields.map(({ code }) => code));
     expect(new Set(codes)).toStrictEqual(new Set([10, 11, 42, 64, 200, 255]));
   });
@@ -279,7 +279,7 @@ describe('the captured handshakes', () => {
     return { lines: chunks.map(({ handshake }) => handshake).join(''), messages: chunks.map(({ message }) => message) };
   };
 
-  it('are from libdbus, GLib and sd-bus, with EXTERNAL, DBUS_COOKIE_SHA1 and ANONYMOUS', () => {
+  test('are from libdbus, GLib and sd-bus, with EXTERNAL, DBUS_COOKIE_SHA1 and ANONYMOUS', () => {
     const text = JSON.stringify(handshakes.map(({ exchange }) => exchange));
     for (const mechanism of ['EXTERNAL', 'DBUS_COOKIE_SHA1', 'ANONYMOUS']) expect(text).toContain(`AUTH ${mechanism}`);
     const clients = new Set(handshakes.map(({ client }) => client.split(' ')[0]));
@@ -292,7 +292,7 @@ describe('the captured handshakes', () => {
     const client = streamOf(fixture, 'client');
     const server = streamOf(fixture, 'server');
 
-    it('starts with NUL and ends with BEGIN, and the server sends its GUID', () => {
+    test('starts with NUL and ends with BEGIN, and the server sends its GUID', () => {
       expect(client.lines).toMatch(/^\0AUTH[^\0]*\r\nBEGIN\r\n$/);
       expect(server.lines).toMatch(new RegExp(`(^|\r\n)OK ${fixture.guid}\r\n`));
       expect(fixture.guid).toMatch(/^[0-9a-f]{32}$/);
@@ -300,7 +300,7 @@ describe('the captured handshakes', () => {
       expect(agreed).toBe(fixture.unixFds === 'agreed');
     });
 
-    it('is followed by messages, and the server replies to the first one', () => {
+    test('is followed by messages, and the server replies to the first one', () => {
       const [asked, answered] = [client, server].map(({ messages }) => {
         const reader = new MessageReader();
         return messages.flatMap((chunk) => reader.push(chunk));
@@ -311,7 +311,7 @@ describe('the captured handshakes', () => {
   });
 
   const withCookies = handshakes.filter(({ cookies }) => cookies.length > 0);
-  it.each(withCookies.map((fixture) => [fixture.name, fixture] as const))('%s proves its cookie', (_, fixture) => {
+  test.each(withCookies.map((fixture) => [fixture.name, fixture] as const))('%s proves its cookie', (_, fixture) => {
     const lines = fixture.exchange.map(({ handshake }) => handshake).join('').split('\r\n');
     const [challenge, response] = lines.filter((line) => line.startsWith('DATA '))
       .map((line) => Buffer.from(line.slice(5), 'hex').toString().split(' '));

@@ -1,6 +1,6 @@
-// The grammars of names and object paths, rule by rule: as predicates, as assertions, and in a message that is sent.
+// The grammars of names and object paths, rule by rule: in predicates, in assertions, and in messages to be sent.
 // Specification: Valid Object Paths, Valid Names.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   assertBusName, assertErrorName, assertInterfaceName, assertMemberName, assertObjectPath, assertWellKnownName,
   encodeMessage, InvalidNameError, isBusName, isErrorName, isInterfaceName, isMemberName, isObjectPath, isUniqueName,
@@ -14,7 +14,7 @@ interface Grammar {
   readonly is: (value: unknown) => boolean;
   readonly assert?: (value: unknown) => void;
   readonly kind?: NameKind;
-  /** What the text of the error must name. */
+  /** A pattern for the rule in the text of the error. */
   readonly rule?: RegExp;
   readonly valid: readonly Name[];
   readonly invalid: readonly Name[];
@@ -29,7 +29,7 @@ const FOREIGN: readonly Name[] = [
   ['com.example.A\0', 'NUL at the end'],
   ['com.exam\0ple.A', 'NUL inside'],
   ['com.example.Ä', 'a letter that is not ASCII'],
-  ['com.example.\u0430', 'a letter that looks like ASCII'],
+  ['com.example.\u0430', 'a letter that looks like an ASCII letter'],
   ['com.example.A\n', 'a newline at the end'],
   ['com.example.1\u0661', 'a digit that is not ASCII'],
   ['com.example.\ud800', 'half a character'],
@@ -38,16 +38,16 @@ const FOREIGN: readonly Name[] = [
   ['com.example.A(B)', 'parentheses'],
   ['com.example.$A', 'a dollar sign'],
   ['com.example.@A', 'the character before A'],
-  ['com.example.[A', 'the character behind Z'],
+  ['com.example.[A', 'the character after Z'],
   ['com.example.`A', 'the character before a'],
-  ['com.example.{A', 'the character behind z'],
+  ['com.example.{A', 'the character after z'],
 ];
 
 const VALID_INTERFACES: readonly Name[] = [
   ['a.b', 'two elements of one letter'],
   ['A.Z', 'upper case'],
   ['_._', 'underscores'],
-  ['a1.b2', 'digits behind a letter'],
+  ['a1.b2', 'digits after a letter'],
   ['org.freedesktop.DBus', 'a common one'],
   ['org._7_zip.Plugin', 'an element that begins with an underscore'],
   ['a.b.c.d.e.f.g.h.i.j', 'many elements'],
@@ -88,7 +88,7 @@ const VALID_UNIQUE: readonly Name[] = [
   [':-.-', 'hyphens'],
   [':_._', 'underscores'],
   [':1.2.3.4', 'many elements'],
-  [':1a.2b', 'digits that lead'],
+  [':1a.2b', 'digits at the start of elements'],
   [ofLength(255, ':1.'), '255 bytes'],
 ];
 
@@ -98,7 +98,7 @@ const INVALID_UNIQUE: readonly Name[] = [
   [':', 'a colon alone'],
   [':1', 'one element'],
   [':.', 'a dot alone'],
-  [':.1', 'a dot behind the colon'],
+  [':.1', 'a dot after the colon'],
   [':1.', 'a dot at the end'],
   [':1..2', 'an empty element'],
   ['::1.2', 'two colons'],
@@ -117,7 +117,7 @@ const GRAMMARS: Readonly<Record<string, Grammar>> = {
       ['/', 'the root'],
       ['/a', 'one element'],
       ['/A/b_c/0', 'a digit alone'],
-      ['/0a/_', 'a digit that leads'],
+      ['/0a/_', 'a digit at the start'],
       ['/__', 'underscores'],
       [`/${'a'.repeat(300)}`, 'an element of 300 bytes'],
       ['/a'.repeat(5000), 'a path of 10,000 bytes'],
@@ -153,11 +153,11 @@ const GRAMMARS: Readonly<Record<string, Grammar>> = {
     kind: 'member name',
     rule: /1 to 255 bytes/,
     valid: [
-      ['a', 'a letter'], ['_', 'an underscore'], ['Ping', 'a common one'], ['a0', 'a digit behind'],
+      ['a', 'a letter'], ['_', 'an underscore'], ['Ping', 'a common one'], ['a0', 'a digit after a letter'],
       [ofLength(255, 'a'), '255 bytes'],
     ],
     invalid: [
-      ['', 'empty'], ['0', 'a digit'], ['0a', 'a digit that leads'], ['a.b', 'a dot'], ['a-b', 'a hyphen'],
+      ['', 'empty'], ['0', 'a digit'], ['0a', 'a digit at the start'], ['a.b', 'a dot'], ['a-b', 'a hyphen'],
       ['a b', 'a blank'], ['a\0', 'NUL'], ['é', 'not ASCII'], ['a/b', 'a slash'], [':a', 'a colon'],
       ['$a', 'a dollar sign'], [ofLength(256, 'a'), '256 bytes'],
     ],
@@ -184,12 +184,12 @@ const shown = ([name, why]: Name): readonly [string, string] =>
   [`${why}: ${JSON.stringify(name.length > 40 ? `${name.slice(0, 40)}…` : name)}`, name];
 
 describe.each(Object.entries(GRAMMARS))('%s', (_, { is, assert, kind, rule, valid, invalid }) => {
-  it.each(valid.map(shown))('takes %s', (_title, name) => {
+  test.each(valid.map(shown))('accepts %s', (_title, name) => {
     expect(is(name)).toBe(true);
     assert?.(name);
   });
 
-  it.each(invalid.map(shown))('refuses %s', (_title, name) => {
+  test.each(invalid.map(shown))('rejects %s', (_title, name) => {
     expect(is(name)).toBe(false);
     if (assert === undefined) return;
     const error = thrownBy(() => assert(name)) as InvalidNameError;
@@ -218,7 +218,7 @@ describe('an assertion', () => {
   const assertions = Object.values(GRAMMARS).flatMap(({ assert, kind }) =>
     assert === undefined ? [] : [[kind, assert] as const]);
 
-  it.each(assertions)('of the %s refuses what is no string, whatever it is', (_, assert) => {
+  test.each(assertions)('of the %s rejects every value that is not a string', (_, assert) => {
     for (const value of NO_STRINGS) {
       const error = thrownBy(() => assert(value)) as InvalidNameError;
       expect(error).toBeInstanceOf(InvalidNameError);
@@ -227,7 +227,7 @@ describe('an assertion', () => {
     }
   });
 
-  it.each(assertions)('of the %s does not repeat a megabyte', (_, assert) => {
+  test.each(assertions)('of the %s has a short text for a name of a megabyte', (_, assert) => {
     const error = thrownBy(() => assert('!'.repeat(1e6))) as InvalidNameError;
     expect(error.message.length).toBeLessThan(1000);
   });
@@ -240,7 +240,7 @@ describe('a message to be sent', () => {
     destination: 'isBusName', sender: 'isBusName',
   } as const;
 
-  it.each(Object.entries(grammarOf))('holds its %s to the grammar, each time anew', (key, name) => {
+  test.each(Object.entries(grammarOf))('has its %s checked, every time', (key, name) => {
     const { invalid, kind } = GRAMMARS[name]!; // they are the keys of the table
     const make = (value: unknown): Uint8Array =>
       encodeMessage({ ...methodCall({ path: '/a', member: 'c' }), ...valid, [key]: value }, { serial: 1 });

@@ -1,6 +1,6 @@
-// Whole messages: what the constructors make, what is written for it, what is refused before a byte is written;
-// and that no message changes what another one is. Specification: Message Format, Header Fields.
-import { describe, expect, it } from 'vitest';
+// Whole messages: what the constructors make, how messages are encoded, which messages are rejected with which text, and
+// that no message affects another one. Specification: Message Format, Header Fields.
+import { describe, expect, test } from 'vitest';
 import {
   decodeHeader, decodeMessage, encodeMessage, errorReply, InvalidNameError, MarshalError, type Message, MessageFlag,
   methodCall, methodReturn, signal, variant,
@@ -12,7 +12,7 @@ const KEYS = [
   'sender', 'signature', 'unixFds', 'unknownFields', 'body',
 ];
 
-/** What a message has that says nothing. */
+/** A message without any optional part. */
 const EMPTY = {
   flags: 0, serial: 0, byteOrder: 'little', path: undefined, interface: undefined, member: undefined,
   errorName: undefined, replySerial: undefined, destination: undefined, sender: undefined, signature: '', unixFds: 0,
@@ -21,14 +21,14 @@ const EMPTY = {
 
 const CALL: Message = { ...methodCall({ path: '/a', member: 'B' }), serial: 1 };
 
-/** A message with anything at all in its parts, right or wrong. */
+/** A call with other parts, valid or not. */
 const withParts = (parts: Readonly<Record<string, unknown>>): Message => ({ ...CALL, ...parts }) as Message;
 
-describe('a constructor', () => {
+describe('the constructors of messages', () => {
   const received = decodeMessage(encodeMessage({ ...CALL, sender: ':1.7', serial: 9 }));
   if (received.type !== 'method_call') throw new Error('no call');
 
-  it('methodCall', () => {
+  test('methodCall makes a METHOD_CALL', () => {
     const least = { path: '/a', member: 'B' };
     expect(methodCall(least)).toStrictEqual({ ...EMPTY, type: 'method_call', ...least });
     const most = { ...least, interface: 'a.b', destination: 'c.d', flags: 3 };
@@ -36,7 +36,7 @@ describe('a constructor', () => {
     expect(methodCall({ ...most, ...body })).toStrictEqual({ ...EMPTY, type: 'method_call', ...most, ...body });
   });
 
-  it('methodReturn', () => {
+  test('methodReturn makes a METHOD_RETURN', () => {
     const expected = { ...EMPTY, type: 'method_return', replySerial: 9, destination: ':1.7' };
     expect(methodReturn(received)).toStrictEqual(expected);
     const body = { signature: 'y', body: [1] } as const;
@@ -44,7 +44,7 @@ describe('a constructor', () => {
     expect(methodReturn({ ...received, sender: undefined }).destination).toBeUndefined();
   });
 
-  it('errorReply', () => {
+  test('errorReply makes an ERROR', () => {
     const expected = { ...EMPTY, type: 'error', errorName: 'a.E', replySerial: 9, destination: ':1.7' };
     expect(errorReply(received, { errorName: 'a.E' })).toStrictEqual(expected);
     const text = { ...expected, signature: 's', body: ['why'] };
@@ -53,19 +53,19 @@ describe('a constructor', () => {
     expect(errorReply(received, { errorName: 'a.E', signature: 's', body: ['why'] })).toStrictEqual(text);
   });
 
-  it('errorReply loses no body that was given without a signature', () => {
+  test('errorReply keeps a body without a signature, which is rejected on encoding', () => {
     const parts = { errorName: 'a.E', body: ['lost'] } as unknown as Parameters<typeof errorReply>[1];
     const error = marshalErrorOf(() => encodeMessage(errorReply(received, parts), { serial: 1 }));
     expect(error.code).toBe('VALUE_COUNT_MISMATCH');
   });
 
-  it('signal', () => {
+  test('signal makes a SIGNAL', () => {
     const parts = { path: '/a', interface: 'a.b', member: 'C' };
     expect(signal(parts)).toStrictEqual({ ...EMPTY, type: 'signal', ...parts });
     expect(signal({ ...parts, destination: ':1.2' }).destination).toBe(':1.2');
   });
 
-  it('gives every message the same keys in the same order, as decodeMessage does', () => {
+  test('give every message the same keys in the same order, as decodeMessage does', () => {
     const messages = [
       methodCall({ member: 'B', path: '/a' }), methodReturn(received), errorReply(received, { errorName: 'a.E' }),
       signal({ member: 'B', interface: 'a.b', path: '/a' }), received,
@@ -75,15 +75,15 @@ describe('a constructor', () => {
     expect(Object.keys(decodeHeader(encodeMessage(CALL)))).toEqual(KEYS.filter((key) => key !== 'body'));
   });
 
-  it('takes the parts that it is for, and no others', () => {
+  test('ignore parts that they do not document', () => {
     const smuggled = { serial: 5, replySerial: 6, type: 'signal', sender: ':1.1', unixFds: 2, errorName: 'a.b', x: 1 };
     const message = methodCall({ path: '/a', member: 'B', ...smuggled } as Parameters<typeof methodCall>[0]);
     expect([message.type, message.serial, Object.keys(message)]).toEqual(['method_call', 0, KEYS]);
   });
 });
 
-describe('what messages share', () => {
-  it('cannot be changed through one of them', () => {
+describe('two messages', () => {
+  test('cannot be changed through a part that they share', () => {
     const made = methodCall({ path: '/a', member: 'B' });
     const read = decodeMessage(encodeMessage(CALL));
     for (const shared of [made.body, made.unknownFields, read.unknownFields] as unknown[][]) {
@@ -94,7 +94,7 @@ describe('what messages share', () => {
     expect(decodeMessage(encodeMessage(CALL))).toMatchObject({ body: [], unknownFields: [] });
   });
 
-  it('is no value, no header field and no memory', () => {
+  test('share no values, no header fields and no memory', () => {
     const bytesOf = (): Uint8Array => encodeMessage(withParts({
       signature: 'a{sv}ay', body: [{ k: variant('ai', [1]) }, [1, 2]],
       unknownFields: [{ code: 42, value: variant('s', 'x') }],
@@ -112,7 +112,7 @@ describe('what messages share', () => {
     expect(message).toEqual(second);
   });
 
-  it('is not the bytes: each message keeps its own, however many come after it', () => {
+  test('do not overwrite the bytes of each other', () => {
     const kept = Array.from({ length: 2000 }, (_, i) => {
       const message = withParts({ serial: i + 1, signature: 'us', body: [i, 'x'.repeat(i % 97)] });
       return [message, encodeMessage(message)] as const;
@@ -124,18 +124,18 @@ describe('what messages share', () => {
   });
 });
 
-describe('the bytes', () => {
+describe('the bytes of a message', () => {
   const PATH = '01 01 6f 00 02000000 2f61 00';
   const MEMBER = '03 01 73 00 01000000 42 00';
 
-  it('of a call are its fixed part, its fields, padding to 8, its body', () => {
+  test('are the fixed header, the header fields, padding to 8 bytes, the body', () => {
     expect(hex(encodeMessage(withParts({ flags: 2, serial: 0x01020304 })))).toBe(hex(bytes(
       `6c 01 02 01 00000000 04030201 1a000000 ${PATH} 0000000000 ${MEMBER} 000000000000`)));
     expect(hex(encodeMessage(withParts({ signature: 'y', body: [7] })))).toBe(hex(bytes(
       `6c 01 00 01 01000000 01000000 27000000 ${PATH} 0000000000 ${MEMBER} 000000000000 08 01 67 00 01 79 00 00 07`)));
   });
 
-  it('of a reply, an error, a signal and of a type that nobody knows', () => {
+  test('are right for a METHOD_RETURN, an ERROR, a SIGNAL and an unknown type', () => {
     const reply = { ...EMPTY, serial: 1, replySerial: 0xfffffffe };
     expect(hex(encodeMessage({ ...reply, type: 'method_return' } as Message))).toBe(hex(bytes(
       '6c 02 00 01 00000000 01000000 08000000 05 01 75 00 feffffff')));
@@ -148,7 +148,7 @@ describe('the bytes', () => {
        000000000000`)));
   });
 
-  it('have every field, in the order of the codes, and big-endian if that is asked for', () => {
+  test('have all fields in the order of their codes, big-endian on request', () => {
     const message = withParts({
       interface: 'a.b', errorName: 'a.E', replySerial: 2, destination: ':1.2', sender: 'c.d', unixFds: 3,
       unknownFields: [{ code: 255, value: variant('y', 9) }, { code: 11, value: variant('q', 10) }], byteOrder: 'big',
@@ -169,8 +169,8 @@ describe('the bytes', () => {
   });
 });
 
-describe('the options', () => {
-  it('come before the message\'s own serial and byte order, and change nothing in it', () => {
+describe('the options of encodeMessage', () => {
+  test('replace the serial and the byte order of the message, which is not changed', () => {
     const message = { ...CALL, serial: 5 };
     const written = encodeMessage(message, { serial: 0xffffffff, byteOrder: 'big' });
     expect(decodeMessage(written)).toEqual({ ...message, serial: 0xffffffff, byteOrder: 'big' });
@@ -181,7 +181,7 @@ describe('the options', () => {
     expect(decodeMessage(encodeMessage(big, { byteOrder: 'little' }))).toEqual(message);
   });
 
-  it('must give a serial where the message has none', () => {
+  test('must have a serial if the message has serial 0', () => {
     const message = methodCall({ path: '/a', member: 'B' });
     const error = marshalErrorOf(() => encodeMessage(message));
     expect([error.code, error.path]).toEqual(['FIELD_INVALID', 'header.serial']);
@@ -191,21 +191,21 @@ describe('the options', () => {
 });
 
 describe('flags and unknown parts', () => {
-  it('are kept, all 256 combinations of flags', () => {
+  test('all 256 combinations of flags are kept', () => {
     for (let flags = 0; flags < 256; flags++) {
       expect(decodeMessage(encodeMessage({ ...CALL, flags })).flags).toBe(flags);
     }
     expect(Object.values(MessageFlag)).toEqual([1, 2, 4]);
   });
 
-  it('are kept in messages of every unknown type', () => {
+  test('messages of every unknown type are kept', () => {
     for (let type = 5; type < 256; type++) {
       const message = withParts({ type, signature: 's', body: ['x'] });
       expect(decodeMessage(encodeMessage(message))).toEqual(message);
     }
   });
 
-  it('unknown fields are written again as they came: in their order, with their types, more than once', () => {
+  test('unknown fields are encoded as they were received: in their order, with their types, repeated', () => {
     const unknownFields = [
       { code: 200, value: variant('a{sv}', new Map([['k', variant('(ii)', [1, 2])]])) },
       { code: 11, value: variant('s', 'first') },
@@ -220,7 +220,7 @@ describe('flags and unknown parts', () => {
     }
   });
 
-  it('field 10 is written only as libdbus takes it: an object path, once', () => {
+  test('field 10 is encoded only as libdbus accepts it: once, with type "o"', () => {
     const path = { code: 10, value: variant('o', '/a') };
     for (const unknownFields of [[{ code: 10, value: variant('s', '/a') }], [path, path]]) {
       const error = marshalErrorOf(() => encodeMessage(withParts({ unknownFields })));
@@ -228,7 +228,7 @@ describe('flags and unknown parts', () => {
     }
   });
 
-  it('field 10 is read only as libdbus takes it', () => {
+  test('field 10 is decoded only as libdbus accepts it', () => {
     // An object path twice: dbus_message_demarshal says "Header field appears twice".
     const twice = bytes(`6c 01 00 01 00000000 01000000 3b000000 01 01 6f 00 02000000 2f61 00 0000000000
       03 01 73 00 01000000 4d 00 000000000000 0a 01 6f 00 02000000 2f62 00 0000000000
@@ -238,13 +238,13 @@ describe('flags and unknown parts', () => {
   });
 });
 
-describe('a message is refused before a byte of it is written', () => {
-  it.each([
+describe('encodeMessage rejects', () => {
+  test.each([
     ['method_call', ['path', 'member']],
     ['method_return', ['replySerial']],
     ['error', ['errorName', 'replySerial']],
     ['signal', ['path', 'interface', 'member']],
-  ] as const)('%s without what it requires', (type, required) => {
+  ] as const)('a %s without a field that it must have', (type, required) => {
     const fields = { path: '/a', interface: 'a.b', member: 'B', errorName: 'a.E', replySerial: 1 };
     const names = {
       path: 'PATH', interface: 'INTERFACE', member: 'MEMBER', errorName: 'ERROR_NAME', replySerial: 'REPLY_SERIAL',
@@ -257,25 +257,25 @@ describe('a message is refused before a byte of it is written', () => {
       }
       const error = marshalErrorOf(() => encodeMessage(message));
       expect([error.code, error.path]).toEqual(['FIELD_MISSING', `header.${names[key]}`]);
-      expect(error.message).toContain(type);
+      expect(error.message).toBe(`header.${names[key]}: ${names[key]} is missing: a ${type} must have it`);
     }
   });
 
   const numbers = [-1, 0.5, NaN, Infinity, '1', 1n, null, {}, [], true, Symbol('s'), Object.create(null)];
-  it.each([
+  test.each([
     ['type', 'header.type', [0, 1, 4, 256, 'invalid', 'METHOD_CALL', '__proto__', 'toString', undefined, ...numbers]],
     ['flags', 'header.flags', [256, undefined, ...numbers]],
     ['serial', 'header.serial', [0, 2 ** 32, ...numbers.filter((value) => value !== null)]],
     ['replySerial', 'header.REPLY_SERIAL', [0, 2 ** 32, ...numbers]],
     ['unixFds', 'header.UNIX_FDS', [2 ** 32, undefined, ...numbers]],
-  ] as const)('%s that is none', (key, path, values) => {
+  ] as const)('a value of %s that is not valid', (key, path, values) => {
     for (const value of values) {
       const error = marshalErrorOf(() => encodeMessage(withParts({ [key]: value })));
       expect([error.code, error.path]).toEqual(['FIELD_INVALID', path]);
     }
   });
 
-  it('a reserved path or interface, and one that begins so', () => {
+  test('a reserved path or interface, and one that starts with it', () => {
     for (let round = 0; round < 2; round++) {
       for (const end of ['', '/x', 'X']) {
         const error = marshalErrorOf(() => encodeMessage(withParts({ path: `/org/freedesktop/DBus/Local${end}` })));
@@ -289,7 +289,7 @@ describe('a message is refused before a byte of it is written', () => {
     encodeMessage(withParts({ path: '/org/freedesktop/DBus', interface: 'org.freedesktop.DBus' }));
   });
 
-  it('an unknown field with the code of a known one, or with no code', () => {
+  test('an unknown field with the code of a known one, or without a valid code', () => {
     for (const code of [...Array(10).keys(), 256, -1, 10.5, NaN, '11', undefined, null, {}]) {
       const unknownFields = [{ code, value: variant('y', 1) }];
       const error = marshalErrorOf(() => encodeMessage(withParts({ unknownFields })));
@@ -298,7 +298,7 @@ describe('a message is refused before a byte of it is written', () => {
     }
   });
 
-  it('an unknown field whose value does not fit', () => {
+  test('an unknown field whose value does not fit its type', () => {
     const cases = [
       [variant('ai', [1, '2' as unknown as number]), 'VALUE_TYPE_MISMATCH', 'header.42[1]'],
       [{ signature: 'z', value: 1 }, 'SIGNATURE_INVALID', 'header.42'],
@@ -311,7 +311,7 @@ describe('a message is refused before a byte of it is written', () => {
     }
   });
 
-  it('a signature that is none, each time', () => {
+  test('a signature that is not valid, every time', () => {
     const wrong = ['z', 'a', '()', 'y'.repeat(256), 'y'.repeat(1000), '\ud800', '\0', 'y\0', 'é'];
     for (let round = 0; round < 3; round++) {
       for (const signature of wrong) {
@@ -323,22 +323,22 @@ describe('a message is refused before a byte of it is written', () => {
     }
   });
 
-  it.each([
+  test.each([
     5, 256, 1n, null, undefined, {}, [], ['y'], true, false, Symbol('s'), Object.create(null), { length: 1 }, () => 'y',
     new String('y'),
-  ].map((signature) => [typeof signature, signature]))('a signature that is no text: %s', (_, signature) => {
+  ].map((signature) => [typeof signature, signature]))('a signature of the wrong type: %s', (_, signature) => {
     for (const body of [[], [1]]) {
       expect(thrownBy(() => encodeMessage(withParts({ signature, body })))).toBeInstanceOf(MarshalError);
     }
   });
 
-  it('a body that is none', () => {
+  test('a body that is not an array', () => {
     for (const body of [undefined, null, 5, {}, 'y', new Set([1])]) {
       expect(thrownBy(() => encodeMessage(withParts({ signature: 'y', body })))).toBeInstanceOf(MarshalError);
     }
   });
 
-  it('and the next one is not touched by it', () => {
+  test('a message without an effect on the next one', () => {
     const message = withParts({ signature: 'asy', body: [['a', 'b'], 7], interface: 'a.b' });
     const good = (): string => hex(encodeMessage(message));
     const expected = good();
@@ -357,8 +357,8 @@ describe('a message is refused before a byte of it is written', () => {
   });
 });
 
-describe('an error in a header', () => {
-  it('names the field that it is in', () => {
+describe('an error in a received header', () => {
+  test('has the path of its field', () => {
     const error = unmarshalErrorOf(() => decodeMessage(bytes(
       '6c 02 00 01 00000000 01000000 12000000 05 01 75 00 01000000 03 01 73 00 01000000 2d 00 000000000000')));
     expect([error.code, error.offset, error.path]).toEqual(['MEMBER_INVALID', 28, 'header.MEMBER']);
@@ -367,20 +367,72 @@ describe('an error in a header', () => {
     expect([unknown.code, unknown.offset, unknown.path]).toEqual(['BOOLEAN_INVALID', 28, 'header.42']);
   });
 
-  it('names none where none stands: behind the last field is padding, and behind that the body', () => {
+  test('has the path of no field if it is in the padding after the last one', () => {
     const error = unmarshalErrorOf(() => decodeMessage(bytes(
       '6c 8e 00 01 04000000 01000000 0b000000 08 01 67 00 04 28796e29 00 00 0000000000 ae00a51e')));
     expect([error.code, error.path]).toEqual(['VALUE_TRUNCATED', 'header']);
   });
 });
 
-describe('what was read before', () => {
+describe('the text of an error', () => {
+  const CALL_HEADER = '6c 01 00 01 00000000 01000000';
+  const PATH = '01 01 6f 00 02000000 2f61 00 0000000000';
+
+  test.each([
+    ['of a missing field', `${CALL_HEADER} 0b000000 ${PATH}`,
+      'header.MEMBER: MEMBER is missing: a method_call must have it (at byte 16)'],
+    ['of a field of another type', `${CALL_HEADER} 08000000 03 01 75 00 01000000`,
+      'header.MEMBER: expected type "s", got "u" (at byte 17)'],
+    ['of a field with several types', `${CALL_HEADER} 10000000 03 02 73 73 00 000000 01000000 42 00 0000`,
+      'header.MEMBER: expected type "s", got "ss" (at byte 17)'],
+    ['of an invalid name', `${CALL_HEADER} 0a000000 03 01 73 00 01000000 2d 00 000000000000`,
+      'header.MEMBER: expected a valid member name, got "-" (at byte 20)'],
+    ['of a repeated field', `${CALL_HEADER} 18000000 05 01 75 00 01000000 05 01 75 00 01000000 00000000 00000000`,
+      'header.REPLY_SERIAL: the header field appears twice: it must appear at most once (at byte 24)'],
+    ['of field 0', `${CALL_HEADER} 08000000 00 01 75 00 01000000`,
+      'header.0: the code of a header field is 0: it must be 1 or greater (at byte 16)'],
+    ['of reply serial 0', `${CALL_HEADER} 08000000 05 01 75 00 00000000`,
+      'header.REPLY_SERIAL: the reply serial is 0: it must be 1 or greater (at byte 20)'],
+    ['of a wrong first byte', '4c 01 00 01 00000000 01000000 00000000',
+      'the first byte is 0x4c: it must be "l" or "B" (at byte 0)'],
+    ['of an unknown version', '6c 01 00 02 00000000 01000000 00000000',
+      'the protocol version is 2: it must be 1 (at byte 3)'],
+    ['of serial 0', '6c 01 00 01 00000000 00000000 00000000', 'the serial is 0: it must be 1 or greater (at byte 8)'],
+    ['of message type 0', '6c 00 00 01 00000000 01000000 00000000',
+      'the message type is 0: it must be 1 to 255 (at byte 1)'],
+    ['of a message that is too long', '6c 01 00 01 ffffffff 01000000 00000000',
+      'the message has 4294967311 bytes: it must have at most 134217728 (at byte 4)'],
+    ['of header fields that are too long', '6c 01 00 01 00000000 01000000 ffffffff',
+      'the header fields have 4294967295 bytes: they must have at most 67108864 (at byte 12)'],
+    ['of a few bytes', '6c 01', 'got 2 bytes: a message must have at least 16 (at byte 2)'],
+    ['of missing bytes', '6c 01 00 01 08000000 01000000 00000000',
+      'got 16 bytes: the message must have 24, as its header says (at byte 16)'],
+  ])('%s says what was found, then what must be', (_, digits, text) => {
+    expect(unmarshalErrorOf(() => decodeMessage(bytes(digits))).message).toBe(text);
+  });
+
+  test.each([
+    [{ type: 'call' }, 'header.type: expected "method_call", "method_return", "error", "signal" or an integer from 5 to ' +
+      '255, got string "call"'],
+    [{ flags: 256 }, 'header.flags: expected an integer from 0 to 255, got number 256'],
+    [{ serial: 0 }, 'header.serial: expected an integer from 1 to 4294967295, got number 0'],
+    [{ path: '/org/freedesktop/DBus/Local' }, 'header.PATH: "/org/freedesktop/DBus/Local" is reserved: a message must ' +
+      'not carry a value that starts with "/org/freedesktop/DBus/Local"'],
+    [{ unknownFields: [{ code: 10, value: variant('s', 'x') }] }, 'header.10: found 1 of type "s": header field 10 must ' +
+      'appear at most once, with type "o"'],
+    [{ signature: 5 }, 'header.SIGNATURE: expected a string, got number 5'],
+  ])('of encodeMessage for %o says what was found, then what must be', (parts, text) => {
+    expect(marshalErrorOf(() => encodeMessage(withParts(parts))).message).toBe(text);
+  });
+});
+
+describe('an earlier message', () => {
   const valid = encodeMessage(withParts({
     interface: 'com.example.Interface', destination: 'com.example.Name', signature: 'u', body: [7],
   })).slice();
   const fieldsLength = new DataView(valid.buffer).getUint32(12, true);
 
-  it('does not make a message valid whose header only looks like that of one', () => {
+  test('does not make a message with a similar header valid', () => {
     for (let change = -8; change <= 8; change++) {
       if (change === 0) continue;
       const changed = valid.slice();
@@ -395,7 +447,7 @@ describe('what was read before', () => {
     }
   });
 
-  it('does not give a message the type, the byte order or the serial of another', () => {
+  test('does not change the type, the byte order or the serial of a message with the same fields', () => {
     for (const [code, type, missing] of [
       [1, 'method_call', undefined], [2, 'method_return', 'REPLY_SERIAL'], [3, 'error', 'ERROR_NAME'],
       [4, 'signal', undefined], [5, 5, undefined],
@@ -416,7 +468,7 @@ describe('what was read before', () => {
     expect(unmarshalErrorOf(() => decodeMessage(swapped)).code).toMatch(/^(FIELDS|MESSAGE)_TOO_LONG$/);
   });
 
-  it('does not make names, paths and keys of others out of similar bytes', () => {
+  test('does not change the names, paths and keys of a message with similar bytes', () => {
     const names = Array.from({ length: 3000 }, (_, i) => `n${'abcdefgh'.charAt(i % 8).repeat(1 + (i % 60))}_${i}`);
     for (let round = 0; round < 2; round++) {
       for (const name of names) {
@@ -429,7 +481,7 @@ describe('what was read before', () => {
     }
   });
 
-  it('a broken name is refused again and again, and so is a broken one that resembles a good one', () => {
+  test('does not make an invalid name valid', () => {
     const good = encodeMessage(withParts({ interface: 'com.example.Abc' })).slice();
     const at = Buffer.from(good).indexOf('com.example.Abc');
     for (let round = 0; round < 3; round++) {

@@ -1,5 +1,5 @@
-// readdress: the envelope changes as told, and nothing else does: the body keeps its bytes, whatever they are.
-import { describe, expect, it } from 'vitest';
+// readdress: the header changes as requested, and nothing else does. The body keeps its bytes, valid or not.
+import { describe, expect, test } from 'vitest';
 import {
   decodeHeader, decodeMessage, encodeMessage, HeaderField, InvalidNameError, MarshalError, MAX_ARRAY_LENGTH,
   MAX_MESSAGE_LENGTH, type Message, methodCall, readdress, type Readdressing, signal, UnmarshalError,
@@ -11,13 +11,13 @@ const writings = loadMessages().flatMap(({ name, expected, captured, twin }) => 
   { name: `${name}, in the other byte order`, expected, bytes: twin.bytes },
 ]);
 
-/** What a message is but for its byte order, in which the two writings of a fixture differ. */
+/** A message without its byte order, in which the two encodings of a fixture differ. */
 function contentOf(bytes: Uint8Array): Omit<Message, 'byteOrder'> {
   const { byteOrder: _, ...content } = decodeMessage(bytes);
   return content;
 }
 
-/** The body's bytes, found by what the header says and by nothing of the code under test. */
+/** The bytes of the body, found without the code under test. */
 function bodyOf(bytes: Uint8Array): Uint8Array {
   const isLittle = bytes[0] === 0x6c;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -35,7 +35,7 @@ const changes: readonly (readonly [what: string, readdressing: Readdressing])[] 
   ['all of them', { serial: 2, flags: 0, replySerial: 3, sender: ':9.9', destination: `com.${'x'.repeat(251)}` }],
 ];
 
-it.each(changes)('changes %s of every captured message, and nothing else', (_what, readdressing) => {
+test.each(changes)('readdress changes %s of every captured message, and nothing else', (_what, readdressing) => {
   for (const { name, bytes } of writings) {
     const before = Uint8Array.from(bytes);
     const readdressed = readdress(bytes, readdressing);
@@ -50,11 +50,11 @@ it.each(changes)('changes %s of every captured message, and nothing else', (_wha
 describe('readdress', () => {
   const find = (wanted: string): Uint8Array => writings.find(({ name }) => name === wanted)?.bytes ?? new Uint8Array();
 
-  it('copies every byte where nothing changes', () => {
+  test('copies every byte if nothing changes', () => {
     for (const { name, bytes } of writings) expect(Buffer.from(readdress(bytes, {})).equals(bytes), name).toBe(true);
   });
 
-  it('makes, and leaves, the very bytes that it found where a change is taken back', () => {
+  test('restores the original bytes if a change is reversed', () => {
     for (const { name, expected, bytes } of writings) {
       const { serial, flags, sender = null, destination = null } = expected;
       const away = readdress(bytes, { serial: 9, flags: 1, sender: ':1.99999', destination: 'a.b' });
@@ -63,7 +63,7 @@ describe('readdress', () => {
     }
   });
 
-  it('removes a sender and a destination', () => {
+  test('removes a sender and a destination', () => {
     for (const { bytes } of writings) {
       const { sender, destination, ...rest } = contentOf(readdress(bytes, { sender: null, destination: null }));
       const { sender: _, destination: __, ...expected } = contentOf(bytes);
@@ -71,7 +71,7 @@ describe('readdress', () => {
     }
   });
 
-  it('strips unknown fields where asked to, and only then', () => {
+  test('removes unknown fields only on request', () => {
     for (const { bytes } of writings) {
       const stripped = contentOf(readdress(bytes, { stripUnknownFields: true }));
       expect(stripped).toEqual({ ...contentOf(bytes), unknownFields: [] });
@@ -82,7 +82,7 @@ describe('readdress', () => {
     expect(readdress(many, { stripUnknownFields: true }).length).toBeLessThan(many.length);
   });
 
-  it('does not look at the body', () => {
+  test('does not read the body', () => {
     const bytes = Uint8Array.from(find('rang-signal-glib'));
     bodyOf(bytes).fill(0xff);
     expect(() => decodeMessage(bytes)).toThrow(UnmarshalError);
@@ -91,7 +91,7 @@ describe('readdress', () => {
     expect(bodyOf(readdressed)).toEqual(bodyOf(bytes));
   });
 
-  it('copies what a bus accepts and a caller may not write', () => {
+  test('copies a unique name that may be received but not sent', () => {
     const bytes = Uint8Array.from(find('hello-reply'));
     const at = Buffer.from(bytes).indexOf('org.freedesktop.DBus\0');
     expect(decodeHeader(bytes).sender).toBe('org.freedesktop.DBus');
@@ -101,7 +101,7 @@ describe('readdress', () => {
     expect(decodeHeader(readdress(bytes, { serial: 3 })).sender).toBe(`:1${'a'.repeat(18)}`);
   });
 
-  it('takes bytes from the middle of others', () => {
+  test('accepts a part of a larger buffer', () => {
     const bytes = find('managed-objects-reply');
     const around = Buffer.alloc(bytes.length + 10, 0xaa);
     around.set(bytes, 5);
@@ -110,7 +110,7 @@ describe('readdress', () => {
     expect(readdressed).toBeInstanceOf(Uint8Array);
   });
 
-  it('refuses a broken header, and bytes that are not one message', () => {
+  test('rejects a broken header, and bytes that are not exactly one message', () => {
     const bytes = find('hello-call-glib');
     expect(() => readdress(bytes.subarray(0, 20), {})).toThrow(expect.objectContaining({ code: 'MESSAGE_TRUNCATED' }));
     expect(() => readdress(Uint8Array.from([...bytes, 0]), {})).toThrow(
@@ -135,7 +135,7 @@ describe('readdress', () => {
     }
   });
 
-  it.each([
+  test.each([
     [{ serial: 0 }, 'header.serial'],
     [{ serial: 2 ** 32 }, 'header.serial'],
     [{ serial: 1.5 }, 'header.serial'],
@@ -143,18 +143,18 @@ describe('readdress', () => {
     [{ flags: -1 }, 'header.flags'],
     [{ replySerial: 0 }, 'header.REPLY_SERIAL'],
     [{ replySerial: Number.NaN }, 'header.REPLY_SERIAL'],
-  ])('refuses %j', (readdressing, path) => {
+  ])('rejects %j', (readdressing, path) => {
     const error = expect.objectContaining({ code: 'FIELD_INVALID', path });
     expect(() => readdress(find('ping-reply'), readdressing)).toThrow(MarshalError);
     expect(() => readdress(find('ping-reply'), readdressing)).toThrow(error);
   });
 
-  it.each(['', 'nodots', ':1', 'a..b', 'ä.b', `a.${'b'.repeat(254)}`])('refuses the bus name %j', (name) => {
+  test.each(['', 'nodots', ':1', 'a..b', 'ä.b', `a.${'b'.repeat(254)}`])('rejects the bus name %j', (name) => {
     expect(() => readdress(find('ping-reply'), { sender: name })).toThrow(InvalidNameError);
     expect(() => readdress(find('ping-reply'), { destination: name })).toThrow(InvalidNameError);
   });
 
-  it('refuses to make a message longer than any may be', () => {
+  test('rejects a message that becomes too long', () => {
     const parts = { path: '/a', interface: 'a.b', member: 'C', signature: 'ayayay' };
     const lengthBeside = encodeMessage(signal({ ...parts, body: [[], [], []] }), { serial: 1 }).length;
     const rest = MAX_MESSAGE_LENGTH - lengthBeside - MAX_ARRAY_LENGTH;
@@ -166,7 +166,7 @@ describe('readdress', () => {
     expect(() => readdress(bytes, { sender: ':1.1' })).toThrow(expect.objectContaining({ code: 'MESSAGE_TOO_LONG' }));
   });
 
-  it('refuses more header fields than there may be', () => {
+  test('rejects header fields that become too long', () => {
     const value = new Uint8Array(MAX_ARRAY_LENGTH - 200);
     const call: Message = {
       ...methodCall({ path: '/a', member: 'B' }), unknownFields: [{ code: 99, value: { signature: 'ay', value } }],
@@ -178,7 +178,7 @@ describe('readdress', () => {
     expect(readdress(bytes, { stripUnknownFields: true }).length).toBeLessThan(100);
   });
 
-  it('writes a new field behind those that are there', () => {
+  test('writes a new field after the existing ones', () => {
     const codes = (bytes: Uint8Array): unknown[] => {
       const at = Buffer.from(bytes);
       return [at.indexOf(Buffer.from([HeaderField.SENDER, 1, 0x73, 0])), at.indexOf(Buffer.from([3, 1, 0x73, 0]))];
