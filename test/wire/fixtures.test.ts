@@ -1,5 +1,5 @@
-// Every captured message, run in every way: decoded, encoded, cut at each byte, back to back, in the other byte order.
-// What is expected is what GLib and libdbus read, and the bytes are theirs (fixtures/README.md).
+// Every captured message is decoded, encoded, cut at each byte, joined with others, and swapped in its byte order.
+// The bytes and the expected values are those of GLib, libdbus and sd-bus (fixtures/README.md).
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
@@ -16,7 +16,7 @@ const KEYS = [
   'sender', 'signature', 'unixFds', 'unknownFields', 'body',
 ];
 
-/** Maps as lists of their entries: equality of maps is blind to their order, and the order is the sender's. */
+/** Converts maps to lists of entries, since the equality of maps ignores the order, which the sender determines. */
 function ordered(value: unknown): unknown {
   if (value instanceof Map) return { entries: [...value].map(ordered) };
   if (value instanceof Uint8Array) return value;
@@ -33,12 +33,12 @@ function otherOrder({ byteOrder }: Message): Message['byteOrder'] {
   return byteOrder === 'little' ? 'big' : 'little';
 }
 
-/** Known fields in the order of their codes, unknown ones behind them as they came. */
+/** Known fields in the order of their codes, then unknown ones in their own order. */
 function rank(code: number): number {
   return Math.min(code, UNIX_FDS + 1);
 }
 
-/** Fields that say what their absence says as well: the empty signature, no descriptors. We leave them out. */
+/** Whether a field has its default value, the empty signature or no descriptors. Our encoder leaves it out. */
 function isIdle(code: number, message: Message): boolean {
   return (code === SIGNATURE && message.signature === '') || (code === UNIX_FDS && message.unixFds === 0);
 }
@@ -68,7 +68,7 @@ function withOurFieldOrder({ bytes, fields }: Writing, message: Message): Uint8A
   return result;
 }
 
-/** NaN has many bit patterns and a JavaScript engine may swap one for another: where a message has NaN, all are one. */
+/** Replaces every NaN by the same one, since a JavaScript engine may change the bits of a NaN. */
 function withOneNaN(bytes: Uint8Array, { json }: MessageFixture): Uint8Array {
   const copy = bytes.slice();
   if (!/"[7f]ff[0-9a-f]{13} nan"/.test(JSON.stringify(json))) return copy;
@@ -92,7 +92,7 @@ function expectMessage(actual: Message, expected: Message): void {
   expect(ordered(actual)).toStrictEqual(ordered(expected));
 }
 
-/** The fixture's message alone, from chunks; quick, for it runs many thousand times. */
+/** Checks that the chunks yield the one message of the fixture. Fast, since it runs many thousand times. */
 function expectFromChunks(chunks: Iterable<Uint8Array>, expected: unknown, where: string): void {
   const reader = new MessageReader();
   const messages = [...chunks].map((chunk) => reader.push(chunk));
@@ -130,7 +130,7 @@ describe.each(rows)('message %s', (_, fixture, next) => {
     expect(Object.keys(message)).toStrictEqual(KEYS);
   });
 
-  test('is decoded wherever it stands in memory', () => {
+  test('is decoded at any offset in memory', () => {
     for (const offset of [1, 4, 7]) {
       const memory = new Uint8Array(offset + captured.bytes.length + 5).fill(0xff);
       memory.set(captured.bytes, offset);
@@ -167,7 +167,7 @@ describe.each(rows)('message %s', (_, fixture, next) => {
     expect(messages.map(ordered)).toStrictEqual([ordered(expected)]);
   });
 
-  test('is read with others in one chunk', () => {
+  test('is read together with others from one chunk', () => {
     const wanted = [expected, expected, next.expected].map(ordered);
     const bytes = concat(captured.bytes, captured.bytes, next.captured.bytes);
     expect(new MessageReader().push(bytes).map(ordered)).toStrictEqual(wanted);
@@ -201,7 +201,7 @@ describe('the captured messages', () => {
   const signatures = bodies.map(({ signature }) => signature);
   const text = JSON.stringify(fixtures.map(({ json }) => json));
 
-  test('are many, of every type, in both byte orders and both directions', () => {
+  test('are at least 100, of every type, in both byte orders and both directions', () => {
     expect(fixtures.length).toBeGreaterThanOrEqual(100);
     expect(new Set(fixtures.map(({ name }) => name)).size).toBe(fixtures.length);
     for (const type of ['method_call', 'method_return', 'error', 'signal'] as const) {
@@ -216,7 +216,7 @@ describe('the captured messages', () => {
     }
   });
 
-  test('come from every implementation, and all but those with descriptors were decoded by two', () => {
+  test('come from every implementation, and two decoded each one that has no descriptors', () => {
     for (const maker of ['dbus-daemon', 'libdbus', 'dbus-python', 'GLib', 'sd-bus']) {
       expect(fixtures.filter(({ madeBy }) => madeBy.includes(maker)).length, maker).toBeGreaterThanOrEqual(10);
     }
@@ -226,7 +226,7 @@ describe('the captured messages', () => {
     }
   });
 
-  test('hold every type code, as a value, in an array, as a key of a dict and in a variant', () => {
+  test('contain every type code as a value, in an array and as a key of a dict', () => {
     const all = signatures.join('');
     for (const code of 'ybnqiuxtdsogh') {
       expect(all, code).toContain(`a${code}`);
@@ -261,7 +261,7 @@ describe('the captured messages', () => {
     expect(text).toContain(part);
   });
 
-  test('have the field order of our encoder often enough to compare whole messages as they were captured', () => {
+  test('have the field order of our encoder in at least ten cases', () => {
     const exact = fixtures.filter(({ captured, expected }) => hasOurFieldOrder(captured, expected));
     expect(exact.length).toBeGreaterThanOrEqual(10);
     expect(fixtures.length - exact.length).toBeGreaterThanOrEqual(10);
