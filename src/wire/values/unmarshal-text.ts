@@ -70,10 +70,9 @@ function endOfSignature(reader: Reader): number {
   return endOfText(reader, length, reader.offset - 1);
 }
 
-/** The codec of a signature that was read before. */
+/** The codec of a signature of other than one letter that was read before. */
 function findCodec({ bytes }: Reader, start: number, end: number): Codec | undefined {
-  if (end - start > 1) return knownCodecs.find(bytes, start, end);
-  return end === start ? EMPTY_CODEC : codecOfLetter(bytes[start]!);
+  return end === start ? EMPTY_CODEC : knownCodecs.find(bytes, start, end);
 }
 
 /** Converts the error of an invalid signature that starts at `start` to a {@link Fault}. */
@@ -83,8 +82,21 @@ function toSignatureFault(error: unknown, start: number): unknown {
   return new Fault(error.code, error.message, { offset: start + error.offset, cause: error });
 }
 
-/** Reads the SIGNATURE of a variant or a body, whose values are read next. */
+/** Reads a SIGNATURE of one letter; otherwise leaves the reader where it is and returns undefined. */
+function readOneLetterCodec(reader: Reader): Codec | undefined {
+  const { bytes, offset } = reader;
+  if (bytes[offset] !== 1 || offset + 3 > reader.end || bytes[offset + 2] !== 0) return undefined;
+  const codec = codecOfLetter(bytes[offset + 1]!);
+  if (codec !== undefined) reader.offset = offset + 3;
+  return codec;
+}
+
+/** Reads the SIGNATURE of a variant or a body, whose values are read next. Most variants have one letter. */
 export function readCodec(reader: Reader): Codec {
+  return readOneLetterCodec(reader) ?? readAnyCodec(reader);
+}
+
+function readAnyCodec(reader: Reader): Codec {
   const start = reader.offset + 1;
   const end = endOfSignature(reader);
   const known = findCodec(reader, start, end);
@@ -101,6 +113,8 @@ export function readCodec(reader: Reader): Codec {
 
 /** Reads a value of type SIGNATURE; it drops no codec from a cache. */
 function unmarshalSignature(reader: Reader): string {
+  const codec = readOneLetterCodec(reader);
+  if (codec !== undefined) return codec.signature;
   const start = reader.offset + 1;
   const end = endOfSignature(reader);
   const known = findCodec(reader, start, end);

@@ -112,10 +112,10 @@ function unmarshalSequence(unmarshalers: readonly Unmarshal[], reader: Reader, d
 export function unmarshalVariant(reader: Reader, depth: number): Variant {
   const start = reader.offset;
   const codec = readCodec(reader);
-  const { types } = codec;
-  if (types.length !== 1) throw notSingleFault(reader, types, start);
+  const unmarshalers = unmarshalersOf(codec);
+  if (unmarshalers.length !== 1) throw notSingleFault(reader, codec.types, start);
   checkDepth(depth + 1, reader.offset);
-  return { signature: codec.signature, value: unmarshalersOf(codec)[0]!(reader, depth + 1) };
+  return { signature: codec.signature, value: unmarshalers[0]!(reader, depth + 1) };
 }
 
 /** The fault of a variant whose signature, which starts at `start`, is not exactly one single complete type. */
@@ -142,7 +142,7 @@ function compileUnmarshal(type: Type): Unmarshal {
 /* Bodies --------------------------------------------------------------------------------------------------------- */
 
 function unmarshalersOf(codec: Codec): readonly Unmarshal[] {
-  return (codec.unmarshalers ??= codec.types.map(compileUnmarshal));
+  return codec.unmarshalers ?? (codec.unmarshalers = codec.types.map(compileUnmarshal));
 }
 
 /** Reads a body up to the reader's end. @throws {Fault} whose path starts with the index of the argument */
