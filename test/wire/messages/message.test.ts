@@ -257,7 +257,7 @@ describe('encodeMessage rejects', () => {
       }
       const error = marshalErrorOf(() => encodeMessage(message));
       expect([error.code, error.path]).toEqual(['FIELD_MISSING', `header.${names[key]}`]);
-      expect(error.message).toBe(`header.${names[key]}: ${names[key]} is missing: a ${type} must have it`);
+      expect(error.problem).toBe(`${names[key]} is missing: a ${type} must have it`);
     }
   });
 
@@ -422,7 +422,7 @@ describe('the text of an error', () => {
       'appear at most once, with type "o"'],
     [{ signature: 5 }, 'header.SIGNATURE: expected a string, got number 5'],
   ])('of encodeMessage for %o says what was found, then what must be', (parts, text) => {
-    expect(marshalErrorOf(() => encodeMessage(withParts(parts))).message).toBe(text);
+    expect(marshalErrorOf(() => encodeMessage(withParts(parts))).message).toBe(`B: ${text}`);
   });
 });
 
