@@ -139,9 +139,9 @@ describe('the dissection of a captured message', () => {
   test('explains the whole message if more bytes follow', () => {
     for (const { name, captured: { bytes } } of fixtures) {
       const parts = checkDissection(Uint8Array.from([...bytes, 0x6c, 0x01]), name);
-      const [whole, behind] = [dissect(bytes), parts.slice(-2)];
+      const [whole, after] = [dissect(bytes), parts.slice(-2)];
       expect(parts.slice(0, -2)).toEqual(whole);
-      expect(behind).toMatchObject([
+      expect(after).toMatchObject([
         { kind: 'error', error: { code: 'MESSAGE_EXCESS' } }, { kind: 'unread', offset: bytes.length, length: 2 },
       ]);
     }
@@ -159,12 +159,12 @@ describe('the dissection of a message written by hand', () => {
     expect(parts[at]?.error?.code).toBe(entry.code);
     if (entry.code === undefined) return;
     const before = parts.slice(0, at);
-    const behind = parts.slice(at + 1);
+    const after = parts.slice(at + 1);
     if (!MAY_HAVE_INVALID_BYTES_BEFORE.includes(entry.code)) {
       expect(before.filter(({ kind }) => kind === 'unread')).toEqual([]);
     }
-    if (entry.code === 'FIELD_MISSING') expect(behind[0]?.kind).toBe(bytes.length > 16 ? 'field' : undefined);
-    else expect(behind.every(({ kind }) => kind === 'unread') && behind.length <= 1).toBe(true);
+    if (entry.code === 'FIELD_MISSING') expect(after[0]?.kind).toBe(bytes.length > 16 ? 'field' : undefined);
+    else expect(after.every(({ kind }) => kind === 'unread') && after.length <= 1).toBe(true);
   });
 
   test('is tested with more than 120 invalid and more than 40 valid messages', () => {

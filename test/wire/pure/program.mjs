@@ -1,4 +1,4 @@
-// What the wire layer is asked to do where there is no Node: everything, on input that comes and goes as JSON.
+// Exercises the wire layer without Node: everything, with JSON as input and output.
 // It runs twice, in Node and in a context that has nothing but ECMAScript; the two results must be the same.
 
 const DIGITS = '0123456789abcdef';
