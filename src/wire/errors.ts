@@ -231,7 +231,7 @@ export class UnmarshalError extends DBusWireError {
   constructor(
     code: UnmarshalErrorCode,
     problem: string,
-    at: { offset: number; path?: string },
+    at: { offset: number; path?: string | undefined },
     options?: ErrorOptions,
   ) {
     const path = at.path ?? '';

@@ -15,8 +15,8 @@ export { FrameReader, type InvalidMessage, MessageReader, type ReaderOptions } f
 export type { BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, InputOf, ValueOf } from './infer.js';
 export { marshal } from './values/marshal.js';
 export {
-  errorReply, type ErrorMessage, type Message, methodCall, type MethodCall, methodReturn, type MethodReturn, signal,
-  type Signal, type UnknownField, type UnknownMessage,
+  type Answerable, type BodyOptions, errorReply, type ErrorMessage, type Message, type MessageBase, methodCall,
+  type MethodCall, methodReturn, type MethodReturn, signal, type Signal, type UnknownField, type UnknownMessage,
 } from './messages/message.js';
 export {
   assertBusName, assertErrorName, assertInterfaceName, assertMemberName, assertObjectPath, assertWellKnownName,

@@ -11,7 +11,7 @@ export interface UnknownField {
 }
 
 /** The keys of every message. A key without a value exists and is undefined. */
-interface MessageParts {
+export interface MessageBase {
   /** The flags byte, an OR of {@link MessageFlag}. Unknown bits are kept. */
   readonly flags: number;
   /** The number that the sender gives this message, 1 to 2^32−1; 0 in a message that is not sent yet. */
@@ -37,27 +37,27 @@ interface MessageParts {
 }
 
 /** METHOD_CALL: asks an object to run a method. */
-export interface MethodCall extends MessageParts {
+export interface MethodCall extends MessageBase {
   readonly type: 'method_call';
   readonly path: string;
   readonly member: string;
 }
 
 /** METHOD_RETURN: the result of a call. */
-export interface MethodReturn extends MessageParts {
+export interface MethodReturn extends MessageBase {
   readonly type: 'method_return';
   readonly replySerial: number;
 }
 
 /** ERROR: the reply to a call that failed. If the first argument is a STRING, it is a text for people. */
-export interface ErrorMessage extends MessageParts {
+export interface ErrorMessage extends MessageBase {
   readonly type: 'error';
   readonly errorName: string;
   readonly replySerial: number;
 }
 
 /** SIGNAL: an object announces an event. */
-export interface Signal extends MessageParts {
+export interface Signal extends MessageBase {
   readonly type: 'signal';
   readonly path: string;
   readonly interface: string;
@@ -65,7 +65,7 @@ export interface Signal extends MessageParts {
 }
 
 /** A message of a type that the specification does not define; it must be ignored. `type` is its code, 5 to 255. */
-export interface UnknownMessage extends MessageParts {
+export interface UnknownMessage extends MessageBase {
   readonly type: number;
 }
 
@@ -76,7 +76,7 @@ const NO_UNKNOWN_FIELDS: readonly UnknownField[] = Object.freeze([]);
 const NO_BODY: readonly unknown[] = Object.freeze([]);
 
 /** Makes a message to be sent. All messages have the same keys in the same order, and so the same hidden class. */
-function createMessage<Type extends Message['type']>(type: Type, parts: Partial<MessageParts>) {
+function createMessage<Type extends Message['type']>(type: Type, parts: Partial<MessageBase>) {
   return {
     type,
     flags: parts.flags ?? 0,
@@ -100,7 +100,7 @@ function createMessage<Type extends Message['type']>(type: Type, parts: Partial<
  * The parts of every message with a body. The compiler checks a signature literal against the grammar, and the body
  * against the signature.
  */
-interface BodyParts<S extends string> {
+export interface BodyOptions<S extends string> {
   /** The types of `body`. Default: no arguments. */
   readonly signature?: CheckedSignature<S> | undefined;
   readonly body?: BodyInputOf<S> | undefined;
@@ -113,7 +113,7 @@ interface BodyParts<S extends string> {
  * Nothing is checked here: {@link encodeMessage} checks everything.
  */
 export function methodCall<const S extends string = ''>(
-  parts: BodyParts<S> & {
+  parts: BodyOptions<S> & {
     readonly path: string;
     readonly member: string;
     readonly interface?: string | undefined;
@@ -121,19 +121,19 @@ export function methodCall<const S extends string = ''>(
     readonly flags?: number | undefined;
   },
 ): MethodCall {
-  return createMessage('method_call', parts as Partial<MessageParts>) as MethodCall;
+  return createMessage('method_call', parts as Partial<MessageBase>) as MethodCall;
 }
 
 /** The parts of a call that address its reply. */
-type Answerable = Pick<MethodCall, 'serial' | 'sender'>;
+export type Answerable = Pick<MethodCall, 'serial' | 'sender'>;
 
 /** Makes the METHOD_RETURN that answers `call`, addressed to its sender. */
 export function methodReturn<const S extends string = ''>(
   call: Answerable,
-  { signature, body }: BodyParts<S> = {},
+  { signature, body }: BodyOptions<S> = {},
 ): MethodReturn {
   const parts = { replySerial: call.serial, destination: call.sender, signature, body };
-  return createMessage('method_return', parts as Partial<MessageParts>) as MethodReturn;
+  return createMessage('method_return', parts as Partial<MessageBase>) as MethodReturn;
 }
 
 /**
@@ -142,7 +142,7 @@ export function methodReturn<const S extends string = ''>(
  */
 export function errorReply<const S extends string = ''>(
   call: Answerable,
-  parts: BodyParts<S> & { readonly errorName: string; readonly message?: string | undefined },
+  parts: BodyOptions<S> & { readonly errorName: string; readonly message?: string | undefined },
 ): ErrorMessage {
   const { errorName, message } = parts;
   const isTextOnly = parts.signature === undefined && parts.body === undefined && message !== undefined;
@@ -150,17 +150,17 @@ export function errorReply<const S extends string = ''>(
     ? { signature: 's', body: [message] }
     : parts;
   const reply = { errorName, replySerial: call.serial, destination: call.sender, signature, body };
-  return createMessage('error', reply as Partial<MessageParts>) as ErrorMessage;
+  return createMessage('error', reply as Partial<MessageBase>) as ErrorMessage;
 }
 
 /** Makes a SIGNAL: for every connection that has a matching rule or, with `destination`, for that connection alone. */
 export function signal<const S extends string = ''>(
-  parts: BodyParts<S> & {
+  parts: BodyOptions<S> & {
     readonly path: string;
     readonly interface: string;
     readonly member: string;
     readonly destination?: string | undefined;
   },
 ): Signal {
-  return createMessage('signal', parts as Partial<MessageParts>) as Signal;
+  return createMessage('signal', parts as Partial<MessageBase>) as Signal;
 }
