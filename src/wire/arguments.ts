@@ -1,7 +1,7 @@
-// Arguments of the wrong kind, refused by name with advice about the common slips. It knows kinds of values only.
+// Errors for arguments of the wrong kind, with advice about the most common mistake. It knows only kinds of values.
 import { describe } from './describe.js';
 
-/** The error for an argument of the wrong kind; a promise, the most common one, is told to be awaited. */
+/** The error for an argument of the wrong kind. For a promise, the most common mistake, it advises to await it. */
 export function argumentError(owner: string, must: string, value: unknown): TypeError {
   const advice = isPromise(value) ? 'a promise: await it first' : describe(value);
   return new TypeError(`${owner}: ${must}, got ${advice}`);
@@ -15,7 +15,7 @@ function isPromise(value: unknown): boolean {
   }
 }
 
-/** Whether a value is an object with a method of each of these names. */
+/** Whether a value is an object that has methods of all these names. */
 export function hasMethods(value: unknown, ...names: readonly string[]): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return names.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === 'function');

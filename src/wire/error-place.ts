@@ -1,27 +1,27 @@
-// Errors made again with what is known further out: which member and argument a refused value was for, and the stack of
-// the caller instead of ours. It runs after something was refused, never before.
+// Adds to an error the interface, member and argument that a value was meant for, which only outer layers know, and
+// replaces the stack by that of the public function's caller. It runs only after a value was rejected.
 import { type ErrorPlace, InvalidNameError, MarshalError, SignatureError } from './errors.js';
 
-/** A function of the library whose caller is to be seen in the stack of an error. */
+/** A public function whose caller must be at the top of the stack of an error. */
 export type Caller = (...args: never[]) => unknown;
 
-/** Takes the stack of an error again; not every platform has it. */
+/** Captures the stack of an error again. Not every platform has this function. */
 type CaptureStackTrace = (error: object, above?: Caller) => void;
 
 /**
- * The error for a user, from what was thrown: with its place in the message, and with the stack that `above`, which
- * has to be running, was called with. What is no error about a value or a name is returned as it is.
+ * Returns a copy of an error about a value, name or signature, with its place and with the stack of the caller of
+ * `above`, a function that must be running. Returns every other error unchanged.
  */
 export function errorAt(error: unknown, place: ErrorPlace, above: Caller): unknown {
   const placed = placedOrNot(error, textOf(place));
   if (placed === undefined) return error;
-  const { captureStackTrace } = Error as { readonly captureStackTrace?: CaptureStackTrace }; // as said above
+  const { captureStackTrace } = Error as { readonly captureStackTrace?: CaptureStackTrace }; // not on every platform
   captureStackTrace?.call(Error, placed, above);
-  if (!placed.stack?.includes('\n')) captureStackTrace?.call(Error, placed); // `above` was wrapped by somebody
+  if (!placed.stack?.includes('\n')) captureStackTrace?.call(Error, placed); // `above` is wrapped: not on the stack
   return placed;
 }
 
-/** The place without names that are none: a message may hold anything. */
+/** The place without names that are not strings: an invalid message can have any value as a name. */
 function textOf({ interface: interfaceName, member, argumentNames, role }: ErrorPlace): ErrorPlace {
   return {
     interface: typeof interfaceName === 'string' ? interfaceName : undefined,
@@ -31,7 +31,7 @@ function textOf({ interface: interfaceName, member, argumentNames, role }: Error
   };
 }
 
-/** The error with its place; undefined for what cannot even be asked what it is, such as a revoked proxy. */
+/** The error with its place; undefined for other errors and for values that cannot be inspected, as revoked proxies. */
 function placedOrNot(error: unknown, place: ErrorPlace): Error | undefined {
   try {
     return placedError(error, place);

@@ -70,18 +70,18 @@ export abstract class DBusWireError extends Error {
   abstract readonly code: string;
 }
 
-/** The place that a refused value was meant for, as far as it is known. */
+/** The place that a rejected value was meant for, as far as it is known. */
 export interface ErrorPlace {
   readonly interface?: string | undefined;
   /** A method, signal or property of the interface. */
   readonly member?: string | undefined;
   /** The names of the arguments by index, `''` for an argument without a name. */
   readonly argumentNames?: readonly string[] | undefined;
-  /** Which arguments these are: those of a call or a signal, those of its reply, or those of an error. */
+  /** Whether these are the arguments of a call or a signal, of the reply to a call, or of an error. */
   readonly role?: 'argument' | 'out-argument' | 'error-argument' | undefined;
 }
 
-/** `com.example.Counter1.Add: `, as far as it is known. */
+/** The start of an error text, such as `com.example.Counter1.Add: `; empty if neither name is known. */
 function prefixOf({ interface: interfaceName, member }: ErrorPlace): string {
   const name = [interfaceName, member].filter((part) => part !== undefined).join('.');
   return name === '' ? '' : `${name.length > MAX_NAME_LENGTH * 2 ? `${name.slice(0, MAX_NAME_LENGTH * 2)}…` : name}: `;
@@ -95,7 +95,7 @@ export class SignatureError extends DBusWireError {
   readonly signature: string;
   /** Index of the character that breaks the rule, from 0. */
   readonly offset: number;
-  /** The broken rule alone. */
+  /** The broken rule, without the place. */
   readonly problem: string;
   /** The interface that has the signature, if the error is about a definition. */
   readonly interface: string | undefined;
@@ -130,17 +130,21 @@ export class InvalidNameError extends DBusWireError {
   readonly kind: NameKind;
   /** The value that was refused. */
   readonly value: unknown;
-  /** The grammar in words. */
+  /** The grammar in words: it completes "a valid name must …". */
   readonly rule: string;
-  /** The header field that the value was to stand in, as `header.DESTINATION`; empty if it was for no message. */
+  /** The header field that the value was meant for, as `header.DESTINATION`; empty if it was not for a message. */
   readonly path: string;
   /** The interface of the message or definition, if there is one. */
   readonly interface: string | undefined;
   /** The member of the message or definition, if there is one. */
   readonly member: string | undefined;
 
-  /** `rule` completes the sentence "a valid name must …". */
-  constructor(kind: NameKind, value: unknown, rule: string, at: ErrorPlace & { readonly path?: string } = {}) {
+  constructor(
+    kind: NameKind,
+    value: unknown,
+    rule: string,
+    at: ErrorPlace & { readonly path?: string | undefined } = {},
+  ) {
     const { path = '' } = at;
     const field = path === '' ? '' : `${path}: `;
     super(`${prefixOf(at)}${field}${describe(value)} is not a valid ${kind}: it must ${rule}`);
@@ -180,15 +184,15 @@ export class MarshalError extends DBusWireError {
   readonly signature: string;
   /** The position of the value, as `body[2]["k"][3]` or `header.MEMBER`. */
   readonly path: string;
-  /** What is wrong, without the place. */
+  /** The error, without the place. */
   readonly problem: string;
   /** The interface of the message, if there is one. */
   readonly interface: string | undefined;
   /** The method, signal or property that the value was for, if it is known. */
   readonly member: string | undefined;
-  /** The index of the argument that the value is, or is part of; undefined if no single argument is concerned. */
+  /** The index of the argument that has the value; undefined if the error concerns no single argument. */
   readonly argument: number | undefined;
-  /** The name of that argument, if a definition gives it one. */
+  /** The name of that argument, if an interface definition has one. */
   readonly argumentName: string | undefined;
 
   constructor(
@@ -199,7 +203,8 @@ export class MarshalError extends DBusWireError {
   ) {
     const [, index, rest] = /^body\[(\d+)\]([^]*)$/.exec(at.path) ?? [];
     const argument = index === undefined ? undefined : Number(index);
-    const argumentName = argument === undefined ? undefined : place.argumentNames?.[argument] || undefined; // not ''
+    // An empty name counts as no name.
+    const argumentName = argument === undefined ? undefined : place.argumentNames?.[argument] || undefined;
     const prefix = prefixOf(place);
     let where = at.path;
     if (prefix !== '' && argument !== undefined) {

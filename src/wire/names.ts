@@ -1,5 +1,5 @@
 // The grammars of object paths and of the four kinds of names, as predicates and as assertions.
-// All are ASCII grammars, and what is not a string is valid for none of them. Nothing here knows messages.
+// All of them are ASCII grammars, and only strings are valid. This file knows no messages.
 // Specification: Valid Object Paths, Valid Names.
 import { MAX_NAME_LENGTH } from './constants.js';
 import { InvalidNameError, type NameKind } from './errors.js';
@@ -61,7 +61,7 @@ function countElements(text: string, start: number, grammar: ElementGrammar): nu
   return atElementStart ? 0 : elements;
 }
 
-/** Whether `value` is an object path: `/`, or `/element` once or more. Paths have no limit of length of their own. */
+/** Whether `value` is an object path: `/`, or `/element` once or more. The length of a path is not limited. */
 export function isObjectPath(value: unknown): boolean {
   if (typeof value !== 'string') return false;
   return value === '/' || (value.startsWith('/') && countElements(value, 1, PATH_ELEMENTS) > 0);
@@ -110,6 +110,7 @@ export function isReceivableBusName(value: string): boolean {
   return value === ':' || countElements(value, value.charAt(1) === '.' ? 2 : 1, UNIQUE_ELEMENTS) > 0;
 }
 
+/** Makes an assertion; `rule` completes "it must …" in the text of the error. */
 function assertion(kind: NameKind, matches: (value: unknown) => boolean, rule: string): (value: unknown) => void {
   return (value) => {
     if (!matches(value)) throw new InvalidNameError(kind, value, rule);

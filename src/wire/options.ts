@@ -1,12 +1,12 @@
-// Options that callers give: unknown keys and values that cannot be meant are refused by name. Undefined counts as left
-// out. It knows kinds of values, not what the options are for. (No clause of the specification.)
+// Checks options of public functions: unknown keys and impossible values are rejected with the name of the option. An
+// option may be undefined. It knows kinds of values, not the purpose of options. (Not in the specification.)
 import { describe, quote } from './describe.js';
 
-/** What the value of one option must be. */
+/** The rule for the value of one option. */
 export interface OptionRule {
-  /** In words: `"timeout" must be …`. */
+  /** The rule in words: it completes `"timeout" must be …`. */
   readonly must: string;
-  /** The `typeof` of all values that pass, if it is one: another value of it is out of range, the rest is a mistake. */
+  /** The `typeof` of valid values: an invalid value of this type is out of range, one of another type a TypeError. */
   readonly type?: 'number' | undefined;
   readonly accepts: (value: unknown) => boolean;
 }
@@ -35,7 +35,7 @@ export function integer(min: number, max: number): OptionRule {
   return { must: `an integer from ${min} to ${max}`, type: 'number', accepts };
 }
 
-/** Whether it behaves as an AbortSignal; there may be several classes of that name in one process. */
+/** Whether a value behaves as an AbortSignal: one process can have several classes of that name. */
 export function isAbortSignal(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const { aborted, addEventListener } = value as { readonly aborted?: unknown; readonly addEventListener?: unknown };
@@ -43,8 +43,8 @@ export function isAbortSignal(value: unknown): boolean {
 }
 
 /**
- * Holds the options of a function to their rules; undefined passes, as no options do.
- * @throws {TypeError} if it is no object, has an unknown key, or a value of a wrong kind
+ * Checks the options of a function against their rules. Undefined counts as no options.
+ * @throws {TypeError} if `options` is not an object, has an unknown key, or has a value of the wrong kind
  * @throws {RangeError} if a number is out of range
  */
 export function checkOptions(owner: string, options: unknown, rules: Readonly<Record<string, OptionRule>>): void {
@@ -56,8 +56,8 @@ export function checkOptions(owner: string, options: unknown, rules: Readonly<Re
     if (!Object.hasOwn(rules, key)) throw new TypeError(`${owner}: ${unknownOption(key, Object.keys(rules))}`);
   }
   for (const key of Object.keys(rules)) {
-    const value = (options as Readonly<Record<string, unknown>>)[key]; // may be inherited, as options may be
-    const rule = rules[key]!; // it is one of its keys
+    const value = (options as Readonly<Record<string, unknown>>)[key]; // also if it is inherited
+    const rule = rules[key]!; // `key` is one of its keys
     if (value === undefined || rule.accepts(value)) continue;
     const problem = `${owner}: "${key}" must be ${rule.must}, got ${describe(value)}`;
     throw typeof value === rule.type ? new RangeError(problem) : new TypeError(problem);
@@ -70,7 +70,7 @@ function unknownOption(key: string, known: readonly string[]): string {
   return `unknown option ${quote(key, 40)}; ${advice}`;
 }
 
-/** Below this, one text inside another says nothing. */
+/** Shortest text that counts as similar to a text that contains it. */
 const MIN_COMMON = 4;
 const MAX_TYPOS = 2;
 
@@ -88,7 +88,7 @@ function nearestOf(key: string, known: readonly string[]): string | undefined {
   return best !== undefined && best.count <= Math.min(MAX_TYPOS, given.length - 1) ? best.name : undefined;
 }
 
-/** How many characters must be put in, taken out or changed to make one text the other. */
+/** The number of characters to insert, delete or replace to turn one text into the other. */
 function distance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let i = 1; i <= from.length; i++) {

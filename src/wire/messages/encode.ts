@@ -29,16 +29,16 @@ export interface EncodeOptions {
   /** The byte order of header and body. Default: the message's own. */
   readonly byteOrder?: ByteOrder | undefined;
   /**
-   * Whether the message may refer to file descriptors: hold a UNIX_FD, or have `unixFds` above 0. False is for streams
-   * that take no descriptors along, such as Node's sockets. True unless given.
+   * Whether the message may refer to file descriptors: by a UNIX_FD in its body, or by `unixFds` above 0. Set it to
+   * false for streams that cannot carry descriptors, such as Node's sockets. Default: true.
    */
   readonly allowUnixFds?: boolean | undefined;
 }
 
-// A serial out of range is refused as it is written, as the message's own.
+// The serial is checked on writing, like the message's own.
 const ENCODE_RULES: OptionRules<EncodeOptions> = { serial: ANY, byteOrder: BYTE_ORDER, allowUnixFds: FLAG };
 
-/** A loop first, since this runs with each message. */
+/** Checks the options quickly, since this runs for each message; checkOptions() makes the error. */
 function checkEncodeOptions(options: EncodeOptions): void {
   let isKnown = typeof options === 'object' && options !== null;
   for (const key in options) isKnown &&= key === 'serial' || key === 'byteOrder' || key === 'allowUnixFds';
@@ -93,7 +93,7 @@ function compileNameField(key: NameKey): (writer: Writer, value: string) => void
     try {
       assert(value);
     } catch (error) {
-      const { kind, rule } = error as InvalidNameError; // an assertion throws nothing else
+      const { kind, rule } = error as InvalidNameError; // the assertions throw no other errors
       throw new InvalidNameError(kind, value, rule, { path: `header.${name}` });
     }
     if (reserved !== undefined && value.startsWith(reserved.prefix)) {
@@ -247,7 +247,7 @@ let slab: Writer | undefined;
  * pass on the view or a copy (`bytes.slice()`), never `bytes.buffer`. The bytes of the view belong to the caller alone.
  * @throws {InvalidNameError} if a path or a name breaks its grammar
  * @throws {MarshalError} if a value, a signature, the serial or a length is one that no bus accepts ‹Message Format›
- * @throws {TypeError} if an option is unknown or its value cannot be meant
+ * @throws {TypeError} if an option is unknown or has a value of the wrong kind
  */
 export function encodeMessage(message: Message, options: EncodeOptions = {}): Uint8Array {
   checkEncodeOptions(options);

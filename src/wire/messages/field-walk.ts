@@ -1,5 +1,5 @@
-// Steps over the header fields of a message without looking at what they mean: for readers that need to know where
-// fields begin and end. Whether a header is valid is decode.ts's to decide. Specification: Header Fields.
+// Passes over the header fields of a message without interpreting them, for readers that need only their bounds.
+// It does not decide whether a header is valid; decode.ts does. Specification: Header Fields.
 import { FIELD_DEPTH } from '../constants.js';
 import type { Reader } from '../values/reader.js';
 import { unmarshalVariant } from '../values/unmarshal.js';

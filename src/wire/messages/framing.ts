@@ -11,9 +11,8 @@ import { checkOptions, integer, type OptionRules } from '../options.js';
 /** The limits of a reader. */
 export interface ReaderOptions {
   /**
-   * Longest message that is accepted, in bytes: 16 at least, at most 128 MiB, the limit of the specification and the
-   * default. The values of a message can take more than ten times its length in memory, so set this if you expect short
-   * messages.
+   * Longest message that is accepted, in bytes, from 16 to 128 MiB. Default: 128 MiB, the limit of the specification.
+   * The values of a message can take more than ten times its length in memory, so set this if you expect short messages.
    */
   readonly maxMessageLength?: number | undefined;
 }
@@ -36,7 +35,7 @@ export class FrameReader {
   #failure: UnmarshalError | undefined;
   readonly #maxLength: number;
 
-  /** @throws {TypeError | RangeError} if an option is unknown or its value cannot be meant */
+  /** @throws {TypeError | RangeError} if an option is unknown, has a value of the wrong kind, or is out of range */
   constructor(options: ReaderOptions = {}) {
     checkOptions('FrameReader', options, READER_RULES);
     this.#maxLength = options.maxMessageLength ?? MAX_MESSAGE_LENGTH;
@@ -152,7 +151,7 @@ export class MessageReader {
   readonly #frames: FrameReader;
   #invalid = NONE;
 
-  /** @throws {TypeError | RangeError} if an option is unknown or its value cannot be meant */
+  /** @throws {TypeError | RangeError} if an option is unknown, has a value of the wrong kind, or is out of range */
   constructor(options?: ReaderOptions) {
     checkOptions('MessageReader', options, READER_RULES);
     this.#frames = new FrameReader(options);

@@ -34,7 +34,7 @@ export interface Readdressing {
   readonly stripUnknownFields?: boolean | undefined;
 }
 
-// Numbers and names are checked with their range and grammar below.
+// readdress() checks numbers and names itself, with their ranges and grammars.
 const READDRESS_RULES: OptionRules<Readdressing> = {
   serial: ANY, flags: ANY, replySerial: ANY, destination: ANY, sender: ANY, stripUnknownFields: FLAG,
 };
@@ -66,7 +66,7 @@ function changesOf({ replySerial, destination, sender }: Readdressing): Changes 
 function writeField(writer: Writer, code: number, value: Variant): void {
   writer.align(8, 1);
   writer.bytes[writer.offset++] = code;
-  marshalVariant(writer, value, FIELD_DEPTH); // throws no type error: the value was checked
+  marshalVariant(writer, value, FIELD_DEPTH); // cannot fail: the value is checked
 }
 
 function copyBytes(writer: Writer, bytes: Uint8Array): void {
