@@ -10,6 +10,7 @@ import { pythonService } from '../support/foreign.js';
 import { startPrivateBus, type PrivateBus } from '../support/private-bus.js';
 import { describeWith, PYTHON, reasonToSkip, run, start, type Program } from '../support/programs.js';
 import { scratchDirectory } from '../support/reaper.js';
+import { until } from '../support/waiting.js';
 
 const types = { destination: 'com.example.Types1', path: '/com/example/Types1', interface: 'com.example.Types1' };
 const driver = {
@@ -24,12 +25,6 @@ function isRunning(pid: number): boolean {
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
   } catch {
     return false;
-  }
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  for (const deadline = Date.now() + 5_000; !condition(); await new Promise((resolve) => setTimeout(resolve, 10))) {
-    if (Date.now() > deadline) throw new Error(`not in 5 s: ${what}`);
   }
 }
 

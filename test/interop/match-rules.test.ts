@@ -11,6 +11,7 @@ import {
 import { REAL_BUSES } from '../support/private-broker.js';
 import type { PrivateBus } from '../support/private-bus.js';
 import { describeWith } from '../support/programs.js';
+import { deferred } from '../support/waiting.js';
 
 const END = 'com.example.TheEnd1';
 const driver = { destination: 'org.freedesktop.DBus', path: '/org/freedesktop/DBus' } as const;
@@ -118,10 +119,9 @@ for (const { program, required, startBus } of REAL_BUSES) describeWith(...requir
   async function deliveredBy(rule: string, signals = SIGNALS): Promise<readonly Signal[]> {
     await using receiver = await connectToBus(daemon.address);
     const received: Signal[] = [];
-    let finish: () => void = () => {};
-    const finished = new Promise<void>((resolve) => (finish = resolve));
+    const finished = deferred();
     receiver.connection.listenToSignals((message) => {
-      if (message.interface === END) finish();
+      if (message.interface === END) finished.resolve();
       else if (message.sender === sender.uniqueName) received.push(message);
     });
     const bus = createProxy(receiver, DBusDaemon, driver);
@@ -129,7 +129,7 @@ for (const { program, required, startBus } of REAL_BUSES) describeWith(...requir
     for (const message of signals) sender.send(message);
     // To this connection, whatever its rules are, and behind all the others.
     sender.send(signal({ path: '/', interface: END, member: 'End', destination: receiver.uniqueName }));
-    await finished;
+    await finished.promise;
     return received;
   }
 

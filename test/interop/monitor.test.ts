@@ -15,6 +15,7 @@ import {
 import { dbusMonitor } from '../support/foreign.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
 import { describeWith, type LineOptions, type Program, PYTHON, run, start } from '../support/programs.js';
+import { until } from '../support/waiting.js';
 import { ECHO_ROWS, ECHOES } from './echoes.js';
 import { Mirror, MIRROR, startMirror } from './mirror.js';
 
@@ -54,7 +55,7 @@ class Recording implements AsyncDisposable {
 
   /** Resolves when a message has been recorded that fits. */
   async until(isLast: (message: Message) => boolean): Promise<void> {
-    await expect.poll(() => this.messages.some(isLast), { timeout: 10_000, interval: 20 }).toBe(true);
+    await until(() => this.messages.some(isLast));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
