@@ -12,7 +12,7 @@ import { checkOptions, integer, type OptionRules } from '../options.js';
 export interface ReaderOptions {
   /**
    * Longest message that is accepted, in bytes, from 16 to 128 MiB. Default: 128 MiB, the limit of the specification.
-   * The values of a message can take more than ten times its length in memory, so set this if you expect short messages.
+   * The values of a message can take more than ten times its length in memory, so set it if you expect short messages.
    */
   readonly maxMessageLength?: number | undefined;
 }
