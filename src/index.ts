@@ -11,7 +11,7 @@ export {
 } from './auth/mechanisms.js';
 export { AuthServer, type ServerProgress, type ServerResult, type ServerState } from './auth/server.js';
 export {
-  AddressError, type AddressErrorCode, DBusError, type DBusErrorDetails, LinkError, MatchRuleError,
+  AddressError, type AddressErrorCode, DBusError, type DBusErrorDetails, MatchRuleError,
 } from './protocol/errors.js';
 export { sessionBusAddress, systemBusAddress } from './transport/well-known-buses.js';
 export type { NameReleaseResult, NameRequestResult } from './protocol/bus.js';

@@ -87,7 +87,7 @@ export class AuthClient {
   #guid = '';
   #failure: unknown;
 
-  /** @throws {TypeError} if an option is unknown, or its value cannot be meant */
+  /** @throws {ArgumentError} if an option is unknown, or its value is not valid */
   constructor(options: AuthClientOptions) {
     checkOptions('AuthClient', options ?? null, CLIENT_RULES);
     const { mechanisms, earlyBegin = false, negotiateUnixFds = false } = options;

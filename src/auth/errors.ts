@@ -1,6 +1,7 @@
 // The error class of the authentication protocol and the codes an application may rely on: one code per cause.
 // It knows no I/O: an end of file or a timeout is noticed elsewhere and told to the state machine, which names it here.
 // Specification: Authentication Protocol.
+import { DBusWireError } from '../wire/errors.js';
 
 /** Why a handshake failed. ‹Authentication Protocol› */
 export type AuthErrorCode =
@@ -25,6 +26,8 @@ export type AuthErrorCode =
   | 'MECHANISM_MISSING'
   | 'OUT_OF_TURN';
 
+const CALLER_CODES: readonly AuthErrorCode[] = ['IDENTITY_INVALID', 'MECHANISM_MISSING', 'OUT_OF_TURN'];
+
 /** What is known besides the code; a key is there only where it says something about the cause. */
 export interface AuthErrorDetails {
   /** The line of the peer that was refused, without its end. */
@@ -36,8 +39,10 @@ export interface AuthErrorDetails {
 }
 
 /** A handshake that failed; nothing more can be said on its connection. ‹Authentication Protocol› */
-export class AuthError extends Error {
+export class AuthError extends DBusWireError {
   override readonly name = 'AuthError';
+  /** The caller's for a state machine that was set up or used wrongly, the peer's for all else. */
+  readonly fault: 'caller' | 'peer';
   readonly code: AuthErrorCode;
   /** The line of the peer that was refused, without its end. */
   readonly line: string | undefined;
@@ -49,6 +54,7 @@ export class AuthError extends Error {
   constructor(code: AuthErrorCode, problem: string, details: AuthErrorDetails = {}) {
     super(problem);
     this.code = code;
+    this.fault = CALLER_CODES.includes(code) ? 'caller' : 'peer';
     this.line = details.line;
     this.tried = details.tried ?? [];
     this.offered = details.offered;

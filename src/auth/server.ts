@@ -60,7 +60,7 @@ export class AuthServer {
   /**
    * `guid` is the UUID of the address that the client connected to. ‹UUIDs›
    * @throws {AuthError} `GUID_INVALID` unless `guid` is 32 hex digits
-   * @throws {TypeError} if an option is unknown, or its value cannot be meant
+   * @throws {ArgumentError} if an option is unknown, or its value is not valid
    */
   constructor(options: { readonly guid: string; readonly mechanisms: readonly ServerMechanism[] }) {
     checkOptions('AuthServer', options ?? null, SERVER_RULES);

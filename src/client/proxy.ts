@@ -77,7 +77,7 @@ export type Proxy<Spec extends InterfaceSpec> = ProxyMethods<Spec, ProxyCallOpti
  * nothing, the one out-argument, or a tuple of several, and reject with what {@link Bus.call} rejects with.
  * Replies whose types are not those of the definition reject with {@link UnexpectedSignatureError}.
  * @throws {InvalidNameError} where destination or path are none
- * @throws {TypeError | RangeError} if the bus, the definition or the target is something else, such as a promise of it
+ * @throws {ArgumentError} if the bus, the definition or the target is something else, such as a promise of it
  */
 export function createProxy<const Spec extends InterfaceSpec>(
   bus: Bus,

@@ -51,7 +51,7 @@ const CALL_RULES: OptionRules<CallOptions> = {
 
 /**
  * Holds the options of a call to their rules.
- * @throws {TypeError | RangeError} if a key is unknown or a value cannot be meant
+ * @throws {ArgumentError} if a key is unknown or a value is not valid
  */
 export function checkCallOptions(options: WaitOptions & CallFlags & { readonly replySignature?: unknown }): void {
   if (typeof options !== 'object' || options === null) {

@@ -169,7 +169,7 @@ export class Connection implements AsyncDisposable {
    * @throws {DBusError} where the other program answers with an error
    * @throws {CallTimeoutError | ConnectionClosedError | UnexpectedSignatureError} or the reason of the signal
    * @throws {MarshalError | InvalidNameError} where the call is not valid; nothing was sent
-   * @throws {TypeError | RangeError} if an option is unknown or its value cannot be meant; nothing was sent
+   * @throws {ArgumentError} if an option is unknown or its value is not valid; nothing was sent
    */
   call<const In extends string = '', const Out extends string = string>(
     options: CallOptions<In, Out>,

@@ -28,7 +28,6 @@ const SUBSCRIBE_RULES: OptionRules<SubscribeOptions> = {
   signal: ABORT_SIGNAL,
   queueLimit: {
     must: 'a number of signals, 0 or more, or Infinity',
-    type: 'number',
     accepts: (value) => value === Infinity || (Number.isInteger(value) && Number(value) >= 0),
   },
 };
@@ -115,7 +114,7 @@ export class Subscriptions {
   /**
    * Subscribes to the signals that match a rule.
    * @throws {InvalidNameError | MatchRuleError} where no bus would take the rule
-   * @throws {TypeError | RangeError} if an option is unknown or its value cannot be meant
+   * @throws {ArgumentError} if an option is unknown or its value is not valid
    */
   subscribe(rule: MatchRule, options: SubscribeOptions = {}): Subscription {
     if (typeof rule !== 'object' || rule === null) throw argumentError('subscribe', 'the rule must be an object', rule);

@@ -1,5 +1,6 @@
 // The error classes of the interface layer: a mistake in a definition or its implementation, and introspection data of
 // another program that cannot be read. Mistakes in names and signatures are the wire layer's errors, here as well.
+import { DBusWireError } from '../wire/errors.js';
 
 /** What is wrong with an interface definition, with an implementation of one, or with a use of it. */
 export type DefinitionErrorCode =
@@ -14,8 +15,9 @@ export type DefinitionErrorCode =
   | 'PROPERTY_DOES_NOT_SIGNAL';
 
 /** An interface was defined, implemented or used in a way that cannot be meant; thrown at once, where it happened. */
-export class DefinitionError extends Error {
+export class DefinitionError extends DBusWireError {
   override readonly name = 'DefinitionError';
+  readonly fault = 'caller';
   readonly code: DefinitionErrorCode;
   /** The interface, as far as it has a name. */
   readonly interface: string;
@@ -52,8 +54,9 @@ export type IntrospectionErrorCode =
   | 'TYPE_INVALID';
 
 /** A text that is not introspection data, or goes beyond a limit. ‹Introspection Data Format› */
-export class IntrospectionError extends Error {
+export class IntrospectionError extends DBusWireError {
   override readonly name = 'IntrospectionError';
+  readonly fault = 'peer';
   readonly code: IntrospectionErrorCode;
   /** Where in the text, in UTF-16 code units from 0. */
   readonly offset: number;

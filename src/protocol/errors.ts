@@ -1,11 +1,7 @@
 // The error classes of what a bus and its clients agree on: addresses, match rules, and the ERROR message of a peer.
 // Specification: Server Addresses, Match Rules, Message Types (ERROR).
+import { DBusWireError } from '../wire/errors.js';
 import { ANY, checkOptions, TEXT } from '../wire/options.js';
-
-/** The base of every error about a link to a server; `code` is stable, `message` is for people. */
-export abstract class LinkError extends Error {
-  abstract readonly code: string;
-}
 
 /** What is wrong with an address, or why there is none. ‹Server Addresses› */
 export type AddressErrorCode =
@@ -26,8 +22,9 @@ export type AddressErrorCode =
   | 'SESSION_BUS_NOT_FOUND';
 
 /** An address that cannot be used, or a bus whose address is not known. ‹Server Addresses› */
-export class AddressError extends LinkError {
+export class AddressError extends DBusWireError {
   override readonly name = 'AddressError';
+  readonly fault = 'caller';
   readonly code: AddressErrorCode;
   /** The address concerned, in the form it was given; undefined if none was. */
   readonly address: string | undefined;
@@ -47,8 +44,9 @@ export class AddressError extends LinkError {
 }
 
 /** A match rule that no bus would take. ‹Match Rules› */
-export class MatchRuleError extends LinkError {
+export class MatchRuleError extends DBusWireError {
   override readonly name = 'MatchRuleError';
+  readonly fault = 'caller';
   readonly code = 'MATCH_RULE_INVALID';
 }
 
@@ -66,8 +64,10 @@ const DETAILS_RULES = { signature: TEXT, body: ANY, cause: ANY };
  * The answer "no" of the other program: thrown by handlers, raised by calls. `errorName` is the name of the ERROR
  * message, `message` its text, `body` all its arguments. ‹Message Types›
  */
-export class DBusError extends Error {
+export class DBusError extends DBusWireError {
   override readonly name = 'DBusError';
+  readonly fault = 'answer';
+  readonly code = 'ERROR_REPLY';
   readonly errorName: string;
   readonly signature: string;
   readonly body: readonly unknown[];

@@ -1,4 +1,5 @@
 // The error class of the service layer: an export that cannot be. What handlers answer to callers is DBusError.
+import { DBusWireError } from '../wire/errors.js';
 
 /** Why an interface cannot be exported. */
 export type ExportErrorCode =
@@ -8,8 +9,9 @@ export type ExportErrorCode =
   | 'INTERFACE_STANDARD';
 
 /** An interface that an object cannot have; nothing was exported. */
-export class ExportError extends Error {
+export class ExportError extends DBusWireError {
   override readonly name = 'ExportError';
+  readonly fault = 'caller';
   readonly code: ExportErrorCode;
   /** The object path. */
   readonly path: string;

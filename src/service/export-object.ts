@@ -1,6 +1,7 @@
 // Exporting implementations on object paths of a connection: the one door between an application and the calls that
 // arrive. Each connection has its tree here, made with its first export. Specification: Object Paths, Interfaces.
 import { argumentError, hasMethods } from '../wire/arguments.js';
+import { ArgumentError } from '../wire/errors.js';
 import type { Connection } from '../connection/connection.js';
 import { ConnectionClosedError } from '../connection/errors.js';
 import type { CallContext, Implementation, InterfaceDefinition, SignalSink } from '../interface/define.js';
@@ -51,7 +52,7 @@ function exportsOf(connection: Connection): Exports {
  * requested, so that who finds the name finds the object. Further interfaces can be added to the same path later.
  * @throws {InvalidNameError} where the path is none
  * @throws {ExportError} where the object has one of the interfaces already, or the library answers it itself
- * @throws {TypeError} if the target or an implementation is something else, such as a definition or a promise
+ * @throws {ArgumentError} if the target or an implementation is something else, such as a definition or a promise
  */
 export function exportObject(
   target: ExportTarget,
@@ -96,7 +97,8 @@ function assertImplementation(value: Implementation): void {
   const must = 'an implementation must be what the implement() of a definition has returned';
   if (!hasMethods(value, 'implement')) throw argumentError('exportObject', must, value);
   const { name } = value as unknown as InterfaceDefinition; // it is one, or looks like one
-  throw new TypeError(`exportObject: ${must}, got the definition of ${name}: call its implement() with the handlers`);
+  const problem = `${must}, got the definition of ${name}: call its implement() with the handlers`;
+  throw new ArgumentError('ARGUMENT_INVALID', problem, { owner: 'exportObject' });
 }
 
 /** Where the signals of one interface of one object go. On a connection that has ended they are nobody's any more. */

@@ -1,9 +1,10 @@
 // The error classes of byte streams: none could be opened, or one has ended. Specification: Server Addresses.
-import { LinkError } from '../protocol/errors.js';
+import { DBusWireError } from '../wire/errors.js';
 
 /** No address could be connected to; `errors` has one reason for each address of the list, in their order. */
-export class ConnectError extends LinkError {
+export class ConnectError extends DBusWireError {
   override readonly name = 'ConnectError';
+  readonly fault = 'link';
   readonly code = 'CONNECT_FAILED';
   /** The addresses that were given. */
   readonly address: string;
@@ -19,8 +20,9 @@ export class ConnectError extends LinkError {
 }
 
 /** The peer closed the connection, as a bus does that ends or that disconnects us. */
-export class EndOfStreamError extends LinkError {
+export class EndOfStreamError extends DBusWireError {
   override readonly name = 'EndOfStreamError';
+  readonly fault = 'link';
   readonly code = 'END_OF_STREAM';
 
   constructor() {
@@ -29,8 +31,9 @@ export class EndOfStreamError extends LinkError {
 }
 
 /** More waits to be sent than is bearable: the peer does not read. */
-export class OutputOverflowError extends LinkError {
+export class OutputOverflowError extends DBusWireError {
   override readonly name = 'OutputOverflowError';
+  readonly fault = 'link';
   readonly code = 'OUTPUT_OVERFLOW';
 
   constructor(queuedBytes: number) {

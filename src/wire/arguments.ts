@@ -1,10 +1,11 @@
 // Errors for arguments of the wrong kind, with advice about the most common mistake. It knows only kinds of values.
 import { describe } from './describe.js';
+import { ArgumentError } from './errors.js';
 
 /** The error for an argument of the wrong kind. For a promise, the most common mistake, it advises to await it. */
-export function argumentError(owner: string, must: string, value: unknown): TypeError {
+export function argumentError(owner: string, must: string, value: unknown): ArgumentError {
   const advice = isPromise(value) ? 'a promise: await it first' : describe(value);
-  return new TypeError(`${owner}: ${must}, got ${advice}`);
+  return new ArgumentError('ARGUMENT_INVALID', `${must}, got ${advice}`, { owner });
 }
 
 function isPromise(value: unknown): boolean {

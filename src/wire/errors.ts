@@ -1,6 +1,6 @@
 // The base class of every error of this package, the error classes of the wire layer, and their stable codes.
-// The classes divide by whose fault it is: the caller's (SignatureError, InvalidNameError, MarshalError) or the peer's
-// (UnmarshalError). This file knows nothing of how the errors come about.
+// The classes divide by whose fault it is: the caller's (ArgumentError, SignatureError, InvalidNameError, MarshalError)
+// or the peer's (UnmarshalError). This file knows nothing of how the errors come about.
 import { MAX_NAME_LENGTH, MAX_SIGNATURE_LENGTH } from './constants.js';
 import { describe, quote } from './describe.js';
 
@@ -64,10 +64,48 @@ export type UnmarshalErrorCode =
   | 'VARIANT_SIGNATURE_EMPTY'
   | SignatureErrorCode;
 
+/**
+ * Whose fault an error is, and so what to do about it:
+ * - `caller`: the program passes something that is not valid. Fix the program, or its input.
+ * - `peer`: the other side breaks the specification.
+ * - `link`: there is no connection, it has ended, or a reply is late. Trying again later can help.
+ * - `answer`: the other side, or the bus, refuses what it was asked for.
+ */
+export type ErrorFault = 'caller' | 'peer' | 'link' | 'answer';
+
 /** The base of every error that this package defines. `message` is for people and may change. */
 export abstract class DBusWireError extends Error {
   /** Identifies the kind of failure; a code never changes its meaning. */
   abstract readonly code: string;
+  /** Whose fault it is. */
+  abstract readonly fault: ErrorFault;
+}
+
+/** What is wrong with an argument or an option of a function of this package. */
+export type ArgumentErrorCode =
+  /** The function has no option of this name. */
+  | 'OPTION_UNKNOWN'
+  /** The value of an option is of the wrong kind, or out of range. */
+  | 'OPTION_INVALID'
+  /** An argument is of the wrong kind, or the options are not an object. */
+  | 'ARGUMENT_INVALID';
+
+/** The caller's fault: an argument or an option that a function of this package does not take. Nothing was done. */
+export class ArgumentError extends DBusWireError {
+  override readonly name = 'ArgumentError';
+  readonly fault = 'caller';
+  readonly code: ArgumentErrorCode;
+  /** The function or class that was called, as `encodeMessage`. */
+  readonly owner: string;
+  /** The key of the option; undefined if the error is not about one option. */
+  readonly key: string | undefined;
+
+  constructor(code: ArgumentErrorCode, problem: string, at: { readonly owner: string; readonly key?: string }) {
+    super(`${at.owner}: ${problem}`);
+    this.code = code;
+    this.owner = at.owner;
+    this.key = at.key;
+  }
 }
 
 /** The place that a rejected value was meant for, as far as it is known. */
@@ -90,6 +128,7 @@ function prefixOf({ interface: interfaceName, member }: ErrorPlace): string {
 /** The caller's fault: a signature that breaks the grammar or exceeds a limit. ‹Valid Signatures› */
 export class SignatureError extends DBusWireError {
   override readonly name = 'SignatureError';
+  readonly fault = 'caller';
   readonly code: SignatureErrorCode;
   /** The whole signature that was refused. */
   readonly signature: string;
@@ -125,6 +164,7 @@ export type NameKind = 'object path' | 'interface name' | 'member name' | 'error
 /** The caller's fault: a name or an object path that breaks its grammar. ‹Valid Names, Valid Object Paths› */
 export class InvalidNameError extends DBusWireError {
   override readonly name = 'InvalidNameError';
+  readonly fault = 'caller';
   readonly code = 'NAME_INVALID';
   /** The kind of name that was expected. */
   readonly kind: NameKind;
@@ -179,6 +219,7 @@ export type MarshalErrorCode =
  */
 export class MarshalError extends DBusWireError {
   override readonly name = 'MarshalError';
+  readonly fault = 'caller';
   readonly code: MarshalErrorCode;
   /** The signature of the whole body, or of the value if it belongs to no body; empty for the header's own fields. */
   readonly signature: string;
@@ -227,6 +268,7 @@ export class MarshalError extends DBusWireError {
 /** The peer's fault: received bytes that break the specification. */
 export class UnmarshalError extends DBusWireError {
   override readonly name = 'UnmarshalError';
+  readonly fault = 'peer';
   readonly code: UnmarshalErrorCode;
   /** Offset of the byte that breaks the rule, from the start of the message. */
   readonly offset: number;

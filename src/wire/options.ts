@@ -1,13 +1,12 @@
 // Checks options of public functions: unknown keys and impossible values are rejected with the name of the option. An
 // option may be undefined. It knows kinds of values, not the purpose of options. (Not in the specification.)
 import { describe, quote } from './describe.js';
+import { ArgumentError } from './errors.js';
 
 /** The rule for the value of one option. */
 export interface OptionRule {
   /** The rule in words: it completes `"timeout" must be …`. */
   readonly must: string;
-  /** The `typeof` of valid values: an invalid value of this type is out of range, one of another type a TypeError. */
-  readonly type?: 'number' | undefined;
   readonly accepts: (value: unknown) => boolean;
 }
 
@@ -24,7 +23,6 @@ export const BYTE_ORDER: OptionRule = {
 };
 export const MILLISECONDS: OptionRule = {
   must: 'a number of milliseconds, 0 or more, or Infinity',
-  type: 'number',
   accepts: (value) => typeof value === 'number' && value >= 0,
 };
 export const ABORT_SIGNAL: OptionRule = { must: 'an AbortSignal', accepts: isAbortSignal };
@@ -32,7 +30,7 @@ export const ABORT_SIGNAL: OptionRule = { must: 'an AbortSignal', accepts: isAbo
 /** A whole number in a range. */
 export function integer(min: number, max: number): OptionRule {
   const accepts = (value: unknown): boolean => Number.isInteger(value) && Number(value) >= min && Number(value) <= max;
-  return { must: `an integer from ${min} to ${max}`, type: 'number', accepts };
+  return { must: `an integer from ${min} to ${max}`, accepts };
 }
 
 /** Whether a value behaves as an AbortSignal: one process can have several classes of that name. */
@@ -44,23 +42,23 @@ export function isAbortSignal(value: unknown): boolean {
 
 /**
  * Checks the options of a function against their rules. Undefined counts as no options.
- * @throws {TypeError} if `options` is not an object, has an unknown key, or has a value of the wrong kind
- * @throws {RangeError} if a number is out of range
+ * @throws {ArgumentError} if `options` is not an object, has an unknown key, or has a value that is not valid
  */
 export function checkOptions(owner: string, options: unknown, rules: Readonly<Record<string, OptionRule>>): void {
   if (options === undefined) return;
   if (typeof options !== 'object' || options === null || Array.isArray(options) || isAbortSignal(options)) {
-    throw new TypeError(`${owner}: the options must be an object, got ${describe(options)}`);
+    throw new ArgumentError('ARGUMENT_INVALID', `the options must be an object, got ${describe(options)}`, { owner });
   }
   for (const key of Object.keys(options)) {
-    if (!Object.hasOwn(rules, key)) throw new TypeError(`${owner}: ${unknownOption(key, Object.keys(rules))}`);
+    if (Object.hasOwn(rules, key)) continue;
+    throw new ArgumentError('OPTION_UNKNOWN', unknownOption(key, Object.keys(rules)), { owner, key });
   }
   for (const key of Object.keys(rules)) {
     const value = (options as Readonly<Record<string, unknown>>)[key]; // also if it is inherited
     const rule = rules[key]!; // `key` is one of its keys
     if (value === undefined || rule.accepts(value)) continue;
-    const problem = `${owner}: "${key}" must be ${rule.must}, got ${describe(value)}`;
-    throw typeof value === rule.type ? new RangeError(problem) : new TypeError(problem);
+    const problem = `"${key}" must be ${rule.must}, got ${describe(value)}`;
+    throw new ArgumentError('OPTION_INVALID', problem, { owner, key });
   }
 }
 

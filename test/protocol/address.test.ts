@@ -3,7 +3,7 @@ import { createServer, connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Address, formatAddress, parseAddresses } from '../../src/protocol/address.js';
-import { AddressError, type AddressErrorCode, LinkError } from '../../src/protocol/errors.js';
+import { AddressError, type AddressErrorCode } from '../../src/protocol/errors.js';
 import { sessionBusAddress, systemBusAddress } from '../../src/transport/well-known-buses.js';
 import { socketPathOf } from '../../src/transport/unix.js';
 import { describeWith, start } from '../support/programs.js';
@@ -141,7 +141,7 @@ describe('an address list', () => {
   ])('%j is refused: %s at %i', (text, code, offset) => {
     const error = addressErrorOf(() => parseAddresses(text));
     expect(error).toMatchObject({ name: 'AddressError', code, address: text, offset });
-    expect(error).toBeInstanceOf(LinkError);
+    expect(error).toMatchObject({ fault: 'caller' });
     expect(error.message).toContain(`(offset ${offset} of address ${JSON.stringify(text)})`);
   });
 

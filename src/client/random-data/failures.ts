@@ -1,5 +1,6 @@
 // What the client program says when it cannot do its work, and with which exit code. Knows error classes, no bus.
-import { AddressError, DBusError, LinkError } from '../../protocol/errors.js';
+import { DBusWireError } from '../../wire/errors.js';
+import { AddressError, DBusError } from '../../protocol/errors.js';
 import { ErrorName } from '../../protocol/error-names.js';
 import { CallTimeoutError, ConnectionClosedError, UnexpectedSignatureError } from '../../connection/errors.js';
 import { EXIT_USAGE, UsageError } from '../../program-options.js';
@@ -49,7 +50,7 @@ export function describeFailure(error: unknown): Failure {
     return { code: EXIT.NO_ANSWER, stream: 'stderr', text: error.message };
   }
   if (isTimeout(error)) return { code: EXIT.NO_ANSWER, stream: 'stderr', text: 'no result within the time given' };
-  if (error instanceof LinkError) return notThere(linkErrorName(error), error.message);
+  if (isNoConnection(error)) return notThere(linkErrorName(error), error.message);
   const text = error instanceof Error ? error.message : String(error);
   return { code: EXIT.BAD_ARGUMENT, stream: 'stderr', text: `Unexpected exception occurred: '${text}'` };
 }
@@ -58,7 +59,7 @@ export function describeFailure(error: unknown): Failure {
 export function describeConnectFailure(error: unknown): Failure {
   if (error instanceof UsageError) return describeFailure(error);
   if (error instanceof DBusError) return notThere(error.errorName, error.message);
-  if (error instanceof LinkError) return notThere(linkErrorName(error), error.message);
+  if (isNoConnection(error)) return notThere(linkErrorName(error), error.message);
   return describeFailure(error);
 }
 
@@ -81,8 +82,13 @@ function nameAndMessage(errorName: string, message: string): string {
   return message === errorName ? errorName : `${errorName}: ${message}`;
 }
 
+/** Whether an error says that there is no connection: it could not be opened, or has ended. */
+function isNoConnection(error: unknown): error is DBusWireError {
+  return error instanceof AddressError || (error instanceof DBusWireError && error.fault === 'link');
+}
+
 /** The name that a D-Bus program of another kind would give the failure. */
-function linkErrorName(error: LinkError): string {
+function linkErrorName(error: DBusWireError): string {
   const isBadAddress = error instanceof AddressError && error.code !== 'SESSION_BUS_NOT_FOUND';
   return isBadAddress ? ErrorName.BAD_ADDRESS : ErrorName.NO_SERVER;
 }

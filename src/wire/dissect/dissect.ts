@@ -22,7 +22,6 @@ const MAX_PARTS = 10_000;
 const DISSECT_RULES: OptionRules<DissectOptions> = {
   maxParts: {
     must: 'a number, 0 or more',
-    type: 'number',
     accepts: (value) => typeof value === 'number' && value >= 0,
   },
 };

@@ -7,6 +7,7 @@ import {
   BYTE_ORDER_MARK, type ByteOrder, CONTAINER_INSTANCE, FIELD_DEPTH, FIXED_HEADER_LENGTH, HeaderField, LAST_KNOWN_FIELD,
   MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, MAX_NAME_LENGTH, MAX_UINT32, MESSAGE_TYPE_CODE, PROTOCOL_VERSION,
 } from '../constants.js';
+import { argumentError } from '../arguments.js';
 import { describe } from '../describe.js';
 import { errorAt } from '../error-place.js';
 import { InvalidNameError, MarshalError, type MarshalErrorCode } from '../errors.js';
@@ -247,7 +248,7 @@ let slab: Writer | undefined;
  * pass on the view or a copy (`bytes.slice()`), never `bytes.buffer`. The bytes of the view belong to the caller alone.
  * @throws {InvalidNameError} if a path or a name breaks its grammar
  * @throws {MarshalError} if a value, a signature, the serial or a length is one that no bus accepts ‹Message Format›
- * @throws {TypeError} if an option is unknown or has a value of the wrong kind
+ * @throws {ArgumentError} if an option is unknown or has a value of the wrong kind
  */
 export function encodeMessage(message: Message, options: EncodeOptions = {}): Uint8Array {
   checkEncodeOptions(options);
@@ -262,7 +263,7 @@ export function encodeMessage(message: Message, options: EncodeOptions = {}): Ui
     return writer.bytes.subarray(writer.origin, writer.offset);
   } catch (error) {
     if (typeof message !== 'object' || message === null) {
-      throw new TypeError(`encodeMessage: the message must be an object, got ${describe(message)}`);
+      throw argumentError('encodeMessage', 'the message must be an object', message);
     }
     throw errorAt(error, message, encodeMessage);
   } finally {

@@ -35,7 +35,7 @@ export class FrameReader {
   #failure: UnmarshalError | undefined;
   readonly #maxLength: number;
 
-  /** @throws {TypeError | RangeError} if an option is unknown, has a value of the wrong kind, or is out of range */
+  /** @throws {ArgumentError} if an option is unknown, has a value of the wrong kind, or is out of range */
   constructor(options: ReaderOptions = {}) {
     checkOptions('FrameReader', options, READER_RULES);
     this.#maxLength = options.maxMessageLength ?? MAX_MESSAGE_LENGTH;
@@ -151,7 +151,7 @@ export class MessageReader {
   readonly #frames: FrameReader;
   #invalid = NONE;
 
-  /** @throws {TypeError | RangeError} if an option is unknown, has a value of the wrong kind, or is out of range */
+  /** @throws {ArgumentError} if an option is unknown, has a value of the wrong kind, or is out of range */
   constructor(options?: ReaderOptions) {
     checkOptions('MessageReader', options, READER_RULES);
     this.#frames = new FrameReader(options);
