@@ -41,13 +41,13 @@ export {
 export type {
   MethodArguments, MethodResult, PropertyInput, PropertyValue, SignalArguments,
 } from './interface/infer.js';
-export { formatIntrospection, type IntrospectedObject } from './interface/introspection.js';
-export { parseIntrospection, type ParsedInterface, type ParsedNode } from './interface/parse-xml.js';
+export { formatIntrospection, type IntrospectedObject } from './interface/format-introspection.js';
+export { parseIntrospection, type ParsedInterface, type ParsedNode } from './interface/parse-introspection.js';
 export { DBusDaemon, Introspectable, ObjectManager, Peer, Properties } from './interface/standard.js';
 export {
   createProxy, type Proxy, type ProxyCallOptions, type ProxyReadOptions, type ProxyTarget,
 } from './client/proxy.js';
-export type { SignalOptions, SignalStream } from './client/signals.js';
+export type { SignalOptions, SignalStream } from './client/signal-stream.js';
 export { ExportError, type ExportErrorCode } from './service/errors.js';
 export { type ExportedObject, exportObject } from './service/export-object.js';
 export type { HandlerError } from './service/handler-errors.js';

@@ -17,7 +17,7 @@ import { assertBusName, assertObjectPath } from '../wire/names.js';
 import { ANY, checkOptions, type OptionRules } from '../wire/options.js';
 import { splitSignature } from '../wire/signature.js';
 import { variant, type Variant } from '../wire/variant.js';
-import { type SignalOptions, type SignalStream, signalStream } from './signals.js';
+import { type SignalOptions, type SignalStream, signalStream } from './signal-stream.js';
 
 /** How a property is read. */
 export interface ProxyReadOptions extends WaitOptions, Omit<CallFlags, 'noReply'> {}

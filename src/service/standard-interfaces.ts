@@ -2,7 +2,7 @@
 // They are implementations like any other; the object concerned is the one that the call names.
 // Specification: Standard Interfaces, Introspection Data Format.
 import type { CallContext } from '../interface/define.js';
-import { formatIntrospection } from '../interface/introspection.js';
+import { formatIntrospection } from '../interface/format-introspection.js';
 import { Introspectable, Peer, Properties } from '../interface/standard.js';
 import type { StandardInterfaces } from './dispatch.js';
 import { type ExportedInterface, exportedInterface } from './exported-interface.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { InterfaceDefinition } from '../../src/interface/define.js';
-import { parseIntrospection, type ParsedInterface } from '../../src/interface/parse-xml.js';
+import { parseIntrospection, type ParsedInterface } from '../../src/interface/parse-introspection.js';
 import { DBusDaemon, Introspectable, ObjectManager, Peer, Properties } from '../../src/interface/standard.js';
 import { ErrorName } from '../../src/protocol/error-names.js';
 import { isErrorName, isObjectPath, isWellKnownName } from '../../src/wire/names.js';

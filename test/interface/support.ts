@@ -1,6 +1,6 @@
 // Introspection data of other programs, as they were captured on a bus, and what an error says about a text.
 import { IntrospectionError } from '../../src/interface/errors.js';
-import { parseIntrospection } from '../../src/interface/parse-xml.js';
+import { parseIntrospection } from '../../src/interface/parse-introspection.js';
 import { loadMessages } from '../support/fixtures.js';
 
 /** The XML in a captured reply to Introspect. */

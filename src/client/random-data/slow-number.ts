@@ -3,7 +3,7 @@
 import type { Bus } from '../../connection/bus.js';
 import { RandomData, RANDOM_DATA_PATH } from '../../random-data.js';
 import { createProxy } from '../proxy.js';
-import type { SignalStream } from '../signals.js';
+import type { SignalStream } from '../signal-stream.js';
 
 /** The service lost its name, or died, before the job was done; its result will never come. */
 export class ServiceGoneError extends Error {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { defineInterface } from '../../src/interface/define.js';
-import { formatIntrospection } from '../../src/interface/introspection.js';
-import { parseIntrospection } from '../../src/interface/parse-xml.js';
+import { formatIntrospection } from '../../src/interface/format-introspection.js';
+import { parseIntrospection } from '../../src/interface/parse-introspection.js';
 import { Introspectable, Peer, Properties } from '../../src/interface/standard.js';
 import { RandomData } from '../../src/random-data.js';
 import { capturedXml } from './support.js';

@@ -6,8 +6,8 @@ import { parseSingleType } from '../wire/signature.js';
 import {
   EMITS_CHANGED, type EmitsChanged, type MethodSpec, PROPERTY_ACCESS, type PropertySpec, type SignalSpec,
 } from './define.js';
-import { Annotation } from './introspection.js';
-import { type StartTag, XmlReader } from './xml.js';
+import { Annotation } from './format-introspection.js';
+import { type StartTag, XmlReader } from './xml-reader.js';
 
 /** Longest introspection data that is read, in UTF-16 code units. */
 export const MAX_INTROSPECTION_LENGTH = 2 ** 23;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { IntrospectionError } from '../../src/interface/errors.js';
 import {
   MAX_INTROSPECTION_DEPTH, MAX_INTROSPECTION_LENGTH, parseIntrospection,
-} from '../../src/interface/parse-xml.js';
+} from '../../src/interface/parse-introspection.js';
 import { SignatureError } from '../../src/wire/errors.js';
 import { capturedXml, refusalOf } from './support.js';
 
