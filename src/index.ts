@@ -31,10 +31,8 @@ export {
 export type { OwnerListener, OwnerWatch } from './connection/name-owners.js';
 export type { SubscribeOptions, Subscription } from './connection/subscription.js';
 export { Transport, type TransportEvents } from './transport/transport.js';
-export {
-  type CallContext, defineInterface, type EmitsChanged, type Implementation, type InterfaceDefinition,
-  type InterfaceSpec, type MethodSpec, type PropertySpec, type SignalSpec,
-} from './interface/define.js';
+export { defineInterface } from './interface/define.js';
+export type { CallContext, Implementation, InterfaceDefinition } from './interface/definition.js';
 export {
   DefinitionError, type DefinitionErrorCode, IntrospectionError, type IntrospectionErrorCode,
 } from './interface/errors.js';
@@ -43,6 +41,7 @@ export type {
 } from './interface/infer.js';
 export { formatIntrospection, type IntrospectedObject } from './interface/format-introspection.js';
 export { parseIntrospection, type ParsedInterface, type ParsedNode } from './interface/parse-introspection.js';
+export type { EmitsChanged, InterfaceSpec, MethodSpec, PropertySpec, SignalSpec } from './interface/spec.js';
 export { DBusDaemon, Introspectable, ObjectManager, Peer, Properties } from './interface/standard.js';
 export {
   createProxy, type Proxy, type ProxyCallOptions, type ProxyReadOptions, type ProxyTarget,

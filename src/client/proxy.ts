@@ -6,11 +6,12 @@ import type { Bus } from '../connection/bus.js';
 import { argumentError, hasMethods } from '../wire/arguments.js';
 import { CALL_FLAG_RULES, type CallFlags, flagsOf, WAIT_RULES, type WaitOptions } from '../connection/call-options.js';
 import { UnexpectedSignatureError } from '../connection/errors.js';
-import type { InterfaceDefinition, InterfaceSpec, MethodDefinition } from '../interface/define.js';
+import type { InterfaceDefinition, MethodDefinition } from '../interface/definition.js';
 import type {
   PropertyInput, PropertyValue, PropertyValues, ProxyMethods, ReadableProperty, SignalBody, SignalName,
   WritableProperty,
 } from '../interface/infer.js';
+import type { InterfaceSpec } from '../interface/spec.js';
 import { Properties } from '../interface/standard.js';
 import { methodCall } from '../wire/messages/message.js';
 import { assertBusName, assertObjectPath } from '../wire/names.js';

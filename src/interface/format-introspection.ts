@@ -2,7 +2,7 @@
 // It reads definitions only; which interfaces an object has, and which children, is the object tree's to say.
 // Specification: Introspection Data Format.
 import { splitSignature } from '../wire/signature.js';
-import type { InterfaceDefinition, MethodDefinition, PropertyDefinition, SignalDefinition } from './define.js';
+import type { InterfaceDefinition, MethodDefinition, PropertyDefinition, SignalDefinition } from './definition.js';
 
 /** What an object is introspected to have. */
 export interface IntrospectedObject {

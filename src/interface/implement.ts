@@ -5,11 +5,10 @@ import { errorAt } from '../wire/error-place.js';
 import { signal } from '../wire/messages/message.js';
 import { checkOptions, type OptionRule } from '../wire/options.js';
 import type {
-  Implementation, InterfaceDefinition, InterfaceSpec, MethodHandler, PropertyDefinition, PropertyHandlers,
-  SignalSink,
-} from './define.js';
+  Implementation, InterfaceDefinition, Members, MethodHandler, PropertyDefinition, PropertyHandlers, SignalSink,
+} from './definition.js';
 import { DefinitionError } from './errors.js';
-import type { Members } from './infer.js';
+import type { InterfaceSpec } from './spec.js';
 
 const RECORD: OptionRule = {
   must: 'an object of handlers',

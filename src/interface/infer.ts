@@ -1,9 +1,8 @@
-// TypeScript types of an interface's members, from the signature literals of its definition: for those who implement
-// it, for those who call it, and for the compiler's check of the definition itself. Types only, empty at run time.
+// Infers TypeScript types from the signature literals of a specification: arguments, results and values of its members,
+// the methods of a proxy, and the compiler's check of the specification itself. It contains only types.
+// Tests: test/types/interfaces.test.ts, test/types/compile.test.ts.
 import type { BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, InputOf, ValueOf } from '../wire/infer.js';
-import type {
-  CallContext, InterfaceSpec, MethodHandler, MethodSpec, PropertyHandlers, PropertySpec, SignalSpec,
-} from './define.js';
+import type { InterfaceSpec, MethodSpec, PropertySpec, SignalSpec } from './spec.js';
 
 // ---- members by name ------------------------------------------------------------------------------------------------
 
@@ -126,35 +125,7 @@ export type SignalArguments<Spec extends InterfaceSpec, S extends SignalName<Spe
 export type SignalBody<Spec extends InterfaceSpec, S extends SignalName<Spec>> =
   BodyOf<SignalSignature<Spec, S>>;
 
-// ---- who implements, and who calls ----------------------------------------------------------------------------------
-
-type OrPromise<T> = T | PromiseLike<T>;
-
-type HandlerOf<Spec extends InterfaceSpec, M extends MethodName<Spec>> = (
-  ...args: [...args: MethodArguments<Spec, M>, context: CallContext]
-) => OrPromise<MethodResult<Spec, M>>;
-
-type PropertyHandlersOf<Spec extends InterfaceSpec, P extends PropertyName<Spec>> =
-  & (P extends ReadableProperty<Spec>
-    ? { readonly get: (context: CallContext) => OrPromise<PropertyInput<Spec, P>> }
-    : unknown)
-  & (P extends WritableProperty<Spec>
-    ? { readonly set: (value: PropertyValue<Spec, P>, context: CallContext) => OrPromise<void> }
-    : unknown);
-
-/** A group of handlers, required where there is something to handle. Another handler than those has no legal type. */
-type Group<Key extends string, Handlers> =
-  [keyof Handlers] extends [never] ? { readonly [K in Key]?: { readonly [name: string]: never } }
-  : { readonly [K in Key]: Handlers };
-
-/** What implements an interface: a handler for each method, `get` and `set` for each property as its access asks. */
-export type Members<Spec extends InterfaceSpec> = string extends MethodName<Spec> | PropertyName<Spec>
-  ? {
-    readonly methods?: Readonly<Record<string, MethodHandler>>;
-    readonly properties?: Readonly<Record<string, Partial<PropertyHandlers>>>;
-  }
-  : Group<'methods', { readonly [M in MethodName<Spec>]: HandlerOf<Spec, M> }> &
-    Group<'properties', { readonly [P in PropertyName<Spec>]: PropertyHandlersOf<Spec, P> }>;
+// ---- callers --------------------------------------------------------------------------------------------------------
 
 /** The methods of an interface as a proxy has them: `Add(step: number, options?: Options): Promise<number>`. */
 export type ProxyMethods<Spec extends InterfaceSpec, Options> = {

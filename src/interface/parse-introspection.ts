@@ -3,10 +3,10 @@
 // together from those of its arguments; names are as the other program gave them, and are checked by whoever uses them.
 // Specification: Introspection Data Format.
 import { parseSingleType } from '../wire/signature.js';
+import { Annotation } from './format-introspection.js';
 import {
   EMITS_CHANGED, type EmitsChanged, type MethodSpec, PROPERTY_ACCESS, type PropertySpec, type SignalSpec,
-} from './define.js';
-import { Annotation } from './format-introspection.js';
+} from './spec.js';
 import { type StartTag, XmlReader } from './xml-reader.js';
 
 /** Longest introspection data that is read, in UTF-16 code units. */

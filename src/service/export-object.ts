@@ -4,7 +4,7 @@ import { argumentError, hasMethods } from '../wire/arguments.js';
 import { ArgumentError } from '../wire/errors.js';
 import type { Connection } from '../connection/connection.js';
 import { ConnectionClosedError } from '../connection/errors.js';
-import type { CallContext, Implementation, InterfaceDefinition, SignalSink } from '../interface/define.js';
+import type { CallContext, Implementation, InterfaceDefinition, SignalSink } from '../interface/definition.js';
 import { Properties } from '../interface/standard.js';
 import { methodCall, signal } from '../wire/messages/message.js';
 import { assertObjectPath } from '../wire/names.js';

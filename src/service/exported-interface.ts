@@ -1,8 +1,7 @@
 // An implementation made ready for dispatch: members by name in Maps, since a caller may ask for `constructor` or
 // `__proto__`, and what each call needs computed once. It knows no messages, no paths and no connection.
-import type {
-  EmitsChanged, Implementation, InterfaceDefinition, MethodHandler, PropertyHandlers,
-} from '../interface/define.js';
+import type { Implementation, InterfaceDefinition, MethodHandler, PropertyHandlers } from '../interface/definition.js';
+import type { EmitsChanged } from '../interface/spec.js';
 import type { ErrorPlace } from '../wire/errors.js';
 import { splitSignature } from '../wire/signature.js';
 

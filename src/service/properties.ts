@@ -3,7 +3,7 @@
 // Specification: org.freedesktop.DBus.Properties.
 import { DBusError } from '../protocol/errors.js';
 import { ErrorName } from '../protocol/error-names.js';
-import type { CallContext } from '../interface/define.js';
+import type { CallContext } from '../interface/definition.js';
 import { marshal } from '../wire/values/marshal.js';
 import type { Variant } from '../wire/variant.js';
 import type { ExportedInterface, ExportedProperty } from './exported-interface.js';

@@ -2,7 +2,7 @@
 // had and sent. One that cannot does not keep back the others. It knows no messages.
 // Specification: org.freedesktop.DBus.Properties (PropertiesChanged); EmitsChangedSignal.
 import { ConnectionClosedError } from '../connection/errors.js';
-import type { CallContext } from '../interface/define.js';
+import type { CallContext } from '../interface/definition.js';
 import type { Variant } from '../wire/variant.js';
 import { type ExportedInterface, isPromiseLike } from './exported-interface.js';
 import { isA, reportHandlerError } from './handler-errors.js';

@@ -1,7 +1,7 @@
 // The interfaces that every object has without being told: Peer, Introspectable and Properties, answered from the tree.
 // They are implementations like any other; the object concerned is the one that the call names.
 // Specification: Standard Interfaces, Introspection Data Format.
-import type { CallContext } from '../interface/define.js';
+import type { CallContext } from '../interface/definition.js';
 import { formatIntrospection } from '../interface/format-introspection.js';
 import { Introspectable, Peer, Properties } from '../interface/standard.js';
 import type { StandardInterfaces } from './dispatch.js';

@@ -6,7 +6,16 @@
 // type that ends in another conditional type as a loop of up to 1,000 rounds, but it gives up on about 50 nested ones.
 // A valid signature has at most 255 characters and needs at most two rounds for each, at any depth of nesting.
 import type { BasicTypeCode, FixedTypeCode, StringTypeCode } from './signature.js';
-import type { Variant } from './variant.js';
+
+/**
+ * A VARIANT: a value and the one single complete type it is marshaled as. Any `Variant<'s'>` is a `Variant`. It is
+ * declared in this file because it is one of the values that are inferred, and its own value is inferred too.
+ */
+export interface Variant<S extends string = string, V = ValueOf<S>> {
+  /** Exactly one single complete type. */
+  readonly signature: S;
+  readonly value: V;
+}
 
 /** Decoded value of a single complete type: `ValueOf<'a{sv}'>` is `Map<string, Variant>`; `unknown` for a `string`. */
 export type ValueOf<S extends string> = string extends S ? unknown : Only<Parse<S, 'value'>>;

@@ -1,14 +1,9 @@
-// VARIANT: a value that carries its own type. It is plain data, to be compared, cloned, logged or written by hand.
-// It knows nothing about bytes; marshaling checks that the value fits its signature. Specification: Container types.
-import type { CheckedSingle, InputOf, ValueOf } from './infer.js';
+// Makes a VARIANT: a value that carries its own type. It is plain data, to be compared, cloned, logged or written by
+// hand. It knows nothing about bytes: marshaling checks that the value fits. Specification: Container types.
+import type { CheckedSingle, InputOf, Variant } from './infer.js';
 import { codecOfSingle } from './values/codec.js';
 
-/** A VARIANT: a value and the one single complete type it is marshaled as. Any `Variant<'s'>` is a `Variant`. */
-export interface Variant<S extends string = string, V = ValueOf<S>> {
-  /** Exactly one single complete type. */
-  readonly signature: S;
-  readonly value: V;
-}
+export type { Variant } from './infer.js';
 
 /**
  * Makes a VARIANT: `variant('s', 'text')`, `variant('a{sv}', { volume: variant('d', 0.5) })`.

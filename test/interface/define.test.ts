@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { defineInterface, type InterfaceDefinition, type InterfaceSpec } from '../../src/interface/define.js';
+import { defineInterface } from '../../src/interface/define.js';
+import type { InterfaceDefinition } from '../../src/interface/definition.js';
 import { DefinitionError } from '../../src/interface/errors.js';
+import type { InterfaceSpec } from '../../src/interface/spec.js';
 import { InvalidNameError, SignatureError } from '../../src/wire/errors.js';
 
 /** What a definition of no known type is refused for: one line for each. */

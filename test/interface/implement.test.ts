@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  defineInterface, type Implementation, type InterfaceDefinition, type SignalSink,
-} from '../../src/interface/define.js';
+import { defineInterface } from '../../src/interface/define.js';
+import type { Implementation, InterfaceDefinition, SignalSink } from '../../src/interface/definition.js';
 import { DefinitionError } from '../../src/interface/errors.js';
 
 const Thing = defineInterface({

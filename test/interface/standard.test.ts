@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { InterfaceDefinition } from '../../src/interface/define.js';
+import type { InterfaceDefinition } from '../../src/interface/definition.js';
 import { parseIntrospection, type ParsedInterface } from '../../src/interface/parse-introspection.js';
 import { DBusDaemon, Introspectable, ObjectManager, Peer, Properties } from '../../src/interface/standard.js';
 import { ErrorName } from '../../src/protocol/error-names.js';

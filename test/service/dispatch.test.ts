@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { DBusError } from '../../src/protocol/errors.js';
-import type { CallContext } from '../../src/interface/define.js';
+import type { CallContext } from '../../src/interface/definition.js';
 import { defineInterface } from '../../src/interface/define.js';
 import type { Message } from '../../src/wire/messages/message.js';
 import { CALLER, EXOTIC_ERRORS, incomingCall, recordHandlerErrors, serviceOf } from './support.js';

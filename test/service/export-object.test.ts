@@ -3,7 +3,8 @@
 import { expect, test } from 'vitest';
 import { type Bus, connectToBus } from '../../src/connection/bus.js';
 import { DBusError } from '../../src/protocol/errors.js';
-import { defineInterface, type Implementation } from '../../src/interface/define.js';
+import { defineInterface } from '../../src/interface/define.js';
+import type { Implementation } from '../../src/interface/definition.js';
 import { exportObject } from '../../src/service/export-object.js';
 import { MarshalError } from '../../src/wire/errors.js';
 import { variant } from '../../src/wire/variant.js';

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { DBusError } from '../../src/protocol/errors.js';
-import type { CallContext } from '../../src/interface/define.js';
+import type { CallContext } from '../../src/interface/definition.js';
 import { defineInterface } from '../../src/interface/define.js';
 import { exportedInterface } from '../../src/service/exported-interface.js';
 import { PropertyChanges } from '../../src/service/property-changes.js';

@@ -5,7 +5,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { onTestFinished } from 'vitest';
 import { ConnectionClosedError } from '../../src/connection/errors.js';
 import { DBusError } from '../../src/protocol/errors.js';
-import type { Implementation } from '../../src/interface/define.js';
+import type { Implementation } from '../../src/interface/definition.js';
 import { Dispatcher } from '../../src/service/dispatch.js';
 import { type ExportedInterface, exportedInterface } from '../../src/service/exported-interface.js';
 import type { HandlerError } from '../../src/service/handler-errors.js';

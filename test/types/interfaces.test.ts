@@ -1,15 +1,15 @@
 // What TypeScript makes of an interface definition, for those who implement it and those who call it, beside what
 // happens at run time. Compiled by compile.test.ts, as signatures.test.ts is.
 import { describe, expect, it } from 'vitest';
-import {
-  type CallContext, defineInterface, type Implementation, type InterfaceDefinition, type InterfaceSpec,
-} from '../../src/interface/define.js';
+import { defineInterface } from '../../src/interface/define.js';
+import type { CallContext, Implementation, InterfaceDefinition } from '../../src/interface/definition.js';
 import { DefinitionError } from '../../src/interface/errors.js';
 import type {
   CallArguments, CallResult, MethodArguments, MethodName, MethodResult, PropertyInput, PropertyName, PropertyValue,
   PropertyValues, ProxyMethods, ReadableProperty, SignalArguments, SignalBody, SignalledProperty, SignalName,
   WritableProperty,
 } from '../../src/interface/infer.js';
+import type { InterfaceSpec } from '../../src/interface/spec.js';
 import { DBusDaemon, Introspectable, ObjectManager, Peer, Properties } from '../../src/interface/standard.js';
 import { MarshalError, SignatureError } from '../../src/wire/errors.js';
 import type { Variant } from '../../src/wire/variant.js';

@@ -3,7 +3,7 @@
 // whoever exports the implementation has one. The interface itself is in ../../random-data.ts.
 import { DBusError } from '../../protocol/errors.js';
 import { ErrorName } from '../../protocol/error-names.js';
-import type { Implementation } from '../../interface/define.js';
+import type { Implementation } from '../../interface/definition.js';
 import { DEFAULT_BITS, MAX_QUICK_BITS, MAX_SLOW_BITS, MAX_SLOW_JOBS, RandomData } from '../../random-data.js';
 import { randomInteger } from './random-integer.js';
 import { type SlowJobOptions, SlowJobs } from './slow-jobs.js';
