@@ -154,9 +154,10 @@ export class AuthClient {
    * Ends the handshake because the connection ended or time ran out; returns the error that says what was awaited, or
    * the one with which the handshake had failed already.
    */
-  abandon(code: 'SERVER_CLOSED' | 'TIMED_OUT'): AuthError {
+  abandon(code: 'SERVER_CLOSED' | 'AUTH_TIMED_OUT'): AuthError {
     if (this.#failure instanceof AuthError) return this.#failure;
-    const problem = code === 'TIMED_OUT' ? 'the server did not answer in time' : 'the server closed the connection';
+    const hasTimedOut = code === 'AUTH_TIMED_OUT';
+    const problem = hasTimedOut ? 'the server did not answer in time' : 'the server closed the connection';
     const last = this.#tried.at(-1);
     const awaited = this.#state === 'WaitingForAgreeUnixFD' ? NEGOTIATE : `AUTH (${last})`;
     const moment = last === undefined ? 'before the handshake began' : `while its answer was awaited to ${awaited}`;

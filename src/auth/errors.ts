@@ -14,9 +14,10 @@ export type AuthErrorCode =
   // what a client meets ‹Client states›
   | 'REJECTED'
   | 'GUID_INVALID'
+  | 'GUID_MISMATCH'
   | 'UNEXPECTED_COMMAND'
   | 'SERVER_CLOSED'
-  | 'TIMED_OUT'
+  | 'AUTH_TIMED_OUT'
   // what a server meets ‹Server states, Special credentials-passing nul byte›
   | 'NUL_BYTE_MISSING'
   | 'BEGIN_TOO_EARLY'

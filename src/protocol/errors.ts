@@ -1,6 +1,8 @@
 // The error classes of what a bus and its clients agree on: addresses, match rules, and the ERROR message of a peer.
 // Specification: Server Addresses, Match Rules, Message Types (ERROR).
-import { DBusWireError } from '../wire/errors.js';
+import { argumentError } from '../wire/arguments.js';
+import { DBusWireError, InvalidNameError } from '../wire/errors.js';
+import { assertErrorName } from '../wire/names.js';
 import { ANY, checkOptions, TEXT } from '../wire/options.js';
 
 /** What is wrong with an address, or why there is none. ‹Server Addresses› */
@@ -60,6 +62,17 @@ export interface DBusErrorDetails extends ErrorOptions {
 // What cannot be sent is refused as it is sent: an error may also be made to be thrown in this program alone.
 const DETAILS_RULES = { signature: TEXT, body: ANY, cause: ANY };
 
+/** Holds a name to its grammar; one that looks like a text gets advice. */
+function checkErrorName(name: unknown): void {
+  try {
+    assertErrorName(name as string); // it also refuses what is not a string
+  } catch (error) {
+    if (!(error instanceof InvalidNameError)) throw error;
+    const { kind, value, rule } = error;
+    throw new InvalidNameError(kind, value, `${rule} (the error name comes first, its text second)`);
+  }
+}
+
 /**
  * The answer "no" of the other program: thrown by handlers, raised by calls. `errorName` is the name of the ERROR
  * message, `message` its text, `body` all its arguments. ‹Message Types›
@@ -67,12 +80,19 @@ const DETAILS_RULES = { signature: TEXT, body: ANY, cause: ANY };
 export class DBusError extends DBusWireError {
   override readonly name = 'DBusError';
   readonly fault = 'answer';
+  /** The same for all: the kind of the failure is `errorName`. */
   readonly code = 'ERROR_REPLY';
   readonly errorName: string;
   readonly signature: string;
   readonly body: readonly unknown[];
 
+  /**
+   * @throws {InvalidNameError} if `errorName` is not a valid error name: an error that has none could not be sent
+   * @throws {TypeError} if the text is not a string, an option is unknown, or its value cannot be meant
+   */
   constructor(errorName: string, message = '', details: DBusErrorDetails = {}) {
+    checkErrorName(errorName);
+    if (typeof message !== 'string') throw argumentError('DBusError', 'the message must be a string', message);
     checkOptions('DBusError', details, DETAILS_RULES);
     const { signature, body, cause } = details;
     super(message === '' ? errorName : message, cause === undefined ? undefined : { cause });

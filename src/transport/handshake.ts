@@ -40,7 +40,8 @@ export function handshake(
         if (send !== undefined) stream.write(done === undefined ? send : concat(send, greeting));
         if (done === undefined) return;
         if (guid !== undefined && guid !== done.guid) {
-          throw new AuthError('GUID_INVALID', `the server's GUID is ${done.guid}, the address says ${guid}`);
+          const problem = `the server's GUID is ${done.guid}: it must be ${guid}, as in its address`;
+          throw new AuthError('GUID_MISMATCH', problem);
         }
         stopListening();
         resolve(new Transport(stream, done)); // in this turn: nothing that the stream emits may be missed
@@ -54,7 +55,7 @@ export function handshake(
       stream.destroy();
       reject(error);
     };
-    const timer = startTimer(timeout, () => fail(auth.abandon('TIMED_OUT')));
+    const timer = startTimer(timeout, () => fail(auth.abandon('AUTH_TIMED_OUT')));
     const endAbort = onAbort(signal, () => fail(signal?.reason));
     const stopListening = (): void => {
       clearTimeout(timer);

@@ -324,12 +324,12 @@ describe('giving up', () => {
     const client = started(anonymous());
     const error = authErrorOf(() => client.receive(bytes('REJECTED\r\n')));
     expect(authErrorOf(() => client.receive(bytes(`OK ${GUID}\r\n`)))).toBe(error);
-    expect(client.abandon('TIMED_OUT')).toBe(error);
+    expect(client.abandon('AUTH_TIMED_OUT')).toBe(error);
   });
 
   it.each([
     ['SERVER_CLOSED', 'the server closed the connection, while its answer was awaited to AUTH (EXTERNAL as user 1)'],
-    ['TIMED_OUT', 'the server did not answer in time, while its answer was awaited to AUTH (EXTERNAL as user 1)'],
+    ['AUTH_TIMED_OUT', 'the server did not answer in time, while its answer was awaited to AUTH (EXTERNAL as user 1)'],
   ] as const)('from outside, by %s, says what was awaited', (code, message) => {
     const client = started(external({ uid: '1' }));
     client.receive(bytes('OK 001'));

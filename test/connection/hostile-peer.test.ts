@@ -492,7 +492,7 @@ describe('a handshake that', () => {
   test('is never answered takes no longer than it may', async () => {
     await using server = await startFakeServer({ onSocket: () => {} });
     const start = performance.now();
-    await expect(opened(server.address, 100)).rejects.toEqual(failure({ code: 'TIMED_OUT' }));
+    await expect(opened(server.address, 100)).rejects.toEqual(failure({ code: 'AUTH_TIMED_OUT' }));
     expect(performance.now() - start).toBeLessThan(2_000);
   });
 

@@ -299,7 +299,7 @@ describe('what a handler throws', () => {
     test('is Failed where the DBusError cannot be sent, and the service is told why', async () => {
       const reports = recordHandlerErrors();
       for (const [error, reason] of [
-        [new DBusError('not a name', 'text'), 'InvalidNameError'],
+        [Object.assign(new DBusError('a.b', 'text'), { errorName: 'not a name' }), 'InvalidNameError'],
         [new DBusError('com.example.Error.No', 'text', { signature: 'u', body: ['x'] }), 'MarshalError'],
         [new DBusError('com.example.Error.No', 'text', { signature: '(', body: [] }), 'MarshalError'],
         [new DBusError('com.example.Error.No', 'te\0xt'), 'MarshalError'],

@@ -100,7 +100,7 @@ export const EXOTIC_ERRORS: readonly (readonly [title: string, thrown: () => unk
   ['a DBusError whose body throws a revoked proxy', () => new DBusError('com.example.Error.A', 'text', {
     signature: 'a{sv}', body: [{ get key() { throw revokedProxy(); } }], // no Error, on purpose
   })],
-  ['a DBusError whose name is none', () => new DBusError('no name', 'text')],
+  ['a DBusError whose name is not valid', () => Object.assign(new DBusError('a.b', 'text'), { errorName: 'no name' })],
 ];
 
 function withGetter(error: Error, key: string): Error {
