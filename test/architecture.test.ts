@@ -1,12 +1,14 @@
 // Who may import whom, and what may be in the repository at all: the rules that no compiler checks.
 // Each rule looks at one source file and names the lines that break it, so that a failure reads as a list of places.
+// docs/architecture.md says the same in words.
 
-import { readFileSync, readdirSync, statSync } from 'node:fs';
-import { basename, join, posix, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { statSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { filesBelow, imports, read, root, type Source, source, sourcesOf } from './support/sources.js';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const LIBRARY = ['wire', 'auth', 'protocol', 'interface', 'transport', 'connection'];
+const PROGRAM = ['wire', 'protocol', 'interface', 'connection', 'random-data.ts', 'program-options.ts'];
 
 /** Folder of src/ (or file directly in it) to the folders that it may import from, besides itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -14,48 +16,30 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   auth: ['wire'],
   protocol: ['wire'],
   interface: ['wire'],
-  'random-data.ts': ['wire', 'interface'],
   transport: ['wire', 'auth', 'protocol'],
-  connection: ['wire', 'auth', 'protocol', 'interface', 'transport'],
+  connection: ['wire', 'auth', 'protocol', 'transport'],
+  service: ['wire', 'protocol', 'interface', 'connection'],
+  client: ['wire', 'protocol', 'interface', 'connection'],
+  'random-data.ts': ['wire', 'interface'],
   'program-options.ts': ['wire', 'protocol', 'connection'],
-  service: ['wire', 'auth', 'protocol', 'interface', 'transport', 'connection', 'random-data.ts', 'program-options.ts'],
-  client: ['wire', 'auth', 'protocol', 'interface', 'transport', 'connection', 'random-data.ts', 'program-options.ts'],
-  'index.ts': ['wire', 'auth', 'protocol', 'interface', 'transport', 'connection', 'service', 'client'],
+  'service/random-data': [...PROGRAM, 'service'], // no folder may import a program
+  'client/random-data': [...PROGRAM, 'client'],
+  'index.ts': [...LIBRARY, 'service', 'client'],
 };
 const PURE = ['wire', 'auth', 'protocol', 'interface', 'random-data.ts', 'index.ts'];
 
-interface Source {
-  /** Relative to the repository, e.g. `src/wire/values/reader.ts`. */
-  readonly file: string;
-  readonly text: string;
-  /** The text with its comments blanked out, so that offsets and lines stay. */
-  readonly code: string;
+/** The key of the table that a file belongs to: the longest that its path begins with. */
+function folderOf(file: string): string {
+  const [, first = '', second = ''] = file.split('/');
+  return `${first}/${second}` in MAY_IMPORT ? `${first}/${second}` : first;
 }
 
-interface Import {
-  readonly specifier: string;
-  readonly offset: number;
-  /** The imported file, relative to the repository; undefined unless the specifier is a relative path. */
-  readonly target: string | undefined;
-}
-
-function source(file: string, text: string): Source {
-  const blank = (comment: string): string => comment.replace(/[^\n]/g, ' ');
-  return { file, text, code: text.replace(/\/\*[^]*?\*\/|(?<=^|\s)\/\/.*$/gm, blank) };
-}
-
-function imports({ file, code }: Source): Import[] {
-  const statement = /\b(?:(?:import|export)\b[^;'"()]*\bfrom|(?:import|require)\s*\(?)\s*['"`]([^'"`]+)['"`]/g;
-  return [...code.matchAll(statement)].map((match) => {
-    const specifier = match[1] ?? '';
-    const target = /^\.\.?\//.test(specifier)
-      ? posix.join(posix.dirname(file), specifier).replace(/\.js$/, '.ts')
-      : undefined;
-    return { specifier, offset: match.index, target };
-  });
-}
-
-const folderOf = (file: string): string => file.split('/')[1] ?? '';
+/** The files that work on every message: an object spread in them costs more than the rest of their work. */
+const PER_MESSAGE = [
+  /^src\/wire\/(values|messages)\//, /^src\/transport\/transport\.ts$/,
+  /^src\/connection\/(connection|engine|pending|signal-queue)\.ts$/,
+  /^src\/service\/dispatch\.ts$/, /^src\/client\/(proxy|signal-stream)\.ts$/,
+];
 
 const RE_EXPORT = /^export\s+(type\s+)?(\*(\s+as\s+\w+)?|\{[^}]*\})\s+from\s+'[^']+';$/;
 
@@ -84,6 +68,10 @@ const RULES: Readonly<Record<string, (source: Source) => number[]>> = {
       .map(({ offset }) => offset),
   'imports no program': (source) =>
     imports(source).filter(({ target }) => target?.endsWith('/main.ts')).map(({ offset }) => offset),
+  'spreads no object where it works on every message': ({ file, code }) =>
+    PER_MESSAGE.some((pattern) => pattern.test(file))
+      ? objectSpreads(code).filter((offset) => /^ /m.test(code.slice(code.lastIndexOf('\n', offset) + 1, offset)))
+      : [], // not those at the start of a line: they run once
   'goes through no index.ts but the doors themselves': (source) =>
     source.file === 'src/index.ts'
       ? []
@@ -100,6 +88,19 @@ const RULES: Readonly<Record<string, (source: Source) => number[]>> = {
   'keeps its lines within 120 columns': ({ text }) => places(text, /^.{121,}$/gm),
 };
 
+/** The offsets of `...` directly inside braces: objects that are copied, and rests of objects. */
+function objectSpreads(code: string): number[] {
+  const found: number[] = [];
+  const open: string[] = [];
+  for (const { 0: token, index } of code.matchAll(/'(?:[^'\\\n]|\\.)*'|\.\.\.|[()[\]{}]/g)) {
+    if (token === '...') {
+      if (open.at(-1) === '{') found.push(index);
+    } else if ('([{'.includes(token)) open.push(token);
+    else if (')]}'.includes(token)) open.pop();
+  }
+  return found;
+}
+
 const places = (text: string, pattern: RegExp): number[] => [...text.matchAll(pattern)].map(({ index }) => index);
 
 function violations(rule: string, file: Source): string[] {
@@ -109,19 +110,25 @@ function violations(rule: string, file: Source): string[] {
   });
 }
 
-const SKIPPED = ['node_modules', 'dist', '.git', 'build'];
-
-function filesBelow(folder: string): string[] {
-  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
-    const file = join(folder, entry.name);
-    if (entry.isDirectory()) return SKIPPED.includes(entry.name) ? [] : filesBelow(file);
-    return entry.isFile() ? [relative('.', file).replaceAll('\\', '/')] : [];
-  });
+/** The sets of files of which each leads to each. */
+function circles(targets: ReadonlyMap<string, readonly string[]>): string[][] {
+  const reachedFrom = new Map([...targets.keys()].map((file) => [file, new Set<string>()]));
+  for (const [file, reached] of reachedFrom) {
+    const waiting = [...(targets.get(file) ?? [])];
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      if (reached.has(next)) continue;
+      reached.add(next);
+      waiting.push(...(targets.get(next) ?? []));
+    }
+  }
+  const leadsTo = (from: string, to: string): boolean => reachedFrom.get(from)?.has(to) ?? false;
+  const inCircles = [...targets.keys()].filter((file) => leadsTo(file, file));
+  const groups = inCircles.map((file) => inCircles.filter((other) => leadsTo(file, other) && leadsTo(other, file)));
+  return groups.filter(([first], index) => first === inCircles[index]); // each once, by its first file
 }
 
 const files = filesBelow('.');
-const read = (file: string): string => readFileSync(join(root, file), 'utf8');
-const sources = files.filter((file) => /^src\/.*\.ts$/.test(file)).map((file) => source(file, read(file)));
+const sources = sourcesOf(files);
 
 describe('every file in src', () => {
   test('is found', () => {
@@ -130,6 +137,18 @@ describe('every file in src', () => {
 
   test.each(Object.keys(RULES))('%s', (rule) => {
     expect(sources.flatMap((file) => violations(rule, file))).toEqual([]);
+  });
+});
+
+describe('imports', () => {
+  test('go in no circle, those of types included', () => {
+    const targets = new Map(sources.map((file) => [file.file, imports(file).flatMap(({ target }) => target ?? [])]));
+    expect(circles(targets)).toEqual([]);
+  });
+
+  test('that go in a circle are found', () => {
+    const targets = new Map([['a', ['b', 'd']], ['b', ['c']], ['c', ['b', 'd']], ['d', []], ['e', ['e']]]);
+    expect(circles(targets)).toEqual([['b', 'c'], ['e']]);
   });
 });
 
@@ -145,6 +164,10 @@ describe('a rule finds what breaks it', () => {
     ['imports no package', 'src/connection/a.ts', `\nawait import('ws');`],
     ['imports no package', 'src/connection/a.ts', `\nimport fs from 'fs';`],
     ['imports files by their full name, .js included', 'src/wire/a.ts', `\nimport { b } from './b';`],
+    ['imports only from the folders below its own', 'src/client/a.ts', `\nimport './random-data/b.js';`],
+    ['imports only from the folders below its own', 'src/client/random-data/a.ts', `\nimport '../../service/b.js';`],
+    ['spreads no object where it works on every message', 'src/wire/values/a.ts', `\n  const a = { b, ...c };`],
+    ['spreads no object where it works on every message', 'src/client/proxy.ts', `\n  f([{ b() {}, ...g(...d) }]);`],
     ['imports no program', 'src/client/a.ts', `\nimport './main.js';`],
     ['goes through no index.ts but the doors themselves', 'src/auth/a.ts', `\nimport { b } from '../wire/index.js';`],
     ['re-exports and does nothing else, being an index.ts', 'src/wire/index.ts', `\nexport const a = 1;`],
@@ -163,14 +186,14 @@ describe('a rule finds what breaks it', () => {
 
   test('and nothing in a file that keeps them all', () => {
     const text = [
-      `// Waits for any: 'as any' of these.`,
+      `// Waits for any: 'as any' of these. Tests: command.test.ts.`,
       `import { type B } from '../wire/b.js';`,
       `import { c } from './c.js'; /* import d from 'd' */`,
       `export const a = AbortSignal.any([c]); // from 'e'`,
     ];
     const file = source('src/auth/a.ts', text.join('\n'));
     expect(Object.keys(RULES).flatMap((rule) => violations(rule, file))).toEqual([]);
-    const lines = ['// Door.', `export * from './wire/index.js';`, `export { a, type B } from './auth/a.js';`];
+    const lines = ['// Door. Tests: test/architecture.test.ts.', `export * from './wire/index.js';`, `export { a, type B } from './auth/a.js';`];
     const door = source('src/index.ts', lines.join('\n'));
     expect(Object.keys(RULES).flatMap((rule) => violations(rule, door))).toEqual([]);
   });
