@@ -3,7 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { getEventListeners } from 'node:events';
 import { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Drop } from '../../src/connection/drops.js';
 import type { CallOptions } from '../../src/connection/call-options.js';
 import { Connection, openConnection } from '../../src/connection/connection.js';
@@ -317,17 +317,15 @@ describe('close', () => {
 
   test.each<[what: string, timeout: number]>([
     ['a handler that never ends', 50],
-    ['a handler that never ends, told twice', 60_000],
+    ['a handler that never ends, told twice', Infinity],
   ])('is done in time in spite of %s', async (_, timeout) => {
     await using link = await startLink();
     link.connection.handleMethodCalls(() => new Promise(() => {}));
     link.peer.send(methodCall(METHOD), happened());
     await new Promise<void>((resolve) => void link.connection.listenToSignals(() => resolve()));
-    const start = performance.now();
     const closing = link.connection.close({ timeout });
-    if (timeout > 1_000) await link.connection.close({ timeout: 50 });
+    if (timeout > 50) await link.connection.close({ timeout: 50 });
     await closing;
-    expect(performance.now() - start).toBeLessThan(2_000);
     const error = await link.connection.closed;
     expect([error.message, error.cause]).toEqual(['the connection was closed', undefined]);
   });
@@ -336,9 +334,11 @@ describe('close', () => {
     await using server = await startFakeServer({ onBegin: (socket) => void socket.pause() });
     const connection = await openConnection(server.address);
     connection.send({ ...happened(), signature: 'ay', body: [new Uint8Array(2 ** 24)] });
-    const start = performance.now();
-    await connection.close({ timeout: 50 });
-    expect(performance.now() - start).toBeLessThan(2_000);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const closing = connection.close({ timeout: 50 });
+    vi.advanceTimersByTime(50);
+    await closing;
   });
 
   test('hands over nothing that comes after it', async () => {

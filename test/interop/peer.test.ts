@@ -114,9 +114,7 @@ describeWith('dbus-python')('a server of GLib without a bus', () => {
     const asked = connection.call({ ...there, member: 'Echo', signature: 'v', body: [variant('y', 1)] });
     connection.send(methodCall({ ...there, member: 'Set', signature: 's', body: ['last words'] }));
     await asked;
-    const started = performance.now();
-    await connection.close();
-    expect(performance.now() - started).toBeLessThan(1_000);
+    await connection.close({ timeout: Infinity }); // the time limit of close() is not what ends this
     const other = await openConnection(address);
     onTestFinished(() => other.close({ timeout: 0 }));
     expect(await other.call({ ...there, member: 'Title', replySignature: 's' })).toEqual(['last words']);

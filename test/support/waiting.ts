@@ -10,6 +10,8 @@ export const PATIENCE = 15_000;
 /** Milliseconds between two looks at a condition. */
 const INTERVAL = 10;
 
+const { setTimeout } = globalThis; // the real one, also while a test runs with fake timers
+
 /** A promise, and the functions that settle it. */
 export interface Deferred<T> {
   readonly promise: Promise<T>;

@@ -6,9 +6,8 @@ import {
   decodeMessage, encodeMessage, FrameReader, InvalidNameError, MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, MAX_NAME_LENGTH,
   MAX_SIGNATURE_LENGTH, MAX_VALUE_DEPTH, type Message, MessageReader, methodCall, unmarshal, variant,
 } from '../../src/wire/index.js';
-import {
-  bytes, hex, marshalAny, marshalErrorOf, memoryInUse, MIB, thrownBy, unmarshalAny, unmarshalErrorOf,
-} from './support.js';
+import { growthOf, MIB } from '../support/memory.js';
+import { bytes, hex, marshalAny, marshalErrorOf, thrownBy, unmarshalAny, unmarshalErrorOf } from './support.js';
 
 const CALL: Message = { ...methodCall({ path: '/a', member: 'B' }), serial: 1 };
 
@@ -299,15 +298,6 @@ describe('signatures and names of 255 bytes', () => {
 });
 
 /* Memory and work ------------------------------------------------------------------------------------------------ */
-
-/** MiB of memory that are in use after `run` in addition to those in use before it. */
-function growthOf(run: () => unknown): number {
-  const before = memoryInUse();
-  const kept = run();
-  const growth = (memoryInUse() - before) / MIB;
-  void kept; // keeps the result alive until here
-  return growth;
-}
 
 const base = (digits: string, number: number, length: number): string =>
   Array.from({ length }, (_, i) => digits.charAt(Math.floor(number / digits.length ** i) % digits.length)).join('');

@@ -1,6 +1,4 @@
-// What the tests of the wire layer share: bytes as hex digits, what is thrown, and how much memory is in use.
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+// What the tests of the wire layer share: bytes as hex digits, and what is thrown.
 import { expect } from 'vitest';
 import { marshal, MarshalError, UnmarshalError, unmarshal } from '../../src/wire/index.js';
 
@@ -47,16 +45,3 @@ export function unmarshalErrorOf(run: () => unknown): UnmarshalError {
   expect(error).toBeInstanceOf(UnmarshalError);
   return error as UnmarshalError; // asserted
 }
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
-
-/** Bytes of live objects and of the memory behind typed arrays. */
-export function memoryInUse(): number {
-  // What one collection finds dead, typed arrays above all, is given back while the program goes on; the next waits.
-  for (let round = 0; round < 3; round++) collectGarbage();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
-}
-
-export const MIB = 2 ** 20;
