@@ -6,13 +6,11 @@ import { Fault } from './fault.js';
 import type { Reader } from './reader.js';
 import type { Writer } from './writer.js';
 
-/**
- * Refuses a value inside more containers than a message may have around it.
- * @param offset where the value starts; left out when marshaling
- */
-export function checkDepth(depth: number, offset = 0): void {
+/** Refuses a value inside more containers than a message may have around it. Unmarshaling passes its reader. */
+export function checkDepth(depth: number, reader?: Reader): void {
   if (depth > MAX_VALUE_DEPTH) {
-    throw new Fault('VALUE_TOO_DEEP', `a value inside more than ${MAX_VALUE_DEPTH} containers`, { offset });
+    const problem = `a value inside more than ${MAX_VALUE_DEPTH} containers`;
+    throw new Fault('VALUE_TOO_DEEP', problem, { offset: reader?.offset ?? 0 });
   }
 }
 

@@ -88,7 +88,7 @@ export function compileUnmarshalFixedStructArray(fields: readonly FixedType[]): 
     if (offset === end) return [];
     const length = (end - offset - size) / stride + 1;
     if (!Number.isInteger(length) || length < 1) throw lengthMismatch(reader, end);
-    checkDepth(depth + 2, offset);
+    checkDepth(depth + 2, reader);
     reader.offset = end;
     const { view, littleEndian } = reader;
     const structs = new Array<unknown>(length);

@@ -24,7 +24,7 @@ function unmarshalStrings(reader: Reader, depth: number): string[] {
   const end = readArrayEnd(reader, 4);
   const texts: string[] = [];
   if (reader.offset === end) return texts;
-  checkDepth(depth + 1, reader.offset);
+  checkDepth(depth + 1, reader);
   const { view, littleEndian } = reader;
   try {
     while (reader.offset < end) {
@@ -52,7 +52,7 @@ function compileUnmarshalArray(elementType: Type): Unmarshal {
   return (reader, depth) => {
     const end = readArrayEnd(reader, alignment);
     const values: unknown[] = [];
-    if (reader.offset < end) checkDepth(depth + 1, reader.offset);
+    if (reader.offset < end) checkDepth(depth + 1, reader);
     try {
       while (reader.offset < end) values.push(element(reader, depth + 1));
     } catch (error) {
@@ -73,7 +73,7 @@ function compileUnmarshalDict(type: DictType): Unmarshal {
     try {
       while (reader.offset < end) {
         entryKey = dict.size; // an error before the key is read gives the number of the entry
-        checkDepth(depth + 2, reader.offset);
+        checkDepth(depth + 2, reader);
         reader.align(8, 0);
         entryKey = key(reader, depth + 2);
         // A repeated key is corrupt, but receivers need not refuse it ‹Container types›: the last value wins.
@@ -90,7 +90,7 @@ function compileUnmarshalDict(type: DictType): Unmarshal {
 function compileUnmarshalStruct({ fields }: StructType): Unmarshal {
   const unmarshalers = fields.map(compileUnmarshal);
   return (reader, depth) => {
-    checkDepth(depth + 1, reader.offset);
+    checkDepth(depth + 1, reader);
     reader.align(8, 0);
     return unmarshalSequence(unmarshalers, reader, depth + 1);
   };
@@ -114,7 +114,7 @@ export function unmarshalVariant(reader: Reader, depth: number): Variant {
   const codec = readCodec(reader);
   const unmarshalers = unmarshalersOf(codec);
   if (unmarshalers.length !== 1) throw notSingleFault(reader, codec.types, start);
-  checkDepth(depth + 1, reader.offset);
+  checkDepth(depth + 1, reader);
   return { signature: codec.signature, value: unmarshalers[0]!(reader, depth + 1) };
 }
 
