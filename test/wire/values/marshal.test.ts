@@ -437,6 +437,7 @@ describe('an error', () => {
     ['h', -1, 'expected an integer from 0 to 2^32-1 (UNIX_FD, an index), got number -1'],
     ['x', 2n ** 63n, 'expected an integer from -2^63 to 2^63-1 (INT64), got bigint 9223372036854775808'],
     ['t', 0.5, 'expected a bigint, or a number that is a safe integer (UINT64), got number 0.5'],
+    ['t', 2n ** 200n, 'expected an integer from 0 to 2^64-1 (UINT64), got a bigint of more than 128 bits'],
     ['b', [1, 2], 'expected true or false (BOOLEAN), got an array of 2'],
     ['s', new Date(0), 'expected a string (STRING), got an object of class Date'],
     ['s', 'a\0b', 'text contains a NUL character'],
