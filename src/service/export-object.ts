@@ -1,5 +1,5 @@
-// Exporting implementations on object paths of a connection: the one door between an application and the calls that
-// arrive. Each connection has its tree here, made with its first export. Specification: Object Paths, Interfaces.
+// Exports implementations at object paths of a connection, whose calls are handled from the first export on.
+// It knows no replies and no rules of dispatch. Specification: Object Paths, Interfaces.
 import { argumentError, hasMethods } from '../wire/arguments.js';
 import { ArgumentError } from '../wire/errors.js';
 import type { Connection } from '../connection/connection.js';
@@ -10,26 +10,27 @@ import { methodCall, signal } from '../wire/messages/message.js';
 import { assertObjectPath } from '../wire/names.js';
 import { Dispatcher } from './dispatch.js';
 import { ExportError } from './errors.js';
-import { type ExportedInterface, exportedInterface } from './exported-interface.js';
+import { type ExportedInterface, exportedInterface, type ExportedMembers } from './exported-interface.js';
 import { ObjectTree } from './object-tree.js';
 import { PropertyChanges } from './property-changes.js';
 import { STANDARD_INTERFACE_NAMES, standardInterfaces } from './standard-interfaces.js';
 
-/** Something with a connection: a bus. A connection without a bus stands for itself. */
+/** A bus, or a connection without a bus. */
 export type ExportTarget = { readonly connection: Connection } | Connection;
 
-/** Interfaces that stand at an object path until they are taken away. */
+/** Interfaces that are exported at an object path until they are removed. */
 export interface ExportedObject extends Disposable {
   readonly path: string;
-  /** Takes the interfaces away again; calls in progress still get their answers. Further calls do nothing. */
+  /** Removes the interfaces; calls in progress are still answered. Further calls of this function do nothing. */
   unexport(): void;
 }
 
-/** What is exported on one connection. */
+/** The objects of one connection. */
 interface Exports {
   readonly connection: Connection;
   readonly tree: ObjectTree;
-  readonly changes: WeakMap<ExportedInterface, PropertyChanges>;
+  /** The functions that remove what is exported. */
+  readonly unexports: Set<() => void>;
 }
 
 const exportsByConnection = new WeakMap<Connection, Exports>();
@@ -38,20 +39,24 @@ function exportsOf(connection: Connection): Exports {
   const known = exportsByConnection.get(connection);
   if (known !== undefined) return known;
   const tree = new ObjectTree();
-  const changes = new WeakMap<ExportedInterface, PropertyChanges>();
-  const standard = standardInterfaces(tree, changes);
-  const dispatcher = new Dispatcher({ tree, standard, sink: connection, signal: connection.signal });
+  const standard = standardInterfaces(tree);
+  const dispatcher = new Dispatcher({ tree, standard, sink: connection, closedSignal: connection.signal });
   connection.handleMethodCalls((call) => dispatcher.dispatch(call));
-  const exports = { connection, tree, changes };
+  const exports = { connection, tree, unexports: new Set<() => void>() };
+  // An implementation may outlive the connection and must not keep it in memory. One listener for all objects: Node
+  // searches the list of listeners for each that is added or removed.
+  connection.signal.addEventListener('abort', () => {
+    for (const unexport of [...exports.unexports]) unexport();
+  });
   exportsByConnection.set(connection, exports);
   return exports;
 }
 
 /**
- * Exports one implementation, or several of different interfaces, on an object path. To be done before the name is
- * requested, so that who finds the name finds the object. Further interfaces can be added to the same path later.
- * @throws {InvalidNameError} where the path is none
- * @throws {ExportError} where the object has one of the interfaces already, or the library answers it itself
+ * Exports one implementation, or several of different interfaces, at an object path. Further interfaces can be added to
+ * the same path later. Export before requesting the name, so that programs that find the name find the object.
+ * @throws {InvalidNameError} if `path` is not an object path
+ * @throws {ExportError} if the object has one of the interfaces already, or the library implements it itself
  * @throws {ArgumentError} if the target or an implementation is something else, such as a definition or a promise
  */
 export function exportObject(
@@ -66,73 +71,95 @@ export function exportObject(
   for (const { definition } of list) {
     if (!STANDARD_INTERFACE_NAMES.has(definition.name)) continue;
     const at = { path, interfaceName: definition.name };
-    throw new ExportError('INTERFACE_STANDARD', 'the library answers it itself, on every object', at);
+    throw new ExportError('INTERFACE_STANDARD', 'the library implements it itself, on every object', at);
   }
   const exports = exportsOf(connection);
-  const pairs = list.map((implementation) => ({ implementation, exported: exportedInterface(implementation) }));
-  const interfaces = pairs.map(({ exported }) => exported);
+  const interfaces = list.map((implementation) =>
+    exportedInterface(implementation, (members) => propertyChanges(connection, path, members)),
+  );
   exports.tree.add(path, interfaces);
-  const detach = pairs.map(({ implementation, exported }) =>
-    implementation.attach(signalSink(exports, path, exported)),
+  const detach = list.map((implementation, index) =>
+    implementation.attach(signalSink(connection, path, interfaces[index]!)), // of the same length
   );
   const unexport = (): void => {
-    connection.signal.removeEventListener('abort', unexport);
+    exports.unexports.delete(unexport);
     exports.tree.remove(path, interfaces);
     for (const end of detach.splice(0)) end();
   };
-  // An implementation may outlive its connection, and must not keep what belongs to that.
-  connection.signal.addEventListener('abort', unexport);
+  exports.unexports.add(unexport);
   return { path, unexport, [Symbol.dispose]: unexport };
 }
 
 function connectionOf(target: ExportTarget): Connection {
   const isObject = typeof target === 'object' && target !== null;
   const connection = isObject && 'connection' in target ? target.connection : target;
-  if (hasMethods(connection, 'handleMethodCalls', 'send')) return connection as Connection; // it behaves as one
+  if (hasMethods(connection, 'handleMethodCalls', 'send')) return connection as Connection; // it has the methods of one
   throw argumentError('exportObject', 'the target must be a Bus or a Connection', target);
 }
 
 function assertImplementation(value: Implementation): void {
   if (hasMethods(value, 'emit', 'attach')) return;
-  const must = 'an implementation must be what the implement() of a definition has returned';
-  if (!hasMethods(value, 'implement')) throw argumentError('exportObject', must, value);
-  const { name } = value as unknown as InterfaceDefinition; // it is one, or looks like one
-  const problem = `${must}, got the definition of ${name}: call its implement() with the handlers`;
-  throw new ArgumentError('ARGUMENT_INVALID', problem, { owner: 'exportObject' });
+  const must = 'an implementation must be returned by the implement() of a definition';
+  const fail = (found: string): never => {
+    throw new ArgumentError('ARGUMENT_INVALID', `${must}, got ${found}`, { owner: 'exportObject' });
+  };
+  if (hasMethods(value, 'implement')) {
+    const { name } = value as unknown as InterfaceDefinition; // it looks like one
+    fail(`the definition of ${name}: call its implement() with the handlers`);
+  }
+  if (hasHandlers(value)) fail('an object of handlers: pass it to implement()');
+  throw argumentError('exportObject', must, value);
 }
 
-/** Where the signals of one interface of one object go. On a connection that has ended they are nobody's any more. */
-function signalSink({ connection, changes }: Exports, path: string, exported: ExportedInterface): SignalSink {
-  const send = (parts: { interface: string; member: string; signature: string; body: readonly unknown[] }): void => {
-    try {
-      connection.send(signal({ path, ...parts }));
-    } catch (error) {
-      if (!(error instanceof ConnectionClosedError)) throw error;
-    }
+/** Whether a value looks like the argument of implement(). */
+function hasHandlers(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && ('methods' in value || 'properties' in value);
+}
+
+interface SignalParts {
+  readonly interface: string;
+  readonly member: string;
+  readonly signature: string;
+  readonly body: readonly unknown[];
+}
+
+/** Sends a signal of an object; does nothing if the connection has ended. */
+function sendSignal(connection: Connection, path: string, parts: SignalParts): void {
+  try {
+    connection.send(signal({ path, ...parts }));
+  } catch (error) {
+    if (!(error instanceof ConnectionClosedError)) throw error;
+  }
+}
+
+/** Sends the signals of one interface of one object. */
+function signalSink(connection: Connection, path: string, { name, changes }: ExportedInterface): SignalSink {
+  return {
+    signal: (member, signature, body) => sendSignal(connection, path, { interface: name, member, signature, body }),
+    propertiesChanged: (names) => void changes?.announce(names),
   };
-  const propertyChanges = new PropertyChanges({
-    exported,
+}
+
+/** Announces the property changes of one interface of one object. */
+function propertyChanges(connection: Connection, path: string, members: ExportedMembers): PropertyChanges {
+  const { name: interfaceName } = members;
+  return new PropertyChanges(members, {
     send: (changed, invalidated) => {
       const { args: signature } = Properties.signals.PropertiesChanged;
-      const body = [exported.name, changed, invalidated];
-      send({ interface: Properties.name, member: 'PropertiesChanged', signature, body });
+      const body = [interfaceName, changed, invalidated];
+      sendSignal(connection, path, { interface: Properties.name, member: 'PropertiesChanged', signature, body });
     },
-    contextFor: (name) => ownContext(connection, path, { interfaceName: exported.name, name }),
+    contextFor: (name) => ownContext(connection, path, { interfaceName, name }),
   });
-  changes.set(exported, propertyChanges);
-  return {
-    signal: (member, signature, body) => send({ interface: exported.name, member, signature, body }),
-    propertiesChanged: (names) => void propertyChanges.announce(names),
-  };
 }
 
-/** What a `get` is told when its value is read for an announcement: a Get that nobody has sent. */
+/** The context of a `get` that runs for an announcement: that of a Get without a sender. */
 function ownContext(
-  { signal }: Connection,
+  { signal: closedSignal }: Connection,
   path: string,
   { interfaceName, name }: { interfaceName: string; name: string },
 ): CallContext {
   const body = [interfaceName, name] as const;
   const message = methodCall({ path, interface: Properties.name, member: 'Get', signature: 'ss', body });
-  return { sender: undefined, message, signal };
+  return { sender: undefined, message, signal: closedSignal };
 }

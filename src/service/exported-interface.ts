@@ -1,70 +1,96 @@
-// An implementation made ready for dispatch: members by name in Maps, since a caller may ask for `constructor` or
-// `__proto__`, and what each call needs computed once. It knows no messages, no paths and no connection.
+// An implementation prepared for dispatch: members are looked up in Maps, because a caller may ask for `constructor` or
+// `__proto__`, and everything that each call needs is computed once. It knows no messages, paths or connections.
+// Tested in dispatch.test.ts.
 import type { Implementation, InterfaceDefinition, MethodHandler, PropertyHandlers } from '../interface/definition.js';
 import type { EmitsChanged } from '../interface/spec.js';
 import type { ErrorPlace } from '../wire/errors.js';
 import { splitSignature } from '../wire/signature.js';
+import type { FailedMember } from './handler-errors.js';
 
 /** One method of an object. */
 export interface ExportedMethod {
-  /** For people: `com.example.Counter1.Add`. */
+  /** The full name in texts, such as `com.example.Counter1.Add`. */
   readonly label: string;
-  /** The types of all in-arguments, and how many there are. */
+  /** The signature of all in-arguments. */
   readonly in: string;
   readonly inCount: number;
   /** Every signature that a call may have: with all arguments, and with optional ones left out. */
   readonly accepts: ReadonlySet<string>;
   readonly out: string;
   readonly outCount: number;
-  /** For errors about what the handler gives. */
-  readonly place: ErrorPlace;
+  /** The place of the out-arguments, for errors about the result of the handler. */
+  readonly place: ErrorPlace & FailedMember;
   readonly handler: MethodHandler;
 }
 
 /** One property of an object. */
 export interface ExportedProperty extends PropertyHandlers {
+  /** The name of the interface that the property belongs to. */
+  readonly interface: string;
   readonly name: string;
-  /** For people: `com.example.Counter1.Value`. */
+  /** The full name in texts, such as `com.example.Counter1.Value`. */
   readonly label: string;
   readonly type: string;
   readonly emitsChanged: EmitsChanged;
 }
 
-/** One interface of an object. */
-export interface ExportedInterface {
+/** The members of one interface of one object. */
+export interface ExportedMembers {
   readonly name: string;
   readonly definition: InterfaceDefinition;
   readonly methods: ReadonlyMap<string, ExportedMethod>;
   readonly properties: ReadonlyMap<string, ExportedProperty>;
 }
 
-/** Makes an implementation ready for dispatch. */
-export function exportedInterface({ definition, methods, properties }: Implementation): ExportedInterface {
-  const { name } = definition;
-  const exportedMethods = Object.entries(definition.methods).map(([member, spec]): [string, ExportedMethod] => {
+/** Announces changes of properties. */
+export interface PropertyAnnouncer {
+  /** Announces that properties have changed. Never throws; a returned promise resolves after the signal is sent. */
+  announce(names: readonly string[]): void | Promise<void>;
+}
+
+/** One interface of one object. */
+export interface ExportedInterface extends ExportedMembers {
+  /** Announces changes of its properties; undefined if there is nowhere to send them. */
+  readonly changes: PropertyAnnouncer | undefined;
+}
+
+/** Prepares an implementation for dispatch; `changesOf` makes the announcer of its properties. */
+export function exportedInterface(
+  implementation: Implementation,
+  changesOf?: (members: ExportedMembers) => PropertyAnnouncer,
+): ExportedInterface {
+  const { definition } = implementation;
+  const methods = new Map(exportedMethods(implementation).map((method) => [method.place.member, method]));
+  const properties = new Map(exportedProperties(implementation).map((property) => [property.name, property]));
+  const members = { name: definition.name, definition, methods, properties };
+  return { ...members, changes: changesOf?.(members) };
+}
+
+function exportedMethods({ definition, methods }: Implementation): ExportedMethod[] {
+  return Object.entries(definition.methods).map(([member, spec]) => {
     const types = splitSignature(spec.in);
     const lengths = Array.from({ length: spec.optional + 1 }, (_, left) => types.length - left);
-    const method: ExportedMethod = {
-      label: `${name}.${member}`,
+    return {
+      label: `${definition.name}.${member}`,
       in: spec.in,
       inCount: types.length,
       accepts: new Set(lengths.map((length) => types.slice(0, length).join(''))),
       out: spec.out,
       outCount: splitSignature(spec.out).length,
-      place: { interface: name, member, argumentNames: spec.outNames, role: 'out-argument' },
-      handler: methods[member]!, // implement() has seen to it that each method has one
+      place: { interface: definition.name, member, argumentNames: spec.outNames, role: 'out-argument' },
+      handler: methods[member]!, // implement() has checked that every method has a handler
     };
-    return [member, method];
   });
-  const exportedProperties = Object.entries(definition.properties).map(([member, spec]): [string, ExportedProperty] => {
-    const { get, set } = properties[member]!; // and each property
-    const { type, emitsChanged } = spec;
-    return [member, { name: member, label: `${name}.${member}`, type, emitsChanged, get, set }];
-  });
-  return { name, definition, methods: new Map(exportedMethods), properties: new Map(exportedProperties) };
 }
 
-/** Whether a handler answers later. Anything with a `then` does: promises of other libraries are as good. */
+function exportedProperties({ definition, properties }: Implementation): ExportedProperty[] {
+  return Object.entries(definition.properties).map(([name, { type, emitsChanged }]) => {
+    const { get, set } = properties[name]!; // implement() has checked that every property has handlers
+    return { interface: definition.name, name, label: `${definition.name}.${name}`, type, emitsChanged, get, set };
+  });
+}
+
+/** Whether a handler answers later: any object with a `then` counts, so promises of other libraries do too. */
 export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   if (typeof value !== 'object' || value === null) return false;
   return typeof (value as { then?: unknown }).then === 'function';

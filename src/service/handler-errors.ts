@@ -1,26 +1,39 @@
-// Where errors of handlers are told locally: a caller gets the text of what a handler threw, the service the error.
-// It decides nothing about replies. Node: diagnostics_channel, process.emitWarning.
+// Reports errors of handlers on the service's side: the caller gets only the text of an error, the service gets the
+// error itself. It decides nothing about replies. Tested in dispatch.test.ts and properties.test.ts.
+// Node: diagnostics_channel, process.emitWarning.
 import { channel } from 'node:diagnostics_channel';
 import type { MethodCall } from '../wire/messages/message.js';
 
-/** What subscribers of the diagnostics channel `dbus-wire:handler-error` are given. */
-export interface HandlerError {
+/** The method or property whose handler failed. */
+export interface FailedMember {
+  readonly interface: string;
+  readonly member: string;
+}
+
+/** A failure of a handler, as the diagnostics channel `dbus-wire:handler-error` publishes it. */
+export interface HandlerError extends FailedMember {
   /**
-   * What a handler threw other than a DBusError, or why what it gave cannot be sent. Where a property is left out of
-   * the answer to GetAll or of an announcement, whatever its `get` threw, for nobody else learns of it.
+   * The value that a handler threw, if that is not a DBusError, or the reason why its result cannot be sent. If a
+   * property is left out of the reply to GetAll or out of PropertiesChanged, this is the error of its `get`, even a
+   * DBusError, because nobody else sees it.
    */
   readonly error: unknown;
-  /** What failed, such as `com.example.Counter1.Add`. */
-  readonly what: string;
-  /** The call that was being answered; undefined where a property was read to announce its change. */
+  /** The interface of the definition. */
+  readonly interface: string;
+  /**
+   * The method or property whose handler failed. If several properties fail together (their values are too long for
+   * one message), all of them, separated by `, `.
+   */
+  readonly member: string;
+  /** The call that was being answered; undefined if a property was read to announce its change. */
   readonly call: MethodCall | undefined;
 }
 
 const handlerErrors = channel('dbus-wire:handler-error');
 
 /**
- * Tells the subscribers of the channel `dbus-wire:handler-error`; where there is none, warns as Node warns, so that no
- * mistake of a handler goes unseen.
+ * Publishes a failure on the channel `dbus-wire:handler-error`. If the channel has no subscriber, emits a process
+ * warning instead, so that no failure of a handler passes unseen.
  */
 export function reportHandlerError(report: HandlerError): void {
   if (handlerErrors.hasSubscribers) {
@@ -28,14 +41,21 @@ export function reportHandlerError(report: HandlerError): void {
     return;
   }
   const detail = stackOf(report.error);
-  process.emitWarning(`${report.what}: ${textOf(report.error)}`, {
+  process.emitWarning(describeFailure(report, report.error), {
     type: 'HandlerErrorWarning',
     code: 'DBUS_WIRE_HANDLER_ERROR',
     ...(detail === undefined ? {} : { detail }),
   });
 }
 
-/** Whether something thrown is of a class. What cannot even be asked, such as a revoked proxy, is of none. */
+/** The text of an error after the name of the member that failed; an error that already begins with it is unchanged. */
+export function describeFailure({ interface: interfaceName, member }: FailedMember, error: unknown): string {
+  const prefix = `${interfaceName}.${member}: `;
+  const text = textOf(error);
+  return text.startsWith(prefix) ? text : prefix + text;
+}
+
+/** Whether a thrown value is of a class; false for a value that cannot be inspected, such as a revoked proxy. */
 export function isA<T>(thrown: unknown, type: abstract new (...args: never[]) => T): thrown is T {
   try {
     return thrown instanceof type;
@@ -48,16 +68,16 @@ function stackOf(thrown: unknown): string | undefined {
   try {
     return isA(thrown, Error) ? thrown.stack : undefined;
   } catch {
-    return undefined; // it has a getter of its own, and that throws
+    return undefined; // `stack` may be a getter that throws
   }
 }
 
-/** The text of anything that can be thrown, fit for a STRING: neither NUL nor lone surrogates. */
+/** The text of any thrown value, valid as a STRING: without NUL and lone surrogates. */
 export function textOf(thrown: unknown): string {
   try {
     const text = isA(thrown, Error) ? thrown.message : String(thrown);
     return text.toWellFormed().replaceAll('\0', '\ufffd');
   } catch {
-    return 'the handler failed'; // thrown was an object that cannot even be printed
+    return 'the handler failed'; // the value cannot be converted to text
   }
 }

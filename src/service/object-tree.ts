@@ -1,5 +1,5 @@
-// The objects that one connection exports: which interfaces stand at a path, and which paths lie below it.
-// Parents of exported paths are nodes too, down to "/", so that a service can be explored from its root.
+// The objects that one connection exports: the interfaces at each path, and the paths below it. Parents of exported
+// paths are nodes too, up to "/", so that a service can be explored from its root.
 // It knows no messages and no connection. Specification: Object Paths, Introspectable.
 import { assertObjectPath } from '../wire/names.js';
 import { ExportError } from './errors.js';
@@ -8,9 +8,9 @@ import type { ExportedInterface } from './exported-interface.js';
 /** One path of the tree. */
 export interface ObjectNode {
   readonly path: string;
-  /** By name, in the order of export; none where the node is only a parent of exported objects. */
+  /** By name, in the order of export; empty if the node is only a parent of exported objects. */
   readonly interfaces: ReadonlyMap<string, ExportedInterface>;
-  /** The next path elements of what is exported below. */
+  /** The next path elements of the nodes below. */
   readonly children: ReadonlySet<string>;
 }
 
@@ -35,19 +35,19 @@ function splitPath(path: string): { readonly parent: string; readonly element: s
   return { parent: slash === 0 ? '/' : path.slice(0, slash), element: path.slice(slash + 1) };
 }
 
-/** The objects of one connection. The root is always there. */
+/** The objects of one connection. The root always exists. */
 export class ObjectTree {
   readonly #nodes = new Map<string, Node>([['/', new Node('/')]]);
 
-  /** The node at a path, whether an object or the parent of one. */
+  /** The node at a path: an object, or a parent of one. */
   get(path: string): ObjectNode | undefined {
     return this.#nodes.get(path);
   }
 
   /**
-   * Adds interfaces to the object at a path: all of them or, where one cannot be, none.
-   * @throws {InvalidNameError} where the path is none
-   * @throws {ExportError} where the object has one of them already
+   * Adds interfaces to the object at a path: all of them, or none if one is refused.
+   * @throws {InvalidNameError} if `path` is not an object path
+   * @throws {ExportError} if the object has one of the interfaces already
    */
   add(path: string, interfaces: readonly ExportedInterface[]): void {
     assertObjectPath(path);
@@ -63,12 +63,12 @@ export class ObjectTree {
     for (const exported of interfaces) node.interfaces.set(exported.name, exported);
   }
 
-  /** Takes interfaces away again, and with the last one the object and the parents that lead nowhere any more. */
+  /** Removes interfaces, and with the last one the object and all parents that are left without objects below. */
   remove(path: string, interfaces: readonly ExportedInterface[]): void {
     const node = this.#nodes.get(path);
     if (node === undefined) return;
     for (const exported of interfaces) {
-      // By identity: another implementation of the same interface may stand there by now.
+      // By identity: another implementation may have been exported under the same name since.
       if (node.interfaces.get(exported.name) === exported) node.interfaces.delete(exported.name);
     }
     this.#prune(node);

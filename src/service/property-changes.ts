@@ -1,51 +1,49 @@
-// The changes of an object's properties, announced to all who listen: in order, and each with its value if that can be
-// had and sent. One that cannot does not keep back the others. It knows no messages.
-// Specification: org.freedesktop.DBus.Properties (PropertiesChanged); EmitsChangedSignal.
+// Announces changes of the properties of one interface: in order, and with their values if those can be read and sent.
+// A value that cannot be read or sent does not hold back the others. It knows no messages.
+// Tested in properties.test.ts. Specification: org.freedesktop.DBus.Properties (PropertiesChanged); EmitsChangedSignal.
 import { ConnectionClosedError } from '../connection/errors.js';
 import type { CallContext } from '../interface/definition.js';
 import type { Variant } from '../wire/variant.js';
-import { type ExportedInterface, isPromiseLike } from './exported-interface.js';
+import { type ExportedMembers, isPromiseLike, type PropertyAnnouncer } from './exported-interface.js';
 import { isA, reportHandlerError } from './handler-errors.js';
-import { unsendable } from './properties.js';
+import { misfits } from './properties.js';
 
-/** Sends one PropertiesChanged; throws where a value does not fit its type. */
+/** Sends one PropertiesChanged; throws if a value does not fit its type. */
 export type SendChanges = (changed: ReadonlyMap<string, Variant>, invalidated: readonly string[]) => void;
 
-/** Who announces the changes of an interface, for each that is exported. */
-export type ExportedPropertyChanges = Pick<WeakMap<ExportedInterface, PropertyChanges>, 'get'>;
-
 /** How changes of one interface of one object are announced. */
-export interface PropertyChangesParts {
-  readonly exported: ExportedInterface;
+export interface PropertyChangesOptions {
   readonly send: SendChanges;
-  /** What the `get` of a property is told when nobody has called. */
+  /** The context that the `get` of a property receives, since there is no caller. */
   readonly contextFor: (name: string) => CallContext;
 }
 
 /** The changes of one announcement. */
 interface Changes {
-  /** By name, in order; `WITHOUT_VALUE` for those that are announced without one, or whose value is still to come. */
+  /** Values by name, in order; `WITHOUT_VALUE` for a property whose value is not announced or not there yet. */
   readonly values: Map<string, unknown>;
-  /** The values that come later; no promise rejects. */
+  /** The values that come later; none of the promises rejects. */
   readonly later: readonly (readonly [name: string, value: Promise<unknown>])[];
 }
 
-/** What a change has for a value where none is announced; undefined is a value, though one that fits no type. */
+/** Stands for a value that is not announced. Not undefined, which a `get` may return, although it fits no type. */
 const WITHOUT_VALUE = Symbol('without value');
 
-/** Announces changed properties in order: while values are still being read, later changes wait and are gathered. */
-export class PropertyChanges {
-  readonly #parts: PropertyChangesParts;
+/** Announces changed properties in order: changes that arrive while values are being read are announced together. */
+export class PropertyChanges implements PropertyAnnouncer {
+  readonly #members: Pick<ExportedMembers, 'name' | 'properties'>;
+  readonly #options: PropertyChangesOptions;
   readonly #waiting = new Set<string>();
   #running: Promise<void> | undefined;
 
-  constructor(parts: PropertyChangesParts) {
-    this.#parts = parts;
+  constructor(members: Pick<ExportedMembers, 'name' | 'properties'>, options: PropertyChangesOptions) {
+    this.#members = members;
+    this.#options = options;
   }
 
   /**
-   * Announces changes: with the value, or where the definition says so or the value cannot be had, without it.
-   * It throws nothing; a promise, where a value comes later, resolves after the signal is sent.
+   * Announces changes with their values. The value is left out if the definition says so or it cannot be read.
+   * Never throws; if a value comes later, returns a promise that resolves after the signal is sent.
    */
   announce(names: readonly string[]): void | Promise<void> {
     if (this.#running !== undefined) {
@@ -71,17 +69,16 @@ export class PropertyChanges {
   }
 
   #read(names: readonly string[]): Changes {
-    const { exported, contextFor } = this.#parts;
     const values = new Map<string, unknown>();
     const later: [string, Promise<unknown>][] = [];
     for (const name of names) {
-      const property = exported.properties.get(name);
+      const property = this.#members.properties.get(name);
       if (property === undefined || property.emitsChanged === 'const' || property.emitsChanged === 'false') continue;
       const { get, emitsChanged } = property;
       values.set(name, WITHOUT_VALUE);
       if (get === undefined || emitsChanged === 'invalidates') continue;
       try {
-        const value = get(contextFor(name));
+        const value = get(this.#options.contextFor(name));
         if (isPromiseLike(value)) later.push([name, this.#settled(name, value)]);
         else values.set(name, value);
       } catch (error) {
@@ -102,41 +99,41 @@ export class PropertyChanges {
 
   #send(values: ReadonlyMap<string, unknown>): void {
     if (values.size === 0) return;
-    const { exported } = this.#parts;
+    const { properties } = this.#members;
     const changed = new Map<string, Variant>();
     for (const [name, value] of values) {
-      const { type } = exported.properties.get(name)!; // only properties are read
+      const { type } = properties.get(name)!; // only properties are read
       if (value !== WITHOUT_VALUE) changed.set(name, { signature: type, value } as Variant);
     }
     const names = [...values.keys()];
-    if (this.#attempt(names, changed) === undefined) return;
-    // A change is announced even where its value does not fit: whoever caches it must know that it is stale.
-    for (const [name, error] of unsendable(changed)) {
+    if (this.#trySend(names, changed) === undefined) return;
+    // Announce a change even if its value does not fit: programs that cache the property must learn that it is stale.
+    for (const [{ name }, error] of misfits(changed, properties)) {
       this.#report(name, error);
       changed.delete(name);
     }
-    const failure = this.#attempt(names, changed);
+    const failure = this.#trySend(names, changed);
     if (failure === undefined) return;
-    this.#report([...changed.keys()].join(', '), failure.error); // each fits, and all together do not
+    this.#report([...changed.keys()].join(', '), failure.error); // each value fits, but not all in one message
     changed.clear();
-    const last = this.#attempt(names, changed);
+    const last = this.#trySend(names, changed);
     if (last !== undefined) this.#report(names.join(', '), last.error);
   }
 
-  /** Sends changes, those without a value as invalidated; returns why that cannot be. */
-  #attempt(
+  /** Sends changes, those without a value as invalidated; returns the reason if that fails. */
+  #trySend(
     names: readonly string[],
     changed: ReadonlyMap<string, Variant>,
   ): { readonly error: unknown } | undefined {
     try {
-      this.#parts.send(changed, names.filter((name) => !changed.has(name)));
+      this.#options.send(changed, names.filter((name) => !changed.has(name)));
       return undefined;
     } catch (error) {
       return isA(error, ConnectionClosedError) ? undefined : { error };
     }
   }
 
-  #report(names: string, error: unknown): void {
-    reportHandlerError({ error, what: `${this.#parts.exported.name}.${names}`, call: undefined });
+  #report(member: string, error: unknown): void {
+    reportHandlerError({ error, interface: this.#members.name, member, call: undefined });
   }
 }

@@ -1,6 +1,7 @@
-// The one reply of a call: what a handler gave or threw becomes METHOD_RETURN or ERROR, and what cannot be sent becomes
-// an error that can. Nothing is sent where the caller asked for no reply, and nothing is thrown here.
-// It knows no objects. Specification: Message Types; Message Format (NO_REPLY_EXPECTED).
+// Sends the one reply of a call: a METHOD_RETURN with the result of a handler, or an ERROR. A reply that cannot be sent
+// is replaced by an error that can. Sends nothing if the caller asked for no reply, and never throws.
+// It knows no objects. Tested in dispatch.test.ts.
+// Specification: Message Types; Message Format (NO_REPLY_EXPECTED); Error names.
 import { ConnectionClosedError } from '../connection/errors.js';
 import { DBusError } from '../protocol/errors.js';
 import { ErrorName } from '../protocol/error-names.js';
@@ -8,21 +9,23 @@ import { MessageFlag } from '../wire/constants.js';
 import { errorAt } from '../wire/error-place.js';
 import type { ErrorPlace } from '../wire/errors.js';
 import { errorReply, type Message, type MethodCall, methodReturn } from '../wire/messages/message.js';
-import { isA, reportHandlerError, textOf } from './handler-errors.js';
+import { type FailedMember, isA, reportHandlerError, textOf } from './handler-errors.js';
 
-/** What of a connection replies and signals need. */
+/** The part of a connection that replies and signals need. */
 export interface MessageSink {
-  /** Queues a message; throws where it is not valid or the connection has ended. */
+  /** Queues a message; throws if it is not valid or the connection has ended. */
   send(message: Message): number;
 }
 
-/** Sends a METHOD_RETURN; where the body does not fit the signature, the caller gets Failed, the service a report. */
+/**
+ * Sends a METHOD_RETURN. If the body does not fit the signature, the caller gets Failed and the error is reported under
+ * the member of `place`.
+ */
 export function sendReturn(
   sink: MessageSink,
   call: MethodCall,
-  { what, place, signature, body }: {
-    readonly what: string;
-    readonly place: ErrorPlace;
+  { place, signature, body }: {
+    readonly place: ErrorPlace & FailedMember;
     readonly signature: string;
     readonly body: readonly unknown[];
   },
@@ -33,34 +36,33 @@ export function sendReturn(
   } catch (refusal) {
     if (isA(refusal, ConnectionClosedError)) return;
     const error = errorAt(refusal, place, sendReturn);
-    reportHandlerError({ error, what, call });
+    reportHandlerError({ error, interface: place.interface, member: place.member, call });
     sendFailed(sink, call, `the result does not fit signature "${signature}": ${textOf(error)}`);
   }
 }
 
 /**
- * Sends an ERROR: a {@link DBusError} as it is, anything else as Failed with its text only; the service gets a report.
- * A DBusError that cannot be sent (its name or its body is not valid) becomes Failed too.
+ * Sends an ERROR: a {@link DBusError} as it is, any other error as Failed with its text only, and then the error is
+ * reported under `failed`. A DBusError whose name or body is not valid becomes Failed and is reported too.
  */
 export function sendError(
   sink: MessageSink,
   call: MethodCall,
-  { what, error }: { what: string; error: unknown },
+  { failed, error }: { readonly failed: FailedMember; readonly error: unknown },
 ): void {
+  const { interface: interfaceName, member } = failed;
   if (!isA(error, DBusError)) {
-    reportHandlerError({ error, what, call });
+    reportHandlerError({ error, interface: interfaceName, member, call });
     sendFailed(sink, call, textOf(error));
     return;
   }
   if (!wantsReply(call)) return;
   try {
     sink.send(errorReply(call, { errorName: error.errorName, signature: error.signature, body: error.body }));
-  } catch (unsendable) {
-    if (isA(unsendable, ConnectionClosedError)) return;
-    const dot = what.lastIndexOf('.');
-    const member = { interface: what.slice(0, dot), member: what.slice(dot + 1) };
-    const place = { ...member, role: 'error-argument' } as const;
-    reportHandlerError({ error: errorAt(unsendable, place, sendError), what, call });
+  } catch (refusal) {
+    if (isA(refusal, ConnectionClosedError)) return;
+    const place = { interface: interfaceName, member, role: 'error-argument' } as const;
+    reportHandlerError({ error: errorAt(refusal, place, sendError), interface: interfaceName, member, call });
     sendFailed(sink, call, textOf(error));
   }
 }
@@ -72,12 +74,32 @@ function sendFailed(sink: MessageSink, call: MethodCall, text: string): void {
       sink.send(errorReply(call, { errorName: ErrorName.FAILED, message }));
       return;
     } catch (error) {
-      // The text may be longer than a message can be; the second cannot. A connection that has ended needs no reply.
-      if (error instanceof ConnectionClosedError) return;
+      // The first text may be too long for a message; the second is not. A closed connection needs no reply.
+      if (isA(error, ConnectionClosedError)) return;
     }
   }
 }
 
 function wantsReply({ flags }: MethodCall): boolean {
   return (flags & MessageFlag.NO_REPLY_EXPECTED) === 0;
+}
+
+/** The longest part of a caller's name or path that an error text repeats. */
+const MAX_REPEATED_LENGTH = 255;
+
+/** A name or path of a caller, cut to the length that an error text repeats. */
+export function shortened(text: string): string {
+  if (text.length <= MAX_REPEATED_LENGTH) return text;
+  return `${text.slice(0, MAX_REPEATED_LENGTH).toWellFormed()}…`; // the cut may split a surrogate pair
+}
+
+/** The error for a call to a path without an object. */
+export function unknownObject(path: string): DBusError {
+  return new DBusError(ErrorName.UNKNOWN_OBJECT, `there is no object at ${shortened(path)}`);
+}
+
+/** The error for a call to an interface that the object does not have. */
+export function unknownInterface(path: string, interfaceName: string): DBusError {
+  const problem = `the object ${shortened(path)} has no interface ${shortened(interfaceName)}`;
+  return new DBusError(ErrorName.UNKNOWN_INTERFACE, problem);
 }

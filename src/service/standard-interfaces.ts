@@ -1,6 +1,6 @@
-// The interfaces that every object has without being told: Peer, Introspectable and Properties, answered from the tree.
-// They are implementations like any other; the object concerned is the one that the call names.
-// Specification: Standard Interfaces, Introspection Data Format.
+// The interfaces that the library implements for every object: Peer, Introspectable and Properties. They are
+// implementations like any other, which find the object that a call names in the tree.
+// Tested in dispatch.test.ts and properties.test.ts. Specification: Standard Interfaces, Introspection Data Format.
 import type { CallContext } from '../interface/definition.js';
 import { formatIntrospection } from '../interface/format-introspection.js';
 import { Introspectable, Peer, Properties } from '../interface/standard.js';
@@ -9,56 +9,67 @@ import { type ExportedInterface, exportedInterface } from './exported-interface.
 import { readMachineId } from './machine-id.js';
 import type { ObjectNode, ObjectTree } from './object-tree.js';
 import { findProperty, getAllProperties, getProperty, setProperty } from './properties.js';
-import type { ExportedPropertyChanges } from './property-changes.js';
-import { unknownObject } from './refusals.js';
+import { unknownObject } from './replies.js';
 
-/** Names that no object can export an implementation of its own of. */
+/** The names of these interfaces; applications cannot export implementations of them. */
 export const STANDARD_INTERFACE_NAMES: ReadonlySet<string> = new Set([Peer.name, Introspectable.name, Properties.name]);
 
-/** The interfaces that the library answers for the objects of a tree. */
-export function standardInterfaces(tree: ObjectTree, changes: ExportedPropertyChanges): StandardInterfaces {
-  const nodeOf = ({ message }: CallContext): ObjectNode => {
-    const node = tree.get(message.path);
-    if (node === undefined) throw unknownObject(message.path);
-    return node;
-  };
+/** The node that a call is for. */
+function nodeOf(tree: ObjectTree, { message: { path } }: CallContext): ObjectNode {
+  const node = tree.get(path);
+  if (node === undefined) throw unknownObject(path);
+  return node;
+}
 
-  const peer = exportedInterface(
-    Peer.implement({ methods: { Ping: () => {}, GetMachineId: () => readMachineId() } }),
-  );
-  const introspectable = exportedInterface(
-    Introspectable.implement({ methods: { Introspect: (context) => introspect(nodeOf(context)) } }),
-  );
-  const properties = exportedInterface(
-    Properties.implement({
-      methods: {
-        Get: (interfaceName, name, context) =>
-          getProperty(findProperty(nodeOf(context), { interfaceName, name }, onObject), context),
-        GetAll: (interfaceName, context) =>
-          getAllProperties(nodeOf(context), interfaceName, { standard: onObject, context }),
-        Set: async (interfaceName, name, value, context) => {
-          const found = findProperty(nodeOf(context), { interfaceName, name }, onObject);
-          await setProperty(found, value, context);
-          await changes.get(found.exported)?.announce([name]);
-        },
-      },
-    }),
-  );
+function peer(): ExportedInterface {
+  return exportedInterface(Peer.implement({ methods: { Ping: () => {}, GetMachineId: () => readMachineId() } }));
+}
 
-  const byName = (...interfaces: readonly ExportedInterface[]): ReadonlyMap<string, ExportedInterface> =>
-    new Map(interfaces.map((exported) => [exported.name, exported]));
-  const onAnyPath = byName(peer); // whether there is an object or not ‹org.freedesktop.DBus.Peer›
-  const onParent = byName(peer, introspectable);
-  const onObject = byName(peer, introspectable, properties);
-
+/** Introspectable; `standardOf` gives the interfaces that a node has besides the exported ones. */
+function introspectable(tree: ObjectTree, standardOf: StandardInterfaces): ExportedInterface {
   const introspect = (node: ObjectNode): string =>
     formatIntrospection({
       interfaces: [...node.interfaces.values(), ...standardOf(node).values()].map(({ definition }) => definition),
       children: [...node.children],
     });
-  const standardOf: StandardInterfaces = (node) => {
-    if (node === undefined) return onAnyPath;
-    return node.interfaces.size === 0 ? onParent : onObject;
-  };
+  return exportedInterface(
+    Introspectable.implement({ methods: { Introspect: (context) => introspect(nodeOf(tree, context)) } }),
+  );
+}
+
+/** Properties; `standardOf` gives the interfaces that a node has besides the exported ones. */
+function properties(tree: ObjectTree, standardOf: StandardInterfaces): ExportedInterface {
+  return exportedInterface(
+    Properties.implement({
+      methods: {
+        Get: (interfaceName, name, context) => {
+          const node = nodeOf(tree, context);
+          return getProperty(findProperty(node, { interfaceName, name }, standardOf(node)).property, context);
+        },
+        GetAll: (interfaceName, context) => {
+          const node = nodeOf(tree, context);
+          return getAllProperties(node, interfaceName, { standard: standardOf(node), context });
+        },
+        Set: async (interfaceName, name, value, context) => {
+          const node = nodeOf(tree, context);
+          const { exported, property } = findProperty(node, { interfaceName, name }, standardOf(node));
+          await setProperty(property, value, context);
+          await exported.changes?.announce([name]);
+        },
+      },
+    }),
+  );
+}
+
+/** The interfaces that the library implements for the objects of a tree. */
+export function standardInterfaces(tree: ObjectTree): StandardInterfaces {
+  const byName = (...interfaces: readonly ExportedInterface[]): ReadonlyMap<string, ExportedInterface> =>
+    new Map(interfaces.map((exported) => [exported.name, exported]));
+  const standardOf: StandardInterfaces = (node) =>
+    node === undefined ? onAnyPath : node.interfaces.size === 0 ? onParent : onObject;
+  const [peerInterface, introspection] = [peer(), introspectable(tree, standardOf)];
+  const onAnyPath = byName(peerInterface); // whether or not there is an object ‹org.freedesktop.DBus.Peer›
+  const onParent = byName(peerInterface, introspection);
+  const onObject = byName(peerInterface, introspection, properties(tree, standardOf));
   return standardOf;
 }

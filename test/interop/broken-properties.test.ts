@@ -53,8 +53,8 @@ describeWith('dbus-daemon', 'busctl', 'gdbus', 'dbus-python')('an object with pr
     await daemon?.stop();
   });
 
-  const reported = (reports: readonly { readonly what: string }[]): string[] =>
-    reports.map(({ what }) => what.replace(`${Broken.name}.`, '')).sort();
+  const reported = (reports: readonly { readonly member: string }[]): string[] =>
+    reports.map(({ member }) => member).sort();
 
   test('is introspected by busctl, with the values that can be read', async () => {
     const reports = recordHandlerErrors();

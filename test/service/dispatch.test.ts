@@ -265,7 +265,8 @@ describe('what a handler throws', () => {
       const reports = recordHandlerErrors();
       const error = new RangeError('out of cheese');
       expect(await fail(error)).toEqual([`${ERROR}.Failed`, 'out of cheese']);
-      expect(reports).toMatchObject([{ error, what: `${IFACE}.Run`, call: { member: 'Run', sender: CALLER } }]);
+      const call = { member: 'Run', sender: CALLER };
+      expect(reports).toMatchObject([{ error, interface: IFACE, member: 'Run', call }]);
     });
 
     test.each([
@@ -316,13 +317,23 @@ describe('what a handler throws', () => {
     });
   });
 
-  test('is warned about where nobody listens', async () => {
+  test('is a warning of the process if the channel has no subscriber', async () => {
     const warning = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
     await throwing(new Error('unheard'));
     expect(warning).toHaveBeenCalledExactlyOnceWith(
       `${IFACE}.Run: unheard`,
       expect.objectContaining({ code: 'DBUS_WIRE_HANDLER_ERROR', detail: expect.stringContaining('dispatch.test') }),
     );
+    warning.mockRestore();
+  });
+
+  test('is a warning that names the method once, even if the error names it too', async () => {
+    const warning = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    run = () => 5;
+    await call({ interface: IFACE, member: 'Run', signature: 's', body: [''] });
+    expect(warning.mock.calls.map(([text]) => text)).toEqual([
+      `${IFACE}.Run: out-argument 0: expected a string (STRING), got number 5`,
+    ]);
     warning.mockRestore();
   });
 });
@@ -337,10 +348,11 @@ describe('what a handler gives and cannot be sent', () => {
     for (const result of [value, Promise.resolve(value)]) {
       run = () => result;
       const reply = await replyTo({ interface: IFACE, member, signature: 's', body: [''] });
-      const text = expect.stringMatching(/^the result does not fit signature "s": com\.example.*Run: out-argument 0: /) as unknown;
+      const problem = /^the result does not fit signature "s": com\.example.*Run: out-argument 0: /;
+      const text = expect.stringMatching(problem) as unknown;
       expect(reply).toEqual([`${ERROR}.Failed`, text]);
       expect(reports.splice(0)).toMatchObject([
-        { error: { name: 'MarshalError', interface: IFACE, member: 'Run', argument: 0 }, what: `${IFACE}.Run` },
+        { error: { name: 'MarshalError', interface: IFACE, argument: 0 }, interface: IFACE, member: 'Run' },
       ]);
     }
   });
@@ -359,7 +371,7 @@ describe('what a handler gives and cannot be sent', () => {
   });
 
   test.each([
-    ['no array', 5, /2 out-arguments/],
+    ['no array', 5, /^com\.example\.Pair\.Get: expected an array of 2 out-arguments, got number 5$/],
     ['too few', [1], /does not fit signature "us"/],
     ['too many', [1, 'a', 2], /does not fit signature "us"/],
     ['wrong ones', ['a', 1], /does not fit signature "us"/],

@@ -274,7 +274,7 @@ suite('handlers', () => {
     for (const member of ['Throw', 'Reject', 'Lie']) {
       expect(await errorOf(client.call({ ...bad, member }))).toBe(`${ERROR}.Failed`);
     }
-    const failed = reports.map(({ what }) => what);
+    const failed = reports.map(({ interface: name, member }) => `${name}.${member}`);
     expect(failed).toEqual(['com.example.Bad.Throw', 'com.example.Bad.Reject', 'com.example.Bad.Lie']);
     expect(service.connection.signal.aborted).toBe(false);
   });

@@ -133,17 +133,35 @@ describe('Get', () => {
     expect(await get('Bad')).toEqual([`${ERROR}.Failed`, 'broken']);
     state.bad = () => Promise.reject(new DBusError('com.example.Error.No', 'no'));
     expect(await get('Bad')).toEqual(['com.example.Error.No', 'no']);
-    const what = 'com.example.Test1.Bad'; // and not the method Get, which works
-    expect(reports).toMatchObject([{ error: { message: 'broken' }, what, call: { member: 'Get' } }]);
+    const failed = { interface: 'com.example.Test1', member: 'Bad' }; // and not the method Get, which works
+    expect(reports).toMatchObject([{ error: { message: 'broken' }, ...failed, call: { member: 'Get' } }]);
   });
 
-  test.each([256, 'x', undefined, null])('does not send a value that does not fit: %j', async (value) => {
+  test.each([
+    [256, 'expected an integer from 0 to 255 (BYTE), got number 256'],
+    ['x', 'expected an integer number (BYTE), got string "x"'],
+    [null, 'expected an integer number (BYTE), got null'],
+  ])('refuses to send a value that does not fit, and names the property and its type: %j', async (value, problem) => {
+    const message = `com.example.Test1.Bad: value: ${problem} (the property has type "y")`;
     const reports = recordHandlerErrors();
     const { get, state } = setup();
     state.bad = () => value;
-    const text = expect.stringMatching(/^the value of the property com.example.Test1.Bad does not fit its type "y": /);
-    expect(await get('Bad')).toEqual([`${ERROR}.Failed`, text]);
-    expect(reports).toMatchObject([{ error: { name: 'MarshalError' }, what: 'com.example.Test1.Bad' }]);
+    expect(await get('Bad')).toEqual([`${ERROR}.Failed`, message]);
+    const error = { name: 'MarshalError', message, path: 'value', signature: 'y', interface: 'com.example.Test1' };
+    expect(reports).toMatchObject([{ error, interface: 'com.example.Test1', member: 'Bad' }]);
+  });
+
+  test('names the part of a value that does not fit', async () => {
+    const reports = recordHandlerErrors();
+    const { get, getAll, state } = setup();
+    state.later = new Map([['a', 1 as never]]);
+    const message = expect.stringMatching(
+      /^com\.example\.Test1\.Later: value\["a"\]: expected .*, got number 1 \(the property has type "a\{sv\}"\)$/,
+    ) as string;
+    expect(await get('Later')).toEqual([`${ERROR}.Failed`, message]);
+    await getAll('com.example.Test1');
+    const failed = { error: { message, path: 'value["a"]' }, member: 'Later' };
+    expect(reports).toMatchObject([failed, failed]);
   });
 });
 
@@ -188,8 +206,8 @@ describe('Set', () => {
     expect(reports).toEqual([]);
     expect(await set('Value', variant('u', 100))).toEqual([`${ERROR}.Failed`, 'stuck']);
     expect(state.value).toBe(7);
-    const what = 'com.example.Test1.Value';
-    expect(reports).toMatchObject([{ error: { message: 'stuck' }, what, call: { member: 'Set' } }]);
+    const failed = { interface: 'com.example.Test1', member: 'Value' };
+    expect(reports).toMatchObject([{ error: { message: 'stuck' }, ...failed, call: { member: 'Set' } }]);
   });
 });
 
@@ -228,7 +246,7 @@ describe('GetAll', () => {
     ['throws', () => { throw new Error('broken'); }, { message: 'broken' }],
     ['rejects', () => Promise.reject(new Error('broken')), { message: 'broken' }],
     ['answers with an error of D-Bus', () => { throw new DBusError('com.example.Error.No', 'no'); }, { message: 'no' }],
-    ['gives a value out of range', () => 256, { name: 'MarshalError', path: 'body[0]["Bad"]' }],
+    ['gives a value out of range', () => 256, { name: 'MarshalError', path: 'value', member: 'Bad' }],
     ['gives a value of another type', () => Promise.resolve('x'), { name: 'MarshalError' }],
     ['gives nothing', () => undefined, { name: 'MarshalError' }],
   ])('leaves out a property whose get %s, and reports it', async (_, get, error) => {
@@ -241,7 +259,8 @@ describe('GetAll', () => {
       ['Fixed', 'Value', 'Later', 'constructor', '__proto__'],
     );
     expect(reports).toHaveLength(1);
-    expect(reports[0]).toMatchObject({ error, what: 'com.example.Test1.Bad', call: { member: 'GetAll' } });
+    const call = { member: 'GetAll' };
+    expect(reports[0]).toMatchObject({ error, interface: 'com.example.Test1', member: 'Bad', call });
   });
 
   test('leaves out each of several bad properties, and reports each', async () => {
@@ -252,9 +271,7 @@ describe('GetAll', () => {
     state.proto = '\ud800';
     const [, values] = await getAll('com.example.Test1');
     expect([...(values as Map<string, unknown>).keys()]).toEqual(['Fixed', 'Later', 'constructor']);
-    expect(reports.map(({ what }) => what)).toEqual(
-      ['Value', 'Bad', '__proto__'].map((name) => `com.example.Test1.${name}`),
-    );
+    expect(reports.map(({ member }) => member)).toEqual(['Value', 'Bad', '__proto__']);
   });
 
   test.each(EXOTIC_ERRORS)('leaves out a property whose get throws %s', async (_, thrown) => {
@@ -296,8 +313,7 @@ describe('changes are announced', () => {
         Silent: { get: () => 'silent' },
       },
     }));
-    const changes = new PropertyChanges({
-      exported,
+    const changes = new PropertyChanges(exported, {
       send: (changed, invalidated) => {
         marshal('a{sv}as', [changed, invalidated]);
         sent.push([Object.fromEntries(changed), invalidated]);
@@ -350,7 +366,8 @@ describe('changes are announced', () => {
     await changes.announce(['Slow', 'Plain']);
     expect(sent).toEqual([[{ Plain: variant('u', 1) }, ['Slow']]]);
     const [report, ...others] = reports;
-    expect(report).toMatchObject({ error: { message: 'broken' }, what: 'com.example.Watched.Slow', call: undefined });
+    const failed = { interface: 'com.example.Watched', member: 'Slow' };
+    expect(report).toMatchObject({ error: { message: 'broken' }, ...failed, call: undefined });
     expect(others).toEqual([]);
   });
 
@@ -366,7 +383,7 @@ describe('changes are announced', () => {
     state.plain = get;
     await changes.announce(['Plain', 'Slow']);
     expect(sent).toEqual([[{ Slow: variant('s', 'slow') }, ['Plain']]]);
-    expect(reports.map(({ what }) => what)).toEqual(['com.example.Watched.Plain']);
+    expect(reports).toMatchObject([{ interface: 'com.example.Watched', member: 'Plain' }]);
   });
 
   test.each(EXOTIC_ERRORS)('without the value of a property whose get throws %s', async (_, thrown) => {
@@ -395,7 +412,8 @@ describe('changes are announced', () => {
     };
     await changes.announce(['Plain', 'Slow']);
     expect(sent).toEqual([[{ Slow: variant('s', 'slow') }, ['Plain']]]);
-    expect(reports).toMatchObject([{ error: { message: 'only once' }, what: 'com.example.Watched.Plain' }]);
+    const failed = { interface: 'com.example.Watched', member: 'Plain' };
+    expect(reports).toMatchObject([{ error: { message: 'only once' }, ...failed }]);
   });
 
   test('without any value if all of them together are more than a message holds', async () => {
@@ -406,8 +424,7 @@ describe('changes are announced', () => {
       name: 'com.example.Pair',
       properties: { A: { type: 's', access: 'read' }, B: { type: 's', access: 'read' } },
     });
-    const pair = new PropertyChanges({
-      exported: exportedInterface(Pair.implement({ properties: { A: { get }, B: { get } } })),
+    const pair = new PropertyChanges(exportedInterface(Pair.implement({ properties: { A: { get }, B: { get } } })), {
       send: (changed, invalidated) => {
         marshal('a{sv}as', [changed, invalidated]);
         sent.push([Object.fromEntries(changed), invalidated]);
@@ -416,6 +433,7 @@ describe('changes are announced', () => {
     });
     await pair.announce(['A', 'B']);
     expect(sent).toEqual([[{}, ['A', 'B']]]);
-    expect(reports).toMatchObject([{ error: { code: 'ARRAY_TOO_LONG' }, what: 'com.example.Pair.A, B' }]);
+    const failed = { interface: 'com.example.Pair', member: 'A, B' };
+    expect(reports).toMatchObject([{ error: { code: 'ARRAY_TOO_LONG' }, ...failed }]);
   });
 });

@@ -7,10 +7,9 @@ import { ConnectionClosedError } from '../../src/connection/errors.js';
 import { DBusError } from '../../src/protocol/errors.js';
 import type { Implementation } from '../../src/interface/definition.js';
 import { Dispatcher } from '../../src/service/dispatch.js';
-import { type ExportedInterface, exportedInterface } from '../../src/service/exported-interface.js';
+import { exportedInterface } from '../../src/service/exported-interface.js';
 import type { HandlerError } from '../../src/service/handler-errors.js';
 import { ObjectTree } from '../../src/service/object-tree.js';
-import type { PropertyChanges } from '../../src/service/property-changes.js';
 import type { MessageSink } from '../../src/service/replies.js';
 import { standardInterfaces } from '../../src/service/standard-interfaces.js';
 import { decodeMessage } from '../../src/wire/messages/decode.js';
@@ -54,11 +53,13 @@ export interface Service {
 /** Objects by path, dispatched to as a connection would. */
 export function serviceOf(objects: Readonly<Record<string, readonly Implementation[]>>): Service {
   const tree = new ObjectTree();
-  for (const [path, implementations] of Object.entries(objects)) tree.add(path, implementations.map(exportedInterface));
+  for (const [path, implementations] of Object.entries(objects)) {
+    tree.add(path, implementations.map((implementation) => exportedInterface(implementation)));
+  }
   const sink = new RecordingSink();
   const abort = new AbortController();
-  const standard = standardInterfaces(tree, new WeakMap<ExportedInterface, PropertyChanges>());
-  const dispatcher = new Dispatcher({ tree, standard, sink, signal: abort.signal });
+  const standard = standardInterfaces(tree);
+  const dispatcher = new Dispatcher({ tree, standard, sink, closedSignal: abort.signal });
   return {
     tree, sink, dispatcher, abort,
     call: async (parts) => {
