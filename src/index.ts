@@ -30,7 +30,8 @@ export {
 } from './connection/errors.js';
 export type { OwnerListener, OwnerWatch } from './connection/name-owners.js';
 export type { SubscribeOptions, Subscription } from './connection/subscription.js';
-export { Transport, type TransportEvents } from './transport/transport.js';
+export { StreamTransport } from './transport/stream-transport.js';
+export type { Transport, TransportEvents } from './transport/transport.js';
 export { defineInterface } from './interface/define.js';
 export type { CallContext, Implementation, InterfaceDefinition } from './interface/definition.js';
 export {

@@ -88,7 +88,7 @@ export class DBusError extends DBusWireError {
 
   /**
    * @throws {InvalidNameError} if `errorName` is not a valid error name: an error that has none could not be sent
-   * @throws {TypeError} if the text is not a string, an option is unknown, or its value cannot be meant
+   * @throws {ArgumentError} if the text is not a string, an option is unknown, or the value of one is not valid
    */
   constructor(errorName: string, message = '', details: DBusErrorDetails = {}) {
     checkErrorName(errorName);

@@ -3,7 +3,8 @@
 import type { Duplex } from 'node:stream';
 import type { AuthClient } from '../auth/client.js';
 import { AuthError } from '../auth/errors.js';
-import { Transport } from './transport.js';
+import { StreamTransport } from './stream-transport.js';
+import type { Transport } from './transport.js';
 import { onAbort, startTimer } from './waiting.js';
 
 /** How a handshake is run. */
@@ -44,7 +45,7 @@ export function handshake(
           throw new AuthError('GUID_MISMATCH', problem);
         }
         stopListening();
-        resolve(new Transport(stream, done)); // in this turn: nothing that the stream emits may be missed
+        resolve(new StreamTransport(stream, done)); // in this turn: nothing that the stream emits may be missed
       } catch (error) {
         fail(error);
       }

@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Drop } from '../../src/connection/drops.js';
 import type { CallOptions } from '../../src/connection/call-options.js';
 import { Connection, openConnection } from '../../src/connection/connection.js';
-import { Transport } from '../../src/transport/transport.js';
+import { StreamTransport } from '../../src/transport/stream-transport.js';
 import { MessageFlag } from '../../src/wire/constants.js';
 import { MessageReader } from '../../src/wire/messages/framing.js';
 import { errorReply, methodCall, type MethodCall, methodReturn, signal } from '../../src/wire/messages/message.js';
@@ -146,7 +146,7 @@ test('serials go on behind 2^32-1 with 1, without one that is pending', async ()
   });
   await using server = await startFakeServer({
     onBegin: (socket, rest) => {
-      const transport = new Transport(socket, { guid: GUID, rest });
+      const transport = new StreamTransport(socket, { guid: GUID, rest });
       accept(new Connection(transport, { lastSerial: 2 ** 32 - 3 }));
     },
   });
@@ -173,7 +173,7 @@ describe('what is sent in one turn', () => {
         setImmediate(done);
       },
     });
-    const connection = new Connection(new Transport(sink, { guid: GUID, rest: new Uint8Array(0) }));
+    const connection = new Connection(new StreamTransport(sink, { guid: GUID, rest: new Uint8Array(0) }));
     const turns = [1_000, 1, 500];
     for (const messages of turns) {
       for (let i = 0; i < messages; i++) connection.send(happened(i));

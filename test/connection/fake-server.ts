@@ -7,7 +7,7 @@ import { AuthServer } from '../../src/auth/server.js';
 import { Connection, openConnection } from '../../src/connection/connection.js';
 import { type Bus, connectToBus } from '../../src/connection/bus.js';
 import { ErrorName } from '../../src/protocol/error-names.js';
-import { Transport } from '../../src/transport/transport.js';
+import { StreamTransport } from '../../src/transport/stream-transport.js';
 import { encodeMessage, type EncodeOptions } from '../../src/wire/messages/encode.js';
 import { MessageReader } from '../../src/wire/messages/framing.js';
 import { errorReply, type Message, type MethodCall, methodReturn } from '../../src/wire/messages/message.js';
@@ -257,7 +257,7 @@ export async function startPair(): Promise<AsyncDisposable & { readonly one: Con
     resolve = settle;
   });
   const server = await startFakeServer({
-    onBegin: (socket, rest) => resolve(new Connection(new Transport(socket, { guid: GUID, rest }))),
+    onBegin: (socket, rest) => resolve(new Connection(new StreamTransport(socket, { guid: GUID, rest }))),
   });
   const one = await openConnection(server.address);
   const other = await accepted;
