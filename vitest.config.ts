@@ -1,14 +1,25 @@
-// How `vitest run` finds and runs the tests. Everything that a test needs to be set up it sets up itself.
+// How vitest finds and runs the tests, in two projects. `quick` guards all behavior and takes about a minute. `heavy`
+// (`*.heavy.test.ts`) holds the largest messages, tables of every combination, long runs and what downloads packages.
+// Each test sets up what it needs.
 
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+
+const cores = availableParallelism();
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    // Whole processes, since the tests start programs: what they leave behind is tied to a process, not to a thread.
+    // Whole processes, because tests start programs: what they leave behind is tied to a process, not to a thread.
     pool: 'forks',
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
-    teardownTimeout: 5_000,
+    // One core is left for the programs that tests start, unless only one would remain.
+    maxWorkers: Math.max(Math.min(2, cores), cores - 1),
+    // Generous: a limit is for a test that hangs, not for a machine that is busy.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 10_000,
+    projects: [
+      { extends: true, test: { name: 'quick', include: ['test/**/*.test.ts'], exclude: ['test/**/*.heavy.test.ts'] } },
+      { extends: true, test: { name: 'heavy', include: ['test/**/*.heavy.test.ts'] } },
+    ],
   },
 });

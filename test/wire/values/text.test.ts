@@ -1,24 +1,8 @@
 // Text, written and read, with TextEncoder and TextDecoder and without them: a runtime may lack them, which may change
-// nothing but the speed. Specification: String-like types.
+// nothing but the speed. text.heavy.test.ts has every code point. Specification: String-like types.
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { bytes, thrownBy } from '../support.js';
-
-type Wire = typeof import('../../../src/wire/index.js');
-
-/** A new instance of the wire layer that finds neither TextEncoder nor TextDecoder. */
-async function loadWithoutCoders(): Promise<Wire> {
-  vi.resetModules();
-  vi.stubGlobal('TextEncoder', undefined);
-  vi.stubGlobal('TextDecoder', undefined);
-  const wire = await import('../../../src/wire/index.js');
-  vi.unstubAllGlobals();
-  return wire;
-}
-
-async function loadWithCoders(): Promise<Wire> {
-  vi.resetModules();
-  return await import('../../../src/wire/index.js');
-}
+import { CODERS, stringBody, type Wire } from './coders.js';
 
 const LENGTHS = [0, 1, 2, 7, 8, 15, 16, 17, 31, 32, 33, 46, 47, 48, 49, 63, 64, 65, 200, 5000];
 const CHARACTERS = ['a', '\x01', '\x7f', '\x80', 'é', '\u07ff', '\u0800', '€', '\ud7ff', '\ue000', '\ufeff', '\uffff'];
@@ -43,17 +27,7 @@ const BAD_UTF8 = [
   'fe', 'ff',
 ];
 
-function stringBody(utf8: Uint8Array): Uint8Array {
-  const body = new Uint8Array(4 + utf8.length + 1);
-  new DataView(body.buffer).setUint32(0, utf8.length, true);
-  body.set(utf8, 4);
-  return body;
-}
-
-describe.each([
-  ['with TextEncoder and TextDecoder', loadWithCoders],
-  ['without them', loadWithoutCoders],
-] as const)('%s', (_, load) => {
+describe.each(CODERS)('%s', (_, load) => {
   let wire: Wire;
   beforeAll(async () => {
     wire = await load();
@@ -67,44 +41,6 @@ describe.each([
       const expected = stringBody(Buffer.from(text));
       expect(Buffer.compare(wire.marshal('s', [text]), expected)).toBe(0);
       expect(wire.unmarshal('s', expected)[0] === text).toBe(true);
-    }
-  });
-
-  test('every code point is written as UTF-8 and read back', () => {
-    for (let start = 1; start < 0x110000; start += 0x1000) {
-      const points = Array.from({ length: 0x1000 }, (_value, i) => start + i);
-      const isCharacter = (point: number): boolean => point < 0xd800 || (point > 0xdfff && point < 0x110000);
-      const text = String.fromCodePoint(...points.filter(isCharacter));
-      const written = wire.marshal('s', [text]);
-      expect(Buffer.compare(written, stringBody(Buffer.from(text)))).toBe(0);
-      expect(wire.unmarshal('s', written)[0] === text).toBe(true);
-    }
-  });
-
-  test('every pair of bytes is accepted or refused as TextDecoder does', () => {
-    const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-    for (const padding of [0, 50]) {
-      const utf8 = new Uint8Array(2 + padding).fill(0x78);
-      const body = stringBody(utf8);
-      for (let pair = 0; pair < 0x10000; pair++) {
-        if (pair > 0x21ff && pair < 0x7e00) continue; // ASCII characters all behave alike
-        utf8[0] = body[4] = pair >> 8;
-        utf8[1] = body[5] = pair & 0xff;
-        let expected: string | undefined;
-        try {
-          expected = strict.decode(utf8);
-        } catch {
-          expected = undefined;
-        }
-        if (expected?.includes('\0')) expected = undefined;
-        let read: string | undefined;
-        try {
-          [read] = wire.unmarshal('s', body);
-        } catch (error) {
-          if (!(error instanceof wire.UnmarshalError)) throw error;
-        }
-        if (read !== expected) expect([pair.toString(16), read]).toEqual([pair.toString(16), expected]);
-      }
     }
   });
 
