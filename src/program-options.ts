@@ -1,5 +1,5 @@
-// What the two programs have in common on the command line and at their ends: the options that choose a bus, reading
-// options strictly, one-line usage errors, and output that nobody reads any more. It knows neither program.
+// What the two programs share: the options that choose a bus, strict reading of options, usage errors of one line, and
+// reports of failures with their exit codes. It knows neither program. Tested in test/programs/options.test.ts.
 // Node: parseArgs.
 import { readFileSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
@@ -7,15 +7,28 @@ import { type Bus, connectToBus, sessionBus, systemBus } from './connection/bus.
 import type { ConnectOptions } from './connection/connection.js';
 import { isWellKnownName } from './wire/names.js';
 
-/** Exit code for a command line that cannot be understood: EX_USAGE of sysexits.h. */
+/** Exit code for a command line that is not valid: EX_USAGE of sysexits.h. */
 export const EXIT_USAGE = 64;
 
-/** A command line that cannot be understood; the message is one line. */
+/** A command line that is not valid; the message is one line. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** The options of both programs, as parseArgs takes them. */
+/** The report of a failure: a line for one of the streams, and the exit code. */
+export interface Failure {
+  readonly code: number;
+  readonly stream: 'stdout' | 'stderr';
+  readonly text: string;
+}
+
+/** Prints the report of a failure; returns its exit code. */
+export function report({ code, stream, text }: Failure): number {
+  process[stream].write(`${text}\n`);
+  return code;
+}
+
+/** The options of both programs, for parseArgs. */
 export const COMMON_OPTIONS = {
   session: { type: 'boolean' },
   system: { type: 'boolean' },
@@ -25,7 +38,7 @@ export const COMMON_OPTIONS = {
   version: { type: 'boolean' },
 } as const;
 
-/** The part of a help text that is about {@link COMMON_OPTIONS}. */
+/** The part of a help text that explains {@link COMMON_OPTIONS}. */
 export const COMMON_HELP = `\
   --session        use the session bus (default)
   --system         use the system bus
@@ -35,7 +48,7 @@ export const COMMON_HELP = `\
   --version        show the version
 `;
 
-/** Which bus the command line asks for. */
+/** The bus that the command line chooses; the session bus if no member is set. */
 export interface BusChoice {
   readonly session?: boolean | undefined;
   readonly system?: boolean | undefined;
@@ -43,7 +56,7 @@ export interface BusChoice {
 }
 
 /**
- * Reads options and positional arguments; nothing unknown is let through.
+ * Reads options and positional arguments; refuses unknown ones.
  * @throws {UsageError}
  */
 export function parseOptions<const Config extends ParseArgsConfig>(
@@ -53,7 +66,7 @@ export function parseOptions<const Config extends ParseArgsConfig>(
     return parseArgs(config);
   } catch (error) {
     if (!isParseArgsError(error)) throw error;
-    // Node's texts go on with advice for those who write the options; the first sentence says it.
+    // The first sentence of Node's text is the error; the others are advice for users who know the options.
     const [problem = ''] = error.message.split(/\.(?=\s|$)/);
     throw new UsageError(problem);
   }
@@ -63,9 +76,12 @@ function isParseArgsError(error: unknown): error is Error {
   return error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS_');
 }
 
+/** The longest delay of a timer of Node, in milliseconds: 24 days. */
+const MAX_MILLISECONDS = 2 ** 31 - 1;
+
 /**
- * The number of milliseconds that an option was given.
- * @throws {UsageError} where it is no whole number of `least` or more
+ * The value of an option that takes milliseconds.
+ * @throws {UsageError} if it is not a whole number from `least` on that a timer can wait
  */
 export function millisecondsOf(option: string, text: string, { least }: { least: number }): number {
   const value = Number(text);
@@ -75,12 +91,9 @@ export function millisecondsOf(option: string, text: string, { least }: { least:
   return value;
 }
 
-/** The longest delay of a timer of Node: 24 days. */
-const MAX_MILLISECONDS = 2 ** 31 - 1;
-
 /**
- * The bus name that an option was given.
- * @throws {UsageError} where it is no well-known bus name
+ * The value of `--name`.
+ * @throws {UsageError} if it is not a well-known bus name
  */
 export function busNameOf(text: string): string {
   if (!isWellKnownName(text)) throw new UsageError(`Option '--name' takes a well-known bus name, not '${text}'`);
@@ -88,7 +101,7 @@ export function busNameOf(text: string): string {
 }
 
 /**
- * Checks that the command line asks for one bus.
+ * Checks that the command line chooses one bus at most.
  * @throws {UsageError}
  */
 export function assertOneBus({ session, system, address }: BusChoice): void {
@@ -97,7 +110,7 @@ export function assertOneBus({ session, system, address }: BusChoice): void {
   }
 }
 
-/** Connects to the bus that the command line asks for; throws what connecting throws. */
+/** Connects to the bus that the command line chooses; throws the errors of {@link connectToBus} and its siblings. */
 export function openBus({ system, address }: BusChoice, options: ConnectOptions): Promise<Bus> {
   if (address !== undefined) return connectToBus(address, options);
   return system === true ? systemBus(options) : sessionBus(options);
@@ -109,7 +122,7 @@ export function packageVersion(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-/** Lets a reader of standard output go away, as `head` does, without an uncaught error. */
+/** Lets the reader of the program's output end first, as `head` does, without an uncaught error. */
 export function ignoreClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {

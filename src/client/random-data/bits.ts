@@ -1,6 +1,6 @@
-// The one argument of the client program: a number of bits, that is, any INT32. Knows no bus.
+// The argument of the client program: a number of bits, which is any INT32. Knows no bus.
 
-/** An argument that is no number of bits; the message is what the program prints. */
+/** An argument that is not a number of bits; the program prints the message. */
 export class BitsError extends Error {
   override readonly name = 'BitsError';
 }
@@ -9,8 +9,8 @@ const MIN_INT32 = -(2 ** 31);
 const MAX_INT32 = 2 ** 31 - 1;
 
 /**
- * Reads a number of bits: an optional sign and decimal digits. Whether so many can be had is the service's to say.
- * @throws {BitsError} where it is none, or no INT32
+ * Reads a number of bits: an optional sign and decimal digits. The service decides how many bits it draws.
+ * @throws {BitsError} if the text is not an integer, or out of the range of INT32
  */
 export function parseBits(text: string): number {
   if (!/^[-+]?[0-9]+$/.test(text)) throw new BitsError('input argument must be integer');
@@ -22,8 +22,8 @@ export function parseBits(text: string): number {
 }
 
 /**
- * Takes arguments such as `-5` out of a command line, where they would be read as options. What follows an option of
- * `valued` belongs to that option, and what follows `--` is no option anyway.
+ * Takes arguments such as `-5` out of a command line, where they would be read as options. An argument after an option
+ * in `valued` is the value of that option; arguments after `--` are never options.
  */
 export function splitNegativeNumbers(
   args: readonly string[],

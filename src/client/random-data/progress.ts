@@ -1,7 +1,7 @@
-// One line on a terminal that shows how far a slow job has come. Knows no bus: it is told numbers and draws them.
-// Colour is left out where NO_COLOR is set (https://no-color.org).
+// A line on a terminal that shows the progress of a slow job. Knows no bus, only the numbers that it draws.
+// Color is left out if NO_COLOR is set (https://no-color.org).
 
-/** How far a job has come; without `total` only the time that has passed is known. */
+/** The progress of a job; without `total`, only the elapsed time is known. */
 export interface Progress {
   readonly done?: number | undefined;
   readonly total?: number | undefined;
@@ -9,7 +9,7 @@ export interface Progress {
   readonly elapsed: number;
 }
 
-/** What a terminal is like. */
+/** The properties of a terminal. */
 export interface ProgressStyle {
   /** Characters in a line of the terminal. */
   readonly columns: number;
@@ -42,17 +42,17 @@ function formatTime(milliseconds: number): string {
   return hours > 0 ? `${hours}:${tail}` : tail;
 }
 
-/** What of a stream the line is drawn on; {@link process.stderr} is one. */
+/** The stream that the line is drawn on, such as {@link process.stderr}. */
 export interface ProgressStream {
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
   write(text: string): unknown;
 }
 
-/** How often the time that has passed is drawn anew, in milliseconds. */
+/** Milliseconds between two updates of the elapsed time. */
 const REDRAW_INTERVAL = 1000;
 
-/** A line that is drawn until it is closed, and then gone. Where the stream is no terminal nothing is ever written. */
+/** A line that is drawn until it is disposed, and then removed. Writes nothing if the stream is not a terminal. */
 export class ProgressLine implements Disposable {
   readonly #stream: ProgressStream;
   readonly #color: boolean;
@@ -71,13 +71,13 @@ export class ProgressLine implements Disposable {
     this.#draw();
   }
 
-  /** Shows how far the job has come. */
+  /** Shows that the job has drawn `done` of `total` bits. */
   update(done: number, total: number): void {
     this.#state = { done, total };
     if (this.#isShown) this.#draw();
   }
 
-  /** Takes the line away. */
+  /** Removes the line. */
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
     if (this.#isShown) this.#stream.write(CLEAR_LINE);

@@ -1,11 +1,12 @@
-// One slow job from the start to its result: who asks for it listens first, so that no result can come too early, and
-// notices at once when the service goes away. It knows no terminal: progress is told to a function.
+// One slow job from its start to its result. It subscribes before it asks, so that no result comes too early, and
+// notices at once if the service goes away. It knows no terminal: a callback takes the progress.
+// Tested in program.test.ts.
 import type { Bus } from '../../connection/bus.js';
 import { RandomData, RANDOM_DATA_PATH } from '../../random-data.js';
 import { createProxy } from '../proxy.js';
 import type { SignalStream } from '../signal-stream.js';
 
-/** The service lost its name, or died, before the job was done; its result will never come. */
+/** The service lost its name or ended before the job was done, so the result never comes. */
 export class ServiceGoneError extends Error {
   override readonly name = 'ServiceGoneError';
 
@@ -14,29 +15,29 @@ export class ServiceGoneError extends Error {
   }
 }
 
-/** What is asked for, and how it is waited for. */
+/** The number to ask for, and how to wait for it. */
 export interface SlowNumberOptions {
   readonly busName: string;
   readonly bits: number;
-  /** Ends the wait, which then rejects with the signal's reason. */
+  /** Aborts the wait, which then rejects with the reason of the signal. */
   readonly signal: AbortSignal;
-  /** Is told how many of how many bits are there. */
+  /** Called for each bit that is drawn. */
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** Results of other clients' jobs that are kept while ours has not told its id yet. */
+/** Most results of other clients' jobs that are queued until the ID of ours is known. */
 const MAX_EARLY_RESULTS = 65_536;
 
 /**
- * Asks for a slow number and waits for it as long as it takes; the number is decimal text.
- * @throws {ServiceGoneError} and what the call throws
+ * Asks for a slow number and waits for it without a time limit; the number is decimal text.
+ * @throws {ServiceGoneError} if the service goes away before the result comes; and the errors of a call
  */
 export async function slowNumber(bus: Bus, { busName, bits, signal, onProgress }: SlowNumberOptions): Promise<string> {
   const service = createProxy(bus, RandomData, { destination: busName, path: RANDOM_DATA_PATH });
   const gone = new AbortController();
   let isAsked = false;
   const watch = bus.watchOwner(busName, (_, previous) => {
-    // Before the call any owner will do; after it only the one that has our job.
+    // A change of the owner before the call does not matter; afterwards only one owner has our job.
     if (isAsked && previous !== undefined) gone.abort(new ServiceGoneError(busName));
   });
   const end = { signal: AbortSignal.any([signal, gone.signal]) };
@@ -46,18 +47,18 @@ export async function slowNumber(bus: Bus, { busName, bits, signal, onProgress }
     await Promise.all([results.ready, progress.ready, watch.ready]);
     isAsked = true;
     const id = await service.slow(bits, { signal });
-    void tellProgress(progress, id, onProgress);
+    void reportProgress(progress, id, onProgress);
     for await (const [job, result] of results) {
       if (job === id) return result;
     }
     throw new ServiceGoneError(busName); // unreachable: the stream ends only with an error
   } finally {
-    // Nobody waits for it: the bus may have stopped answering, and forgets all with the connection anyway.
+    // Not awaited: the bus may have stopped replying, and releases everything with the connection anyway.
     void Promise.allSettled([results.close(), progress.close(), watch.close()]);
   }
 }
 
-async function tellProgress(
+async function reportProgress(
   progress: SignalStream<[id: string, done: number, total: number]>,
   id: string,
   onProgress: SlowNumberOptions['onProgress'],
@@ -67,6 +68,6 @@ async function tellProgress(
       if (job === id) onProgress(done, total);
     }
   } catch {
-    // what ends this stream ends that of the results, which says so
+    // the same error ends the stream of results, which throws it
   }
 }

@@ -1,6 +1,6 @@
-// The RandomData service: numbers at once with `quick`, bit by bit in the background with `slow`. It checks what
-// callers ask for and tells the progress of jobs as signals; how jobs run is in slow-jobs.ts. It knows no connection:
-// whoever exports the implementation has one. The interface itself is in ../../random-data.ts.
+// The RandomData service: `quick` returns a number at once, `slow` draws one in the background. It checks the arguments
+// of callers and emits the progress of jobs as signals; slow-jobs.ts runs the jobs. It knows no connection.
+// The interface itself is in ../../random-data.ts.
 import { DBusError } from '../../protocol/errors.js';
 import { ErrorName } from '../../protocol/error-names.js';
 import type { Implementation } from '../../interface/definition.js';
@@ -8,7 +8,7 @@ import { DEFAULT_BITS, MAX_QUICK_BITS, MAX_SLOW_BITS, MAX_SLOW_JOBS, RandomData 
 import { randomInteger } from './random-integer.js';
 import { type SlowJobOptions, SlowJobs } from './slow-jobs.js';
 
-/** A RandomData service, to be exported at its path; disposing it ends its jobs. */
+/** A RandomData service, to be exported at its path. Dispose it to end its jobs. */
 export interface RandomDataService extends Disposable {
   readonly implementation: ImplementationOf<typeof RandomData>;
   readonly jobs: SlowJobs;
@@ -18,7 +18,7 @@ type ImplementationOf<Definition extends { implement(members: never): Implementa
   Definition['implement']
 >;
 
-/** Makes a RandomData service. */
+/** Creates a RandomData service. */
 export function createRandomData(options: SlowJobOptions = {}): RandomDataService {
   const { source } = options;
   const jobs = new SlowJobs(

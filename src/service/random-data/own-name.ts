@@ -1,30 +1,31 @@
-// Owning a name for as long as it lasts: from asking for it to being told to stop, losing it to another, or losing the
-// bus. Knows no objects and prints nothing. Specification: org.freedesktop.DBus.RequestName, NameOwnerChanged.
+// Owns a name from requesting it until the program is to stop, another connection takes the name over, or the bus goes
+// away. Knows no objects and prints nothing. Tested in program.test.ts.
+// Specification: org.freedesktop.DBus.RequestName, NameOwnerChanged.
 import type { Bus } from '../../connection/bus.js';
 
-/** What is asked for, and who is told. */
+/** The name, how to request it, and the callbacks. */
 export interface OwnNameOptions {
   readonly busName: string;
-  /** Takes the name from its present owner, if that one allows it; we always do. */
+  /** Takes the name from its present owner, if that owner allows it; this program always does. */
   readonly replace: boolean;
-  /** Waits for the name where another connection owns it, and again after that has taken it over. */
+  /** Waits for the name if another connection owns it, and again if one takes it over. */
   readonly queue: boolean;
-  /** Ends it. */
+  /** Aborts when the name is not needed any more. */
   readonly stop: AbortSignal;
-  /** Is told each time when the name becomes ours. */
+  /** Called each time this connection becomes the owner. */
   readonly onOwned: () => void;
-  /** Is told each time when we begin to wait for it. */
+  /** Called each time this connection begins to wait for the name. */
   readonly onWaiting: () => void;
 }
 
-/** Why the name is not to be kept any longer. */
+/** The reason why the name is not needed, or not owned, any more. */
 export type NameEnd = { readonly reason: 'stopped' } | { readonly reason: 'replaced'; readonly owner: string };
 
 /**
- * Asks for a name and resolves when it is over: `stop` has aborted, or another connection has taken the name over.
- * Giving the name back is left to the caller.
- * @throws {NameRequestError} where another connection owns the name and is neither replaced nor waited for
- * @throws {ConnectionClosedError} where the connection ends meanwhile; and what asking for a name throws
+ * Requests a name and resolves when `stop` has aborted or another connection has taken the name over. The caller
+ * releases the name.
+ * @throws {NameRequestError} if another connection owns the name, and is neither to be replaced nor waited for
+ * @throws {ConnectionClosedError} if the connection ends; and the errors of {@link Bus.requestName}
  */
 export async function ownName(bus: Bus, options: OwnNameOptions): Promise<NameEnd> {
   const { busName, replace, queue, stop, onOwned, onWaiting } = options;
@@ -37,11 +38,11 @@ export async function ownName(bus: Bus, options: OwnNameOptions): Promise<NameEn
   if (stop.aborted) onStop();
   const watch = bus.watchOwner(busName, (owner, previous) => {
     if (owner === bus.uniqueName) onOwned();
-    else if (previous !== bus.uniqueName || stop.aborted) return; // one of other programs' changes, or our own release
+    else if (previous !== bus.uniqueName || stop.aborted) return; // a change between other programs, or our own release
     else if (queue) onWaiting();
     else if (owner !== undefined) resolve({ reason: 'replaced', owner });
   });
-  const asked = async (): Promise<NameEnd> => {
+  const own = async (): Promise<NameEnd> => {
     await watch.ready;
     const flags = { allowReplacement: true, replaceExisting: replace, doNotQueue: !queue };
     const result = await bus.requestName(busName, flags);
@@ -52,10 +53,10 @@ export async function ownName(bus: Bus, options: OwnNameOptions): Promise<NameEn
     throw error;
   });
   try {
-    return await Promise.race([ended, asked(), closed]);
+    return await Promise.race([ended, own(), closed]);
   } finally {
     stop.removeEventListener('abort', onStop);
-    // Nobody waits for it: the bus may have stopped answering, and forgets the watch with the connection anyway.
+    // Not awaited: the bus may have stopped replying, and forgets the watch with the connection anyway.
     void watch.close().catch(() => {});
   }
 }

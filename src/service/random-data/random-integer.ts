@@ -1,11 +1,12 @@
 // Uniformly random integers of any number of bits, from the cryptographic generator. Knows nothing of D-Bus.
+// Tested in implementation.test.ts.
 import { randomBytes } from 'node:crypto';
 
-/** Gives as many unpredictable bytes as it is asked for. */
+/** Returns `size` unpredictable bytes. */
 export type RandomSource = (size: number) => Uint8Array;
 
 /**
- * A uniformly random integer from 0 to 2^bits − 1 as decimal text; 0 bits are `"0"`.
+ * A uniformly random integer from 0 to 2^bits − 1 as decimal text; `"0"` for 0 bits.
  * The time it takes grows a little faster than `bits`: about 2 ms for 65,536.
  */
 export function randomInteger(bits: number, source: RandomSource = randomBytes): string {

@@ -1,18 +1,18 @@
-// The background jobs of `slow`: each draws one random bit per interval until its number is complete; the result is
-// kept for a while for callers who poll. Everything is bounded: running jobs, kept results, and how long they are kept.
-// It knows no messages; whoever starts the jobs is told their progress through two functions.
+// The background jobs of `slow`: each draws one random bit per interval until its number is complete. Results are kept
+// for callers that poll. Running jobs, kept results and the time that they are kept are limited.
+// It knows no messages: two callbacks take progress and results.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { MAX_SLOW_JOBS } from '../../random-data.js';
 import type { RandomSource } from './random-integer.js';
 
-/** Milliseconds between two bits of a job, unless told otherwise. */
+/** Milliseconds between two bits of a job by default. */
 export const DEFAULT_INTERVAL = 1000;
-/** How long a result waits for somebody to collect it, in milliseconds. */
+/** How long a result is kept, in milliseconds. */
 export const RESULT_LIFETIME = 600_000;
-/** Most results kept for collection; above it the oldest is forgotten before its time. */
+/** Most results that are kept; above this number the oldest is dropped early. */
 export const MAX_KEPT_RESULTS = 10_000;
 
-/** What happens to jobs. Neither function may throw. */
+/** Callbacks about jobs. Neither may throw. */
 export interface SlowJobEvents {
   /** A job has drawn `done` of its `total` bits. */
   readonly progress: (id: string, done: number, total: number) => void;
@@ -22,7 +22,7 @@ export interface SlowJobEvents {
 
 /** How jobs run. */
 export interface SlowJobOptions {
-  /** Milliseconds between two bits, 1,000 unless given. */
+  /** Milliseconds between two bits; 1,000 by default. */
   readonly interval?: number | undefined;
   readonly source?: RandomSource | undefined;
 }
@@ -34,7 +34,7 @@ interface Job {
   timer: NodeJS.Timeout;
 }
 
-/** What is known about a job id. */
+/** The state of a job. */
 export type JobState = { readonly state: 'running' } | { readonly state: 'done'; readonly result: string };
 
 /** All jobs of one service. */
@@ -43,7 +43,7 @@ export class SlowJobs implements Disposable {
   readonly #interval: number;
   readonly #source: RandomSource;
   readonly #running = new Map<string, Job>();
-  /** In order of completion, so the first is always the next to be forgotten. */
+  /** In order of completion: the first is the next to expire. */
   readonly #results = new Map<string, { readonly result: string; readonly expires: number }>();
   #expiry: NodeJS.Timeout | undefined;
 
@@ -53,21 +53,21 @@ export class SlowJobs implements Disposable {
     this.#source = source;
   }
 
-  /** How many jobs run now. */
+  /** The number of running jobs. */
   get running(): number {
     return this.#running.size;
   }
 
-  /** How many results are kept for collection. */
+  /** The number of results that are kept. */
   get kept(): number {
     return this.#results.size;
   }
 
-  /** Starts a job and returns its id, which cannot be guessed; undefined where too many run already. */
+  /** Starts a job and returns its ID, which cannot be guessed; undefined if too many jobs are running. */
   start(total: number): string | undefined {
     if (this.#running.size >= MAX_SLOW_JOBS) return undefined;
     const id = randomUUID();
-    // A job of no bits is done at once, but not before its id has been told.
+    // A job of no bits is done at once, but not before its ID is returned.
     const delay = total === 0 ? 0 : this.#interval;
     const timer = setTimeout(() => this.#advance(id, job), delay);
     const job: Job = { total, done: 0, value: 0n, timer };
@@ -75,7 +75,7 @@ export class SlowJobs implements Disposable {
     return id;
   }
 
-  /** What has become of a job; a result is given once and then forgotten. Undefined for an id that is not known. */
+  /** The state of a job; undefined for an unknown ID. A result is returned once and then forgotten. */
   collect(id: string): JobState | undefined {
     if (this.#running.has(id)) return { state: 'running' };
     const kept = this.#results.get(id);
@@ -84,7 +84,7 @@ export class SlowJobs implements Disposable {
     return { state: 'done', result: kept.result };
   }
 
-  /** Ends all jobs where they are and forgets all results. */
+  /** Ends all jobs unfinished and forgets all results. */
   [Symbol.dispose](): void {
     for (const { timer } of this.#running.values()) clearTimeout(timer);
     this.#running.clear();
@@ -119,7 +119,7 @@ export class SlowJobs implements Disposable {
 
   #expireIn(delay: number): NodeJS.Timeout {
     const timer = setTimeout(() => this.#expire(), delay);
-    return timer.unref(); // results alone are no reason to go on running
+    return timer.unref(); // kept results alone do not keep the program running
   }
 
   #expire(): void {

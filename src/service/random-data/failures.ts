@@ -1,0 +1,41 @@
+// The reports of the service program about failures, with their exit codes. Knows error classes, no bus.
+import { ConnectionClosedError, NameRequestError } from '../../connection/errors.js';
+import { EXIT_USAGE, type Failure, UsageError } from '../../program-options.js';
+import { DBusError } from '../../protocol/errors.js';
+
+/** Exit codes of the service program. */
+export const EXIT = {
+  OK: 0,
+  /** The name is taken, or something unexpected happened. */
+  FAILED: 1,
+  /** There is no bus, or not any more. */
+  NO_BUS: 3,
+  USAGE: EXIT_USAGE,
+} as const;
+
+/** A line of the program on standard error. */
+export function complaint(problem: string): string {
+  return `dbus-wire-service: ${problem}`;
+}
+
+/** The report of any error after the program has connected, or of a command line that is not valid. */
+export function describeFailure(error: unknown): Failure {
+  if (error instanceof UsageError) {
+    return { code: EXIT.USAGE, stream: 'stderr', text: complaint(`${error.message} (see --help)`) };
+  }
+  if (error instanceof NameRequestError) {
+    return { code: EXIT.FAILED, stream: 'stdout', text: 'service is already running' };
+  }
+  if (error instanceof ConnectionClosedError) {
+    return { code: EXIT.NO_BUS, stream: 'stderr', text: complaint(`the bus went away: ${error.message}`) };
+  }
+  const text = error instanceof Error ? error.message : String(error);
+  const problem = error instanceof DBusError ? `${error.errorName}: ${text}` : text;
+  return { code: EXIT.FAILED, stream: 'stdout', text: `Unexpected exception occurred: '${problem}'` };
+}
+
+/** The report of an error while connecting. */
+export function describeConnectFailure(error: unknown): Failure {
+  const text = error instanceof Error ? error.message : String(error);
+  return { code: EXIT.NO_BUS, stream: 'stderr', text: complaint(text) };
+}
