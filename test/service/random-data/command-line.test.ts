@@ -1,5 +1,5 @@
-// The command line of the service program, as calls of the function that reads it. program.test.ts runs the program once
-// for each kind of end.
+// The command line of the service program, as calls of the function that reads it. program.test.ts runs the program
+// once for each kind of end.
 
 import { describe, expect, test } from 'vitest';
 import { packageVersion, UsageError } from '../../../src/program-options.js';

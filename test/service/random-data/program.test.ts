@@ -1,4 +1,5 @@
-// The service program as a program: what it prints, how it ends, and with which exit code.
+// The service program as a process: one process for each kind of end, with its output and its exit code.
+// The other cases are in command-line.test.ts and failures.test.ts.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -6,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Bus, connectToBus } from '../../../src/connection/bus.js';
 import { RANDOM_DATA_BUS_NAME, RANDOM_DATA_PATH, RandomData } from '../../../src/random-data.js';
+import { parseCommandLine } from '../../../src/service/random-data/command-line.js';
 import { builtProgram, launchService, runService, startService } from '../../support/built.js';
 import { type PrivateBus, startPrivateBus } from '../../support/private-bus.js';
 import { describeWith, run } from '../../support/programs.js';
@@ -36,7 +38,7 @@ const quick = (connection: Bus, destination = RANDOM_DATA_BUS_NAME): Promise<[st
 };
 
 suite('the service program', () => {
-  test('says when it owns its name, and answers from then on', async () => {
+  test('prints a line when it owns its name, and replies from then on', async () => {
     await using service = await launchService(bus);
     const [, uniqueName] = await service.line(/^ready com\.larry-price\.test (:1\.\d+)$/);
     await withConnection(async (connection) => {
@@ -47,7 +49,7 @@ suite('the service program', () => {
     expect(await service.stop()).toMatchObject({ code: 0, stderr: '', stdout });
   });
 
-  test('ends with a word when it is interrupted', async () => {
+  test('prints a line when it is interrupted, and ends', async () => {
     await using service = await startService(bus);
     const { code, stdout, stderr } = await service.stop('SIGINT');
     expect([code, stderr]).toEqual([0, '']);
@@ -57,13 +59,13 @@ suite('the service program', () => {
     });
   });
 
-  test.each(['SIGINT', 'SIGTERM'] as const)('answers what it has accepted before %s ends it', async (signal) => {
+  test.each(['SIGINT', 'SIGTERM'] as const)('replies to the calls that it has accepted before %s ends it', async (signal) => {
     await using service = await startService(bus);
     await withConnection(async (connection) => {
       const calls = Array.from({ length: 500 }, () => quick(connection));
       await calls[0];
       service.kill(signal);
-      // A call that came after the name was given back is refused by the bus; no call may be left without an answer.
+      // A call after the name is released is refused by the bus; no call may be left without a reply.
       const outcomes = await Promise.allSettled(calls);
       for (const outcome of outcomes) {
         if (outcome.status === 'fulfilled') continue;
@@ -82,9 +84,9 @@ suite('the service program', () => {
     expect(await service.stop()).toMatchObject({ code: 0, stderr: '' });
   });
 
-  test('ends by force when it is interrupted twice', async () => {
+  test('ends at once when it is interrupted twice', async () => {
     await using service = await startService(bus);
-    process.kill(bus.pid, 'SIGSTOP'); // a bus that does not answer
+    process.kill(bus.pid, 'SIGSTOP'); // a bus that does not reply
     try {
       service.kill('SIGINT');
       await service.line('keyboard interrupt received');
@@ -95,7 +97,7 @@ suite('the service program', () => {
     }
   });
 
-  test('ends in the end even where the bus has stopped answering', async () => {
+  test('ends even if the bus has stopped replying', async () => {
     await using service = await startService(bus);
     process.kill(bus.pid, 'SIGSTOP');
     try {
@@ -105,14 +107,14 @@ suite('the service program', () => {
     }
   });
 
-  test('is not started twice', async () => {
+  test('refuses to run twice', async () => {
     await using first = await startService(bus);
     expect(await runService(bus)).toMatchObject({ code: 1, stdout: 'service is already running\n', stderr: '' });
     await withConnection(async (connection) => expect(await quick(connection)).toHaveLength(1));
     expect(await first.stop()).toMatchObject({ code: 0 });
   });
 
-  test('takes over with --replace; the one before ends and says so', async () => {
+  test('takes over with --replace; the service before ends and says so', async () => {
     await using first = await startService(bus);
     await using second = await launchService(bus, ['--replace']);
     const [, owner] = await second.line(/^ready com\.larry-price\.test (:1\.\d+)$/);
@@ -125,7 +127,7 @@ suite('the service program', () => {
     expect(await second.stop()).toMatchObject({ code: 0, stderr: '' });
   });
 
-  test('waits for its name with --queue, also after it was replaced', async () => {
+  test('waits for its name with --queue, and again after it is replaced', async () => {
     await using first = await startService(bus);
     await using second = await launchService(bus, ['--queue']);
     await second.line('waiting for com.larry-price.test', { stream: 'stderr' });
@@ -140,7 +142,7 @@ suite('the service program', () => {
     expect(await second.stop()).toMatchObject({ code: 0 });
   });
 
-  test('waiting in the queue, ends as told', async () => {
+  test('ends while it waits in the queue', async () => {
     await using first = await startService(bus);
     await using second = await launchService(bus, ['--queue']);
     await second.line('waiting', { stream: 'stderr' });
@@ -148,7 +150,7 @@ suite('the service program', () => {
     await first.stop();
   });
 
-  test('owns another name, on a bus that is named by its address', async () => {
+  test('owns the name of --name on the bus of --address', async () => {
     const env = { DBUS_SESSION_BUS_ADDRESS: undefined };
     await using service = await launchService(bus, ['--name', 'com.example.Other', '--address', bus.address], { env });
     await service.line(/^ready com\.example\.Other :1\.\d+$/);
@@ -161,7 +163,7 @@ suite('the service program', () => {
     await service.line(/^ready /);
   });
 
-  test('draws the bits of slow jobs at the interval it is told', async () => {
+  test('draws the bits of slow jobs at the interval of --interval', async () => {
     await using service = await startService(bus, ['--interval', '5']);
     await withConnection(async (connection) => {
       const target = { destination: RANDOM_DATA_BUS_NAME, path: RANDOM_DATA_PATH, interface: RandomData.name };
@@ -187,54 +189,33 @@ suite('the service program', () => {
     expect(stderr).toMatch(/^dbus-wire-service: the bus went away: .+\n$/);
   });
 
-  test('ends when the bus is not there', async () => {
-    const env = { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nonexistent' };
-    for (const args of [[], ['--address', 'unix:path=/nonexistent/bus'], ['--address', 'nonsense']]) {
-      const { code, stdout, stderr } = await runService(bus, args, { env });
-      expect([code, stdout]).toEqual([3, '']);
-      expect(stderr).toMatch(/^dbus-wire-service: .+\n$/);
-      expect(stderr.split('\n')).toHaveLength(2);
-    }
+  test('ends if there is no bus', async () => {
     const nowhere = { DBUS_SESSION_BUS_ADDRESS: undefined, XDG_RUNTIME_DIR: undefined };
-    const { code, stderr } = await runService(bus, [], { env: nowhere });
-    expect(code).toBe(3);
-    expect(stderr).toMatch(/^[^\n]+\n$/);
+    for (const env of [{ DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nonexistent' }, nowhere]) {
+      const { code, stdout, stderr } = await runService(bus, [], { env });
+      expect([code, stdout]).toEqual([3, '']);
+      expect(stderr).toMatch(/^dbus-wire-service: [^\n]+\n$/);
+    }
   });
 
-  test('says what else goes wrong', async () => {
+  test('prints an unexpected error', async () => {
     const { code, stdout, stderr } = await runService(bus, ['--name', 'com.example.Denied']);
     expect([code, stderr]).toEqual([1, '']);
     expect(stdout).toMatch(/^Unexpected exception occurred: 'org\.freedesktop\.DBus\.Error\.AccessDenied: .+'\n$/);
   });
 
-  test.each([
-    [['--nope'], `Unknown option '--nope'`],
-    [['8'], `Unexpected argument '8'`],
-    [['--interval'], `Option '--interval <value>' argument missing`],
-    [['--interval', 'x'], `Option '--interval' takes a number of milliseconds from 0 to 2147483647`],
-    [['--interval=-1'], `Option '--interval' takes a number of milliseconds from 0 to 2147483647`],
-    [['--name', 'nodots'], `Option '--name' takes a well-known bus name, not 'nodots'`],
-    [['--name', ':1.5'], `Option '--name' takes a well-known bus name, not ':1.5'`],
-    [['--session', '--system'], `Options '--session', '--system' and '--address' exclude each other`],
-    [['--queue=yes'], `Option '--queue' does not take an argument`],
-  ])('does not take %j', async (args, problem) => {
-    const stderr = `dbus-wire-service: ${problem} (see --help)\n`;
-    expect(await runService(bus, args)).toMatchObject({ code: 64, stdout: '', stderr });
+  test('refuses a command line that is not valid', async () => {
+    const stderr = `dbus-wire-service: Unknown option '--nope' (see --help)\n`;
+    expect(await runService(bus, ['--nope'])).toMatchObject({ code: 64, stdout: '', stderr });
   });
 
-  test('explains itself', async () => {
-    for (const option of ['--help', '-h']) {
-      const help = await runService(bus, [option]);
-      expect(help).toMatchObject({ code: 0, stderr: '' });
-      for (const name of ['session', 'system', 'address', 'name', 'replace', 'queue', 'interval', 'help', 'version']) {
-        expect(help.stdout).toContain(`--${name}`);
-      }
-      for (const line of help.stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
-    }
+  test('prints its help text and its version', async () => {
+    const help = { code: 0, stdout: parseCommandLine(['--help']), stderr: '' };
+    expect(await runService(bus, ['--help'])).toMatchObject(help);
     expect(await runService(bus, ['--version'])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' });
   });
 
-  test('does not mind when nobody reads its output any more', async () => {
+  test('ends without an error if the reader of its output has ended', async () => {
     const child = spawn(process.execPath, [builtProgram('service')], {
       detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...bus.env },
     });
@@ -248,7 +229,7 @@ suite('the service program', () => {
     expect(stderr).toBe('');
   });
 
-  test('can be run by its file alone', async () => {
+  test('starts with the line that lets a shell run it', async () => {
     expect(readFileSync(builtProgram('service'), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
     expect(readFileSync(builtProgram('client'), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
     expect(await run('/bin/sh', ['-c', `exec node ${builtProgram('service')} --version`])).toMatchObject({ code: 0 });

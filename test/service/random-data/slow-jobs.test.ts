@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { MAX_SLOW_JOBS } from '../../../src/random-data.js';
-import { MAX_KEPT_RESULTS, RESULT_LIFETIME, type SlowJobOptions, SlowJobs } from '../../../src/service/random-data/slow-jobs.js';
+import {
+  MAX_KEPT_RESULTS, RESULT_LIFETIME, type SlowJobOptions, SlowJobs,
+} from '../../../src/service/random-data/slow-jobs.js';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
