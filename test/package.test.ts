@@ -85,6 +85,14 @@ const ROUND_TRIP = `
 `;
 const ROUND_TRIP_OUTPUT = '{"type":"method_call","path":"/a","member":"B","body":["c",7]}\n';
 const WIRE_NAMES = '{ decodeMessage, encodeMessage, methodCall }';
+const AUTH_ROUND_TRIP = `
+  const check = () => '1000';
+  const server = new AuthServer({ guid: '0'.repeat(32), mechanisms: [externalServer(check)] });
+  const client = new AuthClient({ mechanisms: [external({ uid: '1000' })] });
+  console.log(client.receive(server.receive(client.start()).send).done.guid);
+`;
+const AUTH_OUTPUT = `${'0'.repeat(32)}\n`;
+const AUTH_NAMES = '{ AuthClient, AuthServer, external, externalServer }';
 const NAMES = 'createProxy, defineInterface, exportObject, sessionBus, systemBus, DBusError';
 const PRINT_TYPES = `console.log([${NAMES}].map((name) => typeof name).join());`;
 const TYPES_OUTPUT = 'function,function,function,function,function,function\n';
@@ -95,14 +103,21 @@ describe('from JavaScript', () => {
     expect(await use(process.execPath, 'wire.mjs')).toBe(ROUND_TRIP_OUTPUT);
   });
 
+  test('import of authentication', async () => {
+    write('auth.mjs', `import ${AUTH_NAMES} from 'dbus-wire/auth';${AUTH_ROUND_TRIP}`);
+    expect(await use(process.execPath, 'auth.mjs')).toBe(AUTH_OUTPUT);
+  });
+
   test('import of the whole', async () => {
     write('whole.mjs', `import { ${NAMES} } from 'dbus-wire';\n${PRINT_TYPES}`);
     expect(await use(process.execPath, 'whole.mjs')).toBe(TYPES_OUTPUT);
   });
 
-  test('require() of the wire and of the whole, without a warning', async () => {
+  test('require() of each entry, without a warning', async () => {
     write('wire.cjs', `const ${WIRE_NAMES} = require('dbus-wire/wire');${ROUND_TRIP}`);
     expect(await use(process.execPath, 'wire.cjs')).toBe(ROUND_TRIP_OUTPUT);
+    write('auth.cjs', `const ${AUTH_NAMES} = require('dbus-wire/auth');${AUTH_ROUND_TRIP}`);
+    expect(await use(process.execPath, 'auth.cjs')).toBe(AUTH_OUTPUT);
     write('whole.cjs', `const { ${NAMES} } = require('dbus-wire');\n${PRINT_TYPES}`);
     expect(await use(process.execPath, 'whole.cjs')).toBe(TYPES_OUTPUT);
   });
@@ -130,6 +145,16 @@ const WIRE_CONSUMER = `
   }
   // @ts-expect-error: a call has a member
   methodCall({ path: '/a' });
+`;
+
+const AUTH_CONSUMER = `
+  import { AuthClient, AuthError, external, type ClientProgress } from 'dbus-wire/auth';
+  const client = new AuthClient({ mechanisms: [external()] });
+  const bytes: Uint8Array = client.start();
+  const progress: ClientProgress = client.receive(bytes);
+  const fault: 'caller' | 'peer' = new AuthError('REJECTED', 'no').fault;
+  // @ts-expect-error: a mechanism is no string
+  new AuthClient({ mechanisms: ['EXTERNAL'] });
 `;
 
 const WHOLE_CONSUMER = `
@@ -172,6 +197,7 @@ type Compilation = readonly [folder: string, file: string, text: string, options
 /** For both compilers. */
 const COMPILATIONS: readonly Compilation[] = [
   ['wire-without-node', 'wire.mts', WIRE_CONSUMER, { ...NODE_NEXT, ...STRICT, ...WITHOUT_NODE }],
+  ['auth-without-node', 'auth.mts', AUTH_CONSUMER, { ...NODE_NEXT, ...STRICT, ...WITHOUT_NODE }],
   ['whole-node-next', 'whole.mts', WHOLE_CONSUMER, { ...NODE_NEXT, strict: true }],
   ['whole-bundled', 'whole.ts', WHOLE_CONSUMER, { ...BUNDLER, strict: true }],
 ];

@@ -19,10 +19,14 @@ export {
   type MethodCall, methodReturn, type MethodReturn, signal, type Signal, type UnknownField, type UnknownMessage,
 } from './messages/message.js';
 export {
-  assertBusName, assertErrorName, assertInterfaceName, assertMemberName, assertObjectPath, assertWellKnownName,
-  isBusName, isErrorName, isInterfaceName, isMemberName, isObjectPath, isUniqueName, isWellKnownName,
+  type AssertName, assertBusName, assertErrorName, assertInterfaceName, assertMemberName, assertObjectPath,
+  assertWellKnownName, isBusName, isErrorName, isInterfaceName, isMemberName, isObjectPath, isUniqueName,
+  isWellKnownName,
 } from './names.js';
 export { readdress, type Readdressing } from './messages/readdress.js';
-export { parseSignature, splitSignature, type Type } from './signature.js';
+export {
+  type ArrayType, type DictType, type FixedType, type FixedTypeCode, parseSignature, splitSignature, type StringType,
+  type StringTypeCode, type StructType, type Type, type TypeLayout, type VariantType,
+} from './signature.js';
 export { unmarshal } from './values/unmarshal.js';
 export { variant, type Variant } from './variant.js';

@@ -117,7 +117,8 @@ function assertion(kind: NameKind, matches: (value: unknown) => boolean, rule: s
   };
 }
 
-type AssertName = (value: unknown) => asserts value is string;
+/** A function that throws an {@link InvalidNameError} if a value is not a valid name of one kind. */
+export type AssertName = (value: unknown) => asserts value is string;
 
 /** Throws {@link InvalidNameError} unless `value` is an object path. ‹Valid Object Paths› */
 export const assertObjectPath: AssertName = assertion(

@@ -5,8 +5,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import {
   type Bus, connectToBus, createProxy, DBusDaemon, DBusError, ErrorName, Introspectable, MarshalError, type ParsedNode,
-  parseIntrospection, Peer, Properties, signal, variant, type Variant,
+  parseIntrospection, Peer, Properties, variant, type Variant,
 } from '../../src/index.js';
+import { signal } from '../../src/wire/index.js';
 import { busctl, gdbusCall } from '../support/foreign.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
 import { describeWith } from '../support/programs.js';

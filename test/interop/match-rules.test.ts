@@ -5,9 +5,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { matchesRule } from '../../src/protocol/match-rule.js';
 import {
-  type Bus, connectToBus, createProxy, DBusDaemon, DBusError, ErrorName, formatMatchRule, type MatchRule, MatchRuleError, type Signal,
-  signal, variant,
+  type Bus, connectToBus, createProxy, DBusDaemon, DBusError, ErrorName, formatMatchRule, type MatchRule,
+  MatchRuleError, type Signal, variant,
 } from '../../src/index.js';
+import { signal } from '../../src/wire/index.js';
 import { REAL_BUSES } from '../support/private-broker.js';
 import type { PrivateBus } from '../support/private-bus.js';
 import { describeWith } from '../support/programs.js';

@@ -8,10 +8,12 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { CallOutcome } from '../../src/connection/pending.js';
 import {
-  type Bus, connectToBus, createProxy, DBusDaemon, DBusError, encodeMessage, errorReply, FrameReader, marshal,
-  type Message, MessageFlag, MessageReader, methodCall, type MethodCall, methodReturn, Properties, type Signal, signal,
+  type Bus, connectToBus, createProxy, DBusDaemon, DBusError, type Message, type MethodCall, Properties, type Signal,
   type Variant, variant,
 } from '../../src/index.js';
+import {
+  encodeMessage, errorReply, FrameReader, marshal, MessageFlag, MessageReader, methodCall, methodReturn, signal,
+} from '../../src/wire/index.js';
 import { dbusMonitor } from '../support/foreign.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
 import { describeWith, type LineOptions, type Program, PYTHON, run, start } from '../support/programs.js';

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import {
-  ConnectError, type Connection, ConnectionClosedError, DBusError, ErrorName, methodCall, openConnection, type Signal,
-  variant,
+  ConnectError, type Connection, ConnectionClosedError, DBusError, ErrorName, openConnection, type Signal, variant,
 } from '../../src/index.js';
+import { methodCall } from '../../src/wire/index.js';
 import { describeWith, type Program, PYTHON, start } from '../support/programs.js';
 import { scratchDirectory } from '../support/reaper.js';
 import { ECHO_ROWS, ECHOES } from './echoes.js';
