@@ -19,8 +19,10 @@ export type { NameReleaseResult, NameRequestResult } from './protocol/bus.js';
 export { ErrorName } from './protocol/error-names.js';
 export {
   AddressError, type AddressErrorCode, DBusError, type DBusErrorDetails, MatchRuleError,
+  type MatchRuleErrorCode, type MatchRuleErrorDetails,
 } from './protocol/errors.js';
-export { formatMatchRule, type MatchRule } from './protocol/match-rule.js';
+export { formatMatchRule } from './protocol/format-match-rule.js';
+export type { MatchRule } from './protocol/match-rule.js';
 export { ConnectError, EndOfStreamError, OutputOverflowError } from './transport/errors.js';
 export type { OpenOptions } from './transport/open.js';
 export { type Environment, sessionBusAddress, systemBusAddress } from './transport/well-known-buses.js';

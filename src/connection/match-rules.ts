@@ -3,7 +3,8 @@
 import { ErrorName } from '../protocol/error-names.js';
 import { BUS_OBJECT } from '../protocol/bus.js';
 import { DBusError } from '../protocol/errors.js';
-import { formatMatchRule, type MatchRule } from '../protocol/match-rule.js';
+import { formatMatchRule } from '../protocol/format-match-rule.js';
+import type { MatchRule } from '../protocol/match-rule.js';
 import type { Connection } from './connection.js';
 import { ConnectionClosedError } from './errors.js';
 

@@ -6,7 +6,9 @@ import { ABORT_SIGNAL, checkOptions, type OptionRules } from '../wire/options.js
 import { argumentError } from '../wire/arguments.js';
 import { BUS_NAME } from '../protocol/bus.js';
 import { MatchRuleError } from '../protocol/errors.js';
-import { formatMatchRule, matchesRule, type MatchRule } from '../protocol/match-rule.js';
+import { formatMatchRule } from '../protocol/format-match-rule.js';
+import type { MatchRule } from '../protocol/match-rule.js';
+import { matchesRule } from '../protocol/matches-rule.js';
 import type { Connection } from './connection.js';
 import type { MatchRules } from './match-rules.js';
 import type { NameOwners } from './name-owners.js';

@@ -1,6 +1,7 @@
 // The error classes of what a bus and its clients agree on: addresses, match rules, and the ERROR message of a peer.
 // Specification: Server Addresses, Match Rules, Message Types (ERROR).
 import { argumentError } from '../wire/arguments.js';
+import { quote } from '../wire/describe.js';
 import { DBusWireError, InvalidNameError } from '../wire/errors.js';
 import { assertErrorName } from '../wire/names.js';
 import { ANY, checkOptions, TEXT } from '../wire/options.js';
@@ -45,11 +46,41 @@ export class AddressError extends DBusWireError {
   }
 }
 
-/** A match rule that no bus would take. ‹Match Rules› */
+/** Why a match rule is refused: it breaks a rule, or it is longer than the buses accept. */
+export type MatchRuleErrorCode = 'MATCH_RULE_INVALID' | 'MATCH_RULE_TOO_LONG';
+
+/** What is known of a match rule that is refused. */
+export interface MatchRuleErrorDetails extends ErrorOptions {
+  readonly code?: MatchRuleErrorCode | undefined;
+  /** The rule as text, if it was given as text. */
+  readonly rule?: string | undefined;
+  readonly offset?: number | undefined;
+}
+
+/** Most characters of a rule that an error message shows. */
+const MAX_SHOWN = 200;
+
+/** A match rule that a bus would refuse. ‹Match Rules› */
 export class MatchRuleError extends DBusWireError {
   override readonly name = 'MatchRuleError';
   readonly fault = 'caller';
-  readonly code = 'MATCH_RULE_INVALID';
+  readonly code: MatchRuleErrorCode;
+  /** The rule as text; undefined if it was not given as text. */
+  readonly rule: string | undefined;
+  /** The index in `rule` of the first character of what breaks the grammar; undefined if it was not given as text. */
+  readonly offset: number | undefined;
+  /** The message without the rule and the offset. */
+  readonly problem: string;
+
+  constructor(problem: string, details: MatchRuleErrorDetails = {}) {
+    const { code = 'MATCH_RULE_INVALID', rule, offset, cause } = details;
+    const place = rule === undefined ? '' : ` (offset ${offset} of match rule ${quote(rule, MAX_SHOWN)})`;
+    super(`${problem}${place}`, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.rule = rule;
+    this.offset = offset;
+    this.problem = problem;
+  }
 }
 
 /** What of an ERROR message there is besides its name and its text. */

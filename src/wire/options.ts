@@ -72,8 +72,12 @@ function unknownOption(key: string, known: readonly string[]): string {
 const MIN_COMMON = 4;
 const MAX_TYPOS = 2;
 
-function nearestOf(key: string, known: readonly string[]): string | undefined {
+/** The known text that is most similar to `key`; undefined if none is similar. */
+export function nearestOf(key: string, known: readonly string[]): string | undefined {
   const given = key.slice(0, 40).toLowerCase();
+  const letters = given.replaceAll(/[-_]/g, '');
+  const same = known.find((name) => name.toLowerCase().replaceAll(/[-_]/g, '') === letters);
+  if (same !== undefined) return same;
   const isLike = (name: string, contains: 'startsWith' | 'includes'): boolean => {
     const lower = name.toLowerCase();
     const [short, long] = given.length < lower.length ? [given, lower] : [lower, given];

@@ -3,7 +3,7 @@
 // Specification: Match Rules.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { matchesRule } from '../../src/protocol/match-rule.js';
+import { matchesRule } from '../../src/protocol/matches-rule.js';
 import {
   type Bus, connectToBus, createProxy, DBusDaemon, DBusError, ErrorName, formatMatchRule, type MatchRule,
   MatchRuleError, type Signal, variant,
