@@ -23,6 +23,7 @@ export {
 } from './protocol/errors.js';
 export { formatMatchRule } from './protocol/format-match-rule.js';
 export type { MatchRule } from './protocol/match-rule.js';
+export { parseMatchRule } from './protocol/parse-match-rule.js';
 export { ConnectError, EndOfStreamError, OutputOverflowError } from './transport/errors.js';
 export type { OpenOptions } from './transport/open.js';
 export { type Environment, sessionBusAddress, systemBusAddress } from './transport/well-known-buses.js';
