@@ -59,7 +59,7 @@ suite('the service program', () => {
     });
   });
 
-  test.each(['SIGINT', 'SIGTERM'] as const)('replies to the calls that it has accepted before %s ends it', async (signal) => {
+  test.each(['SIGINT', 'SIGTERM'] as const)('replies to all calls it has accepted before %s', async (signal) => {
     await using service = await startService(bus);
     await withConnection(async (connection) => {
       const calls = Array.from({ length: 500 }, () => quick(connection));
