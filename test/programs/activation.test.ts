@@ -1,4 +1,4 @@
-// The activation file in examples/: with it among a bus's services, calling the name starts the program.
+// The activation file in examples/: a bus that has it starts the service program at the first call.
 
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -13,7 +13,7 @@ import { scratchDirectory } from '../support/reaper.js';
 const FILE = 'com.larry-price.test.service';
 const activationFile = readFileSync(new URL(`../../examples/${FILE}`, import.meta.url), 'utf8');
 
-/** A bus started with the program in its PATH, as npm puts it there when the package is installed. */
+/** A bus with the program in its PATH, where npm puts it when the package is installed. */
 async function startActivatingBus(): Promise<PrivateBus> {
   const bin = scratchDirectory();
   const program = join(bin, 'dbus-wire-service');
@@ -31,12 +31,12 @@ async function startActivatingBus(): Promise<PrivateBus> {
 }
 
 describeWith('dbus-daemon')('the activation file', () => {
-  test('is named for the name that it activates', () => {
+  test('has the file name of the bus name that it activates', () => {
     expect(activationFile).toContain(`\nName=${RANDOM_DATA_BUS_NAME}\n`);
     expect(FILE).toBe(`${RANDOM_DATA_BUS_NAME}.service`);
   });
 
-  test('has the program started by the first call, once for all', async () => {
+  test('lets the first call start the program, once', async () => {
     const bus = await startActivatingBus();
     await using connection = await connectToBus(bus.address);
     expect(await connection.getNameOwner(RANDOM_DATA_BUS_NAME)).toBeUndefined();
@@ -51,13 +51,13 @@ describeWith('dbus-daemon')('the activation file', () => {
     expect(await connection.getNameOwner(RANDOM_DATA_BUS_NAME)).toBe(owner);
   });
 
-  test('does not get in the way of a service that is started by hand', async () => {
+  test('does not replace a service that is running: a second one refuses to run', async () => {
     const bus = await startActivatingBus();
     expect(await runClient(bus, ['8'])).toMatchObject({ code: 0 });
     expect(await runService(bus)).toMatchObject({ code: 1, stdout: 'service is already running\n' });
   });
 
-  test('of a program that is not installed is an error for who calls', async () => {
+  test('of a program that is not installed is an error of the call', async () => {
     const activatable = { [RANDOM_DATA_BUS_NAME]: '/nonexistent/dbus-wire-service' };
     await using bus = await startPrivateBus({ activatable });
     const { code, stdout, stderr } = await runClient(bus, ['8']);

@@ -1,3 +1,5 @@
+// From a call to its reply: the method that is found, arguments, results, errors, and the standard interfaces.
+
 import { describe, expect, test, vi } from 'vitest';
 import { DBusError } from '../../src/protocol/errors.js';
 import type { CallContext } from '../../src/interface/definition.js';
@@ -22,13 +24,13 @@ const Test1 = defineInterface({
     Run: { in: 's', out: 's' },
     toString: { out: 's' },
     constructor: { out: 's' },
-    ['__proto__']: { out: 's' }, // in brackets, or it would be the literal's prototype
+    ['__proto__']: { out: 's' }, // in brackets: otherwise it would set the prototype
     hasOwnProperty: { out: 's' },
     then: { out: 's' },
   },
 });
 
-/** What the method Run does next. */
+/** The handler of the method Run in the current test. */
 let run: (text: string, context: CallContext) => unknown = () => '';
 const later: ((value: number) => void)[] = [];
 const optionalArguments: unknown[][] = [];
@@ -70,18 +72,18 @@ async function replyTo(parts: Parameters<typeof call>[0]): Promise<unknown[]> {
   return [reply?.errorName ?? reply?.type, ...(reply?.body ?? [])];
 }
 
-describe('a call is answered', () => {
+describe('the reply to a call', () => {
   test.each([
-    ['with nothing', { member: 'Nothing' }, '', []],
-    ['with one value', { member: 'One', signature: 's', body: ['abc'] }, 's', ['ABC']],
-    ['with several values', { member: 'Two', signature: 'su', body: ['abc', 3] }, 'us', [3, 'abc']],
-    ['with one value that is an array', { member: 'List' }, 'as', [['a', 'b']]],
+    ['has no value', { member: 'Nothing' }, '', []],
+    ['has one value', { member: 'One', signature: 's', body: ['abc'] }, 's', ['ABC']],
+    ['has several values', { member: 'Two', signature: 'su', body: ['abc', 3] }, 'us', [3, 'abc']],
+    ['has one value that is an array', { member: 'List' }, 'as', [['a', 'b']]],
   ])('%s', async (_, parts, signature, body) => {
     const sent = await call({ interface: IFACE, serial: 9, ...parts });
     expect(sent).toMatchObject([{ type: 'method_return', replySerial: 9, destination: CALLER, signature, body }]);
   });
 
-  test('with the arguments that the caller has left out as undefined', async () => {
+  test('comes from a handler that gets undefined for arguments that the caller has left out', async () => {
     const options = new Map();
     for (const [signature, body] of [['s', ['a']], ['si', ['a', 1]], ['sia{sv}', ['a', 1, options]]] as const) {
       const reply = await replyTo({ interface: IFACE, member: 'Optional', signature, body });
@@ -90,12 +92,12 @@ describe('a call is answered', () => {
     expect(optionalArguments).toEqual([['a', undefined, undefined], ['a', 1, undefined], ['a', 1, options]]);
   });
 
-  test('by a handler that knows who calls', async () => {
+  test('comes from a handler that gets the sender and the message', async () => {
     const reply = await replyTo({ interface: IFACE, member: 'Context', serial: 5, signature: 's', body: [''] });
     expect(reply).toEqual(['method_return', `${CALLER} Context 5 false`]);
   });
 
-  test('in the order in which handlers finish, begun in the order of arrival', async () => {
+  test('is sent when its handler finishes; handlers start in the order of arrival', async () => {
     const first = call({ interface: IFACE, member: 'Later', serial: 11, signature: 'u', body: [0] });
     const second = call({ interface: IFACE, member: 'Later', serial: 12, signature: 'u', body: [0] });
     expect(later).toHaveLength(2);
@@ -106,44 +108,44 @@ describe('a call is answered', () => {
     expect(await first).toMatchObject([{ replySerial: 13 }, { replySerial: 12 }, { replySerial: 11, body: [1] }]);
   });
 
-  test('at once where the handler answers at once', () => {
+  test('is sent at once if the handler returns at once', () => {
     const before = service.sink.sent.length;
     expect(service.dispatcher.dispatch(incomingCall({ path, member: 'Nothing' }))).toBeUndefined();
     expect(service.sink.sent).toHaveLength(before + 1);
   });
 
-  test('by promises of other libraries too', async () => {
+  test('comes from a promise of another library too', async () => {
     run = () => ({ then: (resolve: (value: string) => void) => resolve('thenable') });
     const parts = { interface: IFACE, member: 'Run', signature: 's', body: [''] };
     expect(await replyTo(parts)).toEqual(['method_return', 'thenable']);
   });
 
-  test('to a caller without a name, as on a connection without a bus', async () => {
+  test('has no destination if the caller has no name, as without a bus', async () => {
     expect(await call({ sender: undefined })).toMatchObject([{ type: 'method_return', destination: undefined }]);
   });
 });
 
 describe('a call without an interface', () => {
   test.each([
-    ['goes to the first exported one that has the member', { member: 'One', signature: 's', body: ['x'] }, ['X']],
-    ['goes to the exported ones before the standard ones', { member: 'Ping' }, ['mine']],
+    ['goes to the first exported interface that has the member', { member: 'One', signature: 's', body: ['x'] }, ['X']],
+    ['goes to the exported interfaces before the standard ones', { member: 'Ping' }, ['mine']],
   ])('%s', async (_, parts, body) => {
     expect(await replyTo(parts)).toEqual(['method_return', ...body]);
   });
 
-  test('goes to the standard ones where no other has the member', async () => {
+  test('goes to the standard interfaces if no other has the member', async () => {
     expect(await replyTo({ member: 'Introspect' })).toEqual(['method_return', expect.stringContaining('<node')]);
     const reply = await replyTo({ member: 'Get', signature: 'ss', body: ['', 'None'] });
     expect(reply).toEqual([`${ERROR}.UnknownProperty`, expect.any(String)]);
   });
 
-  test('that no interface has', async () => {
+  test('gets UnknownMethod if no interface has the member', async () => {
     const problem = `no interface of the object ${path} has a method Nope`;
     expect(await replyTo({ member: 'Nope' })).toEqual([`${ERROR}.UnknownMethod`, problem]);
   });
 });
 
-describe('a call that cannot be answered gets the error that says why', () => {
+describe('a call that cannot be run gets an error', () => {
   const properties = 'org.freedesktop.DBus.Properties';
   test.each([
     [{ path: '/nowhere', interface: IFACE, member: 'One' }, 'UnknownObject', 'there is no object at /nowhere'],
@@ -172,34 +174,34 @@ describe('a call that cannot be answered gets the error that says why', () => {
     expect(await replyTo(parts)).toEqual([`${ERROR}.${name}`, text]);
   });
 
-  test('and repeats only the beginning of what is very long', async () => {
+  test('that repeats only the beginning of a very long path', async () => {
     const [name, text] = await replyTo({ path: `/${'a'.repeat(100_000)}` });
     expect(name).toBe(`${ERROR}.UnknownObject`);
     expect(String(text).length).toBeLessThan(300);
   });
 });
 
-describe('members named like those of every object', () => {
+describe('a member named like those of ordinary objects', () => {
   const names = ['toString', 'constructor', '__proto__', 'hasOwnProperty', 'then'];
-  test.each(names)('%s is a method where the interface has it', async (member) => {
+  test.each(names)('is a method if the interface has it: %s', async (member) => {
     expect(await replyTo({ interface: IFACE, member })).toEqual(['method_return', `my ${member}`]);
   });
 
   test.each([...names, 'valueOf', 'emit', 'methods', 'implement', 'isPrototypeOf', '__defineGetter__'])(
-    '%s is none where it has not',
+    'is not a method if the interface does not have it: %s',
     async (member) => {
       expect(await replyTo({ interface: 'com.example.Other', member })).toMatchObject([`${ERROR}.UnknownMethod`, {}]);
     },
   );
 
-  test.each(['__proto__.constructor', 'constructor.prototype'])('%s is no interface', async (name) => {
+  test.each(['__proto__.constructor', 'constructor.prototype'])('is not an interface: %s', async (name) => {
     expect(await replyTo({ interface: name })).toMatchObject([`${ERROR}.UnknownInterface`, {}]);
   });
 });
 
 describe('Peer', () => {
   const peer = 'org.freedesktop.DBus.Peer';
-  test.each([path, '/', '/com', '/nowhere/at/all'])('answers at %s', async (anyPath) => {
+  test.each([path, '/', '/com', '/nowhere/at/all'])('replies at %s', async (anyPath) => {
     expect(await replyTo({ path: anyPath, interface: peer, member: 'Ping' })).toEqual(['method_return']);
     const id = await replyTo({ path: anyPath, interface: peer, member: 'GetMachineId' });
     expect(id).toEqual(['method_return', expect.stringMatching(/^[0-9a-f]{32}$/)]);
@@ -207,7 +209,7 @@ describe('Peer', () => {
     expect(unknown).toMatchObject([`${ERROR}.UnknownMethod`, {}]);
   });
 
-  test('answers without an interface where no object is', async () => {
+  test('replies to a call without an interface at a path without an object', async () => {
     expect(await replyTo({ path: '/nowhere', member: 'Ping' })).toEqual(['method_return']);
   });
 });
@@ -216,7 +218,7 @@ describe('Introspectable', () => {
   const introspect = (at: string): Promise<unknown[]> =>
     replyTo({ path: at, interface: 'org.freedesktop.DBus.Introspectable', member: 'Introspect' });
 
-  test('lists the interfaces of an object, those of the library too', async () => {
+  test('lists the interfaces of an object, with those of the library', async () => {
     const [, xml] = await introspect(path);
     const names = [...String(xml).matchAll(/<interface name="([^"]*)"/g)].map(([, name]) => name);
     const standard = ['Peer', 'Introspectable', 'Properties'].map((name) => `org.freedesktop.DBus.${name}`);
@@ -224,7 +226,7 @@ describe('Introspectable', () => {
   });
 
   const below = [['/', 'com'], ['/com', 'example'], ['/com/example', 'Object']] as const;
-  test.each(below)('lists what is below %s', async (at, child) => {
+  test.each(below)('lists the nodes below %s', async (at, child) => {
     const [, xml] = await introspect(at);
     expect([...String(xml).matchAll(/<node name="([^"]*)"/g)].map(([, name]) => name)).toEqual([child]);
     expect([...String(xml).matchAll(/<interface name="([^"]*)"/g)].map(([, name]) => name)).toEqual([
@@ -232,12 +234,12 @@ describe('Introspectable', () => {
     ]);
   });
 
-  test('knows nothing of a path that is not there', async () => {
+  test('gets UnknownObject for a path without a node', async () => {
     expect(await introspect('/nowhere')).toEqual([`${ERROR}.UnknownObject`, 'there is no object at /nowhere']);
   });
 });
 
-describe('what a handler throws', () => {
+describe('an error of a handler', () => {
   const throwing = (error: unknown): Promise<unknown[]> => {
     run = () => {
       throw error;
@@ -251,7 +253,7 @@ describe('what a handler throws', () => {
   const ways = [['thrown', throwing], ['rejected', rejecting]] as const;
 
   describe.each(ways)('%s', (_, fail) => {
-    test('reaches the caller as it is if it is a DBusError, and is no news to the service', async () => {
+    test('reaches the caller unchanged if it is a DBusError, and is not reported', async () => {
       const reports = recordHandlerErrors();
       expect(await fail(new DBusError('com.example.Error.No', 'no'))).toEqual(['com.example.Error.No', 'no']);
       const detailed = new DBusError('com.example.Error.No', 'no', { signature: 'su', body: ['no', 3] });
@@ -261,7 +263,7 @@ describe('what a handler throws', () => {
       expect(reports).toEqual([]);
     });
 
-    test('reaches the caller as Failed with the text only, and the service as it is', async () => {
+    test('reaches the caller as Failed with its text, and is reported', async () => {
       const reports = recordHandlerErrors();
       const error = new RangeError('out of cheese');
       expect(await fail(error)).toEqual([`${ERROR}.Failed`, 'out of cheese']);
@@ -273,22 +275,22 @@ describe('what a handler throws', () => {
       ['a string', 'oops', 'oops'],
       ['undefined', undefined, 'undefined'],
       ['a symbol', Symbol('s'), 'Symbol(s)'],
-      ['an object that cannot be printed', Object.create(null), 'the handler failed'],
-      ['a text that no STRING can hold', new Error('a\0b\ud800'), 'a\ufffdb\ufffd'],
-      ['no text', new Error(''), ''],
+      ['an object that cannot be converted to text', Object.create(null), 'the handler failed'],
+      ['an error whose text is not valid as a STRING', new Error('a\0b\ud800'), 'a\ufffdb\ufffd'],
+      ['an error without a text', new Error(''), ''],
     ])('may be %s', async (_name, error, text) => {
       const reports = recordHandlerErrors();
       expect(await fail(error)).toEqual([`${ERROR}.Failed`, text]);
       expect(reports).toMatchObject([{ error }]);
     });
 
-    test.each(EXOTIC_ERRORS)('may be %s: the caller is answered, and the service told once', async (_name, thrown) => {
+    test.each(EXOTIC_ERRORS)('may be %s: the caller gets Failed, and it is reported once', async (_, thrown) => {
       const reports = recordHandlerErrors();
       expect(await fail(thrown())).toEqual([`${ERROR}.Failed`, expect.any(String)]);
       expect(reports).toHaveLength(1);
     });
 
-    test.each(EXOTIC_ERRORS)('may be %s: the caller is answered, the service warned once', async (_name, thrown) => {
+    test.each(EXOTIC_ERRORS)('may be %s: the caller gets Failed, and one warning is emitted', async (_name, thrown) => {
       const warning = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
       expect(await fail(thrown())).toEqual([`${ERROR}.Failed`, expect.any(String)]);
       expect(warning).toHaveBeenCalledExactlyOnceWith(
@@ -297,7 +299,7 @@ describe('what a handler throws', () => {
       warning.mockRestore();
     });
 
-    test('is Failed where the DBusError cannot be sent, and the service is told why', async () => {
+    test('is Failed if the DBusError cannot be sent, and the reason is reported', async () => {
       const reports = recordHandlerErrors();
       for (const [error, reason] of [
         [Object.assign(new DBusError('a.b', 'text'), { errorName: 'not a name' }), 'InvalidNameError'],
@@ -311,7 +313,7 @@ describe('what a handler throws', () => {
       }
     });
 
-    test('is Failed too where its text is longer than any message', async () => {
+    test('is Failed too if its text is longer than any message', async () => {
       recordHandlerErrors();
       expect(await fail(new Error('x'.repeat(2 ** 27)))).toEqual([`${ERROR}.Failed`, 'the handler failed']);
     });
@@ -338,12 +340,12 @@ describe('what a handler throws', () => {
   });
 });
 
-describe('what a handler gives and cannot be sent', () => {
+describe('a result that cannot be sent', () => {
   test.each([
     ['a value of another type', 'Run', 5],
-    ['nothing where a value is due', 'Run', undefined],
-    ['a string that no STRING can hold', 'Run', '\ud800'],
-  ])('%s is Failed for the caller and reported', async (_, member, value) => {
+    ['no value', 'Run', undefined],
+    ['a string that is not valid as a STRING', 'Run', '\ud800'],
+  ])('is Failed for the caller, and is reported: %s', async (_, member, value) => {
     const reports = recordHandlerErrors();
     for (const result of [value, Promise.resolve(value)]) {
       run = () => result;
@@ -371,11 +373,11 @@ describe('what a handler gives and cannot be sent', () => {
   });
 
   test.each([
-    ['no array', 5, /^com\.example\.Pair\.Get: expected an array of 2 out-arguments, got number 5$/],
-    ['too few', [1], /does not fit signature "us"/],
-    ['too many', [1, 'a', 2], /does not fit signature "us"/],
-    ['wrong ones', ['a', 1], /does not fit signature "us"/],
-  ])('%s where several values are due', async (_, value, text) => {
+    ['not an array', 5, /^com\.example\.Pair\.Get: expected an array of 2 out-arguments, got number 5$/],
+    ['too few values', [1], /does not fit signature "us"/],
+    ['too many values', [1, 'a', 2], /does not fit signature "us"/],
+    ['values of other types', ['a', 1], /does not fit signature "us"/],
+  ])('is Failed for a method with two out-arguments: %s', async (_, value, text) => {
     const reports = recordHandlerErrors();
     const Pair = defineInterface({ name: 'com.example.Pair', methods: { Get: { out: 'us' } } });
     const pair = serviceOf({ '/p': [Pair.implement({ methods: { Get: () => value as [number, string] } })] });
@@ -385,20 +387,20 @@ describe('what a handler gives and cannot be sent', () => {
   });
 });
 
-describe('a caller who wants no reply gets none', () => {
+describe('a call with NO_REPLY_EXPECTED', () => {
   const NO_REPLY = 0x1;
   test.each([
-    ['neither a return', { member: 'Nothing' }],
-    ['nor an error', { member: 'Nope' }],
-    ['nor an error about arguments', { member: 'One' }],
-    ['nor about an object', { path: '/nowhere' }],
-    ['nor a machine id', { member: 'GetMachineId' }],
-  ])('%s', async (_, parts) => {
+    ['that succeeds', { member: 'Nothing' }],
+    ['of an unknown method', { member: 'Nope' }],
+    ['with wrong arguments', { member: 'One' }],
+    ['of an unknown object', { path: '/nowhere' }],
+    ['for the machine ID', { member: 'GetMachineId' }],
+  ])('gets no reply: one %s', async (_, parts) => {
     expect(await call({ flags: NO_REPLY, ...parts })).toEqual([]);
     expect(await call({ flags: NO_REPLY | 0xf0, ...parts })).toEqual([]);
   });
 
-  test('but the call is made, and its failure is reported', async () => {
+  test('runs its handler, and its failure is reported', async () => {
     const reports = recordHandlerErrors();
     const seen: string[] = [];
     for (const fail of [() => { throw new Error('a'); }, () => Promise.reject(new Error('b')), () => 5]) {
@@ -413,13 +415,13 @@ describe('a caller who wants no reply gets none', () => {
     expect(reports.map(({ error }) => (error as Error).message)).toEqual(['a', 'b']);
   });
 
-  test('and unknown flags change nothing', async () => {
+  test('differs from a call with unknown flags, which gets a reply', async () => {
     expect(await call({ flags: 0xf0 })).toMatchObject([{ type: 'method_return' }]);
   });
 });
 
 describe('after the connection has ended', () => {
-  test('nothing is thrown, whatever was to be sent', async () => {
+  test('no call throws', async () => {
     const reports = recordHandlerErrors();
     const closed = serviceOf({ [path]: [implementation] });
     closed.sink.isClosed = true;
@@ -434,7 +436,7 @@ describe('after the connection has ended', () => {
     expect(reports.map(({ error }) => (error as Error).message)).toEqual(['late']);
   });
 
-  test('handlers are told', async () => {
+  test('the signal of the context is aborted', async () => {
     const closing = serviceOf({ [path]: [implementation] });
     let seen: CallContext | undefined;
     run = (_, context) => {
@@ -448,8 +450,8 @@ describe('after the connection has ended', () => {
   });
 });
 
-describe('handlers that never answer', () => {
-  test('cannot pile up without end', async () => {
+describe('handlers that never finish', () => {
+  test('are limited in number', async () => {
     const Stuck = defineInterface({ name: 'com.example.Stuck', methods: { Wait: { out: 's' }, Quick: { out: 's' } } });
     const waiting: ((text: string) => void)[] = [];
     const stuck = serviceOf({

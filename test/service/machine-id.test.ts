@@ -1,3 +1,5 @@
+// The machine ID that Peer.GetMachineId returns: the files that may hold it, and the texts that are not one.
+
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -21,18 +23,18 @@ describe('the machine id', () => {
     ['in the second file', [undefined, `${ID}\n`]],
     ['without a line end', [ID]],
     ['in capitals', [`${ID.toUpperCase()}\n`]],
-    ['after a file that is being set up', ['uninitialized\n', ID]],
-    ['after one that is empty', ['', ID]],
-    ['after one that is too short', [ID.slice(1), ID]],
-    ['after one that is too long', [`${ID}0`, ID]],
-    ['after one with hyphens', ['01234567-89ab-cdef-0123-456789abcdef', ID]],
-    ['after one with two lines', [`f${ID.slice(1)}\n${ID}`, ID]],
+    ['after a file of a system that is being set up', ['uninitialized\n', ID]],
+    ['after an empty file', ['', ID]],
+    ['after a file with too few digits', [ID.slice(1), ID]],
+    ['after a file with too many digits', [`${ID}0`, ID]],
+    ['after a file with hyphens', ['01234567-89ab-cdef-0123-456789abcdef', ID]],
+    ['after a file with two lines', [`f${ID.slice(1)}\n${ID}`, ID]],
   ])('is found %s', async (_, texts) => {
     expect(await readMachineId(files(...texts))).toBe(ID);
   });
 
   test.each([[[undefined]], [['']], [['uninitialized\n', undefined]], [[`${'g'.repeat(32)}\n`]]])(
-    'is an error where no file has one: %j',
+    'is an error if no file holds one: %j',
     async (texts) => {
       await expect(readMachineId(files(...texts))).rejects.toMatchObject({
         errorName: 'org.freedesktop.DBus.Error.Failed',

@@ -1,3 +1,5 @@
+// The tree of exported objects: nodes, parents, the order of interfaces, and what is removed.
+
 import { describe, expect, test } from 'vitest';
 import { defineInterface } from '../../src/interface/define.js';
 import { ExportError } from '../../src/service/errors.js';
@@ -12,8 +14,8 @@ const children = (tree: ObjectTree, path: string): string[] | undefined => {
   return node && [...node.children];
 };
 
-describe('a tree', () => {
-  test('has a root and nothing else before anything is exported', () => {
+describe('the object tree', () => {
+  test('has only a root before anything is exported', () => {
     const tree = new ObjectTree();
     expect(tree.get('/')).toMatchObject({ path: '/' });
     expect(children(tree, '/')).toEqual([]);
@@ -42,7 +44,7 @@ describe('a tree', () => {
     expect([...(tree.get('/a')?.interfaces.keys() ?? [])]).toEqual(['com.example.Z', 'com.example.A', 'com.example.M']);
   });
 
-  test('exports on the root itself', () => {
+  test('has objects at the root itself', () => {
     const tree = new ObjectTree();
     const root = exported('com.example.Root');
     tree.add('/', [root]);
@@ -51,7 +53,7 @@ describe('a tree', () => {
     expect(tree.get('/')?.interfaces.size).toBe(0);
   });
 
-  test('exports an object below another and above another', () => {
+  test('has objects below and above other objects', () => {
     const tree = new ObjectTree();
     const [upper, lower] = [exported('com.example.A'), exported('com.example.A')];
     tree.add('/a/b/c', [lower]);
@@ -62,7 +64,7 @@ describe('a tree', () => {
     expect(tree.get('/a/b/c')?.interfaces.size).toBe(1);
   });
 
-  test('forgets parents that lead nowhere any more, and only those', () => {
+  test('removes the parents that have no objects below them any more, and only those', () => {
     const tree = new ObjectTree();
     const [a, b] = [exported('com.example.A'), exported('com.example.A')];
     tree.add('/x/y/a', [a]);
@@ -75,7 +77,7 @@ describe('a tree', () => {
     expect(children(tree, '/')).toEqual([]);
   });
 
-  test('removes by identity: an interface exported anew is not taken away with the old one', () => {
+  test('removes interfaces by identity: one that was exported again is not removed with the old one', () => {
     const tree = new ObjectTree();
     const [old, fresh] = [exported('com.example.A'), exported('com.example.A')];
     tree.add('/a', [old]);
@@ -85,7 +87,7 @@ describe('a tree', () => {
     expect(tree.get('/a')?.interfaces.get('com.example.A')).toBe(fresh);
   });
 
-  test('removing what is not there changes nothing', () => {
+  test('does not change if interfaces are removed that it does not have', () => {
     const tree = new ObjectTree();
     tree.add('/a/b', [exported('com.example.A')]);
     tree.remove('/c', [exported('com.example.A')]);
@@ -93,16 +95,16 @@ describe('a tree', () => {
     expect(children(tree, '/a')).toEqual(['b']);
   });
 
-  test('adding no interface makes no object', () => {
+  test('has no object at a path to which no interface was added', () => {
     const tree = new ObjectTree();
     tree.add('/a/b', []);
     expect(tree.get('/a')).toBeUndefined();
   });
 
   test.each([
-    ['an interface that is there', ['com.example.B', 'com.example.A']],
-    ['one twice in a list', ['com.example.B', 'com.example.B']],
-  ])('refuses %s, and then adds none of the list', (_, names) => {
+    ['an interface that the object has', ['com.example.B', 'com.example.A']],
+    ['an interface that is twice in the list', ['com.example.B', 'com.example.B']],
+  ])('refuses %s, and adds none of the list', (_, names) => {
     const tree = new ObjectTree();
     tree.add('/a', [exported('com.example.A')]);
     const add = (): void => tree.add('/a', names.map(exported));

@@ -1,3 +1,5 @@
+// Properties: Get, Set, GetAll and PropertiesChanged, with values that cannot be read or sent.
+
 import { describe, expect, test, vi } from 'vitest';
 import { DBusError } from '../../src/protocol/errors.js';
 import type { CallContext } from '../../src/interface/definition.js';
@@ -89,7 +91,7 @@ function setup() {
 }
 
 describe('Get', () => {
-  test('gives a value as its type says, at once or later', async () => {
+  test('returns a value with its type, whether the handler returns it or a promise', async () => {
     const { get, state } = setup();
     expect(await get('Fixed')).toEqual(['v', variant('s', 'fixed')]);
     expect(await get('Value')).toEqual(['v', variant('u', 7)]);
@@ -97,14 +99,14 @@ describe('Get', () => {
     expect(state.contexts).toMatchObject([{ sender: CALLER, message: { member: 'Get' } }]);
   });
 
-  test('takes an empty interface name for the first interface that has the property', async () => {
+  test('takes an empty interface name as the first interface that has the property', async () => {
     const { get } = setup();
     expect(await get('Value', '')).toEqual(['v', variant('u', 7)]);
     expect(await get('Extra', '')).toEqual(['v', variant('b', true)]);
     expect(await get('None', '')).toEqual([`${ERROR}.UnknownProperty`, `the object ${path} has no property None`]);
   });
 
-  test('knows properties named like members of every object, and only where they are', async () => {
+  test('finds properties named like members of ordinary objects, only in the interface that has them', async () => {
     const { get } = setup();
     expect(await get('constructor')).toEqual(['v', variant('s', 'not a function')]);
     expect(await get('__proto__')).toEqual(['v', variant('s', 'p')]);
@@ -124,7 +126,7 @@ describe('Get', () => {
     expect(await setup().get(name, interfaceName)).toEqual([`${ERROR}.${error}`, text]);
   });
 
-  test('tells what a get throws, and reports it', async () => {
+  test('replies with the error of a get, and reports it unless it is a DBusError', async () => {
     const reports = recordHandlerErrors();
     const { get, state } = setup();
     state.bad = () => {
@@ -133,7 +135,7 @@ describe('Get', () => {
     expect(await get('Bad')).toEqual([`${ERROR}.Failed`, 'broken']);
     state.bad = () => Promise.reject(new DBusError('com.example.Error.No', 'no'));
     expect(await get('Bad')).toEqual(['com.example.Error.No', 'no']);
-    const failed = { interface: 'com.example.Test1', member: 'Bad' }; // and not the method Get, which works
+    const failed = { interface: 'com.example.Test1', member: 'Bad' }; // not the method Get
     expect(reports).toMatchObject([{ error: { message: 'broken' }, ...failed, call: { member: 'Get' } }]);
   });
 
@@ -166,7 +168,7 @@ describe('Get', () => {
 });
 
 describe('Set', () => {
-  test('stores a value of the right type, at once or later', async () => {
+  test('stores a value of the right type, whether the handler returns nothing or a promise', async () => {
     const { set, get, state } = setup();
     expect(await set('Value', variant('u', 8))).toEqual(['']);
     expect(state.value).toBe(8);
@@ -184,7 +186,7 @@ describe('Set', () => {
   test.each([
     variant('i', 8), variant('s', '8'), variant('v', variant('u', 8)), variant('au', [8]), variant('(u)', [8]),
     variant('y', 8), variant('t', 8n),
-  ])('stores nothing of another type: $signature', async (value) => {
+  ])('refuses a value of another type: $signature', async (value) => {
     const { set, state } = setup();
     const text = `the property com.example.Test1.Value takes a value of signature "u", got "${value.signature}"`;
     expect(await set('Value', value)).toEqual([`${ERROR}.InvalidArgs`, text]);
@@ -199,7 +201,7 @@ describe('Set', () => {
     expect(await setup().set(name, variant('s', 'x'), interfaceName)).toEqual([`${ERROR}.${error}`, text]);
   });
 
-  test('tells what a set throws, and reports what is no error of D-Bus under the name of the property', async () => {
+  test('replies with the error of a set, and reports it for the property unless it is a DBusError', async () => {
     const reports = recordHandlerErrors();
     const { set, state } = setup();
     expect(await set('Value', variant('u', 101))).toEqual(['com.example.Error.TooMuch', 'too much']);
@@ -212,7 +214,7 @@ describe('Set', () => {
 });
 
 describe('GetAll', () => {
-  test('gives what can be read', async () => {
+  test('returns the properties that can be read', async () => {
     const [signature, values] = await setup().getAll('com.example.Test1');
     expect(signature).toBe('a{sv}');
     expect(values).toEqual(new Map<string, unknown>([
@@ -225,7 +227,7 @@ describe('GetAll', () => {
     ]));
   });
 
-  test('gives, for an empty interface name, the properties of all, the first of each name', async () => {
+  test('returns, for an empty interface name, the properties of all interfaces, the first of each name', async () => {
     const [, values] = await setup().getAll('');
     expect([...(values as Map<string, unknown>).keys()]).toEqual([
       'Fixed', 'Value', 'Later', 'Bad', 'constructor', '__proto__', 'Extra',
@@ -233,7 +235,7 @@ describe('GetAll', () => {
     expect((values as Map<string, unknown>).get('Value')).toEqual(variant('u', 7));
   });
 
-  test('gives nothing for an interface without properties', async () => {
+  test('returns nothing for an interface without properties', async () => {
     expect(await setup().getAll('org.freedesktop.DBus.Peer')).toEqual(['a{sv}', new Map()]);
   });
 
@@ -245,10 +247,10 @@ describe('GetAll', () => {
   test.each<[string, () => unknown, unknown]>([
     ['throws', () => { throw new Error('broken'); }, { message: 'broken' }],
     ['rejects', () => Promise.reject(new Error('broken')), { message: 'broken' }],
-    ['answers with an error of D-Bus', () => { throw new DBusError('com.example.Error.No', 'no'); }, { message: 'no' }],
-    ['gives a value out of range', () => 256, { name: 'MarshalError', path: 'value', member: 'Bad' }],
-    ['gives a value of another type', () => Promise.resolve('x'), { name: 'MarshalError' }],
-    ['gives nothing', () => undefined, { name: 'MarshalError' }],
+    ['throws a DBusError', () => { throw new DBusError('com.example.Error.No', 'no'); }, { message: 'no' }],
+    ['returns a value out of range', () => 256, { name: 'MarshalError', path: 'value', member: 'Bad' }],
+    ['returns a value of another type', () => Promise.resolve('x'), { name: 'MarshalError' }],
+    ['returns nothing', () => undefined, { name: 'MarshalError' }],
   ])('leaves out a property whose get %s, and reports it', async (_, get, error) => {
     const reports = recordHandlerErrors();
     const { getAll, state } = setup();
@@ -277,7 +279,7 @@ describe('GetAll', () => {
   test.each(EXOTIC_ERRORS)('leaves out a property whose get throws %s', async (_, thrown) => {
     const reports = recordHandlerErrors();
     const { get, getAll, state } = setup();
-    for (const bad of [() => { throw thrown(); }, () => Promise.reject(thrown())]) { // no Error, on purpose
+    for (const bad of [() => { throw thrown(); }, () => Promise.reject(thrown())]) { // not an Error, on purpose
       state.bad = bad;
       const [, values] = await getAll('com.example.Test1');
       expect([...(values as Map<string, unknown>).keys()]).not.toContain('Bad');
@@ -287,7 +289,7 @@ describe('GetAll', () => {
   });
 });
 
-describe('changes are announced', () => {
+describe('PropertiesChanged', () => {
   const Watched = defineInterface({
     name: 'com.example.Watched',
     properties: {
@@ -323,19 +325,19 @@ describe('changes are announced', () => {
     return { state, sent, changes };
   }
 
-  test('with their value, or without it where the definition says so or callers cannot read it', () => {
+  test('has the value of a property, unless the definition leaves it out or callers cannot read it', () => {
     const { sent, changes } = watch();
     expect(changes.announce(['Plain', 'Stale', 'Hidden', 'Slow'])).toBeUndefined();
     expect(sent).toEqual([[{ Plain: variant('u', 1), Slow: variant('s', 'slow') }, ['Stale', 'Hidden']]]);
   });
 
-  test('unless the definition says that they are not', () => {
+  test('is not sent for a property whose definition says so', () => {
     const { sent, changes } = watch();
     expect(changes.announce(['Const', 'Silent', 'Nope'])).toBeUndefined();
     expect(sent).toEqual([]);
   });
 
-  test('in order, where values come later; what changes meanwhile is gathered', async () => {
+  test('keeps the order if values come later; changes in the meantime are announced together', async () => {
     const { sent, changes, state } = watch();
     const pending: ((value: string) => void)[] = [];
     state.slow = () => new Promise((resolve) => pending.push(resolve));
@@ -359,7 +361,7 @@ describe('changes are announced', () => {
   test.each([
     ['throws', () => { throw new Error('broken'); }],
     ['rejects', () => Promise.reject(new Error('broken'))],
-  ])('without the value of a property whose get %s, which is reported', async (_, get) => {
+  ])('leaves out the value of a property whose get %s, and the error is reported', async (_, get) => {
     const reports = recordHandlerErrors();
     const { sent, changes, state } = watch();
     state.slow = get;
@@ -376,8 +378,8 @@ describe('changes are announced', () => {
     ['is out of range', () => -1],
     ['is missing', () => undefined],
     ['is of another type, and comes later', () => Promise.resolve('x')],
-    ['is a proxy that has been revoked', revokedProxy],
-  ])('without a value that %s, which is reported, and with the others', async (_, get) => {
+    ['is a revoked proxy', revokedProxy],
+  ])('leaves out a value that %s, which is reported, and has the others', async (_, get) => {
     const reports = recordHandlerErrors();
     const { sent, changes, state } = watch();
     state.plain = get;
@@ -386,7 +388,7 @@ describe('changes are announced', () => {
     expect(reports).toMatchObject([{ interface: 'com.example.Watched', member: 'Plain' }]);
   });
 
-  test.each(EXOTIC_ERRORS)('without the value of a property whose get throws %s', async (_, thrown) => {
+  test.each(EXOTIC_ERRORS)('leaves out the value of a property whose get throws %s', async (_, thrown) => {
     const reports = recordHandlerErrors();
     const { sent, changes, state } = watch();
     for (const bad of [() => { throw thrown(); }, () => Promise.reject(thrown())]) {
@@ -398,7 +400,7 @@ describe('changes are announced', () => {
     expect(reports).toHaveLength(2);
   });
 
-  test('without the value of a property whose get gives something that is a promise only once', async () => {
+  test('leaves out a value whose `then` can be read only once', async () => {
     const reports = recordHandlerErrors();
     const { sent, changes, state } = watch();
     state.plain = () => {
@@ -416,7 +418,7 @@ describe('changes are announced', () => {
     expect(reports).toMatchObject([{ error: { message: 'only once' }, ...failed }]);
   });
 
-  test('without any value if all of them together are more than a message holds', async () => {
+  test('leaves out all values if together they are too long for a message', async () => {
     const reports = recordHandlerErrors();
     const sent: unknown[] = [];
     const get = () => 'x'.repeat(40_000_000);

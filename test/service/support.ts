@@ -1,5 +1,5 @@
-// A service without a connection: calls go in as messages, what it sends comes out as messages that went through bytes,
-// so that nothing passes here that a bus would not take.
+// A service without a connection: it receives calls as messages and sends messages. All messages are encoded and
+// decoded on the way, so that only valid ones pass.
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { onTestFinished } from 'vitest';
@@ -31,14 +31,14 @@ export class RecordingSink implements MessageSink {
   }
 }
 
-/** A call as it comes from a bus: through bytes, with a sender. */
+/** A call as it arrives from a bus: decoded from bytes, with a sender. */
 export function incomingCall(parts: Partial<MethodCall> & Pick<MethodCall, 'path' | 'member'>): MethodCall {
   const call: MethodCall = {
     type: 'method_call', flags: 0, serial: 1, byteOrder: 'little', interface: undefined, errorName: undefined,
     replySerial: undefined, destination: 'com.example.Service', sender: CALLER, signature: '', unixFds: 0,
     unknownFields: [], body: [], ...parts,
   };
-  return decodeMessage(encodeMessage(call, { serial: call.serial })) as MethodCall; // it went in as one
+  return decodeMessage(encodeMessage(call, { serial: call.serial })) as MethodCall; // as it was encoded
 }
 
 export interface Service {
@@ -46,11 +46,11 @@ export interface Service {
   readonly sink: RecordingSink;
   readonly dispatcher: Dispatcher;
   readonly abort: AbortController;
-  /** Sends a call and resolves to all that was sent because of it. */
+  /** Dispatches a call and resolves to the messages that were sent for it. */
   call(parts: Parameters<typeof incomingCall>[0]): Promise<readonly Message[]>;
 }
 
-/** Objects by path, dispatched to as a connection would. */
+/** A service with objects by path. */
 export function serviceOf(objects: Readonly<Record<string, readonly Implementation[]>>): Service {
   const tree = new ObjectTree();
   for (const [path, implementations] of Object.entries(objects)) {
@@ -70,7 +70,7 @@ export function serviceOf(objects: Readonly<Record<string, readonly Implementati
   };
 }
 
-/** What handlers are reported to have done wrong, until the test is over. */
+/** The reports about handlers that are published until the end of the test. */
 export function recordHandlerErrors(): HandlerError[] {
   const reports: HandlerError[] = [];
   const listener = (report: unknown): void => void reports.push(report as HandlerError);
@@ -79,27 +79,27 @@ export function recordHandlerErrors(): HandlerError[] {
   return reports;
 }
 
-/** An object that nothing can be asked of: each look at it throws. */
+/** An object that throws whenever it is inspected. */
 export function revokedProxy(): object {
   const { proxy, revoke } = Proxy.revocable({}, {});
   revoke();
   return proxy;
 }
 
-/** What a handler can throw besides an ordinary error, by a title; each is made anew. */
+/** Values other than ordinary errors that a handler can throw, by title; each is created anew. */
 export const EXOTIC_ERRORS: readonly (readonly [title: string, thrown: () => unknown])[] = [
   ['null', () => null],
   ['undefined', () => undefined],
   ['a symbol', () => Symbol('thrown')],
   ['an object without prototype', () => Object.create(null) as unknown],
-  ['a proxy that has been revoked', revokedProxy],
+  ['a revoked proxy', revokedProxy],
   ['an error whose message throws', () => withGetter(new Error('text'), 'message')],
   ['an error whose stack throws', () => withGetter(new Error('text'), 'stack')],
   ['an error whose message is a number', () => Object.assign(new Error('text'), { message: 42 })],
   ['a DBusError whose name throws', () => withGetter(new DBusError('com.example.Error.A', 'text'), 'errorName')],
   ['a DBusError whose body throws', () => withGetter(new DBusError('com.example.Error.A', 'text'), 'body')],
   ['a DBusError whose body throws a revoked proxy', () => new DBusError('com.example.Error.A', 'text', {
-    signature: 'a{sv}', body: [{ get key() { throw revokedProxy(); } }], // no Error, on purpose
+    signature: 'a{sv}', body: [{ get key() { throw revokedProxy(); } }], // not an Error, on purpose
   })],
   ['a DBusError whose name is not valid', () => Object.assign(new DBusError('a.b', 'text'), { errorName: 'no name' })],
 ];

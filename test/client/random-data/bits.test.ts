@@ -1,3 +1,5 @@
+// The argument of the client program: numbers of bits, and negative numbers among options.
+
 import { describe, expect, test } from 'vitest';
 import { BitsError, parseBits, splitNegativeNumbers } from '../../../src/client/random-data/bits.js';
 
@@ -16,13 +18,14 @@ describe('a number of bits', () => {
     expect(() => parseBits(text)).toThrow(new BitsError('input argument must be integer'));
   });
 
-  test.each(['2147483648', '-2147483649', '9'.repeat(1000), `-${'9'.repeat(400)}`])('is not as large as %s', (text) => {
+  const outOfRange = ['2147483648', '-2147483649', '9'.repeat(1000), `-${'9'.repeat(400)}`];
+  test.each(outOfRange)('is an INT32, so not %s', (text) => {
     const problem = 'input argument must be integer from -2147483648 to 2147483647';
     expect(() => parseBits(text)).toThrow(new BitsError(problem));
   });
 });
 
-describe('negative numbers in a command line', () => {
+describe('negative numbers in a command line are not options', () => {
   const valued = new Set(['--timeout']);
   test.each([
     [['-5'], [], ['-5']],

@@ -1,3 +1,5 @@
+// The reports of the client program about failures: exit code, stream and text of each kind.
+
 import { describe, expect, test } from 'vitest';
 import { BitsError } from '../../../src/client/random-data/bits.js';
 import { describeConnectFailure, describeFailure } from '../../../src/client/random-data/failures.js';
@@ -11,7 +13,7 @@ const ERROR = 'org.freedesktop.DBus.Error';
 const failedTo = (text: string): string => `Failed to initialize D-Bus object: '${text}'`;
 const timeout = new DOMException('The operation was aborted due to timeout', 'TimeoutError');
 
-describe('a failure', () => {
+describe('a failure of the client program', () => {
   test.each([
     [new UsageError('Unknown option'), 64, 'stderr', 'dbus-wire-client: Unknown option (see --help)'],
     [new BitsError('input argument must be integer'), 1, 'stdout', 'input argument must be integer'],
@@ -28,14 +30,14 @@ describe('a failure', () => {
     [timeout, 4, 'stderr', 'no result within the time given'],
     [new UnexpectedSignatureError('quick', { expected: 's', actual: 'u' }), 4, 'stderr',
       'the reply to quick has signature "u", expected "s"'],
-    [new Error('what?'), 1, 'stderr', `Unexpected exception occurred: 'what?'`],
-    ['what?', 1, 'stderr', `Unexpected exception occurred: 'what?'`],
+    [new Error('unforeseen'), 1, 'stderr', `Unexpected exception occurred: 'unforeseen'`],
+    ['unforeseen', 1, 'stderr', `Unexpected exception occurred: 'unforeseen'`],
   ])('%s has exit code %i', (error, code, stream, text) => {
     expect(describeFailure(error)).toEqual({ code, stream, text });
   });
 });
 
-describe('a failure to connect', () => {
+describe('a failure of the client program to connect', () => {
   const connect = new ConnectError('unix:path=/x', [new Error('unix:path=/x: no such file')]);
   test.each([
     [connect, `${ERROR}.NoServer: ${connect.message}`],

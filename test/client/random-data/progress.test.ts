@@ -1,9 +1,11 @@
+// The line that shows the progress of a slow job: its text, and when it is drawn. Time is simulated.
+
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { formatProgress, ProgressLine } from '../../../src/client/random-data/progress.js';
 
 const wide = { columns: 80, color: false };
 
-describe('the text of the line', () => {
+describe('the text of the progress line', () => {
   test.each([
     [{ elapsed: 0 }, 'waiting  0:00'],
     [{ elapsed: 65_999 }, 'waiting  1:05'],
@@ -19,7 +21,7 @@ describe('the text of the line', () => {
     expect(formatProgress(progress, wide)).toBe(text);
   });
 
-  test('has a bar that gets shorter with the terminal, and in the end none', () => {
+  test('has a shorter bar on a narrower terminal, and no bar on a very narrow one', () => {
     const progress = { done: 2, total: 4, elapsed: 0 };
     expect(formatProgress(progress, { ...wide, columns: 40 })).toBe('[##########-----------]  2/4 bits  0:00');
     expect(formatProgress(progress, { ...wide, columns: 20 })).toBe('2/4 bits  0:00');
@@ -30,13 +32,13 @@ describe('the text of the line', () => {
     }
   });
 
-  test('is coloured in its bar only', () => {
+  test('has color in its bar only', () => {
     const text = formatProgress({ done: 2, total: 4, elapsed: 0 }, { columns: 31, color: true });
     expect(text).toBe('[\x1b[32m######\x1b[0m------]  2/4 bits  0:00');
   });
 });
 
-describe('the line', () => {
+describe('the progress line', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
@@ -45,7 +47,7 @@ describe('the line', () => {
     return { isTTY, columns: 31, written, write: (text: string) => written.push(text) };
   };
 
-  test('is drawn at once, at each step and each second, and then taken away', () => {
+  test('is drawn at once, at each step and each second, and then removed', () => {
     const stream = terminal();
     const line = new ProgressLine(stream, { NO_COLOR: '1' });
     vi.advanceTimersByTime(1000);
@@ -72,9 +74,9 @@ describe('the line', () => {
   });
 
   test.each([
-    ['no terminal', terminal(false), {}],
-    ['a terminal that can do nothing', terminal(), { TERM: 'dumb' }],
-  ])('is not there on %s', (_, stream, environment) => {
+    ['a stream that is not a terminal', terminal(false), {}],
+    ['a dumb terminal', terminal(), { TERM: 'dumb' }],
+  ])('is not drawn on %s', (_, stream, environment) => {
     const line = new ProgressLine(stream, environment);
     line.update(1, 2);
     vi.advanceTimersByTime(5000);
@@ -83,7 +85,7 @@ describe('the line', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test.each([0, undefined])('takes a terminal that says it has %s columns for one of 80', (columns) => {
+  test.each([0, undefined])('is drawn for 80 columns if the terminal has %s', (columns) => {
     const written: string[] = [];
     new ProgressLine({ isTTY: true, columns, write: (text) => written.push(text) }, { NO_COLOR: '1' }).update(1, 1);
     expect(written.at(-1)).toBe(`\r\x1b[K[${'#'.repeat(40)}]  1/1 bits  0:00`);

@@ -1,3 +1,5 @@
+// The RandomData service without a bus: the numbers of `quick`, the jobs of `slow`, and refused arguments.
+
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { MAX_SLOW_JOBS, RANDOM_DATA_PATH, RandomData } from '../../../src/random-data.js';
 import { createRandomData } from '../../../src/service/random-data/implementation.js';
@@ -36,7 +38,7 @@ describe('a random integer', () => {
       counts.set(text, (counts.get(text) ?? 0) + 1);
     }
     expect([...counts.keys()].sort()).toEqual(['0', '1', '2', '3', '4', '5', '6', '7']);
-    // 2,000 expected with a deviation of 42: eight deviations are not met by chance.
+    // 2,000 expected, with a standard deviation of 42: eight of them do not happen by chance.
     for (const count of counts.values()) expect(Math.abs(count - 2000)).toBeLessThan(8 * 42);
   });
 
@@ -69,7 +71,7 @@ function setup(options: SlowJobOptions = {}) {
 }
 
 describe('quick', () => {
-  test('gives a number of as many bits as asked for', async () => {
+  test('returns a number of that many bits', async () => {
     const { ask } = setup({ source: (size) => new Uint8Array(size).fill(0xff) });
     expect(await ask('quick', 'i', [0])).toEqual(['ok', '0']);
     expect(await ask('quick', 'i', [16])).toEqual(['ok', '65535']);
@@ -78,7 +80,7 @@ describe('quick', () => {
     expect(longest).toHaveLength(19_729);
   });
 
-  test('gives 8 bits to who does not ask for any number', async () => {
+  test('returns 8 bits by default', async () => {
     const { ask } = setup({ source: (size) => new Uint8Array(size).fill(0xff) });
     expect(await ask('quick')).toEqual(['ok', '255']);
   });
@@ -102,7 +104,7 @@ describe('quick', () => {
 });
 
 describe('slow', () => {
-  test('tells an id at once, each bit, and then the result', async () => {
+  test('returns an ID at once, and emits each bit and then the result', async () => {
     const { ask, signals } = setup({ source: () => Uint8Array.of(1) });
     const [, id] = await ask('slow', 'i', [2]);
     expect(id).toMatch(/^[0-9a-f-]{36}$/);
@@ -114,7 +116,7 @@ describe('slow', () => {
     expect(await ask('slow_result', 's', [id])).toEqual([`${ERROR}.InvalidArgs`, forgotten]);
   });
 
-  test('draws 8 bits for who does not ask for any number', async () => {
+  test('draws 8 bits by default', async () => {
     const { ask, signals } = setup({ source: () => Uint8Array.of(1), interval: 10 });
     const [, id] = await ask('slow');
     vi.advanceTimersByTime(80);
@@ -131,7 +133,7 @@ describe('slow', () => {
     expect(randomData.jobs.running).toBe(0);
   });
 
-  test('is refused while 1,000 jobs run', async () => {
+  test('is refused while 1,000 jobs are running', async () => {
     const { ask } = setup();
     for (let index = 0; index < MAX_SLOW_JOBS; index++) expect((await ask('slow', 'i', [1]))[0]).toBe('ok');
     const text = '1000 slow jobs are running already; try again when one is done';

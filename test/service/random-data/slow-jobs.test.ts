@@ -1,3 +1,5 @@
+// Slow jobs without a service: their bits, results that are kept, and limits. Time is simulated.
+
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { MAX_SLOW_JOBS } from '../../../src/random-data.js';
 import {
@@ -21,11 +23,11 @@ function setup(options: SlowJobOptions = {}) {
 
 const bitsOf = (bits: string) => {
   const left = [...bits].map(Number);
-  return () => Uint8Array.of((left.shift() ?? 0) | 0xfe); // only the last bit may count
+  return () => Uint8Array.of((left.shift() ?? 0) | 0xfe); // only the last bit counts
 };
 
 describe('a job', () => {
-  test('draws one bit per interval, the first of them first', () => {
+  test('draws one bit per interval, the most significant first', () => {
     const { start, events, jobs } = setup({ interval: 1000, source: bitsOf('1011') });
     const id = start(4);
     expect(jobs.running).toBe(1);
@@ -43,7 +45,7 @@ describe('a job', () => {
     expect(events).toHaveLength(5);
   });
 
-  test('takes a second per bit unless told otherwise', () => {
+  test('takes a second per bit by default', () => {
     const { start, events } = setup();
     start(2);
     vi.advanceTimersByTime(1999);
@@ -52,7 +54,7 @@ describe('a job', () => {
     expect(events).toHaveLength(3);
   });
 
-  test('of no bits is done at once, but not before its id is told', () => {
+  test('of no bits is done at once, but not before its ID is returned', () => {
     const { start, events } = setup();
     const id = start(0);
     expect(events).toEqual([]);
@@ -68,14 +70,14 @@ describe('a job', () => {
     expect(events.at(-1)).toEqual([id, BigInt(`0b${bits}`).toString()]);
   });
 
-  test('has an id that nobody can guess', () => {
+  test('has an ID that cannot be guessed', () => {
     const { start } = setup();
     const ids = Array.from({ length: 100 }, () => start(1));
     expect(new Set(ids).size).toBe(100);
     for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   });
 
-  test('runs beside others, each with its own number', () => {
+  test('runs at the same time as others, each with its own number', () => {
     const { start, events } = setup({ interval: 1000 });
     const first = start(1);
     vi.advanceTimersByTime(500);
@@ -88,7 +90,7 @@ describe('a job', () => {
 });
 
 describe('results', () => {
-  test('are given once', () => {
+  test('are returned once', () => {
     const { jobs, start } = setup({ source: bitsOf('11') });
     const id = start(2);
     vi.advanceTimersByTime(2000);
@@ -97,11 +99,11 @@ describe('results', () => {
     expect(jobs.kept).toBe(0);
   });
 
-  test.each(['', 'x', '__proto__', 'constructor'])('are not known for the id %j', (id) => {
+  test.each(['', 'x', '__proto__', 'constructor'])('do not exist for the ID %j', (id) => {
     expect(setup().jobs.collect(id)).toBeUndefined();
   });
 
-  test('are forgotten ten minutes after they came, each in its time', () => {
+  test('are each forgotten ten minutes after they were complete', () => {
     const { jobs, start } = setup({ interval: 1000 });
     const [first, second] = [start(1), start(3)];
     vi.advanceTimersByTime(1000 + RESULT_LIFETIME - 1);
@@ -117,7 +119,7 @@ describe('results', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('are not kept in any number', () => {
+  test('are limited in number', () => {
     const { jobs, start } = setup();
     const ids: string[] = [];
     for (let round = 0; round < 11; round++) {
@@ -135,7 +137,7 @@ describe('results', () => {
 });
 
 describe('the number of jobs', () => {
-  test('is limited to those that run', () => {
+  test('is limited while they run', () => {
     const { jobs, start } = setup({ interval: 1000 });
     for (let index = 0; index < MAX_SLOW_JOBS; index++) expect(start(1)).not.toBe('refused');
     expect(jobs.start(1)).toBeUndefined();
