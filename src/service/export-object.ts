@@ -57,6 +57,7 @@ function exportsOf(connection: Connection): Exports {
  * the same path later. Export before requesting the name, so that programs that find the name find the object.
  * @throws {InvalidNameError} if `path` is not an object path
  * @throws {ExportError} if the object has one of the interfaces already, or the library implements it itself
+ * @throws {ConnectionClosedError} if the connection has ended
  * @throws {ArgumentError} if the target or an implementation is something else, such as a definition or a promise
  */
 export function exportObject(
@@ -68,9 +69,10 @@ export function exportObject(
   assertObjectPath(path);
   const list = Array.isArray(implementations) ? implementations : [implementations];
   for (const implementation of list) assertImplementation(implementation);
+  connection.signal.throwIfAborted();
   for (const { definition } of list) {
     if (!STANDARD_INTERFACE_NAMES.has(definition.name)) continue;
-    const at = { path, interfaceName: definition.name };
+    const at = { path, interface: definition.name };
     throw new ExportError('INTERFACE_STANDARD', 'the library implements it itself, on every object', at);
   }
   const exports = exportsOf(connection);

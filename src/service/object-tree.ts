@@ -54,7 +54,7 @@ export class ObjectTree {
     const names = new Set(this.#nodes.get(path)?.interfaces.keys());
     for (const { name } of interfaces) {
       if (names.has(name)) {
-        throw new ExportError('INTERFACE_EXPORTED', 'the object has it already', { path, interfaceName: name });
+        throw new ExportError('INTERFACE_EXPORTED', 'the object has it already', { path, interface: name });
       }
       names.add(name);
     }

@@ -1,7 +1,8 @@
-// Objects on a real bus: two connections of ours, one that exports and one that calls.
+// Exported objects on a real bus: one connection exports, another calls.
 
 import { expect, test } from 'vitest';
 import { type Bus, connectToBus } from '../../src/connection/bus.js';
+import { ConnectionClosedError } from '../../src/connection/errors.js';
 import { DBusError } from '../../src/protocol/errors.js';
 import { defineInterface } from '../../src/interface/define.js';
 import type { Implementation } from '../../src/interface/definition.js';
@@ -65,24 +66,24 @@ const errorOf = (promise: Promise<unknown>): Promise<unknown> =>
   );
 
 suite('an exported object', () => {
-  test('answers calls', async () => {
+  test('replies to calls', async () => {
     exportObject(service, path, counter().implementation);
     expect(await call('Add', 'u', [2])).toEqual([2]);
     expect(await call('Add', 'u', [3])).toEqual([5]);
   });
 
-  test('can be exported on a connection alone', async () => {
+  test('can be exported on a connection without a bus', async () => {
     exportObject(service.connection, path, counter().implementation);
     expect(await call('Add', 'u', [2])).toEqual([2]);
   });
 
-  test('answers calls in their order of arrival', async () => {
+  test('replies to calls in their order of arrival', async () => {
     exportObject(service, path, counter().implementation);
     const results = await Promise.all(Array.from({ length: 1000 }, () => call('Add', 'u', [1])));
     expect(results.flat()).toEqual(Array.from({ length: 1000 }, (_, index) => index + 1));
   });
 
-  test('is gone when it is unexported; calls in progress are still answered', async () => {
+  test('does not exist after unexport(); calls in progress still get their replies', async () => {
     const { implementation, waiting } = counter();
     const exported = exportObject(service, path, implementation);
     const inProgress = call('Wait');
@@ -97,7 +98,7 @@ suite('an exported object', () => {
     expect(await call('Add', 'u', [1])).toEqual([101]);
   });
 
-  test('may have several interfaces, exported together or one after the other', async () => {
+  test('may have several interfaces, exported together or one after another', async () => {
     const interfaceNamed = (name: string): Implementation =>
       defineInterface({ name, methods: { Name: { out: 's' } } }).implement({ methods: { Name: () => name } });
     exportObject(service, path, [interfaceNamed('com.example.A'), interfaceNamed('com.example.B')]);
@@ -114,7 +115,7 @@ suite('an exported object', () => {
     expect(await nameOf('com.example.B')).toBe('com.example.B');
   });
 
-  test('refuses an interface twice, and then takes none of the list', async () => {
+  test('cannot have an interface twice; then none of the list is exported', async () => {
     exportObject(service, path, counter().implementation);
     const Fresh = defineInterface({ name: 'com.example.Fresh' });
     const again = (): unknown => exportObject(service, path, [Fresh.implement({}), counter().implementation]);
@@ -122,21 +123,34 @@ suite('an exported object', () => {
     exportObject(service, path, Fresh.implement({}));
   });
 
-  test('refuses interfaces that the library answers', () => {
+  test('cannot have an interface that the library implements', () => {
     const Ping = defineInterface({ name: 'org.freedesktop.DBus.Peer', methods: { Ping: {} } });
     const ping = Ping.implement({ methods: { Ping: () => {} } });
     expect(() => exportObject(service, path, ping)).toThrow(
-      expect.objectContaining({ code: 'INTERFACE_STANDARD', interfaceName: 'org.freedesktop.DBus.Peer' }),
+      expect.objectContaining({ code: 'INTERFACE_STANDARD', interface: 'org.freedesktop.DBus.Peer' }),
     );
   });
 
-  test('refuses a path that is none', () => {
+  test('is refused if it is an object of handlers, with advice to pass it to implement()', () => {
+    const handlers = { methods: { Add: () => 1 } } as never;
+    const problem = 'got an object of handlers: pass it to implement()';
+    expect(() => exportObject(service, path, handlers)).toThrow(
+      expect.objectContaining({ code: 'ARGUMENT_INVALID', message: expect.stringContaining(problem) }),
+    );
+  });
+
+  test('is refused if the connection has ended', async () => {
+    await service.close();
+    expect(() => exportObject(service, path, counter().implementation)).toThrow(ConnectionClosedError);
+  });
+
+  test('is refused at a path that is not an object path', () => {
     expect(() => exportObject(service, 'com/example', counter().implementation)).toThrow(
       expect.objectContaining({ name: 'InvalidNameError', kind: 'object path' }),
     );
   });
 
-  test('is another on each connection', async () => {
+  test('belongs to one connection; the same implementation may be exported on another', async () => {
     const { implementation } = counter();
     exportObject(service, path, implementation);
     exportObject(client, path, implementation);
@@ -164,13 +178,13 @@ suite('signals', () => {
     ]);
   });
 
-  test('with arguments that do not fit are an error of who emits, and nothing is sent', () => {
+  test('with arguments that do not fit are an error of emit(), and nothing is sent', () => {
     const { implementation } = counter();
     exportObject(service, path, implementation);
     expect(() => implementation.emit('Overflow', -1)).toThrow(MarshalError);
   });
 
-  test('of an implementation whose connection has ended go nowhere', async () => {
+  test('of an implementation whose connection has ended are not sent', async () => {
     const { implementation } = counter();
     const failures: unknown[] = [];
     const emit = (): void => {
@@ -181,7 +195,7 @@ suite('signals', () => {
         failures.push(error);
       }
     };
-    service.connection.signal.addEventListener('abort', emit); // before exportObject hears of the end
+    service.connection.signal.addEventListener('abort', emit); // runs before the listener of exportObject
     exportObject(service, path, implementation);
     const closing = service.close();
     emit();
@@ -205,7 +219,7 @@ suite('PropertiesChanged', () => {
     return { implementation, set, next: async () => (await signals.next()).value as unknown };
   }
 
-  test('follows Set as the definition says, before the reply to it', async () => {
+  test('is sent before the reply to Set, with or without the value as the definition says', async () => {
     const { set, next } = await watch();
     await set('Quiet', variant('s', 'x'));
     await set('Value', variant('u', 3));
@@ -214,7 +228,7 @@ suite('PropertiesChanged', () => {
     expect(await next()).toMatchObject(changed(Counter.name, new Map(), ['Label']));
   });
 
-  test('is emitted when the implementation says that something has changed', async () => {
+  test('is sent by emitPropertiesChanged()', async () => {
     const { implementation, next } = await watch();
     await call('Add', 'u', [5]);
     implementation.emitPropertiesChanged('Value', 'Label');
@@ -223,7 +237,7 @@ suite('PropertiesChanged', () => {
 });
 
 suite('a service that closes its connection', () => {
-  test('answers what it has accepted', async () => {
+  test('replies to the calls that it has accepted', async () => {
     const { implementation, waiting } = counter();
     exportObject(service, path, implementation);
     const accepted = call('Wait');
@@ -234,7 +248,7 @@ suite('a service that closes its connection', () => {
     await closing;
   });
 
-  test('lets go of the implementation', async () => {
+  test('detaches the implementation', async () => {
     const { implementation } = counter();
     let attached = 0;
     const counted: Implementation = {
@@ -258,7 +272,7 @@ suite('a service that closes its connection', () => {
 });
 
 suite('handlers', () => {
-  test('that fail do not take the connection with them', async () => {
+  test('that fail do not end the connection', async () => {
     const reports = recordHandlerErrors();
     const Bad = defineInterface({ name: 'com.example.Bad', methods: { Throw: {}, Reject: {}, Lie: { out: 'u' } } });
     exportObject(service, path, Bad.implement({

@@ -109,7 +109,7 @@ describe('the object tree', () => {
     tree.add('/a', [exported('com.example.A')]);
     const add = (): void => tree.add('/a', names.map(exported));
     expect(add).toThrow(ExportError);
-    expect(add).toThrow(expect.objectContaining({ code: 'INTERFACE_EXPORTED', path: '/a', interfaceName: names[1] }));
+    expect(add).toThrow(expect.objectContaining({ code: 'INTERFACE_EXPORTED', path: '/a', interface: names[1] }));
     expect([...(tree.get('/a')?.interfaces.keys() ?? [])]).toEqual(['com.example.A']);
   });
 
