@@ -13,8 +13,12 @@ export function builtProgram(name: 'service' | 'client'): string {
 }
 
 /** The service program on a bus, once it owns its name. */
-export async function startService(bus: PrivateBus, args: readonly string[] = []): Promise<Program> {
-  const service = await launchService(bus, args);
+export async function startService(
+  bus: PrivateBus,
+  args: readonly string[] = [],
+  options?: ProgramOptions,
+): Promise<Program> {
+  const service = await launchService(bus, args, options);
   try {
     await service.line(/^ready /);
   } catch (error) {

@@ -3,6 +3,7 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import type { Program } from './programs.js';
 
 export const MIB = 2 ** 20;
 
@@ -24,4 +25,14 @@ export function growthOf(run: () => unknown): number {
   const growth = (memoryInUse() - before) / MIB;
   void kept; // keeps the result alive until here
   return growth;
+}
+
+/** The environment of a Node program whose memory `memoryInUseBy` is to measure. */
+export const MEMORY_PROBE = { NODE_OPTIONS: `--import=${new URL('./memory-probe.mjs', import.meta.url).href}` };
+
+/** Bytes that a program with {@link MEMORY_PROBE} uses after a garbage collection. */
+export async function memoryInUseBy(program: Program): Promise<number> {
+  program.kill('SIGUSR2');
+  const [, bytes] = await program.line(/^memory (\d+)$/);
+  return Number(bytes);
 }
