@@ -1,12 +1,13 @@
-// A run of many cases against the clock: it counts them, watches the memory and gathers what failed.
+// Runs many cases, until a time or a number is reached: counts them, watches the memory and collects the failures.
+
 import { type CaseKind, type FailedCase, runCase } from './cases.js';
 
 export interface CampaignOptions {
   readonly seed: number;
   readonly corpus: readonly Uint8Array[];
-  /** How long to go on, in seconds. */
+  /** Seconds until it ends. */
   readonly seconds: number;
-  /** Stops earlier when this many cases were run. */
+  /** Ends earlier after this many cases. */
   readonly cases?: number;
   readonly onFailure?: (failed: FailedCase) => void;
   readonly onProgress?: (campaign: CampaignResult) => void;
@@ -24,7 +25,7 @@ export interface CampaignResult {
 /** Cases until every bounded cache is full of what random cases put into it. */
 const WARM_UP = 20_000;
 const MEMORY_INTERVAL = 5_000;
-/** How many MiB more than when warm is still flat: collectors are not exact. */
+/** MiB above the warm memory that still count as flat: collectors are not exact. */
 const MEMORY_SLACK = 32;
 
 const titleOf = ({ error }: FailedCase): string => {
@@ -32,7 +33,7 @@ const titleOf = ({ error }: FailedCase): string => {
   return `${message.slice(0, 60)} ${cause instanceof Error ? `${cause.name} ${cause.message.slice(0, 30)}` : ''}`;
 };
 
-/** Live memory in MiB; only exact where the collector may be called (`node --expose-gc`). */
+/** Live memory in MiB; undefined unless the collector can be called (`node --expose-gc`). */
 function memoryInUse(): number | undefined {
   if (globalThis.gc === undefined) return undefined;
   globalThis.gc();
@@ -52,7 +53,7 @@ function watchMemory(result: CampaignResult): void {
 export const isMemoryFlat = ({ memory }: CampaignResult): boolean =>
   memory === undefined || memory.most - memory.warm <= MEMORY_SLACK;
 
-/** Runs cases from number 0 on until the time is over. */
+/** Runs cases, from number 0, until the time is over. */
 export function runCampaign(options: CampaignOptions): CampaignResult {
   const { seed, corpus, seconds, cases = Infinity, onFailure, onProgress } = options;
   const result: CampaignResult = { cases: 0, kinds: new Map(), failures: [], memory: undefined };

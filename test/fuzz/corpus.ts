@@ -1,4 +1,5 @@
-// The messages that the fuzzer starts from: those captured from other implementations, and those broken by hand.
+// The messages that the fuzzer starts from: captured from other implementations, or broken by hand.
+
 import { readdirSync, readFileSync } from 'node:fs';
 
 interface CapturedFile {

@@ -1,5 +1,7 @@
-// The fuzzer itself: its reference reads what other implementations wrote, it repeats itself, it notices differences.
-import { describe, expect, it } from 'vitest';
+// Tests of the fuzzer itself: its reference reads messages of other implementations, a case is repeatable, and the
+// comparison notices differences.
+
+import { describe, expect, test } from 'vitest';
 import { loadMessages } from '../support/fixtures.js';
 import { runCase } from './cases.js';
 import { loadCorpus } from './corpus.js';
@@ -14,7 +16,7 @@ import {
 const corpus = loadCorpus(new URL('../../', import.meta.url));
 
 describe('the reference reader', () => {
-  it.each(loadMessages().map((fixture) => [fixture.name, fixture] as const))('reads %s', (_, fixture) => {
+  test.each(loadMessages().map((fixture) => [fixture.name, fixture] as const))('reads %s', (_, fixture) => {
     const { expected, captured, twin } = fixture;
     expect(isSame(referenceDecode(captured.bytes), expected)).toBe(true);
     const byteOrder = expected.byteOrder === 'little' ? 'big' : 'little';
@@ -23,19 +25,19 @@ describe('the reference reader', () => {
     expect(isSame(read, { ...rest, byteOrder })).toBe(true);
   });
 
-  it('says of every byte what it is, and turns a message into its twin by that', () => {
+  test('names the kind of every byte, from which a message is converted to the other byte order', () => {
     for (const { expected, captured } of loadMessages()) {
       const spans: Span[] = [];
       referenceDecode(captured.bytes, spans);
-      const told = new Set(spans.flatMap(({ start, end }) => Array.from({ length: end - start }, (_, i) => start + i)));
-      expect(told.size).toBe(captured.bytes.length);
+      const named = new Set(spans.flatMap(({ start, end }) => Array.from({ length: end - start }, (_, i) => start + i)));
+      expect(named.size).toBe(captured.bytes.length);
       const byteOrder = expected.byteOrder === 'little' ? 'big' : 'little';
       const swapped = referenceDecode(swapBytes(captured.bytes, spans));
       expect(isSame(swapped, { ...expected, byteOrder })).toBe(true);
     }
   });
 
-  it('refuses what is cut, at every byte', () => {
+  test('refuses a message that is cut at any byte', () => {
     const { bytes } = loadMessages()[0]!.captured; // there are fixtures
     for (let length = 0; length < bytes.length; length++) {
       const part = bytes.subarray(0, length);
@@ -45,21 +47,21 @@ describe('the reference reader', () => {
     expect(referenceFrames(bytes)).toEqual({ frames: [bytes], end: 'whole' });
   });
 
-  it.each([
+  test.each([
     'a', '()', 'a{}', 'a{vs}', 'a{s}', 'a{sss}', '{ss}', '(', ')', 'a{ss', 'z', `${'a'.repeat(33)}y`, 'y'.repeat(256),
   ])('refuses the signature %s', (signature) => {
     expect(() => typesOf(signature)).toThrow(Refused);
   });
 
-  it('reads values alone', () => {
+  test('reads values without a message', () => {
     expect(referenceUnmarshal('yu', Uint8Array.of(1, 0, 0, 0, 2, 0, 0, 0), true)).toEqual([1, 2]);
     expect(() => referenceUnmarshal('yu', Uint8Array.of(1, 1, 0, 0, 2, 0, 0, 0), true)).toThrow(Refused);
     expect(() => referenceUnmarshal('y', Uint8Array.of(1, 0), true)).toThrow(Refused);
   });
 });
 
-describe('chance', () => {
-  it('is the same for the same seed and case, and another for another', () => {
+describe('the random numbers of a case', () => {
+  test('depend on the seed and the number of the case', () => {
     const draw = (seed: number, caseNumber: number): number[] => {
       const random = new Random(seed, caseNumber);
       return Array.from({ length: 8 }, () => random.uint32());
@@ -69,7 +71,7 @@ describe('chance', () => {
     expect(new Set(all).size).toBe(all.length);
   });
 
-  it('makes a case again', () => {
+  test('repeat a case exactly', () => {
     const make = (): unknown[] => {
       const random = new Random(7, 11);
       return [generateMessage(random).value, mutate(random, corpus[3]!, corpus[4]!)]; // there are some hundreds
@@ -79,8 +81,8 @@ describe('chance', () => {
   });
 });
 
-describe('sameness', () => {
-  it.each<[title: string, a: unknown, b: unknown]>([
+describe('the comparison of values', () => {
+  test.each<[title: string, a: unknown, b: unknown]>([
     ['zero', 0, -0],
     ['a bigint', 1, 1n],
     ['lengths', [1], [1, 2]],
@@ -92,20 +94,20 @@ describe('sameness', () => {
     ['the order of keys', { a: 1, b: 2 }, { b: 2, a: 1 }],
     ['a key without a value', { a: undefined }, {}],
     ['null', null, {}],
-  ])('tells apart: %s', (_, a, b) => {
+  ])('distinguishes %s', (_, a, b) => {
     expect(isSame(a, b)).toBe(false);
     expect(isSame(b, a)).toBe(false);
   });
 
-  it('sees what is the same', () => {
+  test('accepts equal values', () => {
     const make = (): unknown =>
       ({ a: [NaN, -0, 1n, Uint8Array.of(1), new Map([['k', { signature: 'y', value: [] }]])] });
     expect(isSame(make(), make())).toBe(true);
   });
 });
 
-describe('mutations', () => {
-  it('are seldom the message that they were made of, and often still readable up to the body', () => {
+describe('mutated messages', () => {
+  test('differ from their original mostly, and often have a readable header', () => {
     const spans = (bytes: Uint8Array): number => {
       const found: Span[] = [];
       try {

@@ -1,5 +1,6 @@
-// Random signatures, values, names and messages, all of them valid, and JavaScript values that fit nowhere.
-// What is generated is a pair: what a caller may give, and what a reader must then yield.
+// Random signatures, values, names and messages, all valid, and JavaScript values that fit no signature.
+// Values are generated in pairs: the value that a caller passes, and the value that a reader must return for it.
+
 import type { Message, UnknownField } from '../../src/wire/index.js';
 import type { Random } from './random.js';
 import { typesOf } from './reference.js';
@@ -178,7 +179,7 @@ function generateVariant(random: Random, depth: number): Generated {
   return { input: { signature, value: input }, value: { signature, value } };
 }
 
-/** A value of a single complete type that stands inside `depth` containers. */
+/** A value of a single complete type inside `depth` containers. */
 export function generateValue(random: Random, type: string, depth = 0): Generated {
   const code = type.charAt(0);
   switch (code) {
@@ -191,7 +192,7 @@ export function generateValue(random: Random, type: string, depth = 0): Generate
       const element = type.slice(1);
       if (element.startsWith('{')) return generateDict(random, type, depth);
       if (`${FIXED}b`.includes(element)) return generateFixedArray(random, element);
-      // Each level of a deep type multiplies: far down there is one element or none.
+      // Each level of a deep type multiplies: far down, arrays have at most one element.
       const length = depth > 3 ? random.below(2) : random.small(6);
       return tuple(Array.from({ length }, () => generateValue(random, element, depth + 1)));
     }

@@ -1,5 +1,6 @@
 // The fuzzer as a program; test/fuzz/fuzz.mjs compiles and starts it.
 //   npm run fuzz -- [--seconds N] [--seed N] [--case N]
+
 import { randomInt } from 'node:crypto';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -22,7 +23,7 @@ const seconds = numberOf(values.seconds, 'seconds');
 const seed = values.seed === undefined ? randomInt(2 ** 32) : numberOf(values.seed, 'seed');
 const corpus = loadCorpus(pathToFileURL(`${process.cwd()}/`));
 
-/** One case alone; then, since the library's caches remember what came before, all cases up to it. */
+/** Runs one case alone; then all cases up to it, because the library's caches depend on earlier cases. */
 function replay(caseNumber: number): void {
   const outcome = runCase(seed, caseNumber, corpus);
   if (typeof outcome !== 'string') {

@@ -1,5 +1,6 @@
-// Breaks messages: blindly (bits, cuts, splices) and knowingly, at what the reference reader found in them (a length, a
-// signature, padding, text, a header field). It neither knows nor cares whether a result is still valid.
+// Breaks messages: at random places (bits, cuts, splices), and at places that the reference reader found (a length, a
+// signature, padding, text, a header field). A result may still be valid.
+
 import type { Random } from './random.js';
 import { referenceDecode, referenceLength, Refused, type Span } from './reference.js';
 

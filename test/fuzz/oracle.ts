@@ -1,7 +1,8 @@
-// What must hold of the wire layer, whatever bytes or values it gets. Each function throws a Finding where it does not.
-// What is valid, and what it means, the reference reader says.
+// The rules that the wire layer must keep for any bytes and values. Each function throws a Finding if a rule is broken.
+// The reference reader decides what is valid, and what it means.
+
 import {
-  decodeHeader, decodeMessage, dissect, encodeMessage, formatDissection, FrameReader, type InvalidMessage,
+  decodeBody, decodeHeader, decodeMessage, dissect, encodeMessage, formatDissection, FrameReader, type InvalidMessage,
   InvalidNameError, isBusName, MarshalError, marshal, type Message, MessageReader, readdress, SignatureError,
   UnmarshalError, unmarshal,
 } from '../../src/wire/index.js';
@@ -11,7 +12,7 @@ import {
   referenceDecode, referenceFrames, type ReferenceMessage, referenceUnmarshal, Refused, type Span, swapBytes,
 } from './reference.js';
 
-/** The wire layer did what it must not do. */
+/** A rule that the wire layer broke. */
 export class Finding extends Error {
   override readonly name = 'Finding';
 }
@@ -34,7 +35,7 @@ function check(holds: boolean, finding: string, cause?: unknown): asserts holds 
 
 /* Equality ------------------------------------------------------------------------------------------------------- */
 
-/** Whether two values are the same to a program, but for the bits of NaN. Entries of maps count in their order. */
+/** Whether two values are equal, except for the bits of NaN. The order of a map's entries counts. */
 export function isSame(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
@@ -62,7 +63,7 @@ const hasNaN = (value: unknown): boolean => {
 
 /* Errors --------------------------------------------------------------------------------------------------------- */
 
-/** Which codes came out so far: a fuzzer that never reaches a rule does not test it. */
+/** How often each error code occurred: a fuzzer that never reaches a rule does not test it. */
 export const seenCodes = new Map<string, number>();
 
 function checkUnmarshalError(error: unknown, length: number, what: string): asserts error is UnmarshalError {
@@ -85,7 +86,7 @@ function checkEncodingError(error: unknown, what: string): void {
 
 /* Messages ------------------------------------------------------------------------------------------------------- */
 
-/** Unique names that are received as libdbus receives them, but that the grammar forbids to send. */
+/** Unique names that are accepted when received, as libdbus does, but that the grammar forbids to send. */
 function hasOddName({ destination, sender }: Message): boolean {
   return [destination, sender].some((name) => name !== undefined && !isBusName(name));
 }
@@ -116,12 +117,15 @@ function checkHeader(bytes: Uint8Array, message: Outcome<Message>): void {
     return;
   }
   check(!('body' in header.value!), 'decodeHeader yields a body');
+  const twoSteps = attempt(() => decodeBody(header.value!, bytes));
+  checkSameFailure(twoSteps.error, message.error);
+  check(isSame(twoSteps.value, message.value), 'decodeBody after decodeHeader yields another message than decodeMessage');
   if (message.error === undefined) {
     check(isSame({ ...header.value, body: message.value!.body }, message.value), 'decodeHeader yields another header');
   }
 }
 
-/** Any bytes, as one message. Returns whether they are one. */
+/** Checks any bytes as one message. Returns whether they are a valid one. */
 export function checkMessage(bytes: Uint8Array): boolean {
   const before = bytes.slice();
   const spans: Span[] = [];
@@ -147,14 +151,14 @@ export function checkMessage(bytes: Uint8Array): boolean {
   return true;
 }
 
-/** `dissect` explains broken messages, so it refuses none; it tells every byte once. */
+/** `dissect` never throws, because it explains broken messages; its parts cover every byte once. */
 function checkDissection(bytes: Uint8Array, { error }: Outcome<Message>): void {
   const dissection = attempt(() => dissect(bytes));
   check(dissection.error === undefined, 'dissect threw', dissection.error);
   const parts = dissection.value!;
   let end = 0;
   for (const { offset, length } of parts) {
-    check(offset === end, `a part stands at ${offset}, the one before ends at ${end}`);
+    check(offset === end, `a part begins at ${offset}, the one before ends at ${end}`);
     end += length;
   }
   check(end === bytes.length, `the parts end at ${end}`);
@@ -164,7 +168,7 @@ function checkDissection(bytes: Uint8Array, { error }: Outcome<Message>): void {
   check(formatted.error === undefined, 'formatDissection threw', formatted.error);
 }
 
-/** A new envelope around any bytes that have a valid header. */
+/** Checks `readdress` on any bytes. */
 function checkReaddressing(bytes: Uint8Array, { value }: Outcome<Message>): void {
   const changes = { serial: 0xfffe_0001, flags: 0x5a, replySerial: 7, destination: 'com.example.New', sender: null };
   const readdressed = attempt(() => readdress(bytes, { ...changes, stripUnknownFields: true }));
@@ -186,7 +190,7 @@ function checkReaddressing(bytes: Uint8Array, { value }: Outcome<Message>): void
 
 interface Read<T> {
   readonly items: readonly T[];
-  /** The errors of messages that were left out. */
+  /** The errors of the messages that were skipped. */
   readonly invalid: readonly UnmarshalError[];
   readonly failure: unknown;
 }
@@ -197,7 +201,7 @@ interface AnyReader<T> {
   readonly invalid?: readonly InvalidMessage[];
 }
 
-/** Everything that a reader makes of the chunks of one stream. */
+/** Everything that a reader returns for the chunks of one stream. */
 function readAll<T>(reader: AnyReader<T>, chunks: readonly Uint8Array[]): Read<T> {
   const items: T[] = [];
   const invalid: UnmarshalError[] = [];
@@ -229,7 +233,7 @@ function cut(random: Random, stream: Uint8Array): Uint8Array[] {
   return chunks;
 }
 
-/** Any bytes, as a stream of messages, whole and in random chunks. Returns how many messages are in it. */
+/** Checks any bytes as a stream of messages, whole and in random chunks. Returns the number of messages in it. */
 export function checkStream(random: Random, stream: Uint8Array): number {
   const { frames, end } = referenceFrames(stream);
   const verdicts = frames.map((frame) => attempt(() => referenceDecode(frame)));
@@ -240,7 +244,7 @@ export function checkStream(random: Random, stream: Uint8Array): number {
   check(isSame(whole.items, expected), 'a stream yields other messages than the reference');
   check(whole.invalid.length === frames.length - expected.length, 'a stream leaves out other messages');
   for (const error of whole.invalid) checkUnmarshalError(error, stream.length, 'MessageReader');
-  check((whole.failure !== undefined) === (end === 'broken'), 'only one of reader and reference fails');
+  check((whole.failure !== undefined) === (end === 'broken'), 'either the reader or the reference fails, but not both');
   if (end === 'broken') checkUnmarshalError(whole.failure, stream.length, 'MessageReader');
   else check(wholeReader.isInsideMessage === (end === 'partial'), 'isInsideMessage');
 
@@ -261,13 +265,14 @@ export function checkStream(random: Random, stream: Uint8Array): number {
 
 function checkSameFailure(a: unknown, b: unknown): void {
   if (a === undefined && b === undefined) return;
-  check(a instanceof UnmarshalError && b instanceof UnmarshalError, 'only one of two ways fails', a ?? b);
-  check(a.message === b.message && a.code === b.code, 'two ways fail for different reasons', a);
+  check(a instanceof UnmarshalError && b instanceof UnmarshalError, 'one of two ways fails, the other does not', a ?? b);
+  const isSameReason = a.message === b.message && a.code === b.code && a.offset === b.offset;
+  check(isSameReason, 'two ways fail for different reasons', a);
 }
 
 /* Values --------------------------------------------------------------------------------------------------------- */
 
-/** Any bytes, as values of a valid signature. */
+/** Checks any bytes as values of a valid signature. Returns whether they are valid. */
 export function checkUnmarshal(signature: string, bytes: Uint8Array, byteOrder: 'little' | 'big'): boolean {
   const expected = attempt(() => referenceUnmarshal(signature, bytes, byteOrder === 'little'));
   if (expected.error !== undefined && !(expected.error instanceof Refused)) throw expected.error;
@@ -284,7 +289,7 @@ export function checkUnmarshal(signature: string, bytes: Uint8Array, byteOrder: 
   return true;
 }
 
-/** A valid message, as a caller gives it and as it must be read. Returns its bytes. */
+/** Checks that a valid message is encoded, and read as `value`. Returns its bytes. */
 export function checkEncoding(input: Message, value: Message): Uint8Array {
   const encoded = attempt(() => encodeMessage(input));
   check(encoded.error === undefined, 'a valid message is not encoded', encoded.error);
@@ -299,7 +304,7 @@ export function checkEncoding(input: Message, value: Message): Uint8Array {
   return bytes;
 }
 
-/** Any values for any signature: what is refused is refused with an error of ours, and what is not is valid. */
+/** Checks any values for any signature: they are encoded as a valid message, or refused with a documented error. */
 export function checkAnyEncoding(input: Message): boolean {
   const encoded = attempt(() => encodeMessage(input));
   if (encoded.error !== undefined) {

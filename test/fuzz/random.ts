@@ -1,7 +1,7 @@
-// The fuzzer's source of chance: small, fast, and the same on every machine for the same seed and case.
-// Each case has a generator of its own, so that one case can be run again without those before it.
+// The fuzzer's random numbers: small, fast, and the same on every machine for the same seed and case.
+// Each case has its own generator, so that it can be repeated without the cases before it.
 
-/** Choices that follow from a seed and the number of a case alone. */
+/** Choices that depend on a seed and the number of a case only. */
 export class Random {
   #a: number;
   #b: number;
@@ -44,7 +44,7 @@ export class Random {
     return Math.min(limit - 1, Math.floor(limit * (this.uint32() / 2 ** 32) ** 4));
   }
 
-  /** One of `items`, which are not none. */
+  /** One of `items`, of which there must be at least one. */
   pick<T>(items: ArrayLike<T>): T {
     return items[this.below(items.length)]!; // below the length
   }

@@ -1,8 +1,8 @@
 // A second reader of D-Bus messages, written from the specification in the plainest way: slow, and easy to compare with
 // the text. It shares no code with src/wire, which the fuzzer holds against it: both must agree on what is valid and on
-// every value. Where the text is silent it follows the reference implementation, libdbus; such lines say "libdbus".
+// every value. If the text says nothing, it follows the reference implementation, libdbus; such lines say "libdbus".
 
-/** Why the bytes are no valid message, or no valid values. */
+/** Why the bytes are not a valid message, or not valid values. */
 export class Refused extends Error {
   override readonly name = 'Refused';
 }
@@ -69,7 +69,7 @@ export const referenceGrammar = {
     isShort(text) && (WELL_KNOWN_NAME.test(text) || RECEIVED_UNIQUE_NAME.test(text)),
 };
 
-/** What a type stands in: arrays directly around it (libdbus: others do not count), structs, dict entries. */
+/** The containers of a type: arrays directly around it (libdbus: others do not count), structs, dict entries. */
 interface Around {
   readonly arrays: number;
   readonly structs: number;
@@ -155,7 +155,7 @@ class ReferenceReader {
     this.spans = spans;
   }
 
-  /** Passes over `length` bytes that must be there; returns where they start. */
+  /** Skips `length` bytes, which must be there; returns the offset of the first. */
   take(length: number, kind: SpanKind): number {
     const start = this.at;
     if (start + length > this.end) refuse(`${length} bytes are due at ${start}, the end is at ${this.end}`);
@@ -206,9 +206,9 @@ class ReferenceReader {
     return bits === 1;
   }
 
-  /** A value that stands inside `depth` containers. */
+  /** A value inside `depth` containers. */
   value(type: string, depth: number): unknown {
-    if (depth > 64) refuse('a value stands inside at most 64 containers');
+    if (depth > 64) refuse('a value must be inside at most 64 containers');
     const code = type.charAt(0);
     switch (code) {
       case 's': return this.text(this.length(), 'text');
@@ -245,13 +245,13 @@ class ReferenceReader {
     if (length > 2 ** 26) refuse('an array has at most 64 MiB');
     this.pad(alignmentOf(element));
     const end = this.at + length;
-    if (end > this.end) refuse('an array ends behind its container');
+    if (end > this.end) refuse('an array ends after its container');
     if (element === 'y') {
       const start = this.take(length, 'text');
       return new Uint8Array(this.#bytes.subarray(start, end));
     }
     const items: unknown[] = [];
-    // Whatever an element takes beyond the end of its array: the last one must end where the array does.
+    // An element may extend beyond the end of its array here: the last one must end exactly at that end.
     while (this.at < end) items.push(this.element(element, depth));
     if (this.at !== end) refuse('the length of an array is not at the end of an element');
     return element.startsWith('{') ? new Map(items as [unknown, unknown][]) : items;
@@ -260,7 +260,7 @@ class ReferenceReader {
   element(type: string, depth: number): unknown {
     if (type in SIZE) return this.fixed(type); // libdbus: arrays of a fixed type may stand inside 64 containers
     if (!type.startsWith('{')) return this.value(type, depth + 1);
-    if (depth + 1 > 64) refuse('a dict entry stands inside at most 64 containers');
+    if (depth + 1 > 64) refuse('a dict entry must be inside at most 64 containers');
     this.pad(8);
     return [this.value(type.charAt(1), depth + 2), this.value(type.slice(2, -1), depth + 2)];
   }
@@ -359,7 +359,7 @@ export function referenceDecode(bytes: Uint8Array, spans: Span[] = []): Referenc
   const signature = (known.get('signature') ?? '') as string;
   reader.end = length;
   const body = typesOf(signature).map((type) => reader.value(type, 0));
-  if (reader.at !== length) refuse('bytes behind the body');
+  if (reader.at !== length) refuse('bytes after the body');
   return {
     type: TYPE_NAME[typeCode] ?? typeCode,
     flags: bytes[2]!,

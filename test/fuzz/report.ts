@@ -1,4 +1,5 @@
-// What the fuzzer prints: findings with everything that is needed to see them again, and counts.
+// The texts that the fuzzer prints: findings, with the command that repeats them, and counts.
+
 import { inspect } from 'node:util';
 import { type CampaignResult } from './campaign.js';
 import type { FailedCase } from './cases.js';
@@ -32,7 +33,7 @@ export function formatCounts({ cases, kinds, memory, failures }: CampaignResult)
   return `${cases} cases (${byKind})${flat}; ${failures.length} findings`;
 }
 
-/** How often each error code came out. */
+/** How often each error code occurred. */
 export function formatCodes(): string {
   return [...seenCodes].sort(([, a], [, b]) => b - a).map(([code, count]) => `${code} ${count}`).join(', ');
 }
