@@ -1,31 +1,16 @@
-// The package as its users get it: packed, installed in an empty folder without a network, and used from there, by the
-// newest and the oldest TypeScript too. Needs dist/, which `npm test` builds first.
+// The package as its users get it: packed, installed in an empty folder without a network, and used from there, also by
+// the newest TypeScript. The oldest is in typescript.heavy.test.ts. Needs dist/, which `npm test` builds first.
 
-import { existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { INSTALL_TIMEOUT, NPM_ENV, npmInstall, QUIET } from './support/npm.js';
-import { run, type Ended } from './support/programs.js';
-import { scratchDirectory } from './support/reaper.js';
+import { type Consumer, installPackage, manifest, repository } from './support/consumer.js';
+import { COMPILATIONS, NEWEST_COMPILATIONS } from './support/typescript-consumers.js';
 
-const repository = fileURLToPath(new URL('..', import.meta.url));
-const manifest = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as { version: string };
-
-let consumer: string;
+let consumer: Consumer;
 let installed: string;
-
-/** Runs a command in the consumer's folder and expects it to end well and to say nothing on stderr. */
-async function use(command: string, ...args: string[]): Promise<string> {
-  const ended = await run(command, args, { cwd: consumer, env: NPM_ENV, timeout: 60_000 });
-  expect(ended, ended.stdout).toMatchObject({ code: 0, stderr: '' } satisfies Partial<Ended>);
-  return ended.stdout;
-}
-
-function write(file: string, text: string): void {
-  mkdirSync(dirname(join(consumer, file)), { recursive: true });
-  writeFileSync(join(consumer, file), text);
-}
+let use: Consumer['use'];
+let write: Consumer['write'];
 
 function filesBelow(directory: string): string[] {
   return readdirSync(directory, { recursive: true, withFileTypes: true })
@@ -34,20 +19,13 @@ function filesBelow(directory: string): string[] {
 }
 
 beforeAll(async () => {
-  if (!existsSync(join(repository, 'dist'))) throw new Error('dist/ is not there: `npm run build` first');
-  consumer = scratchDirectory();
-  installed = join(consumer, 'node_modules', 'dbus-wire');
-  const pack = ['pack', '--ignore-scripts', ...QUIET, '--pack-destination', consumer];
-  expect(await run('npm', pack, { cwd: repository, env: NPM_ENV, timeout: 60_000 })).toMatchObject({ code: 0 });
-  const tarball = `dbus-wire-${manifest.version}.tgz`;
-  expect(readdirSync(consumer)).toEqual([tarball]);
-  write('package.json', '{ "private": true }');
-  await use('npm', 'install', '--offline', ...QUIET, `./${tarball}`);
+  consumer = await installPackage();
+  ({ installed, use, write } = consumer);
 }, 120_000);
 
 describe('the installed package', () => {
   test('comes alone', () => {
-    expect(readdirSync(join(consumer, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual(['dbus-wire']);
+    expect(readdirSync(join(consumer.folder, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual(['dbus-wire']);
     expect(existsSync(join(installed, 'node_modules'))).toBe(false);
   });
 
@@ -131,114 +109,15 @@ describe('from JavaScript', () => {
   });
 });
 
-/** The oldest TypeScript that README promises: older ones lose literal types. The newest is the one that builds this. */
-const OLDEST_TYPESCRIPT = '5.4.2';
-
-const WIRE_CONSUMER = `
-  import { decodeMessage, encodeMessage, methodCall, type Message } from 'dbus-wire/wire';
-  const bytes: Uint8Array = encodeMessage(methodCall({ path: '/a', member: 'B' }), { serial: 1 });
-  const message: Message = decodeMessage(bytes);
-  if (message.type === 'method_call') {
-    const path: string = message.path;
-    // @ts-expect-error: a path is no number
-    const wrong: number = message.path;
-  }
-  // @ts-expect-error: a call has a member
-  methodCall({ path: '/a' });
-`;
-
-const AUTH_CONSUMER = `
-  import { AuthClient, AuthError, external, type ClientProgress } from 'dbus-wire/auth';
-  const client = new AuthClient({ mechanisms: [external()] });
-  const bytes: Uint8Array = client.start();
-  const progress: ClientProgress = client.receive(bytes);
-  const fault: 'caller' | 'peer' = new AuthError('REJECTED', 'no').fault;
-  // @ts-expect-error: a mechanism is no string
-  new AuthClient({ mechanisms: ['EXTERNAL'] });
-`;
-
-const WHOLE_CONSUMER = `
-  import { createProxy, defineInterface, exportObject, sessionBus } from 'dbus-wire';
-  const Counter = defineInterface({
-    name: 'com.example.Counter1',
-    methods: { Add: { in: 'u', out: 'u', inNames: ['step'] } },
-    properties: { Value: { type: 'u', access: 'read' } },
-    signals: { Overflow: { args: 'u' } },
-  });
-  export async function main(): Promise<number> {
-    await using bus = await sessionBus({ signal: AbortSignal.timeout(1_000) });
-    const counter = createProxy(bus, Counter, { destination: 'com.example.Counter', path: '/com/example/Counter' });
-    // @ts-expect-error: 'u' takes a number
-    await counter.Add('1');
-    // @ts-expect-error: no such method
-    await counter.Subtract(1);
-    const implementation = Counter.implement({
-      methods: { Add: (step) => step + 1 },
-      properties: { Value: { get: () => 1 } },
-    });
-    using exported = exportObject(bus, '/com/example/Counter', implementation);
-    const value: number = await counter.$get('Value');
-    const sum: number = await counter.Add(value);
-    await bus.close();
-    return sum;
-  }
-`;
-
-type CompilerOptions = Readonly<Record<string, unknown>>;
-
-const NODE_NEXT: CompilerOptions = { target: 'ES2022', module: 'NodeNext' };
-const BUNDLER: CompilerOptions = { target: 'ES2022', module: 'ESNext', moduleResolution: 'bundler' };
-const STRICT: CompilerOptions = { strict: true, exactOptionalPropertyTypes: true };
-const WITHOUT_NODE: CompilerOptions = { lib: ['ES2022'], types: [] };
-
-/** What a consumer compiles, and in which folder; declarations are checked too. */
-type Compilation = readonly [folder: string, file: string, text: string, options: CompilerOptions];
-
-/** For both compilers. */
-const COMPILATIONS: readonly Compilation[] = [
-  ['wire-without-node', 'wire.mts', WIRE_CONSUMER, { ...NODE_NEXT, ...STRICT, ...WITHOUT_NODE }],
-  ['auth-without-node', 'auth.mts', AUTH_CONSUMER, { ...NODE_NEXT, ...STRICT, ...WITHOUT_NODE }],
-  ['whole-node-next', 'whole.mts', WHOLE_CONSUMER, { ...NODE_NEXT, strict: true }],
-  ['whole-bundled', 'whole.ts', WHOLE_CONSUMER, { ...BUNDLER, strict: true }],
-];
-
-/** The last two are beyond the oldest: require() of ES modules, and defaults that resolve packages. */
-const NEWEST_COMPILATIONS: readonly Compilation[] = [
-  ['wire-bundled', 'wire.ts', WIRE_CONSUMER, { ...BUNDLER, ...STRICT, ...WITHOUT_NODE }],
-  ['whole-strictest', 'whole.mts', WHOLE_CONSUMER, { ...NODE_NEXT, ...STRICT }],
-  ['whole-without-dom', 'whole.mts', WHOLE_CONSUMER, { ...NODE_NEXT, lib: ['ES2022'], strict: true }],
-  ['whole-required', 'whole.cts', WHOLE_CONSUMER, { ...NODE_NEXT, strict: true }],
-  ['whole-by-default', 'whole.ts', WHOLE_CONSUMER, {}],
-];
-
 describe('from TypeScript', () => {
-  /** Compiles in a folder of its own, in which @types/node is installed unless the options do without types. */
-  async function compile(compiler: string, [folder, file, text, options]: Compilation): Promise<void> {
-    write(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: { noEmit: true, ...options }, files: [file] }));
-    write(join(folder, 'package.json'), '{ "type": "module" }');
-    write(join(folder, file), text);
-    const types = join(consumer, folder, 'node_modules', '@types');
-    if (!('types' in options) && !existsSync(types)) {
-      mkdirSync(types, { recursive: true });
-      symlinkSync(join(repository, 'node_modules', '@types', 'node'), join(types, 'node'));
-    }
-    expect(await use(process.execPath, join(compiler, 'bin', 'tsc'), '-p', folder), folder).toBe('');
-  }
-
-  test.each([...COMPILATIONS, ...NEWEST_COMPILATIONS])('the newest compiler takes %s', async (...compilation) => {
-    await compile(join(repository, 'node_modules', 'typescript'), compilation);
+  const compilations = [...COMPILATIONS, ...NEWEST_COMPILATIONS];
+  test.each(compilations)('the newest compiler accepts %s', async (...compilation) => {
+    await consumer.compile(join(repository, 'node_modules', 'typescript'), compilation);
   });
-
-  test(`the oldest compiler, ${OLDEST_TYPESCRIPT}, takes what needs no newer one`, async (context) => {
-    write(join('oldest', 'package.json'), '{ "private": true }');
-    await npmInstall(context, join(consumer, 'oldest'), `typescript@${OLDEST_TYPESCRIPT}`);
-    const compiler = join(consumer, 'oldest', 'node_modules', 'typescript');
-    for (const compilation of COMPILATIONS) await compile(compiler, compilation);
-  }, INSTALL_TIMEOUT + 120_000);
 });
 
 describe('the programs', () => {
   test.each(['dbus-wire-service', 'dbus-wire-client'])('%s is installed and tells its version', async (program) => {
-    expect(await use(join(consumer, 'node_modules/.bin', program), '--version')).toContain(manifest.version);
+    expect(await use(join(consumer.folder, 'node_modules/.bin', program), '--version')).toContain(manifest.version);
   });
 });

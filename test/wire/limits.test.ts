@@ -335,7 +335,7 @@ describe('work', () => {
   }
 
   test('a message that arrives byte by byte is copied a few times at most, whatever its length', () => {
-    for (const length of [1000, 50_000, 400_000]) {
+    for (const length of [1000, 10_000, 100_000]) {
       expect(copiedBytes(length)).toBeGreaterThanOrEqual(1); // this counts what the reader copies
       expect(copiedBytes(length)).toBeLessThan(4);
     }
