@@ -260,7 +260,7 @@ describeWith('dbus-daemon', 'dbus-send')('dbus-send', () => {
     const reports = recordHandlerErrors();
     const { stderr } = await dbusSendCall(daemon, MIRROR, 'Crash');
     expect(stderr).toBe(`Error ${ErrorName.FAILED}: not a D-Bus error\n`);
-    expect(reports).toMatchObject([{ what: 'com.example.Mirror1.Crash', error: expect.any(RangeError) }]);
+    expect(reports).toMatchObject([{ interface: 'com.example.Mirror1', member: 'Crash', error: expect.any(RangeError) }]);
   });
 
   test('is heard when it waits for no reply, and may name us by our unique name', async () => {
