@@ -1,6 +1,7 @@
-// What TypeScript makes of signature literals, beside what happens at run time. Each file here is run by vitest and
-// compiled by compile.test.ts: a `@ts-expect-error` where there is none is an error, as is a type that is not the same.
-import { describe, expect, it } from 'vitest';
+// The types that TypeScript infers from signature literals, beside the behavior at run time. vitest runs this file, and
+// compile.test.ts compiles it: a `@ts-expect-error` without an error is an error, as is a type that is not the same.
+
+import { describe, expect, test } from 'vitest';
 import { MarshalError, SignatureError } from '../../src/wire/errors.js';
 import type {
   BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, InputOf, ValueOf,
@@ -10,13 +11,13 @@ import { unmarshal } from '../../src/wire/values/unmarshal.js';
 import { type Variant, variant } from '../../src/wire/variant.js';
 import { same, type Same } from './support.js';
 
-/** What a receiver gets of what a sender gives. */
+/** The values that a receiver gets for those of a sender. */
 function roundTrip<const S extends string>(signature: CheckedSignature<S>, body: BodyInputOf<S>): BodyOf<S> {
   return unmarshal(signature, marshal(signature, body));
 }
 
 describe('values', () => {
-  it('have the types of the value table', () => {
+  test('have the types of the table of values', () => {
     same<Same<ValueOf<'y' | 'n' | 'q' | 'i' | 'u' | 'd' | 'h'>, number>>();
     same<Same<ValueOf<'x' | 't'>, bigint>>();
     same<Same<ValueOf<'b'>, boolean>>();
@@ -33,7 +34,7 @@ describe('values', () => {
     same<Same<ValueOf<'(s(iay)v)'>, [string, [number, Uint8Array], Variant]>>();
   });
 
-  it('of a whole signature are a tuple', () => {
+  test('of a whole signature are a tuple', () => {
     same<Same<BodyOf<''>, []>>();
     same<Same<BodyOf<'s'>, [string]>>();
     same<Same<BodyOf<'susssasa{sv}i'>,
@@ -42,7 +43,7 @@ describe('values', () => {
     same<Same<BodyOf<'i' | 'ss'>, [number] | [string, string]>>();
   });
 
-  it('are unknown where the signature is known only at run time', () => {
+  test('are unknown if the signature is known only at run time', () => {
     same<Same<ValueOf<string>, unknown>>();
     same<Same<InputOf<string>, unknown>>();
     same<Same<BodyOf<string>, unknown[]>>();
@@ -60,7 +61,7 @@ describe('values', () => {
 });
 
 describe('inputs', () => {
-  it('are more lenient than values', () => {
+  test('are more lenient than values', () => {
     same<Same<InputOf<'x' | 't'>, bigint | number>>();
     same<Same<InputOf<'ay'>, Uint8Array | readonly number[]>>();
     same<Same<InputOf<'an'>, Int16Array | readonly number[]>>();
@@ -78,7 +79,7 @@ describe('inputs', () => {
     same<Same<BodyInputOf<'sx'>, readonly [string, bigint | number]>>();
   });
 
-  it('take all that a sender may have at hand, and arrive as the type says', () => {
+  test('can have all accepted forms, and arrive as the type says', () => {
     const bytes: [Uint8Array] = roundTrip('ay', [[1, 2]]);
     expect(bytes).toEqual([Uint8Array.of(1, 2)]);
     expect(roundTrip('ay', [Buffer.from('ab')])).toEqual([Uint8Array.of(97, 98)]);
@@ -105,24 +106,24 @@ describe('inputs', () => {
     expect(roundTrip('asa(ss)', [[], [['a', 'b']]] as const)).toEqual([[], [['a', 'b']]]);
   });
 
-  it('are held to their types, by the compiler and by the codec', () => {
-    // @ts-expect-error a number is no string
+  test('of a wrong type are rejected by the compiler and by the codec', () => {
+    // @ts-expect-error a number instead of a string
     expect(() => roundTrip('s', [1])).toThrow(MarshalError);
     // @ts-expect-error one value for two types
     expect(() => roundTrip('su', ['a'])).toThrow(MarshalError);
     // @ts-expect-error two values for one type
     expect(() => roundTrip('s', ['a', 'b'])).toThrow(MarshalError);
-    // @ts-expect-error bigints are for 64 bits only
+    // @ts-expect-error a bigint for an integer of 32 bits
     expect(() => roundTrip('u', [1n])).toThrow(MarshalError);
     // @ts-expect-error elements of the wrong size
     expect(() => roundTrip('au', [new Uint8Array(2)])).toThrow(MarshalError);
-    // @ts-expect-error keys of an object are text
+    // @ts-expect-error an object, whose keys are strings, for a dict with numbers as keys
     expect(() => roundTrip('a{us}', [{ 1: 'a' }])).toThrow(MarshalError);
-    // @ts-expect-error the type of a variant is not guessed
+    // @ts-expect-error a value without its type for a variant
     expect(() => roundTrip('a{sv}', [{ a: 'x' }])).toThrow(MarshalError);
-    // @ts-expect-error a struct of two
+    // @ts-expect-error one value for a struct of two
     expect(() => roundTrip('(ss)', [['a']])).toThrow(MarshalError);
-    // @ts-expect-error an array is no dict
+    // @ts-expect-error an array for a dict
     expect(() => roundTrip('a{sv}', [[]])).toThrow(MarshalError);
     // @ts-expect-error no such type
     expect(() => roundTrip('ak', [[]])).toThrow(MarshalError);
@@ -130,7 +131,7 @@ describe('inputs', () => {
 });
 
 describe('variants', () => {
-  it('carry the type that belongs to their signature', () => {
+  test('carry the type that belongs to their signature', () => {
     const text = variant('s', 'x');
     const dict = variant('a{sv}', { volume: variant('d', 0.5) });
     same<Same<typeof text, Variant<'s', string>>>();
@@ -140,7 +141,7 @@ describe('variants', () => {
     expect(dict).toEqual({ signature: 'a{sv}', value: { volume: { signature: 'd', value: 0.5 } } });
   });
 
-  it('of one type are variants', () => {
+  test('of one type are assignable to Variant', () => {
     const variants: Variant[] = [variant('s', 'x'), variant('ai', [1]), variant('v', variant('b', true))];
     const written: Variant = { signature: 's', value: 'x' };
     const received: Variant<'s'> = { signature: 's', value: 'x' };
@@ -148,21 +149,21 @@ describe('variants', () => {
     expect([...variants, written, any]).toHaveLength(5);
   });
 
-  it('take a signature that is known only at run time', () => {
+  test('can have a signature that is known only at run time', () => {
     const signature: string = 'as';
     const made = variant(signature, ['x']);
     same<Same<typeof made, Variant<string, unknown>>>();
     expect(made).toEqual({ signature: 'as', value: ['x'] });
   });
 
-  it('have exactly one type, which is wrong at compile time and at run time', () => {
+  test('must have exactly one type, at compile time and at run time', () => {
     // @ts-expect-error two types
     expect(() => variant('ss', 'x')).toThrow(SignatureError);
     // @ts-expect-error no type
     expect(() => variant('', 'x')).toThrow(SignatureError);
     // @ts-expect-error no such type
     expect(() => variant('k', 'x')).toThrow(SignatureError);
-    // @ts-expect-error a number is no string
+    // @ts-expect-error a number instead of a string
     const wrong = variant('s', 1);
     expect(() => marshal('v', [wrong])).toThrow(MarshalError);
   });

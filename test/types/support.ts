@@ -1,4 +1,4 @@
-// Types that are compared with types, and a compiler to ask about files that the tests write.
+// Compares types with types, and runs the compiler on files that the tests write.
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ export function same<_ extends true>(): void {}
 
 export const repository = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What the compiler says about one line. */
+/** One message of the compiler. */
 export interface Diagnostic {
   readonly file: string;
   readonly line: number;
@@ -24,7 +24,7 @@ export interface Diagnostic {
 
 export interface Compilation {
   readonly exitCode: number;
-  /** All that was printed. */
+  /** Everything that the compiler printed. */
   readonly output: string;
   readonly diagnostics: readonly Diagnostic[];
   /** Of `--extendedDiagnostics`: type instantiations, the compiler's unit of work, equal in every run. */
