@@ -1,38 +1,101 @@
-// The error classes of the interface layer: a mistake in a definition or its implementation, and introspection data of
-// another program that cannot be read. Mistakes in names and signatures are the wire layer's errors, here as well.
-import { DBusWireError } from '../wire/errors.js';
+// The error classes of the interface layer: a mistake in a definition, in its implementation or in the use of either,
+// and introspection data of another program that cannot be read. Tests: define.test.ts, implement.test.ts,
+// parse-introspection.test.ts.
+import { argumentError } from '../wire/arguments.js';
+import { MAX_NAME_LENGTH } from '../wire/constants.js';
+import { quote } from '../wire/describe.js';
+import { type Caller, stackOfCaller } from '../wire/error-place.js';
+import { type ArgumentError, DBusWireError, type SignatureErrorCode } from '../wire/errors.js';
+import type { InterfaceDefinition } from './definition.js';
 
-/** What is wrong with an interface definition, with an implementation of one, or with a use of it. */
+/** The mistake in an interface definition, in an implementation of one, or in the use of either. */
 export type DefinitionErrorCode =
+  /** The name of the interface or of a member breaks its grammar; `cause` is an InvalidNameError. */
+  | 'NAME_INVALID'
+  /** A part of the specification is of the wrong kind, or has an unknown key. */
   | 'SPEC_INVALID'
+  /** The names of arguments are not text, not as many as the arguments, or not different from each other. */
   | 'ARGUMENT_NAMES_INVALID'
+  /** A method has fewer in-arguments than optional ones. */
   | 'OPTIONAL_INVALID'
+  /** A method without a reply has out-arguments. */
   | 'NO_REPLY_WITH_RESULT'
+  /** A handler is not a function, or a group of handlers is not an object or has an unknown key. */
+  | 'HANDLER_INVALID'
+  /** A method has no handler, or a property no `get` or no `set`. */
   | 'HANDLER_MISSING'
+  /** There is a handler for a member that the interface does not have, or `get` or `set` against the access. */
   | 'HANDLER_UNKNOWN'
+  /** The interface has no signal of this name. */
   | 'SIGNAL_UNKNOWN'
+  /** The interface has no property of this name. */
   | 'PROPERTY_UNKNOWN'
-  | 'PROPERTY_DOES_NOT_SIGNAL';
+  /** Changes of the property are not announced. */
+  | 'PROPERTY_DOES_NOT_SIGNAL'
+  /** A signature breaks this rule; `cause` is a SignatureError. */
+  | SignatureErrorCode;
 
-/** An interface was defined, implemented or used in a way that cannot be meant; thrown at once, where it happened. */
+/** The interface and member that an error is about, as far as they are known. */
+export interface DefinitionPlace {
+  readonly interface: string | undefined;
+  readonly member?: string | undefined;
+}
+
+/** The caller's fault: a mistake in a definition, in its implementation, or in the use of either. Nothing was done. */
 export class DefinitionError extends DBusWireError {
   override readonly name = 'DefinitionError';
   readonly fault = 'caller';
   readonly code: DefinitionErrorCode;
-  /** The interface, as far as it has a name. */
-  readonly interface: string;
-  /** The method, property or signal; undefined where the interface as a whole is concerned. */
+  /** The name of the interface; undefined if it has no valid name. */
+  readonly interface: string | undefined;
+  /** The name of the method, property or signal; undefined if the error is not about one member. */
   readonly member: string | undefined;
 
-  constructor(code: DefinitionErrorCode, problem: string, at: { interface: string; member?: string | undefined }) {
-    super(`${at.interface}${at.member === undefined ? '' : `.${at.member}`}: ${problem}`);
+  constructor(code: DefinitionErrorCode, problem: string, at: DefinitionPlace, options?: ErrorOptions) {
+    super(`${labelOf(at)}: ${problem}`, options);
     this.code = code;
     this.interface = at.interface;
     this.member = at.member;
   }
 }
 
-/** What is wrong with a text that was to be introspection data. */
+/** The start of an error text, such as `com.example.Counter1.Add`. */
+function labelOf({ interface: interfaceName = 'defineInterface', member }: DefinitionPlace): string {
+  if (member === undefined) return interfaceName;
+  return `${interfaceName}.${textOfName(member)}`;
+}
+
+/** The name of a member in an error text: in quotes if it is not a word, as the name of a property can be. */
+export function textOfName(name: string): string {
+  return name.length <= MAX_NAME_LENGTH && /^[\w-]+$/.test(name) ? name : quote(name, MAX_NAME_LENGTH);
+}
+
+/** The most names that the text of an error lists. */
+const MAX_LISTED = 12;
+
+/** The error for a name that is not that of a signal, or of a property, of the interface. */
+export function unknownMember(
+  kind: 'signal' | 'property',
+  name: unknown,
+  { definition, caller, above }: {
+    readonly definition: InterfaceDefinition;
+    /** The name of the function that got the name. */
+    readonly caller: string;
+    readonly above: Caller;
+  },
+): DefinitionError | ArgumentError {
+  if (typeof name !== 'string') {
+    return stackOfCaller(argumentError(caller, `the name of a ${kind} must be a string`, name), above);
+  }
+  const known = Object.keys(kind === 'signal' ? definition.signals : definition.properties).map(textOfName);
+  const advice = known.length === 0 || known.length > MAX_LISTED ? '' : `: it must be one of ${known.join(', ')}`;
+  const code = kind === 'signal' ? 'SIGNAL_UNKNOWN' : 'PROPERTY_UNKNOWN';
+  const at = { interface: definition.name, member: name };
+  const error = new DefinitionError(code, `no ${kind} ${textOfName(name)} in the interface${advice}`, at);
+  return stackOfCaller(error, above);
+}
+
+/** The rule that introspection data breaks. */
 export type IntrospectionErrorCode =
   // limits
   | 'TOO_LONG'
@@ -41,7 +104,7 @@ export type IntrospectionErrorCode =
   | 'CHARACTER_INVALID'
   | 'NOT_TERMINATED'
   | 'MARKUP_INVALID'
-  | 'NAME_INVALID'
+  | 'XML_NAME_INVALID'
   | 'ATTRIBUTE_INVALID'
   | 'ATTRIBUTE_DUPLICATE'
   | 'ENTITY_INVALID'
@@ -53,20 +116,20 @@ export type IntrospectionErrorCode =
   | 'VALUE_INVALID'
   | 'TYPE_INVALID';
 
-/** A text that is not introspection data, or goes beyond a limit. ‹Introspection Data Format› */
+/** The peer's fault: a text that is not introspection data, or exceeds a limit. ‹Introspection Data Format› */
 export class IntrospectionError extends DBusWireError {
   override readonly name = 'IntrospectionError';
   readonly fault = 'peer';
   readonly code: IntrospectionErrorCode;
-  /** Where in the text, in UTF-16 code units from 0. */
+  /** The position of the mistake in the text, in UTF-16 code units from 0. */
   readonly offset: number;
-  /** The line of it, from 1. */
+  /** The line of the mistake, from 1. */
   readonly line: number;
 
   constructor(
     code: IntrospectionErrorCode,
     problem: string,
-    at: { offset: number; line: number },
+    at: { readonly offset: number; readonly line: number },
     options?: ErrorOptions,
   ) {
     super(`${problem} (line ${at.line}, offset ${at.offset})`, options);

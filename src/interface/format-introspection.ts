@@ -1,18 +1,17 @@
-// Introspection data out: what an object has, as XML for other programs and for people.
-// It reads definitions only; which interfaces an object has, and which children, is the object tree's to say.
-// Specification: Introspection Data Format.
+// Writes introspection data: the interfaces and children of an object, as XML for other programs and for people. It
+// reads definitions; the object tree knows the interfaces and children. Specification: Introspection Data Format.
 import { splitSignature } from '../wire/signature.js';
 import type { InterfaceDefinition, MethodDefinition, PropertyDefinition, SignalDefinition } from './definition.js';
 
-/** What an object is introspected to have. */
+/** An object to be described. */
 export interface IntrospectedObject {
-  /** In the order in which they are to be listed. */
+  /** The interfaces, in the order in which they are listed. */
   readonly interfaces: readonly InterfaceDefinition[];
-  /** Last path elements of the objects directly below; they are listed in alphabetic order. */
+  /** The last path elements of the objects directly below. They are listed in alphabetical order. */
   readonly children: readonly string[];
 }
 
-/** Names of the annotations that the specification gives a meaning. ‹Introspection Data Format› */
+/** The annotations that the specification defines. ‹Introspection Data Format› */
 export const Annotation = {
   DEPRECATED: 'org.freedesktop.DBus.Deprecated',
   NO_REPLY: 'org.freedesktop.DBus.Method.NoReply',
@@ -26,7 +25,7 @@ const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '
 
 type Attributes = readonly (readonly [name: string, value: string])[];
 
-/** One element on lines of its own; its content, if it has any, two spaces further in. */
+/** One element on its own lines; its content, if any, is indented by two spaces. */
 function element(name: string, attributes: Attributes, content: readonly string[] = []): string {
   const values = attributes.map(([key, value]) => ` ${key}="${value.replace(/[&<>"]/g, (c) => ESCAPES[c] ?? c)}"`);
   const tag = `${name}${values.join('')}`;
@@ -41,7 +40,7 @@ function annotations(values: Readonly<Record<string, string | boolean>>): string
     .map(([name, value]) => element('annotation', [['name', name], ['value', String(value)]]));
 }
 
-/** The `arg` elements of a signature; signals have none but out-arguments, so that these need not say so. */
+/** The `arg` elements of a signature. Those of a signal have no direction, because all of them are out-arguments. */
 function args(signature: string, names: readonly string[], direction?: 'in' | 'out'): string[] {
   return splitSignature(signature).map((type, index) => {
     const name = names[index] ?? '';
@@ -71,7 +70,7 @@ function signalElement(name: string, signal: SignalDefinition): string {
 function propertyElement(name: string, property: PropertyDefinition): string {
   return element('property', [['type', property.type], ['name', name], ['access', property.access]], annotations({
     [Annotation.DEPRECATED]: property.deprecated,
-    // "true" is what a property without the annotation means.
+    // A property without this annotation has the value "true".
     [Annotation.EMITS_CHANGED_SIGNAL]: property.emitsChanged === 'true' ? false : property.emitsChanged,
   }));
 }
@@ -86,8 +85,8 @@ function interfaceElement(definition: InterfaceDefinition): string {
 }
 
 /**
- * Introspection data of one object, as the Introspect method returns it: each interface with its members in the order
- * of its definition, then the objects below by name only. The same object always gives the same text.
+ * Formats introspection data of one object, as the Introspect method returns it: each interface with its members in the
+ * order of its definition, then the names of the objects below. The same object always gives the same text.
  */
 export function formatIntrospection({ interfaces, children }: IntrospectedObject): string {
   const node = element('node', [], [

@@ -1,41 +1,42 @@
-// Introspection data in: the XML of another program as specifications that `defineInterface` takes.
-// What it does not know it skips, as the specification asks. Signatures are checked here, since a method's are put
-// together from those of its arguments; names are as the other program gave them, and are checked by whoever uses them.
-// Specification: Introspection Data Format.
+// Reads introspection data: the XML of another program, as specifications that `defineInterface` takes. It skips
+// unknown elements and annotations, as the specification requires. It checks signatures, because that of a method is
+// joined from those of its arguments. It does not check names. Specification: Introspection Data Format.
+import { argumentError } from '../wire/arguments.js';
+import { MAX_SIGNATURE_LENGTH } from '../wire/constants.js';
+import { quote } from '../wire/describe.js';
 import { parseSingleType } from '../wire/signature.js';
+import type { MethodDefinition, PropertyDefinition, SignalDefinition } from './definition.js';
 import { Annotation } from './format-introspection.js';
-import {
-  EMITS_CHANGED, type EmitsChanged, type MethodSpec, PROPERTY_ACCESS, type PropertySpec, type SignalSpec,
-} from './spec.js';
+import { EMITS_CHANGED, type EmitsChanged, PROPERTY_ACCESS } from './spec.js';
 import { type StartTag, XmlReader } from './xml-reader.js';
 
-/** Longest introspection data that is read, in UTF-16 code units. */
+/** The greatest length of introspection data, in UTF-16 code units. */
 export const MAX_INTROSPECTION_LENGTH = 2 ** 23;
-/** Most elements inside one another that are read. */
+/** The greatest depth of nested elements. */
 export const MAX_INTROSPECTION_DEPTH = 64;
 
-/** An interface as another program describes it, with nothing left out. Its records have no prototype. */
+/** An interface, as another program describes it, with the defaults filled in. Its records have no prototype. */
 export interface ParsedInterface {
   readonly name: string;
-  readonly methods: Readonly<Record<string, Required<MethodSpec>>>;
-  readonly properties: Readonly<Record<string, Required<PropertySpec>>>;
-  readonly signals: Readonly<Record<string, Required<SignalSpec>>>;
+  readonly methods: Readonly<Record<string, MethodDefinition>>;
+  readonly properties: Readonly<Record<string, PropertyDefinition>>;
+  readonly signals: Readonly<Record<string, SignalDefinition>>;
   readonly deprecated: boolean;
 }
 
 /** An object as another program describes it. */
 export interface ParsedNode {
-  /** The last element of its path, for a child; for the root its path, or undefined. */
+  /** For a child, the last element of its path. For the root, its path, or undefined if the data do not contain it. */
   readonly name: string | undefined;
   readonly interfaces: readonly ParsedInterface[];
-  /** Objects below. One without interfaces and children may have some all the same: ask it. */
+  /** The objects directly below. The data of most programs give only their names: each must be introspected itself. */
   readonly children: readonly ParsedNode[];
 }
 
-/** Reads one element after its start tag has been read: all of its content, and its end. */
+/** Reads the rest of an element after its start tag: its content and its end tag. */
 type ReadElement = (reader: XmlReader, tag: StartTag) => void;
 
-/** Reads the content of an element: each child by the reader for its name, if there is one, else past all of it. */
+/** Reads the content of an element: each child with the reader for its name. A child without a reader is skipped. */
 function readContent(reader: XmlReader, readers: Readonly<Record<string, ReadElement>>): void {
   for (let tag = reader.next(); tag?.kind === 'start'; tag = reader.next()) {
     const read = Object.hasOwn(readers, tag.name) ? readers[tag.name] : undefined;
@@ -47,14 +48,15 @@ function readContent(reader: XmlReader, readers: Readonly<Record<string, ReadEle
 function requireAttribute(reader: XmlReader, tag: StartTag, attribute: string): string {
   const value = tag.attributes.get(attribute);
   if (value !== undefined) return value;
-  throw reader.error('ATTRIBUTE_MISSING', `<${tag.name}> without ${attribute}`, tag.offset);
+  const problem = `<${tag.name}> without ${attribute}: it must have this attribute`;
+  throw reader.error('ATTRIBUTE_MISSING', problem, tag.offset);
 }
 
-/** One of the values that the specification lists. */
+/** The value, which must be one of those that the specification lists. */
 function oneOf<T extends string>(value: string, allowed: readonly T[], at: { reader: XmlReader; tag: StartTag }): T {
   const found = allowed.find((candidate) => candidate === value);
   if (found !== undefined) return found;
-  const problem = `"${value.slice(0, 40)}" in <${at.tag.name}> is not one of ${allowed.join(', ')}`;
+  const problem = `${quote(value, 40)} in <${at.tag.name}>: it must be one of ${allowed.join(', ')}`;
   throw at.reader.error('VALUE_INVALID', problem, at.tag.offset);
 }
 
@@ -63,12 +65,12 @@ function requireType(reader: XmlReader, tag: StartTag): string {
   try {
     return parseSingleType(type).signature;
   } catch (cause) {
-    const problem = `the type in <${tag.name}> is not one single complete type`;
+    const problem = `type ${quote(type, MAX_SIGNATURE_LENGTH)} in <${tag.name}>: it must be one single complete type`;
     throw reader.error('TYPE_INVALID', problem, tag.offset, { cause });
   }
 }
 
-/** The annotations of one element that this library knows. */
+/** The annotations of one element that the specification defines. */
 class Annotations {
   deprecated = false;
   noReply = false;
@@ -105,7 +107,7 @@ function readArgument(lists: { readonly in: Arguments; readonly out: Arguments }
   };
 }
 
-function readMethod(reader: XmlReader): Required<MethodSpec> {
+function readMethod(reader: XmlReader): MethodDefinition {
   const lists = { in: new Arguments(), out: new Arguments() };
   const annotations = new Annotations();
   readContent(reader, { arg: readArgument(lists, 'in'), annotation: annotations.read });
@@ -120,16 +122,16 @@ function readMethod(reader: XmlReader): Required<MethodSpec> {
   };
 }
 
-function readSignal(reader: XmlReader): Required<SignalSpec> {
+function readSignal(reader: XmlReader): SignalDefinition {
   const args = new Arguments();
   const annotations = new Annotations();
-  // Nothing goes into a signal; a description that says so of an argument is taken to mean what is possible.
+  // A signal has only out-arguments. Some programs give the direction "in" nevertheless.
   readContent(reader, { arg: readArgument({ in: args, out: args }, 'out'), annotation: annotations.read });
   return { args: args.signature, argNames: args.names, deprecated: annotations.deprecated };
 }
 
-/** A property; `emitsChanged` is undefined until its interface says what holds for properties that do not say. */
-type PropertyDraft = Omit<Required<PropertySpec>, 'emitsChanged'> & { readonly emitsChanged: EmitsChanged | undefined };
+/** A property whose `emitsChanged` is undefined if only an annotation of the interface can give it. */
+type PropertyDraft = Omit<PropertyDefinition, 'emitsChanged'> & { readonly emitsChanged: EmitsChanged | undefined };
 
 function readProperty(reader: XmlReader, tag: StartTag): PropertyDraft {
   const type = requireType(reader, tag);
@@ -144,19 +146,19 @@ function readProperty(reader: XmlReader, tag: StartTag): PropertyDraft {
   };
 }
 
-/** A record that any name may be a key of. */
+/** A record that can have any name as a key. */
 function emptyRecord<T>(): Record<string, T> {
   return Object.create(null) as Record<string, T>; // Object.create has no type for "nothing inherited"
 }
 
 function readInterface(reader: XmlReader, tag: StartTag): ParsedInterface {
   const name = requireAttribute(reader, tag, 'name');
-  const methods = emptyRecord<Required<MethodSpec>>();
+  const methods = emptyRecord<MethodDefinition>();
   const drafts = emptyRecord<PropertyDraft>();
-  const signals = emptyRecord<Required<SignalSpec>>();
+  const signals = emptyRecord<SignalDefinition>();
   const annotations = new Annotations();
 
-  /** Some bindings list a method once for each set of default arguments; D-Bus has one of a name, here the first. */
+  /** Reads a named member. Some bindings list a method once for each set of default arguments: the first one counts. */
   const member = <T>(record: Record<string, T>, read: (reader: XmlReader, tag: StartTag) => T): ReadElement =>
     (_, memberTag) => {
       const memberName = requireAttribute(reader, memberTag, 'name');
@@ -171,7 +173,7 @@ function readInterface(reader: XmlReader, tag: StartTag): ParsedInterface {
     annotation: annotations.read,
   });
 
-  const properties = emptyRecord<Required<PropertySpec>>();
+  const properties = emptyRecord<PropertyDefinition>();
   for (const [propertyName, draft] of Object.entries(drafts)) {
     properties[propertyName] = { ...draft, emitsChanged: draft.emitsChanged ?? annotations.emitsChanged ?? 'true' };
   }
@@ -189,18 +191,21 @@ function readNode(reader: XmlReader, name: string | undefined): ParsedNode {
 }
 
 /**
- * Reads introspection data, as the Introspect method returns it: what the object has, and the objects below it.
- * Limits: 8,388,608 characters, 64 elements inside one another. Each interface can be given to `defineInterface`, which
- * checks the names.
- * @throws {IntrospectionError} if the text is not well-formed XML, not introspection data, or beyond a limit
+ * Parses introspection data, as the Introspect method returns it: the interfaces of an object and the objects below.
+ * Limits: 8,388,608 UTF-16 code units, elements nested 64 deep. Pass an interface to `defineInterface` to use it, which
+ * also checks its names.
+ * @throws {IntrospectionError} if the text is not well-formed XML, is not introspection data, or exceeds a limit
+ * @throws {ArgumentError} if `xml` is not a string
  */
 export function parseIntrospection(xml: string): ParsedNode {
+  if (typeof xml !== 'string') throw argumentError('parseIntrospection', 'the XML must be a string', xml);
   const reader = new XmlReader(xml, { maxLength: MAX_INTROSPECTION_LENGTH, maxDepth: MAX_INTROSPECTION_DEPTH });
   const root = reader.next();
   if (root?.kind !== 'start' || root.name !== 'node') {
-    throw reader.error('ROOT_INVALID', 'the root element is not <node>', root?.offset ?? 0);
+    const found = root?.kind === 'start' ? `<${root.name.slice(0, 40)}>` : 'an end tag';
+    throw reader.error('ROOT_INVALID', `root element ${found}: it must be <node>`, root?.offset ?? 0);
   }
   const node = readNode(reader, root.attributes.get('name'));
-  reader.next(); // nothing but comments may follow, or this throws
+  reader.next(); // throws if anything other than comments follows
   return node;
 }

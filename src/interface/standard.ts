@@ -1,9 +1,9 @@
-// The interfaces that the specification itself defines. Data only: the service layer answers Peer, Introspectable and
-// Properties; the connection layer calls the bus.
+// The definitions of the standard interfaces. It contains only data: the service layer answers Peer, Introspectable and
+// Properties, and the connection layer calls the bus.
 // Specification: Standard Interfaces, Message Bus Messages, Message Bus Properties.
 import { defineInterface } from './define.js';
 
-/** Answers on every object path: is anyone there, and on which machine. ‹org.freedesktop.DBus.Peer› */
+/** Checks that a program answers, and returns the id of its machine. ‹org.freedesktop.DBus.Peer› */
 export const Peer = /* @__PURE__ */ defineInterface({
   name: 'org.freedesktop.DBus.Peer',
   methods: {
@@ -12,7 +12,7 @@ export const Peer = /* @__PURE__ */ defineInterface({
   },
 });
 
-/** Tells what an object has, as XML. ‹org.freedesktop.DBus.Introspectable› */
+/** Describes the interfaces of an object and the objects below it, as XML. ‹org.freedesktop.DBus.Introspectable› */
 export const Introspectable = /* @__PURE__ */ defineInterface({
   name: 'org.freedesktop.DBus.Introspectable',
   methods: {
@@ -20,7 +20,7 @@ export const Introspectable = /* @__PURE__ */ defineInterface({
   },
 });
 
-/** Reads, writes and watches the properties of an object. ‹org.freedesktop.DBus.Properties› */
+/** Reads and writes the properties of an object, and announces their changes. ‹org.freedesktop.DBus.Properties› */
 export const Properties = /* @__PURE__ */ defineInterface({
   name: 'org.freedesktop.DBus.Properties',
   methods: {
@@ -36,7 +36,7 @@ export const Properties = /* @__PURE__ */ defineInterface({
   },
 });
 
-/** Tells which objects are below a path, with all their properties. ‹org.freedesktop.DBus.ObjectManager› */
+/** Lists the objects below a path, with all their properties. ‹org.freedesktop.DBus.ObjectManager› */
 export const ObjectManager = /* @__PURE__ */ defineInterface({
   name: 'org.freedesktop.DBus.ObjectManager',
   methods: {
@@ -48,7 +48,7 @@ export const ObjectManager = /* @__PURE__ */ defineInterface({
   },
 });
 
-/** The message bus itself, at `/org/freedesktop/DBus` of the name `org.freedesktop.DBus`. ‹Message Bus Messages› */
+/** The message bus: the object `/org/freedesktop/DBus` of `org.freedesktop.DBus`. ‹Message Bus Messages› */
 export const DBusDaemon = /* @__PURE__ */ defineInterface({
   name: 'org.freedesktop.DBus',
   methods: {

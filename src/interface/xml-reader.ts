@@ -1,41 +1,41 @@
-// A reader for the part of XML that introspection data is written in: elements and their attributes.
-// Text, comments, processing instructions, CDATA and the document type are passed over unread. Nothing is ever expanded
-// but the five predefined entities and character references, nothing is fetched, and each character is looked at a
-// bounded number of times. Reference: Extensible Markup Language 1.0, sections 2 and 3.1.
+// Reads the part of XML that introspection data uses: elements and their attributes. It skips text, comments,
+// processing instructions, CDATA and the document type. It expands only the five predefined entities and character
+// references, fetches nothing, and reads each character a bounded number of times. It knows nothing of introspection.
+// Tests: parse-introspection.test.ts. Reference: Extensible Markup Language 1.0, sections 2 and 3.1.
 import { IntrospectionError, type IntrospectionErrorCode } from './errors.js';
 
-/** An element begins. An empty one, `<a/>`, begins and ends. */
+/** The start of an element. An empty element, `<a/>`, has a start tag and an end tag. */
 export interface StartTag {
   readonly kind: 'start';
   readonly name: string;
   readonly attributes: ReadonlyMap<string, string>;
-  /** Where its `<` is. */
+  /** The offset of its `<`. */
   readonly offset: number;
 }
 
-/** The innermost open element ends. */
+/** The end of the innermost open element. */
 export interface EndTag {
   readonly kind: 'end';
   readonly offset: number;
 }
 
 interface XmlLimits {
-  /** Most UTF-16 code units of text. */
+  /** The greatest length of the text, in UTF-16 code units. */
   readonly maxLength: number;
-  /** Most elements inside one another. */
+  /** The greatest depth of nested elements. */
   readonly maxDepth: number;
 }
 
-const NAME = /[A-Za-z_:\u0080-\uffff][-.\w:\u0080-\uffff]*/y;
+const NAME = /[A-Za-z_:\u00c0-\uffff][-.\w:\u00b7\u00c0-\uffff]*/y;
 const SPACE = /[ \t\r\n]*/y;
-// What XML 1.0 has no way to say, not even by reference.
+// The characters that XML 1.0 cannot contain, not even as references.
 const FORBIDDEN_CHARACTER = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/;
 
 const ENTITIES: ReadonlyMap<string, string> = new Map([
   ['amp', '&'], ['lt', '<'], ['gt', '>'], ['quot', '"'], ['apos', "'"],
 ]);
 
-/** The character that `&…;` stands for; undefined for what is no reference or would need a declaration. */
+/** The character for a reference `&…;`; undefined if it is not valid, or is an entity that must be declared. */
 function dereference(reference: string): string | undefined {
   const digits = /^#(?:x([0-9A-Fa-f]+)|([0-9]+))$/.exec(reference);
   if (digits === null) return ENTITIES.get(reference);
@@ -44,6 +44,13 @@ function dereference(reference: string): string | undefined {
   if (codePoint > 0x10ffff) return undefined;
   const character = String.fromCodePoint(codePoint);
   return FORBIDDEN_CHARACTER.test(character) || !character.isWellFormed() ? undefined : character;
+}
+
+/** The longest name that the text of an error contains in full. */
+const MAX_SHOWN_NAME = 40;
+
+function textOfTag(name: string): string {
+  return name.length > MAX_SHOWN_NAME ? `${name.slice(0, MAX_SHOWN_NAME)}…` : name;
 }
 
 /** Reads a document tag by tag. */
@@ -55,21 +62,22 @@ export class XmlReader {
   #rootSeen = false;
   #emptyElement: EndTag | undefined;
 
-  /** @throws {IntrospectionError} if the text is longer than the limit, or has characters that no XML may have */
+  /** @throws {IntrospectionError} if the text is longer than the limit, or contains characters that XML cannot */
   constructor(text: string, { maxLength, maxDepth }: XmlLimits) {
     this.#text = text;
     this.#maxDepth = maxDepth;
     if (text.length > maxLength) {
-      throw this.error('TOO_LONG', `introspection data of more than ${maxLength} characters`, maxLength);
+      const problem = `introspection data of ${text.length} characters: at most ${maxLength} are allowed`;
+      throw this.error('TOO_LONG', problem, maxLength);
     }
     const forbidden = text.search(FORBIDDEN_CHARACTER);
-    if (forbidden >= 0) throw this.error('CHARACTER_INVALID', 'a character that XML may not have', forbidden);
+    if (forbidden >= 0) throw this.error('CHARACTER_INVALID', 'a character that XML must not contain', forbidden);
     if (text.startsWith('\ufeff')) this.#offset = 1;
   }
 
   /**
-   * The next tag; undefined after the root element has ended and nothing else follows.
-   * @throws {IntrospectionError} if the text is not well-formed, or elements are nested deeper than the limit
+   * Returns the next tag; undefined at the end of the text, after the root element.
+   * @throws {IntrospectionError} if the text is not well-formed, or elements are nested too deep
    */
   next(): StartTag | EndTag | undefined {
     const pending = this.#emptyElement;
@@ -92,14 +100,14 @@ export class XmlReader {
     }
   }
 
-  /** An error at `offset`; its line is counted only here. */
+  /** Makes an error at `offset`, and counts the lines up to it. */
   error(code: IntrospectionErrorCode, problem: string, offset: number, options?: ErrorOptions): IntrospectionError {
     let line = 1;
     for (let at = this.#text.indexOf('\n'); at >= 0 && at < offset; at = this.#text.indexOf('\n', at + 1)) line++;
     return new IntrospectionError(code, problem, { offset, line }, options);
   }
 
-  /** Passes over text, which means nothing here, to the next `<`. */
+  /** Skips text up to the next `<`, and returns its offset; undefined at the end of the text. */
   #skipText(): number | undefined {
     const markup = this.#text.indexOf('<', this.#offset);
     const end = markup < 0 ? this.#text.length : markup;
@@ -110,8 +118,10 @@ export class XmlReader {
     this.#offset = end;
     if (markup >= 0) return markup;
     const unclosed = this.#open.at(-1);
-    if (unclosed !== undefined) throw this.error('NOT_TERMINATED', `<${unclosed}> is not closed`, end);
-    if (!this.#rootSeen) throw this.error('ROOT_INVALID', 'there is no root element', end);
+    if (unclosed !== undefined) {
+      throw this.error('NOT_TERMINATED', `<${textOfTag(unclosed)}> is not closed: there must be an end tag`, end);
+    }
+    if (!this.#rootSeen) throw this.error('ROOT_INVALID', 'no root element: it must be <node>', end);
     return undefined;
   }
 
@@ -129,21 +139,29 @@ export class XmlReader {
     return skipped;
   }
 
-  #skipPast(closing: string, start: number, what: string): void {
+  /** Skips everything up to the end of `closing`; `construct` names what began at `start`. */
+  #skipPast(closing: string, start: number, construct: string): void {
     const end = this.#text.indexOf(closing, this.#offset);
-    if (end < 0) throw this.error('NOT_TERMINATED', `a ${what} that is not terminated`, start);
+    if (end < 0) {
+      throw this.error('NOT_TERMINATED', `the ${construct} is not terminated: it must end with ${closing}`, start);
+    }
     this.#offset = end + closing.length;
   }
 
-  /** Passes over the document type; declarations in it are not read, so that there is nothing to expand. */
+  /** Skips the document type. Its declarations are not read, so that no entity can be expanded. */
   #skipDoctype(start: number): void {
-    if (this.#rootSeen) throw this.error('MARKUP_INVALID', 'a document type after the root element began', start);
+    if (this.#rootSeen) {
+      const problem = 'a document type after the start of the root element: it must come before';
+      throw this.error('MARKUP_INVALID', problem, start);
+    }
     const delimiter = /["'[\]>]|<!--|<\?/g;
     let inSubset = false;
     for (;;) {
       delimiter.lastIndex = this.#offset;
       const found = delimiter.exec(this.#text)?.[0];
-      if (found === undefined) throw this.error('NOT_TERMINATED', 'a document type that is not terminated', start);
+      if (found === undefined) {
+        throw this.error('NOT_TERMINATED', 'the document type is not terminated: it must end with >', start);
+      }
       this.#offset = delimiter.lastIndex;
       if (found === '<!--') this.#skipPast('-->', start, 'document type');
       else if (found === '<?') this.#skipPast('?>', start, 'document type');
@@ -154,10 +172,15 @@ export class XmlReader {
     }
   }
 
-  #name(what: string): string {
+  /** Reads a name; `owner` is the kind of thing that it names. */
+  #name(owner: string): string {
     NAME.lastIndex = this.#offset;
     const name = NAME.exec(this.#text)?.[0];
-    if (name === undefined) throw this.error('NAME_INVALID', `the name of ${what} is expected`, this.#offset);
+    if (name === undefined) {
+      const character = this.#text.charAt(this.#offset);
+      const found = character === '' ? 'the end of the text' : JSON.stringify(character);
+      throw this.error('XML_NAME_INVALID', `${found}: the name of ${owner} must be here`, this.#offset);
+    }
     this.#offset = NAME.lastIndex;
     return name;
   }
@@ -168,7 +191,9 @@ export class XmlReader {
     if (!this.#takes('>')) throw this.#unterminated(`</${name}`, start);
     const opened = this.#open.pop();
     if (opened !== name) {
-      const problem = opened === undefined ? `</${name}> closes nothing` : `</${name}> where </${opened}> is expected`;
+      const found = `end tag </${textOfTag(name)}>`;
+      const must = opened === undefined ? 'no element is open' : `it must be </${textOfTag(opened)}>`;
+      const problem = `${found}: ${must}`;
       throw this.error('TAG_MISMATCH', problem, start);
     }
     return { kind: 'end', offset: start };
@@ -177,9 +202,11 @@ export class XmlReader {
   #startTag(start: number): StartTag {
     this.#offset = start + 1;
     const name = this.#name('an element');
-    if (this.#open.length === 0 && this.#rootSeen) throw this.error('ROOT_INVALID', 'a second root element', start);
+    if (this.#open.length === 0 && this.#rootSeen) {
+      throw this.error('ROOT_INVALID', 'a second root element: there must be only one', start);
+    }
     if (this.#open.length >= this.#maxDepth) {
-      throw this.error('TOO_DEEP', `more than ${this.#maxDepth} elements inside one another`, start);
+      throw this.error('TOO_DEEP', `elements nested more than ${this.#maxDepth} deep`, start);
     }
     this.#rootSeen = true;
     const attributes = new Map<string, string>();
@@ -199,30 +226,35 @@ export class XmlReader {
   #attribute(attributes: Map<string, string>): void {
     const start = this.#offset;
     const name = this.#name('an attribute');
-    if (attributes.has(name)) throw this.error('ATTRIBUTE_DUPLICATE', `attribute ${name} is there twice`, start);
+    if (attributes.has(name)) {
+      throw this.error('ATTRIBUTE_DUPLICATE', `attribute ${textOfTag(name)} twice in one element`, start);
+    }
     this.#skipSpace();
     const hasValue = this.#takes('=');
     this.#skipSpace();
     const quote = this.#text.charAt(this.#offset);
     if (!hasValue || (quote !== '"' && quote !== "'")) {
-      throw this.error('ATTRIBUTE_INVALID', `attribute ${name} has no value in quotes`, start);
+      throw this.error('ATTRIBUTE_INVALID', `attribute ${textOfTag(name)}: it must have a value in quotes`, start);
     }
     const valueStart = ++this.#offset;
     this.#skipPast(quote, start, 'value of an attribute');
     const value = this.#text.slice(valueStart, this.#offset - 1);
-    if (value.includes('<')) throw this.error('ATTRIBUTE_INVALID', `"<" in the value of attribute ${name}`, start);
+    if (value.includes('<')) {
+      const problem = `"<" in the value of attribute ${textOfTag(name)}: it must be &lt;`;
+      throw this.error('ATTRIBUTE_INVALID', problem, start);
+    }
     attributes.set(name, this.#unescape(value, valueStart));
   }
 
   #unescape(value: string, valueStart: number): string {
     let text = '';
     let end = 0;
-    // One pass: what a reference stands for is never read again. Line ends and tabs are spaces in an attribute.
+    // One pass: the characters of an expanded reference are not read again. Line ends and tabs become spaces.
     for (const special of value.matchAll(/&([^&;]*;)?|\r\n|[\t\r\n]/g)) {
       const [source, reference = ''] = special;
       const character = source.startsWith('&') ? dereference(reference.slice(0, -1)) : ' ';
       if (character === undefined) {
-        const problem = 'a reference other than &amp; &lt; &gt; &quot; &apos; or to a character';
+        const problem = 'an unknown reference: it must be &amp; &lt; &gt; &quot; &apos; or the number of a character';
         throw this.error('ENTITY_INVALID', problem, valueStart + special.index);
       }
       text += value.slice(end, special.index) + character;
@@ -232,8 +264,11 @@ export class XmlReader {
   }
 
   #unterminated(tag: string, start: number): IntrospectionError {
-    return this.#offset >= this.#text.length
-      ? this.error('NOT_TERMINATED', `${tag} is not terminated`, start)
-      : this.error('MARKUP_INVALID', `unexpected "${this.#text.charAt(this.#offset)}" in ${tag}`, this.#offset);
+    const text = textOfTag(tag);
+    if (this.#offset >= this.#text.length) {
+      return this.error('NOT_TERMINATED', `the tag ${text} is not terminated: it must end with >`, start);
+    }
+    const found = JSON.stringify(this.#text.charAt(this.#offset));
+    return this.error('MARKUP_INVALID', `unexpected ${found} in the tag ${text}`, this.#offset);
   }
 }

@@ -21,3 +21,12 @@ export function hasMethods(value: unknown, ...names: readonly string[]): boolean
   if (typeof value !== 'object' || value === null) return false;
   return names.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === 'function');
 }
+
+/** Whether a value is an object with keys of its own; an array or a Map has entries instead. Never throws. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  try {
+    return typeof value === 'object' && value !== null && !(Symbol.iterator in value);
+  } catch {
+    return false; // a revoked proxy
+  }
+}

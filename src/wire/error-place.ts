@@ -14,11 +14,15 @@ type CaptureStackTrace = (error: object, above?: Caller) => void;
  */
 export function errorAt(error: unknown, place: ErrorPlace, above: Caller): unknown {
   const placed = placedOrNot(error, textOf(place));
-  if (placed === undefined) return error;
+  return placed === undefined ? error : stackOfCaller(placed, above);
+}
+
+/** Gives an error the stack of the caller of `above`, a function that must be running, and returns the error. */
+export function stackOfCaller<E extends Error>(error: E, above: Caller): E {
   const { captureStackTrace } = Error as { readonly captureStackTrace?: CaptureStackTrace }; // not on every platform
-  captureStackTrace?.call(Error, placed, above);
-  if (!placed.stack?.includes('\n')) captureStackTrace?.call(Error, placed); // `above` is wrapped: not on the stack
-  return placed;
+  captureStackTrace?.call(Error, error, above);
+  if (!error.stack?.includes('\n')) captureStackTrace?.call(Error, error); // `above` is wrapped: not on the stack
+  return error;
 }
 
 /** The place without names that are not strings: an invalid message can have any value as a name. */

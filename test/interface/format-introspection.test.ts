@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest';
+// Introspection data as it is formatted: the exact text, that of GDBus for the same interfaces, and parsed back.
+
+import { describe, expect, test } from 'vitest';
 import { defineInterface } from '../../src/interface/define.js';
 import { formatIntrospection } from '../../src/interface/format-introspection.js';
 import { parseIntrospection } from '../../src/interface/parse-introspection.js';
@@ -13,7 +15,7 @@ const DOCTYPE = `<!DOCTYPE node PUBLIC "-//freedesktop//DTD D-BUS Object Introsp
 const Lamp = defineInterface({
   name: 'com.example.Lamp1',
   methods: {
-    Dim: { in: 'da{sv}', out: 'bs', inNames: ['level', 'options'], outNames: ['done'] },
+    Dim: { in: 'da{sv}', out: 'bs', inNames: ['level', 'options'], outNames: ['done', ''] },
     Old: { deprecated: true },
     Forget: { in: 's', noReply: true },
   },
@@ -31,7 +33,7 @@ const Lamp = defineInterface({
 });
 
 describe('introspection data', () => {
-  it('tells everything that a definition says', () => {
+  test('contains everything that a definition says', () => {
     expect(formatIntrospection({ interfaces: [Lamp], children: ['b', 'a'] })).toBe(`${DOCTYPE}<node>
   <interface name="com.example.Lamp1">
     <method name="Dim">
@@ -73,18 +75,18 @@ describe('introspection data', () => {
 `);
   });
 
-  it('of nothing is a node', () => {
+  test('of an object without interfaces and children is an empty node', () => {
     expect(formatIntrospection({ interfaces: [], children: [] })).toBe(`${DOCTYPE}<node/>\n`);
   });
 
-  it('of the standard interfaces is what GDBus writes', () => {
+  test('of the standard interfaces is the text that GDBus writes', () => {
     const captured = capturedXml('glib');
     const ours = formatIntrospection({ interfaces: [Properties, Introspectable, Peer], children: [] });
     expect(captured).toContain(DOCTYPE);
     expect(captured).toContain(ours.slice(ours.indexOf('  <interface'), ours.indexOf('</node>')));
   });
 
-  it('escapes what XML gives a meaning', () => {
+  test('escapes the characters that have a meaning in XML', () => {
     const Odd = defineInterface({
       name: 'com.example.Odd1',
       methods: { Do: { in: 's', inNames: [`a<b>&"c"'d'`] } },
@@ -98,11 +100,11 @@ describe('introspection data', () => {
     expect(child?.name).toBe('<&"');
   });
 
-  it.each([Lamp, RandomData, Properties, Peer])('is read back as what it was made of: $name', (definition) => {
+  test.each([Lamp, RandomData, Properties, Peer])('can be parsed back to the definition: $name', (definition) => {
     const { interfaces } = parseIntrospection(formatIntrospection({ interfaces: [definition], children: [] }));
     expect(interfaces).toHaveLength(1);
     const [parsed] = interfaces;
-    // Names that are missing come back as empty ones, and that an argument may be left out is not in the XML.
+    // Missing names of arguments become empty names, and the XML does not say which arguments are optional.
     const again = defineInterface(parsed!);
     const asWritten = (text: typeof again): string => formatIntrospection({ interfaces: [text], children: [] });
     expect(asWritten(again)).toBe(formatIntrospection({ interfaces: [definition], children: [] }));
@@ -110,7 +112,7 @@ describe('introspection data', () => {
     expect(again.deprecated).toBe(definition.deprecated);
   });
 
-  it('does not change the children that it is given', () => {
+  test('is formatted without changing the list of children', () => {
     const children = Object.freeze(['b', 'a', 'B']);
     expect(formatIntrospection({ interfaces: [], children })).toMatch(/"B".*"a".*"b"/s);
   });

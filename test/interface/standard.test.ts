@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest';
+// The standard interfaces and error names, compared with those of other programs, and the contract of RandomData.
+
+import { describe, expect, test } from 'vitest';
 import type { InterfaceDefinition } from '../../src/interface/definition.js';
 import { parseIntrospection, type ParsedInterface } from '../../src/interface/parse-introspection.js';
 import { DBusDaemon, Introspectable, ObjectManager, Peer, Properties } from '../../src/interface/standard.js';
@@ -25,14 +27,14 @@ function described(fixture: 'bus' | 'glib' | 'libdbus', name: string): ParsedInt
 }
 
 describe('the standard interfaces', () => {
-  it('are what other programs say they are', () => {
+  test('have the signatures that other programs describe', () => {
     expect(signatures(Peer)).toEqual(signatures(described('bus', Peer.name)));
     expect(signatures(Introspectable)).toEqual(signatures(described('bus', Introspectable.name)));
     expect(signatures(Properties)).toEqual(signatures(described('bus', Properties.name)));
     expect(signatures(ObjectManager)).toEqual(signatures(described('libdbus', ObjectManager.name)));
   });
 
-  it('have what the bus says it has, but for what is its own', () => {
+  test('have the members of the bus that the bus itself describes, except its own extension', () => {
     const theirs = described('bus', DBusDaemon.name);
     const { ReloadConfig, ...methods } = theirs.methods;
     expect(ReloadConfig).toBeDefined();
@@ -41,14 +43,14 @@ describe('the standard interfaces', () => {
 });
 
 describe('the error names', () => {
-  it('are error names, each of them once', () => {
+  test('are valid error names, each of them once', () => {
     const names = Object.values(ErrorName);
     expect(names.filter((name) => !isErrorName(name))).toEqual([]);
     expect(new Set(names).size).toBe(names.length);
     expect(names).toHaveLength(48);
   });
 
-  it('have their own last words as keys', () => {
+  test('have their own last elements as keys', () => {
     const asKey = (name: string): string => name
       .replace('org.freedesktop.DBus.Error.', '')
       .replace('SELinux', 'Selinux').replace('IOError', 'IoError')
@@ -59,12 +61,12 @@ describe('the error names', () => {
 });
 
 describe('the contract of the RandomData service', () => {
-  it('has names that a bus accepts', () => {
+  test('has a valid bus name and a valid object path', () => {
     expect(isWellKnownName(RANDOM_DATA_BUS_NAME)).toBe(true);
     expect(isObjectPath(RANDOM_DATA_PATH)).toBe(true);
   });
 
-  it('has the members that its users know', () => {
+  test('has the members that its callers use', () => {
     expect(signatures(RandomData)).toEqual({
       methods: { quick: ['i', 's'], slow: ['i', 's'], slow_result: ['s', 's'] },
       properties: {},
