@@ -1,10 +1,10 @@
-// What an interface is, told once for those who implement it and those who call it: methods, properties and signals by
-// name, with their signatures. A definition checks itself when it is made; an implementation joins it with handlers.
-// It knows no connection and no object path: signals leave through sinks that the exporter of an object attaches.
-// Specification: Interfaces, Introspection Data Format (annotations), org.freedesktop.DBus.Properties.
-import { errorAt } from '../wire/error-place.js';
-import { InvalidNameError } from '../wire/errors.js';
-import { assertInterfaceName, assertMemberName } from '../wire/names.js';
+// Makes a definition of a specification: checks all of it, and fills in the defaults. It knows no connection and no
+// object path. Specification: Interfaces, Valid Names, Introspection Data Format (annotations).
+import { isRecord } from '../wire/arguments.js';
+import { describe } from '../wire/describe.js';
+import { stackOfCaller } from '../wire/error-place.js';
+import { InvalidNameError, SignatureError } from '../wire/errors.js';
+import { assertInterfaceName, assertMemberName, isInterfaceName } from '../wire/names.js';
 import { parseSignature, parseSingleType } from '../wire/signature.js';
 import type { InterfaceDefinition, MethodDefinition, PropertyDefinition, SignalDefinition } from './definition.js';
 import { DefinitionError, type DefinitionErrorCode } from './errors.js';
@@ -14,12 +14,19 @@ import {
   EMITS_CHANGED, type InterfaceSpec, type MethodSpec, PROPERTY_ACCESS, type PropertySpec, type SignalSpec,
 } from './spec.js';
 
-/** A member while it is checked: where a mistake is, should there be one. */
+const INTERFACE_KEYS: readonly (keyof InterfaceSpec)[] = ['name', 'methods', 'properties', 'signals', 'deprecated'];
+const METHOD_KEYS: readonly (keyof MethodSpec)[] = [
+  'in', 'out', 'inNames', 'outNames', 'optional', 'noReply', 'deprecated',
+];
+const PROPERTY_KEYS: readonly (keyof PropertySpec)[] = ['type', 'access', 'emitsChanged', 'deprecated'];
+const SIGNAL_KEYS: readonly (keyof SignalSpec)[] = ['args', 'argNames', 'deprecated'];
+
+/** The interface or member that is being checked: makes the errors about it. */
 class Place {
-  readonly interface: string;
+  readonly interface: string | undefined;
   readonly member: string | undefined;
 
-  constructor(interfaceName: string, member?: string) {
+  constructor(interfaceName: string | undefined, member?: string) {
     this.interface = interfaceName;
     this.member = member;
   }
@@ -28,12 +35,24 @@ class Place {
     return new Place(this.interface, member);
   }
 
-  error(code: DefinitionErrorCode, problem: string): DefinitionError {
-    return new DefinitionError(code, problem, { interface: this.interface, member: this.member });
+  error(code: DefinitionErrorCode, problem: string, options?: ErrorOptions): DefinitionError {
+    return new DefinitionError(code, problem, this, options);
+  }
+
+  /** Runs a check of the wire layer; its errors do not name the place. `label` precedes their text. */
+  check<Result>(run: () => Result, label = ''): Result {
+    try {
+      return run();
+    } catch (cause) {
+      if (!(cause instanceof InvalidNameError || cause instanceof SignatureError)) throw cause;
+      throw this.error(cause.code, `${label}${cause.message}`, { cause });
+    }
   }
 }
 
-/** What XML 1.0 can carry: names of properties and arguments have no grammar of their own, but stand in attributes. */
+// ---- parts of every specification -----------------------------------------------------------------------------------
+
+/** The characters of XML 1.0. Names of properties and arguments have no other rule, but are attributes of XML. */
 const PLAIN_TEXT = /^[^\u0000-\u001f\u007f\ufffe\uffff]*$/;
 
 function isPlainText(value: unknown): value is string {
@@ -43,150 +62,171 @@ function isPlainText(value: unknown): value is string {
 /** Property names SHOULD be member names, but need not. ‹org.freedesktop.DBus.Properties› */
 function assertPropertyName(value: string): void {
   if (value === '' || !isPlainText(value)) {
-    throw new InvalidNameError('property name', value, 'be text without control characters, and not empty');
+    throw new InvalidNameError('property name', value, 'be text without control characters, and not be empty');
   }
 }
 
-/** Refuses what is not one of the keys that a specification has, such as a misspelt one. */
-function assertKeys(spec: unknown, allowed: Readonly<Record<string, unknown>>, place: Place): void {
-  if (typeof spec !== 'object' || spec === null || Array.isArray(spec)) {
-    throw place.error('SPEC_INVALID', 'the specification is not an object');
-  }
-  const unknown = Object.keys(spec).find((key) => !Object.hasOwn(allowed, key));
+function assertObject(spec: unknown, place: Place): void {
+  if (isRecord(spec)) return;
+  throw place.error('SPEC_INVALID', `the specification must be an object, got ${describe(spec)}`);
+}
+
+/** Rejects keys that a specification does not have, such as misspelled ones. */
+function assertKeys(spec: object, keys: readonly string[], place: Place): void {
+  const unknown = Object.keys(spec).find((key) => !keys.includes(key));
   if (unknown !== undefined) {
-    throw place.error('SPEC_INVALID', `unknown key "${unknown}"; there are ${Object.keys(allowed).join(', ')}`);
+    throw place.error('SPEC_INVALID', `unknown key ${JSON.stringify(unknown)}: it must be one of ${keys.join(', ')}`);
   }
-}
-
-function assertString(value: string, key: string, place: Place): void {
-  if (typeof value !== 'string') throw place.error('SPEC_INVALID', `${key} is a string`);
 }
 
 function assertBoolean(value: boolean, key: string, place: Place): void {
-  if (typeof value !== 'boolean') throw place.error('SPEC_INVALID', `${key} is true or false`);
+  if (typeof value !== 'boolean') {
+    throw place.error('SPEC_INVALID', `"${key}" must be true or false, got ${describe(value)}`);
+  }
 }
 
-function assertOneOf(value: string, key: string, { values, place }: { values: readonly string[]; place: Place }): void {
-  if (!values.includes(value)) throw place.error('SPEC_INVALID', `${key} is one of ${values.join(', ')}`);
+function assertOneOf(value: string, key: string, { words, place }: { words: readonly string[]; place: Place }): void {
+  if (words.includes(value)) return;
+  const advice = words.includes(String(value)) ? `: write '${String(value)}' in quotes` : '';
+  const list = words.map((word) => `'${word}'`).join(', ');
+  throw place.error('SPEC_INVALID', `"${key}" must be one of the strings ${list}, got ${describe(value)}${advice}`);
 }
 
-/** Names of arguments, which may be fewer than the arguments, or empty. */
+/** Checks the signature under `key`, and returns the number of its types. */
+function checkSignature(signature: string, key: string, place: Place): number {
+  if (typeof signature !== 'string') {
+    throw place.error('SPEC_INVALID', `"${key}" must be a string, got ${describe(signature)}`);
+  }
+  return place.check(() => parseSignature(signature).length, `"${key}": `);
+}
+
+/** Checks the names of arguments under `key`: one name for each argument, or no names at all. */
 function checkArgumentNames(
   names: readonly string[],
-  { signature, key, place }: { signature: string; key: string; place: Place },
+  { count, key, place }: { readonly count: number; readonly key: string; readonly place: Place },
 ): readonly string[] {
-  if (!Array.isArray(names) || !names.every(isPlainText)) {
-    throw place.error('ARGUMENT_NAMES_INVALID', `${key} is a list of text without control characters`);
+  const error = (problem: string): DefinitionError => place.error('ARGUMENT_NAMES_INVALID', problem);
+  if (!Array.isArray(names)) throw error(`"${key}" must be an array of strings, got ${describe(names)}`);
+  const odd = names.findIndex((name) => !isPlainText(name));
+  if (odd >= 0) {
+    throw error(`"${key}" must be strings without control characters, got ${describe(names[odd])} at index ${odd}`);
   }
-  const count = parseSignature(signature).length;
-  if (names.length > count) {
-    throw place.error('ARGUMENT_NAMES_INVALID', `${key} has ${names.length} names for ${count} arguments`);
+  if (names.length > 0 && names.length !== count) {
+    throw error(`"${key}" must have one name for each of ${count} arguments ('' for no name), got ${names.length}`);
   }
   const given = names.filter((name) => name !== '');
-  const twice = given.find((name, index) => given.indexOf(name) !== index);
-  if (twice !== undefined) throw place.error('ARGUMENT_NAMES_INVALID', `${key} has "${twice}" twice`);
+  const duplicate = given.find((name, index) => given.indexOf(name) !== index);
+  if (duplicate !== undefined) throw error(`"${key}" has ${JSON.stringify(duplicate)} twice: names must be different`);
   return Object.freeze([...names]);
 }
 
-/** A record of members, each checked by `define`, that any name may be a key of, `__proto__` too. */
+/** A record of the members under `key`, each checked by `define`. It can have any name as a key, `__proto__` too. */
 function defineMembers<MemberSpec, Member>(
   specs: Readonly<Record<string, MemberSpec>> | undefined,
-  place: Place,
-  define: (spec: MemberSpec, name: string, place: Place) => Member,
+  { key, place, define }: {
+    readonly key: string;
+    readonly place: Place;
+    readonly define: (spec: MemberSpec, name: string, place: Place) => Member;
+  },
 ): Readonly<Record<string, Member>> {
   const members = Object.create(null) as Record<string, Member>; // Object.create has no type for "nothing inherited"
-  for (const [name, spec] of Object.entries(specs ?? {})) {
-    const at = place.at(name);
-    try {
-      members[name] = define(spec, name, at);
-    } catch (error) {
-      throw errorAt(error, at, defineInterface); // names and signatures know nothing of members
-    }
-  }
+  if (specs === undefined) return Object.freeze(members);
+  if (!isRecord(specs)) throw place.error('SPEC_INVALID', `"${key}" must be an object, got ${describe(specs)}`);
+  for (const [name, spec] of Object.entries(specs)) members[name] = define(spec, name, place.at(name));
   return Object.freeze(members);
 }
 
-const METHOD_DEFAULTS: Required<MethodSpec> = {
-  in: '', out: '', inNames: [], outNames: [], optional: 0, noReply: false, deprecated: false,
-};
+// ---- members --------------------------------------------------------------------------------------------------------
 
 function defineMethod(spec: MethodSpec, name: string, place: Place): MethodDefinition {
-  assertMemberName(name);
-  assertKeys(spec, METHOD_DEFAULTS, place);
-  const method = { ...METHOD_DEFAULTS, ...spec };
-  assertString(method.in, 'in', place);
-  assertString(method.out, 'out', place);
-  const count = parseSignature(method.in).length;
-  if (!Number.isInteger(method.optional) || method.optional < 0 || method.optional > count) {
-    throw place.error('OPTIONAL_INVALID', `optional is an integer from 0 to ${count}, the number of in-arguments`);
+  place.check(() => assertMemberName(name));
+  assertObject(spec, place);
+  assertKeys(spec, METHOD_KEYS, place);
+  const {
+    in: inSignature = '', out = '', inNames = [], outNames = [], optional = 0, noReply = false, deprecated = false,
+  } = spec;
+  const inCount = checkSignature(inSignature, 'in', place);
+  const outCount = checkSignature(out, 'out', place);
+  if (!Number.isInteger(optional) || optional < 0 || optional > inCount) {
+    const must = `an integer from 0 to ${inCount}, the number of in-arguments`;
+    throw place.error('OPTIONAL_INVALID', `"optional" must be ${must}, got ${describe(optional)}`);
   }
-  assertBoolean(method.noReply, 'noReply', place);
-  assertBoolean(method.deprecated, 'deprecated', place);
-  if (method.noReply && parseSignature(method.out).length > 0) {
-    throw place.error('NO_REPLY_WITH_RESULT', 'a method without a reply has no out-arguments');
+  assertBoolean(noReply, 'noReply', place);
+  assertBoolean(deprecated, 'deprecated', place);
+  if (noReply && outCount > 0) {
+    throw place.error('NO_REPLY_WITH_RESULT', `"out" is "${out}": a method with noReply must not have out-arguments`);
   }
   return Object.freeze({
-    ...method,
-    inNames: checkArgumentNames(method.inNames, { signature: method.in, key: 'inNames', place }),
-    outNames: checkArgumentNames(method.outNames, { signature: method.out, key: 'outNames', place }),
+    in: inSignature,
+    out,
+    inNames: checkArgumentNames(inNames, { count: inCount, key: 'inNames', place }),
+    outNames: checkArgumentNames(outNames, { count: outCount, key: 'outNames', place }),
+    optional,
+    noReply,
+    deprecated,
   });
 }
 
-const PROPERTY_DEFAULTS: Omit<Required<PropertySpec>, 'type' | 'access'> = { emitsChanged: 'true', deprecated: false };
-const PROPERTY_KEYS = { type: '', access: '', ...PROPERTY_DEFAULTS };
-
 function defineProperty(spec: PropertySpec, name: string, place: Place): PropertyDefinition {
-  assertPropertyName(name);
+  place.check(() => assertPropertyName(name));
+  assertObject(spec, place);
   assertKeys(spec, PROPERTY_KEYS, place);
-  const property = { ...PROPERTY_DEFAULTS, ...spec };
-  assertString(property.type, 'type', place);
-  parseSingleType(property.type);
-  assertOneOf(property.access, 'access', { values: PROPERTY_ACCESS, place });
-  assertOneOf(property.emitsChanged, 'emitsChanged', { values: EMITS_CHANGED, place });
-  assertBoolean(property.deprecated, 'deprecated', place);
-  return Object.freeze(property);
+  const { type, access, emitsChanged = 'true', deprecated = false } = spec;
+  checkSignature(type, 'type', place);
+  place.check(() => parseSingleType(type), '"type": ');
+  assertOneOf(access, 'access', { words: PROPERTY_ACCESS, place });
+  assertOneOf(emitsChanged, 'emitsChanged', { words: EMITS_CHANGED, place });
+  assertBoolean(deprecated, 'deprecated', place);
+  return Object.freeze({ type, access, emitsChanged, deprecated });
 }
-
-const SIGNAL_DEFAULTS: Required<SignalSpec> = { args: '', argNames: [], deprecated: false };
 
 function defineSignal(spec: SignalSpec, name: string, place: Place): SignalDefinition {
-  assertMemberName(name);
-  assertKeys(spec, SIGNAL_DEFAULTS, place);
-  const signal = { ...SIGNAL_DEFAULTS, ...spec };
-  assertString(signal.args, 'args', place);
-  assertBoolean(signal.deprecated, 'deprecated', place);
-  const argNames = checkArgumentNames(signal.argNames, { signature: signal.args, key: 'argNames', place });
-  return Object.freeze({ ...signal, argNames });
+  place.check(() => assertMemberName(name));
+  assertObject(spec, place);
+  assertKeys(spec, SIGNAL_KEYS, place);
+  const { args = '', argNames = [], deprecated = false } = spec;
+  const count = checkSignature(args, 'args', place);
+  assertBoolean(deprecated, 'deprecated', place);
+  return Object.freeze({ args, argNames: checkArgumentNames(argNames, { count, key: 'argNames', place }), deprecated });
 }
 
-const INTERFACE_KEYS = { name: '', methods: {}, properties: {}, signals: {}, deprecated: false };
+// ---- the interface --------------------------------------------------------------------------------------------------
+
+function checkInterface(spec: InterfaceSpec): InterfaceDefinition {
+  assertObject(spec, new Place(undefined));
+  const { name, methods, properties, signals, deprecated = false } = spec;
+  const place = new Place(isInterfaceName(name) ? name : undefined);
+  assertKeys(spec, INTERFACE_KEYS, place);
+  place.check(() => assertInterfaceName(name));
+  assertBoolean(deprecated, 'deprecated', place);
+  const implementThis: InterfaceDefinition['implement'] = (members) => implement(definition, members, implementThis);
+  const definition: InterfaceDefinition = {
+    name,
+    methods: defineMembers(methods, { key: 'methods', place, define: defineMethod }),
+    properties: defineMembers(properties, { key: 'properties', place, define: defineProperty }),
+    signals: defineMembers(signals, { key: 'signals', place, define: defineSignal }),
+    deprecated,
+    implement: implementThis,
+  };
+  return Object.freeze(definition);
+}
 
 /**
- * Defines an interface. The compiler checks the signatures and infers everything else from them; at run time all of it
- * is checked again, since a specification may come from elsewhere, such as `parseIntrospection`.
+ * Defines an interface. The compiler checks the signatures and infers everything else from them. The same checks run
+ * again when the function is called, because a specification can come from elsewhere, such as `parseIntrospection`.
  *
- * Why the parameter has this type: the conditional shows a mistake at the literal that is wrong, and not at the call;
- * the mapped type beside it demands nothing, but keeps literals literal, which a conditional type alone does not.
- * @throws {InvalidNameError} if the interface or a member has a name that breaks its grammar
- * @throws {SignatureError} if a signature is not valid, or that of a property is not one single complete type
- * @throws {DefinitionError} if anything else in it cannot be meant
+ * Why the parameter has this type: the conditional type puts the compiler's error at the literal that is wrong, instead
+ * of at the call. The mapped type accepts everything, but it keeps literals literal, which a conditional type does not.
+ * @throws {DefinitionError} if a name or a signature is not valid, or a part of the specification is of the wrong kind,
+ * is unknown, or contradicts another
  */
 export function defineInterface<const Spec extends InterfaceSpec>(
   spec: { readonly [K in keyof Spec]: unknown } & (Spec extends CheckedSpec<Spec> ? Spec : CheckedSpec<Spec>),
 ): InterfaceDefinition<Spec>;
 export function defineInterface(spec: InterfaceSpec): InterfaceDefinition {
-  assertKeys(spec, INTERFACE_KEYS, new Place('interface'));
-  assertInterfaceName(spec.name);
-  const place = new Place(spec.name);
-  const deprecated = spec.deprecated ?? false;
-  assertBoolean(deprecated, 'deprecated', place);
-  const definition: InterfaceDefinition = {
-    name: spec.name,
-    methods: defineMembers(spec.methods, place, defineMethod),
-    properties: defineMembers(spec.properties, place, defineProperty),
-    signals: defineMembers(spec.signals, place, defineSignal),
-    deprecated,
-    implement: (members) => implement(definition, members),
-  };
-  return Object.freeze(definition);
+  try {
+    return checkInterface(spec);
+  } catch (error) {
+    throw error instanceof DefinitionError ? stackOfCaller(error, defineInterface) : error;
+  }
 }

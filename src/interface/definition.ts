@@ -6,28 +6,46 @@ import type {
   InSignature, MethodArguments, MethodName, MethodResult, OutSignature, PropertyInput, PropertyName, PropertySignature,
   PropertyValue, ReadableProperty, SignalArguments, SignalledProperty, SignalName, SignalSignature, WritableProperty,
 } from './infer.js';
-import type { InterfaceSpec, MethodSpec, PropertySpec, SignalSpec } from './spec.js';
+import type { EmitsChanged, InterfaceSpec, PropertySpec } from './spec.js';
 
 // ---- definitions ----------------------------------------------------------------------------------------------------
 
-/** A method, with nothing left out. */
-export interface MethodDefinition<In extends string = string, Out extends string = string>
-  extends Required<MethodSpec> {
+/** A method of a definition. */
+export interface MethodDefinition<In extends string = string, Out extends string = string> {
+  /** The signature of the in-arguments. */
   readonly in: In;
+  /** The signature of the out-arguments. */
   readonly out: Out;
+  /** One name for each in-argument, `''` for an argument without a name; empty if none has a name. */
+  readonly inNames: readonly string[];
+  /** One name for each out-argument, `''` for an argument without a name; empty if none has a name. */
+  readonly outNames: readonly string[];
+  /** How many of the last in-arguments a caller may omit. */
+  readonly optional: number;
+  /** Whether callers need not request a reply, because it is empty. */
+  readonly noReply: boolean;
+  readonly deprecated: boolean;
 }
 
-/** A property, with nothing left out. */
-export interface PropertyDefinition<Type extends string = string> extends Required<PropertySpec> {
+/** A property of a definition. */
+export interface PropertyDefinition<Type extends string = string> {
+  /** One single complete type. */
   readonly type: Type;
+  readonly access: PropertySpec['access'];
+  readonly emitsChanged: EmitsChanged;
+  readonly deprecated: boolean;
 }
 
-/** A signal, with nothing left out. */
-export interface SignalDefinition<Args extends string = string> extends Required<SignalSpec> {
+/** A signal of a definition. */
+export interface SignalDefinition<Args extends string = string> {
+  /** The signature of the arguments. */
   readonly args: Args;
+  /** One name for each argument, `''` for an argument without a name; empty if none has a name. */
+  readonly argNames: readonly string[];
+  readonly deprecated: boolean;
 }
 
-/** An interface, checked and with nothing left out. Its records have no prototype: any name is an ordinary key. */
+/** A checked interface, with the defaults filled in. Its records have no prototype, so that any name can be a key. */
 export interface InterfaceDefinition<Spec extends InterfaceSpec = InterfaceSpec> {
   readonly name: Spec['name'];
   readonly methods: {
@@ -37,24 +55,24 @@ export interface InterfaceDefinition<Spec extends InterfaceSpec = InterfaceSpec>
   readonly signals: { readonly [S in SignalName<Spec>]: SignalDefinition<SignalSignature<Spec, S>> };
   readonly deprecated: boolean;
   /**
-   * Joins the interface with handlers: one for each method, `get` and `set` for each property as its access asks.
-   * A handler takes the in-arguments and the {@link CallContext}. It returns, at once or as a promise, nothing, the one
-   * out-argument, or a tuple of several.
-   * @throws {DefinitionError} if a handler is missing, is not a function, or belongs to no member
+   * Joins the interface with its handlers: one for each method, and `get`, `set` or both for each property, according
+   * to its access. The handler of a method takes the in-arguments and a {@link CallContext}. It returns nothing, the
+   * only out-argument, or a tuple of all out-arguments; or a promise of that.
+   * @throws {DefinitionError} if a handler is missing, is not a function, or has no member
    */
   implement(members: Members<Spec>): Implementation<Spec>;
 }
 
 // ---- handlers -------------------------------------------------------------------------------------------------------
 
-/** The AbortSignal of the platform; this folder is compiled without the types of any, and then it is only this. */
+/** The AbortSignal of the platform. This folder is compiled without the types of a platform: it then has these keys. */
 type PlatformAbortSignal = typeof globalThis extends { AbortSignal: { prototype: infer Signal } }
   ? Signal
   : { readonly aborted: boolean; readonly reason: unknown };
 
-/** What a handler is told about the call that it answers. */
+/** The call that a handler answers. */
 export interface CallContext {
-  /** On a bus: the unique name of the caller, which the bus vouches for. */
+  /** On a bus, the unique name of the caller: the bus itself writes it, so that it cannot be forged. */
   readonly sender: string | undefined;
   readonly message: MethodCall;
   /** Aborts when the reply can no longer be delivered. */
@@ -62,14 +80,14 @@ export interface CallContext {
 }
 
 /**
- * A method's handler with its types taken off: in-arguments, then the {@link CallContext}. Written as a method of an
- * object, since the compiler lets only methods, not functions, stand for ones that take more special arguments.
+ * The handler of a method, without the types of its arguments: the in-arguments, then a {@link CallContext}. It has the
+ * type of a method of an object, because the compiler lets only methods have parameters of more specific types.
  */
 export type MethodHandler = { handle(...args: unknown[]): unknown }['handle'];
 type PropertyGetter = { get(context: CallContext): unknown }['get'];
 type PropertySetter = { set(value: unknown, context: CallContext): unknown }['set'];
 
-/** A property's handlers with their types taken off; one is undefined where a caller may not read, or not write. */
+/** The handlers of a property, without the types of its values; undefined if a caller cannot read, or cannot write. */
 export interface PropertyHandlers {
   readonly get: PropertyGetter | undefined;
   readonly set: PropertySetter | undefined;
@@ -84,54 +102,55 @@ type HandlerOf<Spec extends InterfaceSpec, M extends MethodName<Spec>> = (
 type PropertyHandlersOf<Spec extends InterfaceSpec, P extends PropertyName<Spec>> =
   & (P extends ReadableProperty<Spec>
     ? { readonly get: (context: CallContext) => OrPromise<PropertyInput<Spec, P>> }
-    : unknown)
+    : { readonly get?: undefined })
   & (P extends WritableProperty<Spec>
     ? { readonly set: (value: PropertyValue<Spec, P>, context: CallContext) => OrPromise<void> }
-    : unknown);
+    : { readonly set?: undefined });
 
-/** A group of handlers, required where there is something to handle. Another handler than those has no legal type. */
+/** A group of handlers, required if there are members to handle. If there are none, no handler has a legal type. */
 type Group<Key extends string, Handlers> =
-  [keyof Handlers] extends [never] ? { readonly [K in Key]?: { readonly [name: string]: never } }
+  [keyof Handlers] extends [never] ? { readonly [K in Key]?: { readonly [name: string]: never } | undefined }
   : { readonly [K in Key]: Handlers };
 
-/** What implements an interface: a handler for each method, `get` and `set` for each property as its access asks. */
+/** The handlers of an interface: one for each method; `get`, `set` or both for each property, according to access. */
 export type Members<Spec extends InterfaceSpec> = string extends MethodName<Spec> | PropertyName<Spec>
   ? {
-    readonly methods?: Readonly<Record<string, MethodHandler>>;
-    readonly properties?: Readonly<Record<string, Partial<PropertyHandlers>>>;
+    readonly methods?: Readonly<Record<string, MethodHandler>> | undefined;
+    readonly properties?: Readonly<Record<string, Partial<PropertyHandlers>>> | undefined;
   }
   : Group<'methods', { readonly [M in MethodName<Spec>]: HandlerOf<Spec, M> }> &
     Group<'properties', { readonly [P in PropertyName<Spec>]: PropertyHandlersOf<Spec, P> }>;
 
 // ---- implementations ------------------------------------------------------------------------------------------------
 
-/** Where the signals of an implementation go: whoever exports it on a connection attaches one for each object. */
+/** The receiver of the signals of an implementation. A service attaches one for each object that it exports. */
 export interface SignalSink {
-  /** A signal of the interface; the body is not checked yet. */
+  /** Receives a signal of the interface. Its body is not checked yet. */
   signal(member: string, signature: string, body: readonly unknown[]): void;
-  /** Properties of the interface that have changed; for which their value goes along, their definition says. */
+  /** Receives the names of changed properties of the interface. Their definitions say which values are announced. */
   propertiesChanged(names: readonly string[]): void;
 }
 
-/** An interface and the handlers that implement it, to be exported on any number of objects. */
+/** An interface and the handlers that implement it. It can be exported on any number of objects. */
 export interface Implementation<Spec extends InterfaceSpec = InterfaceSpec> {
   readonly definition: InterfaceDefinition<Spec>;
-  /** Every method of the definition; the record has no prototype. */
+  /** The handlers of all methods of the definition; the record has no prototype. */
   readonly methods: Readonly<Record<string, MethodHandler>>;
-  /** Every property of the definition; the record has no prototype. */
+  /** The handlers of all properties of the definition; the record has no prototype. */
   readonly properties: Readonly<Record<string, PropertyHandlers>>;
   /**
-   * Emits a signal from every object that this implementation is exported on. If it is exported on none, the arguments
-   * are checked and nothing is sent.
-   * @throws {DefinitionError} if there is no such signal
-   * @throws {MarshalError} if an argument does not fit the signature; nothing is sent then
+   * Emits a signal from every object that has this implementation. If there is no such object, the arguments are
+   * checked and nothing is sent.
+   * @throws {DefinitionError} if the interface has no such signal
+   * @throws {MarshalError} if an argument does not fit the signature; nothing was sent
    */
   emit<S extends SignalName<Spec>>(signal: S, ...args: SignalArguments<Spec, S>): void;
   /**
-   * Tells that properties have changed (PropertiesChanged); their `get` says to what.
-   * @throws {DefinitionError} if there is no such property, or its changes are not signalled
+   * Announces that properties have changed (PropertiesChanged); the new values are read with their `get`.
+   * @throws {DefinitionError} if the interface has no such property, or changes of the property are not announced
+   * @throws {ArgumentError} if there are no names, or a name is not a string
    */
-  emitPropertiesChanged(...names: SignalledProperty<Spec>[]): void;
-  /** Connects a sink; the function that is returned disconnects it. */
+  emitPropertiesChanged(first: SignalledProperty<Spec>, ...others: SignalledProperty<Spec>[]): void;
+  /** Attaches a sink, and returns the function that detaches it. */
   attach(sink: SignalSink): () => void;
 }

@@ -1,89 +1,39 @@
-// An interface definition joined with the handlers that run it: nothing missing, nothing left over.
-// It runs no handler; it hands signals to the sinks that are attached.
+// Implements a definition: joins it with checked handlers, and emits its signals to the attached sinks. It calls no
+// handler, and knows neither connections nor objects.
+import { type Caller, errorAt, stackOfCaller } from '../wire/error-place.js';
+import { ArgumentError } from '../wire/errors.js';
 import { encodeMessage } from '../wire/messages/encode.js';
-import { errorAt } from '../wire/error-place.js';
 import { signal } from '../wire/messages/message.js';
-import { checkOptions, type OptionRule } from '../wire/options.js';
-import type {
-  Implementation, InterfaceDefinition, Members, MethodHandler, PropertyDefinition, PropertyHandlers, SignalSink,
-} from './definition.js';
-import { DefinitionError } from './errors.js';
+import type { Implementation, InterfaceDefinition, Members, SignalSink } from './definition.js';
+import { DefinitionError, unknownMember } from './errors.js';
+import { checkHandlers } from './handlers.js';
 import type { InterfaceSpec } from './spec.js';
 
-const RECORD: OptionRule = {
-  must: 'an object of handlers',
-  accepts: (value) => typeof value === 'object' && value !== null,
-};
-const MEMBERS_RULES = { methods: RECORD, properties: RECORD };
-
-type Functions = Readonly<Record<string, unknown>>;
-
-/** The entries of `handlers` for the names of `definitions`, checked to be the same names. */
-function matchHandlers<Definition, Matched>(
-  definitions: Readonly<Record<string, Definition>>,
-  handlers: Functions | undefined,
-  { interfaceName, match }: {
-    readonly interfaceName: string;
-    readonly match: (definition: Definition, handler: unknown, name: string) => Matched;
-  },
-): Readonly<Record<string, Matched>> {
-  const left = new Set(Object.keys(handlers ?? {}));
-  const matched = Object.create(null) as Record<string, Matched>; // Object.create has no type for "nothing inherited"
-  for (const [name, definition] of Object.entries(definitions)) {
-    // Only what the handlers have themselves: `toString` of an ordinary object handles no method of that name.
-    matched[name] = match(definition, left.delete(name) ? handlers?.[name] : undefined, name);
-  }
-  const [extra] = left;
-  if (extra !== undefined) {
-    const at = { interface: interfaceName, member: extra };
-    throw new DefinitionError('HANDLER_UNKNOWN', 'a handler for no member', at);
-  }
-  return Object.freeze(matched);
+/** Checks that a signal could be sent, as a connection does. */
+function checkSignal(interfaceName: string, member: string, signature: string, body: readonly unknown[]): void {
+  const message = signal<string>({ path: '/', interface: interfaceName, member, signature, body });
+  encodeMessage(message, { serial: 1, allowUnixFds: false });
 }
 
-/**
- * What {@link InterfaceDefinition.implement} does.
- * @throws {DefinitionError} if a handler is missing, is not a function, or belongs to no member
- */
-export function implement(definition: InterfaceDefinition, members: Members<InterfaceSpec>): Implementation {
-  checkOptions(`${definition.name}.implement`, members, MEMBERS_RULES);
-  const at = (member: string): { interface: string; member: string } => ({ interface: definition.name, member });
+/** The sinks of one implementation. */
+class Sinks {
+  readonly #attached = new Set<{ readonly sink: SignalSink }>();
 
-  const requireFunction = (handler: unknown, member: string, role: string): MethodHandler => {
-    if (typeof handler === 'function') return handler as MethodHandler; // the definition has checked its parameters
-    throw new DefinitionError('HANDLER_MISSING', `${role} is not a function`, at(member));
-  };
+  get size(): number {
+    return this.#attached.size;
+  }
 
-  const methods = matchHandlers(definition.methods, members.methods, {
-    interfaceName: definition.name,
-    match: (_, handler, name) => requireFunction(handler, name, 'the handler'),
-  });
+  /** Attaches a sink, as often as it is called with it. */
+  attach(sink: SignalSink): () => void {
+    const attached = { sink }; // an own key for each call, so that one sink can be attached and detached twice
+    this.#attached.add(attached);
+    return () => void this.#attached.delete(attached);
+  }
 
-  const matchProperty = ({ access }: PropertyDefinition, handlers: unknown, name: string): PropertyHandlers => {
-    if (typeof handlers !== 'object' || handlers === null) {
-      throw new DefinitionError('HANDLER_MISSING', 'the property has no handlers', at(name));
-    }
-    const { get, set, ...others } = handlers as Functions;
-    const [extra] = [
-      ...Object.keys(others),
-      ...(access === 'write' && get !== undefined ? ['get'] : []),
-      ...(access === 'read' && set !== undefined ? ['set'] : []),
-    ];
-    if (extra !== undefined) {
-      throw new DefinitionError('HANDLER_UNKNOWN', `a property with access "${access}" has no ${extra}`, at(name));
-    }
-    return Object.freeze({
-      get: access === 'write' ? undefined : requireFunction(get, name, 'get'),
-      set: access === 'read' ? undefined : requireFunction(set, name, 'set'),
-    });
-  };
-
-  const sinks = new Set<{ readonly sink: SignalSink }>();
-
-  /** Tells every sink, also those after one that throws; what the first throws goes to the caller. */
-  const tell = (deliver: (sink: SignalSink) => void): void => {
+  /** Calls `deliver` for every sink, also after it throws for one; then throws the first error. */
+  forEach(deliver: (sink: SignalSink) => void): void {
     const failures: unknown[] = [];
-    for (const { sink } of [...sinks]) {
+    for (const { sink } of [...this.#attached]) {
       try {
         deliver(sink);
       } catch (error) {
@@ -91,51 +41,69 @@ export function implement(definition: InterfaceDefinition, members: Members<Inte
       }
     }
     if (failures.length > 0) throw failures[0];
+  }
+}
+
+/**
+ * Implements a definition; see {@link InterfaceDefinition.implement}. `above` is the function that the user calls.
+ * @throws {DefinitionError} if a handler is missing, is not a function, or has no member
+ */
+export function implement(
+  definition: InterfaceDefinition, members: Members<InterfaceSpec>, above: Caller,
+): Implementation {
+  let handlers: Pick<Implementation, 'methods' | 'properties'>;
+  try {
+    handlers = checkHandlers(definition, members);
+  } catch (error) {
+    throw error instanceof DefinitionError ? stackOfCaller(error, above) : error;
+  }
+  const { name: interfaceName, signals, properties } = definition;
+  const sinks = new Sinks();
+
+  const emit = (name: string, ...body: readonly unknown[]): void => {
+    const spec = typeof name === 'string' ? signals[name] : undefined;
+    if (spec === undefined) {
+      throw unknownMember('signal', name, { definition, caller: `${interfaceName}.emit`, above: emit });
+    }
+    try {
+      // A single sink rejects a wrong argument before anything is sent. Without a sink nothing would check the
+      // arguments, and with several the first could send them before another rejects them.
+      if (sinks.size !== 1) checkSignal(interfaceName, name, spec.args, body);
+      sinks.forEach((sink) => sink.signal(name, spec.args, body));
+    } catch (error) {
+      throw errorAt(error, { interface: interfaceName, member: name, argumentNames: spec.argNames }, emit);
+    }
   };
 
-  /**
-   * Emits a signal. A single sink refuses a wrong argument before anything leaves. Without a sink nobody looks at it,
-   * and with several it might leave through the first: then the signal is checked before.
-   */
-  const emit = (name: string, ...body: readonly unknown[]): void => {
-    const spec = definition.signals[name];
-    if (spec === undefined) throw new DefinitionError('SIGNAL_UNKNOWN', 'there is no such signal', at(name));
-    try {
-      if (sinks.size !== 1) {
-        const parts = { path: '/', interface: definition.name, member: name, signature: spec.args, body };
-        encodeMessage(signal<string>(parts), { serial: 1, allowUnixFds: false }); // as a connection does
-      }
-      tell((sink) => sink.signal(name, spec.args, body));
-    } catch (error) {
-      throw errorAt(error, { interface: definition.name, member: name, argumentNames: spec.argNames }, emit);
+  const emitPropertiesChanged = (...names: readonly string[]): void => {
+    const caller = `${interfaceName}.emitPropertiesChanged`;
+    if (names.length === 0) {
+      const error = new ArgumentError('ARGUMENT_INVALID', 'no property names: there must be at least one', {
+        owner: caller,
+      });
+      throw stackOfCaller(error, emitPropertiesChanged);
     }
+    for (const name of names) {
+      const property = typeof name === 'string' ? properties[name] : undefined;
+      if (property === undefined) {
+        throw unknownMember('property', name, { definition, caller, above: emitPropertiesChanged });
+      }
+      if (property.emitsChanged === 'const' || property.emitsChanged === 'false') {
+        const problem = `changes are not announced with emitsChanged '${property.emitsChanged}': it must be 'true' or `
+          + `'invalidates'`;
+        const at = { interface: interfaceName, member: name };
+        throw stackOfCaller(new DefinitionError('PROPERTY_DOES_NOT_SIGNAL', problem, at), emitPropertiesChanged);
+      }
+    }
+    sinks.forEach((sink) => sink.propertiesChanged(names));
   };
 
   return Object.freeze({
     definition,
-    methods,
-    properties: matchHandlers(definition.properties, members.properties, {
-      interfaceName: definition.name,
-      match: matchProperty,
-    }),
+    methods: handlers.methods,
+    properties: handlers.properties,
     emit,
-    emitPropertiesChanged: (...names: readonly string[]) => {
-      for (const name of names) {
-        const property = definition.properties[name];
-        if (property === undefined) {
-          throw new DefinitionError('PROPERTY_UNKNOWN', 'there is no such property', at(name));
-        }
-        if (property.emitsChanged === 'const' || property.emitsChanged === 'false') {
-          const problem = `changes of a property with emitsChanged "${property.emitsChanged}" are not signalled`;
-          throw new DefinitionError('PROPERTY_DOES_NOT_SIGNAL', problem, at(name));
-        }
-      }
-      if (names.length > 0) tell((sink) => sink.propertiesChanged(names));
-    },
-    attach: (sink: SignalSink) => {
-      const attached = { sink }; // one object may attach the same sink twice, and detach it twice
-      sinks.add(attached);
-      return () => void sinks.delete(attached);
-    },
+    emitPropertiesChanged,
+    attach: (sink: SignalSink) => sinks.attach(sink),
   });
 }

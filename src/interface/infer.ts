@@ -6,37 +6,40 @@ import type { InterfaceSpec, MethodSpec, PropertySpec, SignalSpec } from './spec
 
 // ---- members by name ------------------------------------------------------------------------------------------------
 
-// A specification without methods has no such key at all; the index then gives `unknown`, and that has no keys either.
-type MethodsOf<Spec extends InterfaceSpec> = NonNullable<Spec['methods']>;
-type PropertiesOf<Spec extends InterfaceSpec> = NonNullable<Spec['properties']>;
-type SignalsOf<Spec extends InterfaceSpec> = NonNullable<Spec['signals']>;
+// If a specification has no `methods`, the index is `unknown`, which has no keys. `never` would have all keys.
+type Present<Group> = [Group] extends [undefined] ? unknown : NonNullable<Group>;
+type MethodsOf<Spec extends InterfaceSpec> = Present<Spec['methods']>;
+type PropertiesOf<Spec extends InterfaceSpec> = Present<Spec['properties']>;
+type SignalsOf<Spec extends InterfaceSpec> = Present<Spec['signals']>;
 
-/** The methods of an interface, by name. */
-export type MethodName<Spec extends InterfaceSpec> = keyof MethodsOf<Spec> & string;
+// With Extract the compiler lists the names in its errors; with `&` it would print the whole specification.
 
-/** The properties of an interface, by name. */
-export type PropertyName<Spec extends InterfaceSpec> = keyof PropertiesOf<Spec> & string;
+/** The names of the methods of an interface. */
+export type MethodName<Spec extends InterfaceSpec> = Extract<keyof MethodsOf<Spec>, string>;
 
-/** The signals of an interface, by name. */
-export type SignalName<Spec extends InterfaceSpec> = keyof SignalsOf<Spec> & string;
+/** The names of the properties of an interface. */
+export type PropertyName<Spec extends InterfaceSpec> = Extract<keyof PropertiesOf<Spec>, string>;
+
+/** The names of the signals of an interface. */
+export type SignalName<Spec extends InterfaceSpec> = Extract<keyof SignalsOf<Spec>, string>;
 
 type PropertyWhere<Spec extends InterfaceSpec, Condition> = {
   [P in PropertyName<Spec>]: PropertiesOf<Spec>[P] extends Condition ? P : never;
 }[PropertyName<Spec>];
 
-/** The properties that a caller may read. */
+/** The names of the properties that a caller can read. */
 export type ReadableProperty<Spec extends InterfaceSpec> = Exclude<
   PropertyName<Spec>,
   PropertyWhere<Spec, { readonly access: 'write' }>
 >;
 
-/** The properties that a caller may write. */
+/** The names of the properties that a caller can write. */
 export type WritableProperty<Spec extends InterfaceSpec> = Exclude<
   PropertyName<Spec>,
   PropertyWhere<Spec, { readonly access: 'read' }>
 >;
 
-/** The properties whose changes are signalled, with the new value or without. */
+/** The names of the properties whose changes are announced, with the new value or without it. */
 export type SignalledProperty<Spec extends InterfaceSpec> = Exclude<
   PropertyName<Spec>,
   PropertyWhere<Spec, { readonly emitsChanged: 'const' | 'false' }>
@@ -44,9 +47,13 @@ export type SignalledProperty<Spec extends InterfaceSpec> = Exclude<
 
 // ---- signatures -----------------------------------------------------------------------------------------------------
 
-/** The signature at `Key` of a member; one that is left out is `''`, one that is not known is `string`. */
+/** The signature at `Key` of a member: `''` if it is missing or undefined, `string` if it is not a literal. */
 type SignatureAt<Member, Key extends string> =
-  Key extends keyof Member ? (Member[Key] extends string ? Member[Key] : string) : '';
+  Key extends keyof Member
+    ? Member[Key] extends string ? Member[Key]
+    : [Member[Key]] extends [undefined] ? ''
+    : string
+  : '';
 
 /** The signature of a method's in-arguments. */
 export type InSignature<Spec extends InterfaceSpec, M extends MethodName<Spec>> =
@@ -66,120 +73,129 @@ export type SignalSignature<Spec extends InterfaceSpec, S extends SignalName<Spe
 
 // ---- values ---------------------------------------------------------------------------------------------------------
 
-/** Cuts the last `Count` elements off a tuple. */
+/** Splits a tuple before its last `Count` elements. */
 type Split<Tuple extends readonly unknown[], Count, Tail extends readonly unknown[] = []> =
   Tail['length'] extends Count ? { head: Tuple; tail: Tail }
   : Tuple extends readonly [...infer Head, infer Last] ? Split<Head, Count, [Last, ...Tail]>
   : { head: Tuple; tail: Tail };
 
-/** How many of a method's last arguments a caller may leave out. */
+/** How many of the last arguments of a method a caller may omit. */
 type OptionalCount<Method> = Method extends { readonly optional: infer N extends number } ? N : 0;
 
-/** What stands for several values where there may be none or one: nothing, the value itself, or a tuple. */
+/** The form in which a result is returned: nothing, the only value, or a tuple of all values. */
 type Unwrap<Body extends readonly unknown[]> =
   number extends Body['length'] ? unknown
   : Body extends readonly [] ? void
   : Body extends readonly [infer Value] ? Value
   : Body;
 
-/** The in-arguments as a method's handler gets them: those that a caller may leave out may be undefined. */
+/** The in-arguments that the handler of a method gets: undefined for an optional argument that the caller omits. */
 export type MethodArguments<Spec extends InterfaceSpec, M extends MethodName<Spec>> =
   Split<BodyOf<InSignature<Spec, M>>, OptionalCount<MethodsOf<Spec>[M]>> extends {
     head: infer Head extends unknown[];
     tail: infer Tail extends unknown[];
   } ? [...Head, ...{ [I in keyof Tail]: Tail[I] | undefined }] : never;
 
-/** What a method's handler returns: nothing, the one out-argument, or a tuple of several. */
+/** The result of the handler of a method: nothing, the only out-argument, or a tuple of all out-arguments. */
 export type MethodResult<Spec extends InterfaceSpec, M extends MethodName<Spec>> =
   Unwrap<BodyInputOf<OutSignature<Spec, M>>>;
 
-/** The in-arguments as a caller of a method gives them. */
+/** The in-arguments that a caller of a method passes. */
 export type CallArguments<Spec extends InterfaceSpec, M extends MethodName<Spec>> =
   Split<BodyInputOf<InSignature<Spec, M>>, OptionalCount<MethodsOf<Spec>[M]>> extends {
     head: infer Head extends readonly unknown[];
     tail: infer Tail extends readonly unknown[];
   } ? [...Head, ...{ [I in keyof Tail]?: Tail[I] | undefined }] : never;
 
-/** What a caller of a method gets: nothing, the one out-argument, or a tuple of several. */
+/** The result that a caller of a method gets: nothing, the only out-argument, or a tuple of all out-arguments. */
 export type CallResult<Spec extends InterfaceSpec, M extends MethodName<Spec>> =
   Unwrap<BodyOf<OutSignature<Spec, M>>>;
 
-/** The value of a property, read. */
+/** The value of a property, as it is read. */
 export type PropertyValue<Spec extends InterfaceSpec, P extends PropertyName<Spec>> =
   ValueOf<PropertySignature<Spec, P>>;
 
-/** What is accepted as the value of a property, to be written. */
+/** The values that are accepted for a property when it is written. */
 export type PropertyInput<Spec extends InterfaceSpec, P extends PropertyName<Spec>> =
   InputOf<PropertySignature<Spec, P>>;
 
-/** All properties that a caller may read, with their values. */
+/** The values of all properties that a caller can read. */
 export type PropertyValues<Spec extends InterfaceSpec> = {
   readonly [P in ReadableProperty<Spec>]: PropertyValue<Spec, P>;
 };
 
-/** The arguments that a signal is emitted with. */
+/** The arguments with which a signal is emitted. */
 export type SignalArguments<Spec extends InterfaceSpec, S extends SignalName<Spec>> =
   BodyInputOf<SignalSignature<Spec, S>>;
 
-/** The arguments of a signal that was received: always a tuple. */
+/** The arguments of a received signal, always as a tuple. */
 export type SignalBody<Spec extends InterfaceSpec, S extends SignalName<Spec>> =
   BodyOf<SignalSignature<Spec, S>>;
 
 // ---- callers --------------------------------------------------------------------------------------------------------
 
-/** The methods of an interface as a proxy has them: `Add(step: number, options?: Options): Promise<number>`. */
+/** The methods of a proxy: `Add(step: number, options?: Options): Promise<number>`. */
 export type ProxyMethods<Spec extends InterfaceSpec, Options> = {
   readonly [M in MethodName<Spec>]: (
     ...args: [...args: CallArguments<Spec, M>, options?: Options | undefined]
   ) => Promise<CallResult<Spec, M>>;
 };
 
-// ---- the definition itself ------------------------------------------------------------------------------------------
+// ---- the check of a specification -----------------------------------------------------------------------------------
 
 type Checked<Signature> = Signature extends string ? CheckedSignature<Signature> : Signature;
 
-/** At most as many names as the signature has types. */
-type NamesFor<Signature extends string> = Names<BodyOf<Signature>>;
-type Names<Body extends unknown[]> = { readonly [I in keyof Body]?: string };
+/** One name for each type of the signature, or no names. */
+type CheckedNames<Names, Signature extends string> =
+  Names extends readonly unknown[]
+    ? Names['length'] extends 0 | BodyOf<Signature>['length'] ? readonly string[] | undefined
+    : number extends Names['length'] ? readonly string[] | undefined
+    : `${Names['length']} names for ${BodyOf<Signature>['length']} arguments: there must be one name for each`
+  : readonly string[] | undefined;
 
 /** Every number from 0 to that of the signature's types: the length of a tuple in which each element is optional. */
-type CountFor<Signature extends string> = Partial<BodyOf<Signature>>['length'];
+type CountFor<Signature extends string> = Partial<BodyOf<Signature>>['length'] | undefined;
 
 type CheckedMethod<M> = {
   readonly [K in keyof M]:
     K extends 'in' ? Checked<M[K]>
-    : K extends 'out' ? (M extends { readonly noReply: true } ? '' : Checked<M[K]>)
-    : K extends 'inNames' ? NamesFor<SignatureAt<M, 'in'>>
-    : K extends 'outNames' ? NamesFor<SignatureAt<M, 'out'>>
+    : K extends 'out' ? (M extends { readonly noReply: true } ? '' | undefined : Checked<M[K]>)
+    : K extends 'inNames' ? CheckedNames<M[K], SignatureAt<M, 'in'>>
+    : K extends 'outNames' ? CheckedNames<M[K], SignatureAt<M, 'out'>>
     : K extends 'optional' ? CountFor<SignatureAt<M, 'in'>>
     : K extends keyof MethodSpec ? M[K]
-    : `a method has no ${K & string}`;
+    : `unknown key of a method: ${K & string}`;
 };
 
 type CheckedProperty<P> = {
   readonly [K in keyof P]:
     K extends 'type' ? (P[K] extends string ? CheckedSingle<P[K]> : P[K])
     : K extends keyof PropertySpec ? P[K]
-    : `a property has no ${K & string}`;
+    : `unknown key of a property: ${K & string}`;
 };
 
 type CheckedSignal<S> = {
   readonly [K in keyof S]:
     K extends 'args' ? Checked<S[K]>
-    : K extends 'argNames' ? NamesFor<SignatureAt<S, 'args'>>
+    : K extends 'argNames' ? CheckedNames<S[K], SignatureAt<S, 'args'>>
     : K extends keyof SignalSpec ? S[K]
-    : `a signal has no ${K & string}`;
+    : `unknown key of a signal: ${K & string}`;
 };
 
+// Undefined in place of a group passes through these unchanged, as it does through any mapped type.
+type CheckedMethods<Group> = { readonly [M in keyof Group]: CheckedMethod<Group[M]> };
+type CheckedProperties<Group> = { readonly [P in keyof Group]: CheckedProperty<Group[P]> };
+type CheckedSignals<Group> = { readonly [S in keyof Group]: CheckedSignal<Group[S]> };
+
 /**
- * The specification of an interface itself where it is right; where it is not, a text in the place of each wrong
- * literal, so that the compiler's error stands there and says what is wrong.
+ * The specification itself if it is valid. Otherwise each wrong literal has a text as its type, so that the compiler
+ * reports an error at this literal, with the reason.
  */
 export type CheckedSpec<Spec> = {
   readonly [K in keyof Spec]:
-    K extends 'methods' ? { readonly [M in keyof Spec[K]]: CheckedMethod<Spec[K][M]> }
-    : K extends 'properties' ? { readonly [P in keyof Spec[K]]: CheckedProperty<Spec[K][P]> }
-    : K extends 'signals' ? { readonly [S in keyof Spec[K]]: CheckedSignal<Spec[K][S]> }
+    K extends 'methods' ? CheckedMethods<Spec[K]>
+    : K extends 'properties' ? CheckedProperties<Spec[K]>
+    : K extends 'signals' ? CheckedSignals<Spec[K]>
     : K extends keyof InterfaceSpec ? Spec[K]
-    : `an interface has no ${K & string}`;
+    : `unknown key of an interface: ${K & string}`;
 };

@@ -1,30 +1,30 @@
 // The specification of an interface, as users write it: methods, properties and signals by name, with signatures.
-// It contains only types and lists of allowed words; define.ts checks a specification.
+// It contains only types and lists of words; define.ts checks a specification. Tests: define.test.ts.
 // Specification: Interfaces, Introspection Data Format (annotations), org.freedesktop.DBus.Properties.
 
 /** A method. */
 export interface MethodSpec {
-  /** The signature of the in-arguments, `''` if left out. */
-  readonly in?: string;
-  /** The signature of the out-arguments, `''` if left out. */
-  readonly out?: string;
-  /** Names of the in-arguments, for readers of the introspection data; `''` is no name. */
-  readonly inNames?: readonly string[];
-  /** Names of the out-arguments. */
-  readonly outNames?: readonly string[];
-  /** How many in-arguments, counted from the last, a caller may leave out; the handler gets undefined for them. */
-  readonly optional?: number;
-  /** Tells callers that they need not ask for a reply, since it says nothing. */
-  readonly noReply?: boolean;
-  readonly deprecated?: boolean;
+  /** The signature of the in-arguments; `''` by default. */
+  readonly in?: string | undefined;
+  /** The signature of the out-arguments; `''` by default. */
+  readonly out?: string | undefined;
+  /** The names of all in-arguments, for introspection data and error texts. `''` for an argument without a name. */
+  readonly inNames?: readonly string[] | undefined;
+  /** The names of all out-arguments. `''` for an argument without a name. */
+  readonly outNames?: readonly string[] | undefined;
+  /** How many of the last in-arguments a caller may omit; the handler gets undefined for them. 0 by default. */
+  readonly optional?: number | undefined;
+  /** Whether callers need not request a reply, because it is empty. False by default. */
+  readonly noReply?: boolean | undefined;
+  readonly deprecated?: boolean | undefined;
 }
 
-/** What a caller may do with a property. */
+/** The kinds of access that a caller can have to a property. */
 export const PROPERTY_ACCESS = ['read', 'write', 'readwrite'] as const;
 
 /**
- * Whether a property's changes are signalled: `true` with the new value, `invalidates` without it, `const` never, since
- * it does not change, `false` not at all. ‹Introspection Data Format: EmitsChangedSignal›
+ * Whether PropertiesChanged announces a change of a property: `true` with the new value, `invalidates` without it,
+ * `const` and `false` never, `const` because it does not change. ‹Introspection Data Format: EmitsChangedSignal›
  */
 export const EMITS_CHANGED = ['true', 'invalidates', 'const', 'false'] as const;
 export type EmitsChanged = (typeof EMITS_CHANGED)[number];
@@ -34,24 +34,25 @@ export interface PropertySpec {
   /** Exactly one single complete type. */
   readonly type: string;
   readonly access: (typeof PROPERTY_ACCESS)[number];
-  /** `true` if left out. */
-  readonly emitsChanged?: EmitsChanged;
-  readonly deprecated?: boolean;
+  /** `'true'` by default. */
+  readonly emitsChanged?: EmitsChanged | undefined;
+  readonly deprecated?: boolean | undefined;
 }
 
 /** A signal. */
 export interface SignalSpec {
-  /** The signature of the arguments, `''` if left out. */
-  readonly args?: string;
-  readonly argNames?: readonly string[];
-  readonly deprecated?: boolean;
+  /** The signature of the arguments; `''` by default. */
+  readonly args?: string | undefined;
+  /** The names of all arguments. `''` for an argument without a name. */
+  readonly argNames?: readonly string[] | undefined;
+  readonly deprecated?: boolean | undefined;
 }
 
-/** An interface. A method and a signal may have one name. */
+/** An interface. A method, a property and a signal may have the same name. */
 export interface InterfaceSpec {
   readonly name: string;
-  readonly methods?: Readonly<Record<string, MethodSpec>>;
-  readonly properties?: Readonly<Record<string, PropertySpec>>;
-  readonly signals?: Readonly<Record<string, SignalSpec>>;
-  readonly deprecated?: boolean;
+  readonly methods?: Readonly<Record<string, MethodSpec>> | undefined;
+  readonly properties?: Readonly<Record<string, PropertySpec>> | undefined;
+  readonly signals?: Readonly<Record<string, SignalSpec>> | undefined;
+  readonly deprecated?: boolean | undefined;
 }

@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest';
+// Implementations: the check of their handlers, and the signals that they pass to sinks.
+
+import { describe, expect, test } from 'vitest';
 import { defineInterface } from '../../src/interface/define.js';
 import type { Implementation, InterfaceDefinition, SignalSink } from '../../src/interface/definition.js';
 import { DefinitionError } from '../../src/interface/errors.js';
@@ -25,18 +27,18 @@ const members = {
   },
 };
 
-/** Notes what it is told. */
-function recorder(): SignalSink & { readonly heard: unknown[] } {
-  const heard: unknown[] = [];
+/** A sink that records what it receives. */
+function recorder(): SignalSink & { readonly received: unknown[] } {
+  const received: unknown[] = [];
   return {
-    heard,
-    signal: (member, signature, body) => heard.push([member, signature, body]),
-    propertiesChanged: (names) => heard.push(names),
+    received,
+    signal: (member, signature, body) => received.push([member, signature, body]),
+    propertiesChanged: (names) => received.push(names),
   };
 }
 
-describe('implementing', () => {
-  it('joins each member with its handler', () => {
+describe('an implementation', () => {
+  test('has the handler of each member', () => {
     const thing = Thing.implement(members);
     expect(thing.definition).toBe(Thing);
     expect(Object.keys(thing.methods)).toEqual(['Add', 'Reset']);
@@ -48,7 +50,7 @@ describe('implementing', () => {
     expect(thing.properties['constructor']).toBeUndefined();
   });
 
-  it('takes members by their own names only', () => {
+  test('has only handlers that are own keys, not those that every object inherits', () => {
     const spec = { name: 'com.example.Odd1', methods: { ['__proto__']: { out: 's' }, toString: { out: 's' } } };
     const Odd: InterfaceDefinition = defineInterface(spec);
     const odd = Odd.implement({ methods: { ['__proto__']: () => 'proto', toString: () => 'text' } });
@@ -58,52 +60,88 @@ describe('implementing', () => {
     expect(() => Odd.implement({ methods: { toString: () => 'text' } })).toThrow(DefinitionError);
   });
 
-  it.each<readonly [problem: string, members: unknown, code: string, member: string]>([
-    ['nothing', {}, 'HANDLER_MISSING', 'Add'],
-    ['a method missing', { ...members, methods: { Add: () => 1 } }, 'HANDLER_MISSING', 'Reset'],
-    ['a method that is no function', { ...members, methods: { ...members.methods, Add: 1 } }, 'HANDLER_MISSING', 'Add'],
-    ['a method too many', { ...members, methods: { ...members.methods, Sub: () => 1 } }, 'HANDLER_UNKNOWN', 'Sub'],
-    ['the properties missing', { methods: members.methods }, 'HANDLER_MISSING', 'Level'],
+  test('can have handlers that are undefined where none is needed', () => {
+    const thing = Thing.implement({
+      methods: members.methods,
+      properties: {
+        Level: members.properties.Level,
+        Color: { get: () => 'red', set: undefined },
+        Key: { get: undefined, set: () => {} },
+        Version: members.properties.Version,
+      },
+    });
+    expect(Object.keys(thing.properties['Color'] ?? {})).toEqual(['get', 'set']);
+    const Empty = defineInterface({ name: 'com.example.Empty1' });
+    expect({ ...Empty.implement({ methods: undefined, properties: undefined }).methods }).toEqual({});
+    const late: InterfaceDefinition = Empty;
+    expect({ ...late.implement({ methods: { Gone: undefined as never } }).methods }).toEqual({});
+  });
+
+  const withMethods = (methods: object) => ({ ...members, methods: { ...members.methods, ...methods } });
+  const withProperties = (properties: object) => ({ ...members, properties: { ...members.properties, ...properties } });
+
+  test.each<readonly [members: unknown, code: string, member: string | undefined, problem: string]>([
+    [undefined, 'HANDLER_INVALID', undefined, 'implement() must get an object of handlers, got undefined'],
+    [[], 'HANDLER_INVALID', undefined, 'implement() must get an object of handlers, got an array of 0'],
     [
-      'a property too many',
-      { ...members, properties: { ...members.properties, Size: { get: () => 1 } } }, 'HANDLER_UNKNOWN', 'Size',
+      { ...members, metods: {} }, 'HANDLER_INVALID', undefined,
+      'unknown key "metods": it must be one of methods, properties',
     ],
     [
-      'no get for what may be read',
-      { ...members, properties: { ...members.properties, Color: {} } }, 'HANDLER_MISSING', 'Color',
+      { ...members, methods: new Map() }, 'HANDLER_INVALID', undefined,
+      '"methods" must be an object of handlers, got an object of class Map',
     ],
     [
-      'no set for what may be written',
-      { ...members, properties: { ...members.properties, Level: { get: () => 1 } } }, 'HANDLER_MISSING', 'Level',
+      { ...members, properties: null }, 'HANDLER_INVALID', undefined,
+      '"properties" must be an object of handlers, got null',
+    ],
+    [{}, 'HANDLER_MISSING', 'Add', 'no handler for method Add'],
+    [{ ...members, methods: { Add: () => 1 } }, 'HANDLER_MISSING', 'Reset', 'no handler for method Reset'],
+    [withMethods({ Add: 1 }), 'HANDLER_INVALID', 'Add', 'the handler of method Add must be a function, got number 1'],
+    [withMethods({ Sub: () => 1 }), 'HANDLER_UNKNOWN', 'Sub', 'no method Sub in the interface'],
+    [{ methods: members.methods }, 'HANDLER_MISSING', 'Level', 'no handlers for property Level'],
+    [withProperties({ Size: { get: () => 1 } }), 'HANDLER_UNKNOWN', 'Size', 'no property Size in the interface'],
+    [
+      withProperties({ Color: {} }), 'HANDLER_MISSING', 'Color',
+      'no get for property Color: with access "read" it must have get',
     ],
     [
-      'a set for what may not be written',
-      { ...members, properties: { ...members.properties, Color: { get: () => 'red', set: () => {} } } },
-      'HANDLER_UNKNOWN', 'Color',
+      withProperties({ Level: { get: () => 1 } }), 'HANDLER_MISSING', 'Level',
+      'no set for property Level: with access "readwrite" it must have get and set',
     ],
     [
-      'a get for what may not be read',
-      { ...members, properties: { ...members.properties, Key: { get: () => 'k', set: () => {} } } },
-      'HANDLER_UNKNOWN', 'Key',
+      withProperties({ Color: { get: () => 'red', set: () => {} } }), 'HANDLER_UNKNOWN', 'Color',
+      'unexpected key "set" for property Color: with access "read" it must have get only',
     ],
     [
-      'a handler that a property has no use for',
-      { ...members, properties: { ...members.properties, Color: { get: () => 'red', watch: () => {} } } },
-      'HANDLER_UNKNOWN', 'Color',
+      withProperties({ Key: { get: () => 'k', set: () => {} } }), 'HANDLER_UNKNOWN', 'Key',
+      'unexpected key "get" for property Key: with access "write" it must have set only',
     ],
     [
-      'a property that is a function',
-      { ...members, properties: { ...members.properties, Color: () => 'red' } }, 'HANDLER_MISSING', 'Color',
+      withProperties({ Color: { get: () => 'red', watch: () => {} } }), 'HANDLER_UNKNOWN', 'Color',
+      'unexpected key "watch" for property Color',
     ],
-  ])('refuses %s', (_, given, code, member) => {
+    [
+      withProperties({ Level: { get: () => 1, set: 2 } }), 'HANDLER_INVALID', 'Level',
+      'set of property Level must be a function, got number 2',
+    ],
+    [
+      withProperties({ Color: () => 'red' }), 'HANDLER_INVALID', 'Color',
+      'the handlers of property Color must be an object with get or set, got a function',
+    ],
+  ])('is refused for the handlers %j: %s', (given, code, member, problem) => {
+    const text = `${Thing.name}${member === undefined ? '' : `.${member}`}: ${problem}`;
     expect(() => Thing.implement(given as typeof members)).toThrow(
-      expect.objectContaining({ name: 'DefinitionError', code, interface: Thing.name, member }),
+      expect.objectContaining({
+        name: 'DefinitionError', code, interface: Thing.name, member,
+        message: expect.stringContaining(text) as unknown,
+      }),
     );
   });
 });
 
-describe('signals', () => {
-  it('go to every sink that is attached', () => {
+describe('a signal of an implementation', () => {
+  test('goes to every attached sink', () => {
     const thing = Thing.implement(members);
     const first = recorder();
     const second = recorder();
@@ -114,11 +152,11 @@ describe('signals', () => {
     detachFirst();
     detachFirst();
     thing.emit('Over');
-    expect(first.heard).toEqual([['Add', 'su', ['x', 1]]]);
-    expect(second.heard).toEqual([['Add', 'su', ['x', 1]], ['Over', '', []]]);
+    expect(first.received).toEqual([['Add', 'su', ['x', 1]]]);
+    expect(second.received).toEqual([['Add', 'su', ['x', 1]], ['Over', '', []]]);
   });
 
-  it('go to a sink as often as it is attached', () => {
+  test('goes to a sink as often as the sink is attached', () => {
     const thing = Thing.implement(members);
     const sink = recorder();
     const detach = thing.attach(sink);
@@ -126,10 +164,10 @@ describe('signals', () => {
     thing.emit('Over');
     detach();
     thing.emit('Over');
-    expect(sink.heard).toHaveLength(3);
+    expect(sink.received).toHaveLength(3);
   });
 
-  it('reach the sinks after one that fails, and the failure reaches who emits', () => {
+  test('reaches the sinks after one that throws, and emit throws that error', () => {
     const thing = Thing.implement(members);
     const sink = recorder();
     const failure = new Error('the connection is closed');
@@ -141,10 +179,10 @@ describe('signals', () => {
     });
     thing.attach(sink);
     expect(() => thing.emit('Over')).toThrow(failure);
-    expect(sink.heard).toEqual([['Over', '', []]]);
+    expect(sink.received).toEqual([['Over', '', []]]);
   });
 
-  it('may be emitted while a sink comes or goes', () => {
+  test('can be emitted while a sink is attached or detached', () => {
     const thing = Thing.implement(members);
     const late = recorder();
     const detach = thing.attach({
@@ -155,31 +193,78 @@ describe('signals', () => {
       propertiesChanged: () => {},
     });
     thing.emit('Over');
-    expect(late.heard).toEqual([]);
+    expect(late.received).toEqual([]);
     thing.emit('Over');
-    expect(late.heard).toHaveLength(1);
+    expect(late.received).toHaveLength(1);
   });
 
-  it('of properties name those that have changed', () => {
+  test('for changed properties contains their names', () => {
     const thing = Thing.implement(members);
     const sink = recorder();
     thing.attach(sink);
     thing.emitPropertiesChanged('Level', 'Color');
-    thing.emitPropertiesChanged();
-    expect(sink.heard).toEqual([['Level', 'Color']]);
+    expect(sink.received).toEqual([['Level', 'Color']]);
   });
 
-  it.each<readonly [problem: string, emit: (thing: Implementation) => void, code: string]>([
-    ['a signal that there is not', (thing) => thing.emit('Reset'), 'SIGNAL_UNKNOWN'],
-    ['a signal that every object has a member of', (thing) => thing.emit('toString'), 'SIGNAL_UNKNOWN'],
-    ['a property that there is not', (thing) => thing.emitPropertiesChanged('Level', 'Add'), 'PROPERTY_UNKNOWN'],
-    ['a property that is not signalled', (thing) => thing.emitPropertiesChanged('Key'), 'PROPERTY_DOES_NOT_SIGNAL'],
-    ['a property that never changes', (thing) => thing.emitPropertiesChanged('Version'), 'PROPERTY_DOES_NOT_SIGNAL'],
-  ])('cannot be of %s', (_, emit, code) => {
+  type Emit = (thing: Implementation) => void;
+  test.each<readonly [description: string, emit: Emit, error: object]>([
+    [
+      'a signal that the interface does not have', (thing) => thing.emit('Reset'),
+      {
+        name: 'DefinitionError', code: 'SIGNAL_UNKNOWN', member: 'Reset',
+        message: 'com.example.Thing1.Reset: no signal Reset in the interface: it must be one of Add, Over',
+      },
+    ],
+    [
+      'a name that every object inherits', (thing) => thing.emit('toString'),
+      { name: 'DefinitionError', code: 'SIGNAL_UNKNOWN', member: 'toString' },
+    ],
+    [
+      'an array with the name of a signal', (thing) => thing.emit(['Over'] as never),
+      {
+        name: 'ArgumentError', code: 'ARGUMENT_INVALID',
+        message: 'com.example.Thing1.emit: the name of a signal must be a string, got an array of 1',
+      },
+    ],
+    [
+      'a property that the interface does not have', (thing) => thing.emitPropertiesChanged('Level', 'Add'),
+      {
+        name: 'DefinitionError', code: 'PROPERTY_UNKNOWN', member: 'Add',
+        message: 'com.example.Thing1.Add: no property Add in the interface: '
+          + 'it must be one of Level, Color, Key, Version',
+      },
+    ],
+    [
+      'a property whose changes are not announced', (thing) => thing.emitPropertiesChanged('Key'),
+      {
+        name: 'DefinitionError', code: 'PROPERTY_DOES_NOT_SIGNAL', member: 'Key',
+        message: `com.example.Thing1.Key: changes are not announced with emitsChanged 'false': it must be 'true' or `
+          + `'invalidates'`,
+      },
+    ],
+    [
+      'a property that does not change', (thing) => thing.emitPropertiesChanged('Version'),
+      { name: 'DefinitionError', code: 'PROPERTY_DOES_NOT_SIGNAL', member: 'Version' },
+    ],
+    [
+      'no property', (thing) => (thing.emitPropertiesChanged as () => void)(),
+      {
+        name: 'ArgumentError', code: 'ARGUMENT_INVALID',
+        message: 'com.example.Thing1.emitPropertiesChanged: no property names: there must be at least one',
+      },
+    ],
+    [
+      'an array of properties', (thing) => thing.emitPropertiesChanged(['Level'] as never),
+      {
+        name: 'ArgumentError', code: 'ARGUMENT_INVALID',
+        message: 'com.example.Thing1.emitPropertiesChanged: the name of a property must be a string, got an array of 1',
+      },
+    ],
+  ])('is refused for %s, and nothing is sent', (_, emit, error) => {
     const thing = Thing.implement(members);
     const sink = recorder();
     thing.attach(sink);
-    expect(() => emit(thing)).toThrow(expect.objectContaining({ name: 'DefinitionError', code }));
-    expect(sink.heard).toEqual([]);
+    expect(() => emit(thing)).toThrow(expect.objectContaining(error));
+    expect(sink.received).toEqual([]);
   });
 });

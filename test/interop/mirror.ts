@@ -35,7 +35,7 @@ export const Mirror = defineInterface({
     Secret: { type: 's', access: 'write' },
   },
   signals: {
-    Changed: { args: 'usa{sv}(xd)', argNames: ['index', 'text', 'details'] },
+    Changed: { args: 'usa{sv}(xd)', argNames: ['index', 'text', 'details', ''] },
     Emptied: {},
   },
 });

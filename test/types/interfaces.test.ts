@@ -1,6 +1,7 @@
-// What TypeScript makes of an interface definition, for those who implement it and those who call it, beside what
-// happens at run time. Compiled by compile.test.ts, as signatures.test.ts is.
-import { describe, expect, it } from 'vitest';
+// The types that TypeScript infers from an interface definition, for services and for clients, beside the behavior at
+// run time. compile.test.ts compiles this file: a `@ts-expect-error` without an error is an error.
+
+import { describe, expect, test } from 'vitest';
 import { defineInterface } from '../../src/interface/define.js';
 import type { CallContext, Implementation, InterfaceDefinition } from '../../src/interface/definition.js';
 import { DefinitionError } from '../../src/interface/errors.js';
@@ -11,7 +12,7 @@ import type {
 } from '../../src/interface/infer.js';
 import type { InterfaceSpec } from '../../src/interface/spec.js';
 import { DBusDaemon, Introspectable, ObjectManager, Peer, Properties } from '../../src/interface/standard.js';
-import { MarshalError, SignatureError } from '../../src/wire/errors.js';
+import { ArgumentError, MarshalError } from '../../src/wire/errors.js';
 import type { Variant } from '../../src/wire/variant.js';
 import { RandomData } from '../../src/random-data.js';
 import { same, type Same } from './support.js';
@@ -41,7 +42,7 @@ const Mixer = defineInterface({
 type SpecOf<Definition> = Definition extends InterfaceDefinition<infer Spec> ? Spec : never;
 type MixerSpec = SpecOf<typeof Mixer>;
 
-/** An implementation of the mixer that does as it should; the tests below change one thing each. */
+/** Correct handlers of the mixer. Each test changes one of them. */
 const good = {
   methods: {
     Add: (step: number) => step + 1,
@@ -60,7 +61,7 @@ const good = {
 };
 
 describe('a definition', () => {
-  it('gives the names of its members', () => {
+  test('has the names of its members in its type', () => {
     same<Same<MethodName<MixerSpec>, 'Add' | 'Describe' | 'Reset' | 'Far' | 'toString' | 'Forget'>>();
     same<Same<PropertyName<MixerSpec>, 'Level' | 'Names' | 'Total' | 'Version'>>();
     same<Same<SignalName<MixerSpec>, 'Add' | 'Emptied'>>();
@@ -70,7 +71,7 @@ describe('a definition', () => {
     same<Same<PropertyName<SpecOf<typeof Peer>>, never>>();
   });
 
-  it('gives the types of its members', () => {
+  test('has the types of its members in its type', () => {
     same<Same<MethodArguments<MixerSpec, 'Add'>, [number]>>();
     same<Same<MethodArguments<MixerSpec, 'Reset'>, []>>();
     same<Same<MethodArguments<MixerSpec, 'Describe'>, [string, Map<string, Variant> | undefined]>>();
@@ -94,7 +95,7 @@ describe('a definition', () => {
     same<Same<SignalBody<MixerSpec, 'Emptied'>, []>>();
   });
 
-  it('keeps its literals, for calls without a proxy', () => {
+  test('keeps its literals, for calls without a proxy', () => {
     same<Same<typeof Mixer.name, 'com.example.Mixer1'>>();
     same<Same<typeof DBusDaemon.methods.RequestName.in, 'su'>>();
     same<Same<typeof DBusDaemon.methods.Hello.in, ''>>();
@@ -104,7 +105,7 @@ describe('a definition', () => {
     expect(DBusDaemon.methods.Hello.in).toBe('');
   });
 
-  it('is a definition of any interface, and its implementation any implementation', () => {
+  test('is assignable to InterfaceDefinition, and its implementation to Implementation', () => {
     const definitions: readonly InterfaceDefinition[] = [
       Mixer, Peer, Introspectable, Properties, DBusDaemon, RandomData,
     ];
@@ -116,7 +117,38 @@ describe('a definition', () => {
     expect(implementations.map(({ definition }) => definition.name)).toContain('org.freedesktop.DBus.Peer');
   });
 
-  it('may be known only at run time', () => {
+  test('can have undefined for everything that can be omitted', () => {
+    const Undefined = defineInterface({
+      name: 'com.example.Undefined1',
+      methods: {
+        Do: {
+          in: undefined, out: undefined, inNames: undefined, outNames: undefined, optional: undefined,
+          noReply: undefined, deprecated: undefined,
+        },
+        Late: { in: 'u', out: 's' as string | undefined },
+      },
+      properties: { P: { type: 's', access: 'read', emitsChanged: undefined, deprecated: undefined } },
+      signals: { S: { args: undefined, argNames: undefined, deprecated: undefined } },
+      deprecated: undefined,
+    });
+    same<Same<MethodArguments<SpecOf<typeof Undefined>, 'Do'>, []>>();
+    same<Same<MethodResult<SpecOf<typeof Undefined>, 'Do'>, void>>();
+    same<Same<MethodResult<SpecOf<typeof Undefined>, 'Late'>, unknown>>();
+    same<Same<SignalArguments<SpecOf<typeof Undefined>, 'S'>, readonly []>>();
+    const implementation = Undefined.implement({
+      methods: { Do: () => {}, Late: (count) => String(count) },
+      properties: { P: { get: () => '', set: undefined } },
+    });
+    implementation.emit('S');
+    const Empty = defineInterface({
+      name: 'com.example.Empty1', methods: undefined, properties: undefined, signals: undefined,
+    });
+    same<Same<MethodName<SpecOf<typeof Empty>>, never>>();
+    Empty.implement({ methods: undefined, properties: undefined });
+    expect(Undefined.methods.Do).toEqual(defineInterface({ name: 'a.B', methods: { Do: {} } }).methods.Do);
+  });
+
+  test('can be made of a specification that is known only at run time', () => {
     const spec: InterfaceSpec = { name: 'com.example.Late1', methods: { Do: { in: 'u', out: 's' } } };
     const Late = defineInterface(spec);
     same<Same<typeof Late, InterfaceDefinition>>();
@@ -124,31 +156,41 @@ describe('a definition', () => {
     expect(late.methods['Do']?.(1)).toBe('1');
   });
 
-  it('is wrong at the literal that is wrong, also at run time', () => {
+  test('with a mistake is an error at the wrong literal, and at run time', () => {
     expect(() => defineInterface({
       name: 'com.example.Wrong1',
       // @ts-expect-error no such type
       methods: { M: { in: 'ak' } },
-    })).toThrow(SignatureError);
+    })).toThrow(DefinitionError);
     expect(() => defineInterface({
       name: 'com.example.Wrong1',
       // @ts-expect-error a struct that is not closed
       methods: { M: { out: '(s' } },
-    })).toThrow(SignatureError);
+    })).toThrow(DefinitionError);
     expect(() => defineInterface({
       name: 'com.example.Wrong1',
       // @ts-expect-error two types
       properties: { P: { type: 'ss', access: 'read' } },
-    })).toThrow(SignatureError);
+    })).toThrow(DefinitionError);
     expect(() => defineInterface({
       name: 'com.example.Wrong1',
       // @ts-expect-error no element type
       signals: { S: { args: 'a' } },
-    })).toThrow(SignatureError);
+    })).toThrow(DefinitionError);
     expect(() => defineInterface({
       name: 'com.example.Wrong1',
       // @ts-expect-error three names for two arguments
       methods: { M: { in: 'us', inNames: ['a', 'b', 'c'] } },
+    })).toThrow(DefinitionError);
+    expect(() => defineInterface({
+      name: 'com.example.Wrong1',
+      // @ts-expect-error one name for two arguments
+      methods: { M: { in: 'us', inNames: ['a'] } },
+    })).toThrow(DefinitionError);
+    expect(() => defineInterface({
+      name: 'com.example.Wrong1',
+      // @ts-expect-error a boolean instead of a string
+      properties: { P: { type: 's', access: 'read', emitsChanged: true } },
     })).toThrow(DefinitionError);
     expect(() => defineInterface({
       name: 'com.example.Wrong1',
@@ -157,17 +199,17 @@ describe('a definition', () => {
     })).toThrow(DefinitionError);
     expect(() => defineInterface({
       name: 'com.example.Wrong1',
-      // @ts-expect-error nothing comes back without a reply
+      // @ts-expect-error a result without a reply
       methods: { M: { out: 's', noReply: true } },
     })).toThrow(DefinitionError);
     expect(() => defineInterface({
       name: 'com.example.Wrong1',
-      // @ts-expect-error a misspelt key
+      // @ts-expect-error a misspelled key
       methods: { M: { in: 'u', output: 's' } },
     })).toThrow(DefinitionError);
     expect(() => defineInterface({
       name: 'com.example.Wrong1',
-      // @ts-expect-error a misspelt group
+      // @ts-expect-error a misspelled group
       metods: { M: { in: 'u' } },
     })).toThrow(DefinitionError);
     expect(() => defineInterface({
@@ -179,7 +221,7 @@ describe('a definition', () => {
 });
 
 describe('an implementation', () => {
-  it('has the types of its handlers inferred', async () => {
+  test('has handlers whose types are inferred', async () => {
     const mixer = Mixer.implement({
       methods: {
         Add: (step, context) => {
@@ -222,7 +264,7 @@ describe('an implementation', () => {
     expect(mixer.methods['toString']?.()).toBe('mixer');
   });
 
-  it('answers with what the signatures say', () => {
+  test('has handlers that return the types of the signatures', () => {
     // @ts-expect-error text for a number
     Mixer.implement({ ...good, methods: { ...good.methods, Add: () => 'one' } });
     // @ts-expect-error one value for two
@@ -233,34 +275,34 @@ describe('an implementation', () => {
     Mixer.implement({ ...good, methods: { ...good.methods, Add: async () => 'one' } });
     // @ts-expect-error a parameter of the wrong type
     Mixer.implement({ ...good, methods: { ...good.methods, Add: (step: string) => step.length } });
-    // @ts-expect-error an argument that may be left out is not always there
+    // @ts-expect-error an optional argument can be undefined
     Mixer.implement({ ...good, methods: { ...good.methods, Far: (distance: bigint) => distance } });
     // @ts-expect-error a property of another type
     const wrong = Mixer.implement({ ...good, properties: { ...good.properties, Level: { get: () => 'one' } } });
-    expect(wrong.definition).toBe(Mixer); // what handlers return is checked when they have returned it
+    expect(wrong.definition).toBe(Mixer); // the results of handlers are checked when they return
   });
 
-  it('has a handler for each member and no other, at compile time and at run time', () => {
+  test('has exactly one handler for each member, at compile time and at run time', () => {
     const { Add: _, ...fewer } = good.methods;
     // @ts-expect-error no handler for Add
     expect(() => Mixer.implement({ ...good, methods: fewer })).toThrow(DefinitionError);
     // @ts-expect-error no handlers at all
     expect(() => Mixer.implement({})).toThrow(DefinitionError);
-    // @ts-expect-error a handler for nothing
+    // @ts-expect-error a handler without a method
     expect(() => Mixer.implement({ ...good, methods: { ...good.methods, Ad: () => 1 } })).toThrow(DefinitionError);
     expect(() => Mixer.implement({
       ...good,
-      // @ts-expect-error what may be read needs get
+      // @ts-expect-error a readable property without get
       properties: { ...good.properties, Level: {} },
     })).toThrow(DefinitionError);
     expect(() => Mixer.implement({
       ...good,
-      // @ts-expect-error what may be written needs set
+      // @ts-expect-error a writable property without set
       properties: { ...good.properties, Total: { get: () => 1n } },
     })).toThrow(DefinitionError);
     expect(() => Mixer.implement({
       ...good,
-      // @ts-expect-error what may not be written has no set
+      // @ts-expect-error a read-only property with set
       properties: { ...good.properties, Level: { get: () => 1, set: () => {} } },
     })).toThrow(DefinitionError);
     expect(() => Peer.implement({
@@ -270,7 +312,7 @@ describe('an implementation', () => {
     })).toThrow(DefinitionError);
   });
 
-  it('emits signals with the arguments they have', () => {
+  test('emits signals with the arguments of their signatures', () => {
     const mixer = Mixer.implement(good);
     mixer.emit('Add', 'who', 1);
     mixer.emit('Emptied');
@@ -285,23 +327,27 @@ describe('an implementation', () => {
     expect(() => mixer.emit('Reset')).toThrow(DefinitionError);
     // @ts-expect-error no such property
     expect(() => mixer.emitPropertiesChanged('Add')).toThrow(DefinitionError);
-    // @ts-expect-error changes that are never signalled
+    // @ts-expect-error changes that are not announced
     expect(() => mixer.emitPropertiesChanged('Names')).toThrow(DefinitionError);
     // @ts-expect-error a property that never changes
     expect(() => mixer.emitPropertiesChanged('Version')).toThrow(DefinitionError);
+    // @ts-expect-error no property
+    expect(() => mixer.emitPropertiesChanged()).toThrow(ArgumentError);
+    // @ts-expect-error an array of properties
+    expect(() => mixer.emitPropertiesChanged(['Level'])).toThrow(ArgumentError);
   });
 });
 
 describe('a proxy', () => {
   interface Options { readonly timeout?: number }
 
-  /** Has every method, to be called with whatever the types let through; answers with its arguments. */
+  /** A proxy whose methods resolve with their arguments. */
   function recorder<Spec extends InterfaceSpec>(definition: InterfaceDefinition<Spec>): ProxyMethods<Spec, Options> {
     const methods = Object.keys(definition.methods).map((name) => [name, async (...args: unknown[]) => args] as const);
-    return Object.fromEntries(methods) as unknown as ProxyMethods<Spec, Options>; // but for what it answers
+    return Object.fromEntries(methods) as unknown as ProxyMethods<Spec, Options>; // except the results
   }
 
-  it('has the methods of the interface, with options after all arguments', async () => {
+  test('has the methods of the interface, which take options after all arguments', async () => {
     const mixer = recorder(Mixer);
     const random = recorder(RandomData);
     const added = mixer.Add(1, { timeout: 5 });
@@ -319,16 +365,16 @@ describe('a proxy', () => {
     expect(await mixer.Add()).toEqual([]);
     // @ts-expect-error an argument of the wrong type
     expect(await mixer.Add('1')).toEqual(['1']);
-    // @ts-expect-error an option that there is not
+    // @ts-expect-error an unknown option
     expect(await mixer.Add(1, { timeot: 5 })).toHaveLength(2);
-    // @ts-expect-error options where an argument may be
+    // @ts-expect-error options in place of an argument
     expect(await random.quick({ timeout: 5 })).toHaveLength(1);
     expect(mixer).not.toHaveProperty('Substract');
     // @ts-expect-error no such method
     expect(mixer.Substract).toBeUndefined();
   });
 
-  it('of an interface known only at run time takes anything', async () => {
+  test('of an interface that is known only at run time takes any arguments', async () => {
     const late = recorder(defineInterface({ name: 'com.example.Late1', methods: { Do: {} } } as InterfaceSpec));
     const answer: unknown = await late['Do']?.(1, 'x');
     expect(answer).toEqual([1, 'x']);

@@ -1,0 +1,107 @@
+// Checks the handlers of an interface: each member must have one, and each handler must have a member. It calls no
+// handler. Tests: implement.test.ts.
+import { isRecord } from '../wire/arguments.js';
+import { describe } from '../wire/describe.js';
+import type {
+  Implementation, InterfaceDefinition, MethodHandler, PropertyDefinition, PropertyHandlers,
+} from './definition.js';
+import { DefinitionError, type DefinitionErrorCode, textOfName } from './errors.js';
+
+type Handlers = Readonly<Record<string, unknown>>;
+
+/** Makes an error about a member of one interface. */
+type ErrorOf = (code: DefinitionErrorCode, problem: string, member?: string) => DefinitionError;
+
+const GROUPS: readonly string[] = ['methods', 'properties'];
+
+/** The handlers of one kind of members. */
+function handlersOf(members: unknown, group: 'methods' | 'properties', errorOf: ErrorOf): Handlers {
+  if (!isRecord(members)) {
+    throw errorOf('HANDLER_INVALID', `implement() must get an object of handlers, got ${describe(members)}`);
+  }
+  const unknown = Object.keys(members).find((key) => !GROUPS.includes(key));
+  if (unknown !== undefined) {
+    throw errorOf('HANDLER_INVALID', `unknown key ${JSON.stringify(unknown)}: it must be one of ${GROUPS.join(', ')}`);
+  }
+  const handlers = members[group];
+  if (handlers === undefined) return {};
+  if (!isRecord(handlers)) {
+    throw errorOf('HANDLER_INVALID', `"${group}" must be an object of handlers, got ${describe(handlers)}`);
+  }
+  return handlers;
+}
+
+/** Pairs each definition with the handler of the same name. */
+function pair<Definition, Paired>(
+  definitions: Readonly<Record<string, Definition>>,
+  handlers: Handlers,
+  { kind, errorOf, pairOne }: {
+    readonly kind: 'method' | 'property';
+    readonly errorOf: ErrorOf;
+    readonly pairOne: (definition: Definition, handler: unknown, name: string) => Paired;
+  },
+): Readonly<Record<string, Paired>> {
+  const left = new Set(Object.keys(handlers));
+  const paired = Object.create(null) as Record<string, Paired>; // Object.create has no type for "nothing inherited"
+  for (const [name, definition] of Object.entries(definitions)) {
+    // Only own keys count: the `toString` that every object inherits is not a handler.
+    paired[name] = pairOne(definition, left.delete(name) ? handlers[name] : undefined, name);
+  }
+  for (const name of left) {
+    if (handlers[name] === undefined) continue;
+    throw errorOf('HANDLER_UNKNOWN', `no ${kind} ${textOfName(name)} in the interface`, name);
+  }
+  return Object.freeze(paired);
+}
+
+function checkMethod(handler: unknown, name: string, errorOf: ErrorOf): MethodHandler {
+  if (typeof handler === 'function') return handler as MethodHandler; // the compiler checked its parameters
+  if (handler === undefined) throw errorOf('HANDLER_MISSING', `no handler for method ${textOfName(name)}`, name);
+  const problem = `the handler of method ${textOfName(name)} must be a function, got ${describe(handler)}`;
+  throw errorOf('HANDLER_INVALID', problem, name);
+}
+
+function checkProperty(
+  { access }: PropertyDefinition, handlers: unknown, { name, errorOf }: { name: string; errorOf: ErrorOf },
+): PropertyHandlers {
+  const property = `property ${textOfName(name)}`;
+  if (handlers === undefined) throw errorOf('HANDLER_MISSING', `no handlers for ${property}`, name);
+  if (!isRecord(handlers)) {
+    const must = `the handlers of ${property} must be an object with get or set`;
+    throw errorOf('HANDLER_INVALID', `${must}, got ${describe(handlers)}`, name);
+  }
+  const roles = access === 'readwrite' ? ['get', 'set'] : access === 'read' ? ['get'] : ['set'];
+  const rule = `with access "${access}" it must have ${roles.join(' and ')}`;
+  const extra = Object.keys(handlers).find((key) => !roles.includes(key) && handlers[key] !== undefined);
+  if (extra !== undefined) {
+    throw errorOf('HANDLER_UNKNOWN', `unexpected key ${JSON.stringify(extra)} for ${property}: ${rule} only`, name);
+  }
+  for (const role of roles) {
+    const handler = handlers[role];
+    if (typeof handler === 'function') continue;
+    if (handler === undefined) throw errorOf('HANDLER_MISSING', `no ${role} for ${property}: ${rule}`, name);
+    throw errorOf('HANDLER_INVALID', `${role} of ${property} must be a function, got ${describe(handler)}`, name);
+  }
+  const { get, set } = handlers as unknown as PropertyHandlers; // each is a function, or undefined
+  return Object.freeze({ get, set });
+}
+
+/**
+ * The handlers of all members of an interface.
+ * @throws {DefinitionError} if a handler is missing, is not a function, or has no member
+ */
+export function checkHandlers(
+  definition: InterfaceDefinition, members: unknown,
+): Pick<Implementation, 'methods' | 'properties'> {
+  const errorOf: ErrorOf = (code, problem, member) => (
+    new DefinitionError(code, problem, { interface: definition.name, member })
+  );
+  return {
+    methods: pair(definition.methods, handlersOf(members, 'methods', errorOf), {
+      kind: 'method', errorOf, pairOne: (_, handler, name) => checkMethod(handler, name, errorOf),
+    }),
+    properties: pair(definition.properties, handlersOf(members, 'properties', errorOf), {
+      kind: 'property', errorOf, pairOne: (each, handlers, name) => checkProperty(each, handlers, { name, errorOf }),
+    }),
+  };
+}
