@@ -1,28 +1,41 @@
-// Server addresses as data: parsing a list, and formatting one address. It opens nothing, and knows no transport: an
-// address of any transport is data. Specification: Server Addresses.
+// Server addresses as data: parses lists, and formats single addresses. It treats the addresses of all transports
+// alike and opens none; transport/ does. Specification: Server Addresses.
+import { quote } from '../wire/describe.js';
 import { isGuid } from '../wire/uuid.js';
-import { AddressError } from './errors.js';
+import { AddressError, type AddressErrorCode } from './errors.js';
 
 /** One server address. ‹Server Addresses› */
 export interface Address {
-  /** `unix`, `tcp`, … or a transport that nobody knows yet. */
+  /** `unix`, `tcp` or any other name. */
   readonly transport: string;
-  /** Keys with their unescaped values in the order given, but for the key `guid`. */
+  /** All keys but `guid` with their unescaped values, in the order of the text. */
   readonly keys: ReadonlyMap<string, string>;
-  /** The server's GUID, if the address tells it: 32 hex digits, in lower case so that GUIDs can be compared. */
+  /** The GUID of the server, if the address has one: 32 hex digits, in lower case so that GUIDs can be compared. */
   readonly guid: string | undefined;
 }
 
-/** The bytes that may stand in a value as they are; names of transports and keys are held to the same alphabet. */
+/** The characters of a value that need no escape. Names of transports and keys must be made of the same characters. */
 const OPTIONALLY_ESCAPED = /^[-0-9A-Za-z_/.\\*]$/;
 const NAME = /^[-0-9A-Za-z_/.\\*]+$/;
-/** A part of an address list and where it begins. */
+const NAME_RULE = 'it must be one or more of 0-9, A-Z, a-z and -_/.\\*';
+
+/** Where in a list a mistake is. */
+interface Place {
+  readonly address: string;
+  readonly offset: number;
+}
+
+function failure(code: AddressErrorCode, problem: string, at?: Place): AddressError {
+  return new AddressError(code, problem, at);
+}
+
+/** A part of an address list, and its offset in the list. */
 interface Part {
   readonly text: string;
   readonly offset: number;
 }
 
-/** The parts between separators; as in the reference implementation, one separator more may stand at the end. */
+/** The parts between separators. One separator may follow the last part, as in the reference implementation. */
 function splitParts({ text, offset }: Part, separator: string): readonly Part[] {
   const parts: Part[] = [];
   for (const part of text.split(separator)) {
@@ -34,24 +47,24 @@ function splitParts({ text, offset }: Part, separator: string): readonly Part[] 
 }
 
 /**
- * The addresses of a list such as `unix:path=/run/bus;tcp:host=localhost,port=4242`, at least one. Transports and keys
- * need not be known. ‹Server Addresses›
- * @throws {AddressError} with the offset at which the list breaks the grammar
+ * The addresses of a list such as `unix:path=/run/bus;tcp:host=localhost,port=4242`: one or more, with any transports
+ * and keys. ‹Server Addresses›
+ * @throws {AddressError} if the list breaks the grammar, with the offset of the mistake
  */
 export function parseAddresses(address: string): readonly Address[] {
   return splitParts({ text: address, offset: 0 }, ';').map((part) => parseAddress(part, address));
 }
 
-/** One entry of a list: its text, and the address that it is or what is wrong with it. */
+/** One entry of a list: its text, and its address or the error of parsing it. */
 export interface AddressEntry {
   readonly text: string;
   readonly address: Address | AddressError;
 }
 
 /**
- * The entries of a list, each read by itself, so that one that breaks the grammar does not take the others along; the
- * offset of its error counts from the start of the entry. An entry that is there twice is given once.
- * @throws {AddressError} as {@link parseAddresses} does, if none of them is an address
+ * The entries of a list, each parsed alone: one that breaks the grammar does not make the others unusable. The offset
+ * of its error counts from the start of the entry. Repeated entries are returned once.
+ * @throws {AddressError} as {@link parseAddresses} does, if no entry is a valid address
  */
 export function readAddressList(list: string): readonly AddressEntry[] {
   const texts = new Set(splitParts({ text: list, offset: 0 }, ';').map(({ text }) => text));
@@ -70,12 +83,12 @@ function tryAddress(text: string): Address | AddressError {
 }
 
 function parseAddress({ text, offset }: Part, address: string): Address {
-  if (text === '') throw new AddressError('ADDRESS_EMPTY', 'an address is missing', { address, offset });
+  if (text === '') throw failure('ADDRESS_EMPTY', 'found no address: there must be one here', { address, offset });
   const colon = text.indexOf(':');
   const transport = text.slice(0, Math.max(colon, 0));
   if (!NAME.test(transport)) {
-    const problem = 'an address begins with a transport and ":", such as unix:path=/tmp/bus';
-    throw new AddressError('TRANSPORT_INVALID', problem, { address, offset });
+    const problem = 'found no transport: an address must begin with one, as in unix:path=/tmp/bus';
+    throw failure('TRANSPORT_INVALID', problem, { address, offset });
   }
   const keys = new Map<string, string>();
   const pairs = { text: text.slice(colon + 1), offset: offset + colon + 1 };
@@ -88,36 +101,45 @@ function parseAddress({ text, offset }: Part, address: string): Address {
 function addPair(keys: Map<string, string>, { text, offset }: Part, address: string): void {
   const equals = text.indexOf('=');
   const key = text.slice(0, Math.max(equals, 0));
-  if (!NAME.test(key)) throw new AddressError('KEY_INVALID', 'key=value is missing', { address, offset });
-  if (keys.has(key)) throw new AddressError('KEY_DUPLICATE', `key ${key} is there twice`, { address, offset });
+  const keyPlace = { address, offset };
+  if (!NAME.test(key)) throw failure('KEY_INVALID', 'found no key: key=value must be here', keyPlace);
+  if (keys.has(key)) {
+    throw failure('KEY_DUPLICATE', `key ${key} is given twice: it must be there at most once`, keyPlace);
+  }
   const at = { address, offset: offset + equals + 1 };
   const value = unescapeValue({ text: text.slice(equals + 1), offset: at.offset }, address);
-  if (key === 'guid' && !isGuid(value)) throw new AddressError('GUID_INVALID', 'a guid is 32 hex digits', at);
+  if (key === 'guid') checkGuid(value, at);
   keys.set(key, value);
 }
 
+function checkGuid(value: string, at?: Place): void {
+  if (isGuid(value)) return;
+  throw failure('GUID_INVALID', `${quote(value, 40)} is not a GUID: it must be 32 hex digits`, at);
+}
+
 function unescapeValue({ text, offset }: Part, address: string): string {
-  if (text === '') throw new AddressError('VALUE_EMPTY', 'a value is missing', { address, offset });
+  if (text === '') throw failure('VALUE_EMPTY', 'found no value: there must be one after "="', { address, offset });
   for (let i = 0; i < text.length; i++) {
     const character = text.charAt(i);
     const at = { address, offset: offset + i };
     if (character === '%') {
       const hex = text.slice(i + 1, i + 3);
       if (!/^[0-9a-fA-F]{2}$/.test(hex)) {
-        throw new AddressError('VALUE_ESCAPE_INVALID', 'two hex digits must follow "%"', at);
+        throw failure('VALUE_ESCAPE_INVALID', 'found "%" without two hex digits: they must follow it', at);
       }
-      if (hex === '00') throw new AddressError('VALUE_CONTAINS_NUL', 'a value cannot hold a NUL byte', at);
+      if (hex === '00') throw failure('VALUE_CONTAINS_NUL', 'found a NUL byte: a value must not have one', at);
       i += 2;
     } else if (!OPTIONALLY_ESCAPED.test(character)) {
       const whole = String.fromCodePoint(text.codePointAt(i) ?? 0); // both halves of a surrogate pair
-      const problem = `${JSON.stringify(whole)} must be written ${escapeValue(whole)}`;
-      throw new AddressError('VALUE_NOT_ESCAPED', problem, at);
+      const problem = `found ${JSON.stringify(whole)} in a value: it must be written ${escapeValue(whole)}`;
+      throw failure('VALUE_NOT_ESCAPED', problem, at);
     }
   }
   try {
     return decodeURIComponent(text);
   } catch {
-    throw new AddressError('VALUE_NOT_UTF8', 'the value is not UTF-8 behind its escapes', { address, offset });
+    const problem = 'found escaped bytes that are not UTF-8: a value must be UTF-8';
+    throw failure('VALUE_NOT_UTF8', problem, { address, offset });
   }
 }
 
@@ -131,25 +153,32 @@ function escapeValue(value: string): string {
 }
 
 /**
- * The text of one address, escaped; the guid comes last. Addresses are joined to a list with `;`. ‹Server Addresses›
- * @throws {AddressError} for what no address can hold: a name that breaks the grammar, an empty value, a NUL
+ * The text of one address, with escaped values; the GUID comes last. A list has `;` between its addresses.
+ * ‹Server Addresses›
+ * @throws {AddressError} if a name breaks the grammar, or a value is empty, has a NUL or is not well-formed text
  */
 export function formatAddress({ transport, keys, guid }: Address): string {
   if (!NAME.test(transport)) {
-    throw new AddressError('TRANSPORT_INVALID', `${JSON.stringify(transport)} is not the name of a transport`);
+    throw failure('TRANSPORT_INVALID', `${JSON.stringify(transport)} is not the name of a transport: ${NAME_RULE}`);
   }
   const pairs = [...keys, ...(guid === undefined ? [] : [['guid', guid] as const])].map(([key, value]) => {
-    if (!NAME.test(key)) throw new AddressError('KEY_INVALID', `${JSON.stringify(key)} is not the name of a key`);
+    if (!NAME.test(key)) {
+      throw failure('KEY_INVALID', `${JSON.stringify(key)} is not the name of a key: ${NAME_RULE}`);
+    }
     return `${key}=${checkedValue(key, value)}`;
   });
   return `${transport}:${pairs.join(',')}`;
 }
 
 function checkedValue(key: string, value: string): string {
-  if (value === '') throw new AddressError('VALUE_EMPTY', `the value of key ${key} is empty`);
-  if (value.includes('\0')) throw new AddressError('VALUE_CONTAINS_NUL', `the value of key ${key} holds a NUL`);
-  if (!value.isWellFormed()) throw new AddressError('VALUE_NOT_UTF8', `the value of key ${key} has a lone surrogate`);
-  if (key === 'guid' && !isGuid(value)) throw new AddressError('GUID_INVALID', 'a guid is 32 hex digits');
+  if (value === '') throw failure('VALUE_EMPTY', `key ${key} is empty: it must have a value`);
+  if (value.includes('\0')) {
+    throw failure('VALUE_CONTAINS_NUL', `key ${key} has a NUL: its value must not have one`);
+  }
+  if (!value.isWellFormed()) {
+    throw failure('VALUE_NOT_UTF8', `key ${key} has a lone surrogate: its value must be well-formed`);
+  }
+  if (key === 'guid') checkGuid(value);
   return escapeValue(value);
 }
 

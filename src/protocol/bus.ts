@@ -1,15 +1,15 @@
-// The bus as a peer: its name, its object and its main interface, and the flags and results of its methods for names.
+// The bus as others see it: its name, its object, and the flags and results of its methods for names. Data only.
 // Specification: Message Bus Messages.
 
-/** The bus's own name, which it also signs its messages with. ‹Message Bus Names› */
+/** The name of the bus itself, also the sender of its messages. ‹Message Bus Names› */
 export const BUS_NAME = 'org.freedesktop.DBus';
 
-/** Where the bus's methods are called; clients always name this path. ‹Message Bus Messages› */
+/** The destination, object and interface of calls to the bus. ‹Message Bus Messages› */
 export const BUS_OBJECT = { destination: BUS_NAME, path: '/org/freedesktop/DBus', interface: BUS_NAME } as const;
 
-/** What RequestName came to. ‹org.freedesktop.DBus.RequestName› */
+/** The result of RequestName. ‹org.freedesktop.DBus.RequestName› */
 export type NameRequestResult = 'primary owner' | 'in queue' | 'already owner';
-/** What ReleaseName came to. ‹org.freedesktop.DBus.ReleaseName› */
+/** The result of ReleaseName. ‹org.freedesktop.DBus.ReleaseName› */
 export type NameReleaseResult = 'released' | 'non existent' | 'not owner';
 
 /** Flags of RequestName. ‹org.freedesktop.DBus.RequestName› */

@@ -6,7 +6,7 @@ import { DBusWireError, InvalidNameError } from '../wire/errors.js';
 import { assertErrorName } from '../wire/names.js';
 import { ANY, checkOptions, TEXT } from '../wire/options.js';
 
-/** What is wrong with an address, or why there is none. ‹Server Addresses› */
+/** The mistake in an address, or the reason why it cannot be used or there is none. ‹Server Addresses› */
 export type AddressErrorCode =
   | 'ADDRESS_EMPTY'
   | 'TRANSPORT_INVALID'
@@ -24,14 +24,14 @@ export type AddressErrorCode =
   | 'ABSTRACT_NOT_SUPPORTED'
   | 'SESSION_BUS_NOT_FOUND';
 
-/** An address that cannot be used, or a bus whose address is not known. ‹Server Addresses› */
+/** An address that is not valid or cannot be used, or a bus that has no known address. ‹Server Addresses› */
 export class AddressError extends DBusWireError {
   override readonly name = 'AddressError';
   readonly fault = 'caller';
   readonly code: AddressErrorCode;
-  /** The address concerned, in the form it was given; undefined if none was. */
+  /** The text of the address; undefined if the address was not given as text. */
   readonly address: string | undefined;
-  /** Where in it the rule is broken, in characters from 0; undefined if no place can be named. */
+  /** The index in `address` of the character that breaks the grammar; undefined if no single one does. */
   readonly offset: number | undefined;
   /** The message without the address. */
   readonly problem: string;
@@ -83,17 +83,18 @@ export class MatchRuleError extends DBusWireError {
   }
 }
 
-/** What of an ERROR message there is besides its name and its text. */
+/** The parts of an ERROR message besides its name and its text. */
 export interface DBusErrorDetails extends ErrorOptions {
-  /** The types of `body`; where both are left out, the body is the text as one STRING. */
+  /** The types of `body`. Default: `s`. */
   readonly signature?: string | undefined;
+  /** The arguments of the error. Default: its text. */
   readonly body?: readonly unknown[] | undefined;
 }
 
-// What cannot be sent is refused as it is sent: an error may also be made to be thrown in this program alone.
+// Signature and body are checked when the error is sent; an error that stays in this program needs neither.
 const DETAILS_RULES = { signature: TEXT, body: ANY, cause: ANY };
 
-/** Holds a name to its grammar; one that looks like a text gets advice. */
+/** Refuses a name that breaks the grammar, with advice for those that pass a text first. */
 function checkErrorName(name: unknown): void {
   try {
     assertErrorName(name as string); // it also refuses what is not a string
@@ -105,16 +106,19 @@ function checkErrorName(name: unknown): void {
 }
 
 /**
- * The answer "no" of the other program: thrown by handlers, raised by calls. `errorName` is the name of the ERROR
- * message, `message` its text, `body` all its arguments. ‹Message Types›
+ * An ERROR message: calls reject with it if the other program answers with an error, and handlers throw it to answer
+ * so. `message` is its text, or its name if it has no text. ‹Message Types›
  */
 export class DBusError extends DBusWireError {
   override readonly name = 'DBusError';
   readonly fault = 'answer';
   /** The same for all: the kind of the failure is `errorName`. */
   readonly code = 'ERROR_REPLY';
+  /** The name of the ERROR message, such as `com.example.Error.NoTrack`. */
   readonly errorName: string;
+  /** The types of `body`. */
   readonly signature: string;
+  /** All arguments of the ERROR message. */
   readonly body: readonly unknown[];
 
   /**

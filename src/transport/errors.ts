@@ -1,14 +1,14 @@
-// The error classes of byte streams: none could be opened, or one has ended. Specification: Server Addresses.
+// The errors of byte streams: no stream could be opened, or one has ended. Specification: Server Addresses.
 import { DBusWireError } from '../wire/errors.js';
 
-/** No address could be connected to; `errors` has one reason for each address of the list, in their order. */
+/** No address of a list works. Its `cause` is the first of `errors`. */
 export class ConnectError extends DBusWireError {
   override readonly name = 'ConnectError';
   readonly fault = 'link';
   readonly code = 'CONNECT_FAILED';
-  /** The addresses that were given. */
+  /** The list of addresses. */
   readonly address: string;
-  /** Each names its address and the reason; its `cause` is what was thrown. */
+  /** One error for each address, in the order of the list: its message has the address, its `cause` is the reason. */
   readonly errors: readonly Error[];
 
   constructor(address: string, errors: readonly Error[]) {
@@ -19,7 +19,7 @@ export class ConnectError extends DBusWireError {
   }
 }
 
-/** The peer closed the connection, as a bus does that ends or that disconnects us. */
+/** The peer closed the connection. A bus does that if it ends, or if it disconnects a client. */
 export class EndOfStreamError extends DBusWireError {
   override readonly name = 'EndOfStreamError';
   readonly fault = 'link';
@@ -30,13 +30,13 @@ export class EndOfStreamError extends DBusWireError {
   }
 }
 
-/** More waits to be sent than is bearable: the peer does not read. */
+/** Too many bytes wait to be sent, since the peer does not read. */
 export class OutputOverflowError extends DBusWireError {
   override readonly name = 'OutputOverflowError';
   readonly fault = 'link';
   readonly code = 'OUTPUT_OVERFLOW';
 
-  constructor(queuedBytes: number) {
-    super(`the peer does not read: ${queuedBytes} bytes wait to be sent`);
+  constructor(queuedBytes: number, limit: number) {
+    super(`${queuedBytes} bytes wait to be sent: the peer must read before there are more than ${limit}`);
   }
 }

@@ -64,7 +64,8 @@ export class StreamTransport implements Transport {
   }
 
   #scheduleFlush(): void {
-    if (this.queuedBytes > MAX_QUEUED_BYTES) this.destroy(new OutputOverflowError(this.queuedBytes));
+    const { queuedBytes } = this;
+    if (queuedBytes > MAX_QUEUED_BYTES) this.destroy(new OutputOverflowError(queuedBytes, MAX_QUEUED_BYTES));
     if (!this.#stream.writable) this.#output.clear();
     if (this.#isFlushScheduled) return;
     this.#isFlushScheduled = true;

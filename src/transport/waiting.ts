@@ -1,15 +1,15 @@
-// Waiting and calling back: timers of any length, one listener for each AbortSignal however many wait for it, and
-// callbacks of the application. It knows nothing of D-Bus.
+// Timers of any length, one listener on each AbortSignal for any number of actions, and calls of the application's
+// callbacks. It knows nothing of D-Bus. Test: test/transport/waiting.test.ts.
 
-/** The longest delay that a timer of Node takes, in milliseconds: 24 days. */
+/** Longest delay of a timer of Node, in milliseconds: 24 days. */
 const MAX_TIMER_DELAY = 2 ** 31 - 1;
 
-/** Runs `action` after `delay` milliseconds; never from Infinity on, or from what a timer cannot count. */
+/** Runs `action` after `delay` milliseconds. A delay that is too long for a timer, such as Infinity, sets none. */
 export function startTimer(delay: number, action: () => void): NodeJS.Timeout | undefined {
   return delay > MAX_TIMER_DELAY ? undefined : setTimeout(action, delay);
 }
 
-/** What waits for one signal, and our one listener there. */
+/** The actions for one signal, and the one listener that runs them. */
 interface Waiting {
   readonly actions: Set<() => void>;
   readonly listener: () => void;
@@ -28,7 +28,10 @@ function listenTo(signal: AbortSignal): Waiting {
   return waiting;
 }
 
-/** Runs `action`, a function of its own, when `signal` aborts; returns what ends that. */
+/**
+ * Runs `action` when `signal` aborts; returns the function that prevents it. Every call needs a function of its own: a
+ * function that is passed twice runs once.
+ */
 export function onAbort(signal: AbortSignal | undefined, action: () => void): () => void {
   if (signal === undefined) return () => {};
   const { actions, listener } = waitingBySignal.get(signal) ?? listenTo(signal);
@@ -41,7 +44,7 @@ export function onAbort(signal: AbortSignal | undefined, action: () => void): ()
   };
 }
 
-/** Runs code that is not ours; what it throws reaches the process as an uncaught exception, not us and not the peer. */
+/** Runs a callback of the application. An error that it throws becomes an uncaught exception of the process. */
 export function runListener(run: () => void): void {
   try {
     run();

@@ -1,4 +1,4 @@
-// Where the two well-known buses are: the environment, then the standard places.
+// The addresses of the two well-known buses: from the environment, else the standard places.
 // Specification: Well-known Message Bus Instances.
 import { statSync } from 'node:fs';
 import { unixPathAddress } from '../protocol/address.js';
@@ -8,30 +8,31 @@ import { AddressError } from '../protocol/errors.js';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * The address list of the session bus: `DBUS_SESSION_BUS_ADDRESS`, or else (also if that is `autolaunch:`, which leaves
- * it to the platform) the socket `bus` in `XDG_RUNTIME_DIR`. ‹Well-known Message Bus Instances›
- * @throws {AddressError} `SESSION_BUS_NOT_FOUND`, saying what to set
+ * The address list of the session bus: `DBUS_SESSION_BUS_ADDRESS`; or the socket `bus` in `XDG_RUNTIME_DIR` if that
+ * variable is empty, not set or `autolaunch:`, which asks for what the platform has.
+ * ‹Well-known Message Bus Instances›
+ * @throws {AddressError} `SESSION_BUS_NOT_FOUND` if there is neither
  */
 export function sessionBusAddress(env: Environment = process.env): string {
   const address = env['DBUS_SESSION_BUS_ADDRESS'] ?? '';
   if (address !== '' && address !== 'autolaunch:') return address;
   const directory = env['XDG_RUNTIME_DIR'] ?? '';
   const path = `${directory}/bus`;
-  // The directory must be absolute, or it does not count (XDG Base Directory Specification).
+  // A relative directory is to be ignored (XDG Base Directory Specification).
   if (directory.startsWith('/') && isSocket(path)) return unixPathAddress(path);
   const missing = directory === '' ? 'XDG_RUNTIME_DIR is not set either' : `${JSON.stringify(path)} is not a socket`;
   throw new AddressError(
     'SESSION_BUS_NOT_FOUND',
-    `no session bus: DBUS_SESSION_BUS_ADDRESS is ${address === '' ? 'not set' : address} and ${missing}; set ` +
-      'DBUS_SESSION_BUS_ADDRESS to the address of a bus, or run the program under dbus-run-session',
+    `found no session bus: DBUS_SESSION_BUS_ADDRESS is ${address === '' ? 'not set' : address} and ${missing}; ` +
+      'set DBUS_SESSION_BUS_ADDRESS to the address of a bus, or run the program under dbus-run-session',
   );
 }
 
 const SYSTEM_BUS_SOCKETS = ['/run/dbus/system_bus_socket', '/var/run/dbus/system_bus_socket'] as const;
 
 /**
- * The address list of the system bus: `DBUS_SYSTEM_BUS_ADDRESS`, or else the socket that every system has, in `/run`
- * or, where that is another place, in `/var/run`. ‹Well-known Message Bus Instances›
+ * The address list of the system bus: `DBUS_SYSTEM_BUS_ADDRESS`, or its standard socket, in `/run` or, on systems on
+ * which that is not the same folder, in `/var/run`. ‹Well-known Message Bus Instances›
  */
 export function systemBusAddress(env: Environment = process.env): string {
   const address = env['DBUS_SYSTEM_BUS_ADDRESS'] ?? '';

@@ -441,9 +441,9 @@ describeWith('dbus-daemon')('a bus', () => {
       expect(error).toMatchObject({
         name: 'ConnectError',
         message:
-          'cannot connect to "unix:path=/nonexistent,guid=x": a guid is 32 hex digits (offset 28); ' +
+          'cannot connect to "unix:path=/nonexistent,guid=x": "x" is not a GUID: it must be 32 hex digits (offset 28); ' +
           'unix:path=/nonexistent: connect ENOENT (there is no such socket); ' +
-          '"unix:path=/a b": " " must be written %20 (offset 12)',
+          '"unix:path=/a b": found " " in a value: it must be written %20 (offset 12)',
         errors: [
           { cause: { code: 'GUID_INVALID', offset: 28, address: 'unix:path=/nonexistent,guid=x' } },
           { cause: { code: 'ENOENT' } },

@@ -134,7 +134,8 @@ describe('a transport', () => {
     const { events, start, transport, stream, written } = startTransport();
     start();
     const value = { get key() { transport[act](); return variant('s', 'value'); } };
-    transport.write(signal({ path: '/', interface: 'a.B', member: 'C', signature: 'a{sv}', body: [value] }), { serial: 1 });
+    const message = signal({ path: '/', interface: 'a.B', member: 'C', signature: 'a{sv}', body: [value] });
+    transport.write(message, { serial: 1 });
     await new Promise((resolve) => stream.once('close', resolve));
     expect(written).toEqual([]);
     expect(events).toEqual([undefined]);

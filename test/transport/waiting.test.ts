@@ -1,0 +1,44 @@
+// Timers without a limit, and many actions on one AbortSignal.
+import { getEventListeners } from 'node:events';
+import { expect, test, vi } from 'vitest';
+import { onAbort, startTimer } from '../../src/transport/waiting.js';
+
+test('a timer of up to 2^31 - 1 milliseconds is set, a longer one is not', () => {
+  const timer = startTimer(2 ** 31 - 1, () => {});
+  expect(timer).toBeDefined();
+  clearTimeout(timer);
+  for (const delay of [2 ** 31, Number.MAX_VALUE, Infinity]) expect(startTimer(delay, () => {})).toBeUndefined();
+});
+
+test('one signal has one listener for all actions, and none when all are ended', () => {
+  const { signal } = new AbortController();
+  const ends = [1, 2, 3].map(() => onAbort(signal, () => {}));
+  expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+  for (const end of ends) end();
+  expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+});
+
+test('an abort runs each action that was not ended', () => {
+  const controller = new AbortController();
+  const [first, ended, last] = [vi.fn(), vi.fn(), vi.fn()];
+  onAbort(controller.signal, first);
+  onAbort(controller.signal, ended)();
+  onAbort(controller.signal, last);
+  controller.abort();
+  expect([first, ended, last].map((action) => action.mock.calls.length)).toEqual([1, 0, 1]);
+});
+
+test('an action may be ended after the signal got a new listener', () => {
+  const controller = new AbortController();
+  const end = onAbort(controller.signal, () => {});
+  end();
+  const action = vi.fn();
+  onAbort(controller.signal, action);
+  end(); // a second time: it does not end the other
+  controller.abort();
+  expect(action).toHaveBeenCalledOnce();
+});
+
+test('without a signal nothing is to be ended', () => {
+  expect(() => onAbort(undefined, () => {})()).not.toThrow();
+});

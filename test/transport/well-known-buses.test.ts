@@ -1,0 +1,77 @@
+// Where the session bus and the system bus are: the variables, and the sockets in standard places.
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { sessionBusAddress, systemBusAddress } from '../../src/transport/well-known-buses.js';
+import { address, addressErrorOf, only } from '../protocol/addresses.js';
+import { scratchDirectory } from '../support/reaper.js';
+
+describe('the session bus', () => {
+  async function withSocket(directory: string, run: () => void): Promise<void> {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen({ path: join(directory, 'bus') }, resolve));
+    try {
+      run();
+    } finally {
+      await new Promise((resolve) => server.close(resolve));
+    }
+  }
+
+  test('is at DBUS_SESSION_BUS_ADDRESS, which is returned as it is', () => {
+    const list = 'tcp:host=x,port=1;unix:path=/a';
+    expect(sessionBusAddress({ DBUS_SESSION_BUS_ADDRESS: list, XDG_RUNTIME_DIR: '/nowhere' })).toBe(list);
+  });
+
+  test('is at the socket in XDG_RUNTIME_DIR if that variable is empty, not set or autolaunch:', async () => {
+    const directory = scratchDirectory();
+    await withSocket(directory, () => {
+      const expected = { path: join(directory, 'bus') };
+      for (const DBUS_SESSION_BUS_ADDRESS of ['', undefined, 'autolaunch:']) {
+        const found = sessionBusAddress({ DBUS_SESSION_BUS_ADDRESS, XDG_RUNTIME_DIR: directory });
+        expect(only(found)).toEqual(address('unix', expected));
+      }
+    });
+  });
+
+  test.each<[title: string, env: Record<string, string>, message: RegExp]>([
+    ['no variable is set', {}, /DBUS_SESSION_BUS_ADDRESS is not set and XDG_RUNTIME_DIR is not set either; set DBUS_/],
+    ['all variables are empty', { DBUS_SESSION_BUS_ADDRESS: '', XDG_RUNTIME_DIR: '' }, /XDG_RUNTIME_DIR is not set/],
+    ['there is no socket', { XDG_RUNTIME_DIR: '/nowhere' }, /"\/nowhere\/bus" is not a socket.*dbus-run-session/],
+    ['DBUS_SESSION_BUS_ADDRESS is autolaunch:', { DBUS_SESSION_BUS_ADDRESS: 'autolaunch:' }, /SS is autolaunch: and/],
+  ])('is not found if %s, and the error says which variable to set', (_, env, message) => {
+    const error = addressErrorOf(() => sessionBusAddress(env));
+    expect(error).toMatchObject({ code: 'SESSION_BUS_NOT_FOUND', address: undefined });
+    expect(error.message).toMatch(message);
+  });
+
+  test('is not a plain file, and not in a relative directory', async () => {
+    expect(addressErrorOf(() => sessionBusAddress({ XDG_RUNTIME_DIR: import.meta.dirname })).code).toBe(
+      'SESSION_BUS_NOT_FOUND',
+    );
+    const directory = scratchDirectory();
+    const before = process.cwd();
+    await withSocket(directory, () => {
+      process.chdir(join(directory, '..'));
+      try {
+        const env = { XDG_RUNTIME_DIR: directory.slice(directory.lastIndexOf('/') + 1) };
+        expect(addressErrorOf(() => sessionBusAddress(env)).code).toBe('SESSION_BUS_NOT_FOUND');
+      } finally {
+        process.chdir(before);
+      }
+    });
+  });
+});
+
+describe('the system bus', () => {
+  test('is at DBUS_SYSTEM_BUS_ADDRESS', () => {
+    expect(systemBusAddress({ DBUS_SYSTEM_BUS_ADDRESS: 'unix:path=/a' })).toBe('unix:path=/a');
+  });
+
+  test('is at its well-known place if that variable is empty or not set', () => {
+    const inVar = !existsSync('/run/dbus/system_bus_socket') && existsSync('/var/run/dbus/system_bus_socket');
+    const expected = `unix:path=${inVar ? '/var' : ''}/run/dbus/system_bus_socket`;
+    expect(systemBusAddress({})).toBe(expected);
+    expect(systemBusAddress({ DBUS_SYSTEM_BUS_ADDRESS: '' })).toBe(expected);
+  });
+});
