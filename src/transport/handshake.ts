@@ -1,7 +1,9 @@
-// The client's side of the handshake on one stream: writes what the state machine of auth/ says, feeds it what arrives,
-// and bounds it in time. Specification: Authentication Protocol.
+// The client's side of the handshake on one stream: it moves bytes between the stream and the state machine of
+// auth/client.ts, and limits the time. It does not know how the stream was opened.
+// Test: test/connection/hostile-peer.test.ts and test/transport/handshake.test.ts.
+// Specification: Authentication Protocol.
 import type { Duplex } from 'node:stream';
-import type { AuthClient } from '../auth/client.js';
+import type { AuthClient, ClientState } from '../auth/client.js';
 import { AuthError } from '../auth/errors.js';
 import { StreamTransport } from './stream-transport.js';
 import type { Transport } from './transport.js';
@@ -11,64 +13,97 @@ import { onAbort, startTimer } from './waiting.js';
 export interface HandshakeOptions {
   /** The GUID that the server must have, in lower case; undefined for any. */
   readonly guid: string | undefined;
-  /** Messages that follow BEGIN in one write with it. */
+  /** Messages that are sent after BEGIN, in the same write. */
   readonly greeting: Uint8Array;
-  /** Milliseconds until the handshake fails, connecting included; Infinity for no limit. */
+  /** Milliseconds until the handshake fails, from its start, connecting included; Infinity for no limit. */
   readonly timeout: number;
-  /** Ends the handshake, which then rejects with the signal's reason. */
+  /** If it aborts, the handshake rejects with its reason. */
   readonly signal: AbortSignal | undefined;
 }
 
 /**
- * Authenticates on a stream, which may still be connecting, and makes a transport of it. If that fails the stream is
- * destroyed.
- * @throws {AuthError} if the server rejects us, has another GUID, breaks the protocol, closes the stream, or does not
- * answer in time
+ * Authenticates on a stream, which may still be connecting, and makes it a transport. If it fails, it destroys the
+ * stream.
+ * @throws {AuthError} if the server rejects the client, has another GUID, breaks the protocol, closes the stream, or
+ * does not answer in time; and the stream's own error, or the reason of the signal
  */
-export function handshake(
-  stream: Duplex,
-  auth: AuthClient,
-  { guid, greeting, timeout, signal }: HandshakeOptions,
-): Promise<Transport> {
-  return new Promise((resolve, reject) => {
-    const begin = (): void => {
-      const start = auth.start();
-      stream.write(auth.hasBegun ? concat(start, greeting) : start);
-    };
-    const receive = (chunk: Uint8Array): void => {
-      try {
-        const { send, done } = auth.receive(chunk);
-        if (send !== undefined) stream.write(done === undefined ? send : concat(send, greeting));
-        if (done === undefined) return;
-        if (guid !== undefined && guid !== done.guid) {
-          const problem = `the server's GUID is ${done.guid}: it must be ${guid}, as in its address`;
-          throw new AuthError('GUID_MISMATCH', problem);
-        }
-        stopListening();
-        resolve(new StreamTransport(stream, done)); // in this turn: nothing that the stream emits may be missed
-      } catch (error) {
-        fail(error);
+export function handshake(stream: Duplex, auth: AuthClient, options: HandshakeOptions): Promise<Transport> {
+  return new Handshake(stream, auth, options).result;
+}
+
+/** A handshake that is running or has ended. */
+export class Handshake {
+  /** Settles when the handshake has ended. */
+  readonly result: Promise<Transport>;
+  readonly #stream: Duplex;
+  readonly #auth: AuthClient;
+  readonly #options: HandshakeOptions;
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #endAbort: () => void;
+  #resolve!: (transport: Transport) => void; // both are set by the promise
+  #reject!: (error: unknown) => void;
+
+  constructor(stream: Duplex, auth: AuthClient, options: HandshakeOptions) {
+    this.#stream = stream;
+    this.#auth = auth;
+    this.#options = options;
+    this.result = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    const { timeout, signal } = options;
+    this.#timer = startTimer(timeout, () => this.#fail(auth.abandon('AUTH_TIMED_OUT')));
+    this.#endAbort = onAbort(signal, () => this.#fail(signal?.reason));
+    stream.on('error', (error) => this.#fail(error));
+    stream.on('close', () => this.#fail(auth.abandon('SERVER_CLOSED')));
+    stream.on('data', (chunk: Uint8Array) => this.#receive(chunk));
+    if ('connecting' in stream && stream.connecting === true) stream.on('connect', () => this.#begin());
+    else this.#begin();
+  }
+
+  /** The state of the client; `Initial` while the stream is connecting. */
+  get state(): ClientState {
+    return this.#auth.state;
+  }
+
+  #begin(): void {
+    try {
+      const start = this.#auth.start();
+      this.#stream.write(this.#auth.hasBegun ? concat(start, this.#options.greeting) : start);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #receive(chunk: Uint8Array): void {
+    try {
+      const { send, done } = this.#auth.receive(chunk);
+      if (send !== undefined) this.#stream.write(done === undefined ? send : concat(send, this.#options.greeting));
+      if (done === undefined) return;
+      const { guid } = this.#options;
+      if (guid !== undefined && guid !== done.guid) {
+        const problem = `the server's GUID is ${done.guid}: it must be ${guid}, as in its address`;
+        throw new AuthError('GUID_MISMATCH', problem);
       }
-    };
-    const fail = (error: unknown): void => {
-      stopListening();
-      stream.on('error', () => {}); // an error after the stream was given up concerns nobody
-      stream.destroy();
-      reject(error);
-    };
-    const timer = startTimer(timeout, () => fail(auth.abandon('AUTH_TIMED_OUT')));
-    const endAbort = onAbort(signal, () => fail(signal?.reason));
-    const stopListening = (): void => {
-      clearTimeout(timer);
-      endAbort();
-      for (const event of ['error', 'close', 'connect', 'data']) stream.removeAllListeners(event);
-    };
-    stream.on('error', fail);
-    stream.on('close', () => fail(auth.abandon('SERVER_CLOSED')));
-    stream.on('data', receive);
-    if ('connecting' in stream && stream.connecting === true) stream.on('connect', begin);
-    else begin();
-  });
+      this.#stopListening();
+      this.#resolve(new StreamTransport(this.#stream, done)); // in this turn, so that it misses no event of the stream
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#stopListening();
+    this.#stream.on('error', () => {}); // the stream is given up: a later error of it has no receiver
+    this.#stream.destroy();
+    this.#reject(error);
+  }
+
+  #stopListening(): void {
+    clearTimeout(this.#timer);
+    this.#endAbort();
+    for (const event of ['error', 'close', 'connect', 'data']) this.#stream.removeAllListeners(event);
+  }
 }
 
 function concat(first: Uint8Array, second: Uint8Array): Uint8Array {

@@ -1,28 +1,38 @@
-// Opens a transport at the first address of a list that can be connected to and authenticates us.
+// Opens a transport for a list of addresses: one opener for each kind of transport, then the handshake, address by
+// address until one works. Test: test/transport/open.test.ts, and "address" in test/connection/bus.test.ts.
 // Specification: Server Addresses, Authentication Protocol.
-import { connect } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { AuthClient } from '../auth/client.js';
 import { AuthError, type AuthErrorCode } from '../auth/errors.js';
 import { external } from '../auth/mechanisms.js';
 import { type Address, formatAddress, readAddressList } from '../protocol/address.js';
 import { AddressError } from '../protocol/errors.js';
 import { argumentError } from '../wire/arguments.js';
+import { quote } from '../wire/describe.js';
 import { ABORT_SIGNAL, MILLISECONDS, type OptionRules } from '../wire/options.js';
 import { ConnectError } from './errors.js';
 import { handshake } from './handshake.js';
 import type { Transport } from './transport.js';
-import { socketPathOf } from './unix.js';
+import { openUnix } from './unix.js';
 
-/** How long an address may take to accept and to authenticate us, in milliseconds, unless told otherwise. */
+/** Opens a stream to an address of one kind; the stream may still be connecting. It throws {@link AddressError}. */
+type Opener = (address: Address) => Duplex;
+
+/** The kinds of transport that a client can connect by. */
+const OPENERS: ReadonlyMap<string, Opener> = new Map([
+  ['unix', openUnix],
+]);
+
+/** Default limit of the time that one address may take to connect and authenticate, in milliseconds. */
 const CONNECT_TIMEOUT = 25_000;
 
 /** How a transport is opened. */
 export interface OpenOptions {
-  /** Ends the attempt; it then rejects with the signal's reason. */
+  /** If it aborts, the attempt rejects with its reason. */
   readonly signal?: AbortSignal | undefined;
-  /** The most that one address may take, in milliseconds; 25,000 unless given, Infinity for no limit. */
+  /** Longest time for one address, in milliseconds. Default: 25,000. Infinity for no limit. */
   readonly connectTimeout?: number | undefined;
-  /** The identity claimed first, as decimal user id; this process's unless given. ‹EXTERNAL› */
+  /** The identity that is claimed first, as a decimal user id. Default: that of this process. ‹EXTERNAL› */
   readonly uid?: string | undefined;
 }
 
@@ -33,19 +43,17 @@ export const OPEN_RULES: OptionRules<OpenOptions> = {
   uid: { must: 'a user id as a string', accepts: (value) => typeof value === 'string' && value !== '' },
 };
 
-/** What of opening a transport is not for users to choose. */
+/** Options for the layers of this package, not for users. */
 export interface GreetingOptions extends OpenOptions {
-  /**
-   * The first message, written right behind the handshake: with it, a connection that is greeted costs one round trip.
-   */
+  /** The first message. It is sent together with the handshake, so that opening and greeting cost one round trip. */
   readonly greeting?: Uint8Array | undefined;
 }
 
 /**
- * Connects to one address and authenticates: in one round trip if the server takes us as whom we claim to be, else once
- * more and step by step. A server that rejects what BEGIN was sent along with has to disconnect. File descriptors are
- * always negotiated, although Node drops them: to a client that did not ask, dbus-daemon does not deliver a message
- * that has some, and dbus-broker closes the connection.
+ * Connects to one address and authenticates. If the server accepts the claimed identity, that costs one round trip;
+ * otherwise a second connection goes step by step, since a server that has rejected a handshake with BEGIN in it must
+ * disconnect. File descriptors are always negotiated, although Node drops them: a client that has not asked for them
+ * gets no message with descriptors from dbus-daemon, and is disconnected by dbus-broker.
  */
 async function openAddress(address: Address, options: GreetingOptions): Promise<Transport> {
   const claimed = options.uid ?? process.getuid?.().toString();
@@ -54,29 +62,37 @@ async function openAddress(address: Address, options: GreetingOptions): Promise<
     try {
       return await openWith(new AuthClient({ mechanisms, negotiateUnixFds: true, earlyBegin: true }), address, options);
     } catch (error) {
-      if (!(error instanceof AuthError) || !MAY_DO_STEP_BY_STEP.includes(error.code)) throw error;
+      if (!(error instanceof AuthError) || !RETRIED_STEP_BY_STEP.includes(error.code)) throw error;
     }
   }
   return openWith(new AuthClient({ mechanisms, negotiateUnixFds: true }), address, options);
 }
 
-/** How a handshake with an early BEGIN ends at a server that might take us without. */
-const MAY_DO_STEP_BY_STEP: readonly AuthErrorCode[] = ['REJECTED', 'SERVER_CLOSED', 'UNEXPECTED_COMMAND'];
+/** Failures of a handshake with an early BEGIN after which the same handshake can succeed step by step. */
+const RETRIED_STEP_BY_STEP: readonly AuthErrorCode[] = ['REJECTED', 'SERVER_CLOSED', 'UNEXPECTED_COMMAND'];
 
-async function openWith(auth: AuthClient, address: Address, options: GreetingOptions): Promise<Transport> {
+function openWith(auth: AuthClient, address: Address, options: GreetingOptions): Promise<Transport> {
   const { signal, connectTimeout: timeout = CONNECT_TIMEOUT, greeting = new Uint8Array(0) } = options;
-  const socket = connect({ path: socketPathOf(address) });
-  return handshake(socket, auth, { guid: address.guid, greeting, timeout, signal });
+  return handshake(openStream(address), auth, { guid: address.guid, greeting, timeout, signal });
 }
 
-/** What the system's refusals mean for someone who connects. */
+/** @throws {AddressError} `TRANSPORT_NOT_SUPPORTED`, and what the opener throws */
+function openStream(address: Address): Duplex {
+  const open = OPENERS.get(address.transport);
+  if (open !== undefined) return open(address);
+  const found = `transport ${quote(address.transport, 40)} is not supported`;
+  const problem = `${found}: it must be ${[...OPENERS.keys()].join(' or ')}`;
+  throw new AddressError('TRANSPORT_NOT_SUPPORTED', problem, { address: formatAddress(address) });
+}
+
+/** The meaning of the system's errors for a client that connects. */
 const SYSTEM_REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such socket',
   ECONNREFUSED: 'no server listens there',
   EACCES: 'permission denied',
 };
 
-/** Why an address does not work, in words that do not repeat the address. */
+/** The reason why an address does not work, without the address. */
 function reasonOf(error: unknown): string {
   if (error instanceof AddressError) {
     return error.offset === undefined ? error.problem : `${error.problem} (offset ${error.offset})`;
@@ -89,10 +105,11 @@ function reasonOf(error: unknown): string {
 }
 
 /**
- * Opens the first address of a list that can be connected to and authenticates us. An entry that is no address is
- * passed over like one that does not answer.
- * @throws {AddressError} if no entry of the list is an address
- * @throws {ConnectError} if no address of it works
+ * Opens the first address of a list that works. An entry that is not a valid address is skipped, as one that does not
+ * answer is.
+ * @throws {AddressError} if no entry of the list is a valid address
+ * @throws {ConnectError} if no address of the list works
+ * @throws {ArgumentError} if the list is not a string
  */
 export async function openTransport(addresses: string, options: GreetingOptions = {}): Promise<Transport> {
   if (typeof addresses !== 'string') {

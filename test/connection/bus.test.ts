@@ -410,7 +410,7 @@ describeWith('dbus-daemon')('a bus', () => {
       expect(message).toBe(`cannot connect to ${errors.map((reason) => reason.message).join('; ')}`);
       expect(message).toBe(
         'cannot connect to unix:path=/nonexistent/socket: connect ENOENT (there is no such socket); ' +
-        'tcp:host=127.0.0.1,port=1: cannot connect by tcp, only by unix:path= and unix:abstract=; ' +
+        'tcp:host=127.0.0.1,port=1: transport "tcp" is not supported: it must be unix; ' +
         `${silent.address}: the server did not answer in time, while its answer was awaited to AUTH ` +
         `(EXTERNAL as user ${process.getuid?.()}); ` +
         `${daemon.address},guid=${'0'.repeat(32)}: the server's GUID is ${daemon.guid}: it must be ${'0'.repeat(32)}, ` +
