@@ -27,15 +27,15 @@ export { parseMatchRule } from './protocol/parse-match-rule.js';
 export { ConnectError, EndOfStreamError, OutputOverflowError } from './transport/errors.js';
 export type { OpenOptions } from './transport/open.js';
 export { type Environment, sessionBusAddress, systemBusAddress } from './transport/well-known-buses.js';
-export { type Bus, connectToBus, type NameOptions, sessionBus, systemBus } from './connection/bus.js';
+export { type Bus, connectToBus, sessionBus, systemBus } from './connection/bus.js';
+export type { NameOptions } from './connection/bus-names.js';
 export type { CallFlags, CallOptions, WaitOptions } from './connection/call-options.js';
-export {
-  type Connection, type ConnectOptions, type MethodCallHandler, openConnection, type SignalListener,
-} from './connection/connection.js';
+export { type Connection, type ConnectOptions, openConnection } from './connection/connection.js';
 export type { Drop, DropReason } from './connection/drops.js';
 export {
-  CallTimeoutError, ConnectionClosedError, NameRequestError, UnexpectedSignatureError,
+  CallTimeoutError, ConnectionClosedError, HandlerInUseError, NameRequestError, UnexpectedSignatureError,
 } from './connection/errors.js';
+export type { MessageLink, MethodCallHandler } from './connection/link.js';
 export type { OwnerListener, OwnerWatch } from './connection/name-owners.js';
 export type { SubscribeOptions, Subscription } from './connection/subscription.js';
 export { defineInterface } from './interface/define.js';

@@ -1,11 +1,12 @@
 // An interface of a remote object as functions: its methods by their names, and $get, $set, $getAll, $signal, which no
 // member name can collide with. Built from own functions on an object without prototype, so that nothing answers to a
-// name that the definition does not have. It holds no state: each call goes through the bus.
+// name that the definition does not have. It holds no state: each call goes through the link.
 // Specification: Interfaces; org.freedesktop.DBus.Properties.
-import type { Bus } from '../connection/bus.js';
-import { argumentError, hasMethods } from '../wire/arguments.js';
-import { CALL_FLAG_RULES, type CallFlags, flagsOf, WAIT_RULES, type WaitOptions } from '../connection/call-options.js';
+import { CALL_FLAG_RULES, type CallFlags, WAIT_RULES, type WaitOptions } from '../connection/call-options.js';
+import { countDrop } from '../connection/drops.js';
 import { UnexpectedSignatureError } from '../connection/errors.js';
+import type { MessageLink } from '../connection/link.js';
+import { SUBSCRIBE_RULES } from '../connection/subscription.js';
 import type { InterfaceDefinition, MethodDefinition } from '../interface/definition.js';
 import type {
   PropertyInput, PropertyValue, PropertyValues, ProxyMethods, ReadableProperty, SignalBody, SignalName,
@@ -13,7 +14,7 @@ import type {
 } from '../interface/infer.js';
 import type { InterfaceSpec } from '../interface/spec.js';
 import { Properties } from '../interface/standard.js';
-import { methodCall } from '../wire/messages/message.js';
+import { argumentError, hasMethods } from '../wire/arguments.js';
 import { assertBusName, assertObjectPath } from '../wire/names.js';
 import { ANY, checkOptions, type OptionRules } from '../wire/options.js';
 import { splitSignature } from '../wire/signature.js';
@@ -33,10 +34,12 @@ const { noReply: NO_REPLY_RULE, ...READ_FLAG_RULES } = CALL_FLAG_RULES;
 const READ_RULES: OptionRules<ProxyReadOptions> = { ...WAIT_RULES, ...READ_FLAG_RULES };
 const CALL_RULES: OptionRules<ProxyCallOptions> = { ...READ_RULES, noReply: NO_REPLY_RULE };
 
+const { signature: _, ...SIGNAL_RULES } = SUBSCRIBE_RULES; // the definition has the signature
+
 /** Which object a proxy stands for. */
 export interface ProxyTarget {
-  /** The bus name that calls go to and signals come from. */
-  readonly destination: string;
+  /** The bus name that calls go to and signals come from. It may be left out only on a link without a bus. */
+  readonly destination?: string | undefined;
   readonly path: string;
   /** Milliseconds that calls wait unless told otherwise; 25,000 unless given, Infinity for no limit. */
   readonly timeout?: number | undefined;
@@ -81,12 +84,14 @@ export type Proxy<Spec extends InterfaceSpec> = ProxyMethods<Spec, ProxyCallOpti
  * @throws {ArgumentError} if the bus, the definition or the target is something else, such as a promise of it
  */
 export function createProxy<const Spec extends InterfaceSpec>(
-  bus: Bus,
+  link: MessageLink,
   definition: InterfaceDefinition<Spec>,
   target: ProxyTarget,
 ): Proxy<Spec>;
-export function createProxy(bus: Bus, definition: InterfaceDefinition, target: ProxyTarget): object {
-  if (!hasMethods(bus, 'subscribe', 'call')) throw argumentError('createProxy', 'the bus must be a Bus', bus);
+export function createProxy(link: MessageLink, definition: InterfaceDefinition, target: ProxyTarget): object {
+  if (!hasMethods(link, 'subscribe', 'call')) {
+    throw argumentError('createProxy', 'the link must be a Bus or a Connection', link);
+  }
   if (!hasMethods(definition, 'implement')) {
     const slip = hasMethods(definition, 'attach') ? '; an implementation has one as its definition' : '';
     throw argumentError('createProxy', `the definition must be one of defineInterface${slip}`, definition);
@@ -95,25 +100,27 @@ export function createProxy(bus: Bus, definition: InterfaceDefinition, target: P
     throw argumentError('createProxy', 'the target must be an object', target);
   }
   checkOptions('createProxy', target, TARGET_RULES);
-  assertBusName(target.destination);
+  if (target.destination !== undefined || hasMethods(link, 'requestName')) assertBusName(target.destination);
   assertObjectPath(target.path);
   const proxy = Object.create(null) as Record<string, unknown>; // Object.create has no type for "nothing inherited"
   for (const [member, method] of Object.entries(definition.methods)) {
-    proxy[member] = methodFunction(bus, { target, interfaceName: definition.name, member, method });
+    proxy[member] = methodFunction(link, { target, interfaceName: definition.name, member, method });
   }
-  return Object.freeze(Object.assign(proxy, propertyFunctions(bus, definition, target), {
-    $signal: (name: string, options?: SignalOptions): SignalStream<readonly unknown[]> => {
+  return Object.freeze(Object.assign(proxy, propertyFunctions(link, definition, target), {
+    $signal: (name: string, options: SignalOptions = {}): SignalStream<readonly unknown[]> => {
       const signal = definition.signals[name];
       if (signal === undefined) throw new TypeError(`${definition.name} has no signal ${name}`);
+      checkOptions(`$signal of ${definition.name}.${name}`, options, SIGNAL_RULES);
       const { destination: sender, path } = target;
-      const subscription = bus.subscribe({ sender, path, interface: definition.name, member: name }, options);
-      return signalStream(subscription, { signature: signal.args, connection: bus.connection });
+      const rule = { sender, path, interface: definition.name, member: name };
+      const { signal: end, queueLimit } = options;
+      return signalStream(link.subscribe(rule, { signal: end, queueLimit, signature: signal.args }));
     },
   }));
 }
 
 function methodFunction(
-  bus: Bus,
+  link: MessageLink,
   { target, interfaceName, member, method }: {
     readonly target: ProxyTarget;
     readonly interfaceName: string;
@@ -122,7 +129,6 @@ function methodFunction(
   },
 ): (...args: readonly unknown[]) => Promise<unknown> {
   const { destination, path, timeout: defaultTimeout } = target;
-  const { connection } = bus;
   const place = { interface: interfaceName, member, argumentNames: method.inNames };
   const types = splitSignature(method.in);
   const outCount = splitSignature(method.out).length;
@@ -136,15 +142,13 @@ function methodFunction(
     const {
       timeout = defaultTimeout, signal, noReply = method.noReply, noAutoStart, allowInteractiveAuthorization,
     } = options as ProxyCallOptions; // checked right above
-    const flags = flagsOf({ noReply, noAutoStart, allowInteractiveAuthorization });
     const least = types.length - method.optional;
     while (body.length > least && body.at(-1) === undefined) body.pop();
-    const call = methodCall<string>({
+    const reply = await link.call<string>({
       destination, path, interface: interfaceName, member, body,
-      signature: types.slice(0, Math.max(body.length, least)).join(''),
-      flags,
+      signature: types.slice(0, Math.max(body.length, least)).join(''), replySignature: method.out,
+      timeout, signal, noReply, noAutoStart, allowInteractiveAuthorization, place,
     });
-    const reply = await connection.invoke(call, { replySignature: method.out, place, timeout, signal });
     return noReply || outCount === 0 ? undefined : outCount === 1 ? reply[0] : reply;
   };
 }
@@ -152,7 +156,7 @@ function methodFunction(
 type PropertyFunctions = ProxyMembers<InterfaceSpec>;
 
 function propertyFunctions(
-  bus: Bus,
+  link: MessageLink,
   definition: InterfaceDefinition,
   { destination, path, timeout: defaultTimeout }: ProxyTarget,
 ): Pick<PropertyFunctions, '$get' | '$set' | '$getAll'> {
@@ -170,13 +174,14 @@ function propertyFunctions(
       readonly options: ProxyCallOptions | undefined;
     },
   ): Promise<readonly unknown[]> => {
-    const { timeout = defaultTimeout, signal } = options;
+    const { timeout = defaultTimeout, signal, noReply, noAutoStart, allowInteractiveAuthorization } = options;
     const { in: signature, out: replySignature, inNames: argumentNames } = Properties.methods[member];
     const body = name === undefined ? [definition.name] : [definition.name, name, ...args];
-    const flags = flagsOf(options);
-    const call = methodCall<string>({ destination, path, interface: Properties.name, member, signature, body, flags });
     const place = { interface: definition.name, member: name, argumentNames };
-    return bus.connection.invoke(call, { replySignature, place, timeout, signal });
+    return link.call<string>({
+      destination, path, interface: Properties.name, member, signature, body, replySignature,
+      timeout, signal, noReply, noAutoStart, allowInteractiveAuthorization, place,
+    });
   };
 
   return {
@@ -204,7 +209,7 @@ function propertyFunctions(
           result[name] = value;
         } else {
           const error = new UnexpectedSignatureError(`GetAll of ${definition.name}.${name}`, { expected, actual });
-          bus.connection.countDrop('unexpected signature', { error });
+          countDrop(link, 'unexpected signature', { error });
         }
       }
       return Object.freeze(result) as never; // the declared types of the properties, as above

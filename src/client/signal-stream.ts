@@ -1,13 +1,10 @@
-// The signals of one member of a remote object, as their arguments. What comes under the right name with arguments
-// other than those of the definition is not delivered but dropped and counted. Who may send them is the subscription's
-// to see to.
-// Specification: Match Rules; Message Types (SIGNAL).
-import type { Connection } from '../connection/connection.js';
+// The signals of one member of a remote object, as tuples of their arguments. The subscription decides which signals
+// these are: it drops those of another sender or with another signature. Specification: Message Types (SIGNAL).
 import type { SubscribeOptions, Subscription } from '../connection/subscription.js';
 
 /** Argument tuples in order of arrival; leaving a `for await` loop ends it, as `close()` does. */
 export interface SignalStream<Body extends readonly unknown[]> extends AsyncIterableIterator<Body>, AsyncDisposable {
-  /** Resolves when no signal can be missed any more; rejects where the bus refuses. */
+  /** Resolves when no signal can be missed any more; rejects if the bus refuses. */
   readonly ready: Promise<void>;
   /** How many signals were dropped: those that came while the queue was full, and those with wrong arguments. */
   readonly dropped: number;
@@ -15,28 +12,18 @@ export interface SignalStream<Body extends readonly unknown[]> extends AsyncIter
 }
 
 /** How a signal stream behaves. */
-export type SignalOptions = SubscribeOptions;
+export type SignalOptions = Omit<SubscribeOptions, 'signature'>;
 
-/** Makes a stream of the signals of a subscription that have exactly this signature. */
-export function signalStream(
-  subscription: Subscription,
-  { signature, connection }: { signature: string; connection: Connection },
-): SignalStream<readonly unknown[]> {
-  let mismatched = 0;
+/** Makes a stream of the arguments from a subscription. */
+export function signalStream(subscription: Subscription): SignalStream<readonly unknown[]> {
   const stream: SignalStream<readonly unknown[]> = {
     ready: subscription.ready,
     get dropped() {
-      return subscription.dropped + mismatched;
+      return subscription.dropped;
     },
     async next() {
-      for (;;) {
-        const result = await subscription.next();
-        if (result.done === true) return { value: undefined, done: true };
-        const message = result.value;
-        if (message.signature === signature) return { value: message.body, done: false };
-        mismatched++;
-        connection.countDrop('unexpected signature', { message });
-      }
+      const result = await subscription.next();
+      return result.done === true ? { value: undefined, done: true } : { value: result.value.body, done: false };
     },
     async return() {
       await subscription.close();

@@ -1,130 +1,124 @@
-// A connection to a message bus: Hello, names, and signals of others. What the bus itself offers is called here by
-// name; everything else goes through its connection. Specification: Message Bus Specification.
+// A connection to a message bus: Hello, the methods of the bus itself, and the interface to what is wanted of it
+// (wishes.ts). It knows no messages of others beyond handing them on. Specification: Message Bus Specification.
+import { BUS_OBJECT, type NameReleaseResult, type NameRequestResult } from '../protocol/bus.js';
 import { ErrorName } from '../protocol/error-names.js';
-import { sessionBusAddress, systemBusAddress } from '../transport/well-known-buses.js';
-import {
-  BUS_NAME, BUS_OBJECT, type NameReleaseResult, type NameRequestResult, RELEASE_NAME_RESULT, REQUEST_NAME_FLAG,
-  REQUEST_NAME_RESULT,
-} from '../protocol/bus.js';
 import { DBusError } from '../protocol/errors.js';
 import type { MatchRule } from '../protocol/match-rule.js';
-import { encodeMessage } from '../wire/messages/encode.js';
-import type { BodyOf } from '../wire/infer.js';
-import { type Message, methodCall, type Signal } from '../wire/messages/message.js';
-import { assertBusName, assertWellKnownName } from '../wire/names.js';
-import { checkOptions, FLAG, type OptionRules } from '../wire/options.js';
-import { argumentError } from '../wire/arguments.js';
-import { type CallOptions, WAIT_RULES, type WaitOptions } from './call-options.js';
-import { CONNECT_RULES, type ConnectOptions, Connection } from './connection.js';
-import { type ConnectionClosedError, NameRequestError } from './errors.js';
-import { MatchRules } from './match-rules.js';
-import { NameOwners, type OwnerListener, type OwnerWatch } from './name-owners.js';
-import { type SubscribeOptions, Subscription, Subscriptions } from './subscription.js';
 import { openTransport } from '../transport/open.js';
+import { sessionBusAddress, systemBusAddress } from '../transport/well-known-buses.js';
+import { argumentError } from '../wire/arguments.js';
+import type { BodyOf } from '../wire/infer.js';
+import { encodeMessage } from '../wire/messages/encode.js';
+import { type Message, methodCall } from '../wire/messages/message.js';
+import { assertBusName } from '../wire/names.js';
+import { checkOptions } from '../wire/options.js';
+import type { NameOptions } from './bus-names.js';
+import { type CallOptions, WAIT_RULES, type WaitOptions } from './call-options.js';
+import { CONNECT_RULES, type ConnectOptions } from './connection.js';
+import { type DropReason, shareDrops } from './drops.js';
+import type { ConnectionClosedError } from './errors.js';
+import { LinkCore } from './link-core.js';
+import type { MessageLink, MethodCallHandler } from './link.js';
+import type { OwnerListener, OwnerWatch } from './name-owners.js';
+import type { SubscribeOptions, Subscription } from './subscription.js';
+import { Wishes } from './wishes.js';
 
-/** How a name is asked for. ‹org.freedesktop.DBus.RequestName› */
-export interface NameOptions extends WaitOptions {
-  /** Others may take the name from us if they ask to replace. */
-  readonly allowReplacement?: boolean | undefined;
-  /** The name is taken from its present owner, if that one allows it. */
-  readonly replaceExisting?: boolean | undefined;
-  /** Where the name is owned: do not wait in the queue for it. True unless given. */
-  readonly doNotQueue?: boolean | undefined;
-}
-
-const NAME_RULES: OptionRules<NameOptions> = {
-  allowReplacement: FLAG, replaceExisting: FLAG, doNotQueue: FLAG, ...WAIT_RULES,
-};
-
-function known<Result>(results: ReadonlyMap<number, Result>, code: number, member: string): Result {
-  const result = results.get(code);
-  if (result === undefined) throw new DBusError(ErrorName.FAILED, `the bus answered ${member} with ${code}`);
-  return result;
+/** An open connection to a bus, after Hello. */
+interface GreetedBus {
+  readonly uniqueName: string;
+  readonly core: LinkCore;
+  readonly wishes: Wishes;
 }
 
 /** A connection to a message bus, under a unique name. */
-export class Bus implements AsyncDisposable {
-  readonly connection: Connection;
-  /** The name that the bus gave this connection, such as `:1.42`. */
+export class Bus implements MessageLink, AsyncDisposable {
+  /** The name that the bus has given this connection, such as `:1.42`. */
   readonly uniqueName: string;
-  /** Our names as the bus has told us of them, the unique one included. */
-  readonly #names: Set<string>;
-  readonly #rules: MatchRules;
-  readonly #owners: NameOwners;
-  readonly #subscriptions: Subscriptions;
+  readonly #core: LinkCore;
+  readonly #wishes: Wishes;
 
-  /** Use {@link connectToBus}; this takes a connection that has said Hello. */
-  constructor(connection: Connection, uniqueName: string) {
-    this.connection = connection;
+  /** For {@link connectToBus}. */
+  constructor({ uniqueName, core, wishes }: GreetedBus) {
     this.uniqueName = uniqueName;
-    this.#names = new Set([uniqueName]);
-    connection.setOwnNames((destination) => this.#names.has(destination));
-    this.#rules = new MatchRules(connection);
-    this.#owners = new NameOwners(connection, this.#rules);
-    this.#subscriptions = new Subscriptions(connection, { rules: this.#rules, owners: this.#owners });
-    connection.listenToSignals((signal) => {
-      if (signal.sender === BUS_NAME && signal.interface === BUS_OBJECT.interface) this.#handleBusSignal(signal);
-      this.#subscriptions.deliver(signal);
-    });
+    this.#core = core;
+    this.#wishes = wishes;
+    shareDrops(this, core.drops);
   }
 
-  #handleBusSignal(signal: Signal): void {
-    const [name] = signal.body;
-    if (signal.member === 'NameOwnerChanged') this.#owners.handleNameOwnerChanged(signal);
-    if (signal.signature !== 's' || signal.destination !== this.uniqueName) return;
-    if (signal.member === 'NameAcquired') this.#names.add(name as string); // by its signature
-    if (signal.member === 'NameLost') this.#names.delete(name as string);
+  /** The bus's GUID, 32 hex digits. */
+  get guid(): string {
+    return this.#core.engine.guid;
   }
 
-  /** Settles, and never rejects, when the connection has ended; the error's `cause` says why. */
+  /** How many messages arrived and were not delivered, by reason. The channel `dbus-wire:drop` has the messages. */
+  get dropped(): ReadonlyMap<DropReason, number> {
+    return this.#core.drops.snapshot();
+  }
+
+  /** Bytes that the bus has not taken yet. */
+  get queuedBytes(): number {
+    return this.#core.engine.queuedBytes;
+  }
+
+  /** Resolves when the connection has ended, and never rejects; the error's `cause` says why. */
   get closed(): Promise<ConnectionClosedError> {
-    return this.connection.closed;
+    return this.#core.closed;
   }
 
-  /** Calls a method; see {@link Connection.call}. */
+  /** Aborts when the connection ends; the reason is a {@link ConnectionClosedError}. */
+  get closedSignal(): AbortSignal {
+    return this.#core.closedSignal;
+  }
+
+  /** Calls a method; see {@link MessageLink.call}. */
   call<const In extends string = '', const Out extends string = string>(
     options: CallOptions<In, Out>,
   ): Promise<BodyOf<Out>> {
-    return this.connection.call(options);
+    return this.#core.engine.call(options, this.call);
   }
 
-  /** Queues a message; see {@link Connection.send}. */
+  /** Queues a message; see {@link MessageLink.send}. */
   send(message: Message): number {
-    return this.connection.send(message);
+    return this.#core.engine.send(message, this.send);
+  }
+
+  /** Registers the handler of method calls; see {@link MessageLink.handleMethodCalls}. */
+  handleMethodCalls(handler: MethodCallHandler): () => void {
+    return this.#core.handleMethodCalls(handler);
   }
 
   /**
-   * Asks the bus for a well-known name. Objects are exported before, so that who finds the name finds them.
-   * @throws {NameRequestError} where another connection owns it and we neither replace that one nor queue
-   * @throws {InvalidNameError | DBusError} and what {@link Connection.call} throws
+   * Subscribes to the signals that match a rule. With a `sender`, only its signals are delivered: those of the present
+   * owner of the name. The subscription survives a restart of the service, and no other connection can forge a signal.
+   * @throws {InvalidNameError | MatchRuleError} if a bus would refuse the rule
+   * @throws {SignatureError} if `signature` is not valid
+   * @throws {ArgumentError} if an option is unknown or its value is not valid
+   */
+  subscribe(rule: MatchRule, options?: SubscribeOptions): Subscription {
+    return this.#wishes.subscriptions.subscribe(rule, options);
+  }
+
+  /**
+   * Requests a well-known name. Export objects first, so that they are there for a client that sees the name.
+   * @throws {NameRequestError} if another connection owns the name, and this one neither replaces it nor queues
+   * @throws {InvalidNameError | DBusError} and the errors of {@link Bus.call}
    */
   async requestName(name: string, options: NameOptions = {}): Promise<NameRequestResult> {
-    assertWellKnownName(name);
-    checkOptions('requestName', options, NAME_RULES);
-    const { allowReplacement = false, replaceExisting = false, doNotQueue = true, timeout, signal } = options;
-    const flags =
-      (allowReplacement ? REQUEST_NAME_FLAG.ALLOW_REPLACEMENT : 0) |
-      (replaceExisting ? REQUEST_NAME_FLAG.REPLACE_EXISTING : 0) |
-      (doNotQueue ? REQUEST_NAME_FLAG.DO_NOT_QUEUE : 0);
-    const call = { ...BUS_OBJECT, member: 'RequestName', signature: 'su', body: [name, flags] } as const;
-    const [code] = await this.call({ ...call, replySignature: 'u', timeout, signal });
-    const result = known(REQUEST_NAME_RESULT, code, 'RequestName');
-    if (result === 'exists') throw new NameRequestError(name);
-    if (result !== 'in queue') this.#names.add(name);
-    return result;
+    return this.#wishes.names.request(name, options);
   }
 
-  /** Gives a name back, or leaves the queue for it. */
+  /**
+   * Releases a name, or leaves the queue for it.
+   * @throws {InvalidNameError | DBusError} and the errors of {@link Bus.call}
+   */
   async releaseName(name: string, options: WaitOptions = {}): Promise<NameReleaseResult> {
-    assertWellKnownName(name);
-    checkOptions('releaseName', options, WAIT_RULES);
-    const { timeout, signal } = options;
-    const call = { ...BUS_OBJECT, member: 'ReleaseName', signature: 's', body: [name], replySignature: 'u' } as const;
-    const [code] = await this.call({ ...call, timeout, signal });
-    return known(RELEASE_NAME_RESULT, code, 'ReleaseName');
+    return this.#wishes.names.release(name, options);
   }
 
-  /** The unique name of the connection that owns a name now; undefined where nobody does. */
+  /**
+   * The unique name of the connection that owns a name at present; undefined if the name has no owner.
+   * @throws {InvalidNameError | DBusError} and the errors of {@link Bus.call}
+   */
   async getNameOwner(name: string, options: WaitOptions = {}): Promise<string | undefined> {
     assertBusName(name);
     checkOptions('getNameOwner', options, WAIT_RULES);
@@ -139,7 +133,10 @@ export class Bus implements AsyncDisposable {
     }
   }
 
-  /** All names on the bus, unique and well-known. */
+  /**
+   * All names on the bus, unique and well-known.
+   * @throws {DBusError} and the errors of {@link Bus.call}
+   */
   async listNames(options: WaitOptions = {}): Promise<string[]> {
     checkOptions('listNames', options, WAIT_RULES);
     const { timeout, signal } = options;
@@ -148,7 +145,8 @@ export class Bus implements AsyncDisposable {
   }
 
   /**
-   * Watches who owns a name: `listener` is told the owner found first, if there is one, and each change after it.
+   * Watches the owner of a name. `listener` is called with the present owner, if there is one, and for each change. An
+   * exception of the listener becomes an uncaught exception of the process; other listeners are called all the same.
    * @throws {InvalidNameError}
    */
   watchOwner(name: string, listener: OwnerListener): OwnerWatch {
@@ -156,21 +154,16 @@ export class Bus implements AsyncDisposable {
     if (typeof listener !== 'function') {
       throw argumentError('watchOwner', 'the listener must be a function', listener);
     }
-    return this.#owners.watch(name, listener);
+    return this.#wishes.owners.watch(name, listener);
   }
 
   /**
-   * Subscribes to the signals that match a rule. With a `sender`, only its signals are delivered, whoever owns the name
-   * at the time, so that a subscription outlives a restart of the service and nobody else can forge one.
-   * @throws {InvalidNameError | MatchRuleError} where no bus would take the rule
+   * Ends the connection in good order: no call is accepted any more, handlers that run may answer, queued bytes leave.
+   * Calls that still wait for a reply then reject with {@link ConnectionClosedError}. After `timeout` milliseconds
+   * (5,000 unless given, Infinity for no limit) the connection is cut. The bus releases all names of the connection.
    */
-  subscribe(rule: MatchRule, options?: SubscribeOptions): Subscription {
-    return this.#subscriptions.subscribe(rule, options);
-  }
-
-  /** Ends the connection in good order; see {@link Connection.close}. The bus frees all names with it. */
-  close(options?: { timeout?: number | undefined }): Promise<void> {
-    return this.connection.close(options);
+  close(options?: { readonly timeout?: number | undefined }): Promise<void> {
+    return this.#core.engine.close(options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -181,34 +174,45 @@ export class Bus implements AsyncDisposable {
 /** Hello is the first message on a connection to a bus. */
 const HELLO_SERIAL = 1;
 
-/**
- * Connects to the bus at the first address of a list that takes us, and says Hello. Each may take `connectTimeout`.
- * @throws {AddressError} if the list holds no address
- * @throws {ConnectError} if none of them works; or the reason of the signal
- * @throws {DBusError | CallTimeoutError | ConnectionClosedError | UnexpectedSignatureError} where Hello fails
- */
-export async function connectToBus(addresses: string, options: ConnectOptions = {}): Promise<Bus> {
-  checkOptions('connectToBus', options, CONNECT_RULES);
-  const hello = { ...BUS_OBJECT, member: 'Hello' } as const;
-  const greeting = encodeMessage(methodCall(hello), { serial: HELLO_SERIAL });
+/** Opens a connection to a bus and says Hello. */
+export async function greetBus(addresses: string, options: ConnectOptions): Promise<GreetedBus> {
+  const { signal, connectTimeout: timeout, maxMessageLength } = options;
+  const hello = methodCall({ ...BUS_OBJECT, member: 'Hello' });
+  const greeting = encodeMessage(hello, { serial: HELLO_SERIAL });
   const transport = await openTransport(addresses, { ...options, greeting });
-  const { maxMessageLength } = options;
-  const connection = new Connection(transport, { maxMessageLength, lastSerial: HELLO_SERIAL });
+  const core: LinkCore = new LinkCore(
+    transport,
+    { isOurs: (name) => wishes.isOurs(name), deliver: (message) => wishes.deliver(message) },
+    { maxMessageLength, lastSerial: HELLO_SERIAL },
+  );
+  const wishes = new Wishes(core); // in the same turn: no message arrives before
   try {
-    const { signal, connectTimeout: timeout } = options;
-    const call = { replySignature: 's', sentAs: HELLO_SERIAL, signal, timeout };
-    const [uniqueName] = await connection.invoke(methodCall(hello), call);
-    return new Bus(connection, uniqueName as string); // by its signature
+    const wait = { replySignature: 's', signal, timeout };
+    const [uniqueName] = (await core.engine.awaitReply(HELLO_SERIAL, hello, wait)) as [string]; // by its signature
+    wishes.names.uniqueName = uniqueName;
+    return { uniqueName, core, wishes };
   } catch (error) {
-    await connection.close({ timeout: 0 });
+    await core.engine.close({ timeout: 0 });
     throw error;
   }
 }
 
 /**
- * Connects to the session bus: `DBUS_SESSION_BUS_ADDRESS`, else the socket `bus` in `XDG_RUNTIME_DIR`.
+ * Connects to the bus at the first address of a list that accepts us, and says Hello. `connectTimeout` applies to each
+ * address, and to Hello.
+ * @throws {AddressError} if the list holds no address
+ * @throws {ConnectError} if no address works; or the reason of the signal
+ * @throws {DBusError | CallTimeoutError | ConnectionClosedError | UnexpectedSignatureError} if Hello fails
+ */
+export async function connectToBus(addresses: string, options: ConnectOptions = {}): Promise<Bus> {
+  checkOptions('connectToBus', options, CONNECT_RULES);
+  return new Bus(await greetBus(addresses, options));
+}
+
+/**
+ * Connects to the session bus: `DBUS_SESSION_BUS_ADDRESS`, or else the socket `bus` in `XDG_RUNTIME_DIR`.
  * ‹Well-known Message Bus Instances›
- * @throws {AddressError} where neither is there, and what {@link connectToBus} throws
+ * @throws {AddressError} if neither exists, and the errors of {@link connectToBus}
  */
 export async function sessionBus(options?: ConnectOptions): Promise<Bus> {
   checkOptions('sessionBus', options, CONNECT_RULES);
@@ -216,8 +220,8 @@ export async function sessionBus(options?: ConnectOptions): Promise<Bus> {
 }
 
 /**
- * Connects to the system bus: `DBUS_SYSTEM_BUS_ADDRESS`, else the socket that the specification names.
- * @throws {AddressError} and what {@link connectToBus} throws ‹Well-known Message Bus Instances›
+ * Connects to the system bus: `DBUS_SYSTEM_BUS_ADDRESS`, or else the socket that the specification names.
+ * @throws {AddressError} and the errors of {@link connectToBus} ‹Well-known Message Bus Instances›
  */
 export async function systemBus(options?: ConnectOptions): Promise<Bus> {
   checkOptions('systemBus', options, CONNECT_RULES);

@@ -1,40 +1,44 @@
-// The options of a call: what they are, how they are checked, and the flags that they stand for. Options that are in
-// order are checked without a look-up. Specification: Message Format (flags).
+// The options of a call: their types, their check, and the flags that they mean. Valid options are checked without a
+// look-up in a table. Tests: options.test.ts. Specification: Message Format (flags).
 import { MessageFlag } from '../wire/constants.js';
+import type { ErrorPlace } from '../wire/errors.js';
 import type { BodyInputOf, CheckedSignature } from '../wire/infer.js';
 import {
   ABORT_SIGNAL, ANY, checkOptions, FLAG, isAbortSignal, MILLISECONDS, type OptionRules, TEXT,
 } from '../wire/options.js';
 
-/** How long a call waits and what ends it early. */
+/** How long a call waits for its reply. */
 export interface WaitOptions {
   /** Milliseconds until the call rejects with {@link CallTimeoutError}; 25,000 unless given, Infinity for never. */
   readonly timeout?: number | undefined;
-  /** Ends the call, which then rejects with the signal's reason. */
+  /** Ends the wait when it aborts; the call then rejects with its reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a call asks of the bus and of its receiver. */
+/** The flags of a call. ‹Message Format› */
 export interface CallFlags {
   /** The bus must not start a service for this call. */
   readonly noAutoStart?: boolean | undefined;
-  /** The caller is ready to wait while a user is asked for permission. */
+  /** The receiver may ask a user for permission before it replies, which can take minutes. */
   readonly allowInteractiveAuthorization?: boolean | undefined;
-  /** Asks for no reply at all; the call resolves with an empty body as soon as it is queued. */
+  /** No reply is sent; the call resolves with an empty body as soon as it is queued. */
   readonly noReply?: boolean | undefined;
 }
 
-/** A METHOD_CALL and how its reply is awaited. */
+/** A METHOD_CALL, and how its reply is awaited. */
 export interface CallOptions<In extends string = string, Out extends string = string> extends WaitOptions, CallFlags {
+  /** The bus name of the receiver; left out only on a link without a bus. */
   readonly destination?: string | undefined;
   readonly path: string;
   readonly interface?: string | undefined;
   readonly member: string;
-  /** The types of `body`; no arguments where it is left out. */
+  /** The types of `body`; there are no arguments if it is left out. */
   readonly signature?: CheckedSignature<In> | undefined;
   readonly body?: BodyInputOf<In> | undefined;
-  /** The types that the reply must have; they are checked, and type the result. Any where it is left out. */
+  /** The signature that the reply must have; it is checked, and types the result. Any signature if it is left out. */
   readonly replySignature?: CheckedSignature<Out> | undefined;
+  /** What errors about the body name instead of `interface` and `member`, such as the property that a Set is for. */
+  readonly place?: ErrorPlace | undefined;
 }
 
 export const WAIT_RULES: OptionRules<WaitOptions> = { timeout: MILLISECONDS, signal: ABORT_SIGNAL };
@@ -43,14 +47,14 @@ export const CALL_FLAG_RULES: OptionRules<CallFlags> = {
   noAutoStart: FLAG, allowInteractiveAuthorization: FLAG, noReply: FLAG,
 };
 
-// What goes into the message is checked as it is written.
+// The parts of the message are checked when it is written.
 const CALL_RULES: OptionRules<CallOptions> = {
-  destination: ANY, path: ANY, interface: ANY, member: ANY, signature: ANY, body: ANY, replySignature: TEXT,
+  destination: ANY, path: ANY, interface: ANY, member: ANY, signature: ANY, body: ANY, replySignature: TEXT, place: ANY,
   ...WAIT_RULES, ...CALL_FLAG_RULES,
 };
 
 /**
- * Holds the options of a call to their rules.
+ * Checks the options of a call.
  * @throws {ArgumentError} if a key is unknown or a value is not valid
  */
 export function checkCallOptions(options: WaitOptions & CallFlags & { readonly replySignature?: unknown }): void {
@@ -73,13 +77,13 @@ function isFlag(value: unknown): boolean {
   return value === undefined || typeof value === 'boolean';
 }
 
-/** A loop with a switch, since this runs with each call and nothing is quicker. */
+/** A loop with a switch: this runs for every call, and a look-up for each key is slower. */
 function hasOnlyCallKeys(options: object): boolean {
   for (const key in options) {
     switch (key) {
       case 'destination': case 'path': case 'interface': case 'member': case 'signature': case 'body':
       case 'replySignature': case 'timeout': case 'signal': case 'noReply': case 'noAutoStart':
-      case 'allowInteractiveAuthorization':
+      case 'allowInteractiveAuthorization': case 'place':
         break;
       default:
         return false;

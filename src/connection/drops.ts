@@ -1,31 +1,38 @@
-// What a connection receives and cannot use: counted, and published for whoever wants to look.
-// It decides nothing: the places that drop something say so here.
+// Messages that a connection receives and cannot use: counted by reason, and published on a diagnostics channel.
+// It decides nothing: the code that drops a message reports it here. Tests: drops.test.ts.
+// (No clause of the specification.)
 import { channel } from 'node:diagnostics_channel';
 import type { MessageHeader } from '../wire/messages/decode.js';
 
-/** Why something that arrived was not delivered. */
+/** Why a message, or a property, was not delivered. */
 export type DropReason =
-  /** A message whose header or body breaks the specification, within intact framing. */
+  /** A message whose header or body breaks the specification, although its length is known. */
   | 'invalid message'
-  /** A reply to no call that waits: late, repeated or made up. */
+  /** A reply that no call waits for: late, repeated or invented. */
   | 'unexpected reply'
-  /** A signal whose arguments, or a property among others whose value, are not of the types of the definition. */
+  /** A signal, or a property in a list, with another signature than the subscriber or the definition expects. */
   | 'unexpected signature'
-  /** A signal that came while a subscription's queue was full. */
+  /** A signal that was pushed out of the full queue of a subscription. */
   | 'queue overflow'
-  /** A call or a reply for somebody else, which a bus shows to those who eavesdrop. */
+  /** A call or a reply for another connection, which a bus shows to eavesdroppers. */
   | 'not addressed to us'
-  /** A message of a type that the specification does not have yet. */
+  /** A message of a type that the specification does not define. */
   | 'unknown message type'
-  /** A reply that could not be sent any more, or a call that nobody serves. */
+  /** An error reply of this library that could not be sent. */
   | 'undeliverable';
 
-/** What subscribers of the diagnostics channel `dbus-wire:drop` are given. */
+/** A message on the diagnostics channel `dbus-wire:drop`. */
 export interface Drop {
   readonly reason: DropReason;
-  /** As much of the message as could be read; undefined where a property is concerned, which `error` names. */
+  /** The parts of the message that could be read; undefined for a property, which `error` names. */
   readonly message: MessageHeader | undefined;
   readonly error: unknown;
+}
+
+/** What is known of one drop. */
+interface DropDetails {
+  readonly message?: MessageHeader | undefined;
+  readonly error?: unknown;
 }
 
 const drops = channel('dbus-wire:drop');
@@ -34,13 +41,26 @@ const drops = channel('dbus-wire:drop');
 export class DropCounter {
   readonly #counts = new Map<DropReason, number>();
 
-  count(reason: DropReason, { message, error }: { message?: MessageHeader | undefined; error?: unknown } = {}): void {
+  count(reason: DropReason, { message, error }: DropDetails = {}): void {
     this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
     if (drops.hasSubscribers) drops.publish({ reason, message, error } satisfies Drop);
   }
 
-  /** How often each reason occurred so far. */
+  /** How often each reason has occurred so far. */
   snapshot(): ReadonlyMap<DropReason, number> {
     return new Map(this.#counts);
   }
+}
+
+/** The counters of links: other layers count there, and users cannot. */
+const counters = new WeakMap<object, DropCounter>();
+
+/** Lets other layers count in the counter of a link. */
+export function shareDrops(link: object, counter: DropCounter): void {
+  counters.set(link, counter);
+}
+
+/** Counts a drop of a link, and publishes it. A link that is not of this library has no counter. */
+export function countDrop(link: object, reason: DropReason, details: DropDetails): void {
+  (counters.get(link) ?? new DropCounter()).count(reason, details);
 }

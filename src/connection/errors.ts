@@ -1,10 +1,11 @@
-// The error classes of an open connection: it has ended, a call had no reply or an unexpected one, or the bus refuses a
-// name. Specification: Message Bus Names.
+// The error classes of a link: it has ended, it has a handler already, a call got no reply or an unexpected one, or the
+// bus gives a name to another connection. Specification: Message Bus Names.
 import { DBusWireError } from '../wire/errors.js';
 
 /**
- * The connection has ended; `cause` says why, and is undefined where this side closed it: {@link EndOfStreamError},
- * {@link OutputOverflowError}, the UnmarshalError of a stream that cannot be read on, or an error of the socket.
+ * The connection has ended. `cause` is {@link EndOfStreamError}, {@link OutputOverflowError}, an UnmarshalError if the
+ * bytes that arrived are not messages, or an error of the socket. It is undefined if this side has closed the
+ * connection. A call that waits for its reply gets an error of its own that names the call, with the same cause.
  */
 export class ConnectionClosedError extends DBusWireError {
   override readonly name = 'ConnectionClosedError';
@@ -12,12 +13,12 @@ export class ConnectionClosedError extends DBusWireError {
   readonly code = 'CONNECTION_CLOSED';
 }
 
-/** No reply came in time; one that comes later is dropped and counted. */
+/** No reply arrived in time. A reply that arrives later is dropped and counted. */
 export class CallTimeoutError extends DBusWireError {
   override readonly name = 'CallTimeoutError';
   readonly fault = 'link';
   readonly code = 'CALL_TIMED_OUT';
-  /** The time that was waited, in milliseconds. */
+  /** How long the call has waited, in milliseconds. */
   readonly timeout: number;
 
   constructor(call: string, timeout: number) {
@@ -26,29 +27,40 @@ export class CallTimeoutError extends DBusWireError {
   }
 }
 
-/** A reply came, but its body has other types than the caller relies on. */
+/** The body of a reply has other types than its caller expects. */
 export class UnexpectedSignatureError extends DBusWireError {
   override readonly name = 'UnexpectedSignatureError';
   readonly fault = 'peer';
   readonly code = 'UNEXPECTED_SIGNATURE';
-  /** The signature that the caller relies on. */
+  /** The signature that the caller expects. */
   readonly expected: string;
   /** The signature of the reply. */
   readonly actual: string;
 
   constructor(call: string, { expected, actual }: { expected: string; actual: string }) {
-    super(`the reply to ${call} has signature "${actual}", expected "${expected}"`);
+    super(`the reply to ${call} has signature "${actual}": it must have "${expected}"`);
     this.expected = expected;
     this.actual = actual;
   }
 }
 
-/** A bus name could not be had, since another connection owns it. ‹org.freedesktop.DBus.RequestName› */
+/** A link has a handler of method calls already: one that was registered, or that of its exported objects. */
+export class HandlerInUseError extends DBusWireError {
+  override readonly name = 'HandlerInUseError';
+  readonly fault = 'caller';
+  readonly code = 'HANDLER_IN_USE';
+
+  constructor() {
+    super('the link has a handler of method calls already: it must be removed first (exported objects have one too)');
+  }
+}
+
+/** A bus name was not given, because another connection owns it. ‹org.freedesktop.DBus.RequestName› */
 export class NameRequestError extends DBusWireError {
   override readonly name = 'NameRequestError';
   readonly fault = 'answer';
   readonly code = 'NAME_EXISTS';
-  /** The well-known name that was asked for. */
+  /** The well-known name that was requested. */
   readonly busName: string;
 
   constructor(busName: string) {

@@ -1,76 +1,80 @@
-// Who owns a bus name now, and every change: the ground on which a signal is believed to come from whom it names.
-// One watch on the bus serves all who ask for the same name. It must keep the order of the stream: an answer to
-// GetNameOwner that is older than a NameOwnerChanged does not count.
-// Specification: org.freedesktop.DBus.NameOwnerChanged.
-import { methodCall, type Signal } from '../wire/messages/message.js';
+// Who owns a bus name at present, and every change of that: the basis for trusting the sender of a signal. One request
+// to the bus serves all watches of a name. The order of the stream counts: a reply to GetNameOwner that arrives after a
+// NameOwnerChanged is ignored. Tests: name-owners.test.ts.
+// Specification: org.freedesktop.DBus.NameOwnerChanged, org.freedesktop.DBus.GetNameOwner.
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
-import type { Connection } from './connection.js';
-import type { MatchRules } from './match-rules.js';
-import type { CallOutcome } from './pending.js';
 import { runListener } from '../transport/waiting.js';
+import { methodCall, type Signal } from '../wire/messages/message.js';
+import type { Engine } from './engine.js';
+import type { MatchRequests } from './match-requests.js';
+import type { CallOutcome } from './pending.js';
 
-/** Is told of a change: the unique names of the new owner and of the one before, undefined for none. */
+/** Called with the unique names of the new owner and of the previous one; undefined if there is no owner. */
 export type OwnerListener = (owner: string | undefined, previous: string | undefined) => void;
 
-/** One name that somebody watches. */
+/** One name that is watched. */
 class WatchedName {
   owner: string | undefined;
-  /** A NameOwnerChanged came: whatever GetNameOwner says is no newer. */
+  /** A NameOwnerChanged has arrived: a later reply to GetNameOwner is not newer. */
   hasChanged = false;
-  /** Each is told the owner, and knows itself what it was told before. */
+  /** Each gets the new owner, and keeps the previous one itself. */
   readonly listeners = new Set<(owner: string | undefined) => void>();
   ready: Promise<void> = Promise.resolve();
   release: () => Promise<void> = () => Promise.resolve();
 
   update(owner: string | undefined): void {
     this.owner = owner;
-    for (const tell of [...this.listeners]) {
-      if (this.listeners.has(tell)) tell(owner); // one of them may have closed another
+    for (const listener of [...this.listeners]) {
+      if (this.listeners.has(listener)) listener(owner); // an earlier one may have closed the watch of this one
     }
   }
 }
 
 /** A watch on the owner of one name. */
 export interface OwnerWatch extends AsyncDisposable {
-  /** Resolves when the owner is known; rejects where the bus cannot be asked, and then nothing is told any more. */
+  /** Resolves when the owner is known; rejects if the bus cannot be asked, and then the listener is never called. */
   readonly ready: Promise<void>;
-  /** The unique name of the present owner; undefined for none, or as long as it is not known. */
+  /** The unique name of the present owner; undefined if there is none, and before `ready`. */
   readonly owner: string | undefined;
+  /** Ends the watch: the listener is not called any more. Resolves when the bus has removed the match rule. */
   close(): Promise<void>;
 }
 
-/** The owners of all names that somebody on one connection watches. */
+/** The owners of all names that one connection watches. */
 export class NameOwners {
-  readonly #connection: Connection;
-  readonly #rules: MatchRules;
+  readonly #engine: () => Engine;
+  readonly #rules: MatchRequests;
   readonly #names = new Map<string, WatchedName>();
 
-  constructor(connection: Connection, rules: MatchRules) {
-    this.#connection = connection;
+  constructor(engine: () => Engine, rules: MatchRequests) {
+    this.#engine = engine;
     this.#rules = rules;
   }
 
-  /** The unique name of the owner of a name that is watched; undefined where it has none, or it is not known yet. */
+  /** The unique name of the owner of a watched name; undefined if it has none, or if it is not known yet. */
   ownerOf(name: string): string | undefined {
     return this.#names.get(name)?.owner;
   }
 
-  /** Watches a name; `listener` is told the owner found, if there is one, and each change; not before this returns. */
+  /**
+   * Watches a name. `listener` is called with the present owner, if there is one, and for each change; never before
+   * this function returns.
+   */
   watch(name: string, listener: OwnerListener): OwnerWatch {
     const watched = this.#names.get(name) ?? this.#begin(name);
-    let told: string | undefined;
-    const tell = (owner: string | undefined): void => {
-      if (owner === told) return;
-      const previous = told;
-      told = owner;
+    let last: string | undefined;
+    const notify = (owner: string | undefined): void => {
+      if (owner === last) return;
+      const previous = last;
+      last = owner;
       runListener(() => listener(owner, previous));
     };
-    watched.listeners.add(tell);
+    watched.listeners.add(notify);
     queueMicrotask(() => {
-      if (watched.listeners.has(tell)) tell(watched.owner); // known already, where others watch the same name
+      if (watched.listeners.has(notify)) notify(watched.owner); // known already, if another watch has the same name
     });
     const close = async (): Promise<void> => {
-      if (!watched.listeners.delete(tell) || watched.listeners.size > 0) return;
+      if (!watched.listeners.delete(notify) || watched.listeners.size > 0) return;
       this.#forget(name, watched);
       await watched.release();
     };
@@ -84,9 +88,9 @@ export class NameOwners {
     };
   }
 
-  /** Takes a signal of the bus; to be called for every NameOwnerChanged, in order of arrival. */
-  handleNameOwnerChanged({ signature, body }: Signal): void {
-    if (signature !== 'sss') return;
+  /** Takes NameOwnerChanged; must be called for every signal of the bus, in order of arrival. */
+  handleBusSignal({ member, signature, body }: Signal): void {
+    if (member !== 'NameOwnerChanged' || signature !== 'sss') return;
     const [name, , owner] = body as readonly [string, string, string]; // by its signature
     const watched = this.#names.get(name);
     if (watched === undefined) return;
@@ -106,10 +110,10 @@ export class NameOwners {
       args: { 0: name },
     });
     watched.release = rule.release;
-    // Asked right behind AddMatch, so that no change can fall between the two.
+    // The owner is asked for directly after AddMatch, so that no change can be missed between the two.
     watched.ready = Promise.all([rule.ready, this.#askOwner(name, watched)]).then(() => undefined);
     watched.ready.catch(() => {
-      // Whoever waits for it is told; the next who asks begins anew.
+      // A reader of `ready` gets the error; the next watch of the name asks the bus again.
       this.#forget(name, watched);
       watched.release().catch(() => {});
     });
@@ -123,10 +127,10 @@ export class NameOwners {
   #askOwner(name: string, watched: WatchedName): Promise<void> {
     const call = methodCall({ ...BUS_OBJECT, member: 'GetNameOwner', signature: 's', body: [name] });
     return new Promise((resolve, reject) => {
-      this.#connection.request(call, (outcome: CallOutcome) => {
+      this.#engine().request(call, (outcome: CallOutcome) => {
         if ('error' in outcome) return reject(outcome.error);
         const { type, signature, body } = outcome.reply;
-        // The only error that the bus has for a name in order is that nobody owns it.
+        // For a valid name the only error of the bus is that the name has no owner.
         const owner = type === 'method_return' && signature === 's' ? (body[0] as string) : undefined;
         if (!watched.hasChanged) watched.update(owner);
         resolve();

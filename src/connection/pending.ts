@@ -1,14 +1,15 @@
-// The calls that await a reply: each settles exactly once, by reply, timeout, abort or the end of the connection.
-// It knows serials and timers, not sockets. Specification: Message Format (serial, REPLY_SERIAL).
-import { MAX_UINT32 } from '../wire/constants.js';
-import type { ErrorMessage, MethodReturn } from '../wire/messages/message.js';
+// The calls that wait for a reply: their serials, their timers, and who may reply to them. Each call settles exactly
+// once, by a reply, a timeout, an abort or the end of the connection. It knows no sockets.
+// Specification: Message Format (serial, REPLY_SERIAL).
 import { BUS_NAME } from '../protocol/bus.js';
 import { onAbort, runListener, startTimer } from '../transport/waiting.js';
+import { MAX_UINT32 } from '../wire/constants.js';
+import type { ErrorMessage, MethodReturn } from '../wire/messages/message.js';
 
-/** What a call came to: its reply, or the error with which it failed before one came. */
+/** How a call has ended: with its reply, or with an error before a reply. */
 export type CallOutcome = { readonly reply: MethodReturn | ErrorMessage } | { readonly error: unknown };
 
-/** How long a call waits, in milliseconds, unless told otherwise: as long as in the reference implementation. */
+/** How long a call waits unless its options say otherwise, in milliseconds: as in the reference implementation. */
 export const DEFAULT_CALL_TIMEOUT = 25_000;
 
 interface PendingCall {
@@ -17,27 +18,28 @@ interface PendingCall {
   readonly stopWaiting: () => void;
 }
 
-/** How a call waits. */
-export interface WaitOptions {
-  /** Milliseconds, above 0; none from Infinity on. */
+/** How one call waits. */
+export interface PendingOptions {
+  /** Milliseconds, 0 or more; Infinity for no limit. */
   readonly timeout: number;
-  /** Makes the error for a call that timed out. */
+  /** Makes the error of a call that has timed out. */
   readonly timeoutError: () => Error;
   readonly signal?: AbortSignal | undefined;
-  /** The bus name that the call went to. */
+  /** The bus name that the call was sent to. */
   readonly destination?: string | undefined;
 }
 
 /**
- * Whether a reply may be one to a call with this destination. A unique name answers for itself, and the bus for whom it
- * could not reach; who owns a well-known name is the bus's to know, and without a bus nobody signs.
+ * Whether a reply with this sender may answer a call to this destination. For a unique name the sender must be that
+ * name, or the bus, which reports that it could not deliver the call. For a well-known name any sender may answer: only
+ * the bus knows its owner. Without a bus a reply has no sender.
  */
 function mayAnswer(sender: string | undefined, destination: string | undefined): boolean {
   const isUnique = destination?.startsWith(':') === true;
   return !isUnique || sender === undefined || sender === destination || sender === BUS_NAME;
 }
 
-/** All calls of one connection that await a reply, by serial. */
+/** All calls of one stream that wait for a reply, by serial. */
 export class PendingCalls {
   readonly #calls = new Map<number, PendingCall>();
   #lastSerial: number;
@@ -50,7 +52,7 @@ export class PendingCalls {
     return this.#calls.size;
   }
 
-  /** A number for the next message: after 2^32−1 comes 1, and one that still awaits its reply is passed over. */
+  /** The serial of the next message: 1 follows 2^32−1, and serials of calls that wait are skipped. */
   nextSerial(): number {
     do {
       this.#lastSerial = this.#lastSerial === MAX_UINT32 ? 1 : this.#lastSerial + 1;
@@ -58,8 +60,9 @@ export class PendingCalls {
     return this.#lastSerial;
   }
 
-  /** Waits for the reply to `serial`; `settle` is called once, and not before this returns. */
-  add(serial: number, settle: (outcome: CallOutcome) => void, options: WaitOptions): void {
+  /** Waits for the reply to `serial`; `settle` is called once, after this returns. Throws if a call waits for it. */
+  add(serial: number, settle: (outcome: CallOutcome) => void, options: PendingOptions): void {
+    if (this.#calls.has(serial)) throw new Error(`serial ${serial} is in use: a call waits for its reply`);
     const { timeout, timeoutError, signal, destination } = options;
     const timer = startTimer(timeout, () => this.reject(serial, timeoutError()));
     const endAbort = onAbort(signal, () => this.reject(serial, signal?.reason));
@@ -70,14 +73,14 @@ export class PendingCalls {
     this.#calls.set(serial, { destination, settle, stopWaiting });
   }
 
-  /** Gives a reply to the call that it answers; false where no call waits for it, or not for a reply of that sender. */
+  /** Gives a reply to its call; false if no call waits for it, or if its sender may not answer the call. */
   resolve(reply: MethodReturn | ErrorMessage): boolean {
     const call = this.#calls.get(reply.replySerial);
     if (call !== undefined && !mayAnswer(reply.sender, call.destination)) return false;
     return this.#settle(reply.replySerial, { reply });
   }
 
-  /** Fails the call that waits for the reply to `serial`; false where none does. */
+  /** Fails the call that waits for the reply to `serial`; false if no call does. */
   reject(serial: number, error: unknown): boolean {
     return this.#settle(serial, { error });
   }

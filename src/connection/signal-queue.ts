@@ -1,14 +1,14 @@
-// Signals between their arrival and their one reader: in order, no more than a limit, with an end that comes last.
-// It knows neither rules nor connections. (No clause of the specification.)
+// The queue between the arrival of signals and their one reader: in order, with a limit, and an end after the last one.
+// It knows no rules and no connections. Tests: signal-queue.test.ts. (No clause of the specification.)
 import type { Signal } from '../wire/messages/message.js';
 
-/** A reader who asked for the next signal before there was one. */
-interface Waiting {
+/** A reader that waits for the next signal. */
+interface Reader {
   readonly resolve: (result: IteratorResult<Signal>) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** Signals in a chain, since taking the first of a long array moves all the others. */
+/** A list of links: removing the first element of a long array would move all others. */
 interface Link {
   readonly signal: Signal;
   next: Link | undefined;
@@ -24,18 +24,18 @@ export class SignalQueue {
   #last: Link | undefined;
   #length = 0;
   #dropped = 0;
-  #waiting: Waiting[] = [];
+  #waiting: Reader[] = [];
   #isEnded = false;
-  /** What the reader is still to be told after the last signal. */
+  /** The error that the reader gets after the last signal, until it has got it. */
   #error: { readonly reason: unknown } | undefined;
 
-  /** Above `limit` signals the oldest is dropped, and `onDrop` told. */
+  /** Above `limit` signals the oldest is dropped and given to `onDrop`. */
   constructor({ limit, onDrop }: { limit: number; onDrop: (signal: Signal) => void }) {
     this.#limit = limit;
     this.#onDrop = onDrop;
   }
 
-  /** How many signals were dropped because the queue was full. */
+  /** How many signals were pushed out of the full queue. */
   get dropped(): number {
     return this.#dropped;
   }
@@ -51,10 +51,10 @@ export class SignalQueue {
     this.#length++;
     if (this.#length <= this.#limit) return;
     this.#dropped++;
-    this.#onDrop(this.#take()!); // there is one: it is longer than its limit
+    this.#onDrop(this.#take()!); // not empty: it is longer than its limit
   }
 
-  /** The next signal, whenever it comes; what was queued before the end comes before the end. */
+  /** The next signal, as soon as there is one. After the end, queued signals come first. */
   next(): Promise<IteratorResult<Signal>> {
     const signal = this.#take();
     if (signal !== undefined) return Promise.resolve({ value: signal, done: false });
@@ -64,7 +64,10 @@ export class SignalQueue {
     return error === undefined ? Promise.resolve(DONE) : Promise.reject(error.reason);
   }
 
-  /** Nothing is queued any more. What is can still be read; then the reader is told `error`, if there is one, once. */
+  /**
+   * Closes the queue to new signals. The reader still gets the signals that are queued, then `error` once, if it is
+   * given, and then the end.
+   */
   end(error?: { readonly reason: unknown }): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
@@ -75,7 +78,7 @@ export class SignalQueue {
     }
   }
 
-  /** Ends it and forgets what it holds. */
+  /** Ends the queue and discards the signals in it. */
   discard(): void {
     this.end();
     this.#first = undefined;

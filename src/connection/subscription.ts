@@ -1,75 +1,170 @@
-// Signals for those who asked: which subscriptions a signal goes to, and what a subscription holds and gives back.
-// A subscription is bound to its sender: what another connection sends under the same names is not delivered.
-// It knows no sockets. Specification: Match Rules, Message Bus Message Routing.
-import type { Signal } from '../wire/messages/message.js';
-import { ABORT_SIGNAL, checkOptions, type OptionRules } from '../wire/options.js';
-import { argumentError } from '../wire/arguments.js';
-import { BUS_NAME } from '../protocol/bus.js';
+// Routes signals to the subscriptions whose rule they match, and ends subscriptions. It knows no bus: a SignalSource
+// asks for the signals of a rule, and compares their sender.
+// Specification: Match Rules, Message Bus Message Routing.
 import { MatchRuleError } from '../protocol/errors.js';
 import { formatMatchRule } from '../protocol/format-match-rule.js';
 import type { MatchRule } from '../protocol/match-rule.js';
 import { matchesRule } from '../protocol/matches-rule.js';
-import type { Connection } from './connection.js';
-import type { MatchRules } from './match-rules.js';
-import type { NameOwners } from './name-owners.js';
 import { onAbort } from '../transport/waiting.js';
+import { argumentError } from '../wire/arguments.js';
+import type { Signal } from '../wire/messages/message.js';
+import { ABORT_SIGNAL, checkOptions, type OptionRules, TEXT } from '../wire/options.js';
+import { splitSignature } from '../wire/signature.js';
+import type { DropCounter } from './drops.js';
 import { SignalQueue } from './signal-queue.js';
 
-/** How many signals a subscription keeps for a reader who is slow, unless told otherwise. */
+/** How many signals a subscription keeps for a slow reader, unless its options say otherwise. */
 const DEFAULT_QUEUE_LIMIT = 1024;
 
 /** How a subscription behaves. */
 export interface SubscribeOptions {
-  /** Ends the subscription; reading it then throws the signal's reason. */
+  /** Ends the subscription when it aborts; the reader then gets its reason as an error. */
   readonly signal?: AbortSignal | undefined;
-  /** Signals kept until they are read, 1,024 unless given; above it the oldest is dropped and counted. */
+  /** How many signals are kept until they are read, 1,024 unless given. Above it the oldest is dropped and counted. */
   readonly queueLimit?: number | undefined;
+  /** The only signature that is delivered; signals with another one are dropped and counted. Any unless given. */
+  readonly signature?: string | undefined;
 }
 
-const SUBSCRIBE_RULES: OptionRules<SubscribeOptions> = {
+/** The rules of {@link SubscribeOptions}. */
+export const SUBSCRIBE_RULES: OptionRules<SubscribeOptions> = {
   signal: ABORT_SIGNAL,
   queueLimit: {
     must: 'a number of signals, 0 or more, or Infinity',
     accepts: (value) => value === Infinity || (Number.isInteger(value) && Number(value) >= 0),
   },
+  signature: TEXT,
 };
 
-/** What a subscription is made of. */
-interface SubscriptionParts {
-  readonly queue: SignalQueue;
+/**
+ * Signals in order of arrival, for one reader: `for await (const signal of subscription)`. Queueing starts at once; a
+ * reader that must not miss a signal waits for `ready` before it causes one.
+ *
+ * Reading throws if the subscription was ended by its AbortSignal, by a bus that refuses the rule, or by the end of the
+ * connection ({@link ConnectionClosedError}); signals that arrived before are delivered first.
+ */
+export interface Subscription extends AsyncIterableIterator<Signal>, AsyncDisposable {
+  /** Resolves when the bus has the rule and the sender's owner is known; rejects if the bus refuses. */
   readonly ready: Promise<void>;
-  /** Gives back all that the subscription holds; resolves when the bus has done so too. */
-  readonly release: () => Promise<void>;
+  /** How many signals were dropped: those that were pushed out of the queue, and those with another signature. */
+  readonly dropped: number;
+  /** Ends the subscription, as leaving a loop early does. */
+  return(): Promise<IteratorResult<Signal>>;
+  /** Ends the subscription and gives up its match rule; queued signals are discarded. */
+  close(): Promise<void>;
 }
 
-/**
- * Signals in order of arrival. Queueing starts at once; whoever must not miss one waits for `ready` before doing what
- * causes it. One reader takes from the queue: `for await (const signal of subscription)`. Reading throws the reason of
- * its signal, the error with which the bus refused the rule, or {@link ConnectionClosedError}, after what came before.
- */
-export class Subscription implements AsyncIterableIterator<Signal>, AsyncDisposable {
-  /** Resolves when the bus has the rule and the sender's owner is known; rejects where the bus refuses. */
+/** What a subscription has asked for, to be given back when it ends. */
+export interface SignalRequest {
+  /** Resolves when signals can arrive, and their sender is known. */
   readonly ready: Promise<void>;
-  readonly #queue: SignalQueue;
-  readonly #release: () => Promise<void>;
+  /** Gives back; resolves when the bus has done so too. */
+  release(): Promise<void>;
+}
 
-  /** Use {@link Bus.subscribe}. */
-  constructor({ queue, ready, release }: SubscriptionParts) {
-    this.ready = ready;
-    this.#queue = queue;
-    this.#release = release;
+/** Where signals come from: a bus, or another program. */
+export interface SignalSource {
+  /** Asks for the signals that match a valid rule. */
+  request(rule: MatchRule): SignalRequest;
+  /** Whether a signal comes from `sender`, the bus name in a rule. */
+  isFrom(sender: string, signal: Signal): boolean;
+}
+
+const NOTHING_REQUESTED: SignalRequest = { ready: Promise.resolve(), release: () => Promise.resolve() };
+
+/** Without a bus nothing must be asked for, and the SENDER field of a signal is taken as it is. */
+export const HEADER_SENDERS: SignalSource = {
+  request: () => NOTHING_REQUESTED,
+  isFrom: (sender, signal) => sender === signal.sender,
+};
+
+/** The way of signals to one subscription. */
+class Route {
+  readonly rule: MatchRule;
+  readonly queue: SignalQueue;
+  readonly ready: Promise<void>;
+  #mismatched = 0;
+  #released: Promise<void> | undefined;
+  readonly #request: SignalRequest;
+  readonly #signature: string | undefined;
+  readonly #drops: DropCounter;
+  readonly #remove: (route: Route) => void;
+  readonly #stopListening: () => void;
+
+  constructor(
+    rule: MatchRule,
+    { signal, queueLimit = DEFAULT_QUEUE_LIMIT, signature }: SubscribeOptions,
+    { request, drops, remove }: {
+      readonly request: SignalRequest;
+      readonly drops: DropCounter;
+      readonly remove: (route: Route) => void;
+    },
+  ) {
+    this.rule = rule;
+    const onDrop = (message: Signal): void => drops.count('queue overflow', { message });
+    this.queue = new SignalQueue({ limit: queueLimit, onDrop });
+    this.#request = request;
+    this.#signature = signature;
+    this.#drops = drops;
+    this.#remove = remove;
+    this.#stopListening = onAbort(signal, () => this.fail(signal?.reason));
+    this.ready = request.ready;
+    this.ready.catch((error: unknown) => this.fail(error));
   }
 
-  /** How many signals were dropped because the queue was full. */
   get dropped(): number {
-    return this.#queue.dropped;
+    return this.queue.dropped + this.#mismatched;
+  }
+
+  /** Takes a signal that matches the rule and comes from its sender. */
+  push(message: Signal): void {
+    if (this.#signature !== undefined && this.#signature !== message.signature) {
+      this.#mismatched++;
+      this.#drops.count('unexpected signature', { message });
+      return;
+    }
+    this.queue.push(message);
+  }
+
+  /** Ends the subscription; its reader gets the reason as an error, after the signals in the queue. */
+  fail(reason: unknown): void {
+    this.queue.end({ reason });
+    this.release().catch(() => {}); // the reader has an error already, and the bus forgets the rule with the connection
+  }
+
+  /** Ends the subscription and gives back what it holds, once; resolves when the bus has done so too. */
+  release(): Promise<void> {
+    this.#released ??= this.#giveBack();
+    return this.#released;
+  }
+
+  async #giveBack(): Promise<void> {
+    this.#stopListening();
+    this.#remove(this);
+    await this.#request.release();
+  }
+}
+
+/** The reader's side of a route. */
+class RouteReader implements Subscription {
+  readonly #route: Route;
+
+  constructor(route: Route) {
+    this.#route = route;
+  }
+
+  get ready(): Promise<void> {
+    return this.#route.ready;
+  }
+
+  get dropped(): number {
+    return this.#route.dropped;
   }
 
   next(): Promise<IteratorResult<Signal>> {
-    return this.#queue.next();
+    return this.#route.queue.next();
   }
 
-  /** Called where a loop is left early: ends the subscription. */
   async return(): Promise<IteratorResult<Signal>> {
     await this.close();
     return { value: undefined, done: true };
@@ -79,10 +174,9 @@ export class Subscription implements AsyncIterableIterator<Signal>, AsyncDisposa
     return this;
   }
 
-  /** Ends the subscription and gives up its match rule; what is queued is forgotten. */
   async close(): Promise<void> {
-    this.#queue.discard();
-    await this.#release();
+    this.#route.queue.discard();
+    await this.#route.release();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -90,100 +184,77 @@ export class Subscription implements AsyncIterableIterator<Signal>, AsyncDisposa
   }
 }
 
-/** Where a signal that matches a rule goes. */
-interface Route {
-  readonly rule: MatchRule;
-  readonly queue: SignalQueue;
-  /** Ends the subscription for a reason that its reader is told. */
-  readonly fail: (reason: unknown) => void;
+/** The parts of a link that subscriptions need. */
+interface SubscribedLink {
+  readonly drops: DropCounter;
+  readonly closedSignal: AbortSignal;
 }
 
-/** All subscriptions of one connection. */
+/** All subscriptions of one link. */
 export class Subscriptions {
-  readonly #connection: Connection;
-  readonly #rules: MatchRules;
-  readonly #owners: NameOwners;
-  /** By the member that the rule asks for, undefined for any: the one key that nearly every rule has. */
+  readonly #source: SignalSource;
+  readonly #link: SubscribedLink;
+  /** By the member of the rule, undefined for any: nearly every rule has this key. */
   readonly #routes = new Map<string | undefined, Set<Route>>();
 
-  constructor(connection: Connection, { rules, owners }: { rules: MatchRules; owners: NameOwners }) {
-    this.#connection = connection;
-    this.#rules = rules;
-    this.#owners = owners;
-    connection.signal.addEventListener('abort', () => this.#failAll(connection.signal.reason));
+  constructor(source: SignalSource, link: SubscribedLink) {
+    this.#source = source;
+    this.#link = link;
+    const { closedSignal } = link;
+    closedSignal.addEventListener('abort', () => this.#failAll(closedSignal.reason));
   }
 
-  /**
-   * Subscribes to the signals that match a rule.
-   * @throws {InvalidNameError | MatchRuleError} where no bus would take the rule
-   * @throws {ArgumentError} if an option is unknown or its value is not valid
-   */
+  /** Subscribes to the signals that match a rule; see {@link MessageLink.subscribe}. */
   subscribe(rule: MatchRule, options: SubscribeOptions = {}): Subscription {
     if (typeof rule !== 'object' || rule === null) throw argumentError('subscribe', 'the rule must be an object', rule);
     checkOptions('subscribe', options, SUBSCRIBE_RULES);
-    const { signal, queueLimit = DEFAULT_QUEUE_LIMIT } = options;
-    signal?.throwIfAborted();
-    const signalRule: MatchRule = { ...rule, type: 'signal' };
+    options.signal?.throwIfAborted();
+    if (options.signature !== undefined) splitSignature(options.signature); // throws if it is not valid
     if (rule.type !== undefined && rule.type !== 'signal') {
-      throw new MatchRuleError(`a subscription is to signals, not to messages of type ${JSON.stringify(rule.type)}`);
+      throw new MatchRuleError(`"type" must be "signal" in a subscription, got ${JSON.stringify(rule.type)}`);
     }
-    formatMatchRule(signalRule); // throws before anything is asked of the bus
-    // The owner is asked for first: any signal that the rule lets through then has a known owner to be held against.
-    const isWellKnown = rule.sender !== undefined && !rule.sender.startsWith(':') && rule.sender !== BUS_NAME;
-    const watch = isWellKnown ? this.#owners.watch(rule.sender, () => {}) : undefined;
-    const handle = this.#rules.add(signalRule);
-    const onDrop = (message: Signal): void => this.#connection.countDrop('queue overflow', { message });
-    const queue = new SignalQueue({ limit: queueLimit, onDrop });
-
-    let released: Promise<void> | undefined;
-    const release = (): Promise<void> => (released ??= giveBack());
-    const giveBack = async (): Promise<void> => {
-      endAbort();
-      this.#removeRoute(route);
-      await Promise.all([handle.release(), watch?.close()]);
-    };
-    const fail = (reason: unknown): void => {
-      queue.end({ reason });
-      release().catch(() => {}); // the reader is told why it ended; the bus forgets the rule with the connection
-    };
-    const endAbort = onAbort(signal, () => fail(signal?.reason));
-    const route: Route = { rule: signalRule, queue, fail };
-    this.#addRoute(route);
-    const ready = Promise.all([handle.ready, watch?.ready]).then(() => undefined);
-    ready.catch(fail);
-    return new Subscription({ queue, ready, release });
+    const signalRule: MatchRule = { ...rule, type: 'signal' };
+    formatMatchRule(signalRule); // throws before the bus is asked
+    const { drops } = this.#link;
+    const request = this.#request(signalRule);
+    const route = new Route(signalRule, options, { request, drops, remove: (ended) => this.#remove(ended) });
+    this.#add(route);
+    return new RouteReader(route);
   }
 
-  /** Gives a signal to the subscriptions that want it; to be called for every signal, in order of arrival. */
+  #request(rule: MatchRule): SignalRequest {
+    const { closedSignal } = this.#link;
+    if (!closedSignal.aborted) return this.#source.request(rule);
+    return { ready: Promise.reject(closedSignal.reason as Error), release: () => Promise.resolve() };
+  }
+
+  /** Gives a signal to the subscriptions that want it; must be called for every signal, in order of arrival. */
   deliver(signal: Signal): void {
     this.#deliverTo(this.#routes.get(signal.member), signal);
     this.#deliverTo(this.#routes.get(undefined), signal);
   }
 
-  #addRoute(route: Route): void {
+  #add(route: Route): void {
     const routes = this.#routes.get(route.rule.member) ?? new Set();
     this.#routes.set(route.rule.member, routes.add(route));
   }
 
-  #removeRoute(route: Route): void {
+  #remove(route: Route): void {
     const routes = this.#routes.get(route.rule.member);
     routes?.delete(route);
     if (routes?.size === 0) this.#routes.delete(route.rule.member);
   }
 
   #deliverTo(routes: ReadonlySet<Route> | undefined, signal: Signal): void {
-    for (const { rule, queue } of routes ?? []) {
-      if (matchesRule(rule, signal) && this.#isFrom(rule.sender, signal)) queue.push(signal);
+    for (const route of routes ?? []) {
+      const { sender } = route.rule;
+      if (!matchesRule(route.rule, signal)) continue;
+      if (sender === undefined || this.#source.isFrom(sender, signal)) route.push(signal);
     }
-  }
-
-  #isFrom(sender: string | undefined, signal: Signal): boolean {
-    if (sender === undefined || sender === signal.sender) return true;
-    return signal.sender !== undefined && this.#owners.ownerOf(sender) === signal.sender;
   }
 
   #failAll(reason: unknown): void {
     const routes = [...this.#routes.values()].flatMap((set) => [...set]);
-    for (const { fail } of routes) fail(reason);
+    for (const route of routes) route.fail(reason);
   }
 }

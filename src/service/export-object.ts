@@ -2,8 +2,8 @@
 // It knows no replies and no rules of dispatch. Specification: Object Paths, Interfaces.
 import { argumentError, hasMethods } from '../wire/arguments.js';
 import { ArgumentError } from '../wire/errors.js';
-import type { Connection } from '../connection/connection.js';
 import { ConnectionClosedError } from '../connection/errors.js';
+import type { MessageLink } from '../connection/link.js';
 import type { CallContext, Implementation, InterfaceDefinition, SignalSink } from '../interface/definition.js';
 import { Properties } from '../interface/standard.js';
 import { methodCall, signal } from '../wire/messages/message.js';
@@ -15,9 +15,6 @@ import { ObjectTree } from './object-tree.js';
 import { PropertyChanges } from './property-changes.js';
 import { STANDARD_INTERFACE_NAMES, standardInterfaces } from './standard-interfaces.js';
 
-/** A bus, or a connection without a bus. */
-export type ExportTarget = { readonly connection: Connection } | Connection;
-
 /** Interfaces that are exported at an object path until they are removed. */
 export interface ExportedObject extends Disposable {
   readonly path: string;
@@ -25,30 +22,30 @@ export interface ExportedObject extends Disposable {
   unexport(): void;
 }
 
-/** The objects of one connection. */
+/** The objects of one link. */
 interface Exports {
-  readonly connection: Connection;
+  readonly link: MessageLink;
   readonly tree: ObjectTree;
   /** The functions that remove what is exported. */
   readonly unexports: Set<() => void>;
 }
 
-const exportsByConnection = new WeakMap<Connection, Exports>();
+const exportsByLink = new WeakMap<MessageLink, Exports>();
 
-function exportsOf(connection: Connection): Exports {
-  const known = exportsByConnection.get(connection);
+function exportsOf(link: MessageLink): Exports {
+  const known = exportsByLink.get(link);
   if (known !== undefined) return known;
   const tree = new ObjectTree();
   const standard = standardInterfaces(tree);
-  const dispatcher = new Dispatcher({ tree, standard, sink: connection, closedSignal: connection.signal });
-  connection.handleMethodCalls((call) => dispatcher.dispatch(call));
-  const exports = { connection, tree, unexports: new Set<() => void>() };
+  const dispatcher = new Dispatcher({ tree, standard, sink: link, closedSignal: link.closedSignal });
+  link.handleMethodCalls((call) => dispatcher.dispatch(call));
+  const exports = { link, tree, unexports: new Set<() => void>() };
   // An implementation may outlive the connection and must not keep it in memory. One listener for all objects: Node
   // searches the list of listeners for each that is added or removed.
-  connection.signal.addEventListener('abort', () => {
+  link.closedSignal.addEventListener('abort', () => {
     for (const unexport of [...exports.unexports]) unexport();
   });
-  exportsByConnection.set(connection, exports);
+  exportsByLink.set(link, exports);
   return exports;
 }
 
@@ -58,30 +55,33 @@ function exportsOf(connection: Connection): Exports {
  * @throws {InvalidNameError} if `path` is not an object path
  * @throws {ExportError} if the object has one of the interfaces already, or the library implements it itself
  * @throws {ConnectionClosedError} if the connection has ended
+ * @throws {HandlerInUseError} if the link has a handler of method calls of its own
  * @throws {ArgumentError} if the target or an implementation is something else, such as a definition or a promise
  */
 export function exportObject(
-  target: ExportTarget,
+  link: MessageLink,
   path: string,
   implementations: Implementation | readonly Implementation[],
 ): ExportedObject {
-  const connection = connectionOf(target);
+  if (!hasMethods(link, 'handleMethodCalls', 'send')) {
+    throw argumentError('exportObject', 'the target must be a Bus or a Connection', link);
+  }
   assertObjectPath(path);
   const list = Array.isArray(implementations) ? implementations : [implementations];
   for (const implementation of list) assertImplementation(implementation);
-  connection.signal.throwIfAborted();
+  link.closedSignal.throwIfAborted();
   for (const { definition } of list) {
     if (!STANDARD_INTERFACE_NAMES.has(definition.name)) continue;
     const at = { path, interface: definition.name };
     throw new ExportError('INTERFACE_STANDARD', 'the library implements it itself, on every object', at);
   }
-  const exports = exportsOf(connection);
+  const exports = exportsOf(link);
   const interfaces = list.map((implementation) =>
-    exportedInterface(implementation, (members) => propertyChanges(connection, path, members)),
+    exportedInterface(implementation, (members) => propertyChanges(link, path, members)),
   );
   exports.tree.add(path, interfaces);
   const detach = list.map((implementation, index) =>
-    implementation.attach(signalSink(connection, path, interfaces[index]!)), // of the same length
+    implementation.attach(signalSink(link, path, interfaces[index]!)), // of the same length
   );
   const unexport = (): void => {
     exports.unexports.delete(unexport);
@@ -90,13 +90,6 @@ export function exportObject(
   };
   exports.unexports.add(unexport);
   return { path, unexport, [Symbol.dispose]: unexport };
-}
-
-function connectionOf(target: ExportTarget): Connection {
-  const isObject = typeof target === 'object' && target !== null;
-  const connection = isObject && 'connection' in target ? target.connection : target;
-  if (hasMethods(connection, 'handleMethodCalls', 'send')) return connection as Connection; // it has the methods of one
-  throw argumentError('exportObject', 'the target must be a Bus or a Connection', target);
 }
 
 function assertImplementation(value: Implementation): void {
@@ -126,38 +119,38 @@ interface SignalParts {
 }
 
 /** Sends a signal of an object; does nothing if the connection has ended. */
-function sendSignal(connection: Connection, path: string, parts: SignalParts): void {
+function sendSignal(link: MessageLink, path: string, parts: SignalParts): void {
   try {
-    connection.send(signal({ path, ...parts }));
+    link.send(signal({ path, ...parts }));
   } catch (error) {
     if (!(error instanceof ConnectionClosedError)) throw error;
   }
 }
 
 /** Sends the signals of one interface of one object. */
-function signalSink(connection: Connection, path: string, { name, changes }: ExportedInterface): SignalSink {
+function signalSink(link: MessageLink, path: string, { name, changes }: ExportedInterface): SignalSink {
   return {
-    signal: (member, signature, body) => sendSignal(connection, path, { interface: name, member, signature, body }),
+    signal: (member, signature, body) => sendSignal(link, path, { interface: name, member, signature, body }),
     propertiesChanged: (names) => void changes?.announce(names),
   };
 }
 
 /** Announces the property changes of one interface of one object. */
-function propertyChanges(connection: Connection, path: string, members: ExportedMembers): PropertyChanges {
+function propertyChanges(link: MessageLink, path: string, members: ExportedMembers): PropertyChanges {
   const { name: interfaceName } = members;
   return new PropertyChanges(members, {
     send: (changed, invalidated) => {
       const { args: signature } = Properties.signals.PropertiesChanged;
       const body = [interfaceName, changed, invalidated];
-      sendSignal(connection, path, { interface: Properties.name, member: 'PropertiesChanged', signature, body });
+      sendSignal(link, path, { interface: Properties.name, member: 'PropertiesChanged', signature, body });
     },
-    contextFor: (name) => ownContext(connection, path, { interfaceName, name }),
+    contextFor: (name) => ownContext(link, path, { interfaceName, name }),
   });
 }
 
 /** The context of a `get` that runs for an announcement: that of a Get without a sender. */
 function ownContext(
-  { signal: closedSignal }: Connection,
+  { closedSignal }: MessageLink,
   path: string,
   { interfaceName, name }: { interfaceName: string; name: string },
 ): CallContext {

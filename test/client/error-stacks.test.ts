@@ -68,17 +68,16 @@ describe('a value that does not fit', () => {
     expect(error).toMatchObject({ interface: Counter.name, member: 'Add', argument: 1, path: 'body[1]' });
   });
 
-  test.each([undefined, true])('in connection.call, noReply: %s', async (noReply) => {
+  test.each([undefined, true])('in bus.call, noReply: %s', async (noReply) => {
     const error = await refusalOf(async function userCode() {
-      await bus.connection.call({ ...ADD, body: WRONG, noReply });
+      await bus.call({ ...ADD, body: WRONG, noReply });
     });
     expect(error.message).toMatch(UNNAMED);
   });
 
-  test.each(['bus', 'connection'])('in send of the %s', async (which) => {
-    const sender = which === 'bus' ? bus : bus.connection;
+  test('in bus.send', async () => {
     const error = await refusalOf(function userCode() {
-      sender.send(methodCall({ ...ADD, body: WRONG }));
+      bus.send(methodCall({ ...ADD, body: WRONG }));
     });
     expect(error.message).toMatch(UNNAMED);
   });
@@ -121,7 +120,7 @@ describe('a value that does not fit', () => {
   test.each([0, 1, 2])('in emit, exported on %i objects; nothing is sent', async (count) => {
     const counter = implementation();
     for (let index = 0; index < count; index++) exportObject(bus, `/${index}`, counter);
-    const { queuedBytes } = bus.connection;
+    const { queuedBytes } = bus;
     const error = await refusalOf(function userCode() {
       counter.emit('Overflow', 1, 5 as never);
     });
@@ -129,7 +128,7 @@ describe('a value that does not fit', () => {
       'com.example.Counter1.Overflow: argument 1 (text): expected a string (STRING), got number 5',
     );
     expect(error).toMatchObject({ code: 'VALUE_TYPE_MISMATCH', argumentName: 'text' });
-    expect(bus.connection.queuedBytes).toBe(queuedBytes);
+    expect(bus.queuedBytes).toBe(queuedBytes);
   });
 });
 

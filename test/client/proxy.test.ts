@@ -231,7 +231,7 @@ suite('properties', () => {
 
 suite('a service that breaks the definition', () => {
   function answerWith(answer: (call: MethodCall) => { signature: string; body: unknown[] }) {
-    service.connection.handleMethodCalls((call) => void service.send(methodReturn(call, answer(call) as never)));
+    service.handleMethodCalls((call) => void service.send(methodReturn(call, answer(call) as never)));
     return createProxy(client, Counter, { destination: service.uniqueName, path });
   }
 
@@ -252,13 +252,13 @@ suite('a service that breaks the definition', () => {
   test('in one property is read without it: the drop is counted and published, the others arrive', async () => {
     const values = { Value: variant('s', 'text'), Name: variant('s', 'name'), Options: variant('a{ss}', {}) };
     const proxy = answerWith(() => ({ signature: 'a{sv}', body: [values] }));
-    const before = client.connection.dropped.get('unexpected signature') ?? 0;
+    const before = client.dropped.get('unexpected signature') ?? 0;
     const drops: unknown[] = [];
     const listener = (drop: unknown): void => void drops.push(drop);
     subscribe('dbus-wire:drop', listener);
     onTestFinished(() => void unsubscribe('dbus-wire:drop', listener));
     expect({ ...(await proxy.$getAll()) }).toEqual({ Name: 'name' });
-    expect(client.connection.dropped.get('unexpected signature')).toBe(before + 2);
+    expect(client.dropped.get('unexpected signature')).toBe(before + 2);
     const error = (name: string, expected: string, actual: string) => ({
       name: 'UnexpectedSignatureError', message: expect.stringContaining(`com.example.Counter1.${name}`) as unknown,
       expected, actual,
@@ -319,7 +319,7 @@ suite('signals', () => {
     counter.emit('Overflow', 2, 'right');
     expect((await overflows.next()).value).toEqual([2, 'right']);
     expect(overflows.dropped).toBe(3);
-    expect(client.connection.dropped.get('unexpected signature')).toBe(3);
+    expect(client.dropped.get('unexpected signature')).toBe(3);
   });
 
   test('above the limit of the queue are dropped, the oldest first, and counted', async () => {

@@ -3,14 +3,16 @@ import { getEventListeners } from 'node:events';
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type Bus, connectToBus, type NameOptions, sessionBus, systemBus } from '../../src/connection/bus.js';
+import { type Bus, connectToBus, sessionBus, systemBus } from '../../src/connection/bus.js';
+import type { NameOptions } from '../../src/connection/bus-names.js';
 import type { ConnectError } from '../../src/transport/errors.js';
-import type { Subscription } from '../../src/connection/subscription.js';
 import { errorReply, type MethodCall, methodReturn, type Signal, signal } from '../../src/wire/messages/message.js';
 import { dbusMonitor } from '../support/foreign.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
 import { describeWith, run } from '../support/programs.js';
+import { until } from '../support/waiting.js';
 import { startFakeServer } from './fake-server.js';
+import { queued } from './queued.js';
 
 const NAME = 'com.example.Service';
 const ERROR = 'org.freedesktop.DBus.Error';
@@ -21,16 +23,6 @@ const METHOD = { path: '/', interface: 'com.example.I', member: 'Method' } as co
 /** Waits until the bus has done all that these connections have asked of it, and they have seen it. */
 async function settle(...buses: readonly Bus[]): Promise<void> {
   for (const bus of [...buses, ...buses]) await bus.listNames();
-}
-
-/** What is in the queue by now. */
-async function queued(subscription: Subscription): Promise<unknown[]> {
-  const values: unknown[] = [];
-  for (;;) {
-    const next = await Promise.race([subscription.next(), sleep(5, undefined)]);
-    if (next?.done !== false) return values;
-    values.push(next.value.body[0]);
-  }
 }
 
 describeWith('dbus-daemon')('a bus', () => {
@@ -53,7 +45,7 @@ describeWith('dbus-daemon')('a bus', () => {
   test('gives each connection a name of its own', () => {
     expect(one.uniqueName).toMatch(/^:1\.\d+$/);
     expect(two.uniqueName).not.toBe(one.uniqueName);
-    expect(one.connection.guid).toBe(daemon.guid);
+    expect(one.guid).toBe(daemon.guid);
   });
 
   describe('a name', () => {
@@ -293,7 +285,7 @@ describeWith('dbus-daemon')('a bus', () => {
 
   describe('a call', () => {
     test('gets its answer, or the error that is one', async () => {
-      two.connection.handleMethodCalls((call) => {
+      two.handleMethodCalls((call) => {
         if (call.member === 'Method') two.send(methodReturn(call, { signature: 'su', body: [call.sender ?? '', 7] }));
         else two.send(errorReply(call, { errorName: 'com.example.Error', message: 'no' }));
       });
@@ -309,22 +301,22 @@ describeWith('dbus-daemon')('a bus', () => {
 
     test('times out or is aborted; what comes later is dropped', async () => {
       const calls: MethodCall[] = [];
-      two.connection.handleMethodCalls((call) => void calls.push(call));
+      two.handleMethodCalls((call) => void calls.push(call));
       const target = { ...METHOD, destination: two.uniqueName };
       const abort = new AbortController();
       const aborted = one.call({ ...target, signal: abort.signal });
       await expect(one.call({ ...target, timeout: 30 })).rejects.toMatchObject({ code: 'CALL_TIMED_OUT', timeout: 30 });
       abort.abort();
       await expect(aborted).rejects.toMatchObject({ name: 'AbortError' });
+      await until(() => calls.length === 2);
       for (const call of calls) two.send(methodReturn(call));
       await settle(two, one);
-      expect(calls).toHaveLength(2);
-      expect([...one.connection.dropped]).toEqual([['unexpected reply', 2]]);
+      expect([...one.dropped]).toEqual([['unexpected reply', 2]]);
       expect(getEventListeners(abort.signal, 'abort')).toEqual([]);
     });
 
     test('whose service goes away is answered by the bus', async () => {
-      two.connection.handleMethodCalls(() => void two.close());
+      two.handleMethodCalls(() => void two.close());
       const result = one.call({ ...METHOD, destination: two.uniqueName });
       await expect(result).rejects.toMatchObject({ errorName: `${ERROR}.NoReply` });
     });
@@ -337,7 +329,7 @@ describeWith('dbus-daemon')('a bus', () => {
       finish = resolve;
     });
     const running = new Promise<void>((resolve) => {
-      two.connection.handleMethodCalls(async (call) => {
+      two.handleMethodCalls(async (call) => {
         resolve();
         await finished;
         two.send(methodReturn(call, { signature: 'ay', body: [large] }));
@@ -387,7 +379,7 @@ describeWith('dbus-daemon')('a bus', () => {
     test('whose first server never answers is connected to after connectTimeout', async () => {
       await using silent = await startFakeServer({ onSocket: () => {} });
       await using bus = await connectToBus(`${silent.address};${daemon.address}`, { connectTimeout: 100 });
-      expect(bus.connection.guid).toBe(daemon.guid);
+      expect(bus.guid).toBe(daemon.guid);
     });
 
     test('none of which works is an error that says why, for each', async () => {
@@ -431,7 +423,7 @@ describeWith('dbus-daemon')('a bus', () => {
     ])('that has the odd entry %j does not lose its good one', async (odd) => {
       for (const list of [`${odd};${daemon.address}`, `${daemon.address};${odd}`, `${odd};${daemon.address};${odd}`]) {
         await using bus = await connectToBus(list);
-        expect(bus.connection.guid).toBe(daemon.guid);
+        expect(bus.guid).toBe(daemon.guid);
       }
     });
 
@@ -510,7 +502,7 @@ describeWith('dbus-daemon')('a bus', () => {
     const other = await startPrivateBus();
     const bus = await connectToBus(other.address);
     await using service = await connectToBus(other.address);
-    service.connection.handleMethodCalls(() => {});
+    service.handleMethodCalls(() => {});
     const calls = [1, 2].map(() => bus.call({ ...METHOD, destination: service.uniqueName, timeout: Infinity }));
     const subscription = bus.subscribe({ sender: NAME });
     await settle(bus);
@@ -518,9 +510,12 @@ describeWith('dbus-daemon')('a bus', () => {
     await other.stop(kill);
     const error = await bus.closed;
     expect(error).toMatchObject({ code: 'CONNECTION_CLOSED', cause: expect.any(Error) });
-    expect(await results).toEqual([1, 2, 3].map(() => ({ status: 'rejected', reason: error })));
-    expect(bus.connection.signal.reason).toBe(error);
-    await expect(bus.requestName(NAME)).rejects.toBe(error);
+    const { message, cause } = error;
+    const reason = expect.objectContaining({ name: 'ConnectionClosedError', cause });
+    const lost = { reason: expect.objectContaining({ message: `no reply to com.example.I.Method of / at ${service.uniqueName}: ${message}`, cause }) };
+    expect(await results).toMatchObject([lost, lost, { reason }]);
+    expect(bus.closedSignal.reason).toBe(error);
+    await expect(bus.requestName(NAME)).rejects.toThrow(`org.freedesktop.DBus.RequestName of /org/freedesktop/DBus at org.freedesktop.DBus was not sent: ${message}`);
     await bus.close();
     await service.closed;
   });

@@ -13,6 +13,7 @@ import { MessageReader } from '../../src/wire/messages/framing.js';
 import { errorReply, methodCall, type MethodCall, methodReturn, signal } from '../../src/wire/messages/message.js';
 import { variant } from '../../src/wire/variant.js';
 import { GUID, type Link, startFakeServer, startLink, startPair } from './fake-server.js';
+import { nextSignal } from '../support/waiting.js';
 import { rawMessage } from './raw-message.js';
 import { uncaughtException } from './uncaught.js';
 
@@ -82,7 +83,7 @@ describe('a call', () => {
       code: 'CALL_TIMED_OUT', timeout: 20, message: 'no reply to a.B.Method of / at a.C within 20 ms',
     });
     link.peer.send(methodReturn(await link.peer.call('Method')), happened());
-    await new Promise<void>((resolve) => void link.connection.listenToSignals(() => resolve()));
+    await nextSignal(link.connection);
     expect([...link.connection.dropped]).toEqual([['unexpected reply', 1]]);
   });
 
@@ -111,7 +112,7 @@ describe('a call', () => {
     expect(await link.connection.call({ ...METHOD, noReply: true })).toEqual([]);
     expect(await link.peer.call('Method')).toMatchObject({ flags: MessageFlag.NO_REPLY_EXPECTED });
     link.peer.send(methodReturn(await link.peer.call('Method')), happened());
-    await new Promise<void>((resolve) => void link.connection.listenToSignals(() => resolve()));
+    await nextSignal(link.connection);
     expect([...link.connection.dropped]).toEqual([['unexpected reply', 1]]);
   });
 
@@ -260,9 +261,8 @@ describe('what is sent in one turn', () => {
 
 describe('what throws', () => {
   test.each<[what: string, attach: (connection: Connection) => void]>([
-    ['a listener to signals', (connection) => void connection.listenToSignals(() => { throw new Error('ours') })],
-    ['a handler of calls', (connection) => connection.handleMethodCalls(() => { throw new Error('ours') })],
-    ['a handler that promises', (connection) => connection.handleMethodCalls(() => Promise.reject(new Error('ours')))],
+    ['a handler of calls', (connection) => void connection.handleMethodCalls(() => { throw new Error('ours') })],
+    ['a handler that promises', (connection) => void connection.handleMethodCalls(() => Promise.reject(new Error('ours')))],
   ])('(%s) reaches the process, and the next message its reader', async (_, attach) => {
     await using link = await startLink();
     attach(link.connection);
@@ -288,7 +288,7 @@ describe('close', () => {
       connection.send(methodReturn(call, { signature: 'ay', body: [new Uint8Array(2 ** 20).fill(7)] }));
     });
     peer.send({ ...methodCall({ path: '/', member: 'First' }), serial: 70 }, happened());
-    await new Promise<void>((resolve) => void connection.listenToSignals(() => resolve()));
+    await nextSignal(connection);
     const waiting = connection.call(METHOD);
     waiting.catch(() => {});
     const closed = connection.close();
@@ -301,9 +301,9 @@ describe('close', () => {
     const error = await connection.closed;
     expect(error).toMatchObject({ code: 'CONNECTION_CLOSED' });
     expect(error.cause).toBeUndefined();
-    await expect(waiting).rejects.toBe(error);
-    expect(connection.signal.reason).toBe(error);
-    await expect(connection.call(METHOD)).rejects.toBe(error);
+    await expect(waiting).rejects.toMatchObject({ code: 'CONNECTION_CLOSED', cause: undefined });
+    expect(connection.closedSignal.reason).toBe(error);
+    await expect(connection.call(METHOD)).rejects.toMatchObject({ code: 'CONNECTION_CLOSED', cause: undefined });
     await connection.close();
   });
 
@@ -322,7 +322,7 @@ describe('close', () => {
     await using link = await startLink();
     link.connection.handleMethodCalls(() => new Promise(() => {}));
     link.peer.send(methodCall(METHOD), happened());
-    await new Promise<void>((resolve) => void link.connection.listenToSignals(() => resolve()));
+    await nextSignal(link.connection);
     const closing = link.connection.close({ timeout });
     if (timeout > 50) await link.connection.close({ timeout: 50 });
     await closing;
@@ -345,7 +345,7 @@ describe('close', () => {
     await using link = await startLink();
     const { connection, peer } = link;
     let handed = 0;
-    connection.listenToSignals(() => handed++);
+    const signals = connection.subscribe({});
     connection.handleMethodCalls(() => void handed++);
     let seen = false;
     peer.socket.prependListener('end', () => {
@@ -353,6 +353,7 @@ describe('close', () => {
       peer.send(happened(), methodCall(METHOD));
     });
     await connection.close();
+    await expect(signals.next()).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' });
     expect([seen, handed]).toEqual([true, 0]);
   });
 
@@ -364,7 +365,7 @@ describe('close', () => {
       connection.send(methodReturn(call));
     });
     peer.send({ ...methodCall(METHOD), serial: 70 }, happened());
-    await new Promise<void>((resolve) => void connection.listenToSignals(() => resolve()));
+    await nextSignal(connection);
     await connection.close({ timeout: Infinity });
     expect(peer.messages.filter(({ type }) => type === 'method_return')).toHaveLength(1);
   });
@@ -373,7 +374,7 @@ describe('close', () => {
     await using link = await startLink();
     link.connection.handleMethodCalls(() => new Promise(() => {}));
     link.peer.send(methodCall(METHOD), happened());
-    await new Promise<void>((resolve) => void link.connection.listenToSignals(() => resolve()));
+    await nextSignal(link.connection);
     const closing = link.connection.close();
     link.peer.socket.destroy();
     await closing;
@@ -402,7 +403,7 @@ test('who has something on a connection may listen for its end without a warning
   const onWarning = (warning: Error): void => void warnings.push(warning);
   process.on('warning', onWarning);
   await using link = await startLink();
-  for (let i = 0; i < 50; i++) link.connection.signal.addEventListener('abort', () => {});
+  for (let i = 0; i < 50; i++) link.connection.closedSignal.addEventListener('abort', () => {});
   await new Promise(setImmediate);
   process.off('warning', onWarning);
   expect(warnings).toEqual([]);
@@ -417,7 +418,7 @@ test('the channel dbus-wire:drop tells what is dropped', async () => {
   const fields = [[1, 'o', '/'], [2, 's', 'a.B'], [3, 's', 'Happened'], [8, 'g', 'b']] as const;
   const bad = rawMessage({ type: 4, fields, body: Uint8Array.of(2, 0, 0, 0) });
   link.peer.send(reply, bad, happened());
-  await new Promise<void>((resolve) => void link.connection.listenToSignals(() => resolve()));
+  await nextSignal(link.connection);
   unsubscribe('dbus-wire:drop', onDrop);
   expect(drops).toEqual([
     { reason: 'unexpected reply', message: expect.objectContaining({ replySerial: 4_000 }), error: undefined },

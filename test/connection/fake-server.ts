@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { externalServer } from '../../src/auth/mechanisms.js';
 import { AuthServer } from '../../src/auth/server.js';
 import { Connection, openConnection } from '../../src/connection/connection.js';
-import { type Bus, connectToBus } from '../../src/connection/bus.js';
+import { Bus, greetBus } from '../../src/connection/bus.js';
+import type { LinkCore } from '../../src/connection/link-core.js';
+import type { Wishes } from '../../src/connection/wishes.js';
 import { ErrorName } from '../../src/protocol/error-names.js';
 import { StreamTransport } from '../../src/transport/stream-transport.js';
 import { encodeMessage, type EncodeOptions } from '../../src/wire/messages/encode.js';
@@ -234,14 +236,23 @@ export async function startLink(options: FakeServerOptions = {}): Promise<Link> 
   };
 }
 
-/** The same with a server that plays a bus, and Hello said. */
-export async function startBusLink(options: FakeServerOptions = {}): Promise<Omit<Link, 'connection'> & { bus: Bus }> {
+/** A server that plays a bus, a connection to it after Hello with its internal parts, and the server's side of that. */
+export interface BusLink extends Omit<Link, 'connection'> {
+  readonly bus: Bus;
+  readonly core: LinkCore;
+  readonly wishes: Wishes;
+}
+
+export async function startBusLink(options: FakeServerOptions = {}): Promise<BusLink> {
   const server = await startFakeServer(options);
-  const bus = await connectToBus(server.address);
+  const { uniqueName, core, wishes } = await greetBus(server.address, {});
+  const bus = new Bus({ uniqueName, core, wishes });
   const peer = await server.peer();
   return {
     server,
     bus,
+    core,
+    wishes,
     peer,
     [Symbol.asyncDispose]: async () => {
       await bus.close({ timeout: 0 });

@@ -12,6 +12,7 @@ import {
 import { memoryInUse, MIB } from '../support/memory.js';
 import { nextSignal, until } from '../support/waiting.js';
 import { GUID, type Link, startBusLink, startFakeServer, startLink, startPair } from './fake-server.js';
+import { queued, queuedSignals } from './queued.js';
 import { type RawField, rawMessage, type RawMessage } from './raw-message.js';
 
 const TYPE = { method_call: 1, method_return: 2, error: 3, signal: 4 } as const;
@@ -62,8 +63,7 @@ describe('a stream that breaks', () => {
   ])('with %s: what came before counts, the rest is over', async (_, bytes, code) => {
     await using link = await startLink();
     const { connection, peer } = link;
-    const came: string[] = [];
-    connection.listenToSignals(({ member }) => came.push(member));
+    const signals = connection.subscribe({});
     const call = { path: '/', member: 'Method', timeout: Infinity };
     const pending = Promise.allSettled([connection.call(call), connection.call(call)]);
     await peer.call('Method');
@@ -72,8 +72,9 @@ describe('a stream that breaks', () => {
     const error = expect.objectContaining({ code: 'CONNECTION_CLOSED', cause });
     expect(await connection.closed).toEqual(error);
     expect(await pending).toEqual([{ status: 'rejected', reason: error }, { status: 'rejected', reason: error }]);
-    expect(came).toEqual(['C']);
-    expect(connection.signal.reason).toBe(await connection.closed);
+    expect((await signals.next()).value.member).toBe('C');
+    await expect(signals.next()).rejects.toBe(await connection.closed);
+    expect(connection.closedSignal.reason).toBe(await connection.closed);
     await expect(connection.call({ path: '/', member: 'Method' })).rejects.toEqual(error);
     expect(() => connection.send(good)).toThrow(error);
   });
@@ -178,7 +179,7 @@ describe('a body with', () => {
     const { connection, peer } = link;
     let handed = 0;
     connection.handleMethodCalls(() => void handed++);
-    connection.listenToSignals(() => handed++);
+    const signals = connection.subscribe({});
     const rest = { body, ...(replace === undefined ? {} : { replace }) };
     const type: RawField = [8, 'g', signature];
     const reply = (fields: readonly RawField[], typeCode: number) => (serial: number) =>
@@ -197,7 +198,7 @@ describe('a body with', () => {
     peer.send(rawMessage({ type: TYPE.signal, fields: [...SIGNAL_FIELDS, type], ...rest }));
     peer.send(rawMessage({ type: 77, fields: [type], ...rest }));
     await expectAlive(link);
-    expect(handed).toBe(0);
+    expect([handed, await queued(signals)]).toEqual([0, []]);
     expect([...connection.dropped]).toEqual([['invalid message', 6]]);
   });
 });
@@ -358,8 +359,7 @@ describe('a peer that', () => {
   test.each(['little', 'big'] as const)('sends one byte at a time, %s-endian', async (byteOrder) => {
     await using link = await startLink();
     const { connection, peer } = link;
-    const came: unknown[] = [];
-    connection.listenToSignals(({ body }) => came.push(body));
+    const signals = connection.subscribe({});
     const message = signal({ path: '/', interface: 'a.B', member: 'C', signature: 'ss', body: ['x', 'y'] });
     const bytes = Buffer.concat([peer.encode(message, { byteOrder }), peer.encode(message, { byteOrder })]);
     peer.socket.setNoDelay();
@@ -368,19 +368,18 @@ describe('a peer that', () => {
       await new Promise(setImmediate);
     }
     await expectAlive(link);
-    expect(came).toEqual([['x', 'y'], ['x', 'y']]);
+    expect((await queuedSignals(signals)).map((received) => received.body)).toEqual([['x', 'y'], ['x', 'y']]);
   });
 
   test('sends all there is in one chunk, good and bad', async () => {
     await using link = await startLink();
     const { connection, peer } = link;
-    const came: unknown[] = [];
-    connection.listenToSignals(({ body }) => came.push(...body));
+    const signals = connection.subscribe({});
     const numbered = (n: number) => signal({ path: '/', interface: 'a.B', member: 'C', signature: 'u', body: [n] });
     const bad = rawMessage({ type: 4, fields: [...SIGNAL_FIELDS, [8, 'g', 'b']], body: u32(2) });
     peer.send(...Array.from({ length: 100 }, (_, i) => [numbered(i), bad]).flat());
     await expectAlive(link);
-    expect(came).toEqual(Array.from({ length: 100 }, (_, i) => i));
+    expect(await queued(signals)).toEqual(Array.from({ length: 100 }, (_, i) => i));
     expect([...connection.dropped]).toEqual([['invalid message', 100]]);
   });
 
@@ -399,7 +398,7 @@ describe('a peer that', () => {
     const message = large(8 * MIB);
     let sent = 0;
     let most = 0;
-    while (!connection.signal.aborted && sent < 60) {
+    while (!connection.closedSignal.aborted && sent < 60) {
       connection.send(message);
       sent++;
       most = Math.max(most, connection.queuedBytes);
@@ -534,10 +533,7 @@ describe('a handshake that', () => {
       }),
     });
     const connection = await openConnection(server.address);
-    const came: unknown[] = [];
-    connection.listenToSignals((received) => came.push(received));
-    await until(() => came.length > 0);
-    expect(came).toEqual([message]);
+    expect(await nextSignal(connection)).toEqual(message);
     await connection.close({ timeout: 0 });
   });
 });
@@ -567,14 +563,11 @@ describe('a bus that answers Hello with', () => {
 
 test('two of us who write to each other more than either reads at once do not wait for ever', async () => {
   await using pair = await startPair();
-  const count = { one: 0, other: 0 };
-  pair.one.listenToSignals(() => count.one++);
-  pair.other.listenToSignals(() => count.other++);
+  const [signals, others] = [pair.one.subscribe({}), pair.other.subscribe({})];
   const message = large(4 * MIB);
   for (let i = 0; i < 5; i++) {
     pair.one.send(message);
     pair.other.send(message);
   }
-  await until(() => count.one + count.other >= 10);
-  expect(count).toEqual({ one: 5, other: 5 });
+  for (let i = 0; i < 5; i++) await Promise.all([nextSignal(signals), nextSignal(others)]);
 });

@@ -7,7 +7,7 @@ import { AuthServer } from '../../src/auth/server.js';
 import { createProxy } from '../../src/client/proxy.js';
 import { type Bus, connectToBus, sessionBus, systemBus } from '../../src/connection/bus.js';
 import { DBusError } from '../../src/protocol/errors.js';
-import { Connection, openConnection } from '../../src/connection/connection.js';
+import { openConnection } from '../../src/connection/connection.js';
 import { defineInterface } from '../../src/interface/define.js';
 import { exportObject } from '../../src/service/export-object.js';
 import { MessageFlag } from '../../src/wire/constants.js';
@@ -62,7 +62,7 @@ describe('refuses by name what cannot be meant', () => {
     ['call: unknown option "replySig"; did you mean "replySignature"?',
       () => bus.call(wrong({ ...METHOD, replySig: 's' }))],
     ['call: unknown option "timeoutMs"; did you mean "timeout"?',
-      () => bus.connection.call(wrong({ ...METHOD, timeoutMs: 5 }))],
+      () => bus.call(wrong({ ...METHOD, timeoutMs: 5 }))],
     ['call: unknown option "sentAs"; there are', () => bus.call(wrong({ ...METHOD, sentAs: 1 }))],
     ['call: "timeout" must be .*, got number NaN', () => bus.call({ ...METHOD, timeout: NaN })],
     ['call: "timeout" must be .*, got number -1', () => bus.call({ ...METHOD, timeout: -1 })],
@@ -82,7 +82,7 @@ describe('refuses by name what cannot be meant', () => {
     ['subscribe: "signal" must be', () => bus.subscribe({}, wrong({ signal: {} }))],
     ['subscribe: the rule must be an object, got string "type=', () => bus.subscribe(`type='signal'` as never)],
     ['subscribe: the rule must be an object, got undefined', () => bus.subscribe(undefined as never)],
-    ['subscribe: "queueLimit" must be', () => proxy().$signal('Overflow', { queueLimit: -1 })],
+    ['\\$signal of com.example.Counter1.Overflow: "queueLimit" must be', () => proxy().$signal('Overflow', { queueLimit: -1 })],
 
     ['requestName: unknown option "replace"; did you mean "replaceExisting"?',
       () => bus.requestName('a.b', wrong({ replace: true }))],
@@ -94,7 +94,7 @@ describe('refuses by name what cannot be meant', () => {
     ['listNames: the options must be an object, got number 5', () => bus.listNames(wrong(5 as never))],
 
     ['close: "timeout" must be .*, got number NaN', () => bus.close({ timeout: NaN })],
-    ['close: unknown option "timeOut"; did you mean "timeout"?', () => bus.connection.close(wrong({ timeOut: 5 }))],
+    ['close: unknown option "timeOut"; did you mean "timeout"?', () => bus.close(wrong({ timeOut: 5 }))],
 
     ['openConnection: unknown option "maxLength"', () => openConnection('unix:path=/x', wrong({ maxLength: 5 }))],
     ['connectToBus: "connectTimeout" must be .*, got number -5',
@@ -107,7 +107,6 @@ describe('refuses by name what cannot be meant', () => {
     ['sessionBus: the options must be an object, got string "unix:path=/x"',
       () => sessionBus('unix:path=/x' as never)],
     ['systemBus: unknown option "address"', () => systemBus(wrong({ address: 'unix:path=/x' }))],
-    ['Connection: "lastSerial" must be', () => new Connection({} as never, { lastSerial: -1 })],
 
     ['DBusError: unknown option "details"', () => new DBusError('a.b', '', wrong({ details: 5 }))],
     ['com.example.Counter1.implement: unknown option "method"; did you mean "methods"?',
@@ -138,10 +137,10 @@ describe('refuses by name what cannot be meant', () => {
       () => exportObject(undefined as never, '/', counter())],
     ['exportObject: the target must be a Bus or a Connection, got string "/"',
       () => exportObject('/' as never, bus as never, counter())],
-    ['createProxy: the bus must be a Bus, got a promise: await it first',
+    ['createProxy: the link must be a Bus or a Connection, got a promise: await it first',
       () => createProxy(Promise.resolve(bus) as never, Counter, target)],
-    ['createProxy: the bus must be a Bus, got an object of class Connection',
-      () => createProxy(bus.connection as never, Counter, target)],
+    ['createProxy: the link must be a Bus or a Connection, got string "/"',
+      () => createProxy('/' as never, Counter, target)],
     ['createProxy: the definition must be .*its definition, got an object', () => createProxy(bus, counter() as never, target)],
     ['createProxy: the definition must be .*, got string "a.B"', () => createProxy(bus, 'a.B' as never, target)],
     ['createProxy: the target must be an object, got string "com', () => createProxy(bus, Counter, 'com.example' as never)],
@@ -150,8 +149,7 @@ describe('refuses by name what cannot be meant', () => {
     ['connect: the addresses must be one string, got undefined', () => connectToBus(undefined as never)],
     ['connect: the addresses must be one string, got an array of 0', () => openConnection([] as never)],
     ['watchOwner: the listener must be a function, got undefined', () => bus.watchOwner('a.b', undefined as never)],
-    ['listenToSignals: the listener must be a function', () => bus.connection.listenToSignals({} as never)],
-    ['handleMethodCalls: the handler must be a function', () => bus.connection.handleMethodCalls(5 as never)],
+    ['handleMethodCalls: the handler must be a function', () => bus.handleMethodCalls(5 as never)],
     ['send: the message must be an object, got undefined', () => bus.send(undefined as never)],
     ['send: the message must be an object, got null', () => bus.send(null as never)],
     ['encodeMessage: the message must be an object, got undefined', () => encodeMessage(undefined as never)],
@@ -163,10 +161,10 @@ describe('refuses by name what cannot be meant', () => {
       () => new AuthClient(wrong({ mechanisms: [], earlyBegin: 1 }))],
     ['AuthServer: "mechanisms" must be an array, got string', () => new AuthServer(wrong({ mechanisms: 'EXTERNAL' }))],
   ])('%s', async (text, act) => {
-    const { queuedBytes } = bus.connection;
+    const { queuedBytes } = bus;
     const before = peer.messages.length;
     expect(String(await refusalOf(act))).toMatch(new RegExp(text.replace(/[?]$/, '\\?')));
-    expect([bus.connection.queuedBytes, peer.messages.length]).toEqual([queuedBytes, before]);
+    expect([bus.queuedBytes, peer.messages.length]).toEqual([queuedBytes, before]);
   });
 });
 

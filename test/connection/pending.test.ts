@@ -2,13 +2,13 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CallTimeoutError } from '../../src/connection/errors.js';
-import { type CallOutcome, PendingCalls, type WaitOptions } from '../../src/connection/pending.js';
+import { type CallOutcome, PendingCalls, type PendingOptions } from '../../src/connection/pending.js';
 import { methodCall, type MethodReturn, methodReturn } from '../../src/wire/messages/message.js';
 import { uncaughtException } from './uncaught.js';
 
 const MAX_SERIAL = 2 ** 32 - 1;
 
-const options = (rest: Partial<WaitOptions> = {}): WaitOptions => ({
+const options = (rest: Partial<PendingOptions> = {}): PendingOptions => ({
   timeout: 1_000,
   timeoutError: () => new CallTimeoutError('Method of /', 1_000),
   ...rest,
@@ -19,7 +19,7 @@ function replyTo(serial: number): MethodReturn {
 }
 
 /** Adds a call; what it is settled with is collected. */
-function add(calls: PendingCalls, serial: number, rest: Partial<WaitOptions> = {}): CallOutcome[] {
+function add(calls: PendingCalls, serial: number, rest: Partial<PendingOptions> = {}): CallOutcome[] {
   const outcomes: CallOutcome[] = [];
   calls.add(serial, (outcome) => outcomes.push(outcome), options(rest));
   return outcomes;
@@ -48,6 +48,14 @@ describe('serials', () => {
     calls.resolve(replyTo(7));
     expect(calls.nextSerial()).toBe(7);
   });
+});
+
+test('a serial in use cannot be awaited a second time', () => {
+  const calls = new PendingCalls();
+  const first = add(calls, 7);
+  expect(() => add(calls, 7)).toThrow('serial 7 is in use');
+  calls.resolve(replyTo(7));
+  expect(first).toHaveLength(1);
 });
 
 describe('a call', () => {

@@ -5,12 +5,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
-import { MatchRules } from '../../src/connection/match-rules.js';
+import { MatchRequests } from '../../src/connection/match-requests.js';
 import { SignalQueue } from '../../src/connection/signal-queue.js';
 import type { Subscription } from '../../src/connection/subscription.js';
 import { errorReply, type Message, methodReturn, type Signal, signal } from '../../src/wire/messages/message.js';
 import { expectProportionalWork } from '../support/work.js';
 import { type Answer, answerAsBus, type FakePeer, startBusLink } from './fake-server.js';
+import { queued } from './queued.js';
 import { rawMessage } from './raw-message.js';
 import { uncaughtException } from './uncaught.js';
 
@@ -45,26 +46,9 @@ async function deliver(
   { bus, peer }: { bus: Awaited<ReturnType<typeof startBusLink>>['bus']; peer: FakePeer },
   ...parts: readonly (Message | Uint8Array)[]
 ): Promise<void> {
-  const seen = new Promise<void>((resolve) => {
-    const stop = bus.connection.listenToSignals(({ member }) => {
-      if (member !== 'Last') return;
-      stop();
-      resolve();
-    });
-  });
-  peer.send(...parts, signal({ path: '/', interface: 'a.B', member: 'Last' }));
-  await seen;
-  await bus.call({ path: '/', member: 'Ping' }); // and what the client sent meanwhile has come, too
-}
-
-/** What is in the queue, without waiting for more. */
-async function queued(subscription: Subscription): Promise<unknown[]> {
-  const values: unknown[] = [];
-  for (;;) {
-    const next = await Promise.race([subscription.next(), sleep(5, undefined)]);
-    if (next?.done !== false) return values;
-    values.push(next.value.body[0]);
-  }
+  peer.send(...parts);
+  await bus.call({ path: '/', member: 'Ping' }); // the client has seen all signals before the reply
+  await bus.call({ path: '/', member: 'Ping' }); // the server has seen what the client sent because of them
 }
 
 function ruleCalls(peer: FakePeer): unknown[] {
@@ -112,7 +96,7 @@ describe('rules', () => {
       await expect(aborted.next()).rejects.toThrow();
       expect(getEventListeners(abort.signal, 'abort')).toEqual([]);
     }
-    await bus.connection.call({ path: '/', member: 'GetNameOwner', signature: 's', body: [SERVICE] });
+    await bus.call({ path: '/', member: 'GetNameOwner', signature: 's', body: [SERVICE] });
     const counts = new Map<string, number>();
     for (const [member, text] of ruleCalls(peer) as [string, string][]) {
       counts.set(text, (counts.get(text) ?? 0) + (member === 'AddMatch' ? 1 : -1));
@@ -158,7 +142,7 @@ describe('rules', () => {
 
 test('a rule is given up once by each who has it, however often', async () => {
   await using link = await startBusLink();
-  const rules = new MatchRules(link.bus.connection);
+  const rules = new MatchRequests(() => link.core.engine);
   const [one, two] = [rules.add(RULE), rules.add(RULE)];
   await one.release();
   await one.release();
@@ -301,7 +285,7 @@ describe('a queue', () => {
     await subscription.ready;
     await deliver(link, ...Array.from({ length: sent }, (_, i) => happened(i)));
     expect(subscription.dropped).toBe(sent - kept);
-    expect(link.bus.connection.dropped.get('queue overflow') ?? 0).toBe(sent - kept);
+    expect(link.bus.dropped.get('queue overflow') ?? 0).toBe(sent - kept);
     expect(await queued(subscription)).toEqual(Array.from({ length: kept }, (_, i) => sent - kept + i));
   });
 

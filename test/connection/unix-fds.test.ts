@@ -1,24 +1,29 @@
 // Messages that refer to file descriptors are refused by the connection they are sent on, and nothing of them is sent.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Connection } from '../../src/connection/connection.js';
+import type { Subscription } from '../../src/connection/subscription.js';
 import { type Message, methodReturn, signal, variant } from '../../src/wire/index.js';
 import { startPair } from './fake-server.js';
+import { queuedSignals } from './queued.js';
 
 let pair: Awaited<ReturnType<typeof startPair>>;
-let received: Message[];
+let signals: Subscription;
+let calls: Message[];
 beforeEach(async () => {
   pair = await startPair();
-  received = [];
-  pair.other.listenToSignals((message) => void received.push(message));
+  calls = [];
+  signals = pair.other.subscribe({});
   pair.other.handleMethodCalls((call) => {
-    received.push(call);
+    calls.push(call);
     pair.other.send(methodReturn(call));
   });
 });
 afterEach(() => pair[Symbol.asyncDispose]());
 
 const where = { path: '/com/example', interface: 'com.example.Test', member: 'Opened' };
-/** All that came before it is there when this is answered. */
+/** The messages that have arrived; all that were sent before the reply to a Ping are there. */
+const received = async (): Promise<Message[]> => [...(await queuedSignals(signals)), ...calls];
+/** Resolves after everything that was sent before has arrived. */
 const ping = (connection: Connection): Promise<unknown> => connection.call({ path: '/', member: 'Ping' });
 
 test('a call with a descriptor rejects with the place of it, and the connection lives', async () => {
@@ -27,19 +32,19 @@ test('a call with a descriptor rejects with the place of it, and the connection 
     name: 'MarshalError', code: 'UNIX_FD_NOT_SENDABLE', path: 'body[0]["fd"]',
   });
   await ping(pair.one);
-  expect(received.map(({ member }) => member)).toEqual(['Ping']);
+  expect((await received()).map(({ member }) => member)).toEqual(['Ping']);
 });
 
 test('a signal that promises a descriptor is refused', async () => {
   expect(() => pair.one.send({ ...signal(where), unixFds: 1 })).toThrow(/^com\.example\.Test\.Opened: header\.UNIX_FDS: file descriptors cannot/);
   await ping(pair.one);
-  expect(received.map(({ member }) => member)).toEqual(['Ping']);
+  expect((await received()).map(({ member }) => member)).toEqual(['Ping']);
 });
 
 test('an empty array of descriptors is sent', async () => {
   pair.one.send(signal({ ...where, signature: 'ah', body: [[]] }));
   await ping(pair.one);
-  expect(received[0]).toMatchObject({ member: 'Opened', signature: 'ah', body: [[]] });
+  expect((await received())[0]).toMatchObject({ member: 'Opened', signature: 'ah', body: [[]] });
 });
 
 test('a message that is sent while another is written is refused as well', async () => {
@@ -58,7 +63,7 @@ test('a message that is sent while another is written is refused as well', async
   pair.one.send(signal({ ...where, signature: 'a{ss}', body }));
   await ping(pair.one);
   expect(refused).toMatchObject({ code: 'UNIX_FD_NOT_SENDABLE', path: 'body[0]' });
-  expect(received.map(({ member }) => member).sort()).toEqual(['Fine', 'Opened', 'Ping']);
+  expect((await received()).map(({ member }) => member).sort()).toEqual(['Fine', 'Opened', 'Ping']);
 });
 
 test('messages with descriptors are refused after the output buffers have changed places many times', async () => {

@@ -109,9 +109,9 @@ describeWith('dbus-daemon', 'busctl', 'gdbus', 'dbus-python')('an object with pr
       properties: { Features, Interfaces: { type: 'a{sv}', access: 'read' } }, // the bus has it as "as"
     });
     const proxy = createProxy(bus, Other, { destination: DBusDaemon.name, path: '/org/freedesktop/DBus' });
-    const before = bus.connection.dropped.get('unexpected signature') ?? 0;
+    const before = bus.dropped.get('unexpected signature') ?? 0;
     expect(Object.keys(await proxy.$getAll())).toEqual(['Features']);
-    expect(bus.connection.dropped.get('unexpected signature')).toBe(before + 1);
+    expect(bus.dropped.get('unexpected signature')).toBe(before + 1);
     await expect(proxy.$get('Interfaces')).rejects.toMatchObject({ expected: 'a{sv}', actual: 'as' });
   });
 });

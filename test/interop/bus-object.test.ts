@@ -57,7 +57,7 @@ describeWith('dbus-daemon')('the bus', () => {
   });
 
   test('is the server that it announced, and one bus for all who ask', async () => {
-    expect(bus.connection.guid).toBe(daemon.guid);
+    expect(bus.guid).toBe(daemon.guid);
     await using other = await connectToBus(daemon.address);
     expect(await driver.GetId()).toMatch(/^[0-9a-f]{32}$/); // of the bus, not of the address that the server listens on
     expect(await driverOf(other).GetId()).toBe(await driver.GetId());

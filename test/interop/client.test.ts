@@ -277,7 +277,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       const types = typesOf(bus);
       await expect(types.Sleep(150, { timeout: 50 })).rejects.toThrow(CallTimeoutError);
       expect(await types.Sleep(300)).toBe(300);
-      expect(Object.fromEntries(bus.connection.dropped)).toEqual({ 'unexpected reply': 1 });
+      expect(Object.fromEntries(bus.dropped)).toEqual({ 'unexpected reply': 1 });
       const hasty = createProxy(bus, Types, { ...target, timeout: 50 });
       await expect(hasty.Never()).rejects.toMatchObject({ code: 'CALL_TIMED_OUT', timeout: 50 });
       expect(await hasty.Sleep(100, { timeout: Infinity })).toBe(100);
@@ -295,7 +295,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect(outcomes).toEqual([{ status: 'rejected', reason }, { status: 'rejected', reason }]);
       await expect(types.Never({ signal: AbortSignal.timeout(20) })).rejects.toThrow(/timeout/i);
       expect(await types.Sleep(200)).toBe(200);
-      expect(bus.connection.dropped.get('unexpected reply')).toBe(1); // that of the Sleep nobody waited for
+      expect(bus.dropped.get('unexpected reply')).toBe(1); // that of the Sleep nobody waited for
     });
   });
 
@@ -315,7 +315,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       await bus.call({ ...there, member: 'Fail', signature: 's', body: ['unheard'], noReply: true });
       expect(await bus.call({ ...there, member: 'Ping', replySignature: '' })).toEqual([]);
       expect(await types.Pings()).toBe(before + 3);
-      expect(bus.connection.dropped.size).toBe(0);
+      expect(bus.dropped.size).toBe(0);
     });
 
     test('by the unique name of the owner', async () => {
@@ -406,10 +406,10 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
     test('of another type than the definition says are not taken for right', async () => {
       const mistaken = mistakenOf(bus);
       await expect(mistaken.$get('Title')).rejects.toMatchObject({ expected: 'as', actual: 's' });
-      const before = bus.connection.dropped.get('unexpected signature') ?? 0;
+      const before = bus.dropped.get('unexpected signature') ?? 0;
       const others = await mistaken.$getAll(); // left out, and counted
       expect('Title' in others).toBe(false);
-      expect(bus.connection.dropped.get('unexpected signature')).toBe(before + 1);
+      expect(bus.dropped.get('unexpected signature')).toBe(before + 1);
     });
 
     test('tell of their changes', async () => {

@@ -6,13 +6,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { matchesRule } from '../../src/protocol/matches-rule.js';
 import {
   type Bus, connectToBus, createProxy, DBusDaemon, DBusError, ErrorName, formatMatchRule, type MatchRule,
-  MatchRuleError, type Signal, variant,
+  MatchRuleError, openConnection, type Signal, variant,
 } from '../../src/index.js';
 import { signal } from '../../src/wire/index.js';
 import { REAL_BUSES } from '../support/private-broker.js';
 import type { PrivateBus } from '../support/private-bus.js';
 import { describeWith } from '../support/programs.js';
-import { deferred } from '../support/waiting.js';
 
 const END = 'com.example.TheEnd1';
 const driver = { destination: 'org.freedesktop.DBus', path: '/org/freedesktop/DBus' } as const;
@@ -118,20 +117,20 @@ for (const { program, required, startBus } of REAL_BUSES) describeWith(...requir
 
   /** Which of these signals a rule lets through, as the bus has it: a connection with this rule alone. */
   async function deliveredBy(rule: string, signals = SIGNALS): Promise<readonly Signal[]> {
-    await using receiver = await connectToBus(daemon.address);
-    const received: Signal[] = [];
-    const finished = deferred();
-    receiver.connection.listenToSignals((message) => {
-      if (message.interface === END) finished.resolve();
-      else if (message.sender === sender.uniqueName) received.push(message);
-    });
+    await using receiver = await openConnection(daemon.address); // adds no rules of its own
+    const received = receiver.subscribe({}, { queueLimit: Infinity });
+    const [uniqueName] = await receiver.call({ ...driver, member: 'Hello', replySignature: 's' });
     const bus = createProxy(receiver, DBusDaemon, driver);
     await bus.AddMatch(rule);
     for (const message of signals) sender.send(message);
     // To this connection, whatever its rules are, and behind all the others.
-    sender.send(signal({ path: '/', interface: END, member: 'End', destination: receiver.uniqueName }));
-    await finished.promise;
-    return received;
+    sender.send(signal({ path: '/', interface: END, member: 'End', destination: uniqueName }));
+    const delivered: Signal[] = [];
+    for await (const message of received) {
+      if (message.interface === END) break;
+      if (message.sender === sender.uniqueName) delivered.push(message);
+    }
+    return delivered;
   }
 
   test.each(RULES.map((rule) => [formatMatchRule(rule), rule] as const))(
@@ -167,7 +166,7 @@ for (const { program, required, startBus } of REAL_BUSES) describeWith(...requir
       }
       expect(received.map(told)).toStrictEqual(expected.map(told));
     }
-    expect(receiver.connection.dropped.size).toBe(0);
+    expect(receiver.dropped.size).toBe(0);
   });
 
   /** Rules as texts, and as we would have them; ours may not be written exactly where the bus refuses the text. */

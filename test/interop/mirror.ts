@@ -3,7 +3,8 @@
 // would not show a mistake that is made twice.
 
 import {
-  type Bus, type CallContext, type Connection, DBusError, defineInterface, type ExportedObject, exportObject,
+  type Bus, type CallContext, DBusError, defineInterface, type ExportedObject, exportObject,
+  type MessageLink,
   type MethodCall, ObjectManager, variant, type Variant,
 } from '../../src/index.js';
 import { ECHOES } from './echoes.js';
@@ -95,13 +96,13 @@ const FIRST_VALUES = {
 
 /** Exports everything and asks for the name. */
 export async function startMirror(bus: Bus): Promise<MirrorState> {
-  const state = exportMirror(bus.connection);
+  const state = exportMirror(bus);
   await bus.requestName(MIRROR.destination);
   return state;
 }
 
 /** Exports everything on a connection, be there a bus or not. */
-export function exportMirror(connection: Connection): MirrorState {
+export function exportMirror(connection: MessageLink): MirrorState {
   const values = { ...FIRST_VALUES };
   const seen: Seen[] = [];
   const notes: string[] = [];
@@ -191,7 +192,7 @@ export function exportMirror(connection: Connection): MirrorState {
 }
 
 /** An object manager written by hand, with objects below it that come and go. */
-function exportItems(connection: Connection, count: number): void {
+function exportItems(connection: MessageLink, count: number): void {
   const items: ExportedObject[] = [];
   const path = (index: number): string => `${ITEMS_PATH}/${index}`;
   const interfaces = (index: number) => new Map([[Item.name, new Map([['Index', variant('u', index)]])]]);

@@ -6,9 +6,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { Bus, greetBus } from '../../src/connection/bus.js';
+import type { Engine } from '../../src/connection/engine.js';
 import type { CallOutcome } from '../../src/connection/pending.js';
 import {
-  type Bus, connectToBus, createProxy, DBusDaemon, DBusError, type Message, type MethodCall, Properties, type Signal,
+  connectToBus, createProxy, DBusDaemon, DBusError, type Message, type MethodCall, Properties,
   type Variant, variant,
 } from '../../src/index.js';
 import {
@@ -17,7 +19,7 @@ import {
 import { dbusMonitor } from '../support/foreign.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
 import { describeWith, type LineOptions, type Program, PYTHON, run, start } from '../support/programs.js';
-import { until } from '../support/waiting.js';
+import { nextSignal, until } from '../support/waiting.js';
 import { ECHO_ROWS, ECHOES } from './echoes.js';
 import { Mirror, MIRROR, startMirror } from './mirror.js';
 
@@ -70,6 +72,7 @@ const isSignal = (member: string) => (message: Message): boolean =>
 
 let daemon: PrivateBus;
 let alice: Bus;
+let aliceEngine: Engine;
 let bob: Bus;
 let recordings = 0;
 
@@ -78,11 +81,14 @@ beforeAll(async () => {
 });
 afterAll(() => daemon?.stop());
 beforeEach(async () => {
-  [alice, bob] = await Promise.all([connectToBus(daemon.address), connectToBus(daemon.address)]);
+  const greeted = await greetBus(daemon.address, {});
+  aliceEngine = greeted.core.engine; // shows whole replies
+  alice = new Bus(greeted);
+  bob = await connectToBus(daemon.address);
 });
 afterEach(async () => {
-  const connections = [alice.connection, bob.connection];
-  const outcomes = connections.map(({ signal: { aborted }, dropped }) => ({ aborted, dropped: [...dropped] }));
+  const connections = [alice, bob];
+  const outcomes = connections.map(({ closedSignal: { aborted }, dropped }) => ({ aborted, dropped: [...dropped] }));
   await Promise.all([alice.close(), bob.close()]);
   expect(outcomes).toEqual([{ aborted: false, dropped: [] }, { aborted: false, dropped: [] }]);
 });
@@ -118,7 +124,7 @@ interface Sent {
 async function converse(): Promise<readonly Sent[]> {
   const sent: Sent[] = [];
   let wake: (call: MethodCall) => void = () => {};
-  bob.connection.handleMethodCalls((call) => wake(call));
+  bob.handleMethodCalls((call) => wake(call));
   const arrival = (): Promise<MethodCall> => new Promise((resolve) => (wake = resolve));
   const arrived = (message: MethodCall, call: MethodCall): void => {
     expect(call).toStrictEqual({ ...message, serial: call.serial, sender: alice.uniqueName });
@@ -127,7 +133,7 @@ async function converse(): Promise<readonly Sent[]> {
   const send = (message: Message): void => void sent.push({ message, serial: bob.send(message), from: bob });
   const exchange = async (message: MethodCall, answer: (call: MethodCall) => Message): Promise<void> => {
     const coming = arrival();
-    const settled = new Promise<CallOutcome>((resolve) => alice.connection.request(message, resolve));
+    const settled = new Promise<CallOutcome>((resolve) => aliceEngine.request(message, resolve));
     const call = await coming;
     arrived(message, call);
     const reply = answer(call);
@@ -272,13 +278,13 @@ describeWith('dbus-daemon')('a connection of ours that listens to others', () =>
 
   test('as a monitor says nothing, and so stays one', async () => {
     await using monitor = await connectToBus(daemon.address);
-    const seen: Signal[] = [];
-    monitor.connection.listenToSignals((message) => seen.push(message));
+    const everything = monitor.subscribe({});
+    await everything.ready;
     const monitoring = { ...driver, interface: 'org.freedesktop.DBus.Monitoring', member: 'BecomeMonitor' } as const;
     await monitor.call({ ...monitoring, signature: 'asu', body: [[], 0], replySignature: '' });
     await converse();
-    await expect.poll(() => monitor.connection.signal.aborted || seen.some(isSignal(END))).toBe(true);
-    expect(monitor.connection.signal.reason).toBeUndefined();
+    await nextSignal(everything, isSignal(END));
+    expect(monitor.closedSignal.aborted).toBe(false);
   });
 
   // A bus may hand out calls of others to who asks for them; an answer from there would be taken for the real one.

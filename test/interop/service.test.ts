@@ -463,8 +463,8 @@ describeWith('dbus-daemon', 'dbus-python')('GLib', () => {
 describeWith('dbus-daemon')('after all that', () => {
   test('the connection lives, and has dropped nothing but what the bus said about callers that did not wait', () => {
     // dbus-send without --print-reply asks for a reply all the same; to one that is gone the bus cannot deliver it.
-    expect([...bus.connection.dropped.keys()].filter((reason) => reason !== 'unexpected reply')).toEqual([]);
-    expect(bus.connection.dropped.get('unexpected reply') ?? 0).toBeLessThanOrEqual(2);
-    expect(bus.connection.signal.aborted).toBe(false);
+    expect([...bus.dropped.keys()].filter((reason) => reason !== 'unexpected reply')).toEqual([]);
+    expect(bus.dropped.get('unexpected reply') ?? 0).toBeLessThanOrEqual(2);
+    expect(bus.closedSignal.aborted).toBe(false);
   });
 });

@@ -98,8 +98,8 @@ for (const { program, required, startBus } of REAL_BUSES) {
       const indexes = await Promise.all(Array.from({ length: 200 }, () => proxy.Open()));
       expect(indexes).toEqual(Array(200).fill(0));
       expect(openFiles()).toBe(before);
-      expect(bus.connection.signal.aborted).toBe(false);
-      expect([...bus.connection.dropped]).toEqual([]);
+      expect(bus.closedSignal.aborted).toBe(false);
+      expect([...bus.dropped]).toEqual([]);
     });
 
     test('that we would send are refused, and the connection lives', async () => {

@@ -2,6 +2,7 @@
 // A wait fails with the reason after PATIENCE, a time that only a defect uses up, on a busy machine too.
 // Knows D-Bus signals by the shape of their listeners alone.
 
+import type { MessageLink } from '../../src/connection/link.js';
 import type { Signal } from '../../src/wire/messages/message.js';
 
 /** Milliseconds until a wait is given up. Shorter than the time limit of a test, so that the reason is reported. */
@@ -45,10 +46,8 @@ export async function until(
   }
 }
 
-/** A connection: calls each listener for each signal, until the returned function is called. */
-interface SignalSource {
-  listenToSignals(listener: (signal: Signal) => void): () => void;
-}
+/** A link: gives the signals that match a rule. Without a bus, an empty rule lets all of them through. */
+type SignalSource = Pick<MessageLink, 'subscribe'>;
 
 /** A subscription or a stream of signals. */
 type SignalIterator<T> = Pick<AsyncIterator<T>, 'next'>;
@@ -62,17 +61,16 @@ export function nextSignal(
   fits: (signal: never) => boolean = () => true,
 ): Promise<unknown> {
   const accepts = fits as (signal: unknown) => boolean; // the overloads hold the type of the argument
-  return 'listenToSignals' in source ? nextHeard(source, accepts) : nextItem(source, accepts);
+  return 'subscribe' in source ? nextOnLink(source, accepts) : nextItem(source, accepts);
 }
 
-function nextHeard(source: SignalSource, accepts: (signal: unknown) => boolean): Promise<Signal> {
-  return new Promise((resolve) => {
-    const stop = source.listenToSignals((signal) => {
-      if (!accepts(signal)) return;
-      stop();
-      resolve(signal);
-    });
-  });
+async function nextOnLink(source: SignalSource, accepts: (signal: unknown) => boolean): Promise<unknown> {
+  const subscription = source.subscribe({});
+  try {
+    return await nextItem(subscription, accepts);
+  } finally {
+    await subscription.close();
+  }
 }
 
 async function nextItem(source: SignalIterator<unknown>, accepts: (signal: unknown) => boolean): Promise<unknown> {

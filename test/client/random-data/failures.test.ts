@@ -29,7 +29,7 @@ describe('a failure of the client program', () => {
     [new CallTimeoutError('quick', 50), 4, 'stderr', 'no reply to quick within 50 ms'],
     [timeout, 4, 'stderr', 'no result within the time given'],
     [new UnexpectedSignatureError('quick', { expected: 's', actual: 'u' }), 4, 'stderr',
-      'the reply to quick has signature "u", expected "s"'],
+      'the reply to quick has signature "u": it must have "s"'],
     [new Error('unforeseen'), 1, 'stderr', `Unexpected exception occurred: 'unforeseen'`],
     ['unforeseen', 1, 'stderr', `Unexpected exception occurred: 'unforeseen'`],
   ])('%s has exit code %i', (error, code, stream, text) => {

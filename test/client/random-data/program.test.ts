@@ -172,7 +172,7 @@ suite('waiting for a reply', () => {
     await connection.requestName('com.example.Odd');
     const ended = await runClient(bus, ['--name', 'com.example.Odd']);
     expect(ended).toMatchObject({ code: 4, stdout: '' });
-    expect(ended.stderr).toContain('signature "u", expected "s"');
+    expect(ended.stderr).toContain('signature "u": it must have "s"');
   });
 
   test('ends when it is interrupted', async () => {

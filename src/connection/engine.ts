@@ -1,0 +1,327 @@
+// One open stream to another program: numbers what is sent, gives replies to their calls, and signals and calls to the
+// link that owns it, and ends in good order. It serves once: nothing survives its end. It knows no bus (bus.ts), no
+// subscriptions and no objects (the service layer). Tests: connection.test.ts, hostile-peer.test.ts.
+// Specification: Message Types, Invalid Protocol and Spec Extensions.
+import { ErrorName } from '../protocol/error-names.js';
+import { DBusError } from '../protocol/errors.js';
+import type { Transport } from '../transport/transport.js';
+import { runListener, startTimer } from '../transport/waiting.js';
+import { argumentError } from '../wire/arguments.js';
+import { MAX_UINT32, MessageFlag } from '../wire/constants.js';
+import { type Caller, errorAt } from '../wire/error-place.js';
+import type { ErrorPlace } from '../wire/errors.js';
+import type { BodyOf } from '../wire/infer.js';
+import { decodeBody, decodeHeader, type MessageHeader } from '../wire/messages/decode.js';
+import { type Envelope, readEnvelope } from '../wire/messages/envelope.js';
+import { FrameReader, READER_RULES, type ReaderOptions } from '../wire/messages/framing.js';
+import {
+  errorReply, type ErrorMessage, type Message, methodCall, type MethodCall, type Signal,
+} from '../wire/messages/message.js';
+import { checkOptions, integer, type OptionRules } from '../wire/options.js';
+import { type CallOptions, checkCallOptions, flagsOf, WAIT_RULES, type WaitOptions } from './call-options.js';
+import type { DropCounter } from './drops.js';
+import { CallTimeoutError, ConnectionClosedError, UnexpectedSignatureError } from './errors.js';
+import type { MethodCallHandler } from './link.js';
+import { type CallOutcome, DEFAULT_CALL_TIMEOUT, PendingCalls } from './pending.js';
+
+const CLOSED_BY_US = 'the connection was closed';
+
+/** How long close() lets handlers finish and bytes leave, in milliseconds, unless its caller says otherwise. */
+const DRAIN_TIMEOUT = 5_000;
+
+/** How an engine is started. */
+export interface EngineOptions extends ReaderOptions {
+  /** The serial of the last message that was sent on the transport before; 0, for no message, unless given. */
+  readonly lastSerial?: number | undefined;
+}
+
+const ENGINE_RULES: OptionRules<EngineOptions> = { ...READER_RULES, lastSerial: integer(0, MAX_UINT32) };
+const CLOSE_RULES = { timeout: WAIT_RULES.timeout };
+
+/** How the reply to a call is awaited. */
+interface AwaitOptions extends WaitOptions {
+  readonly replySignature?: string | undefined;
+}
+
+/** The link that an engine works for. */
+export interface EngineOwner {
+  readonly drops: DropCounter;
+  /** Runs the calls that arrive; without one they are refused. */
+  readonly methodCallHandler: MethodCallHandler | undefined;
+  /**
+   * Whether a bus name is this side's. Calls and replies to other names, which a bus shows to monitors and
+   * eavesdroppers, are dropped and counted.
+   */
+  isOurs(destination: string): boolean;
+  /** Takes every signal, in order of arrival. */
+  handleSignal(signal: Signal): void;
+  /** Called once, when nothing can be sent or received any more. */
+  handleFailure(error: ConnectionClosedError): void;
+  /** Called once, when the stream has ended. */
+  handleEnd(error: ConnectionClosedError): void;
+}
+
+/** `com.example.Counter1.Add of /a at com.example.Counter` */
+function describeCall({ interface: interfaceName, member, destination, path }: MessageHeader): string {
+  const name = interfaceName === undefined ? member : `${interfaceName}.${member}`;
+  return `${name} of ${path}${destination === undefined ? '' : ` at ${destination}`}`;
+}
+
+function toDBusError({ errorName, signature, body }: ErrorMessage): DBusError {
+  const [text] = body;
+  return new DBusError(errorName, typeof text === 'string' ? text : '', { signature, body });
+}
+
+/** One open stream, its calls that await replies, and its handlers that run. */
+export class Engine {
+  readonly #transport: Transport;
+  readonly #owner: EngineOwner;
+  readonly #frames: FrameReader;
+  readonly #pending: PendingCalls;
+  readonly #running = new Set<Promise<void>>();
+  readonly #closed: Promise<void>;
+  #isClosing = false;
+  #closedError: ConnectionClosedError | undefined;
+  #resolveClosed!: () => void; // set by the promise in the constructor
+
+  constructor(transport: Transport, owner: EngineOwner, options: EngineOptions) {
+    checkOptions('Engine', options, ENGINE_RULES);
+    const { lastSerial, maxMessageLength } = options;
+    this.#transport = transport;
+    this.#owner = owner;
+    this.#frames = new FrameReader({ maxMessageLength });
+    this.#pending = new PendingCalls({ lastSerial });
+    this.#closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    transport.start({ receive: (chunk) => this.#receive(chunk), end: (cause) => this.#end(cause) });
+  }
+
+  /** The server's GUID, 32 hex digits. */
+  get guid(): string {
+    return this.#transport.guid;
+  }
+
+  /** Bytes that the peer has not taken yet. */
+  get queuedBytes(): number {
+    return this.#transport.queuedBytes;
+  }
+
+  /**
+   * Queues a message and returns its serial. The stack of an error begins with the caller of `above`. The error names
+   * `place`, or else the interface and member of the message.
+   */
+  send(message: Message, above: Caller, place?: ErrorPlace): number {
+    if (this.#closedError !== undefined) throw this.#notSent(message, this.#closedError, above);
+    const serial = this.#pending.nextSerial();
+    try {
+      this.#transport.write(message, { serial });
+    } catch (error) {
+      if (typeof message !== 'object' || message === null) {
+        throw argumentError('send', 'the message must be an object', message);
+      }
+      throw errorAt(error, place ?? message, above);
+    }
+    return serial;
+  }
+
+  #notSent(message: Message, { message: reason, cause }: ConnectionClosedError, above: Caller): Error {
+    const error = new ConnectionClosedError(`${describeCall(message)} was not sent: ${reason}`, { cause });
+    Error.captureStackTrace(error, above);
+    return error;
+  }
+
+  /**
+   * Sends a METHOD_CALL. `settle` is called once: with the reply as it arrives, before any later message is read.
+   * Throws the errors of {@link Engine.send}, and the reason of a signal that has aborted.
+   */
+  request(call: MethodCall, settle: (outcome: CallOutcome) => void, options: WaitOptions = {}): void {
+    options.signal?.throwIfAborted();
+    this.#expect(this.send(call, this.request), call, settle, options);
+  }
+
+  /** Waits for the reply to a call that has been sent under `serial`, as the first message of the transport may be. */
+  async awaitReply(serial: number, call: MethodCall, options: AwaitOptions): Promise<readonly unknown[]> {
+    options.signal?.throwIfAborted();
+    const outcome = await new Promise<CallOutcome>((resolve) => this.#expect(serial, call, resolve, options));
+    return this.#bodyOf(outcome, call, options.replySignature);
+  }
+
+  #expect(
+    serial: number, call: MethodCall, settle: (outcome: CallOutcome) => void, options: WaitOptions,
+  ): void {
+    const { timeout = DEFAULT_CALL_TIMEOUT, signal } = options;
+    const timeoutError = (): Error => new CallTimeoutError(describeCall(call), timeout);
+    const { destination } = call;
+    this.#pending.add(serial, settle, { timeout, timeoutError, signal, destination });
+  }
+
+  /** Makes a METHOD_CALL and resolves with the body of its reply; see {@link MessageLink.call}. */
+  call<const In extends string = '', const Out extends string = string>(
+    options: CallOptions<In, Out>, above: Caller = this.call,
+  ): Promise<BodyOf<Out>> {
+    let call: MethodCall;
+    try {
+      checkCallOptions(options);
+      const { path, interface: interfaceName, member, destination } = options;
+      // The compiler has compared the body with the signature; their types are of no further use.
+      const { signature, body } = options as { signature?: string; body?: readonly unknown[] };
+      const parts = { path, interface: interfaceName, member, destination, signature, body, flags: flagsOf(options) };
+      call = methodCall<string>(parts);
+    } catch (error) {
+      return Promise.reject(error as Error); // of the options, or of a getter
+    }
+    return this.#invoke(call, options, above) as Promise<BodyOf<Out>>; // the signature was compared, or none was given
+  }
+
+  async #invoke(
+    call: MethodCall, options: AwaitOptions & Pick<CallOptions, 'place'>, above: Caller,
+  ): Promise<readonly unknown[]> {
+    options.signal?.throwIfAborted();
+    const serial = this.send(call, above, options.place);
+    if ((call.flags & MessageFlag.NO_REPLY_EXPECTED) !== 0) return [];
+    const outcome = await new Promise<CallOutcome>((resolve) => this.#expect(serial, call, resolve, options));
+    return this.#bodyOf(outcome, call, options.replySignature);
+  }
+
+  /**
+   * The body of a reply; throws if there is none. An async function must call this after its wait: then the stack of
+   * an error shows the caller that awaits.
+   */
+  #bodyOf(outcome: CallOutcome, call: MethodCall, expected: string | undefined): readonly unknown[] {
+    if ('error' in outcome) throw this.#callError(outcome.error, call);
+    const { reply } = outcome;
+    if (reply.type === 'error') throw toDBusError(reply);
+    if (expected !== undefined && expected !== reply.signature) {
+      throw new UnexpectedSignatureError(describeCall(call), { expected, actual: reply.signature });
+    }
+    return reply.body;
+  }
+
+  /** The error of one call, made where its caller waits; the reason of an abort is the caller's own. */
+  #callError(error: unknown, call: MethodCall): unknown {
+    if (error === this.#closedError && error instanceof ConnectionClosedError) {
+      const { message, cause } = error;
+      return new ConnectionClosedError(`no reply to ${describeCall(call)}: ${message}`, { cause });
+    }
+    if (error instanceof CallTimeoutError) Error.captureStackTrace(error);
+    return error;
+  }
+
+  /**
+   * Ends the stream in good order: no call is accepted any more, handlers that run may answer, queued bytes leave.
+   * Calls that still wait for a reply then reject. After `timeout` milliseconds (5,000 unless given, Infinity for no
+   * limit) the stream is cut.
+   */
+  async close(options: { readonly timeout?: number | undefined } = {}): Promise<void> {
+    checkOptions('close', options, CLOSE_RULES);
+    const { timeout = DRAIN_TIMEOUT } = options;
+    const timer = startTimer(timeout, () => this.#transport.destroy());
+    if (!this.#isClosing) {
+      this.#isClosing = true;
+      await Promise.race([Promise.allSettled(this.#running), this.#closed]);
+      this.#fail(new ConnectionClosedError(CLOSED_BY_US));
+      this.#transport.end();
+    }
+    await this.#closed;
+    clearTimeout(timer);
+  }
+
+  #receive(chunk: Uint8Array): void {
+    for (const frame of this.#frames.push(chunk)) {
+      if (this.#closedError === undefined) this.#route(frame);
+    }
+    if (this.#frames.failure !== undefined) this.#transport.destroy(this.#frames.failure);
+  }
+
+  #route(frame: Uint8Array): void {
+    let header: MessageHeader | undefined;
+    let message: Message;
+    try {
+      header = decodeHeader(frame);
+      message = decodeBody(header, frame);
+    } catch (error) {
+      this.#owner.drops.count('invalid message', { message: header, error });
+      this.#refuse(header ?? readEnvelope(frame), error);
+      return;
+    }
+    const { type, destination } = message;
+    if (type !== 'signal' && destination !== undefined && !this.#owner.isOurs(destination)) {
+      this.#owner.drops.count('not addressed to us', { message });
+      return;
+    }
+    switch (message.type) {
+      case 'method_return':
+      case 'error':
+        if (!this.#pending.resolve(message)) this.#owner.drops.count('unexpected reply', { message });
+        break;
+      case 'signal':
+        this.#owner.handleSignal(message);
+        break;
+      case 'method_call':
+        this.#handle(message);
+        break;
+      default: // must be ignored ‹Message Format›
+        this.#owner.drops.count('unknown message type', { message });
+    }
+  }
+
+  /** Answers a message that is not valid although its length is known: only that message is lost. */
+  #refuse(envelope: Envelope, error: unknown): void {
+    switch (envelope.type) {
+      case 'method_call':
+        this.#answerError(envelope, ErrorName.INVALID_ARGS, `the call is not valid: ${(error as Error).message}`);
+        break;
+      case 'method_return':
+      case 'error':
+        if (envelope.replySerial !== undefined) this.#pending.reject(envelope.replySerial, error);
+    }
+  }
+
+  #handle(call: MethodCall): void {
+    const handler = this.#owner.methodCallHandler;
+    if (handler === undefined) {
+      this.#answerError(call, ErrorName.UNKNOWN_OBJECT, 'this connection exports no objects');
+      return;
+    }
+    if (this.#isClosing) {
+      this.#answerError(call, ErrorName.DISCONNECTED, 'the connection is about to close');
+      return;
+    }
+    runListener(() => {
+      const running = handler(call);
+      if (running === undefined) return;
+      this.#running.add(running);
+      void running.finally(() => this.#running.delete(running));
+    });
+  }
+
+  #answerError(call: Pick<MethodCall, 'flags' | 'serial' | 'sender'>, errorName: string, message: string): void {
+    if ((call.flags & MessageFlag.NO_REPLY_EXPECTED) !== 0) return;
+    try {
+      this.send(errorReply(call, { errorName, message }), this.#answerError);
+    } catch (error) {
+      // The connection has ended, or the peer has signed with a name that cannot be written as a destination.
+      this.#owner.drops.count('undeliverable', { error });
+    }
+  }
+
+  #end(cause: Error | undefined): void {
+    const error = this.#fail(
+      cause === undefined
+        ? new ConnectionClosedError(CLOSED_BY_US)
+        : new ConnectionClosedError(`the connection has ended: ${cause.message}`, { cause }),
+    );
+    this.#resolveClosed();
+    this.#owner.handleEnd(error);
+  }
+
+  /** Rejects all calls; from now on nothing is sent. Returns the first error that this was called with. */
+  #fail(error: ConnectionClosedError): ConnectionClosedError {
+    if (this.#closedError !== undefined) return this.#closedError;
+    this.#closedError = error;
+    this.#pending.rejectAll(error);
+    this.#owner.handleFailure(error);
+    return error;
+  }
+}

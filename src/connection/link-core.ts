@@ -1,0 +1,82 @@
+// The parts that every link has, and that do not depend on one open stream: the handler of method calls, the count of
+// dropped messages, and the end. It holds the engine that is open at present. Everything else asks for `engine` each
+// time and keeps none, so that it can be replaced. It knows no bus. (No clause of the specification.)
+import { setMaxListeners } from 'node:events';
+import type { Transport } from '../transport/transport.js';
+import { argumentError } from '../wire/arguments.js';
+import type { Signal } from '../wire/messages/message.js';
+import { DropCounter } from './drops.js';
+import { Engine, type EngineOptions, type EngineOwner } from './engine.js';
+import { type ConnectionClosedError, HandlerInUseError } from './errors.js';
+import type { MethodCallHandler } from './link.js';
+
+/** What a link does with messages that are not replies. */
+export interface SignalReceiver {
+  /** Whether a bus name is this side's. */
+  isOurs(destination: string): boolean;
+  /** Takes every signal, in order of arrival. */
+  deliver(signal: Signal): void;
+}
+
+/** The common parts of all links. */
+export class LinkCore implements EngineOwner {
+  readonly drops = new DropCounter();
+  readonly closed: Promise<ConnectionClosedError>;
+  readonly #engine: Engine;
+  readonly #receiver: SignalReceiver;
+  readonly #abort = new AbortController();
+  #handler: MethodCallHandler | undefined;
+  #resolveClosed!: (error: ConnectionClosedError) => void; // set by the promise in the constructor
+
+  /** Opens an engine on a transport; nothing arrives before the present turn of the event loop ends. */
+  constructor(transport: Transport, receiver: SignalReceiver, options: EngineOptions) {
+    this.#receiver = receiver;
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    setMaxListeners(0, this.#abort.signal); // one listener for each exported object is not a leak
+    this.#engine = new Engine(transport, this, options);
+  }
+
+  /** The engine that is open at present. */
+  get engine(): Engine {
+    return this.#engine;
+  }
+
+  get closedSignal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  get methodCallHandler(): MethodCallHandler | undefined {
+    return this.#handler;
+  }
+
+  /** Sets the handler of method calls; returns the function that removes it. */
+  handleMethodCalls(handler: MethodCallHandler): () => void {
+    if (typeof handler !== 'function') {
+      throw argumentError('handleMethodCalls', 'the handler must be a function', handler);
+    }
+    if (this.#handler !== undefined) throw new HandlerInUseError();
+    const own: MethodCallHandler = (call) => handler(call); // distinct, even if a handler is registered twice
+    this.#handler = own;
+    return () => {
+      if (this.#handler === own) this.#handler = undefined;
+    };
+  }
+
+  isOurs(destination: string): boolean {
+    return this.#receiver.isOurs(destination);
+  }
+
+  handleSignal(signal: Signal): void {
+    this.#receiver.deliver(signal);
+  }
+
+  handleFailure(error: ConnectionClosedError): void {
+    this.#abort.abort(error);
+  }
+
+  handleEnd(error: ConnectionClosedError): void {
+    this.#resolveClosed(error);
+  }
+}

@@ -1,0 +1,61 @@
+// What services, proxies and subscriptions need of the other program: calls, signals and a handler of method calls.
+// A connection to a bus (bus.ts) and a connection between two programs (connection.ts) both offer it.
+// It has types only. Specification: Message Types.
+import type { MatchRule } from '../protocol/match-rule.js';
+import type { BodyOf } from '../wire/infer.js';
+import type { Message, MethodCall } from '../wire/messages/message.js';
+import type { CallOptions } from './call-options.js';
+import type { ConnectionClosedError } from './errors.js';
+import type { SubscribeOptions, Subscription } from './subscription.js';
+
+/** Handles one METHOD_CALL and sends its reply by {@link MessageLink.send}. `close()` waits for a promise of it. */
+export type MethodCallHandler = (call: MethodCall) => void | Promise<void>;
+
+/** A way to exchange messages: a connection to a bus, or to one other program. */
+export interface MessageLink {
+  /**
+   * Calls a method. Resolves with the body of the reply: an array with one value for each type. The call always
+   * settles: with the reply, an error, a timeout, an abort, or the end of the connection.
+   * @throws {DBusError} if the other program answers with an error
+   * @throws {CallTimeoutError} if no reply arrives in time
+   * @throws {ConnectionClosedError} if the connection has ended, or ends before the reply
+   * @throws {UnexpectedSignatureError} if the reply has another signature than `replySignature`
+   * @throws {MarshalError | InvalidNameError} if the call is not valid; nothing was sent
+   * @throws {ArgumentError} if an option is unknown or its value is not valid; nothing was sent
+   */
+  call<const In extends string = '', const Out extends string = string>(
+    options: CallOptions<In, Out>,
+  ): Promise<BodyOf<Out>>;
+
+  /**
+   * Queues a message and returns its serial. Messages that are queued in one turn of the event loop leave together at
+   * its end. If 256 MiB wait to be sent, the connection is cut: a program that sends much must watch `queuedBytes`.
+   * @throws {MarshalError | InvalidNameError} if the message is not valid, or refers to file descriptors
+   * @throws {ConnectionClosedError} if the connection has ended
+   */
+  send(message: Message): number;
+
+  /**
+   * Subscribes to the signals that match a rule. On a bus, a `sender` that is a well-known name stands for its present
+   * owner: signals of other connections are not delivered, and the subscription survives a restart of the service.
+   * Without a bus, `sender` is compared with the SENDER field of the signal.
+   * @throws {InvalidNameError | MatchRuleError} if a bus would refuse the rule
+   * @throws {SignatureError} if `signature` is not valid
+   * @throws {ArgumentError} if an option is unknown or its value is not valid
+   */
+  subscribe(rule: MatchRule, options?: SubscribeOptions): Subscription;
+
+  /**
+   * Registers the handler of all method calls that arrive, in order of arrival, and returns the function that removes
+   * it. Without a handler, calls are answered with an error. An exception of the handler, or a rejection, becomes an
+   * uncaught exception of the process, and its caller gets no reply.
+   * @throws {HandlerInUseError} if there is a handler already; exported objects have one
+   */
+  handleMethodCalls(handler: MethodCallHandler): () => void;
+
+  /** Resolves when the connection has ended, and never rejects; the error's `cause` says why. */
+  readonly closed: Promise<ConnectionClosedError>;
+
+  /** Aborts when the connection ends; the reason is a {@link ConnectionClosedError}. */
+  readonly closedSignal: AbortSignal;
+}

@@ -1,0 +1,60 @@
+// Everything that a program wants of a bus and that outlives one open stream: names with their flags, match rules,
+// watched owners, subscriptions. Each part keeps the list of what is wanted and asks the engine that is open at
+// present, so that a new engine could be asked for all of it again: names, then rules, then owners.
+// Tests: bus.test.ts, subscription.test.ts. Specification: Message Bus Specification.
+import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
+import type { MatchRule } from '../protocol/match-rule.js';
+import type { Signal } from '../wire/messages/message.js';
+import { BusNames } from './bus-names.js';
+import type { LinkCore, SignalReceiver } from './link-core.js';
+import { MatchRequests } from './match-requests.js';
+import { NameOwners } from './name-owners.js';
+import { type SignalRequest, type SignalSource, Subscriptions } from './subscription.js';
+
+/** The wishes of one connection to a bus. */
+export class Wishes implements SignalReceiver, SignalSource {
+  readonly names: BusNames;
+  readonly owners: NameOwners;
+  readonly subscriptions: Subscriptions;
+  readonly #rules: MatchRequests;
+
+  constructor(core: LinkCore) {
+    const engine = (): LinkCore['engine'] => core.engine;
+    this.names = new BusNames(engine);
+    this.#rules = new MatchRequests(engine);
+    this.owners = new NameOwners(engine, this.#rules);
+    this.subscriptions = new Subscriptions(this, core);
+  }
+
+  isOurs(destination: string): boolean {
+    return this.names.isOurs(destination);
+  }
+
+  /** The bus's own signals change what is known of names before any subscription gets them. */
+  deliver(signal: Signal): void {
+    if (signal.sender === BUS_NAME && signal.interface === BUS_OBJECT.interface) {
+      this.owners.handleBusSignal(signal);
+      this.names.handleBusSignal(signal);
+    }
+    this.subscriptions.deliver(signal);
+  }
+
+  /** Adds the rule, and watches the owner of a well-known sender. */
+  request(rule: MatchRule): SignalRequest {
+    const { sender } = rule;
+    const isWellKnown = sender !== undefined && !sender.startsWith(':') && sender !== BUS_NAME;
+    // The owner is asked for before the rule is added: when the first signal arrives, it is known who may send it.
+    const watch = isWellKnown ? this.owners.watch(sender, () => {}) : undefined;
+    const added = this.#rules.add(rule);
+    return {
+      ready: Promise.all([added.ready, watch?.ready]).then(() => undefined),
+      release: () => Promise.all([added.release(), watch?.close()]).then(() => undefined),
+    };
+  }
+
+  /** A unique name signs for itself; a well-known name stands for its present owner. */
+  isFrom(sender: string, signal: Signal): boolean {
+    if (sender === signal.sender) return true;
+    return signal.sender !== undefined && this.owners.ownerOf(sender) === signal.sender;
+  }
+}
