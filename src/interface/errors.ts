@@ -35,12 +35,6 @@ export type DefinitionErrorCode =
   /** A signature breaks this rule; `cause` is a SignatureError. */
   | SignatureErrorCode;
 
-/** The interface and member that an error is about, as far as they are known. */
-export interface DefinitionPlace {
-  readonly interface: string | undefined;
-  readonly member?: string | undefined;
-}
-
 /** The caller's fault: a mistake in a definition, in its implementation, or in the use of either. Nothing was done. */
 export class DefinitionError extends DBusWireError {
   override readonly name = 'DefinitionError';
@@ -51,8 +45,13 @@ export class DefinitionError extends DBusWireError {
   /** The name of the method, property or signal; undefined if the error is not about one member. */
   readonly member: string | undefined;
 
-  constructor(code: DefinitionErrorCode, problem: string, at: DefinitionPlace, options?: ErrorOptions) {
-    super(`${labelOf(at)}: ${problem}`, options);
+  constructor(
+    code: DefinitionErrorCode,
+    problem: string,
+    at: { readonly interface: string | undefined; readonly member?: string | undefined },
+    options?: ErrorOptions,
+  ) {
+    super(`${labelOf(at.interface, at.member)}: ${problem}`, options);
     this.code = code;
     this.interface = at.interface;
     this.member = at.member;
@@ -60,7 +59,7 @@ export class DefinitionError extends DBusWireError {
 }
 
 /** The start of an error text, such as `com.example.Counter1.Add`. */
-function labelOf({ interface: interfaceName = 'defineInterface', member }: DefinitionPlace): string {
+function labelOf(interfaceName = 'defineInterface', member?: string): string {
   if (member === undefined) return interfaceName;
   return `${interfaceName}.${textOfName(member)}`;
 }
