@@ -8,7 +8,8 @@ import {
   asciiBytes, decodeHex, encodeHex, formatCommand, LineReader, parseCommand, quote, splitWords,
 } from './command.js';
 import { isGuid } from '../wire/uuid.js';
-import { checkOptions, FLAG, LIST, type OptionRules } from '../wire/options.js';
+import { checkBytes } from '../wire/arguments.js';
+import { checkRequiredOptions, FLAG, LIST, type OptionRules } from '../wire/options.js';
 import { AuthError } from './errors.js';
 import type { ClientExchange, ClientMechanism, ClientResponder } from './mechanisms.js';
 
@@ -89,7 +90,7 @@ export class AuthClient {
 
   /** @throws {ArgumentError} if an option is unknown, or its value is not valid */
   constructor(options: AuthClientOptions) {
-    checkOptions('AuthClient', options ?? null, CLIENT_RULES);
+    checkRequiredOptions('AuthClient', options, CLIENT_RULES);
     const { mechanisms, earlyBegin = false, negotiateUnixFds = false } = options;
     this.#earlyBegin = earlyBegin;
     this.#negotiatesUnixFds = negotiateUnixFds;
@@ -127,6 +128,7 @@ export class AuthClient {
    * @throws {AuthError} if authentication failed: the connection is of no more use, and later calls throw the same
    */
   receive(chunk: Uint8Array): ClientProgress {
+    checkBytes('AuthClient.receive', 'chunk', chunk);
     if (this.#state === 'Failed') throw this.#failure;
     if (this.#state === 'Initial' || this.#state === 'Authenticated') {
       throw new AuthError('OUT_OF_TURN', 'receive() belongs between start() and the end of the handshake');

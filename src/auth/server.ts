@@ -7,7 +7,8 @@ import {
   asciiBytes, decodeHex, encodeHex, formatCommand, LineReader, parseCommand, quote, splitWords,
 } from './command.js';
 import { isGuid } from '../wire/uuid.js';
-import { ANY, checkOptions, LIST } from '../wire/options.js';
+import { checkBytes } from '../wire/arguments.js';
+import { ANY, checkRequiredOptions, LIST } from '../wire/options.js';
 import { AuthError } from './errors.js';
 import type { ServerMechanism, ServerStep } from './mechanisms.js';
 
@@ -63,7 +64,7 @@ export class AuthServer {
    * @throws {ArgumentError} if an option is unknown, or its value is not valid
    */
   constructor(options: { readonly guid: string; readonly mechanisms: readonly ServerMechanism[] }) {
-    checkOptions('AuthServer', options ?? null, SERVER_RULES);
+    checkRequiredOptions('AuthServer', options, SERVER_RULES);
     const { guid, mechanisms } = options;
     if (!isGuid(guid)) throw new AuthError('GUID_INVALID', `${JSON.stringify(guid)} is no GUID: it has 32 hex digits`);
     this.#guid = guid;
@@ -81,6 +82,7 @@ export class AuthServer {
    * @throws {AuthError} `OUT_OF_TURN` after BEGIN or a disconnect
    */
   receive(chunk: Uint8Array): ServerProgress {
+    checkBytes('AuthServer.receive', 'chunk', chunk);
     if (this.#phase.state === 'Authenticated' || this.#phase.state === 'Failed') {
       throw new AuthError('OUT_OF_TURN', 'receive() belongs before the end of the handshake');
     }

@@ -1,19 +1,54 @@
-// Errors for arguments of the wrong kind, with advice about the most common mistake. It knows only kinds of values.
+// Checks of arguments, and the errors for those of the wrong kind, with advice about the most common mistakes.
+// It knows only kinds of values.
 import { describe } from './describe.js';
 import { ArgumentError } from './errors.js';
 
-/** The error for an argument of the wrong kind. For a promise, the most common mistake, it advises to await it. */
+/** The error for an argument of the wrong kind. For the most common mistakes it says what to do instead. */
 export function argumentError(owner: string, must: string, value: unknown): ArgumentError {
-  const advice = isPromise(value) ? 'a promise: await it first' : describe(value);
-  return new ArgumentError('ARGUMENT_INVALID', `${must}, got ${advice}`, { owner });
+  return new ArgumentError('ARGUMENT_INVALID', `${must}, got ${describeMistake(value)}`, { owner });
 }
 
-function isPromise(value: unknown): boolean {
-  try {
-    return value instanceof Promise;
-  } catch {
-    return false; // a revoked proxy
+function describeMistake(value: unknown): string {
+  switch (tagOf(value)) {
+    case '[object Promise]': return 'a promise: await it first';
+    case '[object ArrayBuffer]': return 'an ArrayBuffer: pass new Uint8Array(buffer)';
+    case '[object SharedArrayBuffer]': return 'a SharedArrayBuffer: pass new Uint8Array(buffer)';
+    default: return describe(value);
   }
+}
+
+/** The text that Object.prototype.toString() has for a value; undefined for a value that cannot be inspected. */
+export function tagOf(value: unknown): string | undefined {
+  try {
+    return Object.prototype.toString.call(value);
+  } catch {
+    return undefined; // a revoked proxy, or a getter that throws
+  }
+}
+
+/** The name of the class of any typed array, whichever realm it is from and whatever it says about itself. */
+const classOfTypedArray = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag,
+)?.get as (this: unknown) => string | undefined; // ECMAScript defines this getter
+
+/** Whether a value is a Uint8Array, as Node's Buffers are. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return classOfTypedArray.call(value) === 'Uint8Array';
+}
+
+/** Checks that an argument is a Uint8Array; `name` is its name, as `bytes`. @throws {ArgumentError} if it is not */
+export function checkBytes(owner: string, name: string, value: unknown): asserts value is Uint8Array {
+  if (!isBytes(value)) throw argumentError(owner, `the ${name} must be a Uint8Array`, value);
+}
+
+/** Checks that an argument is a string; `name` is its name, as `signature`. @throws {ArgumentError} if it is not */
+export function checkText(owner: string, name: string, value: unknown): asserts value is string {
+  if (typeof value !== 'string') throw argumentError(owner, `the ${name} must be a string`, value);
+}
+
+/** Checks that an argument is an object; `name` is its name, as `call`. @throws {ArgumentError} if it is not */
+export function checkObject(owner: string, name: string, value: unknown): asserts value is object {
+  if (typeof value !== 'object' || value === null) throw argumentError(owner, `the ${name} must be an object`, value);
 }
 
 /** Whether a value is an object that has methods of all these names. */

@@ -1,5 +1,6 @@
 // Checks options of public functions: unknown keys and impossible values are rejected with the name of the option. An
 // option may be undefined. It knows kinds of values, not the purpose of options. (Not in the specification.)
+import { argumentError, hasMethods, tagOf } from './arguments.js';
 import { describe, quote } from './describe.js';
 import { ArgumentError } from './errors.js';
 
@@ -36,8 +37,41 @@ export function integer(min: number, max: number): OptionRule {
 /** Whether a value behaves as an AbortSignal: one process can have several classes of that name. */
 export function isAbortSignal(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  const { aborted, addEventListener } = value as { readonly aborted?: unknown; readonly addEventListener?: unknown };
-  return typeof aborted === 'boolean' && typeof addEventListener === 'function';
+  try {
+    const { aborted } = value as { readonly aborted?: unknown };
+    if (typeof aborted !== 'boolean') return false;
+    return hasMethods(value, 'throwIfAborted', 'addEventListener', 'removeEventListener');
+  } catch {
+    return false; // a revoked proxy, or a getter that throws
+  }
+}
+
+function isPlain(value: object): boolean {
+  try {
+    const prototype: unknown = Object.getPrototypeOf(value);
+    return prototype === Object.prototype || prototype === null;
+  } catch {
+    return false; // a revoked proxy
+  }
+}
+
+/**
+ * Whether a value can be options: an object that is not of a class of the language or the platform, such as a Map, a
+ * Date or a Promise. An object with one of the options passes, whatever its class.
+ */
+function isOptionsObject(value: object, rules: Readonly<Record<string, OptionRule>>): boolean {
+  if (isPlain(value)) return true;
+  const tag = tagOf(value);
+  if (tag === undefined || Array.isArray(value) || isAbortSignal(value)) return false;
+  return tag === '[object Object]' || Object.keys(rules).some((key) => key in value);
+}
+
+/** Checks options as {@link checkOptions} does, for a function that cannot do without any. */
+export function checkRequiredOptions(
+  owner: string, options: unknown, rules: Readonly<Record<string, OptionRule>>,
+): void {
+  if (options === undefined) throw argumentError(owner, 'the options must be an object', options);
+  checkOptions(owner, options, rules);
 }
 
 /**
@@ -46,11 +80,11 @@ export function isAbortSignal(value: unknown): boolean {
  */
 export function checkOptions(owner: string, options: unknown, rules: Readonly<Record<string, OptionRule>>): void {
   if (options === undefined) return;
-  if (typeof options !== 'object' || options === null || Array.isArray(options) || isAbortSignal(options)) {
-    throw new ArgumentError('ARGUMENT_INVALID', `the options must be an object, got ${describe(options)}`, { owner });
+  if (typeof options !== 'object' || options === null || !isOptionsObject(options, rules)) {
+    throw argumentError(owner, 'the options must be an object', options);
   }
-  for (const key of Object.keys(options)) {
-    if (Object.hasOwn(rules, key)) continue;
+  for (const key in options) {
+    if (Object.hasOwn(rules, key) || (key in Object.prototype && !Object.hasOwn(options, key))) continue;
     throw new ArgumentError('OPTION_UNKNOWN', unknownOption(key, Object.keys(rules)), { owner, key });
   }
   for (const key of Object.keys(rules)) {
@@ -68,8 +102,8 @@ function unknownOption(key: string, known: readonly string[]): string {
   return `unknown option ${quote(key, 40)}; ${advice}`;
 }
 
-/** Shortest text that counts as similar to a text that contains it. */
-const MIN_COMMON = 4;
+/** Shortest text that counts as similar to a text that starts with it, or that contains it. */
+const MIN_COMMON = { startsWith: 3, includes: 4 };
 const MAX_TYPOS = 2;
 
 /** The known text that is most similar to `key`; undefined if none is similar. */
@@ -81,7 +115,7 @@ export function nearestOf(key: string, known: readonly string[]): string | undef
   const isLike = (name: string, contains: 'startsWith' | 'includes'): boolean => {
     const lower = name.toLowerCase();
     const [short, long] = given.length < lower.length ? [given, lower] : [lower, given];
-    return short.length >= MIN_COMMON && long[contains](short);
+    return short.length >= MIN_COMMON[contains] && long[contains](short);
   };
   const like = known.find((name) => isLike(name, 'startsWith')) ?? known.find((name) => isLike(name, 'includes'));
   if (like !== undefined) return like;

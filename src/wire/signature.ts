@@ -1,5 +1,6 @@
 // The grammar of signatures: parses text into a tree of types, and computes the layout that follows from a type alone.
 // It knows neither values nor bytes. Specification: Type System, Valid Signatures, Summary of types.
+import { checkText } from './arguments.js';
 import { MAX_ARRAY_DEPTH, MAX_SIGNATURE_LENGTH, MAX_STRUCT_DEPTH } from './constants.js';
 import { SignatureError, type SignatureErrorCode } from './errors.js';
 
@@ -190,9 +191,11 @@ class SignatureParser {
 /**
  * Parses a signature into its single complete types, in order; the empty signature has none.
  * Limits: 255 bytes; 32 arrays directly inside one another, 32 nested structs, 32 nested dict entries.
- * @throws {SignatureError} if the signature breaks the grammar or a limit ‹Valid Signatures›
+ * @throws {SignatureError} if the signature breaks the grammar or a limit
+ * @throws {ArgumentError} if the signature is not a string ‹Valid Signatures›
  */
 export function parseSignature(signature: string): readonly Type[] {
+  checkText('parseSignature', 'signature', signature);
   if (signature.length > MAX_SIGNATURE_LENGTH) {
     const problem = `a signature of ${signature.length} bytes: at most ${MAX_SIGNATURE_LENGTH} are allowed`;
     throw new SignatureError('SIGNATURE_TOO_LONG', problem, { signature, offset: MAX_SIGNATURE_LENGTH });
@@ -219,9 +222,11 @@ export function parseSingleType(signature: string): Type {
 
 /**
  * Splits a signature into its single complete types: `a{sv}(ii)u` into `a{sv}`, `(ii)` and `u`.
- * @throws {SignatureError} if the signature is not valid ‹Valid Signatures›
+ * @throws {SignatureError} if the signature is not valid
+ * @throws {ArgumentError} if the signature is not a string ‹Valid Signatures›
  */
 export function splitSignature(signature: string): readonly string[] {
+  checkText('splitSignature', 'signature', signature);
   return parseSignature(signature).map((type) => type.signature);
 }
 

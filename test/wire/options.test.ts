@@ -9,6 +9,12 @@ import { ABORT_SIGNAL, checkOptions, FLAG, integer, MILLISECONDS, TEXT } from '.
 const RULES = { timeout: MILLISECONDS, signal: ABORT_SIGNAL, isLoud: FLAG, text: TEXT, count: integer(1, 9) };
 const check = (options: unknown) => () => checkOptions('act', options, RULES);
 
+function revokedProxy(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
+
 function thrownBy(act: () => unknown): unknown {
   try {
     act();
@@ -27,7 +33,7 @@ describe('options', () => {
     [{ timeout: 0 }], [{ timeout: 0.5 }], [{ timeout: Infinity }], [{ timeout: 2 ** 40 }],
     [{ signal: new AbortController().signal }], [{ signal: AbortSignal.abort() }], [{ signal: AbortSignal.any([]) }],
     [{ isLoud: false }], [{ text: '' }], [{ count: 1 }], [{ count: 9 }],
-    [new (class { get timeout() { return 5; } })()],
+    [new (class { get timeout() { return 5; } })()], [new (class Settings {})()], [Object.create({ timeout: 5 })],
   ])('pass: %j', (options) => {
     expect(check(options)).not.toThrow();
   });
@@ -71,6 +77,12 @@ describe('options', () => {
     ['s', 'ARGUMENT_INVALID', 'act: the options must be an object, got string "s"'],
     [[], 'ARGUMENT_INVALID', 'act: the options must be an object, got an array of 0'],
     [AbortSignal.abort(), 'ARGUMENT_INVALID', 'act: the options must be an object, got an object of class AbortSignal'],
+    [new Map([['timeout', 5]]), 'ARGUMENT_INVALID', 'act: the options must be an object, got an object of class Map'],
+    [new Date(), 'ARGUMENT_INVALID', 'act: the options must be an object, got an object of class Date'],
+    [new Error('e'), 'ARGUMENT_INVALID', 'act: the options must be an object, got an object of class Error'],
+    [new Uint8Array(4), 'ARGUMENT_INVALID', 'act: the options must be an object, got an object of class Uint8Array'],
+    [Promise.resolve({}), 'ARGUMENT_INVALID', 'act: the options must be an object, got a promise: await it first'],
+    [revokedProxy(), 'ARGUMENT_INVALID', 'act: the options must be an object, got a value that cannot be inspected'],
   ];
 
   test.each(
@@ -81,6 +93,17 @@ describe('options', () => {
     expect(error).toMatchObject({ code, message: text, fault: 'caller', owner: 'act' });
     const key = code === 'ARGUMENT_INVALID' ? undefined : Object.keys(options as object)[0];
     expect(error).toMatchObject({ key });
+  });
+
+  test('with an unknown key that is inherited are refused', () => {
+    const error = thrownBy(check(Object.create({ timeoutMs: 5 })));
+    expect(error).toMatchObject({ code: 'OPTION_UNKNOWN', key: 'timeoutMs' });
+  });
+
+  test('with a signal that cannot be used as one are refused', () => {
+    const incomplete = { aborted: false, addEventListener: () => undefined, removeEventListener: () => undefined };
+    expect(check({ signal: incomplete })).toThrow('"signal" must be an AbortSignal, got an object of class Object');
+    expect(check({ signal: revokedProxy() })).toThrow('must be an AbortSignal, got a value that cannot be inspected');
   });
 
   test('with megabytes in the place of a key are refused in a few words', () => {
@@ -101,6 +124,7 @@ describe('the functions of the wire layer', () => {
     ['encodeMessage', () => encodeMessage(message, { seriall: 1 } as never), '"serial"?'],
     ['encodeMessage', () => encodeMessage(message, { serial: 1, byteOrder: 'LITTLE' as never }), '"byteOrder" must be'],
     ['encodeMessage', () => encodeMessage(message, 1 as never), 'must be an object, got number 1'],
+    ['encodeMessage', () => encodeMessage(message, new Map([['serial', 1]]) as never), 'got an object of class Map'],
     ['encodeMessage', () => encodeMessage(message, null as never), 'must be an object, got null'],
     ['marshal', () => marshal('', [], { byteorder: 'big' } as never), '"byteOrder"?'],
     ['marshal', () => marshal('', [], { byteOrder: 'b' as never }), '"byteOrder" must be "little" or "big"'],
@@ -109,7 +133,7 @@ describe('the functions of the wire layer', () => {
     ['dissect', () => dissect(bytes, { parts: 5 } as never), '"maxParts"?'],
     ['readdress', () => readdress(bytes, { dest: 'a.b' } as never), '"destination"?'],
     ['readdress', () => readdress(bytes, { stripUnknownFields: 1 as never }), '"stripUnknownFields" must be true'],
-    ['readdress', () => readdress(bytes, undefined as never), 'must be an object, got null'],
+    ['readdress', () => readdress(bytes, undefined as never), 'must be an object, got undefined'],
     ['MessageReader', () => new MessageReader({ maxLength: 5 } as never), 'unknown option "maxLength"'],
     ...[NaN, -1, 15, 1.5, Infinity, MAX_MESSAGE_LENGTH + 1, '5'].flatMap((maxMessageLength) => {
       const options = { maxMessageLength } as never;

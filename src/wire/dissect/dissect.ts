@@ -1,6 +1,7 @@
 // Explains one message byte by byte and, if it is invalid, which rule is broken at which byte.
 // The verdict is that of decodeMessage(), so that the two cannot disagree; walk.ts describes the bytes.
 // No other file of the wire layer imports this one, so that programs that do not use it do not load it.
+import { checkBytes } from '../arguments.js';
 import { UnmarshalError } from '../errors.js';
 import { decodeMessage } from '../messages/decode.js';
 import { readFixedHeader } from '../messages/fixed-header.js';
@@ -48,9 +49,11 @@ function limitOf(bytes: Uint8Array, error: UnmarshalError | undefined): number {
  * Explains every byte of one message: the parts follow one another without gaps and overlaps. If the message is
  * invalid, an empty part of kind `error` marks the byte that breaks the rule, with the error that {@link decodeMessage}
  * throws. The bytes after it are one part of kind `unread`, unless a header field is missing: then the header is
- * explained. No bytes make this function throw, and it takes time in proportion to their number. ‹Message Format›
+ * explained. No bytes make this function throw, and it takes time in proportion to their number.
+ * @throws {ArgumentError} if `bytes` is not a Uint8Array, or if an option is unknown or not valid ‹Message Format›
  */
 export function dissect(bytes: Uint8Array, options: DissectOptions = {}): readonly Part[] {
+  checkBytes('dissect', 'bytes', bytes);
   checkOptions('dissect', options, DISSECT_RULES);
   const { maxParts = MAX_PARTS } = options;
   const error = verdictOn(bytes);

@@ -1,4 +1,5 @@
 // Formats a dissection as an annotated hex dump. It knows the parts of a dissection, not their meaning.
+import { argumentError, checkBytes } from '../arguments.js';
 import { dissect } from './dissect.js';
 import type { Part } from './parts.js';
 import { escapeInvisible } from './words.js';
@@ -35,8 +36,16 @@ function commentOn(part: Part, path: string): string {
  * Formats one message as an annotated hex dump. Each part has a line with its offset in hexadecimal, its bytes and its
  * description, indented by the number of containers around it. Long parts are shortened, and characters that do not
  * print are escaped. No bytes make this function throw.
+ * @param parts what {@link dissect} returned for the same bytes. Default: `dissect(bytes)`
+ * @throws {ArgumentError} if `bytes` is not a Uint8Array, or if `parts` is not an array
  */
-export function formatDissection(bytes: Uint8Array, parts: readonly Part[] = dissect(bytes)): string {
+export function formatDissection(bytes: Uint8Array, parts?: readonly Part[]): string {
+  checkBytes('formatDissection', 'bytes', bytes);
+  return formatParts(bytes, parts ?? dissect(bytes));
+}
+
+function formatParts(bytes: Uint8Array, parts: readonly Part[]): string {
+  if (!Array.isArray(parts)) throw argumentError('formatDissection', 'the parts must be an array', parts);
   const offsetWidth = Math.max(SHORTEST_OFFSET, bytes.length.toString(16).length);
   const lines: string[] = [];
   let path = '';

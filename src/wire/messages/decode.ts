@@ -1,6 +1,7 @@
 // Decodes messages in two steps: the header with all its checks, then the body.
 // It takes exactly one whole message; framing.ts finds out where messages begin and end. Specification: Message Format,
 // Header Fields.
+import { argumentError, checkBytes } from '../arguments.js';
 import { CACHE_LIMITS } from '../cache-limits.js';
 import { ByteCache } from '../values/byte-cache.js';
 import { CONTAINER_INSTANCE, FIELD_DEPTH, FIXED_HEADER_LENGTH, HeaderField } from '../constants.js';
@@ -8,12 +9,12 @@ import { quote } from '../describe.js';
 import { UnmarshalError, type UnmarshalErrorCode } from '../errors.js';
 import { type Codec, codecOf, EMPTY_CODEC } from '../values/codec.js';
 import { Fault } from '../values/fault.js';
-import { type FixedHeader, readFixedHeader, uint32At } from './fixed-header.js';
+import { type FixedHeader, readFixedHeader } from './fixed-header.js';
 import {
   FIELD_TYPE, LONGEST_SHOWN, missingField, missingProblem, NAME_FIELD, type NameField, reservedProblem,
 } from './header-fields.js';
 import type { Message, UnknownField } from './message.js';
-import { Reader } from '../values/reader.js';
+import { Reader, uint32At } from '../values/reader.js';
 import { compileKnownText, readCodec } from '../values/unmarshal-text.js';
 import { toUnmarshalError, unmarshalBody, unmarshalVariant } from '../values/unmarshal.js';
 
@@ -240,9 +241,10 @@ function readHeader(reader: Reader, fixed: FixedHeader): Fields {
 /**
  * Decodes the header of one whole message, and does not read its body. See {@link decodeBody} for the second step.
  * @throws {UnmarshalError} if the header breaks a rule, or if `bytes` is not as long as the header says
- * ‹Message Format, Header Fields›
+ * @throws {ArgumentError} if `bytes` is not a Uint8Array ‹Message Format, Header Fields›
  */
 export function decodeHeader(bytes: Uint8Array): MessageHeader {
+  checkBytes('decodeHeader', 'bytes', bytes);
   const fixed = readFixedHeaderOfWhole(bytes);
   const fields = readHeader(openReader(bytes, fixed), fixed);
   return {
@@ -282,9 +284,14 @@ function readBody(reader: Reader, codec: Codec): unknown[] {
  * Decodes the body of a message whose header is decoded already, and returns the whole message. The message shares no
  * memory with `bytes`.
  * @param header what {@link decodeHeader} returned for the same bytes; with any other header the result is undefined
- * @throws {UnmarshalError} if the body breaks a rule ‹Message Format›
+ * @throws {UnmarshalError} if the body breaks a rule
+ * @throws {ArgumentError} if `bytes` is not a Uint8Array, or if `header` is not a header ‹Message Format›
  */
 export function decodeBody(header: MessageHeader, bytes: Uint8Array): Message {
+  checkBytes('decodeBody', 'bytes', bytes);
+  if (typeof header?.signature !== 'string') {
+    throw argumentError('decodeBody', 'the header must be what decodeHeader() returns', header);
+  }
   const littleEndian = header.byteOrder === 'little';
   const offset = bytes.length - uint32At(bytes, BODY_LENGTH_OFFSET, littleEndian);
   const reader = new Reader(bytes, { offset, end: bytes.length, littleEndian });
@@ -311,9 +318,11 @@ export function decodeBody(header: MessageHeader, bytes: Uint8Array): Message {
 /**
  * Decodes exactly one whole message and checks every rule of the specification in its header and its body. The message
  * shares no memory with `bytes`.
- * @throws {UnmarshalError} if a rule is broken: `code` says which rule, `offset` and `path` say where ‹Message Format›
+ * @throws {UnmarshalError} if a rule is broken: `code` says which rule, `offset` and `path` say where
+ * @throws {ArgumentError} if `bytes` is not a Uint8Array ‹Message Format›
  */
 export function decodeMessage(bytes: Uint8Array): Message {
+  checkBytes('decodeMessage', 'bytes', bytes);
   // The same as decodeBody(decodeHeader(bytes), bytes), without an object for the header and a second reader.
   const fixed = readFixedHeaderOfWhole(bytes);
   const reader = openReader(bytes, fixed);

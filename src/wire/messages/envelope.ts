@@ -1,6 +1,7 @@
 // Reads as much as possible of a broken header, so that its sender can be answered, or the call that it answers can be
 // settled. It does not decide whether a header is valid; decode.ts does.
 // Specification: Message Format, Header Fields.
+import { checkBytes } from '../arguments.js';
 import { FIXED_HEADER_LENGTH, HeaderField, MAX_NAME_LENGTH } from '../constants.js';
 import { isBusName } from '../names.js';
 import { Fault } from '../values/fault.js';
@@ -36,8 +37,10 @@ function busName(bytes: Uint8Array): string | undefined {
  * Reads the fields of a header up to the first one that cannot be read.
  * @param frame one whole message
  * @throws {UnmarshalError} if the first 16 bytes are broken
+ * @throws {ArgumentError} if `frame` is not a Uint8Array
  */
 export function readEnvelope(frame: Uint8Array): Envelope {
+  checkBytes('readEnvelope', 'frame', frame);
   const { typeCode, flags, serial, fieldsEnd, littleEndian } = readFixedHeader(frame);
   const reader = new Reader(frame, { offset: FIXED_HEADER_LENGTH, end: fieldsEnd, littleEndian });
   let replySerial: number | undefined;

@@ -4,6 +4,7 @@ import {
   BYTE_ORDER_MARK, FIXED_HEADER_LENGTH, MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, PROTOCOL_VERSION,
 } from '../constants.js';
 import { UnmarshalError, type UnmarshalErrorCode } from '../errors.js';
+import { uint32At } from '../values/reader.js';
 
 /** The contents of the first 16 bytes. */
 export interface FixedHeader {
@@ -32,14 +33,6 @@ export function fieldsTooLongProblem(length: number): string {
 
 function refusal(code: UnmarshalErrorCode, problem: string, offset: number): UnmarshalError {
   return new UnmarshalError(code, problem, { offset });
-}
-
-/** The UINT32 at `offset`, where 4 bytes must exist. */
-export function uint32At(bytes: Uint8Array, offset: number, littleEndian: boolean): number {
-  const bits = littleEndian
-    ? bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 24)
-    : (bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!;
-  return bits >>> 0;
 }
 
 /**

@@ -1,6 +1,7 @@
 // Cuts a stream of bytes into whole messages, wherever its chunks are cut, and decodes them if asked to.
 // It owns the bytes of a message that is not complete yet. It knows no sockets.
 // Specification: Message Format, Invalid Protocol and Spec Extensions.
+import { checkBytes } from '../arguments.js';
 import { FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH } from '../constants.js';
 import { decodeMessage } from './decode.js';
 import { UnmarshalError } from '../errors.js';
@@ -58,8 +59,10 @@ export class FrameReader {
    * Takes the next bytes of the stream and returns the messages that they complete, undecoded. Each is a view of the
    * chunk or of memory of its own: copy it to keep it after the memory of the chunk is used again. No bytes make this
    * method throw; check {@link failure} after each call. Once that is set, nothing is returned any more.
+   * @throws {ArgumentError} if `chunk` is not a Uint8Array
    */
   push(chunk: Uint8Array): Uint8Array[] {
+    checkBytes('FrameReader.push', 'chunk', chunk);
     const frames: Uint8Array[] = [];
     if (this.#failure !== undefined) return frames;
     try {
@@ -179,8 +182,10 @@ export class MessageReader {
    * Takes the next bytes of the stream and returns the valid messages that they complete. The messages share no memory
    * with `chunk`. No bytes make this method throw; check {@link failure} and {@link invalid} after each call. Once
    * `failure` is set, nothing is returned any more. ‹Message Format›
+   * @throws {ArgumentError} if `chunk` is not a Uint8Array
    */
   push(chunk: Uint8Array): Message[] {
+    checkBytes('MessageReader.push', 'chunk', chunk);
     const messages: Message[] = [];
     const invalid: InvalidMessage[] = [];
     for (const frame of this.#frames.push(chunk)) {

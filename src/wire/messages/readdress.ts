@@ -1,17 +1,18 @@
 // Rewrites the header of a message and copies its body without decoding it: for routers, proxies and test tools.
 // A header field has the same bytes at every 8-byte boundary, and so has a body: all that does not change is copied as
 // bytes. Specification: Message Format, Header Fields, Message Bus Message Routing.
+import { checkBytes } from '../arguments.js';
 import {
   FIELD_DEPTH, FIXED_HEADER_LENGTH, HeaderField, LAST_KNOWN_FIELD, MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, MAX_UINT32,
 } from '../constants.js';
 import { decodeHeader } from './decode.js';
 import { checkInteger, refusal } from './encode.js';
 import { skipField } from './field-walk.js';
-import { fieldsTooLongProblem, tooLongProblem, uint32At } from './fixed-header.js';
+import { fieldsTooLongProblem, tooLongProblem } from './fixed-header.js';
 import { assertBusName } from '../names.js';
-import { ANY, checkOptions, FLAG, type OptionRules } from '../options.js';
+import { ANY, checkRequiredOptions, FLAG, type OptionRules } from '../options.js';
 import { marshalVariant } from '../values/marshal.js';
-import { Reader } from '../values/reader.js';
+import { Reader, uint32At } from '../values/reader.js';
 import { Writer } from '../values/writer.js';
 import type { Variant } from '../variant.js';
 
@@ -114,10 +115,12 @@ function writeFields(writer: Writer, reader: Reader, changes: Changes, isStrippe
  * written again. The body is copied without being decoded: a broken one stays broken.
  * @throws {UnmarshalError} if the header of `bytes` breaks a rule, as {@link decodeHeader} does
  * @throws {InvalidNameError} if the new sender or destination is not a valid bus name
- * @throws {MarshalError} if a new number is out of range, or if the message becomes too long ‹Message Format›
+ * @throws {MarshalError} if a new number is out of range, or if the message becomes too long
+ * @throws {ArgumentError} if `bytes` is not a Uint8Array, or if a key of the changes is unknown ‹Message Format›
  */
 export function readdress(bytes: Uint8Array, readdressing: Readdressing): Uint8Array {
-  checkOptions('readdress', readdressing ?? null, READDRESS_RULES);
+  checkRequiredOptions('readdress', readdressing, READDRESS_RULES);
+  checkBytes('readdress', 'bytes', bytes);
   const header = decodeHeader(bytes);
   const { serial = header.serial, flags = header.flags, stripUnknownFields = false } = readdressing;
   checkInteger(serial, { path: 'header.serial', min: 1, max: MAX_UINT32 });

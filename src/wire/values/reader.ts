@@ -6,6 +6,14 @@ import { Fault } from './fault.js';
 /** A message of this many bytes has enough numbers in it to make a DataView worth its cost. */
 const LARGE_MESSAGE = 1024;
 
+/** The 32-bit number at `offset`, where 4 bytes must exist. */
+export function uint32At(bytes: Uint8Array, offset: number, littleEndian: boolean): number {
+  const bits = littleEndian
+    ? bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 24)
+    : (bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!;
+  return bits >>> 0;
+}
+
 /**
  * Reads one message, which starts at `bytes[0]`. The fields are public because the functions that unmarshal are the
  * hottest code of the wire layer.
@@ -57,11 +65,7 @@ export class Reader {
 
   /** The 32-bit number at `offset`; the caller has checked that its bytes exist. */
   uint32At(offset: number): number {
-    const { bytes } = this;
-    const bits = this.littleEndian
-      ? bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 24)
-      : (bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!;
-    return bits >>> 0;
+    return uint32At(this.bytes, offset, this.littleEndian);
   }
 
   /** The 16-bit number at `offset`; the caller has checked that its bytes exist. */

@@ -1,6 +1,7 @@
 // Unmarshals values: compiles each type once to a function that checks every rule and returns the value.
 // It knows types and the reader, not messages and their headers. Values share no memory with the bytes they are read
 // from, so that no value keeps a message alive. Specification: Marshaling (Wire Format).
+import { checkBytes, checkText } from '../arguments.js';
 import { type Codec, codecOf } from './codec.js';
 import type { ByteOrder } from '../constants.js';
 import { checkDepth, lengthMismatch, readArrayEnd } from './containers.js';
@@ -169,13 +170,16 @@ export function toUnmarshalError(error: unknown, root: string): unknown {
  * Unmarshals values alone, without a message. The first byte is on an 8-byte boundary, and no bytes may be left over.
  * @param signature zero or more single complete types
  * @throws {SignatureError} if the signature is not valid
- * @throws {UnmarshalError} if the bytes break a rule ‹Marshaling (Wire Format)›
+ * @throws {UnmarshalError} if the bytes break a rule
+ * @throws {ArgumentError} if the signature is not a string, or `bytes` not a Uint8Array ‹Marshaling (Wire Format)›
  */
 export function unmarshal<const S extends string>(
   signature: CheckedSignature<S>,
   bytes: Uint8Array,
   options: { readonly byteOrder?: ByteOrder | undefined } = {},
 ): BodyOf<S> {
+  checkText('unmarshal', 'signature', signature);
+  checkBytes('unmarshal', 'bytes', bytes);
   checkOptions('unmarshal', options, { byteOrder: BYTE_ORDER });
   const { byteOrder = 'little' } = options;
   const reader = new Reader(bytes, { offset: 0, end: bytes.length, littleEndian: byteOrder === 'little' });
