@@ -286,18 +286,29 @@ describe('a header with', () => {
       what: 'a sender that is none', code: 'SENDER_INVALID',
       message: call([1, 'o', '/'], [3, 's', 'M'], [7, 's', '..']),
     },
-    // Legal to receive, though no bus name that may be sent.
-    { what: 'a sender that nobody can answer', code: '', message: call([1, 'o', '/'], [3, 's', 'M'], [7, 's', ':1']) },
-  ])('$what is answered where it is a call', async ({ message, code, destination }) => {
+  ])('$what is answered where it is a call', async ({ message, destination }) => {
     await using link = await startLink();
     link.peer.send(rawMessage({ ...message, flags: 1, serial: 69 }), rawMessage(message));
-    if (code !== '') {
-      const reply = await link.peer.reply(70);
-      expect(reply).toMatchObject({ type: 'error', errorName: INVALID_ARGS, destination });
-    }
+    const reply = await link.peer.reply(70);
+    expect(reply).toMatchObject({ type: 'error', errorName: INVALID_ARGS, destination });
     await expectAlive(link);
-    expect(link.peer.messages.filter(({ replySerial }) => replySerial !== undefined)).toHaveLength(code === '' ? 0 : 1);
-    expect([...link.connection.dropped]).toEqual(code === '' ? [['undeliverable', 1]] : [['invalid message', 2]]);
+    expect(link.peer.messages.filter(({ replySerial }) => replySerial !== undefined)).toHaveLength(1);
+    expect([...link.connection.dropped]).toEqual([['invalid message', 2]]);
+  });
+
+  // The reference implementation accepts ":1" as the name of a sender, but nobody may write it.
+  test.each<[what: string, signature: readonly RawField[], errorName: string]>([
+    ['valid', [], 'org.freedesktop.DBus.Error.UnknownObject'],
+    ['broken', [[8, 'g', 'u']], INVALID_ARGS], // the body of a UINT32 is missing
+  ])('a sender that must not be written is answered without a destination, if the body is %s', async (
+    _, signature, errorName,
+  ) => {
+    await using link = await startLink();
+    link.peer.send(rawMessage(call([1, 'o', '/'], [3, 's', 'M'], [7, 's', ':1'], ...signature)));
+    const reply = await link.peer.reply(70);
+    expect(reply).toMatchObject({ type: 'error', errorName, destination: undefined });
+    await expectAlive(link);
+    expect(link.connection.dropped.get('undeliverable')).toBeUndefined();
   });
 
   test.each<{ what: string; message: RawMessage }>([

@@ -51,8 +51,8 @@ test.each<[signature: string, body: readonly unknown[]]>([
 });
 
 test('a header that promises descriptors is refused', () => {
-  for (const unixFds of [1, 2 ** 32 - 1, -1, undefined]) {
-    const given = { ...signal(where), unixFds } as Message; // any number, for the check at run time
+  for (const unixFds of [1, 2 ** 32 - 1]) {
+    const given: Message = { ...signal(where), unixFds };
     expect(() => encode(given)).toThrow(MarshalError);
     expect(() => encode(given)).toThrow(expect.objectContaining({
       code: 'UNIX_FD_NOT_SENDABLE',

@@ -39,11 +39,17 @@ export interface EncodeOptions {
 // The serial is checked on writing, like the message's own.
 const ENCODE_RULES: OptionRules<EncodeOptions> = { serial: ANY, byteOrder: BYTE_ORDER, allowUnixFds: FLAG };
 
+const NO_OPTIONS: EncodeOptions = Object.freeze({});
+
 /** Checks the options quickly, since this runs for each message; checkOptions() makes the error. */
 function checkEncodeOptions(options: EncodeOptions): void {
+  let count = 0;
   let isKnown = typeof options === 'object' && options !== null;
-  for (const key in options) isKnown &&= key === 'serial' || key === 'byteOrder' || key === 'allowUnixFds';
-  if (isKnown) {
+  for (const key in options) {
+    count++;
+    isKnown &&= key === 'serial' || key === 'byteOrder' || key === 'allowUnixFds';
+  }
+  if (isKnown && count > 0) {
     const { byteOrder, allowUnixFds } = options;
     const isOrder = byteOrder === undefined || byteOrder === 'little' || byteOrder === 'big';
     if (isOrder && (allowUnixFds === undefined || typeof allowUnixFds === 'boolean')) return;
@@ -63,15 +69,36 @@ export function checkInteger(value: unknown, { path, min, max }: { path: string;
   }
 }
 
-function typeCodeOf(message: Message): number {
-  if (typeof message.type === 'string' && Object.hasOwn(MESSAGE_TYPE_CODE, message.type)) {
-    return MESSAGE_TYPE_CODE[message.type];
-  }
-  const { type } = message;
+function typeCodeOf({ type }: Message): number {
+  if (typeof type === 'string' && Object.hasOwn(MESSAGE_TYPE_CODE, type)) return MESSAGE_TYPE_CODE[type];
   if (typeof type === 'number' && Number.isInteger(type) && type >= 5 && type <= 0xff) return type;
-  const known = Object.keys(MESSAGE_TYPE_CODE).map((name) => `"${name}"`).join(', ');
-  const problem = `expected ${known} or an integer from 5 to 255, got ${describe(type)}`;
-  throw refusal('FIELD_INVALID', problem, 'header.type');
+  const names = Object.keys(MESSAGE_TYPE_CODE);
+  const expected = `${names.map((name) => `"${name}"`).join(', ')} or an integer from 5 to 255`;
+  const name = Object.values(MESSAGE_TYPE_CODE).some((code) => code === type) ? names[Number(type) - 1] : undefined;
+  const advice = name === undefined ? '' : `: the type must be given by its name, "${name}"`;
+  throw refusal('FIELD_INVALID', `expected ${expected}, got ${describe(type)}${advice}`, 'header.type');
+}
+
+/** The keys that have a value in every message, besides those that options can give. */
+const KEYS = ['type', 'flags', 'signature', 'unixFds', 'unknownFields', 'body'] as const;
+
+/** The error for a message that was made by hand and lacks several keys; undefined if it has them. */
+function missingKeysError(message: Message): MarshalError | undefined {
+  if (typeof message !== 'object' || message === null) return undefined;
+  const missing = KEYS.filter((key) => message[key] === undefined);
+  if (missing.length < 2) return undefined; // the error of the one key says enough
+  const found = `${missing.join(', ')} are undefined`;
+  const rule = 'a message must have every key, as methodCall(), methodReturn(), errorReply() and signal() make it';
+  return refusal('FIELD_MISSING', `${found}: ${rule}`, 'header');
+}
+
+/** Checks the serial; `isGiven` says whether it is an option, or the message's own. */
+function checkSerial(serial: unknown, isGiven: boolean): void {
+  if (serial === 0 && !isGiven) {
+    const problem = `the message has no serial: pass { serial }, an integer from 1 to ${MAX_UINT32}`;
+    throw refusal('FIELD_INVALID', problem, 'header.serial');
+  }
+  checkInteger(serial, { path: 'header.serial', min: 1, max: MAX_UINT32 });
 }
 
 /** Writes the code of a header field and the signature of its variant. */
@@ -156,10 +183,13 @@ function writeFields(writer: Writer, message: Message): void {
     writeSignature(writer, message.signature);
   }
   if (message.unixFds !== 0) {
-    if (!writer.allowsUnixFds) throw toMarshalError(unixFdFault(), message.signature, 'header.UNIX_FDS');
     checkInteger(message.unixFds, { path: 'header.UNIX_FDS', min: 0, max: MAX_UINT32 });
+    if (!writer.allowsUnixFds) throw toMarshalError(unixFdFault(), message.signature, 'header.UNIX_FDS');
     beginField(writer, HeaderField.UNIX_FDS, FIELD_TYPE.UINT32);
     writer.writeUint32(message.unixFds);
+  }
+  if (!Array.isArray(message.unknownFields)) {
+    throw refusal('FIELD_INVALID', `unknownFields must be an array, got ${describe(message.unknownFields)}`, 'header');
   }
   for (const field of message.unknownFields) writeUnknownField(writer, field);
   if (message.unknownFields.length > 0) checkContainerInstances(message.unknownFields);
@@ -175,7 +205,11 @@ function checkContainerInstances(fields: readonly UnknownField[]): void {
 }
 
 /** Writes a field with a code above 9, as it was received. */
-function writeUnknownField(writer: Writer, { code, value }: UnknownField): void {
+function writeUnknownField(writer: Writer, field: UnknownField): void {
+  if (typeof field !== 'object' || field === null) {
+    throw refusal('FIELD_INVALID', `an unknown field must be { code, value }, got ${describe(field)}`, 'header');
+  }
+  const { code, value } = field;
   checkInteger(code, { path: 'header', min: LAST_KNOWN_FIELD + 1, max: 0xff });
   writer.align(8, 1);
   writer.bytes[writer.offset++] = code;
@@ -194,14 +228,15 @@ function writeBody(writer: Writer, { signature, body }: Message): void {
   }
 }
 
-function writeParts(writer: Writer, message: Message, serial: number): void {
+function writeParts(writer: Writer, message: Message, options: EncodeOptions): void {
   const start = writer.offset;
   const typeCode = typeCodeOf(message);
   if (typeof message.signature !== 'string') {
     throw refusal('SIGNATURE_INVALID', `expected a string, got ${describe(message.signature)}`, 'header.SIGNATURE');
   }
   checkInteger(message.flags, { path: 'header.flags', min: 0, max: 0xff });
-  checkInteger(serial, { path: 'header.serial', min: 1, max: MAX_UINT32 });
+  const serial = options.serial ?? message.serial;
+  checkSerial(serial, options.serial !== undefined);
   const missing = missingField(typeCode, message);
   if (missing !== undefined) {
     throw refusal('FIELD_MISSING', missingProblem(missing, message.type), `header.${missing}`);
@@ -223,16 +258,22 @@ function writeParts(writer: Writer, message: Message, serial: number): void {
   }
 }
 
+function isLittleEndian(byteOrder: unknown): boolean {
+  if (byteOrder === 'little') return true;
+  if (byteOrder === 'big') return false;
+  throw refusal('FIELD_INVALID', `expected "little" or "big", got ${describe(byteOrder)}`, 'header.byteOrder');
+}
+
 /** Appends a message to the contents of `writer`. If it throws, the contents are the same as before. */
-export function writeMessage(writer: Writer, message: Message, options: EncodeOptions = {}): void {
+export function writeMessage(writer: Writer, message: Message, options: EncodeOptions = NO_OPTIONS): void {
   const start = writer.offset;
   writer.origin = start;
-  writer.littleEndian = (options.byteOrder ?? message.byteOrder) === 'little';
   try {
-    writeParts(writer, message, options.serial ?? message.serial);
+    writer.littleEndian = isLittleEndian(options.byteOrder ?? message.byteOrder);
+    writeParts(writer, message, options);
   } catch (error) {
     writer.offset = start;
-    throw toMarshalError(error, message.signature, 'header'); // the writer could not grow
+    throw missingKeysError(message) ?? toMarshalError(error, message.signature, 'header'); // the writer could not grow
   }
 }
 
@@ -250,8 +291,8 @@ let slab: Writer | undefined;
  * @throws {MarshalError} if a value, a signature, the serial or a length is one that no bus accepts ‹Message Format›
  * @throws {ArgumentError} if an option is unknown or has a value of the wrong kind
  */
-export function encodeMessage(message: Message, options: EncodeOptions = {}): Uint8Array {
-  checkEncodeOptions(options);
+export function encodeMessage(message: Message, options: EncodeOptions = NO_OPTIONS): Uint8Array {
+  if (options !== NO_OPTIONS) checkEncodeOptions(options);
   const writer = slab ?? new Writer(SLAB_CAPACITY);
   slab = undefined; // a getter of a value can encode another message during this call
   const { bytes, view } = writer;

@@ -102,7 +102,7 @@ export function reservedProblem(text: string, prefix: string): string {
 
 /** The text of the error for a header field that a message of type `type` lacks. */
 export function missingProblem(field: FieldName, type: string | number): string {
-  return `${field} is missing: a ${type} must have it`;
+  return `${field} is missing: ${type === 'error' ? 'an' : 'a'} ${type} must have it`;
 }
 
 /** The header fields of a message, as far as any message type requires them. */

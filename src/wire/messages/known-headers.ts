@@ -31,7 +31,7 @@ function slotOf({ path, member, signature }: Message): number {
 
 /** Whether names and the signature alone determine the header fields. A REPLY_SERIAL differs in every message. */
 export function hasRepeatableHeader({ replySerial, unixFds, unknownFields }: Message): boolean {
-  return replySerial === undefined && unixFds === 0 && unknownFields.length === 0;
+  return replySerial === undefined && unixFds === 0 && unknownFields?.length === 0; // checked on writing
 }
 
 /** The encoded header fields of an earlier message with the same values, in little-endian byte order. */

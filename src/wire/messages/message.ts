@@ -1,7 +1,10 @@
 // Messages as plain data: their five shapes, and the functions that make messages to be sent.
 // It knows no bytes: encode.ts writes messages, decode.ts reads them. Specification: Message Format.
+import { checkObject } from '../arguments.js';
 import type { ByteOrder } from '../constants.js';
 import type { BodyInputOf, CheckedSignature } from '../infer.js';
+import { isBusName, isReceivableBusName, isUniqueName } from '../names.js';
+import { ANY, checkRequiredOptions, type OptionRule } from '../options.js';
 import type { Variant } from '../variant.js';
 
 /** A header field whose code the specification does not define. ‹Header Fields› */
@@ -106,11 +109,53 @@ export interface BodyOptions<S extends string> {
   readonly body?: BodyInputOf<S> | undefined;
 }
 
+// Only the keys of parts are checked here, since encodeMessage() checks the values. Each function compares the keys
+// with constants, which takes half the time of a look-up in a table; checkRequiredOptions() makes the error.
+
+type Rules = Readonly<Record<string, OptionRule>>;
+const BODY_RULES: Rules = { signature: ANY, body: ANY };
+const ERROR_RULES: Rules = { errorName: ANY, message: ANY, signature: ANY, body: ANY };
+const SIGNAL_RULES: Rules = { path: ANY, interface: ANY, member: ANY, destination: ANY, signature: ANY, body: ANY };
+const CALL_RULES: Rules = {
+  path: ANY, interface: ANY, member: ANY, destination: ANY, flags: ANY, signature: ANY, body: ANY,
+};
+
+function isBodyKey(key: string): boolean {
+  return key === 'signature' || key === 'body';
+}
+
+function isSignalKey(key: string): boolean {
+  return key === 'path' || key === 'interface' || key === 'member' || key === 'destination' || isBodyKey(key);
+}
+
+function isCallKey(key: string): boolean {
+  return isSignalKey(key) || key === 'flags';
+}
+
+function isErrorKey(key: string): boolean {
+  return key === 'errorName' || key === 'message' || isBodyKey(key);
+}
+
+/** Throws if there are no parts, or if the caller has found that a key is unknown. */
+function checkParts(owner: string, parts: object, isKnown: boolean, rules: Rules): void {
+  if (!isKnown || typeof parts !== 'object' || parts === null) checkRequiredOptions(owner, parts, rules);
+}
+
+/**
+ * The destination of a reply. A received sender that must not be written, such as `:1`, is left out: a bus gives no
+ * such name to a connection, and without a bus a reply needs no destination.
+ */
+function destinationOf({ sender }: Answerable): string | undefined {
+  if (sender === undefined || isUniqueName(sender) || !isReceivableBusName(sender)) return sender;
+  return isBusName(sender) ? sender : undefined;
+}
+
 // The casts in these functions are sound because the types of the parameters have the fields that the type requires.
 
 /**
  * Makes a METHOD_CALL. Without an interface, the callee may choose any interface that has the member.
- * Nothing is checked here: {@link encodeMessage} checks everything.
+ * Values are not checked here: {@link encodeMessage} checks them.
+ * @throws {ArgumentError} if a key of the parts is unknown
  */
 export function methodCall<const S extends string = ''>(
   parts: BodyOptions<S> & {
@@ -121,39 +166,59 @@ export function methodCall<const S extends string = ''>(
     readonly flags?: number | undefined;
   },
 ): MethodCall {
+  let isKnown = true;
+  for (const key in parts) isKnown &&= isCallKey(key);
+  checkParts('methodCall', parts, isKnown, CALL_RULES);
   return createMessage('method_call', parts as Partial<MessageBase>) as MethodCall;
 }
 
 /** The parts of a call that address its reply. */
 export type Answerable = Pick<MethodCall, 'serial' | 'sender'>;
 
-/** Makes the METHOD_RETURN that answers `call`, addressed to its sender. */
+/**
+ * Makes the METHOD_RETURN that answers `call`, addressed to its sender.
+ * @throws {ArgumentError} if `call` is not an object, or if a key of the parts is unknown
+ */
 export function methodReturn<const S extends string = ''>(
   call: Answerable,
-  { signature, body }: BodyOptions<S> = {},
+  parts: BodyOptions<S> = {},
 ): MethodReturn {
-  const parts = { replySerial: call.serial, destination: call.sender, signature, body };
-  return createMessage('method_return', parts as Partial<MessageBase>) as MethodReturn;
+  let isKnown = true;
+  for (const key in parts) isKnown &&= isBodyKey(key);
+  checkParts('methodReturn', parts, isKnown, BODY_RULES);
+  checkObject('methodReturn', 'call', call);
+  const { signature, body } = parts;
+  const reply = { replySerial: call.serial, destination: destinationOf(call), signature, body };
+  return createMessage('method_return', reply as Partial<MessageBase>) as MethodReturn;
 }
 
 /**
  * Makes the ERROR that answers `call`, addressed to its sender. `message` is short for a body of one STRING; it is used
  * only if neither `signature` nor `body` is given.
+ * @throws {ArgumentError} if `call` is not an object, or if a key of the parts is unknown
  */
 export function errorReply<const S extends string = ''>(
   call: Answerable,
   parts: BodyOptions<S> & { readonly errorName: string; readonly message?: string | undefined },
 ): ErrorMessage {
+  let isKnown = true;
+  for (const key in parts) isKnown &&= isErrorKey(key);
+  checkParts('errorReply', parts, isKnown, ERROR_RULES);
+  checkObject('errorReply', 'call', call);
   const { errorName, message } = parts;
   const isTextOnly = parts.signature === undefined && parts.body === undefined && message !== undefined;
   const { signature, body }: { signature?: unknown; body?: unknown } = isTextOnly
     ? { signature: 's', body: [message] }
     : parts;
-  const reply = { errorName, replySerial: call.serial, destination: call.sender, signature, body };
+  const reply = { errorName, replySerial: call.serial, destination: destinationOf(call), signature, body };
   return createMessage('error', reply as Partial<MessageBase>) as ErrorMessage;
 }
 
-/** Makes a SIGNAL: for every connection that has a matching rule or, with `destination`, for that connection alone. */
+/**
+ * Makes a SIGNAL: for every connection that has a matching rule or, with `destination`, for that connection alone.
+ * Values are not checked here: {@link encodeMessage} checks them.
+ * @throws {ArgumentError} if a key of the parts is unknown
+ */
 export function signal<const S extends string = ''>(
   parts: BodyOptions<S> & {
     readonly path: string;
@@ -162,5 +227,8 @@ export function signal<const S extends string = ''>(
     readonly destination?: string | undefined;
   },
 ): Signal {
+  let isKnown = true;
+  for (const key in parts) isKnown &&= isSignalKey(key);
+  checkParts('signal', parts, isKnown, SIGNAL_RULES);
   return createMessage('signal', parts as Partial<MessageBase>) as Signal;
 }

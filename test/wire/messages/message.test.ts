@@ -75,10 +75,12 @@ describe('the constructors of messages', () => {
     expect(Object.keys(decodeHeader(encodeMessage(CALL)))).toEqual(KEYS.filter((key) => key !== 'body'));
   });
 
-  test('ignore parts that they do not document', () => {
+  test('refuse parts that they do not document', () => {
     const smuggled = { serial: 5, replySerial: 6, type: 'signal', sender: ':1.1', unixFds: 2, errorName: 'a.b', x: 1 };
-    const message = methodCall({ path: '/a', member: 'B', ...smuggled } as Parameters<typeof methodCall>[0]);
-    expect([message.type, message.serial, Object.keys(message)]).toEqual(['method_call', 0, KEYS]);
+    for (const [key, value] of Object.entries(smuggled)) {
+      const parts = { path: '/a', member: 'B', [key]: value };
+      expect(() => methodCall(parts)).toThrow(`methodCall: unknown option "${key}"`);
+    }
   });
 });
 
@@ -257,7 +259,7 @@ describe('encodeMessage rejects', () => {
       }
       const error = marshalErrorOf(() => encodeMessage(message));
       expect([error.code, error.path]).toEqual(['FIELD_MISSING', `header.${names[key]}`]);
-      expect(error.problem).toBe(`${names[key]} is missing: a ${type} must have it`);
+      expect(error.problem).toBe(`${names[key]} is missing: ${type === 'error' ? 'an' : 'a'} ${type} must have it`);
     }
   });
 
@@ -415,7 +417,20 @@ describe('the text of an error', () => {
     [{ type: 'call' }, 'header.type: expected "method_call", "method_return", "error", "signal" or an integer from 5 to ' +
       '255, got string "call"'],
     [{ flags: 256 }, 'header.flags: expected an integer from 0 to 255, got number 256'],
-    [{ serial: 0 }, 'header.serial: expected an integer from 1 to 4294967295, got number 0'],
+    [{ serial: 0 }, 'header.serial: the message has no serial: pass { serial }, an integer from 1 to 4294967295'],
+    [{ serial: -1 }, 'header.serial: expected an integer from 1 to 4294967295, got number -1'],
+    [{ type: 1 }, 'header.type: expected "method_call", "method_return", "error", "signal" or an integer from 5 to ' +
+      '255, got number 1: the type must be given by its name, "method_call"'],
+    [{ type: 'error', errorName: undefined }, 'header.ERROR_NAME: ERROR_NAME is missing: an error must have it'],
+    [{ byteOrder: 'LITTLE' }, 'header.byteOrder: expected "little" or "big", got string "LITTLE"'],
+    [{ unixFds: null }, 'header.UNIX_FDS: expected an integer from 0 to 4294967295, got null'],
+    [{ unixFds: -1 }, 'header.UNIX_FDS: expected an integer from 0 to 4294967295, got number -1'],
+    [{ unknownFields: 5 }, 'header: unknownFields must be an array, got number 5'],
+    [{ unknownFields: [null] }, 'header: an unknown field must be { code, value }, got null'],
+    [{ unknownFields: undefined }, 'header: unknownFields must be an array, got undefined'],
+    [{ body: undefined }, 'body: expected an array as the body, got undefined'],
+    [{ flags: undefined, signature: undefined }, 'header: flags, signature are undefined: a message must have ' +
+      'every key, as methodCall(), methodReturn(), errorReply() and signal() make it'],
     [{ path: '/org/freedesktop/DBus/Local' }, 'header.PATH: "/org/freedesktop/DBus/Local" is reserved: a message must ' +
       'not carry a value that starts with "/org/freedesktop/DBus/Local"'],
     [{ unknownFields: [{ code: 10, value: variant('s', 'x') }] }, 'header.10: found 1 of type "s": header field 10 must ' +
