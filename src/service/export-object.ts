@@ -1,4 +1,4 @@
-// Exports implementations at object paths of a connection, whose calls are handled from the first export on.
+// Exports implementations at object paths of a link. The first export registers the handler of its method calls.
 // It knows no replies and no rules of dispatch. Specification: Object Paths, Interfaces.
 import { argumentError, hasMethods } from '../wire/arguments.js';
 import { ArgumentError } from '../wire/errors.js';
@@ -24,7 +24,6 @@ export interface ExportedObject extends Disposable {
 
 /** The objects of one link. */
 interface Exports {
-  readonly link: MessageLink;
   readonly tree: ObjectTree;
   /** The functions that remove what is exported. */
   readonly unexports: Set<() => void>;
@@ -39,9 +38,9 @@ function exportsOf(link: MessageLink): Exports {
   const standard = standardInterfaces(tree);
   const dispatcher = new Dispatcher({ tree, standard, sink: link, closedSignal: link.closedSignal });
   link.handleMethodCalls((call) => dispatcher.dispatch(call));
-  const exports = { link, tree, unexports: new Set<() => void>() };
-  // An implementation may outlive the connection and must not keep it in memory. One listener for all objects: Node
-  // searches the list of listeners for each that is added or removed.
+  const exports = { tree, unexports: new Set<() => void>() };
+  // An implementation may outlive the link and must not keep it in memory. One listener for all objects: Node searches
+  // the list of listeners for each that is added or removed.
   link.closedSignal.addEventListener('abort', () => {
     for (const unexport of [...exports.unexports]) unexport();
   });
@@ -52,11 +51,12 @@ function exportsOf(link: MessageLink): Exports {
 /**
  * Exports one implementation, or several of different interfaces, at an object path. Further interfaces can be added to
  * the same path later. Export before requesting the name, so that programs that find the name find the object.
+ * The first export registers the handler of the link's method calls, which stays until the link closes.
  * @throws {InvalidNameError} if `path` is not an object path
  * @throws {ExportError} if the object has one of the interfaces already, or the library implements it itself
- * @throws {ConnectionClosedError} if the connection has ended
- * @throws {HandlerInUseError} if the link has a handler of method calls of its own
- * @throws {ArgumentError} if the target or an implementation is something else, such as a definition or a promise
+ * @throws {ConnectionClosedError} if the link is closed
+ * @throws {HandlerInUseError} if the application handles the method calls of the link itself
+ * @throws {ArgumentError} if `link` or an implementation is something else, such as a definition or a promise
  */
 export function exportObject(
   link: MessageLink,
@@ -64,7 +64,7 @@ export function exportObject(
   implementations: Implementation | readonly Implementation[],
 ): ExportedObject {
   if (!hasMethods(link, 'handleMethodCalls', 'send')) {
-    throw argumentError('exportObject', 'the target must be a Bus or a Connection', link);
+    throw argumentError('exportObject', 'the link must be a bus or a connection', link);
   }
   assertObjectPath(path);
   const list = Array.isArray(implementations) ? implementations : [implementations];
@@ -111,17 +111,18 @@ function hasHandlers(value: unknown): boolean {
   return typeof value === 'object' && value !== null && ('methods' in value || 'properties' in value);
 }
 
-interface SignalParts {
+/** A signal without the path of its object. */
+interface OutgoingSignal {
   readonly interface: string;
   readonly member: string;
   readonly signature: string;
   readonly body: readonly unknown[];
 }
 
-/** Sends a signal of an object; does nothing if the connection has ended. */
-function sendSignal(link: MessageLink, path: string, parts: SignalParts): void {
+/** Sends a signal of an object; does nothing if the link is closed. */
+function sendSignal(link: MessageLink, path: string, content: OutgoingSignal): void {
   try {
-    link.send(signal({ path, ...parts }));
+    link.send(signal({ path, ...content }));
   } catch (error) {
     if (!(error instanceof ConnectionClosedError)) throw error;
   }

@@ -1,5 +1,6 @@
 // Exported objects on a real bus: one connection exports, another calls.
 
+import { getEventListeners } from 'node:events';
 import { expect, test } from 'vitest';
 import { type Bus, connectToBus } from '../../src/connection/bus.js';
 import { ConnectionClosedError } from '../../src/connection/errors.js';
@@ -132,6 +133,21 @@ suite('an exported object', () => {
     expect(() => exportObject(service, path, handlers)).toThrow(
       expect.objectContaining({ code: 'ARGUMENT_INVALID', message: expect.stringContaining(problem) }),
     );
+  });
+
+  test('shares one abort listener of the link with the other objects', () => {
+    exportObject(service, path, counter().implementation);
+    const before = getEventListeners(service.closedSignal, 'abort').length;
+    for (let index = 0; index < 100; index++) exportObject(service, `/n${index}`, counter().implementation);
+    expect(getEventListeners(service.closedSignal, 'abort')).toHaveLength(before);
+  });
+
+  test('is refused if the application handles the calls of the link itself', () => {
+    const remove = service.handleMethodCalls(() => {});
+    const refused = expect.objectContaining({ name: 'HandlerInUseError' });
+    expect(() => exportObject(service, path, counter().implementation)).toThrow(refused);
+    remove();
+    exportObject(service, path, counter().implementation);
   });
 
   test('is refused if the connection has ended', async () => {
