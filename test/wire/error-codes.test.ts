@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import * as wire from '../../src/wire/index.js';
+import { codeSpans, decodeExample, evaluate, tableUnder, thrownBy } from '../support/pages.js';
 
 const read = (file: string): string => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
 const page = read('docs/wire.md');
@@ -20,18 +21,6 @@ function unionOf(name: string): { codes: readonly string[]; others: readonly str
   };
 }
 
-/** The rows of the first table after a heading that contains these words, as the texts of their cells. */
-function tableUnder(heading: string): readonly (readonly string[])[] {
-  const section = page.split(/^#+ /m).find((text) => text.split('\n')[0]?.includes(heading)) ?? '';
-  const rows = section.split('\n').filter((line) => line.startsWith('|')).slice(2); // after the names of the columns
-  return rows.map((row) => row.slice(1, -1).split(' | ').map((cell) => cell.trim()));
-}
-
-/** The texts between backticks in a cell. */
-function codeSpans(cell: string): readonly string[] {
-  return [...cell.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code);
-}
-
 interface Row {
   readonly code: string;
   readonly rule: string;
@@ -40,36 +29,10 @@ interface Row {
 }
 
 function rowsUnder(heading: string): readonly Row[] {
-  return tableUnder(heading).map(([code = '', rule = '', clause = '', example = '', ...rest]) => {
+  return tableUnder(page, heading).map(([code = '', rule = '', clause = '', example = '', ...rest]) => {
     expect(rest, code).toEqual([]);
     return { code: codeSpans(code)[0] ?? '', rule, clause, example: codeSpans(example) };
   });
-}
-
-/** `6c01 "text" 00*4` as bytes. */
-function bytesOf(notation: string): Uint8Array {
-  const pieces = [...notation.matchAll(/(?:"([^"]*)"|([0-9a-f]+))(?:\*(\d+))?(?: |$)/g)];
-  expect(pieces.map(([piece]) => piece).join(''), 'the notation of bytes').toBe(notation);
-  return Buffer.concat(pieces.flatMap(([, text, digits = '', times = '1']) => {
-    const piece = text === undefined ? Buffer.from(digits, 'hex') : Buffer.from(text, 'latin1');
-    return Array<Buffer>(Number(times)).fill(piece);
-  }));
-}
-
-function thrownBy(run: () => unknown): unknown {
-  try {
-    run();
-  } catch (error) {
-    return error;
-  }
-  return 'nothing was thrown';
-}
-
-/** The value of an expression that may use every export of the wire layer. */
-function evaluate(expression: string): unknown {
-  return (Function(...Object.keys(wire), `return ${expression};`) as (...values: unknown[]) => unknown)(
-    ...Object.values(wire),
-  );
 }
 
 const received = rowsUnder('UnmarshalErrorCode');
@@ -106,9 +69,7 @@ describe.each([
 
 describe('the example of received bytes for', () => {
   test.each(received.map((row) => [row.code, row] as const))('%s', (code, { example }) => {
-    const [bytes = '', signature] = [...example].reverse();
-    const error = thrownBy(() =>
-      signature === undefined ? wire.decodeMessage(bytesOf(bytes)) : wire.unmarshal(signature, bytesOf(bytes)));
+    const error = thrownBy(() => decodeExample(example));
     expect(error).toBeInstanceOf(wire.UnmarshalError);
     expect(error).toMatchObject({ code });
   });
@@ -139,7 +100,7 @@ describe('the example of a value for', () => {
 
 describe('the limits on the page', () => {
   test('are all limits, with their values', () => {
-    const rows = tableUnder('Limits').map(([name = '', value = '']) => [codeSpans(name)[0], Number(value)]);
+    const rows = tableUnder(page, 'Limits').map(([name = '', value = '']) => [codeSpans(name)[0], Number(value)]);
     const numbers = Object.entries(wire).filter(([, value]) => typeof value === 'number');
     expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(numbers));
     expect(rows.length).toBeGreaterThan(6);
@@ -153,7 +114,7 @@ describe('the limits on the page', () => {
 
 describe('the error classes on the page', () => {
   test('are the exported ones', () => {
-    const classes = tableUnder('Errors').map(([name = '']) => codeSpans(name)[0]);
+    const classes = tableUnder(page, 'Errors').map(([name = '']) => codeSpans(name)[0]);
     const errors = Object.entries(wire).filter(([name]) => name.endsWith('Error') && name !== 'DBusWireError');
     expect(classes.sort()).toEqual(errors.map(([name]) => name).sort());
   });
