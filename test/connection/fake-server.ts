@@ -19,7 +19,7 @@ export const GUID = '00112233445566778899aabbccddeeff';
 export const UNIQUE_NAME = ':1.7';
 
 /** Milliseconds after which a message that does not come is missed. */
-const PATIENCE = 5_000;
+const PATIENCE = 30_000;
 
 /** What the server answers to a call; undefined for nothing. */
 export type Answer = (call: MethodCall, peer: FakePeer) => Message | undefined;

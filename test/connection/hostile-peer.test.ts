@@ -465,7 +465,7 @@ describe('a peer that', () => {
 });
 
 describe('a handshake that', () => {
-  const opened = (address: string, connectTimeout = 5_000): Promise<unknown> =>
+  const opened = (address: string, connectTimeout = 30_000): Promise<unknown> =>
     openConnection(address, { connectTimeout });
   const failure = (reason: object): unknown => {
     const error = expect.objectContaining({ cause: expect.objectContaining(reason) });

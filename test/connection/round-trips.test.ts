@@ -57,7 +57,7 @@ async function serve(scripts: readonly (readonly Step[])[]): Promise<{ address: 
 test('all that a client has to say comes in one go, and is answered in one', async () => {
   // Nothing is said before Hello is there: a client that waited for OK would wait for ever.
   const { address, heard } = await serve([[{ after: 'Hello', say: `OK ${GUID}\r\nAGREE_UNIX_FD\r\n` }]]);
-  const bus = await connectToBus(address, { connectTimeout: 5_000 });
+  const bus = await connectToBus(address, { connectTimeout: 30_000 });
   open.push(bus);
   expect(bus.uniqueName).toBe(':1.7');
   expect(heard[0]?.startsWith(`\0${CLAIM}NEGOTIATE_UNIX_FD\r\nBEGIN\r\nl`)).toBe(true);
@@ -65,7 +65,7 @@ test('all that a client has to say comes in one go, and is answered in one', asy
 
 test('a server that declines descriptors is greeted in one round trip all the same', async () => {
   const { address, heard } = await serve([[{ after: 'Hello', say: `OK ${GUID}\r\nERROR not here\r\n` }]]);
-  const bus = await connectToBus(address, { connectTimeout: 5_000 });
+  const bus = await connectToBus(address, { connectTimeout: 30_000 });
   open.push(bus);
   expect(bus.uniqueName).toBe(':1.7');
   expect(heard).toHaveLength(1);
@@ -80,7 +80,7 @@ test('a server whose answers come out of order is asked once more, step by step'
       { after: 'Hello', say: '' },
     ],
   ]);
-  const bus = await connectToBus(address, { connectTimeout: 5_000 });
+  const bus = await connectToBus(address, { connectTimeout: 30_000 });
   open.push(bus);
   expect(heard).toHaveLength(2);
 });
@@ -96,7 +96,7 @@ test('a server that rejects the claim, and so disconnects, is asked once more, s
       { after: 'Hello', say: '' },
     ],
   ]);
-  const bus = await connectToBus(address, { connectTimeout: 5_000 });
+  const bus = await connectToBus(address, { connectTimeout: 30_000 });
   open.push(bus);
   expect(bus.uniqueName).toBe(':1.7');
   expect(heard[1]?.startsWith(`\0${CLAIM}AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\nl`)).toBe(true);
@@ -111,7 +111,7 @@ test('a server that closes at an early BEGIN is asked once more, step by step', 
       { after: 'Hello', say: '' },
     ],
   ]);
-  const bus = await connectToBus(address, { connectTimeout: 5_000 });
+  const bus = await connectToBus(address, { connectTimeout: 30_000 });
   open.push(bus);
   expect(heard[1]?.startsWith(`\0${CLAIM}NEGOTIATE_UNIX_FD\r\nBEGIN\r\nl`)).toBe(true);
 });

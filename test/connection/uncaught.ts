@@ -8,7 +8,7 @@ export async function uncaughtException(): Promise<unknown> {
   for (const event of EVENTS) process.removeAllListeners(event);
   try {
     return await new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('no exception reached the process')), 5_000);
+      const timer = setTimeout(() => reject(new Error('no exception reached the process')), 30_000);
       process.once('uncaughtException', (error) => {
         clearTimeout(timer);
         resolve(error);

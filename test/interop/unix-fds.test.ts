@@ -110,13 +110,13 @@ for (const { program, required, startBus } of REAL_BUSES) {
 
     test('are negotiated in the one round trip that connecting costs', async () => {
       await using way = await startHeldBack(daemon, 'Hello');
-      await using through = await connectToBus(way.address, { connectTimeout: 5_000 });
+      await using through = await connectToBus(way.address, { connectTimeout: 30_000 });
       expect(way.turns).toEqual(['client', 'bus']); // and nothing more
       expect(await createProxy(through, Descriptors, target).Open()).toBe(0);
     });
 
     test('are negotiated step by step if the bus rejects our first claim', async () => {
-      await using through = await connectToBus(daemon.address, { uid: '4711', connectTimeout: 5_000 });
+      await using through = await connectToBus(daemon.address, { uid: '4711', connectTimeout: 30_000 });
       expect(await createProxy(through, Descriptors, target).Open()).toBe(0);
     });
   });

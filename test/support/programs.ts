@@ -9,7 +9,7 @@ import { describe } from 'vitest';
 import { adopt, killGroup } from './reaper.js';
 
 /** Milliseconds that a program, or a line of its output, is waited for unless told otherwise. */
-export const PROGRAM_TIMEOUT = 10_000;
+export const PROGRAM_TIMEOUT = 30_000;
 
 export interface ProgramOptions {
   /** Added to (or, where undefined, taken from) the environment of the tests. */

@@ -6,7 +6,7 @@ import type { MessageLink } from '../../src/connection/link.js';
 import type { Signal } from '../../src/wire/messages/message.js';
 
 /** Milliseconds until a wait is given up. Shorter than the time limit of a test, so that the reason is reported. */
-export const PATIENCE = 15_000;
+export const PATIENCE = 30_000;
 
 /** Milliseconds between two looks at a condition. */
 const INTERVAL = 10;
