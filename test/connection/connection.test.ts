@@ -13,7 +13,7 @@ import { MessageReader } from '../../src/wire/messages/framing.js';
 import { errorReply, methodCall, type MethodCall, methodReturn, signal } from '../../src/wire/messages/message.js';
 import { variant } from '../../src/wire/variant.js';
 import { GUID, type Link, startFakeServer, startLink, startPair } from './fake-server.js';
-import { nextSignal } from '../support/waiting.js';
+import { nextSignal, until } from '../support/waiting.js';
 import { rawMessage } from './raw-message.js';
 import { uncaughtException } from './uncaught.js';
 
@@ -178,7 +178,7 @@ describe('what is sent in one turn', () => {
     const turns = [1_000, 1, 500];
     for (const messages of turns) {
       for (let i = 0; i < messages; i++) connection.send(happened(i));
-      await vi.waitFor(() => expect(connection.queuedBytes).toBe(0));
+      await until(() => connection.queuedBytes === 0);
     }
     const counts = writes.map((bytes) => new MessageReader().push(bytes).map(({ body }) => body[0]));
     expect(counts).toEqual(turns.map((messages) => Array.from({ length: messages }, (_, i) => i)));

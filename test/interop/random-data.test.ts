@@ -6,6 +6,7 @@ import { startService } from '../support/built.js';
 import { busctl, busctlCall, dbusMonitor, dbusSendCall, gdbus, gdbusCall, type Target } from '../support/foreign.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
 import { describeWith, type Program } from '../support/programs.js';
+import { until } from '../support/waiting.js';
 
 const target: Target = { destination: RANDOM_DATA_BUS_NAME, path: RANDOM_DATA_PATH, interface: RandomData.name };
 const standard = (name: string, path = RANDOM_DATA_PATH): Target =>
@@ -71,7 +72,7 @@ describeWith('dbus-daemon', 'gdbus')('gdbus', () => {
   test('waits for slow numbers with its monitor', async () => {
     const [, id] = /'([^']+)'/.exec((await gdbusCall(bus, target, 'slow', ['3'])).stdout) ?? [];
     const collect = () => gdbusCall(bus, target, 'slow_result', [id ?? '']);
-    await expect.poll(async () => (await collect()).stdout).toMatch(/^\('[0-7]',\)\n$/);
+    await until(async () => /^\('[0-7]',\)\n$/.test((await collect()).stdout));
     const problem = `${ERROR}.InvalidArgs: no slow job has this id`;
     expect(await collect()).toMatchObject({ code: 1, stderr: expect.stringContaining(problem) });
   });

@@ -9,6 +9,7 @@ import { recordHandlerErrors } from '../service/support.js';
 import { busctl, busctlCall, dbusSend, dbusSendCall, gdbus, gdbusCall } from '../support/foreign.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
 import { describeWith, type Ended, PYTHON, run, start } from '../support/programs.js';
+import { until } from '../support/waiting.js';
 import { ECHO_ROWS, ECHOES, type EchoMember, type EchoRow } from './echoes.js';
 import { Annotated, CUSTOM_ERROR, Mirror, MIRROR, type MirrorState, startMirror } from './mirror.js';
 
@@ -270,7 +271,8 @@ describeWith('dbus-daemon', 'dbus-send')('dbus-send', () => {
       const args = ['--type=method_call', `--dest=${destination}`, ...where, `string:for ${destination}`];
       expect(await dbusSend(daemon, args)).toMatchObject({ code: 0, stdout: '', stderr: '' });
     }
-    await expect.poll(() => state.notes).toEqual([`for ${MIRROR.destination}`, `for ${bus.uniqueName}`]);
+    await until(() => state.notes.length >= 2);
+    expect(state.notes).toEqual([`for ${MIRROR.destination}`, `for ${bus.uniqueName}`]);
   });
 });
 

@@ -5,6 +5,7 @@ import { DBusError } from '../../src/protocol/errors.js';
 import type { CallContext } from '../../src/interface/definition.js';
 import { defineInterface } from '../../src/interface/define.js';
 import type { Message } from '../../src/wire/messages/message.js';
+import { until } from '../support/waiting.js';
 import { CALLER, EXOTIC_ERRORS, incomingCall, recordHandlerErrors, serviceOf } from './support.js';
 
 const ERROR = 'org.freedesktop.DBus.Error';
@@ -465,7 +466,7 @@ describe('handlers that never finish', () => {
     expect(await stuck.call({ path: '/s', member: 'Wait' })).toMatchObject([{ errorName: `${ERROR}.LimitsExceeded` }]);
     expect(waiting).toHaveLength(32_768);
     waiting[0]?.('done');
-    await vi.waitFor(() => expect(stuck.sink.sent).toHaveLength(2));
+    await until(() => stuck.sink.sent.length === 2);
     void stuck.dispatcher.dispatch(wait);
     expect(waiting).toHaveLength(32_769);
   });

@@ -1,6 +1,6 @@
 // Properties: Get, Set, GetAll and PropertiesChanged, with values that cannot be read or sent.
 
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { DBusError } from '../../src/protocol/errors.js';
 import type { CallContext } from '../../src/interface/definition.js';
 import { defineInterface } from '../../src/interface/define.js';
@@ -8,6 +8,7 @@ import { exportedInterface } from '../../src/service/exported-interface.js';
 import { PropertyChanges } from '../../src/service/property-changes.js';
 import { marshal } from '../../src/wire/values/marshal.js';
 import { type Variant, variant } from '../../src/wire/variant.js';
+import { until } from '../support/waiting.js';
 import { CALLER, EXOTIC_ERRORS, recordHandlerErrors, revokedProxy, serviceOf } from './support.js';
 
 const ERROR = 'org.freedesktop.DBus.Error';
@@ -347,7 +348,7 @@ describe('PropertiesChanged', () => {
     void changes.announce(['Plain']);
     expect(pending).toHaveLength(1);
     pending[0]?.('one');
-    await vi.waitFor(() => expect(pending).toHaveLength(2));
+    await until(() => pending.length === 2);
     expect(sent).toEqual([[{ Slow: variant('s', 'one') }, []]]);
     state.plain = () => 2;
     pending[1]?.('two');
