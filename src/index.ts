@@ -44,7 +44,7 @@ export type {
   PropertyHandlers, SignalDefinition,
 } from './interface/definition.js';
 export {
-  DefinitionError, type DefinitionErrorCode, type DefinitionPlace, IntrospectionError, type IntrospectionErrorCode,
+  DefinitionError, type DefinitionErrorCode, IntrospectionError, type IntrospectionErrorCode,
 } from './interface/errors.js';
 export type {
   MethodArguments, MethodResult, PropertyInput, PropertyValue, SignalArguments, SignalBody,
