@@ -109,11 +109,12 @@ describe('refuses by name what cannot be meant', () => {
     ['systemBus: unknown option "address"', () => systemBus(wrong({ address: 'unix:path=/x' }))],
 
     ['DBusError: unknown option "details"', () => new DBusError('a.b', '', wrong({ details: 5 }))],
-    ['com.example.Counter1.implement: unknown option "method"; did you mean "methods"?',
+    ['com.example.Counter1: unknown key "method": it must be one of methods, properties',
       () => Counter.implement(wrong({ method: {} }))],
-    ['com.example.Counter1.implement: unknown option "signals"; there are methods, properties',
+    ['com.example.Counter1: unknown key "signals": it must be one of methods, properties',
       () => Counter.implement(wrong({ signals: {} }))],
-    ['com.example.Counter1.implement: the options must be an object, got null', () => Counter.implement(null as never)],
+    ['com.example.Counter1: implement\\(\\) must get an object of handlers, got null',
+      () => Counter.implement(null as never)],
 
     ['createProxy: unknown option "timeoutMs"', () => createProxy(bus, Counter, wrong({ ...target, timeoutMs: 5 }))],
     ['createProxy: "timeout" must be', () => createProxy(bus, Counter, { ...target, timeout: NaN })],
