@@ -1,9 +1,9 @@
-// The client's side of the authentication protocol as a state machine: bytes of the server in, bytes to send out.
-// It must not know sockets or clocks; their owner reports an end or a timeout (see abandon).
-// In lock-step it costs one round trip: NUL and AUTH out, OK in, and BEGIN travels with the first messages; with
-// NEGOTIATE_UNIX_FD it costs two. With an early BEGIN, sent along with AUTH, the first messages need not wait; but a
-// server that rejects must then disconnect, so that the next exchange needs another connection: a matter for the opener
-// of connections. Specification: Client states.
+// The client's side of the authentication protocol as a state machine: bytes of the server come in, bytes to send go
+// out. It knows no sockets and no clocks; their owner reports an end or a timeout (see abandon).
+// Step by step it costs one round trip: NUL and AUTH, then OK, and BEGIN travels with the first messages; with
+// NEGOTIATE_UNIX_FD it costs two. With an early BEGIN, sent together with AUTH, the first messages need not wait. But a
+// server that rejects must then disconnect, and the next exchange needs another connection, which the caller opens.
+// Specification: Client states.
 import {
   asciiBytes, decodeHex, encodeHex, formatCommand, LineReader, parseCommand, quote, splitWords,
 } from './command.js';
@@ -13,23 +13,23 @@ import { checkRequiredOptions, FLAG, LIST, type OptionRules } from '../wire/opti
 import { AuthError } from './errors.js';
 import type { ClientExchange, ClientMechanism, ClientResponder } from './mechanisms.js';
 
-/** Where a client's handshake stands. ‹Client states› */
-export type ClientState =
-  | 'Initial'
-  | 'WaitingForData'
-  | 'WaitingForOK'
-  | 'WaitingForReject'
-  | 'WaitingForAgreeUnixFD'
-  | 'Authenticated'
-  | 'Failed';
+/** A state of the client, with the data that belongs to it. ‹Client states› */
+type Phase =
+  | { readonly state: 'Initial' | 'WaitingForOK' | 'WaitingForReject' }
+  | { readonly state: 'WaitingForData'; readonly respond: ClientResponder }
+  | { readonly state: 'WaitingForAgreeUnixFD' | 'Authenticated'; readonly guid: string }
+  | { readonly state: 'Failed'; readonly error: unknown };
 
-/** What came of a chunk of the server's. */
+/** The state of a client's handshake. ‹Client states› */
+export type ClientState = Phase['state'];
+
+/** The result of one chunk of the server's bytes. */
 export interface ClientProgress {
-  /** To be written to the socket now, if anything. */
+  /** Bytes to write to the socket now, if there are any. */
   readonly send: Uint8Array | undefined;
   /**
-   * Set once the server said OK, and answered NEGOTIATE_UNIX_FD if that was sent; `send` then ends in BEGIN, unless
-   * that was early, and messages may follow at once.
+   * Set after the server has sent OK, and has answered NEGOTIATE_UNIX_FD if that was sent. `send` then ends with BEGIN,
+   * unless BEGIN was early, and messages may follow at once.
    */
   readonly done: ClientResult | undefined;
 }
@@ -50,16 +50,17 @@ interface Attempt {
 
 /** How a client authenticates. */
 export interface AuthClientOptions {
-  /** Tried in this order, if the server offers them. */
+  /** The mechanisms, in the order in which they are tried; those that the server does not offer are skipped. */
   readonly mechanisms: readonly ClientMechanism[];
   /**
-   * BEGIN goes out with AUTH: only the very first exchange is tried, and messages may follow what
-   * {@link AuthClient.start} returns. It needs an exchange without challenges. False unless given.
+   * Sends BEGIN together with AUTH: only the first exchange is tried, it must need no challenge, and messages may
+   * follow the bytes of {@link AuthClient.start}. Default: false.
    */
   readonly earlyBegin?: boolean | undefined;
   /**
-   * Asks for messages with file descriptors; the server's answer is taken, whichever it is. Without it a bus withholds
-   * such messages, or closes the connection. False unless given. ‹NEGOTIATE_UNIX_FD Command›
+   * Asks for messages with file descriptors, and accepts either answer of the server. A client that does not ask gets
+   * no such messages from dbus-daemon, and is disconnected by dbus-broker. Default: false.
+   * ‹NEGOTIATE_UNIX_FD Command›
    */
   readonly negotiateUnixFds?: boolean | undefined;
 }
@@ -71,22 +72,18 @@ const CLIENT_RULES: OptionRules<AuthClientOptions> = {
 const NUL_BYTE = '\0';
 const NEGOTIATE = 'NEGOTIATE_UNIX_FD';
 
-/** Authenticates to a server; one object serves one connection. ‹Authentication Protocol› */
+/** Authenticates to a server. One object serves one connection. ‹Authentication Protocol› */
 export class AuthClient {
   readonly #lines = new LineReader();
   readonly #earlyBegin: boolean;
   readonly #negotiatesUnixFds: boolean;
   readonly #untried: Attempt[];
   readonly #tried: string[] = [];
-  #state: ClientState = 'Initial';
-  #respond: ClientResponder | undefined;
-  /** The first list that the server gave: it must not change later. ‹REJECTED Command› */
+  #phase: Phase = { state: 'Initial' };
+  /** The first list of mechanisms that the server has sent: later ones must be the same. ‹REJECTED Command› */
   #offered: readonly string[] | undefined;
   /** The text of the server's last ERROR: often the only explanation there is. */
   #complaint = '';
-  /** The server's GUID, once it said OK. */
-  #guid = '';
-  #failure: unknown;
 
   /** @throws {ArgumentError} if an option is unknown, or its value is not valid */
   constructor(options: AuthClientOptions) {
@@ -99,24 +96,29 @@ export class AuthClient {
     );
   }
 
-  /** Where the handshake stands. */
+  /** The state of the handshake. */
   get state(): ClientState {
-    return this.#state;
+    return this.#phase.state;
   }
 
-  /** Whether BEGIN goes out with the first bytes. */
+  /** Whether BEGIN is sent with the first bytes. */
   get hasBegun(): boolean {
     return this.#earlyBegin;
   }
 
   /**
-   * The first bytes of the connection: NUL and AUTH. To be called once, before anything else.
+   * The first bytes of the connection: NUL and AUTH. It must be called once, first.
    * @throws {AuthError} `MECHANISM_MISSING` if the client was given none, `OUT_OF_TURN` if called again
    */
   start(): Uint8Array {
-    if (this.#state !== 'Initial') throw new AuthError('OUT_OF_TURN', 'start() is called once, before anything else');
+    if (this.#phase.state !== 'Initial') {
+      throw new AuthError('OUT_OF_TURN', 'start() was called again: it must be called once, first');
+    }
     const auth = this.#nextAuth();
-    if (auth === undefined) throw this.#fail(new AuthError('MECHANISM_MISSING', 'the client was given no mechanism'));
+    if (auth === undefined) {
+      const problem = 'found no mechanism: the client must have at least one';
+      throw this.#fail(new AuthError('MECHANISM_MISSING', problem));
+    }
     if (!this.#earlyBegin) return asciiBytes(NUL_BYTE + auth);
     this.#untried.length = 0;
     const negotiate = this.#negotiatesUnixFds ? formatCommand(NEGOTIATE) : '';
@@ -124,14 +126,18 @@ export class AuthClient {
   }
 
   /**
-   * Takes bytes of the server, in chunks of any size, and returns what they lead to.
-   * @throws {AuthError} if authentication failed: the connection is of no more use, and later calls throw the same
+   * Reads bytes of the server, in chunks of any size.
+   * @throws {AuthError} if the authentication has failed. The connection cannot be used, and later calls throw the same
+   * error
    */
   receive(chunk: Uint8Array): ClientProgress {
     checkBytes('AuthClient.receive', 'chunk', chunk);
-    if (this.#state === 'Failed') throw this.#failure;
-    if (this.#state === 'Initial' || this.#state === 'Authenticated') {
-      throw new AuthError('OUT_OF_TURN', 'receive() belongs between start() and the end of the handshake');
+    const { state } = this.#phase;
+    if (state === 'Failed') throw this.#phase.error;
+    if (state === 'Initial' || state === 'Authenticated') {
+      const isEarly = state === 'Initial';
+      const found = `receive() was called ${isEarly ? 'before start()' : 'after the end of the handshake'}`;
+      throw new AuthError('OUT_OF_TURN', `${found}: it must be called ${isEarly ? 'after' : 'before'}`);
     }
     this.#lines.push(chunk);
     let send = '';
@@ -139,11 +145,12 @@ export class AuthClient {
       for (let line = this.#lines.next(); line !== undefined; line = this.#lines.next()) {
         const { name, argument } = parseCommand(line);
         send += this.#answer(name, argument, line);
-        if (this.state !== 'Authenticated') continue;
+        const phase = this.#phase as Phase; // it has changed, which the compiler does not see
+        if (phase.state !== 'Authenticated') continue;
         if (!this.#earlyBegin) send += formatCommand('BEGIN');
         return {
           send: send === '' ? undefined : asciiBytes(send),
-          done: { guid: this.#guid, rest: this.#lines.rest() },
+          done: { guid: phase.guid, rest: this.#lines.rest() },
         };
       }
     } catch (error) {
@@ -153,39 +160,44 @@ export class AuthClient {
   }
 
   /**
-   * Ends the handshake because the connection ended or time ran out; returns the error that says what was awaited, or
-   * the one with which the handshake had failed already.
+   * Ends the handshake because the connection has ended or the time is up. Returns the error, which says what the
+   * client was waiting for, or the error with which the handshake had failed before.
    */
   abandon(code: 'SERVER_CLOSED' | 'AUTH_TIMED_OUT'): AuthError {
-    if (this.#failure instanceof AuthError) return this.#failure;
-    const hasTimedOut = code === 'AUTH_TIMED_OUT';
-    const problem = hasTimedOut ? 'the server did not answer in time' : 'the server closed the connection';
-    const last = this.#tried.at(-1);
-    const awaited = this.#state === 'WaitingForAgreeUnixFD' ? NEGOTIATE : `AUTH (${last})`;
-    const moment = last === undefined ? 'before the handshake began' : `while its answer was awaited to ${awaited}`;
-    const error = new AuthError(code, `${problem}, ${moment}${this.#explain()}`, this.#details());
+    if (this.#phase.state === 'Failed' && this.#phase.error instanceof AuthError) return this.#phase.error;
+    const error = new AuthError(code, `${this.#endProblem(code)}${this.#explain()}`, this.#details());
     this.#fail(error);
     return error;
   }
 
+  #endProblem(code: 'SERVER_CLOSED' | 'AUTH_TIMED_OUT'): string {
+    const last = this.#tried.at(-1);
+    const awaited = this.#phase.state === 'WaitingForAgreeUnixFD' ? NEGOTIATE : `AUTH (${last})`;
+    if (code === 'AUTH_TIMED_OUT') {
+      return `the server did not ${last === undefined ? 'accept the connection' : `answer ${awaited}`} in time`;
+    }
+    return `the server closed the connection before ${last === undefined ? 'the handshake' : `it answered ${awaited}`}`;
+  }
+
   #answer(name: string, argument: string, line: string): string {
-    if (this.#state === 'WaitingForAgreeUnixFD') return this.#finishNegotiation(name, line);
-    if (name === 'OK' && this.#state !== 'WaitingForReject') return this.#takeOk(argument, line);
+    const phase = this.#phase;
+    if (phase.state === 'WaitingForAgreeUnixFD') return this.#finishNegotiation(phase.guid, name, line);
+    if (name === 'OK' && phase.state !== 'WaitingForReject') return this.#takeOk(argument, line);
     if (name === 'REJECTED') return this.#reject(argument);
     if (this.#earlyBegin) {
-      const problem = `the server answered AUTH with ${quote(line)}, and BEGIN was sent already: nothing can be added`;
+      const problem = `the server answered AUTH with ${quote(line)}: it must be OK or REJECTED after an early BEGIN`;
       throw new AuthError('UNEXPECTED_COMMAND', problem, { ...this.#details(), line });
     }
-    if (this.#state === 'WaitingForReject') {
+    if (phase.state === 'WaitingForReject') {
       throw new AuthError(
         'UNEXPECTED_COMMAND',
-        `the server answered CANCEL with ${quote(line)}; only REJECTED may follow${this.#explain()}`,
+        `the server answered CANCEL with ${quote(line)}: it must be REJECTED${this.#explain()}`,
         { ...this.#details(), line },
       );
     }
     switch (name) {
       case 'DATA':
-        return this.#state === 'WaitingForOK' ? this.#cancel() : this.#answerChallenge(argument);
+        return phase.state === 'WaitingForData' ? this.#answerChallenge(argument, phase.respond) : this.#cancel();
       case 'ERROR':
         this.#complaint = argument;
         return this.#cancel();
@@ -196,35 +208,35 @@ export class AuthClient {
 
   #takeOk(guid: string, line: string): string {
     if (!isGuid(guid)) {
-      throw new AuthError('GUID_INVALID', `the server's ${quote(line)} must hold its GUID, 32 hex digits`, { line });
+      const problem = `the server sent ${quote(line)}: OK must have its GUID, 32 hex digits`;
+      throw new AuthError('GUID_INVALID', problem, { line });
     }
-    this.#guid = guid.toLowerCase();
-    this.#state = this.#negotiatesUnixFds ? 'WaitingForAgreeUnixFD' : 'Authenticated';
+    const state = this.#negotiatesUnixFds ? 'WaitingForAgreeUnixFD' : 'Authenticated';
+    this.#phase = { state, guid: guid.toLowerCase() };
     return this.#negotiatesUnixFds && !this.#earlyBegin ? formatCommand(NEGOTIATE) : '';
   }
 
-  /** Yes or no: either way the handshake is complete. */
-  #finishNegotiation(name: string, line: string): string {
+  /** The answer may be yes or no; the handshake is complete after either. */
+  #finishNegotiation(guid: string, name: string, line: string): string {
     if (name !== 'AGREE_UNIX_FD' && name !== 'ERROR') {
-      const problem = `the server answered ${NEGOTIATE} with ${quote(line)}; it must be AGREE_UNIX_FD or ERROR`;
+      const problem = `the server answered ${NEGOTIATE} with ${quote(line)}: it must be AGREE_UNIX_FD or ERROR`;
       throw new AuthError('UNEXPECTED_COMMAND', problem, { ...this.#details(), line });
     }
-    this.#state = 'Authenticated';
+    this.#phase = { state: 'Authenticated', guid };
     return '';
   }
 
-  #answerChallenge(hex: string): string {
+  #answerChallenge(hex: string, respond: ClientResponder): string {
     const challenge = decodeHex(hex);
     if (challenge === undefined) return formatCommand('ERROR', 'Data is not pairs of hex digits');
-    const step = this.#respond?.(challenge);
+    const step = respond(challenge);
     if (step === undefined) return formatCommand('ERROR', 'Challenge not understood');
-    this.#respond = step.respond;
-    this.#state = step.respond === undefined ? 'WaitingForOK' : 'WaitingForData';
+    this.#await(step.respond);
     return formatCommand('DATA', encodeHex(step.response));
   }
 
   #cancel(): string {
-    this.#state = 'WaitingForReject';
+    this.#phase = { state: 'WaitingForReject' };
     return formatCommand('CANCEL');
   }
 
@@ -232,25 +244,29 @@ export class AuthClient {
     if (list !== '') this.#offered ??= splitWords(list);
     const auth = this.#nextAuth();
     if (auth !== undefined) return auth;
-    const offer = this.#offered === undefined ? 'lists no mechanisms' : `offers ${quote(this.#offered.join(', '))}`;
+    const offer = this.#offered === undefined ? 'offers no mechanisms' : `offers ${quote(this.#offered.join(', '))}`;
     throw new AuthError(
       'REJECTED',
-      `the server rejected us; we tried ${this.#tried.join(', then ')}; it ${offer}${this.#explain()}`,
+      `the server rejected ${this.#tried.join(', then ')}; it ${offer}${this.#explain()}`,
       this.#details(),
     );
   }
 
-  /** AUTH for the next exchange whose mechanism the server offers, as far as it said; undefined if none is left. */
+  /** AUTH for the next exchange, without mechanisms that the server does not offer; undefined if none is left. */
   #nextAuth(): string | undefined {
     for (let attempt = this.#untried.shift(); attempt !== undefined; attempt = this.#untried.shift()) {
       const { mechanism, exchange } = attempt;
       if (this.#offered !== undefined && !this.#offered.includes(mechanism)) continue;
       this.#tried.push(exchange.description);
-      this.#respond = exchange.respond;
-      this.#state = exchange.respond === undefined ? 'WaitingForOK' : 'WaitingForData';
+      this.#await(exchange.respond);
       return formatCommand('AUTH', mechanism, encodeHex(exchange.initialResponse ?? new Uint8Array(0)));
     }
     return undefined;
+  }
+
+  /** Waits for a challenge if there is a function that answers it, otherwise for OK. */
+  #await(respond: ClientResponder | undefined): void {
+    this.#phase = respond === undefined ? { state: 'WaitingForOK' } : { state: 'WaitingForData', respond };
   }
 
   #explain(): string {
@@ -263,8 +279,7 @@ export class AuthClient {
   }
 
   #fail(error: unknown): unknown {
-    this.#state = 'Failed';
-    this.#failure = error;
+    this.#phase = { state: 'Failed', error };
     return error;
   }
 }

@@ -1,50 +1,52 @@
-// What is said inside an authentication: the mechanisms EXTERNAL and ANONYMOUS, for either side, as plain data and
-// functions. Each step names the one after it, so that no mechanism holds state and one object serves any number of
-// connections. It must not know lines, commands or hex; those are the state machines'.
+// The mechanisms EXTERNAL and ANONYMOUS, for either side, as plain data and functions. Each step returns the next one,
+// so that mechanisms have no state and one object serves any number of connections. They know no lines, commands or
+// hex; the state machines do. Test: test/auth/client.test.ts and test/auth/server.test.ts.
 // Specification: Authentication mechanisms.
 import { asciiBytes } from './command.js';
 import { checkOptions, TEXT } from '../wire/options.js';
 import { AuthError } from './errors.js';
 
-/** A client's answer to a challenge: with `respond` CONTINUE(RESP) of the state diagram, without it OK(RESP). */
+/** A client's answer to a challenge: CONTINUE(RESP) of the state diagram with `respond`, OK(RESP) without it. */
 export interface ClientStep {
   readonly response: Uint8Array;
   readonly respond?: ClientResponder;
 }
 
-/** What a client answers to a challenge; undefined if the challenge makes no sense. ‹Client states› */
+/** Answers a challenge; returns undefined if it does not understand the challenge. ‹Client states› */
 export type ClientResponder = (challenge: Uint8Array) => ClientStep | undefined;
 
-/** One conversation that a client may open with one AUTH. */
+/** One way to use a mechanism, begun with one AUTH. */
 export interface ClientExchange {
-  /** In words, for errors: `EXTERNAL as user 1000`. */
+  /** Words for errors, such as `EXTERNAL as user 1000`. */
   readonly description: string;
-  /** Goes with AUTH. Absent, or empty: the server speaks first, if only with an empty challenge. ‹AUTH command› */
+  /** Sent with AUTH. If it is absent or empty, the server first sends a challenge. ‹AUTH command› */
   readonly initialResponse?: Uint8Array;
-  /** Answers the server's first challenge. Absent: none is expected, the answer to AUTH should be OK. */
+  /** Answers the first challenge. If it is absent, the server must answer AUTH with OK. */
   readonly respond?: ClientResponder;
 }
 
-/** A mechanism as a client uses it. ‹Authentication mechanisms› */
+/** The client's side of a mechanism. ‹Authentication mechanisms› */
 export interface ClientMechanism {
   readonly name: string;
-  /** Ways to use it, tried in order while the server rejects. */
+  /** The ways to use it, in the order in which they are tried. */
   readonly exchanges: readonly ClientExchange[];
 }
 
 const EMPTY = new Uint8Array(0);
 
-/** "I am whoever the operating system says": AUTH EXTERNAL without initial response, then an empty DATA. */
+const UID_RULE = 'a uid must be decimal digits ("1000") or a Windows SID, at most 255 characters';
+
+/** Claims no identity, so that the socket alone decides: AUTH EXTERNAL without a response, then an empty DATA. */
 const externalBySocket: ClientExchange = {
-  description: 'EXTERNAL as the user whom the socket shows',
+  description: 'EXTERNAL as the user of the socket',
   respond: () => ({ response: EMPTY }),
 };
 
 /**
- * EXTERNAL for a client: the server asks the operating system who is at the other end of the socket. ‹EXTERNAL›
- * With `uid` (decimal user id, or a Windows SID) that identity is claimed first. If the server rejects it, or without
- * `uid`, none is claimed: in a user namespace, as in a rootless container, the id seen inside is not the one outside.
- * @throws {AuthError} `IDENTITY_INVALID` if `uid` is empty or not printable ASCII
+ * EXTERNAL for a client: the server asks the operating system which user has the other end of the socket. ‹EXTERNAL›
+ * The client first claims `uid` (a decimal user id, or a Windows SID). If the server rejects that, or if `uid` is left
+ * out, it claims no identity: in a user namespace, as in a rootless container, a user has another id than outside.
+ * @throws {AuthError} `IDENTITY_INVALID` if `uid` is empty, too long or not printable ASCII
  */
 export function external(options: { readonly uid?: string | undefined } = {}): ClientMechanism {
   checkOptions('external', options, { uid: TEXT });
@@ -52,20 +54,20 @@ export function external(options: { readonly uid?: string | undefined } = {}): C
   if (uid === undefined) return { name: 'EXTERNAL', exchanges: [externalBySocket] };
   const byUid: ClientExchange = {
     description: `EXTERNAL as user ${uid}`,
-    initialResponse: identityBytes(uid, 'a uid is decimal digits ("1000") or a Windows SID, at most 255 characters'),
+    initialResponse: identityBytes(uid, UID_RULE),
   };
   return { name: 'EXTERNAL', exchanges: [byUid, externalBySocket] };
 }
 
 /**
- * ANONYMOUS for a client: no authentication at all, for connections other than to a bus. ‹ANONYMOUS›
- * `trace` is a text for the server's log, 1 to 255 characters.
+ * ANONYMOUS for a client: no authentication, for connections that are not to a bus. ‹ANONYMOUS›
+ * `trace` is a text for the server's log, 1 to 255 characters. Default: `dbus-wire`.
  * @throws {AuthError} `IDENTITY_INVALID` if `trace` is empty, too long or not printable ASCII
  */
 export function anonymous(options: { readonly trace?: string | undefined } = {}): ClientMechanism {
   checkOptions('anonymous', options, { trace: TEXT });
   const { trace = 'dbus-wire' } = options;
-  const rule = 'the trace of ANONYMOUS is 1 to 255 printable ASCII characters';
+  const rule = 'the trace of ANONYMOUS must be 1 to 255 printable ASCII characters';
   return { name: 'ANONYMOUS', exchanges: [{ description: 'ANONYMOUS', initialResponse: identityBytes(trace, rule) }] };
 }
 
@@ -76,7 +78,7 @@ function identityBytes(text: string, rule: string): Uint8Array {
   return asciiBytes(text);
 }
 
-/** A server's answer to a response: CONTINUE(CHALL), OK or REJECTED of the state diagram. ‹Server states› */
+/** The server's answer to a response: CONTINUE(CHALL), OK or REJECTED of the state diagram. ‹Server states› */
 export type ServerStep =
   | {
       readonly kind: 'challenge';
@@ -86,17 +88,17 @@ export type ServerStep =
   | { readonly kind: 'ok'; readonly identity: string | undefined }
   | { readonly kind: 'rejected' };
 
-/** A mechanism as a server uses it. ‹Authentication mechanisms› */
+/** The server's side of a mechanism. ‹Authentication mechanisms› */
 export interface ServerMechanism {
   readonly name: string;
-  /** Answers AUTH; `initialResponse` is undefined where the client sent none. */
+  /** Answers AUTH; `initialResponse` is undefined if the client has sent none. */
   readonly begin: (initialResponse: Uint8Array | undefined) => ServerStep;
 }
 
 /**
- * EXTERNAL for a server. ‹EXTERNAL› `check` is told the identity that the client claims, or undefined if it leaves that
- * to the operating system; it returns who the client is (decimal user id), or undefined to reject. Only the caller
- * can know: the credentials of a socket are out of reach of this layer. What `check` throws, the state machine throws.
+ * EXTERNAL for a server. ‹EXTERNAL› `check` gets the identity that the client claims, or undefined if the client claims
+ * none; it returns the identity of the client (a decimal user id), or undefined to reject it. The caller supplies it
+ * since this layer cannot read the credentials of a socket. The state machine throws the errors of `check`.
  */
 export function externalServer(check: (claimed: string | undefined) => string | undefined): ServerMechanism {
   const decide = (response: Uint8Array): ServerStep => {
@@ -111,7 +113,7 @@ export function externalServer(check: (claimed: string | undefined) => string | 
   };
 }
 
-/** ANONYMOUS for a server: everyone is let in as nobody. Message buses should not offer it. ‹ANONYMOUS› */
+/** ANONYMOUS for a server: accepts every client, without an identity. Message buses should not offer it. ‹ANONYMOUS› */
 export function anonymousServer(): ServerMechanism {
   return { name: 'ANONYMOUS', begin: () => ({ kind: 'ok', identity: undefined }) };
 }

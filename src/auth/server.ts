@@ -1,38 +1,39 @@
-// The server's side of the authentication protocol as a state machine: bytes of the client in, bytes to send out.
-// It must not know sockets, clocks or credentials: the caller limits the time and supplies the check of identities
-// (see mechanisms.ts). NEGOTIATE_UNIX_FD is always declined: descriptors would be lost on the way, and a client that
-// knows it does not send them. Clients need not wait for answers: sd-bus writes its whole handshake at once.
+// The server's side of the authentication protocol as a state machine: bytes of the client come in, bytes to send go
+// out. It knows no sockets, clocks or credentials: the caller limits the time and checks identities (see
+// mechanisms.ts). NEGOTIATE_UNIX_FD is always declined, since descriptors would be lost on a socket of Node, and a
+// client that was declined sends none. Clients need not wait for answers: sd-bus writes its whole handshake at once.
 // Specification: Server states, Special credentials-passing nul byte.
 import {
   asciiBytes, decodeHex, encodeHex, formatCommand, LineReader, parseCommand, quote, splitWords,
 } from './command.js';
+import { describe } from '../wire/describe.js';
 import { isGuid } from '../wire/uuid.js';
 import { checkBytes } from '../wire/arguments.js';
 import { ANY, checkRequiredOptions, LIST } from '../wire/options.js';
 import { AuthError } from './errors.js';
 import type { ServerMechanism, ServerStep } from './mechanisms.js';
 
-/** Rejections after which a client is disconnected, as in the reference implementation. ‹Server states› */
+/** A client is disconnected after this many rejections, as in the reference implementation. ‹Server states› */
 export const MAX_REJECTIONS = 6;
 
-/** Where a server's handshake stands; `WaitingForNul` is before the client's first byte. ‹Server states› */
+/** The state of a server's handshake; `WaitingForNul` is before the client's first byte. ‹Server states› */
 export type ServerState = Phase['state'];
 
-/** What came of a chunk of the client's. */
+/** The result of one chunk of the client's bytes. */
 export interface ServerProgress {
-  /** To be written to the socket now, if anything; also before a disconnect. */
+  /** Bytes to write to the socket now, if there are any; also before a disconnect. */
   readonly send: Uint8Array | undefined;
-  /** There once the client said BEGIN. */
+  /** Set after the client has sent BEGIN. */
   readonly done: ServerResult | undefined;
-  /** There if the client must be disconnected, and why. */
+  /** Set if the client must be disconnected: the reason. */
   readonly disconnect: AuthError | undefined;
 }
 
 /** A client that is authenticated. */
 export interface ServerResult {
-  /** The mechanism that let the client in. */
+  /** The mechanism by which the client was authenticated. */
   readonly mechanism: string;
-  /** Who the client is, in the words of the mechanism; undefined if it is anonymous. */
+  /** The identity that the mechanism has accepted; undefined if the client is anonymous. */
   readonly identity: string | undefined;
   /** The first bytes of the message stream, if they came with BEGIN: a view of the chunk received. */
   readonly rest: Uint8Array;
@@ -47,10 +48,10 @@ type Phase =
     }
   | { readonly state: 'WaitingForBegin'; readonly mechanism: string; readonly identity: string | undefined };
 
-// The GUID is held to its form in the constructor.
+// The constructor checks the form of the GUID.
 const SERVER_RULES = { guid: ANY, mechanisms: LIST };
 
-/** Lets a client authenticate; one object serves one connection. ‹Authentication Protocol› */
+/** Authenticates a client. One object serves one connection. ‹Authentication Protocol› */
 export class AuthServer {
   readonly #lines = new LineReader();
   readonly #guid: string;
@@ -59,32 +60,35 @@ export class AuthServer {
   #rejections = 0;
 
   /**
-   * `guid` is the UUID of the address that the client connected to. ‹UUIDs›
+   * `guid` is the GUID of the address that the client has connected to. ‹UUIDs›
    * @throws {AuthError} `GUID_INVALID` unless `guid` is 32 hex digits
    * @throws {ArgumentError} if an option is unknown, or its value is not valid
    */
   constructor(options: { readonly guid: string; readonly mechanisms: readonly ServerMechanism[] }) {
     checkRequiredOptions('AuthServer', options, SERVER_RULES);
     const { guid, mechanisms } = options;
-    if (!isGuid(guid)) throw new AuthError('GUID_INVALID', `${JSON.stringify(guid)} is no GUID: it has 32 hex digits`);
+    if (!isGuid(guid)) {
+      throw new AuthError('GUID_INVALID', `${describe(guid)} is not a GUID: it must be 32 hex digits`);
+    }
     this.#guid = guid;
     this.#mechanisms = new Map(mechanisms.map((mechanism) => [mechanism.name, mechanism]));
   }
 
-  /** Where the handshake stands. */
+  /** The state of the handshake. */
   get state(): ServerState {
     return this.#phase.state;
   }
 
   /**
-   * Takes bytes of the client, in chunks of any size, and returns what they lead to. What a client does wrong is not
-   * thrown but told by `disconnect`, since the lines answered before may still have to be sent.
+   * Reads bytes of the client, in chunks of any size. A mistake of the client is not thrown but returned as
+   * `disconnect`, since answers to earlier lines may have to be sent first.
    * @throws {AuthError} `OUT_OF_TURN` after BEGIN or a disconnect
    */
   receive(chunk: Uint8Array): ServerProgress {
     checkBytes('AuthServer.receive', 'chunk', chunk);
     if (this.#phase.state === 'Authenticated' || this.#phase.state === 'Failed') {
-      throw new AuthError('OUT_OF_TURN', 'receive() belongs before the end of the handshake');
+      const problem = 'receive() was called after the end of the handshake: it must be called before';
+      throw new AuthError('OUT_OF_TURN', problem);
     }
     let send = '';
     const progress = (end: Partial<ServerProgress> = {}): ServerProgress => ({
@@ -103,7 +107,8 @@ export class AuthServer {
         }
         send += this.#answer(name, argument);
         if (this.#rejections === MAX_REJECTIONS) {
-          throw new AuthError('TOO_MANY_REJECTIONS', `the client was rejected ${MAX_REJECTIONS} times`, { line });
+          const problem = `the client was rejected ${MAX_REJECTIONS} times: it must be accepted before`;
+          throw new AuthError('TOO_MANY_REJECTIONS', problem, { line });
         }
       }
     } catch (error) {
@@ -117,7 +122,7 @@ export class AuthServer {
   #skipNul(chunk: Uint8Array): Uint8Array {
     if (this.#phase.state !== 'WaitingForNul' || chunk.length === 0) return chunk;
     if (chunk[0] !== 0) {
-      throw new AuthError('NUL_BYTE_MISSING', `the client's first byte is ${chunk[0]}; it must be NUL`);
+      throw new AuthError('NUL_BYTE_MISSING', `the client's first byte is ${chunk[0]}: it must be NUL`);
     }
     this.#phase = { state: 'WaitingForAuth' };
     return chunk.subarray(1);
@@ -125,7 +130,8 @@ export class AuthServer {
 
   #begin(line: string): { mechanism: string; identity: string | undefined } {
     if (this.#phase.state !== 'WaitingForBegin') {
-      throw new AuthError('BEGIN_TOO_EARLY', `the client sent ${quote(line)} before it was authenticated`, { line });
+      const problem = `the client sent ${quote(line)}: it must be authenticated first`;
+      throw new AuthError('BEGIN_TOO_EARLY', problem, { line });
     }
     const { mechanism, identity } = this.#phase;
     this.#phase = { state: 'Authenticated' };

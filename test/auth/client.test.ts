@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+// The client's side of the handshake: each cell of the table of states, whole handshakes, failures, hostile servers.
+import { describe, expect, test } from 'vitest';
 import { AuthClient, type AuthClientOptions, type ClientState } from '../../src/auth/client.js';
 import { MAX_LINE_LENGTH, MAX_LINES } from '../../src/auth/command.js';
 import { AuthError, type AuthErrorCode } from '../../src/auth/errors.js';
@@ -23,7 +24,7 @@ const twoRounds: ClientMechanism = {
   ],
 };
 
-/** A client that was let in and has asked for descriptors. */
+/** A client that is authenticated and has asked for descriptors. */
 function negotiating(): AuthClient {
   const client = new AuthClient({ mechanisms: [external({ uid: '7' })], negotiateUnixFds: true });
   client.start();
@@ -49,7 +50,7 @@ const clientIn: Readonly<Record<'WaitingForData' | 'WaitingForOK' | 'WaitingForR
 };
 
 describe('the first bytes', () => {
-  it.each([
+  test.each([
     [external({ uid: '1000' }), '\0AUTH EXTERNAL 31303030\r\n', 'WaitingForOK'],
     [external({ uid: 'S-1-5-18' }), '\0AUTH EXTERNAL 532d312d352d3138\r\n', 'WaitingForOK'],
     [external(), '\0AUTH EXTERNAL\r\n', 'WaitingForData'],
@@ -63,7 +64,7 @@ describe('the first bytes', () => {
     expect(client.state).toBe(state);
   });
 
-  it.each(['', 'ä', 'a\n', 'x'.repeat(256)])('never hold an identity such as %j', (identity) => {
+  test.each(['', 'ä', 'a\n', 'x'.repeat(256)])('never have an identity such as %j', (identity) => {
     expect(authErrorOf(() => external({ uid: identity })).code).toBe('IDENTITY_INVALID');
     expect(authErrorOf(() => anonymous({ trace: identity })).code).toBe('IDENTITY_INVALID');
   });
@@ -101,21 +102,21 @@ describe('the table of client states', () => {
     ['WaitingForReject', 'REJECTED', 'AUTH EXTERNAL\r\n', 'WaitingForData'],
     ['WaitingForReject', 'REJECTED ANONYMOUS', next, 'WaitingForOK'],
   ];
-  it.each(data)('%s, on %j: %j', (state, line, send, expected) => {
+  test.each(data)('%s, on %j: %j', (state, line, send, expected) => {
     const client = clientIn[state]();
     expect(client.state).toBe(state);
     expect(text(client.receive(bytes(`${line}\r\n`)).send)).toBe(send);
     expect(client.state).toBe(expected);
   });
 
-  it.each(['DATA', `OK ${GUID}`, 'ERROR', 'AGREE_UNIX_FD', 'FOO'])('WaitingForReject, on %j: disconnect', (line) => {
+  test.each(['DATA', `OK ${GUID}`, 'ERROR', 'AGREE_UNIX_FD', 'FOO'])('WaitingForReject, on %j: disconnect', (line) => {
     const client = clientIn.WaitingForReject();
     const error = authErrorOf(() => client.receive(bytes(`${line}\r\n`)));
     expect(error).toMatchObject({ code: 'UNEXPECTED_COMMAND', line });
     expect(client.state).toBe('Failed');
   });
 
-  it('WaitingForOK, with descriptors to negotiate: WaitingForAgreeUnixFD, and BEGIN is not said yet', () => {
+  test('WaitingForOK, with descriptors to negotiate: WaitingForAgreeUnixFD, and BEGIN is not sent yet', () => {
     const client = new AuthClient({ mechanisms: [external({ uid: '7' })], negotiateUnixFds: true });
     client.start();
     const { send, done } = client.receive(bytes(`OK ${GUID}\r\n`));
@@ -124,7 +125,7 @@ describe('the table of client states', () => {
     expect(client.state).toBe('WaitingForAgreeUnixFD');
   });
 
-  it.each(['AGREE_UNIX_FD', 'ERROR', 'ERROR not here'])('WaitingForAgreeUnixFD, on %j: BEGIN', (line) => {
+  test.each(['AGREE_UNIX_FD', 'ERROR', 'ERROR not here'])('WaitingForAgreeUnixFD, on %j: BEGIN', (line) => {
     const client = negotiating();
     const { send, done } = client.receive(bytes(`${line}\r\nl\x02`));
     expect(text(send)).toBe('BEGIN\r\n');
@@ -133,7 +134,7 @@ describe('the table of client states', () => {
     expect(client.state).toBe('Authenticated');
   });
 
-  it.each([`OK ${GUID}`, 'DATA', 'DATA 61', 'REJECTED', 'REJECTED EXTERNAL', 'BEGIN', 'agree_unix_fd', 'FOO', ''])(
+  test.each([`OK ${GUID}`, 'DATA', 'DATA 61', 'REJECTED', 'REJECTED EXTERNAL', 'BEGIN', 'agree_unix_fd', 'FOO', ''])(
     'WaitingForAgreeUnixFD, on %j: disconnect',
     (line) => {
       const client = negotiating();
@@ -143,26 +144,26 @@ describe('the table of client states', () => {
     },
   );
 
-  it('WaitingForAgreeUnixFD, on the first bytes of a message: disconnect', () => {
+  test('WaitingForAgreeUnixFD, on the first bytes of a message: disconnect', () => {
     const client = negotiating();
     expect(authErrorOf(() => client.receive(bytes('l\x02\x01\x01\0\0\0\0'))).code).toBe('LINE_CONTAINS_NUL');
   });
 
-  it('WaitingForData, with OK of the mechanism: WaitingForOK', () => {
+  test('WaitingForData, with OK of the mechanism: WaitingForOK', () => {
     const client = clientIn.WaitingForData();
     expect(text(client.receive(bytes('DATA 61\r\n')).send)).toBe('DATA 31\r\n');
     expect(text(client.receive(bytes('DATA 62\r\n')).send)).toBe('DATA 32\r\n');
     expect(client.state).toBe('WaitingForOK');
   });
 
-  it('an ERROR that we sent leaves the exchange as it was', () => {
+  test('an ERROR that we sent leaves the exchange as it was', () => {
     const client = clientIn.WaitingForData();
     client.receive(bytes('DATA 61\r\nDATA 7a\r\nWHAT\r\n'));
     expect(text(client.receive(bytes('DATA 62\r\n')).send)).toBe('DATA 32\r\n');
   });
 });
 
-/** Runs the server's lines through the client, cut into chunks of `size`; what the client said, and what came of it. */
+/** Feeds the server's lines to the client in chunks of `size`; returns what the client has sent, and the result. */
 function converse(options: AuthClientOptions, server: string, size: number) {
   const client = new AuthClient(options);
   let said = text(client.start());
@@ -188,7 +189,7 @@ describe('whole handshakes', () => {
       rest: '',
     },
     {
-      title: 'messages right behind OK, with bytes that no line could hold',
+      title: 'messages directly after OK, with bytes that a line must not have',
       mechanisms: [external({ uid: '0' })],
       server: `OK ${GUID.toUpperCase()}\r\nl\x02\x01\x01\0\r\n\n\xff`,
       client: '\0AUTH EXTERNAL 30\r\nBEGIN\r\n',
@@ -216,21 +217,21 @@ describe('whole handshakes', () => {
       rest: '',
     },
     {
-      title: 'a list that comes late counts as the first',
+      title: 'a list of mechanisms that comes with the second REJECTED',
       mechanisms: [external({ uid: '0' }), anonymous({ trace: 't' })],
       server: `REJECTED\r\nREJECTED ANONYMOUS\r\nOK ${GUID}\r\n`,
       client: '\0AUTH EXTERNAL 30\r\nAUTH EXTERNAL\r\nAUTH ANONYMOUS 74\r\nBEGIN\r\n',
       rest: '',
     },
     {
-      title: 'only the first list counts',
+      title: 'a second list of mechanisms, which is ignored',
       mechanisms: [external({ uid: '0' }), anonymous({ trace: 't' })],
       server: `REJECTED EXTERNAL ANONYMOUS\r\nREJECTED OTHER\r\nOK ${GUID}\r\n`,
       client: '\0AUTH EXTERNAL 30\r\nAUTH EXTERNAL\r\nAUTH ANONYMOUS 74\r\nBEGIN\r\n',
       rest: '',
     },
     {
-      title: 'an unknown command, an ERROR, a challenge too many: each survived',
+      title: 'an unknown command, an ERROR and an unexpected challenge',
       mechanisms: [external({ uid: '0' }), anonymous({ trace: 't' })],
       server: `EXTENSION_X\r\nERROR no\r\nREJECTED\r\nDATA\r\nDATA\r\nREJECTED\r\nOK ${GUID}\r\n`,
       client:
@@ -263,13 +264,13 @@ describe('whole handshakes', () => {
     },
   ];
 
-  it.each(conversations)('$title, in chunks of every size', ({ title: _, server, client, rest, ...options }) => {
+  test.each(conversations)('$title, in chunks of every size', ({ title: _, server, client, rest, ...options }) => {
     for (let size = 1; size <= server.length; size++) {
       expect(converse(options, server, size)).toEqual({ said: client, guid: GUID, rest });
     }
   });
 
-  it.each(conversations)('$title, cut in two at every place', ({ title: _, server, client, rest, ...options }) => {
+  test.each(conversations)('$title, cut in two at every place', ({ title: _, server, client, rest, ...options }) => {
     for (let cut = 0; cut <= server.length; cut++) {
       const auth = new AuthClient(options);
       let said = text(auth.start());
@@ -286,50 +287,50 @@ describe('whole handshakes', () => {
   });
 });
 
-describe('giving up', () => {
+describe('a handshake that fails', () => {
   function rejected(mechanisms: readonly ClientMechanism[], server: string): AuthError {
     const client = started(...mechanisms);
     return authErrorOf(() => client.receive(bytes(server)));
   }
 
-  it('names what was tried and what is offered', () => {
+  test('names the exchanges that were tried and the mechanisms that are offered', () => {
     const error = rejected([external({ uid: '1000' })], 'REJECTED EXTERNAL DBUS_COOKIE_SHA1\r\nREJECTED EXTERNAL\r\n');
     expect(error).toMatchObject({
       name: 'AuthError',
       code: 'REJECTED',
-      tried: ['EXTERNAL as user 1000', 'EXTERNAL as the user whom the socket shows'],
+      tried: ['EXTERNAL as user 1000', 'EXTERNAL as the user of the socket'],
       offered: ['EXTERNAL', 'DBUS_COOKIE_SHA1'],
     });
     expect(error.message).toBe(
-      'the server rejected us; we tried EXTERNAL as user 1000, then EXTERNAL as the user whom the socket shows; ' +
+      'the server rejected EXTERNAL as user 1000, then EXTERNAL as the user of the socket; ' +
         'it offers "EXTERNAL, DBUS_COOKIE_SHA1"',
     );
   });
 
-  it('does not try what is not offered', () => {
+  test('has not tried mechanisms that are not offered', () => {
     const error = rejected([external({ uid: '1' }), anonymous()], 'REJECTED DBUS_COOKIE_SHA1\r\n');
     expect(error.tried).toEqual(['EXTERNAL as user 1']);
     expect(error.offered).toEqual(['DBUS_COOKIE_SHA1']);
   });
 
-  it('says so where the server lists nothing, and repeats its last ERROR', () => {
+  test('says that the server offers no mechanisms, and repeats its last ERROR', () => {
     const error = rejected([anonymous()], 'ERROR go \x1b away\r\nREJECTED\r\n');
     expect(error.offered).toBeUndefined();
     expect(error.message).toBe(
-      'the server rejected us; we tried ANONYMOUS; it lists no mechanisms; its last ERROR was "go \\u001b away"',
+      'the server rejected ANONYMOUS; it offers no mechanisms; its last ERROR was "go \\u001b away"',
     );
   });
 
-  it('is final: the same error again and again', () => {
+  test('throws the same error again and again', () => {
     const client = started(anonymous());
     const error = authErrorOf(() => client.receive(bytes('REJECTED\r\n')));
     expect(authErrorOf(() => client.receive(bytes(`OK ${GUID}\r\n`)))).toBe(error);
     expect(client.abandon('AUTH_TIMED_OUT')).toBe(error);
   });
 
-  it.each([
-    ['SERVER_CLOSED', 'the server closed the connection, while its answer was awaited to AUTH (EXTERNAL as user 1)'],
-    ['AUTH_TIMED_OUT', 'the server did not answer in time, while its answer was awaited to AUTH (EXTERNAL as user 1)'],
+  test.each([
+    ['SERVER_CLOSED', 'the server closed the connection before it answered AUTH (EXTERNAL as user 1)'],
+    ['AUTH_TIMED_OUT', 'the server did not answer AUTH (EXTERNAL as user 1) in time'],
   ] as const)('from outside, by %s, says what was awaited', (code, message) => {
     const client = started(external({ uid: '1' }));
     client.receive(bytes('OK 001'));
@@ -339,15 +340,15 @@ describe('giving up', () => {
     expect(authErrorOf(() => client.receive(bytes('\r\n')))).toBe(error);
   });
 
-  it('while descriptors are negotiated names the command', () => {
+  test('during the negotiation of descriptors names that command', () => {
     expect(negotiating().abandon('SERVER_CLOSED').message).toBe(
-      'the server closed the connection, while its answer was awaited to NEGOTIATE_UNIX_FD',
+      'the server closed the connection before it answered NEGOTIATE_UNIX_FD',
     );
   });
 
-  it('before the start says that', () => {
+  test('before start() says that', () => {
     const error = new AuthClient({ mechanisms: [anonymous()] }).abandon('SERVER_CLOSED');
-    expect(error.message).toBe('the server closed the connection, before the handshake began');
+    expect(error.message).toBe('the server closed the connection before the handshake');
   });
 });
 
@@ -369,7 +370,7 @@ describe('a hostile server', () => {
     ['a long list of mechanisms', 'LINE_TOO_LONG', 'REJECTED', ' A'.repeat(1000)],
   ];
 
-  it.each(endless)('sends %s: %s, after a bounded effort', (_, code, first, again) => {
+  test.each(endless)('sends %s: %s, after a bounded effort', (_, code, first, again) => {
     for (const size of [1, 7, again.length]) {
       const client = started(external());
       let sent = 0;
@@ -387,7 +388,7 @@ describe('a hostile server', () => {
   });
 
   const badGuids = ['', '1234deadbeef', `${GUID}0`, `${GUID} x`, GUID.replace('0', 'g'), `x ${GUID}`];
-  it.each(['OK', ...badGuids.map((guid) => `OK ${guid}`)])(
+  test.each(['OK', ...badGuids.map((guid) => `OK ${guid}`)])(
     'says %j: GUID_INVALID, and nothing is sent',
     (line) => {
       const client = started(external({ uid: '0' }));
@@ -396,13 +397,13 @@ describe('a hostile server', () => {
     },
   );
 
-  it('cannot make one chunk of 64 MiB cost more than its first line', () => {
+  test('cannot make one chunk of 64 MiB cost more than its first line', () => {
     const client = started(external({ uid: '0' }));
     const flood = new Uint8Array(2 ** 26).fill(0x20);
     expect(authErrorOf(() => client.receive(flood)).code).toBe('LINE_TOO_LONG');
   });
 
-  it('gets through OK and 64 MiB of messages in one chunk: they are handed on without a copy', () => {
+  test('may send OK and 64 MiB of messages in one chunk: they are returned without a copy', () => {
     const client = started(external({ uid: '0' }));
     const ok = bytes(`OK ${GUID}\r\n`);
     const chunk = new Uint8Array(2 ** 26);
@@ -413,7 +414,7 @@ describe('a hostile server', () => {
     expect(done?.rest.length).toBe(chunk.length - ok.length);
   });
 
-  it('can do nothing with random lines but end in a documented error or in success', () => {
+  test('with random lines causes success or a documented error, and nothing else', () => {
     const commands = ['OK', 'REJECTED', 'DATA', 'ERROR'];
     const words = [...commands, GUID, 'EXTERNAL', 'TWO', '61', '62', '\r\n', ' ', 'X', '\0', '\x80'];
     const firstSeed = Date.now() >>> 0;
@@ -444,8 +445,8 @@ describe('a hostile server', () => {
   });
 });
 
-describe('a caller out of turn', () => {
-  it('is told so', () => {
+describe('a method that is called out of turn', () => {
+  test('throws an error with a code', () => {
     expect(authErrorOf(() => new AuthClient({ mechanisms: [] }).start()).code).toBe('MECHANISM_MISSING');
     expect(authErrorOf(() => started(anonymous()).start()).code).toBe('OUT_OF_TURN');
     const early = new AuthClient({ mechanisms: [anonymous()] });
@@ -461,7 +462,7 @@ describe('an early BEGIN', () => {
   const early = (): AuthClient =>
     new AuthClient({ mechanisms: [external({ uid: '7' }), anonymous({ trace: 't' })], earlyBegin: true });
 
-  it('goes out with AUTH, and OK leaves nothing to send', () => {
+  test('is sent with AUTH, and nothing is sent after OK', () => {
     const client = early();
     expect(text(client.start())).toBe('\0AUTH EXTERNAL 37\r\nBEGIN\r\n');
     const { send, done } = client.receive(bytes(`OK ${GUID}\r\nrest`));
@@ -476,7 +477,7 @@ describe('an early BEGIN', () => {
     return client;
   };
 
-  it.each(['AGREE_UNIX_FD', 'ERROR', 'ERROR not here'])('goes out with NEGOTIATE_UNIX_FD, and takes %j', (answer) => {
+  test.each(['AGREE_UNIX_FD', 'ERROR', 'ERROR not here'])('is sent with NEGOTIATE_UNIX_FD, and accepts the answer %j', (answer) => {
     const stream = `OK ${GUID}\r\n${answer}\r\nrest`;
     for (let cut = 0; cut < stream.length - 'rest'.length; cut++) {
       const client = negotiating();
@@ -489,7 +490,7 @@ describe('an early BEGIN', () => {
     }
   });
 
-  it.each([
+  test.each([
     ['REJECTED EXTERNAL\r\nERROR\r\n', 'REJECTED'],
     [`AGREE_UNIX_FD\r\nOK ${GUID}\r\n`, 'UNEXPECTED_COMMAND'],
     [`ERROR\r\nOK ${GUID}\r\n`, 'UNEXPECTED_COMMAND'],
@@ -504,7 +505,7 @@ describe('an early BEGIN', () => {
     expect(client.state).toBe('Failed');
   });
 
-  it.each([
+  test.each([
     ['REJECTED EXTERNAL ANONYMOUS\r\n', 'REJECTED'],
     ['DATA\r\n', 'UNEXPECTED_COMMAND'],
     ['ERROR\r\n', 'UNEXPECTED_COMMAND'],

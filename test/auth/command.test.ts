@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+// Lines of the authentication protocol: their parts, hex, and cutting them out of a stream.
+import { describe, expect, test } from 'vitest';
 import {
   decodeHex, encodeHex, formatCommand, LineReader, MAX_LINE_LENGTH, MAX_LINES, parseCommand, quote, splitWords,
 } from '../../src/auth/command.js';
@@ -13,7 +14,7 @@ function readAll(reader: LineReader, chunk: Uint8Array): string[] {
 }
 
 describe('a line', () => {
-  it.each([
+  test.each([
     ['BEGIN', 'BEGIN', ''],
     ['DATA 00ff', 'DATA', '00ff'],
     ['DATA ', 'DATA', ''],
@@ -27,21 +28,21 @@ describe('a line', () => {
     expect(parseCommand(line)).toEqual({ name, argument });
   });
 
-  it('is put together without empty words', () => {
+  test('is formatted without empty words', () => {
     expect(formatCommand('AUTH', 'EXTERNAL', '')).toBe('AUTH EXTERNAL\r\n');
     expect(formatCommand('REJECTED', ...['A', 'B'])).toBe('REJECTED A B\r\n');
     expect(splitWords('A  B ')).toEqual(['A', 'B']);
     expect(splitWords('')).toEqual([]);
   });
 
-  it('is quoted for people: escaped and cut', () => {
+  test('is escaped and cut in error texts', () => {
     expect(quote('a\x1b[31m"')).toBe('"a\\u001b[31m\\""');
     expect(quote('x'.repeat(500)).length).toBe(123);
   });
 });
 
 describe('hex', () => {
-  it.each([
+  test.each([
     ['', []],
     ['00', [0]],
     ['0aFf', [10, 255]],
@@ -51,11 +52,11 @@ describe('hex', () => {
     expect(encodeHex(Uint8Array.from(expected))).toBe(hex.toLowerCase());
   });
 
-  it.each(['0', '000', 'g0', '0x', ' 0', '0 ', '+1', '-1', '1.', 'é0', '00\n'])('%j is refused', (hex) => {
+  test.each(['0', '000', 'g0', '0x', ' 0', '0 ', '+1', '-1', '1.', 'é0', '00\n'])('%j is refused', (hex) => {
     expect(decodeHex(hex)).toBeUndefined();
   });
 
-  it.each([
+  test.each([
     ['00112233445566778899aabbccddeeff', true],
     ['00112233445566778899AABBCCDDEEFF', true],
     ['0011223344556677889900112233445', false],
@@ -72,20 +73,20 @@ describe('hex', () => {
 describe('lines out of a stream', () => {
   const stream = bytes('REJECTED EXTERNAL\r\n\r\nOK x\r\n');
 
-  it.each(Array.from({ length: stream.length }, (_, i) => i + 1))('come whole from chunks of %i bytes', (size) => {
+  test.each(Array.from({ length: stream.length }, (_, i) => i + 1))('are complete from chunks of %i bytes', (size) => {
     const reader = new LineReader();
     const lines = chunksOf(stream, size).flatMap((chunk) => readAll(reader, chunk));
     expect(lines).toEqual(['REJECTED EXTERNAL', '', 'OK x']);
   });
 
-  it('leave what follows alone, whatever it is', () => {
+  test('do not touch the bytes after them', () => {
     const reader = new LineReader();
     reader.push(bytes('OK\r\nl\x01\x00\n\xff'));
     expect(reader.next()).toBe('OK');
     expect(text(reader.rest())).toBe('l\x01\x00\n\xff');
   });
 
-  it.each([
+  test.each([
     ['LINE_CONTAINS_NUL', 'OK \0'],
     ['LINE_CONTAINS_NUL', '\0'],
     ['LINE_NOT_ASCII', 'OK \x80'],
@@ -103,7 +104,7 @@ describe('lines out of a stream', () => {
     }
   });
 
-  it('may be as long as the limit and not a byte longer', () => {
+  test('may be as long as the limit, and not a byte longer', () => {
     const longest = 'x'.repeat(MAX_LINE_LENGTH);
     expect(readAll(new LineReader(), bytes(`${longest}\r\n`))).toEqual([longest]);
     const reader = new LineReader();
@@ -111,7 +112,7 @@ describe('lines out of a stream', () => {
     expect(authErrorOf(() => readAll(reader, bytes('x'))).code).toBe('LINE_TOO_LONG');
   });
 
-  it('are bounded in number', () => {
+  test('are bounded in number', () => {
     const reader = new LineReader();
     expect(readAll(reader, bytes('\r\n'.repeat(MAX_LINES)))).toHaveLength(MAX_LINES);
     expect(authErrorOf(() => readAll(reader, bytes('\r\n'))).code).toBe('TOO_MANY_LINES');

@@ -1,7 +1,7 @@
-// Handshakes that other implementations had with each other, replayed through both of our state machines.
+// Handshakes captured between other implementations, replayed with both of our state machines.
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { AuthClient } from '../../src/auth/client.js';
 import { decodeHex } from '../../src/auth/command.js';
 import {
@@ -126,11 +126,11 @@ const clients: Readonly<Record<string, ClientSetup>> = {
 };
 
 describe('captured handshakes', () => {
-  it('are all replayed', () => {
+  test('are all replayed', () => {
     expect(fixtures.map(({ name }) => name).sort()).toEqual(Object.keys(clients).sort());
   });
 
-  it.each(fixtures)('$name: our client with that server', (fixture) => {
+  test.each(fixtures)('$name: our client with that server', (fixture) => {
     const { mechanisms, says } = clients[fixture.name] ?? { mechanisms: () => [], says: '' };
     const { lines, messages } = spokenBy(fixture, 'server');
     const stream = lines + messages;
@@ -156,7 +156,7 @@ describe('captured handshakes', () => {
     }
   });
 
-  it.each(fixtures)('$name: our server with that client', (fixture) => {
+  test.each(fixtures)('$name: our server with that client', (fixture) => {
     const { lines, messages } = spokenBy(fixture, 'client');
     const captured = spokenBy(fixture, 'server').lines;
     const offered = /^REJECTED (.*)\r$/m.exec(captured)?.[1]?.split(' ') ?? ['EXTERNAL'];

@@ -1,7 +1,7 @@
-// The client's handshake with a real dbus-daemon over a real socket; nothing of a message is sent.
+// The client's handshake with a real dbus-daemon over a real socket. No messages are sent.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import { AuthClient } from '../../src/auth/client.js';
 import { type ClientMechanism, anonymous, external } from '../../src/auth/mechanisms.js';
 import { startPrivateBus } from '../support/private-bus.js';
@@ -43,7 +43,7 @@ describeWith('dbus-daemon')('a handshake with dbus-daemon', () => {
   const hex = Buffer.from(uid).toString('hex');
   const wrongHex = Buffer.from(wrongUid).toString('hex');
 
-  it.each([
+  test.each([
     ['with our uid: one round trip', [external({ uid })], (ok: string) => [`C: \0AUTH EXTERNAL ${hex}\r\n`, ok]],
     [
       'without a uid: the daemon asks the kernel',
@@ -70,7 +70,7 @@ describeWith('dbus-daemon')('a handshake with dbus-daemon', () => {
     expect(rest).toBe('');
   });
 
-  it('fails with what it offers where nothing fits', async () => {
+  test('fails with the offered mechanisms if none of them can be used', async () => {
     await using bus = await startPrivateBus();
     await expect(handshake(bus.socketPath, [anonymous()])).rejects.toMatchObject({
       code: 'REJECTED',
@@ -79,7 +79,7 @@ describeWith('dbus-daemon')('a handshake with dbus-daemon', () => {
     });
   });
 
-  it('has BEGIN taken: the daemon then waits for messages and drops a line', async () => {
+  test('is complete after BEGIN: the daemon waits for messages, and disconnects a client that sends a line', async () => {
     await using bus = await startPrivateBus();
     const client = new AuthClient({ mechanisms: [external({ uid })] });
     const socket = connect({ path: bus.socketPath });

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+// The server's side of the handshake: each cell of the table of states, pipelined and hostile clients.
+import { describe, expect, test } from 'vitest';
 import { AuthClient } from '../../src/auth/client.js';
 import { MAX_LINES } from '../../src/auth/command.js';
 import { AuthError } from '../../src/auth/errors.js';
@@ -95,7 +96,7 @@ describe('the table of server states', () => {
     ['WaitingForBegin', 'NEGOTIATE_UNIX_FD', 'ERROR Descriptors cannot be passed\r\n', 'WaitingForBegin'],
     ['WaitingForBegin', 'FOO', UNKNOWN, 'WaitingForBegin'],
   ];
-  it.each(cells)('%s, on %j: %j', (state, line, send, next) => {
+  test.each(cells)('%s, on %j: %j', (state, line, send, next) => {
     const server = serverIn(state);
     const progress = server.receive(bytes(`${line}\r\n`));
     expect(text(progress.send)).toBe(send);
@@ -104,7 +105,7 @@ describe('the table of server states', () => {
     expect(server.state).toBe(next);
   });
 
-  it.each(['WaitingForAuth', 'WaitingForData'] as const)('%s, on BEGIN: disconnect', (state) => {
+  test.each(['WaitingForAuth', 'WaitingForData'] as const)('%s, on BEGIN: disconnect', (state) => {
     const server = serverIn(state);
     const { send, done, disconnect } = server.receive(bytes('BEGIN\r\n'));
     expect(send).toBeUndefined();
@@ -114,7 +115,7 @@ describe('the table of server states', () => {
     expect(authErrorOf(() => server.receive(bytes('x'))).code).toBe('OUT_OF_TURN');
   });
 
-  it('WaitingForBegin, on BEGIN: authenticated', () => {
+  test('WaitingForBegin, on BEGIN: authenticated', () => {
     const server = serverIn('WaitingForBegin');
     const { send, done, disconnect } = server.receive(bytes('BEGIN\r\nl\0\xff'));
     expect(send).toBeUndefined();
@@ -125,7 +126,7 @@ describe('the table of server states', () => {
     expect(authErrorOf(() => server.receive(bytes('x'))).code).toBe('OUT_OF_TURN');
   });
 
-  it('a CANCEL after OK takes the identity back', () => {
+  test('a CANCEL after OK revokes the identity', () => {
     const server = serverIn('WaitingForBegin');
     const { disconnect } = server.receive(bytes('CANCEL\r\nBEGIN\r\n'));
     expect(disconnect?.code).toBe('BEGIN_TOO_EARLY');
@@ -133,19 +134,19 @@ describe('the table of server states', () => {
 });
 
 describe('the first byte', () => {
-  it.each(['A', 'l', '\r', '\xff'])('must be NUL, not %j', (first) => {
+  test.each(['A', 'l', '\r', '\xff'])('must be NUL, not %j', (first) => {
     const server = serverIn('WaitingForNul');
     expect(server.receive(bytes(`${first}UTH\r\n`)).disconnect?.code).toBe('NUL_BYTE_MISSING');
   });
 
-  it('may come alone, after an empty chunk, or with lines', () => {
+  test('may come alone, after an empty chunk, or together with lines', () => {
     const server = serverIn('WaitingForNul');
     expect(server.receive(new Uint8Array(0))).toEqual({ send: undefined, done: undefined, disconnect: undefined });
     expect(server.state).toBe('WaitingForNul');
     expect(text(server.receive(bytes('\0AUTH\r\n')).send)).toBe(REJECTED);
   });
 
-  it('is the only NUL', () => {
+  test('is the only NUL that is accepted', () => {
     expect(serverIn('WaitingForNul').receive(bytes('\0\0')).disconnect?.code).toBe('LINE_CONTAINS_NUL');
   });
 });
@@ -169,7 +170,7 @@ function serve(mechanisms: readonly ServerMechanism[], client: string, size: num
 
 describe('pipelined handshakes', () => {
   const noDescriptors = 'ERROR Descriptors cannot be passed\r\n';
-  it.each([
+  test.each([
     {
       title: 'as sd-bus writes it, with a message behind it',
       client: '\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\nl\x01\r\n',
@@ -206,7 +207,7 @@ describe('pipelined handshakes', () => {
     }
   });
 
-  it('ANONYMOUS has no identity, with or without a trace', () => {
+  test('ANONYMOUS has no identity, with or without a trace', () => {
     for (const line of ['AUTH ANONYMOUS', 'AUTH ANONYMOUS 74']) {
       const outcome = serve([anonymousServer()], `\0${line}\r\nBEGIN\r\n`, 100);
       expect(outcome).toEqual({ said: OK, end: 'ANONYMOUS undefined ""' });
@@ -215,7 +216,7 @@ describe('pipelined handshakes', () => {
 });
 
 describe('a hostile client', () => {
-  it.each([
+  test.each([
     ['a line without end', 'LINE_TOO_LONG', 'A'.repeat(1024)],
     ['NULs', 'LINE_CONTAINS_NUL', '\0'],
     ['bytes outside ASCII', 'LINE_NOT_ASCII', 'AUTH \xe9'],
@@ -239,7 +240,7 @@ describe('a hostile client', () => {
     expect(sent).toBeLessThan(100 * MAX_LINES);
   });
 
-  it('claims ten thousand bytes of identity: the check is asked and says no', () => {
+  test('that claims an identity of ten thousand bytes is checked and rejected', () => {
     const claims: (string | undefined)[] = [];
     const server = new AuthServer({
       guid: GUID,
@@ -251,11 +252,11 @@ describe('a hostile client', () => {
 });
 
 describe('a caller', () => {
-  it('must give a GUID of 32 hex digits', () => {
+  test('must have a GUID of 32 hex digits', () => {
     expect(authErrorOf(() => new AuthServer({ guid: 'x', mechanisms: [] })).code).toBe('GUID_INVALID');
   });
 
-  it('gets back what its check throws, and the handshake is over', () => {
+  test('gets the error that its check throws, and the handshake has failed', () => {
     const broken = externalServer(() => {
       throw new RangeError('no user database');
     });
@@ -267,7 +268,7 @@ describe('a caller', () => {
 
 describe('client and server together', () => {
   const all = [knownUsers, anonymousServer()];
-  it.each<[string, readonly ClientMechanism[], readonly ServerMechanism[], string]>([
+  test.each<[string, readonly ClientMechanism[], readonly ServerMechanism[], string]>([
     ['a known uid', [external({ uid: '7' })], all, 'EXTERNAL 7'],
     ['no uid', [external()], all, 'EXTERNAL 1000'],
     ['an unknown uid first', [external({ uid: '8' }), anonymous()], all, 'EXTERNAL 1000'],

@@ -403,8 +403,7 @@ describeWith('dbus-daemon')('a bus', () => {
       expect(message).toBe(
         'cannot connect to unix:path=/nonexistent/socket: connect ENOENT (there is no such socket); ' +
         'tcp:host=127.0.0.1,port=1: transport "tcp" is not supported: it must be unix; ' +
-        `${silent.address}: the server did not answer in time, while its answer was awaited to AUTH ` +
-        `(EXTERNAL as user ${process.getuid?.()}); ` +
+        `${silent.address}: the server did not answer AUTH (EXTERNAL as user ${process.getuid?.()}) in time; ` +
         `${daemon.address},guid=${'0'.repeat(32)}: the server's GUID is ${daemon.guid}: it must be ${'0'.repeat(32)}, ` +
         'as in its address',
       );
