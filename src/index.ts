@@ -53,10 +53,8 @@ export { formatIntrospection, type IntrospectedObject } from './interface/format
 export { parseIntrospection, type ParsedInterface, type ParsedNode } from './interface/parse-introspection.js';
 export type { EmitsChanged, InterfaceSpec, MethodSpec, PropertySpec, SignalSpec } from './interface/spec.js';
 export { DBusDaemon, Introspectable, ObjectManager, Peer, Properties } from './interface/standard.js';
-export {
-  createProxy, type Proxy, type ProxyCallOptions, type ProxyMembers, type ProxyReadOptions,
-  type ProxyTarget,
-} from './client/proxy.js';
+export { createProxy, type Proxy, type ProxyMembers } from './client/proxy.js';
+export type { ProxyCallOptions, ProxyReadOptions, ProxyTarget } from './client/proxy-options.js';
 export type { SignalOptions, SignalStream } from './client/signal-stream.js';
 export { ExportError, type ExportErrorCode } from './service/errors.js';
 export { type ExportedObject, exportObject } from './service/export-object.js';

@@ -1,20 +1,24 @@
-// The signals of one member of a remote object, as tuples of their arguments. The subscription decides which signals
-// these are: it drops those of another sender or with another signature. Specification: Message Types (SIGNAL).
+// The signals of one member of a remote object, as tuples of their arguments. The subscription drops signals of other
+// senders and signals with another signature. Specification: Message Types (SIGNAL).
 import type { SubscribeOptions, Subscription } from '../connection/subscription.js';
 
-/** Argument tuples in order of arrival; leaving a `for await` loop ends it, as `close()` does. */
+/**
+ * The arguments of signals as tuples, in order of arrival, for one reader: `for await (const [level] of stream)`.
+ * Leaving the loop closes the stream.
+ */
 export interface SignalStream<Body extends readonly unknown[]> extends AsyncIterableIterator<Body>, AsyncDisposable {
-  /** Resolves when no signal can be missed any more; rejects if the bus refuses. */
+  /** Resolves when the bus sends all signals from now on. Rejects if the bus refuses the match rule. */
   readonly ready: Promise<void>;
-  /** How many signals were dropped: those that came while the queue was full, and those with wrong arguments. */
+  /** How many signals were dropped, because the queue was full or because they had another signature. */
   readonly dropped: number;
+  /** Ends the stream and removes its match rule; queued signals are discarded. */
   close(): Promise<void>;
 }
 
-/** How a signal stream behaves. */
+/** Options of a signal stream. */
 export type SignalOptions = Omit<SubscribeOptions, 'signature'>;
 
-/** Makes a stream of the arguments from a subscription. */
+/** Makes a stream of the arguments of the signals of a subscription. */
 export function signalStream(subscription: Subscription): SignalStream<readonly unknown[]> {
   const stream: SignalStream<readonly unknown[]> = {
     ready: subscription.ready,

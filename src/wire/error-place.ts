@@ -26,12 +26,13 @@ export function stackOfCaller<E extends Error>(error: E, above: Caller): E {
 }
 
 /** The place without names that are not strings: an invalid message can have any value as a name. */
-function textOf({ interface: interfaceName, member, argumentNames, role }: ErrorPlace): ErrorPlace {
+function textOf({ interface: interfaceName, member, argumentNames, role, propertyType }: ErrorPlace): ErrorPlace {
   return {
     interface: typeof interfaceName === 'string' ? interfaceName : undefined,
     member: typeof member === 'string' ? member : undefined,
     argumentNames,
     role,
+    propertyType,
   };
 }
 

@@ -117,6 +117,8 @@ export interface ErrorPlace {
   readonly argumentNames?: readonly string[] | undefined;
   /** Whether these are the arguments of a call or a signal, of the reply to a call, or of an error. */
   readonly role?: 'argument' | 'out-argument' | 'error-argument' | undefined;
+  /** The type of the property, if the member is a property and the value is that of it. */
+  readonly propertyType?: string | undefined;
 }
 
 /** The start of an error text, such as `com.example.Counter1.Add: `; empty if neither name is known. */
@@ -243,12 +245,14 @@ export class MarshalError extends DBusWireError {
     { place = {}, cause }: { readonly place?: ErrorPlace; readonly cause?: unknown } = {},
   ) {
     const [, index, rest] = /^body\[(\d+)\]([^]*)$/.exec(at.path) ?? [];
-    const argument = index === undefined ? undefined : Number(index);
+    const argument = index === undefined || place.propertyType !== undefined ? undefined : Number(index);
     // An empty name counts as no name.
     const argumentName = argument === undefined ? undefined : place.argumentNames?.[argument] || undefined;
     const prefix = prefixOf(place);
     let where = at.path;
-    if (prefix !== '' && argument !== undefined) {
+    if (place.propertyType !== undefined && index !== undefined) {
+      where = `value of type "${place.propertyType}"${rest === undefined || rest === '' ? '' : ` at ${rest}`}`;
+    } else if (prefix !== '' && argument !== undefined) {
       where = `${place.role ?? 'argument'} ${argument}`;
       if (argumentName !== undefined) where += ` (${argumentName})`;
       if (rest !== '') where += ` at ${rest}`;

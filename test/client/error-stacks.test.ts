@@ -1,5 +1,6 @@
-// What is refused says for which member and argument it was, and its stack begins with the code that asked for it,
-// whatever way the value took through the library.
+// Errors about values, names and signatures: they name the member and the argument, and their stack begins with the
+// code of the user, whichever function of the library it called. Covers proxies, implementations and calls.
+
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { createProxy } from '../../src/client/proxy.js';
 import type { Bus } from '../../src/connection/bus.js';
@@ -31,14 +32,14 @@ beforeEach(async () => {
   ({ bus } = link);
 });
 
-/** How many frames of the library may come before the caller's. */
+/** How many frames of the library may precede the frame of the user. */
 const OWN_FRAMES = 3;
 
 interface Refusal extends Error {
   readonly member?: string;
 }
 
-/** The error with which `userCode` fails; it is one of the frames at the top of its stack, however few are kept. */
+/** The error with which `userCode` fails. Checks that `userCode` is one of the first frames of its stack. */
 async function refusalOf(userCode: () => unknown): Promise<Refusal> {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = OWN_FRAMES + 1;
@@ -49,7 +50,7 @@ async function refusalOf(userCode: () => unknown): Promise<Refusal> {
     expect(stack).toContain('error-stacks.test.ts');
     expect(stack).toContain('userCode');
     expect(stack?.startsWith(`${(error as Error).name}: ${(error as Error).message}\n`)).toBe(true);
-    return error as Refusal; // it was seen to be one
+    return error as Refusal; // an error, because it has a stack
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
   }
@@ -59,7 +60,7 @@ async function refusalOf(userCode: () => unknown): Promise<Refusal> {
 const IN_ARGUMENT = /^com\.example\.Counter1\.Add: argument 1 \(step\): .*-1$/;
 const UNNAMED = /^com\.example\.Counter1\.Add: argument 1: .*-1$/;
 
-describe('a value that does not fit', () => {
+describe('a value that does not fit is refused', () => {
   test('in bus.call', async () => {
     const error = await refusalOf(async function userCode() {
       await bus.call({ ...ADD, body: WRONG });
@@ -82,7 +83,7 @@ describe('a value that does not fit', () => {
     expect(error.message).toMatch(UNNAMED);
   });
 
-  test('in a method of a proxy, of code that has waited before', async () => {
+  test('in a method of a proxy, called after an await', async () => {
     const proxy = createProxy(bus, Counter, target);
     const error = await refusalOf(async function userCode() {
       await Promise.resolve();
@@ -113,8 +114,8 @@ describe('a value that does not fit', () => {
     const error = await refusalOf(async function userCode() {
       await proxy.$set('Limit', -1);
     });
-    expect(error.message).toMatch(/^com\.example\.Counter1\.Limit: argument 2 \(value\): .*-1$/);
-    expect(error).toMatchObject({ interface: Counter.name, member: 'Limit' });
+    expect(error.message).toMatch(/^com\.example\.Counter1\.Limit: value of type "u": .*-1$/);
+    expect(error).toMatchObject({ interface: Counter.name, member: 'Limit', argument: undefined });
   });
 
   test.each([0, 1, 2])('in emit, exported on %i objects; nothing is sent', async (count) => {
@@ -132,6 +133,43 @@ describe('a value that does not fit', () => {
   });
 });
 
+describe('a mistake in the use of an interface', () => {
+  test('in the handlers of an implementation', async () => {
+    const error = await refusalOf(function userCode() {
+      Counter.implement({} as never);
+    });
+    expect(error).toMatchObject({ name: 'DefinitionError', code: 'HANDLER_MISSING', member: 'Add' });
+  });
+
+  test('in emit and emitPropertiesChanged', async () => {
+    const counter = implementation();
+    const unknownSignal = await refusalOf(function userCode() {
+      counter.emit('Nope' as never, ...[] as never);
+    });
+    expect(unknownSignal).toMatchObject({ name: 'DefinitionError', code: 'SIGNAL_UNKNOWN', member: 'Nope' });
+    const unknownProperty = await refusalOf(function userCode() {
+      counter.emitPropertiesChanged('Nope' as never);
+    });
+    expect(unknownProperty).toMatchObject({ name: 'DefinitionError', code: 'PROPERTY_UNKNOWN', member: 'Nope' });
+  });
+
+  test('in a proxy', async () => {
+    const proxy = createProxy(bus, Counter, target);
+    const unknownProperty = await refusalOf(async function userCode() {
+      await proxy.$get('Nope' as never);
+    });
+    expect(unknownProperty).toMatchObject({ name: 'DefinitionError', code: 'PROPERTY_UNKNOWN', member: 'Nope' });
+    const unknownSignal = await refusalOf(function userCode() {
+      proxy.$signal('Nope' as never);
+    });
+    expect(unknownSignal).toMatchObject({ name: 'DefinitionError', code: 'SIGNAL_UNKNOWN', member: 'Nope' });
+    const missing = await refusalOf(async function userCode() {
+      await (proxy.Add as (label: string) => Promise<number>)('a');
+    });
+    expect(missing).toMatchObject({ name: 'MarshalError', argument: 1, argumentName: 'step' });
+  });
+});
+
 test.each([0, 1, 2])('a file descriptor is refused in emit, exported on %i objects', async (count) => {
   const Opener = defineInterface({ name: 'com.example.Opener1', signals: { Opened: { args: 'h' } } });
   const opener = Opener.implement({});
@@ -142,7 +180,7 @@ test.each([0, 1, 2])('a file descriptor is refused in emit, exported on %i objec
   expect(error).toMatchObject({ name: 'MarshalError', member: 'Opened', argument: 0 });
 });
 
-describe('a name that is none', () => {
+describe('an invalid name', () => {
   test('in bus.call names the header field and the member', async () => {
     const error = await refusalOf(async function userCode() {
       await bus.call({ ...ADD, destination: 'nowhere', body: ['a', 1] });
@@ -159,7 +197,7 @@ describe('a name that is none', () => {
   });
 });
 
-test('a signature that is none in a definition names the member', async () => {
+test('an invalid signature in a definition: the error names the member', async () => {
   const error = await refusalOf(function userCode() {
     defineInterface({ name: 'a.B', properties: { P: { type: 'ss' as never, access: 'read' } } });
   });
@@ -167,7 +205,7 @@ test('a signature that is none in a definition names the member', async () => {
   expect(error).toMatchObject({ name: 'DefinitionError', interface: 'a.B', member: 'P' });
 });
 
-test('what a getter of a value throws reaches its caller as it is', async () => {
+test('the error that a getter of a value throws reaches the caller unchanged', async () => {
   const thrown = new RangeError('of a getter');
   const body = [{ get a(): never { throw thrown; } }] as never;
   await expect(bus.call({ ...ADD, signature: 'a{ss}', body })).rejects.toBe(thrown);

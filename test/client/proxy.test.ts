@@ -1,4 +1,4 @@
-// Proxies on a real bus, against an object of ours and against one that answers by hand and wrongly.
+// Proxies and their signal streams on a real bus, for an object of ours and for a service that breaks its definition.
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { expect, onTestFinished, test } from 'vitest';
@@ -7,6 +7,7 @@ import { type Bus, connectToBus } from '../../src/connection/bus.js';
 import { DBusError } from '../../src/protocol/errors.js';
 import { CallTimeoutError, ConnectionClosedError, UnexpectedSignatureError } from '../../src/connection/errors.js';
 import { defineInterface } from '../../src/interface/define.js';
+import { Properties } from '../../src/interface/standard.js';
 import { exportObject } from '../../src/service/export-object.js';
 import { MessageFlag } from '../../src/wire/constants.js';
 import { MarshalError } from '../../src/wire/errors.js';
@@ -82,7 +83,7 @@ function setup() {
 }
 
 suite('a proxy', () => {
-  test('has exactly the members of its definition and its own four', () => {
+  test('has exactly the methods of its definition and its own four functions', () => {
     const { proxy } = setup();
     expect(Object.getPrototypeOf(proxy)).toBeNull();
     expect(Object.isFrozen(proxy)).toBe(true);
@@ -91,22 +92,22 @@ suite('a proxy', () => {
     expect('then' in proxy).toBe(false);
   });
 
-  test('can be awaited and passed around without a call', async () => {
+  test('can be awaited without a call', async () => {
     const { proxy } = setup();
     expect(await proxy).toBe(proxy);
     expect(await Promise.all([proxy])).toEqual([proxy]);
   });
 
   test.each([
-    ['a destination', { destination: 'no name', path }],
-    ['a path', { destination: 'com.example.A', path: 'no path' }],
-  ])('is not made without %s', (_, target) => {
+    ['a valid destination', { destination: 'no name', path }],
+    ['a valid path', { destination: 'com.example.A', path: 'no path' }],
+  ])('is refused without %s', (_, target) => {
     expect(() => createProxy(client, Counter, target)).toThrow(expect.objectContaining({ name: 'InvalidNameError' }));
   });
 });
 
-suite('methods', () => {
-  test('give nothing, a value, or a tuple', async () => {
+suite('methods of a proxy', () => {
+  test('resolve with nothing, a value, or a tuple', async () => {
     const { proxy } = setup();
     const sum: number = await proxy.Add(3);
     expect(sum).toBe(3);
@@ -119,13 +120,13 @@ suite('methods', () => {
     expect(await proxy.Options({ depth: variant('d', 0.5) })).toEqual(new Map([['depth', variant('d', 0.5)]]));
   });
 
-  test('named like those of every object are calls', async () => {
+  test('are calls also if they are named as keys that every object inherits', async () => {
     const { proxy } = setup();
     expect(await proxy.toString()).toBe('remote toString');
     expect(await proxy.constructor()).toBe('remote constructor');
   });
 
-  test('take fewer arguments where the definition allows it', async () => {
+  test('can omit optional arguments', async () => {
     const { proxy } = setup();
     expect(await proxy.Greet('Hello')).toBe('Hello, world');
     expect(await proxy.Greet('Hello', undefined)).toBe('Hello, world');
@@ -133,7 +134,7 @@ suite('methods', () => {
     expect(await proxy.Greet('Hello', undefined, { timeout: 5000 })).toBe('Hello, world');
   });
 
-  test('refuse what is no argument of theirs before anything is sent', async () => {
+  test('refuse wrong arguments before anything is sent', async () => {
     const { proxy, state } = setup();
     await expect(proxy.Add(-1)).rejects.toThrow(MarshalError);
     // @ts-expect-error one argument is missing
@@ -141,12 +142,37 @@ suite('methods', () => {
     // @ts-expect-error not an argument, and no options either
     await expect(proxy.Add(1, 2)).rejects.toThrow('com.example.Counter1.Add: the options must be an object, got number 2');
     // @ts-expect-error one too many
-    await expect(proxy.Add(1, {}, {})).rejects.toThrow('takes 1 arguments and options, got 3');
+    await expect(proxy.Add(1, {}, {})).rejects.toThrow('com.example.Counter1.Add: got 3 arguments: there must be at most 1, and then options');
     await proxy.Nothing();
     expect(state.value).toBe(0);
   });
 
-  test('end early where their options say so', async () => {
+  test('name the argument that is missing', async () => {
+    const properties = createProxy(client, Properties, { destination: service.uniqueName, path });
+    // @ts-expect-error the second and the third argument are missing
+    await expect(properties.Set('com.example.Counter1')).rejects.toMatchObject({
+      name: 'MarshalError', code: 'VALUE_COUNT_MISMATCH', argument: 1, argumentName: 'property_name',
+      message: 'org.freedesktop.DBus.Properties.Set: argument 1 (property_name): missing, got 1 of them: '
+        + 'there must be 3 arguments',
+    });
+    const { proxy } = setup();
+    // @ts-expect-error the first argument is missing
+    await expect(proxy.Greet()).rejects.toThrow(
+      'argument 0: missing, got 0 of them: there must be at least 1 argument',
+    );
+  });
+
+  test('refuse options in place of an optional argument', async () => {
+    const { proxy } = setup();
+    // @ts-expect-error options instead of the second argument
+    await expect(proxy.Greet('Hello', { timeout: 5000 })).rejects.toMatchObject({
+      name: 'MarshalError', code: 'VALUE_TYPE_MISMATCH', argument: 1,
+      message: 'com.example.Counter1.Greet: argument 1: got options instead of an argument of type "s": '
+        + 'options must follow all arguments, with undefined for each optional argument that is omitted',
+    });
+  });
+
+  test('end early by the options of the call', async () => {
     const { proxy } = setup();
     await expect(proxy.Wait(1000, { timeout: 20 })).rejects.toThrow(CallTimeoutError);
     const abort = new AbortController();
@@ -155,21 +181,21 @@ suite('methods', () => {
     await expect(waiting).rejects.toThrow('enough');
   });
 
-  test('end early where the proxy says so, unless the call says otherwise', async () => {
+  test('end early by the timeout of the proxy, unless the call has another', async () => {
     setup();
     const hasty = createProxy(client, Counter, { destination: service.uniqueName, path, timeout: 20 });
     await expect(hasty.Wait(1000)).rejects.toThrow(CallTimeoutError);
     await hasty.Wait(100, { timeout: 5000 });
   });
 
-  test('reject with the error of the service, all of it', async () => {
+  test('reject with the error of the service, its arguments included', async () => {
     const { proxy } = setup();
     await expect(proxy.Fail()).rejects.toMatchObject({
       name: 'DBusError', errorName: 'com.example.Error.No', message: 'no', signature: 'su', body: ['no', 3],
     });
   });
 
-  test('without a reply resolve once they are sent', async () => {
+  test('without a reply resolve when they are sent', async () => {
     const { proxy, state } = setup();
     expect(await proxy.Forget('this')).toBeUndefined();
     await proxy.Nothing();
@@ -185,7 +211,7 @@ suite('methods', () => {
     await expect(proxy.Nothing()).rejects.toThrow(ConnectionClosedError);
   });
 
-  test('go to whoever owns a well-known name at the time', async () => {
+  test('go to the present owner of a well-known name', async () => {
     const { state } = setup();
     const proxy = createProxy(client, Counter, { destination: 'com.example.Counter', path });
     await expect(proxy.Add(1)).rejects.toMatchObject({ errorName: `${ERROR}.ServiceUnknown` });
@@ -195,7 +221,7 @@ suite('methods', () => {
   });
 });
 
-suite('properties', () => {
+suite('properties of a proxy', () => {
   test('are read and written', async () => {
     const { proxy, state } = setup();
     await proxy.$set('Value', 5);
@@ -214,12 +240,16 @@ suite('properties', () => {
     expect(Object.getPrototypeOf(all)).toBeNull();
   });
 
-  test('that are not, or not so, are errors', async () => {
+  test('that the interface does not have, or does not give access to, are errors', async () => {
     const { proxy } = setup();
     // @ts-expect-error no such property
-    await expect(proxy.$get('Nope')).rejects.toThrow('com.example.Counter1 has no property Nope');
+    await expect(proxy.$get('Nope')).rejects.toMatchObject({
+      name: 'DefinitionError', code: 'PROPERTY_UNKNOWN', interface: Counter.name, member: 'Nope',
+    });
     // @ts-expect-error no such property
-    await expect(proxy.$set('toString', 1)).rejects.toThrow('com.example.Counter1 has no property toString');
+    await expect(proxy.$get('Nope')).rejects.toThrow('com.example.Counter1.Nope: no property Nope in the interface');
+    // @ts-expect-error no such property
+    await expect(proxy.$set('toString', 1)).rejects.toThrow('com.example.Counter1.toString: no property');
     // @ts-expect-error cannot be written
     await expect(proxy.$set('Name', 'x')).rejects.toMatchObject({ errorName: `${ERROR}.PropertyReadOnly` });
     // @ts-expect-error cannot be read
@@ -229,13 +259,35 @@ suite('properties', () => {
   });
 });
 
+suite('functions for properties and signals', () => {
+  test('name the property and its type if a value does not fit', async () => {
+    const { proxy } = setup();
+    // @ts-expect-error not a number
+    await expect(proxy.$set('Value', 'x')).rejects.toMatchObject({
+      name: 'MarshalError', interface: Counter.name, member: 'Value', argument: undefined,
+      message: expect.stringMatching(/^com\.example\.Counter1\.Value: value of type "u": .*string "x"$/) as unknown,
+    });
+  });
+
+  test('refuse a name that is not a string', async () => {
+    const { proxy } = setup();
+    const wrong = ['Value'] as never;
+    const text = (caller: string, kind: string): string => (
+      `${caller} of com.example.Counter1: the name of a ${kind} must be a string, got an array of 1`
+    );
+    await expect(proxy.$get(wrong)).rejects.toThrow(text('$get', 'property'));
+    await expect(proxy.$set(wrong, 1 as never)).rejects.toThrow(text('$set', 'property'));
+    expect(() => proxy.$signal(wrong)).toThrow(text('$signal', 'signal'));
+  });
+});
+
 suite('a service that breaks the definition', () => {
   function answerWith(answer: (call: MethodCall) => { signature: string; body: unknown[] }) {
     service.handleMethodCalls((call) => void service.send(methodReturn(call, answer(call) as never)));
     return createProxy(client, Counter, { destination: service.uniqueName, path });
   }
 
-  test('with a reply of another type makes the call fail', async () => {
+  test('by a reply of another type makes the call fail', async () => {
     const proxy = answerWith(() => ({ signature: 's', body: ['text'] }));
     await expect(proxy.Add(1)).rejects.toThrow(UnexpectedSignatureError);
     await expect(proxy.Add(1)).rejects.toMatchObject({ expected: 'u', actual: 's' });
@@ -243,13 +295,13 @@ suite('a service that breaks the definition', () => {
     await expect(proxy.$get('Name')).rejects.toMatchObject({ expected: 'v', actual: 's' });
   });
 
-  test('with a property of another type makes reading fail', async () => {
+  test('by a property of another type makes reading fail', async () => {
     const one = answerWith(() => ({ signature: 'v', body: [variant('s', 'text')] }));
     const unexpected = { name: 'UnexpectedSignatureError', expected: 'u', actual: 's' };
     await expect(one.$get('Value')).rejects.toMatchObject(unexpected);
   });
 
-  test('in one property is read without it: the drop is counted and published, the others arrive', async () => {
+  test('in one property is read without it: the drop is counted and published, and the others arrive', async () => {
     const values = { Value: variant('s', 'text'), Name: variant('s', 'name'), Options: variant('a{ss}', {}) };
     const proxy = answerWith(() => ({ signature: 'a{sv}', body: [values] }));
     const before = client.dropped.get('unexpected signature') ?? 0;
@@ -269,15 +321,15 @@ suite('a service that breaks the definition', () => {
     ]);
   });
 
-  test('with properties of its own is read without them', async () => {
+  test('by additional properties is read without them', async () => {
     const extra = { Value: variant('u', 1), Extra: variant('s', ''), toString: variant('s', '') };
     const proxy = answerWith(() => ({ signature: 'a{sv}', body: [extra] }));
     expect({ ...(await proxy.$getAll()) }).toEqual({ Value: 1 });
   });
 });
 
-suite('signals', () => {
-  test('come as their arguments, in order', async () => {
+suite('signals of a proxy', () => {
+  test('arrive as tuples of their arguments, in order', async () => {
     const { proxy, counter } = setup();
     const overflows = proxy.$signal('Overflow');
     await overflows.ready;
@@ -292,7 +344,7 @@ suite('signals', () => {
     expect(await overflows.next()).toEqual({ value: undefined, done: true });
   });
 
-  test('of another object, interface or sender do not come', async () => {
+  test('of another object, interface or sender do not arrive', async () => {
     const { proxy, counter } = setup();
     await service.requestName('com.example.Counter');
     const named = createProxy(client, Counter, { destination: 'com.example.Counter', path });
@@ -308,7 +360,7 @@ suite('signals', () => {
     for (const stream of streams) expect((await stream.next()).value).toEqual([1, 'real']);
   });
 
-  test('with other arguments than defined are dropped and counted', async () => {
+  test('with another signature than defined are dropped and counted', async () => {
     const { proxy, counter } = setup();
     const overflows = proxy.$signal('Overflow');
     await overflows.ready;
@@ -322,7 +374,7 @@ suite('signals', () => {
     expect(client.dropped.get('unexpected signature')).toBe(3);
   });
 
-  test('above the limit of the queue are dropped, the oldest first, and counted', async () => {
+  test('above the limit of the queue are dropped and counted, the oldest first', async () => {
     const { proxy, counter } = setup();
     const overflows = proxy.$signal('Overflow', { queueLimit: 2 });
     await overflows.ready;
@@ -332,7 +384,7 @@ suite('signals', () => {
     expect((await overflows.next()).value).toEqual([3, '']);
   });
 
-  test('come again after the service was restarted', async () => {
+  test('arrive again after a restart of the service', async () => {
     const { counter } = setup();
     await service.requestName('com.example.Counter');
     const proxy = createProxy(client, Counter, { destination: 'com.example.Counter', path });
@@ -349,7 +401,7 @@ suite('signals', () => {
     await again.close();
   });
 
-  test('end with close, with an abort, and with the connection', async () => {
+  test('end by close, by an abort, and with the connection', async () => {
     const { proxy } = setup();
     const closed = proxy.$signal('Empty');
     const waiting = closed.next();
@@ -380,9 +432,9 @@ suite('signals', () => {
     }
   });
 
-  test('that the definition does not have are an error', () => {
+  test('that the interface does not have are an error', () => {
     const { proxy } = setup();
     // @ts-expect-error no such signal
-    expect(() => proxy.$signal('Nope')).toThrow('com.example.Counter1 has no signal Nope');
+    expect(() => proxy.$signal('Nope')).toThrow('com.example.Counter1.Nope: no signal Nope in the interface');
   });
 });

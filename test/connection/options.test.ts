@@ -142,7 +142,7 @@ describe('refuses by name what cannot be meant', () => {
       () => createProxy(Promise.resolve(bus) as never, Counter, target)],
     ['createProxy: the link must be a Bus or a Connection, got string "/"',
       () => createProxy('/' as never, Counter, target)],
-    ['createProxy: the definition must be .*its definition, got an object', () => createProxy(bus, counter() as never, target)],
+    ['createProxy: the definition must .*, got an implementation: pass its definition', () => createProxy(bus, counter() as never, target)],
     ['createProxy: the definition must be .*, got string "a.B"', () => createProxy(bus, 'a.B' as never, target)],
     ['createProxy: the target must be an object, got string "com', () => createProxy(bus, Counter, 'com.example' as never)],
     ['createProxy: the target must be an object, got undefined', () => createProxy(bus, Counter, undefined as never)],

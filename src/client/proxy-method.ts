@@ -1,0 +1,82 @@
+// One method of a proxy: a function that calls the method of the remote object. It omits optional arguments, and finds
+// the mistakes in the number of arguments. It runs for every call. Tests: proxy.test.ts, error-stacks.test.ts.
+import type { MessageLink } from '../connection/link.js';
+import type { InterfaceDefinition } from '../interface/definition.js';
+import { stackOfCaller } from '../wire/error-place.js';
+import { ArgumentError, type ErrorPlace, MarshalError } from '../wire/errors.js';
+import { checkOptions } from '../wire/options.js';
+import { splitSignature } from '../wire/signature.js';
+import { CALL_RULES, NO_OPTIONS, type ProxyCallOptions, type ProxyTarget } from './proxy-options.js';
+
+type ProxyMethod = (...args: unknown[]) => Promise<unknown>;
+
+/** Makes the function of one method. */
+export function proxyMethod(
+  link: MessageLink,
+  { definition, member, target }: {
+    readonly definition: InterfaceDefinition;
+    readonly member: string;
+    readonly target: ProxyTarget;
+  },
+): ProxyMethod {
+  const { destination, path, timeout: defaultTimeout } = target;
+  const { in: signature, out, optional, inNames, noReply: hasNoReply } = definition.methods[member]!; // a key of it
+  const types = splitSignature(signature);
+  const outCount = splitSignature(out).length;
+  const least = types.length - optional;
+  // The signature of a call by its number of optional arguments.
+  const signatures = Array.from({ length: optional + 1 }, (_, count) => types.slice(0, least + count).join(''));
+  const place: ErrorPlace = { interface: definition.name, member, argumentNames: inNames };
+  const label = `${definition.name}.${member}`;
+
+  const method: ProxyMethod = async (...args) => {
+    let options = NO_OPTIONS;
+    if (args.length > types.length) {
+      if (args.length > types.length + 1) throw stackOfCaller(tooManyArguments(args.length), method);
+      const last = args.pop();
+      if (last !== undefined) {
+        checkOptions(label, last, CALL_RULES);
+        options = last as ProxyCallOptions; // checked in the line above
+      }
+    }
+    while (args.length > least && args[args.length - 1] === undefined) args.pop();
+    if (args.length < least) throw stackOfCaller(missingArgument(args.length), method);
+    if (args.length > least && isMisplaced(args[args.length - 1], types[args.length - 1]!)) {
+      throw stackOfCaller(misplacedOptions(args.length - 1), method);
+    }
+    const { timeout = defaultTimeout, signal, noReply = hasNoReply } = options;
+    const { noAutoStart, allowInteractiveAuthorization } = options;
+    const reply = await link.call<string>({
+      destination, path, interface: definition.name, member,
+      signature: signatures[args.length - least]!, // one for each number of optional arguments
+      body: args, replySignature: out, timeout, signal, noReply, noAutoStart, allowInteractiveAuthorization, place,
+    });
+    return noReply || outCount === 0 ? undefined : outCount === 1 ? reply[0] : reply;
+  };
+
+  const tooManyArguments = (count: number): ArgumentError => {
+    const problem = `got ${count} arguments: there must be at most ${types.length}, and then options`;
+    return new ArgumentError('ARGUMENT_INVALID', problem, { owner: label });
+  };
+
+  const missingArgument = (index: number): MarshalError => {
+    const count = `${optional > 0 ? 'at least ' : ''}${least} ${least === 1 ? 'argument' : 'arguments'}`;
+    const problem = `missing, got ${index} of them: there must be ${count}`;
+    return new MarshalError('VALUE_COUNT_MISMATCH', problem, { signature, path: `body[${index}]` }, { place });
+  };
+
+  const misplacedOptions = (index: number): MarshalError => {
+    const problem = `got options instead of an argument of type "${types[index]}": options must follow all `
+      + 'arguments, with undefined for each optional argument that is omitted';
+    return new MarshalError('VALUE_TYPE_MISMATCH', problem, { signature, path: `body[${index}]` }, { place });
+  };
+
+  return method;
+}
+
+/** Whether the value of an optional argument looks like options, which cannot be a value of its type. */
+function isMisplaced(value: unknown, type: string): boolean {
+  if (typeof value !== 'object' || value === null || type.startsWith('a{')) return false;
+  const keys = Object.keys(value);
+  return keys.length > 0 && keys.every((key) => Object.hasOwn(CALL_RULES, key));
+}

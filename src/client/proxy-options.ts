@@ -1,0 +1,37 @@
+// The options of a proxy, of its calls and of its signals, and their rules. Tests: proxy.test.ts, options.test.ts of
+// the connection. Specification: Message Format (flags).
+import { CALL_FLAG_RULES, type CallFlags, WAIT_RULES, type WaitOptions } from '../connection/call-options.js';
+import { SUBSCRIBE_RULES } from '../connection/subscription.js';
+import { ANY, type OptionRules } from '../wire/options.js';
+import type { SignalOptions } from './signal-stream.js';
+
+/** Options for reading properties. */
+export interface ProxyReadOptions extends WaitOptions, Omit<CallFlags, 'noReply'> {}
+
+/**
+ * Options of one call: the last argument of every method of a proxy, after all in-arguments. With `noReply` the method
+ * resolves with undefined as soon as the call is queued. By default the definition says whether there is a reply.
+ */
+export interface ProxyCallOptions extends WaitOptions, CallFlags {}
+
+/** The remote object of a proxy. */
+export interface ProxyTarget {
+  /** The bus name to which calls go and from which signals come. It can be omitted only on a link without a bus. */
+  readonly destination?: string | undefined;
+  readonly path: string;
+  /** The default timeout of calls in milliseconds: 25,000 if omitted, Infinity for none. */
+  readonly timeout?: number | undefined;
+}
+
+/** No options: the defaults. */
+export const NO_OPTIONS: ProxyCallOptions = Object.freeze({});
+
+const { noReply: NO_REPLY_RULE, ...READ_FLAG_RULES } = CALL_FLAG_RULES;
+export const READ_RULES: OptionRules<ProxyReadOptions> = { ...WAIT_RULES, ...READ_FLAG_RULES };
+export const CALL_RULES: OptionRules<ProxyCallOptions> = { ...READ_RULES, noReply: NO_REPLY_RULE };
+
+const { signature: _, ...SIGNAL_STREAM_RULES } = SUBSCRIBE_RULES; // the definition has the signature
+export const SIGNAL_RULES: OptionRules<SignalOptions> = SIGNAL_STREAM_RULES;
+
+// The destination and the path are checked by their grammar.
+export const TARGET_RULES: OptionRules<ProxyTarget> = { destination: ANY, path: ANY, timeout: WAIT_RULES.timeout };
