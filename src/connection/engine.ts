@@ -26,7 +26,7 @@ import { type CallOutcome, DEFAULT_CALL_TIMEOUT, PendingCalls } from './pending.
 
 const CLOSED_BY_US = 'the connection was closed';
 
-/** How long close() lets handlers finish and bytes leave, in milliseconds, unless its caller says otherwise. */
+/** How long close() waits for handlers and bytes, in milliseconds, unless its caller says otherwise. */
 const DRAIN_TIMEOUT = 5_000;
 
 /** How an engine is started. */

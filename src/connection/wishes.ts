@@ -1,7 +1,7 @@
 // Everything that a program wants of a bus and that outlives one open stream: names with their flags, match rules,
 // watched owners, subscriptions. Each part keeps the list of what is wanted and asks the engine that is open at
 // present, so that a new engine could be asked for all of it again: names, then rules, then owners.
-// Tests: bus.test.ts, subscription.test.ts. Specification: Message Bus Specification.
+// Specification: Message Bus Specification.
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
 import type { MatchRule } from '../protocol/match-rule.js';
 import type { Signal } from '../wire/messages/message.js';
@@ -14,15 +14,15 @@ import { type SignalRequest, type SignalSource, Subscriptions } from './subscrip
 /** The wishes of one connection to a bus. */
 export class Wishes implements SignalReceiver, SignalSource {
   readonly names: BusNames;
+  readonly rules: MatchRequests;
   readonly owners: NameOwners;
   readonly subscriptions: Subscriptions;
-  readonly #rules: MatchRequests;
 
   constructor(core: LinkCore) {
     const engine = (): LinkCore['engine'] => core.engine;
     this.names = new BusNames(engine);
-    this.#rules = new MatchRequests(engine);
-    this.owners = new NameOwners(engine, this.#rules);
+    this.rules = new MatchRequests(engine);
+    this.owners = new NameOwners(engine, this.rules);
     this.subscriptions = new Subscriptions(this, core);
   }
 
@@ -45,7 +45,7 @@ export class Wishes implements SignalReceiver, SignalSource {
     const isWellKnown = sender !== undefined && !sender.startsWith(':') && sender !== BUS_NAME;
     // The owner is asked for before the rule is added: when the first signal arrives, it is known who may send it.
     const watch = isWellKnown ? this.owners.watch(sender, () => {}) : undefined;
-    const added = this.#rules.add(rule);
+    const added = this.rules.add(rule);
     return {
       ready: Promise.all([added.ready, watch?.ready]).then(() => undefined),
       release: () => Promise.all([added.release(), watch?.close()]).then(() => undefined),

@@ -1,10 +1,9 @@
-// One connection and its peer: calls and how they end, closing in good order, and what leaves in one piece.
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+// One connection and its peer, which is the work of its engine (engine.ts): calls and how they end, output in few
+// pieces, and the end of the connection in good order.
 import { getEventListeners } from 'node:events';
 import { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { Drop } from '../../src/connection/drops.js';
 import type { CallOptions } from '../../src/connection/call-options.js';
 import { Connection, openConnection } from '../../src/connection/connection.js';
 import { StreamTransport } from '../../src/transport/stream-transport.js';
@@ -14,7 +13,6 @@ import { errorReply, methodCall, type MethodCall, methodReturn, signal } from '.
 import { variant } from '../../src/wire/variant.js';
 import { GUID, type Link, startFakeServer, startLink, startPair } from './fake-server.js';
 import { nextSignal, until } from '../support/waiting.js';
-import { rawMessage } from './raw-message.js';
 import { uncaughtException } from './uncaught.js';
 
 const METHOD = { path: '/', member: 'Method' } as const;
@@ -32,7 +30,7 @@ async function answered(
 }
 
 describe('a call', () => {
-  test('is sent as it was asked for', async () => {
+  test('is sent with all its options', async () => {
     await using link = await startLink();
     const result = link.connection.call({
       destination: 'com.example.A', path: '/a', interface: 'a.B', member: 'Method', signature: 'sv',
@@ -48,7 +46,7 @@ describe('a call', () => {
     expect(await result).toEqual([['x']]);
   });
 
-  test('resolves with an empty body where the reply has none', async () => {
+  test('resolves with an empty body if the reply has none', async () => {
     await using link = await startLink();
     expect(await answered(link, {}, (call) => methodReturn(call))).toEqual([]);
   });
@@ -63,20 +61,20 @@ describe('a call', () => {
       'other arguments', { errorName: 'a.Error', signature: 'us', body: [7, 'x'] },
       { errorName: 'a.Error', message: 'a.Error', signature: 'us', body: [7, 'x'] },
     ],
-  ])('rejects with the error that is its answer, with %s', async (_, parts, expected) => {
+  ])('rejects with the error reply, with %s', async (_, parts, expected) => {
     await using link = await startLink();
     await expect(answered(link, {}, (call) => errorReply(call, parts))).rejects.toMatchObject({
       name: 'DBusError', ...expected,
     });
   });
 
-  test('holds the reply to the signature that its caller relies on', async () => {
+  test('rejects if the reply has another signature than replySignature', async () => {
     await using link = await startLink();
     const result = answered(link, { replySignature: 's' }, (call) => methodReturn(call, { signature: 'u', body: [1] }));
     await expect(result).rejects.toMatchObject({ code: 'UNEXPECTED_SIGNATURE', expected: 's', actual: 'u' });
   });
 
-  test('times out; a reply that comes later is dropped and counted', async () => {
+  test('times out; a later reply is dropped and counted', async () => {
     await using link = await startLink();
     const result = link.connection.call({ ...METHOD, interface: 'a.B', destination: 'a.C', timeout: 20 });
     await expect(result).rejects.toMatchObject({
@@ -87,7 +85,7 @@ describe('a call', () => {
     expect([...link.connection.dropped]).toEqual([['unexpected reply', 1]]);
   });
 
-  test('ends with its signal, whose reason it rejects with, and leaves no listener', async () => {
+  test('rejects with the reason of its AbortSignal, and leaves no listener there', async () => {
     await using link = await startLink();
     const abort = new AbortController();
     const results = [1, 2, 3].map(() => link.connection.call({ ...METHOD, signal: abort.signal }));
@@ -98,7 +96,7 @@ describe('a call', () => {
     expect(getEventListeners(abort.signal, 'abort')).toEqual([]);
   });
 
-  test.each([{}, { noReply: true }])('is not sent where its signal has aborted: %j', async (options) => {
+  test.each([{}, { noReply: true }])('is not sent if its AbortSignal has aborted: %j', async (options) => {
     await using link = await startLink();
     const reason = new Error('enough');
     const result = link.connection.call({ ...METHOD, ...options, signal: AbortSignal.abort(reason) });
@@ -117,10 +115,10 @@ describe('a call', () => {
   });
 
   test.each<[what: string, options: object, expected: object]>([
-    ['a path that is none', { path: 'a' }, { code: 'NAME_INVALID', kind: 'object path' }],
-    ['a member that is none', { member: 'a.b' }, { code: 'NAME_INVALID', kind: 'member name' }],
-    ['a destination that is none', { destination: 'a' }, { code: 'NAME_INVALID', kind: 'bus name' }],
-    ['a signature that is none', { signature: 'a', body: [[]] }, { code: 'SIGNATURE_INVALID' }],
+    ['an invalid path', { path: 'a' }, { code: 'NAME_INVALID', kind: 'object path' }],
+    ['an invalid member', { member: 'a.b' }, { code: 'NAME_INVALID', kind: 'member name' }],
+    ['an invalid destination', { destination: 'a' }, { code: 'NAME_INVALID', kind: 'bus name' }],
+    ['an invalid signature', { signature: 'a', body: [[]] }, { code: 'SIGNATURE_INVALID' }],
     ['a value that does not fit', { signature: 'u', body: [-1] }, { code: 'VALUE_OUT_OF_RANGE', path: 'body[0]' }],
     ['a body without a signature', { body: [1] }, { code: 'VALUE_COUNT_MISMATCH' }],
     ['too large an array', { signature: 'ay', body: [new Uint8Array(2 ** 26 + 1)] }, { code: 'ARRAY_TOO_LONG' }],
@@ -131,7 +129,7 @@ describe('a call', () => {
     expect(link.peer.messages).toHaveLength(1);
   });
 
-  test('finds its reply among others, in whatever order they come', async () => {
+  test('gets its own reply, in whatever order the replies arrive', async () => {
     await using link = await startLink();
     const results = ['A', 'B', 'C'].map((member) => link.connection.call({ path: '/', member }));
     const replies = await Promise.all(['C', 'A', 'B'].map((member) => link.peer.call(member)));
@@ -140,7 +138,7 @@ describe('a call', () => {
   });
 });
 
-test('serials go on behind 2^32-1 with 1, without one that is pending', async () => {
+test('serials go on with 1 after 2^32-1, and skip those of calls that wait', async () => {
   let accept!: (connection: Connection) => void; // set by the promise below
   const accepted = new Promise<Connection>((resolve) => {
     accept = resolve;
@@ -164,8 +162,8 @@ test('serials go on behind 2^32-1 with 1, without one that is pending', async ()
   expect(calls).toEqual([2 ** 32 - 2, 2 ** 32 - 1, 1, 2, 3]);
 });
 
-describe('what is sent in one turn', () => {
-  test('leaves in one write', async () => {
+describe('messages that are sent in one turn of the event loop', () => {
+  test('leave in one write', async () => {
     const writes: Uint8Array[] = [];
     const sink = new Duplex({
       read: () => {},
@@ -185,7 +183,7 @@ describe('what is sent in one turn', () => {
     await connection.close({ timeout: 0 });
   });
 
-  test('comes in few pieces', async () => {
+  test('arrive in few chunks', async () => {
     await using link = await startLink();
     const before = link.peer.chunks.length;
     for (let i = 0; i < 1_000; i++) link.connection.send(happened(i));
@@ -196,13 +194,13 @@ describe('what is sent in one turn', () => {
     expect(link.connection.queuedBytes).toBe(0);
   });
 
-  test('leaves by itself', async () => {
+  test('leave without a further call', async () => {
     await using link = await startLink();
     link.connection.send(happened(7));
     expect(await link.peer.received(({ type }) => type === 'signal')).toMatchObject({ body: [7] });
   });
 
-  test('is whole messages although a value sends another while it is read', async () => {
+  test('stay whole if the getter of a value sends another message', async () => {
     await using link = await startLink();
     const { connection, peer } = link;
     const large = 'x'.repeat(5_000); // makes the output buffer grow meanwhile
@@ -225,7 +223,7 @@ describe('what is sent in one turn', () => {
     expect(new Set(signals.map(({ serial }) => serial)).size).toBe(4);
   });
 
-  test('is what came before and after a message that is refused, and what that one sent', async () => {
+  test('leave without one that is refused, and with those that its getter has sent', async () => {
     await using link = await startLink();
     const { connection, peer } = link;
     connection.send(happened(1));
@@ -244,7 +242,7 @@ describe('what is sent in one turn', () => {
     expect(peer.messages.map(({ body: [value] }) => value)).toEqual([1, 2, 3, undefined]);
   });
 
-  test('may be a call whose getter ends the connection', async () => {
+  test('may be a call with a getter that closes the connection', async () => {
     await using link = await startLink();
     let closing: Promise<void> | undefined;
     const body: [Record<string, string>] = [{
@@ -259,11 +257,11 @@ describe('what is sent in one turn', () => {
   });
 });
 
-describe('what throws', () => {
+describe('an exception', () => {
   test.each<[what: string, attach: (connection: Connection) => void]>([
-    ['a handler of calls', (connection) => void connection.handleMethodCalls(() => { throw new Error('ours') })],
-    ['a handler that promises', (connection) => void connection.handleMethodCalls(() => Promise.reject(new Error('ours')))],
-  ])('(%s) reaches the process, and the next message its reader', async (_, attach) => {
+    ['a handler of method calls', (connection) => void connection.handleMethodCalls(() => { throw new Error('ours') })],
+    ['a handler that returns a promise', (connection) => void connection.handleMethodCalls(() => Promise.reject(new Error('ours')))],
+  ])('of %s becomes an uncaught exception of the process, and the next message is delivered', async (_, attach) => {
     await using link = await startLink();
     attach(link.connection);
     const uncaught = uncaughtException();
@@ -276,7 +274,7 @@ describe('what throws', () => {
 });
 
 describe('close', () => {
-  test('lets handlers in flight answer, and refuses calls that come meanwhile', async () => {
+  test('lets running handlers reply, and refuses calls that arrive meanwhile', async () => {
     await using link = await startLink();
     const { connection, peer } = link;
     let finish!: () => void; // set by the promise below
@@ -307,7 +305,7 @@ describe('close', () => {
     await connection.close();
   });
 
-  test('sends what was queued before', async () => {
+  test('sends everything that was queued before', async () => {
     await using link = await startLink();
     const large = { ...happened(), signature: 'ay', body: [new Uint8Array(50_000)] };
     for (let i = 0; i < 100; i++) link.connection.send(large);
@@ -341,7 +339,7 @@ describe('close', () => {
     await closing;
   });
 
-  test('hands over nothing that comes after it', async () => {
+  test('delivers nothing that arrives after it', async () => {
     await using link = await startLink();
     const { connection, peer } = link;
     let handed = 0;
@@ -370,7 +368,7 @@ describe('close', () => {
     expect(peer.messages.filter(({ type }) => type === 'method_return')).toHaveLength(1);
   });
 
-  test('has a cause where the peer ends it meanwhile', async () => {
+  test('reports a cause if the peer ends the connection meanwhile', async () => {
     await using link = await startLink();
     link.connection.handleMethodCalls(() => new Promise(() => {}));
     link.peer.send(methodCall(METHOD), happened());
@@ -398,7 +396,7 @@ describe('close', () => {
   });
 });
 
-test('who has something on a connection may listen for its end without a warning about leaks', async () => {
+test('many listeners for the end of a connection cause no warning about leaks', async () => {
   const warnings: Error[] = [];
   const onWarning = (warning: Error): void => void warnings.push(warning);
   process.on('warning', onWarning);
@@ -409,24 +407,46 @@ test('who has something on a connection may listen for its end without a warning
   expect(warnings).toEqual([]);
 });
 
-test('the channel dbus-wire:drop tells what is dropped', async () => {
-  await using link = await startLink();
-  const drops: Drop[] = [];
-  const onDrop = (drop: unknown): void => void drops.push(drop as Drop);
-  subscribe('dbus-wire:drop', onDrop);
-  const reply = methodReturn({ ...methodCall(METHOD), serial: 4_000 });
-  const fields = [[1, 'o', '/'], [2, 's', 'a.B'], [3, 's', 'Happened'], [8, 'g', 'b']] as const;
-  const bad = rawMessage({ type: 4, fields, body: Uint8Array.of(2, 0, 0, 0) });
-  link.peer.send(reply, bad, happened());
-  await nextSignal(link.connection);
-  unsubscribe('dbus-wire:drop', onDrop);
-  expect(drops).toEqual([
-    { reason: 'unexpected reply', message: expect.objectContaining({ replySerial: 4_000 }), error: undefined },
-    {
-      reason: 'invalid message',
-      message: expect.objectContaining({ type: 'signal', member: 'Happened', signature: 'b' }),
-      error: expect.objectContaining({ code: 'BOOLEAN_INVALID' }),
-    },
-  ]);
-  expect(drops[1]?.message).not.toHaveProperty('body');
+describe('a call that fails while it waits', () => {
+  const METHOD_AT = { ...METHOD, interface: 'a.B', destination: 'a.C' } as const;
+
+  /** The error with which a call fails, with the stack of the function that awaits it. */
+  async function failureOf(userCode: () => Promise<unknown>): Promise<Error> {
+    try {
+      await userCode();
+    } catch (error) {
+      return error as Error; // every error of this library is one
+    }
+    throw new Error('the call did not fail');
+  }
+
+  test.each<[what: string, end: (link: Link) => void, message: string]>([
+    ['the peer', ({ peer }) => void peer.socket.destroy(), 'the connection has ended: the peer closed the connection'],
+    ['this side', ({ connection }) => void connection.close(), 'the connection was closed'],
+  ])('because %s ends the connection names the call, and its stack shows the caller', async (_, end, message) => {
+    await using link = await startLink();
+    const failure = failureOf(async function userCode() {
+      await link.connection.call(METHOD_AT);
+    });
+    await link.peer.call('Method');
+    end(link);
+    const error = await failure;
+    expect(error.message).toBe(`no reply to a.B.Method of / at a.C: ${message}`);
+    expect(error.stack).toContain('userCode');
+    expect(error).toMatchObject({ code: 'CONNECTION_CLOSED', cause: (await link.connection.closed).cause });
+    const late = await failureOf(async function lateCode() {
+      await link.connection.call(METHOD_AT);
+    });
+    expect(late.message).toBe(`a.B.Method of / at a.C was not sent: ${message}`);
+    expect(late.stack).toContain('lateCode');
+  });
+
+  test('by its timeout has the caller in its stack', async () => {
+    await using link = await startLink();
+    const error = await failureOf(async function userCode() {
+      await link.connection.call({ ...METHOD_AT, timeout: 1 });
+    });
+    expect(error).toMatchObject({ code: 'CALL_TIMED_OUT' });
+    expect(error.stack).toContain('userCode');
+  });
 });

@@ -1,5 +1,5 @@
-// Options and arguments that cannot be meant, given to connections, buses, exports and proxies: each is refused by name
-// before anything is sent.
+// Options and arguments of connections, buses, exports and proxies that are not valid: each is refused by name before
+// anything is sent (call-options.ts and the functions that take options).
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { AuthClient } from '../../src/auth/client.js';
 import { anonymous, external } from '../../src/auth/mechanisms.js';
@@ -56,7 +56,7 @@ async function refusalOf(act: () => unknown): Promise<unknown> {
 
 const wrong = (options: object): never => options as never; // the compiler would not let it through
 
-describe('refuses by name what cannot be meant', () => {
+describe('an option or argument that is not valid is refused by name', () => {
   const proxy = () => createProxy(bus, Counter, target);
   test.each<[text: string, act: () => unknown]>([
     ['call: unknown option "replySig"; did you mean "replySignature"?',
@@ -169,7 +169,7 @@ describe('refuses by name what cannot be meant', () => {
   });
 });
 
-test('options that are undefined count as left out', async () => {
+test('an option that is undefined counts as left out', async () => {
   const none = { timeout: undefined, signal: undefined, noReply: undefined, noAutoStart: undefined } as const;
   const proxy = createProxy(bus, Counter, { ...target, timeout: undefined });
   expect(await proxy.Add(1, none)).toBe(1);
