@@ -86,7 +86,7 @@ function readPair(text: string, start: number): { readonly pair: Pair; readonly 
 
 /**
  * Reads a value up to the comma after it, or to the end. Spaces belong to the value. Inside apostrophes every character
- * stands for itself; outside, `\'` is an apostrophe, and a backslash before any other character stands for itself.
+ * is literal. Outside, `\'` is an apostrophe, and a backslash before any other character is literal.
  */
 function readValue(text: string, start: number): { readonly value: string; readonly end: number } {
   let value = '';

@@ -41,7 +41,7 @@ function spokenBy(fixture: Handshake, side: 'client' | 'server'): { lines: strin
   };
 }
 
-/** What stands in the only line of that kind, unhexed. */
+/** The decoded hex of the only line of that kind. */
 function dataOf(fixture: Handshake, side: 'client' | 'server'): string {
   const hex = /^DATA ([0-9a-f]+)\r$/m.exec(spokenBy(fixture, side).lines)?.[1];
   return text(decodeHex(hex ?? ''));
@@ -98,7 +98,7 @@ const uid0 = external({ uid: '0' });
 
 interface ClientSetup {
   readonly mechanisms: (fixture: Handshake) => readonly ClientMechanism[];
-  /** What it says to the captured server; `=` stands for what the captured client said. */
+  /** What it says to the captured server; `=` means the same as the captured client. */
   readonly says: string;
 }
 

@@ -172,7 +172,7 @@ describe('pipelined handshakes', () => {
   const noDescriptors = 'ERROR Descriptors cannot be passed\r\n';
   test.each([
     {
-      title: 'as sd-bus writes it, with a message behind it',
+      title: 'as sd-bus writes it, with a message after it',
       client: '\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\nl\x01\r\n',
       said: `DATA\r\n${OK}${noDescriptors}`,
       end: 'EXTERNAL 1000 "l\\u0001\\r\\n"',
@@ -184,7 +184,7 @@ describe('pipelined handshakes', () => {
       end: 'EXTERNAL 7 ""',
     },
     {
-      title: 'with a rejection in it: nothing behind BEGIN is believed',
+      title: 'with a rejection in it: nothing after BEGIN is read',
       client: '\0AUTH EXTERNAL 38\r\nBEGIN\r\nAUTH EXTERNAL 37\r\nBEGIN\r\n',
       said: REJECTED,
       end: 'BEGIN_TOO_EARLY',

@@ -142,7 +142,7 @@ describe('the escaping of values', () => {
     ['/%c3%a9%E2%82%AC%f0%9f%92%be', '/é€💾'],
     ['%ef%bb%bfa', '\uFEFFa'],
     ['-0-9A-Za-z_/.\\*', '-0-9A-Za-z_/.\\*'],
-  ])('%s stands for %j', (escaped, value) => {
+  ])('%s is read as %j', (escaped, value) => {
     expect(only(`unix:path=${escaped}`).keys.get('path')).toBe(value);
   });
 

@@ -1,5 +1,5 @@
 // Opening a list of addresses: what makes an address unusable, and that the next one is tried.
-// Real and fake servers behind addresses: "address" in test/connection/bus.test.ts.
+// Addresses of real and fake servers: "address" in test/connection/bus.test.ts.
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ConnectError } from '../../src/transport/errors.js';

@@ -1,4 +1,4 @@
-// A transport on a stream of Node: when messages leave, what ends it, and what it tells its owner.
+// A transport on a stream of Node: when messages leave, what ends it, and the events that it reports.
 import { Duplex } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
