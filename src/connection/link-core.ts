@@ -1,6 +1,7 @@
 // The parts that every link has, and that do not depend on one open stream: the handler of method calls, the count of
 // dropped messages, and the end. It holds the engine that is open at present. Everything else asks for `engine` each
 // time and keeps none, so that it can be replaced. It knows no bus. (No clause of the specification.)
+// Tests: link.test.ts, connection.test.ts.
 import { setMaxListeners } from 'node:events';
 import type { Transport } from '../transport/transport.js';
 import { argumentError } from '../wire/arguments.js';

@@ -1,5 +1,5 @@
 // The bus as others see it: its name, its object, and the flags and results of its methods for names. Data only.
-// Specification: Message Bus Messages.
+// Specification: Message Bus Messages. Tests: test/interop/bus-object.test.ts.
 
 /** The name of the bus itself, also the sender of its messages. ‹Message Bus Names› */
 export const BUS_NAME = 'org.freedesktop.DBus';

@@ -1,5 +1,6 @@
 // The error names in common use: those of the specification, and those of the reference implementation. Data only.
 // Specification: Message Types (ERROR), Message Bus Messages.
+// Tests: test/service/dispatch.test.ts, test/interop/client.test.ts.
 
 /** Error names in common use: the specification's, and those of the reference implementation. ‹Error names› */
 export const ErrorName = {

@@ -1,6 +1,7 @@
 // Match rules as data: the keys of a rule, how the text of a rule spells them, and what their values must be.
 // The text is written in format-match-rule.ts and read in parse-match-rule.ts; matches-rule.ts compares a message with
 // a rule. It knows no connection. Specification: Match Rules.
+// Tests: format-match-rule.test.ts, parse-match-rule.test.ts.
 import { MESSAGE_TYPE_CODE } from '../wire/constants.js';
 import { describe } from '../wire/describe.js';
 import { assertBusName, assertInterfaceName, assertMemberName, assertObjectPath, isBusName } from '../wire/names.js';

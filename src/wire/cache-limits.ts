@@ -1,5 +1,6 @@
 // The limits of all caches of the wire layer, in one table: their sum bounds what peers can make a process keep.
 // Each cache is created where it is used, with its limit from here. docs/wire.md lists the same table.
+// Tests: bounded-cache.test.ts, test/wire/error-codes.test.ts.
 import type { CacheLimit } from './bounded-cache.js';
 import type { ByteCacheLimit } from './values/byte-cache.js';
 

@@ -1,6 +1,7 @@
 // The numbers of the protocol: limits, flags, header field codes.
 // It has no code. Every limit of the specification that the library checks has a name here.
 // Specification: Valid Signatures, Valid Names, Message Format, Header Fields, Marshalling Containers.
+// Tests: error-codes.test.ts, limits.test.ts.
 
 /** Longest signature, in bytes. ‹Valid Signatures› */
 export const MAX_SIGNATURE_LENGTH = 255;

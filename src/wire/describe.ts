@@ -1,4 +1,5 @@
 // Describes a caller's value for an error message: in few words, and without ever throwing, whatever the value is.
+// Tests: options.test.ts, names.test.ts.
 
 const LONGEST_SHOWN = 40;
 

@@ -1,4 +1,5 @@
 // The public names of the wire layer, which is published as dbus-wire/wire. It does no I/O and needs no Node.
+// Tests: test/public-names.test.ts, purity.test.ts.
 export {
   BYTE_ORDER_MARK, type ByteOrder, FIXED_HEADER_LENGTH, HeaderField, LOCAL_INTERFACE, LOCAL_PATH, MAX_ARRAY_DEPTH,
   MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, MAX_NAME_LENGTH, MAX_SIGNATURE_LENGTH, MAX_STRUCT_DEPTH, MAX_VALUE_DEPTH,

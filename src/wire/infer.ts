@@ -5,6 +5,7 @@
 // The parser is a state machine with an explicit stack, not a recursive descent. The compiler evaluates a conditional
 // type that ends in another conditional type as a loop of up to 1,000 rounds, but it gives up on about 50 nested ones.
 // A valid signature has at most 255 characters and needs at most two rounds for each, at any depth of nesting.
+// Tests: test/types/signatures.test.ts.
 import type { BasicTypeCode, FixedTypeCode, StringTypeCode } from './signature.js';
 
 /**

@@ -1,5 +1,6 @@
 // Makes a VARIANT: a value that carries its own type. It is plain data, to be compared, cloned, logged or written by
 // hand. It knows nothing about bytes: marshaling checks that the value fits. Specification: Container types.
+// Tests: test/types/signatures.test.ts, test/wire/values/codec.test.ts.
 import { checkText } from './arguments.js';
 import type { CheckedSingle, InputOf, Variant } from './infer.js';
 import { codecOfSingle } from './values/codec.js';

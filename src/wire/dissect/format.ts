@@ -1,4 +1,5 @@
 // Formats a dissection as an annotated hex dump. It knows the parts of a dissection, not their meaning.
+// Tests: dissect.test.ts.
 import { argumentError, checkBytes } from '../arguments.js';
 import { dissect } from './dissect.js';
 import type { Part } from './parts.js';

@@ -1,5 +1,5 @@
 // The parts of a dissection: described runs of bytes, and a list of them that is bounded in length.
-// It knows no protocol: walk.ts finds the parts, and dissect.ts adds the verdict.
+// It knows no protocol: walk.ts finds the parts, and dissect.ts adds the verdict. Tests: dissect.test.ts.
 import type { UnmarshalError } from '../errors.js';
 
 /**

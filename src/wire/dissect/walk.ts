@@ -1,7 +1,7 @@
 // Walks over the bytes of one message and describes each run of them. It does not decide whether the message is valid:
 // dissect.ts knows up to which byte it is, and the walk ends there. The start of a message that is cut short can be
 // invalid without a verdict; the walk then ends at the first bytes that it cannot interpret.
-// Specification: Message Format, Marshaling (Wire Format).
+// Specification: Message Format, Marshaling (Wire Format). Tests: dissect.test.ts.
 import {
   BYTE_ORDER_MARK, FIELD_DEPTH, FIXED_HEADER_LENGTH, HeaderField, MAX_VALUE_DEPTH, MESSAGE_TYPE_CODE,
 } from '../constants.js';

@@ -1,5 +1,6 @@
 // The words of a dissection: names of codes, and values and texts as they can be shown on one line. It knows no bytes.
 // Texts come from peers and go to terminals: control characters are escaped and long texts are shortened.
+// Tests: dissect.test.ts.
 import { MessageFlag } from '../constants.js';
 import { quote } from '../describe.js';
 import type { FixedTypeCode, StringTypeCode } from '../signature.js';

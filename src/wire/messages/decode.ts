@@ -1,6 +1,6 @@
 // Decodes messages in two steps: the header with all its checks, then the body.
 // It takes exactly one whole message; framing.ts finds out where messages begin and end. Specification: Message Format,
-// Header Fields.
+// Header Fields. Tests: message.test.ts, test/wire/invalid.test.ts, test/wire/fixtures.test.ts.
 import { argumentError, checkBytes } from '../arguments.js';
 import { CACHE_LIMITS } from '../cache-limits.js';
 import { ByteCache } from '../values/byte-cache.js';

@@ -1,6 +1,6 @@
 // Encodes messages: the header fields in the order of their codes, then the body. Everything is checked.
 // A message can be appended to a buffer that has others already, so that a connection sends many in one write.
-// Specification: Message Format, Header Fields.
+// Specification: Message Format, Header Fields. Tests: message.test.ts, test/wire/fixtures.test.ts.
 import { BoundedCache } from '../bounded-cache.js';
 import { CACHE_LIMITS } from '../cache-limits.js';
 import {

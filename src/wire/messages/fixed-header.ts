@@ -1,5 +1,6 @@
 // The first 16 bytes of a message, which say how long it is and may make it impossible.
 // It knows no header fields and no bodies. Specification: Message Format.
+// Tests: framing.test.ts, test/wire/invalid.test.ts.
 import {
   BYTE_ORDER_MARK, FIXED_HEADER_LENGTH, MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, PROTOCOL_VERSION,
 } from '../constants.js';

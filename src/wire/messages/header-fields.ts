@@ -1,5 +1,6 @@
 // The header fields that are names, as one table; the types of header fields; which fields each message type requires.
 // Encoding and decoding both follow it. It knows no bytes. Specification: Header Fields, Message Types.
+// Tests: message.test.ts, test/wire/invalid.test.ts.
 import { type HeaderField, LOCAL_INTERFACE, LOCAL_PATH, MESSAGE_TYPE_CODE } from '../constants.js';
 import { quote } from '../describe.js';
 import type { NameKind, UnmarshalErrorCode } from '../errors.js';

@@ -1,6 +1,6 @@
 // A cache of encoded header fields, keyed by the values that they were encoded from: a service that repeats a signal,
 // and a client that repeats a call, write the same fields each time. Its size is fixed: a new entry replaces the one in
-// its slot. It knows which values determine the bytes, not how the bytes are made.
+// its slot. It knows which values determine the bytes, not how the bytes are made. Tests: message.test.ts.
 import { CACHE_LIMITS } from '../cache-limits.js';
 import type { Message } from './message.js';
 

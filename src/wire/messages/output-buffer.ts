@@ -1,6 +1,6 @@
 // The messages that wait to be sent on one stream: each is encoded into the same memory, and all are taken at once.
 // It decides which memory is used again. It knows no streams and no time; their owner decides when to take.
-// Specification: Message Format.
+// Specification: Message Format. Tests: test/wire/output-buffer.test.ts.
 import { encodeMessage, type EncodeOptions, writeMessage } from './encode.js';
 import type { Message } from './message.js';
 import { Writer } from '../values/writer.js';

@@ -1,6 +1,6 @@
 // A cache of decoded values, keyed by the bytes they were decoded from: repeated bytes cost a comparison instead of
 // decoding and checking. Its size is fixed; a new entry replaces the entry in its slot. It knows neither text nor
-// grammar.
+// grammar. Tests: unmarshal.test.ts.
 
 export interface ByteCacheLimit {
   /** Number of entries, a power of two. */

@@ -1,5 +1,6 @@
 // The rules shared by all containers: how deep values may be nested, and the length word of an array.
 // It knows neither the types inside nor their values. Specification: Marshalling Containers, Valid Signatures.
+// Tests: marshal.test.ts, unmarshal.test.ts.
 import { MAX_ARRAY_LENGTH, MAX_VALUE_DEPTH } from '../constants.js';
 import type { UnmarshalErrorCode } from '../errors.js';
 import { Fault } from './fault.js';

@@ -1,6 +1,6 @@
 // The internal error of marshaling and unmarshaling: a light object, thrown by the closure that finds a broken rule.
 // Each container on the way out adds its part of the path. The entry points turn it into a MarshalError or an
-// UnmarshalError, so no user sees one. It knows neither types nor bytes.
+// UnmarshalError, so no user sees one. It knows neither types nor bytes. Tests: marshal.test.ts, unmarshal.test.ts.
 import { describe, quote } from '../describe.js';
 import type { MarshalErrorCode, UnmarshalErrorCode } from '../errors.js';
 

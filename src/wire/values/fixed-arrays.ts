@@ -1,5 +1,6 @@
 // Arrays of fixed-size types in bulk: converts between plain arrays and typed arrays over the bytes of a message.
 // It knows neither readers nor writers, and converts no byte order. Specification: Marshalling Basic Types.
+// Tests: marshal.test.ts, unmarshal.test.ts.
 import type { FixedTypeCode } from '../signature.js';
 
 /** Whether this machine stores the least significant byte of a number first. */

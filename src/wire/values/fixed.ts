@@ -1,6 +1,6 @@
 // The fixed-size types, one value at a time: how each is checked, written and read.
 // It does not align, and does not check that the bytes exist: callers do both first.
-// Specification: Marshalling Basic Types.
+// Specification: Marshalling Basic Types. Tests: marshal.test.ts, unmarshal.test.ts.
 import { describe } from '../describe.js';
 import type { MarshalErrorCode, UnmarshalErrorCode } from '../errors.js';
 import { Fault, mismatch, unixFdFault } from './fault.js';

@@ -1,5 +1,6 @@
 // Marshals the string-like types, with their lengths and terminating NULs. text.ts knows UTF-8; signature and name
 // grammars are elsewhere. Specification: Marshalling Basic Types (string-like types).
+// Tests: marshal.test.ts, text.test.ts.
 import { checkSignature } from './codec.js';
 import { describe } from '../describe.js';
 import { SignatureError } from '../errors.js';

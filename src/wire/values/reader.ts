@@ -1,5 +1,5 @@
 // A position in the bytes of one message: skips padding, which must be zero, and reads numbers in the byte order of the
-// message. It knows neither types nor messages. Specification: Marshaling (Wire Format).
+// message. It knows neither types nor messages. Specification: Marshaling (Wire Format). Tests: unmarshal.test.ts.
 import type { UnmarshalErrorCode } from '../errors.js';
 import { Fault } from './fault.js';
 

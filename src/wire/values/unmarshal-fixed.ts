@@ -1,5 +1,6 @@
 // Unmarshals fixed-size types: one value, arrays of them, and arrays of structs of them, whose layout is known before
 // any byte is read. fixed.ts knows the values, fixed-arrays.ts the typed arrays. Specification: Marshalling Containers.
+// Tests: unmarshal.test.ts, nan.test.ts.
 import { checkDepth, lengthMismatch, readArrayEnd } from './containers.js';
 import { Fault, within } from './fault.js';
 import { BULK_LENGTH, FIXED_ARRAY, HOST_IS_LITTLE_ENDIAN, listFixedArray } from './fixed-arrays.js';

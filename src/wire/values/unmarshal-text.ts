@@ -1,6 +1,6 @@
 // Unmarshals the string-like types, with their lengths and terminating NULs, and caches text that repeats.
 // text.ts knows UTF-8; signature and name grammars are elsewhere.
-// Specification: Marshalling Basic Types (string-like types).
+// Specification: Marshalling Basic Types (string-like types). Tests: unmarshal.test.ts, text.test.ts.
 import { ByteCache } from './byte-cache.js';
 import { CACHE_LIMITS } from '../cache-limits.js';
 import { checkSignature, type Codec, codecOf, codecOfLetter, EMPTY_CODEC } from './codec.js';

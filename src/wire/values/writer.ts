@@ -1,5 +1,5 @@
 // The growing buffer that messages are written into: bytes, padding, and length words that are filled in later.
-// It knows neither types nor messages. Specification: Marshaling (Wire Format).
+// It knows neither types nor messages. Specification: Marshaling (Wire Format). Tests: marshal.test.ts.
 import { MAX_MESSAGE_LENGTH } from '../constants.js';
 import { Fault } from './fault.js';
 
