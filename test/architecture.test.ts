@@ -2,8 +2,8 @@
 // Each rule looks at one source file and names the lines that break it, so that a failure reads as a list of places.
 // docs/architecture.md says the same in words.
 
-import { statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { basename, join, posix } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { filesBelow, imports, read, root, type Source, source, sourcesOf } from './support/sources.js';
 
@@ -38,7 +38,7 @@ function folderOf(file: string): string {
 const PER_MESSAGE = [
   /^src\/wire\/(values|messages)\//, /^src\/transport\/transport\.ts$/,
   /^src\/connection\/(connection|engine|pending|signal-queue)\.ts$/,
-  /^src\/service\/dispatch\.ts$/, /^src\/client\/(proxy|signal-stream)\.ts$/,
+  /^src\/service\/dispatch\.ts$/, /^src\/client\/(proxy-method|signal-stream)\.ts$/,
 ];
 
 const RE_EXPORT = /^export\s+(type\s+)?(\*(\s+as\s+\w+)?|\{[^}]*\})\s+from\s+'[^']+';$/;
@@ -68,6 +68,14 @@ const RULES: Readonly<Record<string, (source: Source) => number[]>> = {
       .map(({ offset }) => offset),
   'imports no program': (source) =>
     imports(source).filter(({ target }) => target?.endsWith('/main.ts')).map(({ offset }) => offset),
+  'leaves Reader and Writer to wire/': (source) =>
+    folderOf(source.file) === 'wire'
+      ? []
+      : imports(source)
+          .filter(({ target }) => /^src\/wire\/values\/(reader|writer)\.ts$/.test(target ?? ''))
+          .map(({ offset }) => offset),
+  'has tests of its name, or names them in its first comment': ({ file, text }) =>
+    testsOf(file, text).some((test) => existsSync(join(root, test))) ? [] : [0],
   'spreads no object where it works on every message': ({ file, code }) =>
     PER_MESSAGE.some((pattern) => pattern.test(file))
       ? objectSpreads(code).filter((offset) => /^ /m.test(code.slice(code.lastIndexOf('\n', offset) + 1, offset)))
@@ -99,6 +107,18 @@ function objectSpreads(code: string): number[] {
     else if (')]}'.includes(token)) open.pop();
   }
   return found;
+}
+
+/**
+ * Where the tests of a source may be: under its own path, in a file that its first comment names, or, for the errors of
+ * a layer, in the test of the page of all errors.
+ */
+function testsOf(file: string, text: string): string[] {
+  if (basename(file) === 'errors.ts') return ['test/errors.test.ts'];
+  const path = file.replace(/^src\//, 'test/').replace(/\.ts$/, '.test.ts');
+  const comment = /^(#!.*\n)?(\/\/.*\n|\/\*[^]*?\*\/)+/.exec(text)?.[0] ?? '';
+  const named = [...comment.matchAll(/[\w./-]+\.test\.ts/g)].map(([name]) => name);
+  return [path, ...named.flatMap((name) => [name, posix.join(posix.dirname(path), name)])];
 }
 
 const places = (text: string, pattern: RegExp): number[] => [...text.matchAll(pattern)].map(({ index }) => index);
@@ -166,8 +186,13 @@ describe('a rule finds what breaks it', () => {
     ['imports files by their full name, .js included', 'src/wire/a.ts', `\nimport { b } from './b';`],
     ['imports only from the folders below its own', 'src/client/a.ts', `\nimport './random-data/b.js';`],
     ['imports only from the folders below its own', 'src/client/random-data/a.ts', `\nimport '../../service/b.js';`],
+    ['leaves Reader and Writer to wire/', 'src/transport/a.ts', `\nimport { Writer } from '../wire/values/writer.js';`],
+    ['has tests of its name, or names them in its first comment', 'src/wire/a.ts', `// Tests: b.test.ts.`],
     ['spreads no object where it works on every message', 'src/wire/values/a.ts', `\n  const a = { b, ...c };`],
-    ['spreads no object where it works on every message', 'src/client/proxy.ts', `\n  f([{ b() {}, ...g(...d) }]);`],
+    [
+      'spreads no object where it works on every message', 'src/client/proxy-method.ts',
+      `\n  f([{ b() {}, ...g(...d) }]);`,
+    ],
     ['imports no program', 'src/client/a.ts', `\nimport './main.js';`],
     ['goes through no index.ts but the doors themselves', 'src/auth/a.ts', `\nimport { b } from '../wire/index.js';`],
     ['re-exports and does nothing else, being an index.ts', 'src/wire/index.ts', `\nexport const a = 1;`],

@@ -1,5 +1,5 @@
 // The signals of one member of a remote object, as tuples of their arguments. The subscription drops signals of other
-// senders and signals with another signature. Specification: Message Types (SIGNAL).
+// senders and signals with another signature. Specification: Message Types (SIGNAL). Tests: proxy.test.ts.
 import type { SubscribeOptions, Subscription } from '../connection/subscription.js';
 
 /**
