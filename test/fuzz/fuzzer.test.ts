@@ -29,7 +29,8 @@ describe('the reference reader', () => {
     for (const { expected, captured } of loadMessages()) {
       const spans: Span[] = [];
       referenceDecode(captured.bytes, spans);
-      const named = new Set(spans.flatMap(({ start, end }) => Array.from({ length: end - start }, (_, i) => start + i)));
+      const offsets = spans.flatMap(({ start, end }) => Array.from({ length: end - start }, (_, i) => start + i));
+      const named = new Set(offsets);
       expect(named.size).toBe(captured.bytes.length);
       const byteOrder = expected.byteOrder === 'little' ? 'big' : 'little';
       const swapped = referenceDecode(swapBytes(captured.bytes, spans));

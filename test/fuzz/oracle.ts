@@ -119,7 +119,7 @@ function checkHeader(bytes: Uint8Array, message: Outcome<Message>): void {
   check(!('body' in header.value!), 'decodeHeader yields a body');
   const twoSteps = attempt(() => decodeBody(header.value!, bytes));
   checkSameFailure(twoSteps.error, message.error);
-  check(isSame(twoSteps.value, message.value), 'decodeBody after decodeHeader yields another message than decodeMessage');
+  check(isSame(twoSteps.value, message.value), 'decodeBody after decodeHeader yields another message');
   if (message.error === undefined) {
     check(isSame({ ...header.value, body: message.value!.body }, message.value), 'decodeHeader yields another header');
   }
@@ -233,7 +233,7 @@ function cut(random: Random, stream: Uint8Array): Uint8Array[] {
   return chunks;
 }
 
-/** Checks any bytes as a stream of messages, whole and in random chunks. Returns the number of messages in it. */
+/** Checks any bytes as a stream of messages, whole and in random chunks. Returns the number of messages. */
 export function checkStream(random: Random, stream: Uint8Array): number {
   const { frames, end } = referenceFrames(stream);
   const verdicts = frames.map((frame) => attempt(() => referenceDecode(frame)));

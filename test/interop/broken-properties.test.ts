@@ -1,5 +1,5 @@
-// One property that cannot be read, or has another type than it should: what the programs that people have still see
-// of the others, and what our own proxies see of a bus that has another idea of a property than we.
+// An object with a property that cannot be read or has a wrong type: busctl, gdbus and GLib still read its other
+// properties, and so do our own proxies if a bus has another type for a property than our definition.
 
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -77,7 +77,7 @@ describeWith('dbus-daemon', 'busctl', 'gdbus', 'dbus-python')('an object with pr
     expect(stdout).toContain('readonly s Throws;');
   });
 
-  test('tells busctl which property it cannot read if it asks for that one alone', async () => {
+  test('names the property in the error if busctl asks for it alone', async () => {
     recordHandlerErrors();
     const read = (property: string) => busctl(daemon, ['get-property', name, path, Broken.name, property]);
     expect((await read('First')).stdout).toBe('u 1\n');
@@ -88,7 +88,7 @@ describeWith('dbus-daemon', 'busctl', 'gdbus', 'dbus-python')('an object with pr
     expect((await read('Hidden')).stderr).toContain('Access denied');
   });
 
-  test('fills the cache of a GDBusProxy, and keeps it up to date', async () => {
+  test('is cached by a GDBusProxy, and the cache follows its changes', async () => {
     const reports = recordHandlerErrors();
     const script = fileURLToPath(new URL('./callers/glib.py', import.meta.url));
     const args = [script, 'cached', name, path, Broken.name];
@@ -102,7 +102,7 @@ describeWith('dbus-daemon', 'busctl', 'gdbus', 'dbus-python')('an object with pr
     expect(reported(reports)).toEqual([...bad, ...bad].sort());
   });
 
-  test('lets our own proxy read the others of a bus that has another type for one', async () => {
+  test('does not prevent our proxy from reading the other properties of a bus', async () => {
     const { Features } = DBusDaemon.properties;
     const Other = defineInterface({
       name: DBusDaemon.name,

@@ -1,5 +1,5 @@
-// The bus itself as one more foreign service: what it says of us, what our definition of it can call, and whether that
-// definition is what the bus says of itself. And what busctl finds out about our connection.
+// The bus itself as a foreign service: our definition of it agrees with its introspection data, and every member of the
+// definition works. busctl and gdbus read what the bus knows about our connection.
 // Specification: Message Bus Messages, Message Bus Properties.
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -46,7 +46,7 @@ async function status(...words: readonly string[]): Promise<Readonly<Record<stri
 }
 
 describeWith('dbus-daemon')('the bus', () => {
-  test('knows who we are', async () => {
+  test('reports the credentials of our connection', async () => {
     const credentials = await driver.GetConnectionCredentials(bus.uniqueName);
     expect(credentials.get('UnixUserID')).toStrictEqual({ signature: 'u', value: process.getuid?.() });
     expect(credentials.get('ProcessID')).toStrictEqual({ signature: 'u', value: process.pid });
@@ -56,14 +56,14 @@ describeWith('dbus-daemon')('the bus', () => {
     expect(itself.get('ProcessID')?.value).toBe(daemon.pid);
   });
 
-  test('is the server that it announced, and one bus for all who ask', async () => {
+  test('returns the same bus id to every connection', async () => {
     expect(bus.guid).toBe(daemon.guid);
     await using other = await connectToBus(daemon.address);
     expect(await driver.GetId()).toMatch(/^[0-9a-f]{32}$/); // of the bus, not of the address that the server listens on
     expect(await driverOf(other).GetId()).toBe(await driver.GetId());
   });
 
-  test('keeps names as our definition has them', async () => {
+  test('requests, queues and releases names as our definition describes', async () => {
     await using other = await connectToBus(daemon.address);
     await using changes = driver.$signal('NameOwnerChanged');
     await using acquired = driver.$signal('NameAcquired');
@@ -86,7 +86,7 @@ describeWith('dbus-daemon')('the bus', () => {
     expect((await acquired.next()).value).toEqual([NAME]);
   });
 
-  test('answers whatever else our definition has', async () => {
+  test('replies to every other method of our definition', async () => {
     expect(await driver.ListActivatableNames()).toEqual(expect.arrayContaining([target.destination, ACTIVATABLE]));
     await bus.requestName(ACTIVATABLE);
     expect(await driver.StartServiceByName(ACTIVATABLE, 0)).toBe(2); // it runs already
@@ -101,7 +101,7 @@ describeWith('dbus-daemon')('the bus', () => {
     expect(await peer.GetMachineId()).toMatch(/^[0-9a-f]{32}$/);
   });
 
-  test('refuses by the names that we have for it', async () => {
+  test('fails with the error names that we define', async () => {
     expect(await errorNameOf(driver.GetNameOwner('com.example.Unknown1'))).toBe(ErrorName.NAME_HAS_NO_OWNER);
     expect(await errorNameOf(driver.GetConnectionCredentials(':1.999999'))).toBe(ErrorName.NAME_HAS_NO_OWNER);
     expect(await errorNameOf(driver.StartServiceByName('com.example.Unknown1', 0))).toBe(ErrorName.SERVICE_UNKNOWN);
@@ -121,7 +121,7 @@ describeWith('dbus-daemon')('the bus', () => {
     expect(await errorNameOf(bus.call(wrong))).toBe(ErrorName.INVALID_ARGS);
   });
 
-  test('describes itself as our definition does', async () => {
+  test('returns introspection data that agrees with our definition', async () => {
     const described = parseIntrospection(await createProxy(bus, Introspectable, target).Introspect());
     const itself = described.interfaces.find(({ name }) => name === DBusDaemon.name);
     if (itself === undefined) throw new Error('the bus does not describe itself');
@@ -138,7 +138,7 @@ describeWith('dbus-daemon')('the bus', () => {
     expect(unknown).toEqual(['ReloadConfig']); // dbus-daemon's own, not the specification's
   });
 
-  test('takes the deepest and the longest that we send', async () => {
+  test('delivers the deepest value and the longest names that we can send', async () => {
     await using loop = bus.subscribe({ sender: bus.uniqueName, interface: NAME });
     await loop.ready;
     const send = (value: Variant): number =>
@@ -162,7 +162,7 @@ describeWith('dbus-daemon')('the bus', () => {
     expect((await loop.next()).value).toMatchObject({ path, member: 'm'.repeat(255), destination: name });
   });
 
-  test('is explored from its root', async () => {
+  test('returns introspection data for each of its paths', async () => {
     const explore = async (path: string): Promise<readonly string[]> => {
       const node: ParsedNode = parseIntrospection(
         await createProxy(bus, Introspectable, { ...target, path }).Introspect(),
@@ -175,7 +175,7 @@ describeWith('dbus-daemon')('the bus', () => {
 });
 
 describeWith('dbus-daemon', 'busctl')('busctl', () => {
-  test('finds the process behind our connection, by both of its names', async () => {
+  test('finds the process of our connection by its unique and its well-known name', async () => {
     await bus.requestName(NAME);
     for (const name of [bus.uniqueName, NAME]) {
       const uid = String(process.getuid?.());
@@ -183,7 +183,7 @@ describeWith('dbus-daemon', 'busctl')('busctl', () => {
     }
   });
 
-  test('lists our connection and our names', async () => {
+  test('lists our connection and its names', async () => {
     await bus.requestName(NAME);
     const { code, stdout } = await busctl(daemon, ['list', '--no-legend', '--full']);
     expect(code).toBe(0);
@@ -195,14 +195,14 @@ describeWith('dbus-daemon', 'busctl')('busctl', () => {
     expect(row(ACTIVATABLE)).toContain('(activatable)');
   });
 
-  test('finds a connection that exports nothing, and gets an answer from it', async () => {
+  test('gets a reply from a connection that exports nothing', async () => {
     const ended = await busctl(daemon, ['introspect', bus.uniqueName, '/']);
     expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining('this connection exports no objects') });
   });
 });
 
 describeWith('dbus-daemon', 'gdbus')('gdbus', () => {
-  test('is told by the bus the same of us as we are', async () => {
+  test('gets the credentials of our process from the bus', async () => {
     const where = { ...target, interface: DBusDaemon.name };
     const { stdout } = await gdbusCall(daemon, where, 'GetConnectionCredentials', [bus.uniqueName]);
     expect(stdout).toContain(`'ProcessID': <uint32 ${process.pid}>`);

@@ -1,5 +1,5 @@
-// Our client against a service on dbus-python (that is, on libdbus): calls, errors, properties, signals, and what
-// happens when the service goes away in the middle.
+// Our client against a service on dbus-python (that is, on libdbus): calls, errors, properties, signals, and and
+// a service that goes away during a call.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import {
@@ -130,7 +130,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       },
     );
 
-    test('are typed by the definition', async () => {
+    test('have the types of the definition', async () => {
       const types = typesOf(bus);
       const half: number = await types.EchoDouble(0.5);
       const big: bigint = await types.EchoInt64(5); // a safe integer is accepted, a bigint is what comes back
@@ -143,13 +143,13 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       });
     });
 
-    test('keep every character', async () => {
+    test('of type STRING keep every character', async () => {
       expect(await typesOf(bus).EchoString(UNUSUAL_TEXT)).toBe(UNUSUAL_TEXT);
       const inside = [variant('s', UNUSUAL_TEXT)];
       expect(await typesOf(bus).EchoVariants(inside)).toStrictEqual(inside);
     });
 
-    test('keep the order of a dictionary, and all of its keys', async () => {
+    test('of type DICT keep the order and all of the keys', async () => {
       const keys = ['z', '10', '9', '__proto__', 'toString', '', 'a'];
       const sent = new Map(keys.map((key, index) => [key, String(index)]));
       expect([...(await typesOf(bus).EchoStringDictionary(sent))]).toEqual([...sent]);
@@ -157,7 +157,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect([...(await typesOf(bus).EchoStringDictionary(record))]).toEqual([['__proto__', 'own'], ['b', '2']]);
     });
 
-    test('are understood as they are meant', async () => {
+    test('have the same meaning for the service', async () => {
       const types = typesOf(bus);
       const lowest = [0, false, -32768, 0, -(2 ** 31), 0, -(2n ** 63n), 0n, -0, '', '/', ''] as const;
       expect(await types.Describe(...lowest))
@@ -179,7 +179,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       );
     });
 
-    test('come several at once, one, or none', async () => {
+    test('of a reply may be several, one or zero', async () => {
       const types = typesOf(bus);
       expect(await types.Divide(-7, 2)).toEqual([-3, -1]);
       expect(await types.Nothing()).toBeUndefined();
@@ -193,7 +193,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect(none).toEqual([]);
     });
 
-    test('are many', async () => {
+    test('may be 100,000 in one array', async () => {
       const types = typesOf(bus);
       const mebibyte = Uint8Array.from({ length: 2 ** 20 }, (_, index) => (index * 31) ^ (index >> 8));
       expect(Buffer.compare(await types.EchoBytes(mebibyte), mebibyte)).toBe(0);
@@ -205,7 +205,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect([strings[0], strings[65_536], strings.at(-1)]).toEqual(['string 0', 'string 65536', 'string 99999']);
     });
 
-    test('answer the call they belong to, whichever comes first', async () => {
+    test('belong to their call, whichever reply comes first', async () => {
       const types = typesOf(bus);
       const finished: number[] = [];
       const sleep = async (ms: number): Promise<void> => void finished.push(await types.Sleep(ms));
@@ -217,7 +217,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
   });
 
   describe('errors', () => {
-    test('have the name and the text that the service gave them', async () => {
+    test('have the name and the text of the service', async () => {
       const error = await errorOf(typesOf(bus).Fail('no luck, 😀'));
       expect(error).toMatchObject({
         errorName: 'com.example.Types1.Error.Custom', message: 'no luck, 😀', signature: 's', body: ['no luck, 😀'],
@@ -226,19 +226,19 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect(zero).toMatchObject({ errorName: 'com.example.Types1.Error.DivisionByZero', message: 'division by zero' });
     });
 
-    test('without a text are called by their name', async () => {
+    test('without a text have their name as the message', async () => {
       const error = await errorOf(typesOf(bus).Fail(''));
       expect(error).toMatchObject({ errorName: 'com.example.Types1.Error.Custom', body: [''] });
       expect(error.message).toBe('com.example.Types1.Error.Custom');
     });
 
-    test('of Python have a name too', async () => {
+    test('of Python exceptions have a name', async () => {
       const error = await errorOf(typesOf(bus).Crash());
       expect(error.errorName).toBe('org.freedesktop.DBus.Python.ValueError');
       expect(error.message).toContain('ValueError: not a D-Bus error');
     });
 
-    test('tell what is not there', async () => {
+    test('name what is missing: destination, object, interface or method', async () => {
       const { UNKNOWN_METHOD, SERVICE_UNKNOWN } = ErrorName;
       const cases = [
         [{ ...there, member: 'Missing' }, UNKNOWN_METHOD],
@@ -252,7 +252,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect(names).toEqual(cases.map(([, name]) => name));
     });
 
-    test('come of wrong arguments, and leave the connection as it was', async () => {
+    test('for wrong arguments leave the connection usable', async () => {
       const mistaken = mistakenOf(bus);
       const { errorName } = await errorOf(mistaken.EchoByte('text'));
       expect(errorName).toMatch(/^org\.freedesktop\.DBus\.Python\.\w+Error$/);
@@ -264,7 +264,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect(await typesOf(bus).EchoInt32(1)).toBe(1);
     });
 
-    test('come of replies that are not what the definition says', async () => {
+    test('are thrown for replies with other types than the definition', async () => {
       const mistaken = mistakenOf(bus);
       await expect(mistaken.EchoInt32(1)).rejects.toThrow(UnexpectedSignatureError);
       await expect(mistaken.EchoInt32(1)).rejects.toMatchObject({ expected: 'x', actual: 'i' });
@@ -274,7 +274,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
   });
 
   describe('time', () => {
-    test('runs out for a call, and what comes after it is dropped and counted', async () => {
+    test('runs out for a call, and its late reply is dropped and counted', async () => {
       const types = typesOf(bus);
       await expect(types.Sleep(150, { timeout: 50 })).rejects.toThrow(CallTimeoutError);
       expect(await types.Sleep(300)).toBe(300);
@@ -284,7 +284,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect(await hasty.Sleep(100, { timeout: Infinity })).toBe(100);
     });
 
-    test('is cut short by an AbortSignal', async () => {
+    test('ends early by an AbortSignal', async () => {
       const types = typesOf(bus);
       const controller = new AbortController();
       const reason = new Error('changed my mind');
@@ -301,14 +301,14 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
   });
 
   describe('ways to call', () => {
-    test('without an interface', async () => {
+    test('a call may omit the interface', async () => {
       const call = { ...target, member: 'EchoString', signature: 's', body: ['x'], replySignature: 's' } as const;
       expect(await bus.call(call)).toEqual(['x']);
       const quotient = { ...target, member: 'Divide', signature: 'ii', body: [9, 4], replySignature: 'ii' } as const;
       expect(await bus.call(quotient)).toEqual([2, 1]);
     });
 
-    test('without a reply', async () => {
+    test('a call may ask for no reply', async () => {
       const types = typesOf(bus);
       const before = await types.Pings();
       await types.Ping(); // by its definition
@@ -319,14 +319,14 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect(bus.dropped.size).toBe(0);
     });
 
-    test('by the unique name of the owner', async () => {
+    test('a call may be sent to the unique name of the owner', async () => {
       const destination = await bus.getNameOwner(target.destination);
       expect(destination).toMatch(/^:1\.\d+$/);
       const types = createProxy(bus, Types, { ...target, destination: destination ?? '' });
       expect(await types.EchoString('direct')).toBe('direct');
     });
 
-    test('by what the library itself defines', async () => {
+    test('the standard interfaces of the library work on the service', async () => {
       const peer = createProxy(bus, Peer, target);
       expect(await peer.Ping()).toBeUndefined();
       expect(await peer.GetMachineId()).toMatch(/^[0-9a-f]{32}$/);
@@ -344,7 +344,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect(objects).toStrictEqual(new Map([item(0), item(1), item(2)]));
     });
 
-    test('by what the service says of itself', async () => {
+    test('a definition from the introspection data of the service works', async () => {
       const xml = await createProxy(bus, Introspectable, target).Introspect();
       const { interfaces } = parseIntrospection(xml);
       expect(interfaces.map(({ name }) => name).sort()).toEqual(
@@ -379,7 +379,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       await types.$set('Tags', ['a', 'b']);
     });
 
-    test('are read all at once, but for those that cannot be', async () => {
+    test('are read all at once, except those that cannot be read', async () => {
       const types = typesOf(bus);
       await types.$set('Title', 'all');
       await types.$set('Level', 0.25);
@@ -389,7 +389,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       });
     });
 
-    test('are refused by the service where they are not for us', async () => {
+    test('are refused by the service if we may not access them', async () => {
       const types = typesOf(bus);
       expect(await types.$set('Secret', 'write only')).toBeUndefined();
       const mistaken = mistakenOf(bus);
@@ -404,7 +404,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect((await errorOf(elsewhere)).errorName).toBe(ErrorName.UNKNOWN_INTERFACE);
     });
 
-    test('of another type than the definition says are not taken for right', async () => {
+    test('of another type than in the definition are refused', async () => {
       const mistaken = mistakenOf(bus);
       await expect(mistaken.$get('Title')).rejects.toMatchObject({ expected: 'as', actual: 's' });
       const before = bus.dropped.get('unexpected signature') ?? 0;
@@ -413,7 +413,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect(bus.dropped.get('unexpected signature')).toBe(before + 1);
     });
 
-    test('tell of their changes', async () => {
+    test('report their changes', async () => {
       const types = typesOf(bus);
       const rule = { sender: target.destination, path: target.path, interface: Properties.name } as const;
       await using all = bus.subscribe({ ...rule, member: 'PropertiesChanged', args: { 0: Types.name } });
@@ -440,7 +440,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
   });
 
   describe('signals', () => {
-    test('come as they are emitted, in order, all of them', async () => {
+    test('arrive completely and in the order of emission', async () => {
       const types = typesOf(bus);
       await using ticks = types.$signal('Ticked', { queueLimit: 5_000 });
       await using emptied = types.$signal('Emptied');
@@ -458,7 +458,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       ]]);
     });
 
-    test('begin with their subscription', async () => {
+    test('arrive from the start of their subscription', async () => {
       const types = typesOf(bus);
       await using early = types.$signal('Ticked');
       await early.ready;
@@ -470,7 +470,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect((await take(early, 3)).map(([index]) => index)).toEqual([0, 1, 0]);
     });
 
-    test('of others under the same names are not taken for those of the service', async () => {
+    test('of other senders with the same names are not delivered', async () => {
       const types = typesOf(bus);
       await using ticks = types.$signal('Ticked');
       await ticks.ready;
@@ -481,7 +481,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect(await take(ticks, 1)).toEqual([[0, 'tick 0']]);
     });
 
-    test('of other types than the definition says are dropped and counted', async () => {
+    test('of other types than in the definition are dropped and counted', async () => {
       await using mistaken = mistakenOf(bus).$signal('Ticked');
       await using right = typesOf(bus).$signal('Ticked');
       await Promise.all([mistaken.ready, right.ready]);
@@ -494,7 +494,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect(await unread).toEqual({ value: undefined, done: true });
     });
 
-    test('that nobody reads cost no more than the queue holds', async () => {
+    test('that are not read are dropped above the limit of the queue', async () => {
       const types = typesOf(bus);
       await using ticks = types.$signal('Ticked', { queueLimit: 10 });
       await ticks.ready;
@@ -504,7 +504,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect(kept).toEqual([990, 991, 992, 993, 994, 995, 996, 997, 998, 999]);
     });
 
-    test('stop with their subscription', async () => {
+    test('stop at the end of their subscription', async () => {
       const types = typesOf(bus);
       for await (const [index] of await ready(types.$signal('Ticked'), () => types.Emit(3))) {
         if (index === 1) break;
@@ -525,7 +525,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
   describe('a service that goes away', () => {
     const mortalTarget = { ...target, destination: MORTAL };
 
-    test('fails the calls in flight at once, and those that come after it', async () => {
+    test('fails the calls in flight at once, and later calls', async () => {
       const program = await mortal();
       const types = createProxy(bus, Types, mortalTarget);
       const waiting = [types.Never(), types.Never(), types.Sleep(60_000), types.Die()].map(errorOf);
@@ -534,7 +534,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect((await errorOf(types.Nothing())).errorName).toBe(ErrorName.SERVICE_UNKNOWN);
     });
 
-    test('is the same for its subscriptions when it comes back', async () => {
+    test('keeps its subscriptions when it returns', async () => {
       const first = await mortal();
       const types = createProxy(bus, Types, mortalTarget);
       await using ticks: SignalStream<[number, string]> = types.$signal('Ticked');
@@ -559,7 +559,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect(owners).toEqual([before, undefined, after]);
     });
 
-    test('can be subscribed to before it is there', async () => {
+    test('can be subscribed to before it starts', async () => {
       await using ticks = createProxy(bus, Types, mortalTarget).$signal('Ticked');
       await ticks.ready;
       await mortal();
@@ -567,7 +567,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect(await take(ticks, 1)).toEqual([[0, 'tick 0']]);
     });
 
-    test('ends in good order where it is asked to', async () => {
+    test('ends in good order on request', async () => {
       const program = await mortal();
       await createProxy(bus, Types, mortalTarget).Quit();
       expect((await program.end()).code).toBe(0);

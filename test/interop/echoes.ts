@@ -1,5 +1,5 @@
-// One case table for every type in both directions: values that go there and come back, as they are in this library
-// and as texts of the foreign programs that can write them. It knows neither who asks nor who answers.
+// One table of cases for every type, in both directions: values as they are in this library, and as the texts of the
+// foreign programs that can write them. It knows neither the caller nor the service.
 // Specification: Type System.
 
 import type { Variant } from '../../src/wire/variant.js';
@@ -54,9 +54,9 @@ export interface EchoRow {
   readonly member: EchoMember;
   /** As it is decoded here; what is decoded can be sent. */
   readonly value: unknown;
-  /** As GLib prints it with type annotations, and reads it; undefined where it cannot read it. */
+  /** As GLib prints it with type annotations, and reads it; undefined if it cannot read it. */
   readonly gvariant: string | undefined;
-  /** As busctl prints it, and takes it word by word; undefined where it prints it otherwise. */
+  /** As busctl prints it, and takes it word by word; undefined if it prints it in another way. */
   readonly busctl: string | undefined;
   /** An expression of Python; what has no type there gets that of the introspection data. */
   readonly python: string;

@@ -1,5 +1,5 @@
-// The ground the interop tests stand on, tested without any of our own code: the private bus, the foreign programs,
-// the dbus-python service, and that none of them is left behind. A failure here says nothing about the library.
+// The base of the interop tests, tested without any code of the library: the private bus, the foreign programs, the
+// dbus-python service, and that all of them end. A failure here says nothing about the library.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -34,16 +34,16 @@ describe('programs', () => {
     expect(ended).toEqual({ code: 3, signal: null, stdout: 'in', stderr: 'err\n' });
   });
 
-  test('a run that takes too long is killed, and its output told', async () => {
+  test('a run that takes too long is killed, and the error has its output', async () => {
     const slow = run('/bin/sh', ['-c', 'echo before; sleep 60; echo after'], { timeout: 200 });
     await expect(slow).rejects.toThrow(/before\n--- stderr\n---\ndid not end in 200 ms/);
   });
 
-  test('a program that is not there is an error', async () => {
+  test('a missing program is an error', async () => {
     await expect(run('no-such-program-here')).rejects.toThrow('ENOENT');
   });
 
-  test('lines are found in order, across chunks, on either stream, and only whole', async () => {
+  test('complete lines are found in order, across chunks, on either stream', async () => {
     const script = 'printf on; sleep 0.1; printf "e\\ntwo 2\\n"; echo e >&2; read x; echo $x';
     await using program = await start('/bin/sh', ['-c', script]);
     expect((await program.line(/^one$/))[0]).toBe('one');
@@ -56,7 +56,7 @@ describe('programs', () => {
     await expect(program.line('four')).rejects.toThrow(/ended before a line/);
   });
 
-  test('a program takes what it has started with it', async () => {
+  test('the processes that a program started end with it', async () => {
     const program = await start('/bin/sh', ['-c', 'sleep 60 & echo $!; wait']);
     const pid = Number((await program.line(/^\d+$/))[0]);
     expect(isRunning(pid)).toBe(true);
@@ -64,7 +64,7 @@ describe('programs', () => {
     await until(() => !isRunning(pid), 'the grandchild is gone');
   });
 
-  test('a missing program is a failure where CI is set, and skips elsewhere', () => {
+  test('a missing program fails the suite if CI is set, and skips it otherwise', () => {
     vi.stubEnv('CI', 'true');
     expect(() => reasonToSkip('sh', 'no-such-program')).toThrow('not installed: no-such-program (in CI');
     vi.stubEnv('CI', undefined);
@@ -100,7 +100,7 @@ describe('programs', () => {
 });
 
 describeWith('dbus-daemon', 'dbus-send', 'gdbus', 'busctl')('private bus', () => {
-  test('listens on a short path, is reached by three implementations, and ends with the block', async () => {
+  test('listens on a short path, accepts three implementations, and ends with the block', async () => {
     let pid: number;
     let directory: string;
     {
@@ -121,7 +121,7 @@ describeWith('dbus-daemon', 'dbus-send', 'gdbus', 'busctl')('private bus', () =>
     expect(existsSync(directory)).toBe(false);
   });
 
-  test('two are strangers to each other', async () => {
+  test('does not know the names of another private bus', async () => {
     await using one = await startPrivateBus();
     await using other = await startPrivateBus();
     expect(one.guid).not.toBe(other.guid);
@@ -135,14 +135,14 @@ describeWith('dbus-daemon', 'dbus-send', 'gdbus', 'busctl')('private bus', () =>
     expect(isRunning(bus.pid)).toBe(false);
   });
 
-  test('holds its limits', async () => {
+  test('enforces the limits of its configuration', async () => {
     await using bus = await startPrivateBus({ limits: { max_names_per_connection: 1 } }); // the unique name is one
     const ended = await gdbusCall(bus, driver, 'RequestName', ['com.example.A', '4']);
     expect(ended.code).toBe(1);
     expect(ended.stderr).toContain('org.freedesktop.DBus.Error.LimitsExceeded');
   });
 
-  test('holds its policy', async () => {
+  test('enforces the policy of its configuration', async () => {
     await using bus = await startPrivateBus({ policy: '<deny own="com.example.Taken"/>' });
     const denied = await gdbusCall(bus, driver, 'RequestName', ['com.example.Taken', '4']);
     expect(denied.stderr).toContain('org.freedesktop.DBus.Error.AccessDenied');
@@ -152,7 +152,7 @@ describeWith('dbus-daemon', 'dbus-send', 'gdbus', 'busctl')('private bus', () =>
 });
 
 describeWith('dbus-daemon', 'gdbus', 'dbus-python')('activation', () => {
-  test('a call of the name starts the program, and it ends with the bus', async () => {
+  test('a call to the name starts the program, which ends with the bus', async () => {
     const script = fileURLToPath(new URL('./services/types_service.py', import.meta.url));
     const bus = await startPrivateBus({ activatable: { 'com.example.Types1': `${PYTHON} ${script}` } });
     let pid: number;
@@ -231,7 +231,7 @@ describeWith('dbus-daemon', 'gdbus', 'busctl', 'dbus-send', 'dbus-monitor', 'dbu
     expect([...'ybnqiuxtdsogva({'].filter((code) => !echoes.includes(code))).toEqual([]);
   });
 
-  test('answers with several values, one and none', async () => {
+  test('replies with several values, one or zero', async () => {
     expect((await gdbusCall(bus, types, 'Divide', ['-7', '2'])).stdout).toBe('(-3, -1)\n');
     expect((await gdbusCall(bus, types, 'Nothing')).stdout).toBe('()\n');
     expect((await gdbusCall(bus, types, 'EmptyContainers')).stdout).toBe('(@as [], @a{sv} {}, @a(ix) [], @ay [])\n');
@@ -244,7 +244,7 @@ describeWith('dbus-daemon', 'gdbus', 'busctl', 'dbus-send', 'dbus-monitor', 'dbu
     ]);
   });
 
-  test('says in text what it understood', async () => {
+  test('returns a text of the values that it read', async () => {
     expect((await gdbusCall(bus, types, 'EchoString', ['grüße 😀'])).stdout).toBe("('grüße 😀',)\n");
     const args = ['1', 'true', '-2', '3', '-4', '5', '-6', '7', '0.5', 'é', '/p', 'as'];
     const described = await busctlCall(bus, types, 'Describe', ['ybnqiuxtdsog', ...args]);
@@ -253,7 +253,7 @@ describeWith('dbus-daemon', 'gdbus', 'busctl', 'dbus-send', 'dbus-monitor', 'dbu
     expect(variant.stdout).toContain('Int64 level 2');
   });
 
-  test('answers with errors of its own and of others', async () => {
+  test('replies with its own errors and with standard ones', async () => {
     const own = await dbusSendCall(bus, types, 'Fail', ['string:no luck']);
     expect(own).toMatchObject({ code: 1, stderr: 'Error com.example.Types1.Error.Custom: no luck\n' });
     expect((await dbusSendCall(bus, types, 'Crash')).stderr).toContain('Error org.freedesktop.DBus.Python.ValueError');
@@ -261,13 +261,13 @@ describeWith('dbus-daemon', 'gdbus', 'busctl', 'dbus-send', 'dbus-monitor', 'dbu
     expect((await dbusSendCall(bus, types, 'Divide', ['int32:1', 'int32:0'])).stderr).toContain('DivisionByZero');
   });
 
-  test('takes its time where asked to', async () => {
+  test('replies late or never on request', async () => {
     expect((await busctlCall(bus, types, 'Sleep', ['u', '300'])).stdout).toBe('u 300\n');
     const never = await busctl(bus, ['--timeout=0.2', 'call', types.destination, types.path, types.interface, 'Never']);
     expect(never.code).toBe(1);
   });
 
-  test('answers with much data', async () => {
+  test('replies with a megabyte', async () => {
     const { stdout } = await dbusSendCall(bus, types, 'Bytes', ['uint32:1000000']);
     const bytes = stdout.slice(stdout.indexOf('[') + 1).match(/\b[0-9a-f]{2}\b/g) ?? [];
     expect(bytes.length).toBe(1_000_000);
@@ -276,7 +276,7 @@ describeWith('dbus-daemon', 'gdbus', 'busctl', 'dbus-send', 'dbus-monitor', 'dbu
     expect(strings.stdout).toMatch(/^as 1000 "string 0" .* "string 999"\n$/);
   });
 
-  test('keeps properties with their access, and tells of changes', async () => {
+  test('has properties with their access, and announces changes', async () => {
     await using monitor = await start('gdbus', ['monitor', '--address', bus.address, '--dest', types.destination], {
       env: bus.env,
     });
@@ -312,12 +312,12 @@ describeWith('dbus-daemon', 'gdbus', 'busctl', 'dbus-send', 'dbus-monitor', 'dbu
     await monitor.line('int64 -1');
   });
 
-  test('counts calls that want no reply', async () => {
+  test('counts calls that expect no reply', async () => {
     await dbusSend(bus, ['--type=method_call', '--dest=com.example.Types1', types.path, 'com.example.Types1.Ping']);
     await until(async () => (await gdbusCall(bus, types, 'Pings')).stdout === '(uint32 1,)\n');
   });
 
-  test('introspects and manages objects', async () => {
+  test('has introspection data and managed objects', async () => {
     const where = ['--dest', types.destination, '--object-path', types.path];
     expect((await gdbus(bus, 'introspect', where)).stdout).toContain('EchoPathDictionary(in  a{oa{sa{sv}}}');
     const manager = { ...types, interface: 'org.freedesktop.DBus.ObjectManager' };
@@ -326,7 +326,7 @@ describeWith('dbus-daemon', 'gdbus', 'busctl', 'dbus-send', 'dbus-monitor', 'dbu
     expect(managed.stdout).toContain("'Label': <'item 2'>");
   });
 
-  test('dies in the middle of a call, or quits', async () => {
+  test('can die during a call, or end in good order', async () => {
     await using mortal = await pythonService(bus, 'types_service', ['--name', 'com.example.Mortal1']);
     const died = await dbusSendCall(bus, { ...types, destination: 'com.example.Mortal1' }, 'Die');
     expect(died.stderr).toContain('org.freedesktop.DBus.Error.NoReply');

@@ -1,5 +1,5 @@
-// The texts of match rules on a real dbus-daemon: it takes and refuses the same texts as parseMatchRule, and understands
-// them in the same way, as its list of all rules shows. Messages against rules: match-rules.test.ts.
+// The texts of match rules on a real dbus-daemon: it accepts and refuses the same texts as parseMatchRule, and reads
+// them in the same way, as its list of all rules shows. Which messages match is in match-rules.test.ts.
 // Specification: Match Rules.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
@@ -84,7 +84,7 @@ describeWith('dbus-daemon')('the text of a match rule on dbus-daemon', () => {
     }
   }
 
-  test.each(TEXTS.map((text) => [text]))('is read in the same way by both: %j', async (text) => {
+  test.each(TEXTS.map((text) => [text]))('is read in the same way by the bus and by us: %j', async (text) => {
     await using bus = await connectToBus(daemon.address);
     const byBus = await readByBus(bus, text);
     const refusal = refusalOf(text);
@@ -92,7 +92,7 @@ describeWith('dbus-daemon')('the text of a match rule on dbus-daemon', () => {
     else expect(withoutDefaults(parseMatchRule(byBus))).toStrictEqual(withoutDefaults(parseMatchRule(text)));
   });
 
-  test.each(STRICTER)('is read by the bus and refused by us: %j', async (text, read) => {
+  test.each(STRICTER)('is accepted by the bus and refused by us: %j', async (text, read) => {
     await using bus = await connectToBus(daemon.address);
     expect(await readByBus(bus, text)).toBe(read);
     expect(() => parseMatchRule(text)).toThrow(MatchRuleError);
@@ -105,7 +105,7 @@ describeWith('dbus-daemon')('the text of a match rule on dbus-daemon', () => {
     expect(Object.keys(parseMatchRule(pairs.join()).args ?? {})).toHaveLength(17);
   });
 
-  test.each(RULES_AND_TEXTS.map(([, text]) => [text]))('is found again when the rule is removed: %s', async (text) => {
+  test.each(RULES_AND_TEXTS.map(([, text]) => [text]))('removes the rule that it added: %s', async (text) => {
     await using bus = await connectToBus(daemon.address);
     const proxy = createProxy(bus, DBusDaemon, driver);
     await proxy.AddMatch(text);

@@ -1,5 +1,5 @@
-// Match rules as the bus understands them and as we do: our own question to a message must have the bus's answer, and
-// the texts that the bus refuses must be those that we do not write. Asked of dbus-daemon and dbus-broker, rule by rule.
+// Match rules on dbus-daemon and dbus-broker: matchesRule selects the same messages as the bus, and formatMatchRule
+// refuses the rules that the bus refuses.
 // Specification: Match Rules.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -95,7 +95,7 @@ const DIFFERENCES: readonly {
   { rule: "path_namespace='/'", signature: '', body: [], letBy: 'dbus-daemon' },
 ];
 
-const told = ({ path, interface: name, member, signature, body }: Signal): unknown[] =>
+const content = ({ path, interface: name, member, signature, body }: Signal): unknown[] =>
   [path, name, member, signature, body];
 
 /** For a rule that is too long dbus-daemon has an error of its own. */
@@ -123,7 +123,7 @@ for (const { program, required, startBus } of REAL_BUSES) describeWith(...requir
     const bus = createProxy(receiver, DBusDaemon, driver);
     await bus.AddMatch(rule);
     for (const message of signals) sender.send(message);
-    // To this connection, whatever its rules are, and behind all the others.
+    // Sent to this connection, so that no rule is needed, and after all the others.
     sender.send(signal({ path: '/', interface: END, member: 'End', destination: uniqueName }));
     const delivered: Signal[] = [];
     for await (const message of received) {
@@ -137,21 +137,21 @@ for (const { program, required, startBus } of REAL_BUSES) describeWith(...requir
     'lets through what the bus lets through: %s',
     async (text, rule) => {
       const expected = SIGNALS.filter((message) => matchesRule(rule, message) && !WITHHOLDS[program]?.(rule, message));
-      expect((await deliveredBy(text)).map(told)).toStrictEqual(expected.map(told));
+      expect((await deliveredBy(text)).map(content)).toStrictEqual(expected.map(content));
     },
   );
 
   test.each(DIFFERENCES)('differs as documented: $rule for $body', async ({ rule, signature, body, letBy }) => {
     const message: Signal = { ...signal(where), signature, body };
-    expect((await deliveredBy(rule, [message])).map(told)).toEqual(letBy === program ? [told(message)] : []);
+    expect((await deliveredBy(rule, [message])).map(content)).toEqual(letBy === program ? [content(message)] : []);
   });
 
-  test('of each kind was looked at from both sides', () => {
+  test('of each kind matches some signals and not others', () => {
     const counts = RULES.map((rule) => SIGNALS.filter((message) => matchesRule(rule, message)).length);
     expect(counts.filter((count) => count > 0 && count < SIGNALS.length).length).toBeGreaterThan(25);
   });
 
-  test('delivers what it lets through to a subscription', async () => {
+  test('delivers the matching signals to a subscription', async () => {
     await using receiver = await connectToBus(daemon.address);
     const rules = RULES.filter(({ type }) => type !== 'method_call');
     const subscriptions = rules.map((rule) => receiver.subscribe({ ...rule, sender: sender.uniqueName }));
@@ -164,12 +164,12 @@ for (const { program, required, startBus } of REAL_BUSES) describeWith(...requir
         const { value } = (await subscriptions[index]?.next()) ?? { value: wanted };
         received.push(value as Signal); // the subscription is open
       }
-      expect(received.map(told)).toStrictEqual(expected.map(told));
+      expect(received.map(content)).toStrictEqual(expected.map(content));
     }
     expect(receiver.dropped.size).toBe(0);
   });
 
-  /** Rules as texts, and as we would have them; ours may not be written exactly where the bus refuses the text. */
+  /** Rules as texts and as objects. formatMatchRule must refuse the object if and only if the bus refuses the text. */
   const grammar: readonly TextAndRule[] = [
     ...['', '/', '/a', 'a', '/a/', '//', '/a//b', '/é', '/a-b', '/_0'].flatMap((path): TextAndRule[] => [
       [`path='${path}'`, { path }],
@@ -203,7 +203,7 @@ for (const { program, required, startBus } of REAL_BUSES) describeWith(...requir
     ]),
   ];
 
-  test('is refused by us where the bus would refuse it, and nowhere else', async () => {
+  test('is refused by us exactly if the bus refuses it', async () => {
     await using receiver = await connectToBus(daemon.address);
     const bus = createProxy(receiver, DBusDaemon, driver);
     const results = await Promise.all(grammar.map(async ([text, rule]) => {
@@ -220,13 +220,14 @@ for (const { program, required, startBus } of REAL_BUSES) describeWith(...requir
     expect(results.filter(({ byUs, byBus }) => byUs !== byBus)).toEqual([]);
   });
 
-  test('longer than the bus takes is refused before it is sent, and the connection goes on', async () => {
+  test('longer than the bus accepts is refused before it is sent, and the connection continues', async () => {
     await using receiver = await connectToBus(daemon.address);
     const rule = { interface: where.interface, args: { 0: 'x'.repeat(2_000) } };
     expect(() => receiver.subscribe(rule)).toThrow(MatchRuleError);
     await using fine = receiver.subscribe({ interface: where.interface, args: { 0: 'a' } });
     await fine.ready;
-    sender.send(signal({ ...where, signature: 's', body: ['a'] }));
-    expect(told((await fine.next()).value as Signal)).toEqual(told(signal({ ...where, signature: 's', body: ['a'] })));
+    const sent = signal({ ...where, signature: 's', body: ['a'] });
+    sender.send(sent);
+    expect(content((await fine.next()).value as Signal)).toEqual(content(sent));
   });
 });

@@ -1,6 +1,6 @@
-// The service that foreign callers are pointed at: every type as an echo, properties of every access, signals, errors,
-// an interface with every annotation, and an object manager. It notes what its handlers are given, since an echo alone
-// would not show a mistake that is made twice.
+// The service that foreign programs call: an echo for every type, properties of every access, signals, errors, an
+// interface with every annotation, and an object manager. It records the arguments of its handlers, because an echo
+// alone would not show a mistake that is made in both directions.
 
 import {
   type Bus, type CallContext, DBusError, defineInterface, type ExportedObject, exportObject,
@@ -162,7 +162,7 @@ export function exportMirror(connection: MessageLink): MirrorState {
         set: (tags) => {
           values.tags = tags;
           values.title = `${tags.length} tags`;
-          mirror.emitPropertiesChanged('Title'); // what was set itself the library tells
+          mirror.emitPropertiesChanged('Title'); // the library announces the property that was set
         },
       },
       Details: { get: () => ({ size: variant('x', -1n), empty: variant('a(tt)', []) }) },

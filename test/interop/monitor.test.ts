@@ -1,5 +1,5 @@
-// What the bus carries when we speak, seen from outside: dbus-monitor (libdbus) and busctl monitor (sd-bus) tell what
-// we sent, in their words; and the raw stream of dbus-monitor is read by our own reader, message by message.
+// Our messages as monitors of the bus see them: dbus-monitor (libdbus) and busctl monitor (sd-bus) print what we sent,
+// and our own reader reads the raw stream of dbus-monitor, message by message.
 // Specification: Message Format, Header Fields; Message Bus Messages (BecomeMonitor).
 
 import { existsSync, readFileSync } from 'node:fs';
@@ -28,7 +28,7 @@ const INTERFACE = 'com.example.Observed1';
 const ERROR = 'com.example.Observed1.Error.Custom';
 const END = 'TheEnd';
 
-/** One of everything, so that each type stands at some alignment behind another. */
+/** One value of every type, so that most types are aligned after another. */
 const ALL = {
   signature: 'ybnqiuxtdsogvasaya{sv}(ya(xs))at',
   body: [
@@ -173,7 +173,7 @@ async function converse(): Promise<readonly Sent[]> {
 }
 
 describeWith('dbus-daemon', 'dbus-monitor')('the stream of dbus-monitor', () => {
-  test('has every message as we meant it, in all header fields, and its body byte for byte', async () => {
+  test('has every message with all header fields, and its body byte for byte', async () => {
     await using recording = await record();
     const sent = await converse();
     await recording.until(isSignal(END));
@@ -195,7 +195,7 @@ describeWith('dbus-daemon', 'dbus-monitor')('the stream of dbus-monitor', () => 
     }
   });
 
-  test('is read the same however it is cut', async () => {
+  test('is read in the same way, however it is cut', async () => {
     await using recording = await record();
     await converse();
     await recording.until(isSignal(END));
@@ -208,7 +208,7 @@ describeWith('dbus-daemon', 'dbus-monitor')('the stream of dbus-monitor', () => 
     }
   });
 
-  test('has nothing of a header field that the bus does not know, and the rest of the message', async () => {
+  test('has the message without the header field that the bus does not know', async () => {
     await using recording = await record();
     const end = signal({ path: PATH, interface: INTERFACE, member: END, signature: 's', body: ['kept'] });
     alice.send({ ...end, unknownFields: [{ code: 77, value: variant('a{sv}', new Map([['k', variant('t', 1n)]])) }] });
@@ -217,7 +217,7 @@ describeWith('dbus-daemon', 'dbus-monitor')('the stream of dbus-monitor', () => 
     expect(seen).toStrictEqual({ ...end, serial: expect.any(Number), sender: alice.uniqueName });
   });
 
-  test('has what our calls, subscriptions and names ask of the bus, and no more', async () => {
+  test('has the calls to the bus that our API needs, and no more', async () => {
     await using recording = await record();
     const sender = 'com.example.Watched1';
     const rule = { sender, path: PATH, interface: INTERFACE, member: 'News', args: { 0: "it's" } };
@@ -259,7 +259,7 @@ describeWith('dbus-daemon', 'dbus-monitor')('the stream of dbus-monitor', () => 
     ]));
   });
 
-  test('opens with Hello, and nothing else that was not asked for', async () => {
+  test('begins with Hello, and sends nothing else unasked', async () => {
     await using recording = await record();
     await using late = await connectToBus(daemon.address);
     late.send(signal({ path: PATH, interface: INTERFACE, member: END }));
@@ -276,7 +276,7 @@ describeWith('dbus-daemon', 'dbus-monitor')('the stream of dbus-monitor', () => 
 describeWith('dbus-daemon')('a connection of ours that listens to others', () => {
   const driver = { destination: 'org.freedesktop.DBus', path: '/org/freedesktop/DBus' } as const;
 
-  test('as a monitor says nothing, and so stays one', async () => {
+  test('sends nothing as a monitor, and so remains one', async () => {
     await using monitor = await connectToBus(daemon.address);
     const everything = monitor.subscribe({});
     await everything.ready;
@@ -288,7 +288,7 @@ describeWith('dbus-daemon')('a connection of ours that listens to others', () =>
   });
 
   // A bus may hand out calls of others to who asks for them; an answer from there would be taken for the real one.
-  test.each(['unique', 'well-known'])('does not answer a call of somebody else, to a %s name', async (kind) => {
+  test.each(['unique', 'well-known'])('does not reply to a call between others, to a %s name', async (kind) => {
     await using eavesdropper = await connectToBus(daemon.address);
     await createProxy(eavesdropper, DBusDaemon, driver).AddMatch("eavesdrop='true',type='method_call'");
     await startMirror(bob);
@@ -298,7 +298,7 @@ describeWith('dbus-daemon')('a connection of ours that listens to others', () =>
   });
 
   // Serials are each connection's own: a reply to somebody else may well bear the number of a call of ours.
-  test('does not take the replies to others for its own', async () => {
+  test('does not accept replies to others as its own', async () => {
     await using eavesdropper = await connectToBus(daemon.address);
     await createProxy(eavesdropper, DBusDaemon, driver).AddMatch("eavesdrop='true',type='method_return'");
     await startMirror(bob);
@@ -351,7 +351,7 @@ describeWith('dbus-daemon', 'dbus-monitor', 'dbus-python')('bodies of foreign ca
     }
   });
 
-  test('are for the service that was asked', async () => {
+  test('have the destination that was called', async () => {
     await using recording = await record();
     await startMirror(alice);
     await ask('glib', ['echoes', 'little']);
@@ -407,7 +407,7 @@ describeWith('dbus-daemon', 'dbus-monitor')('the text of dbus-monitor', () => {
    ]
 `;
 
-  test('says what we sent, word for word', async () => {
+  test('prints the messages that we sent, word for word', async () => {
     await using monitor = await dbusMonitor(daemon, [`path='${PATH}'`, "type='error'", "type='method_return'"]);
     const sent = await converse();
     alice.send(signal({ path: PATH, interface: INTERFACE, member: 'Flushed' }));
@@ -431,7 +431,7 @@ describeWith('dbus-daemon', 'dbus-monitor')('the text of dbus-monitor', () => {
     }
   });
 
-  test('says so in one line each in its profile', async () => {
+  test('prints one line for each message in its profile', async () => {
     const args = ['--profile', '--address', daemon.address];
     await using profile = await observe('dbus-monitor', args, { line: 'NameLost' });
     const sent = await converse();
@@ -449,7 +449,7 @@ describeWith('dbus-daemon', 'dbus-monitor')('the text of dbus-monitor', () => {
 });
 
 describeWith('dbus-daemon', 'busctl')('busctl monitor', () => {
-  test('says what we sent, as JSON', async () => {
+  test('prints the messages that we sent as JSON', async () => {
     const args = [`--address=${daemon.address}`, '--json=short', 'monitor'];
     await using monitor = await observe('busctl', args, { line: 'Monitoring bus message stream', stream: 'stderr' });
     const sent = await converse();
@@ -465,7 +465,7 @@ describeWith('dbus-daemon', 'busctl')('busctl monitor', () => {
     ];
     expect(ours).toHaveLength(sent.length);
     for (const [index, { message, serial, from }] of sent.entries()) {
-      const { 'timestamp-realtime': time, ...told } = ours[index] ?? {};
+      const { 'timestamp-realtime': time, ...printed } = ours[index] ?? {};
       expect(time).toEqual(expect.any(Number));
       const fields = {
         type: message.type, endian: message.byteOrder === 'little' ? 'l' : 'B', flags: message.flags, version: 1,
@@ -473,7 +473,7 @@ describeWith('dbus-daemon', 'busctl')('busctl monitor', () => {
         path: message.path, interface: message.interface, member: message.member, error_name: message.errorName,
         payload: { type: message.signature, data: message.signature === ALL.signature ? all : message.body },
       };
-      expect(told).toEqual(fields); // where we have undefined, the JSON has no such key
+      expect(printed).toEqual(fields); // the JSON has no key for what is undefined here
     }
   });
 });

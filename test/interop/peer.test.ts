@@ -1,5 +1,5 @@
-// A connection without a bus: to a server of GLib, which writes its own handshake and its own messages, and where
-// neither side has a name. Calls go both ways on the one connection. Specification: Authentication Protocol.
+// A connection without a bus, to a server of GLib, which has its own handshake and messages. Neither side has a name.
+// Calls go both ways on the one connection. Specification: Authentication Protocol.
 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,7 +39,7 @@ describeWith('dbus-python')('a server of GLib without a bus', () => {
     onTestFinished(() => connection.close({ timeout: 0 })); // the other end stays open
   });
 
-  test('is told by its GUID, and must be the one that the address names', async () => {
+  test('has a GUID, which must be the one of the address', async () => {
     expect(connection.guid).toBe(guid);
     const same = await openConnection(`${address},guid=${guid}`);
     expect(same.guid).toBe(guid);
@@ -47,7 +47,7 @@ describeWith('dbus-python')('a server of GLib without a bus', () => {
     await expect(openConnection(`${address},guid=${'0'.repeat(32)}`)).rejects.toThrow(ConnectError);
   });
 
-  test('brings every value back', async () => {
+  test('returns every value unchanged', async () => {
     for (const { member, value } of ECHO_ROWS) {
       const body = [variant(ECHOES[member].in as string, value)] as const;
       const call = { ...there, member: 'Echo', signature: 'v', body, replySignature: 'v' } as const;
@@ -55,7 +55,7 @@ describeWith('dbus-python')('a server of GLib without a bus', () => {
     }
   });
 
-  test('answers with errors', async () => {
+  test('replies with errors', async () => {
     const failed = connection.call({ ...there, member: 'Fail', signature: 's', body: ['grüße'] });
     await expect(failed).rejects.toMatchObject({ errorName: 'com.example.Peer1.Error.Custom', message: 'grüße' });
     const names = await Promise.all([
@@ -66,7 +66,7 @@ describeWith('dbus-python')('a server of GLib without a bus', () => {
     expect(names).toEqual([ErrorName.UNKNOWN_METHOD, ErrorName.UNKNOWN_METHOD, ErrorName.INVALID_ARGS]);
   });
 
-  test('has properties', async () => {
+  test('has properties that are read and written', async () => {
     const access = { path: there.path, interface: 'org.freedesktop.DBus.Properties' } as const;
     const [first] = await connection.call({
       ...access, member: 'Get', signature: 'ss', body: [there.interface, 'Title'], replySignature: 'v',
@@ -87,7 +87,7 @@ describeWith('dbus-python')('a server of GLib without a bus', () => {
     for (const index of [0, 1, 2]) expect(await nextSignal(ticks)).toMatchObject({ ...tick, body: [index] });
   });
 
-  test('calls us while we call it', async () => {
+  test('can call us during our call', async () => {
     const { seen } = exportMirror(connection);
     const asked = connection.call({ ...there, member: 'Ask', signature: 's', body: ['grüße'], replySignature: 's' });
     expect(await asked).toEqual(['grüße']);
@@ -95,7 +95,7 @@ describeWith('dbus-python')('a server of GLib without a bus', () => {
     expect(seen[0]).toMatchObject({ value: 'grüße', call: { sender: undefined, member: 'EchoString' } });
   });
 
-  test('gets an error where we export nothing', async () => {
+  test('gets an error for a path with no object', async () => {
     const asked = connection.call({ ...there, member: 'Ask', signature: 's', body: ['x'] });
     await expect(asked).rejects.toMatchObject({
       errorName: 'com.example.Peer1.Error.Asked',
@@ -103,14 +103,14 @@ describeWith('dbus-python')('a server of GLib without a bus', () => {
     });
   });
 
-  test('that leaves ends what waits', async () => {
+  test('fails pending calls when it disconnects', async () => {
     const waiting = connection.call({ ...there, member: 'Leave', timeout: Infinity });
     await expect(waiting).rejects.toThrow(ConnectionClosedError);
     expect((await connection.closed).cause).toBeInstanceOf(Error);
     expect(connection.closedSignal.aborted).toBe(true);
   });
 
-  test('does not hold up a close when it leaves its own end open', async () => {
+  test('does not delay close() if it keeps its own end open', async () => {
     const asked = connection.call({ ...there, member: 'Echo', signature: 'v', body: [variant('y', 1)] });
     connection.send(methodCall({ ...there, member: 'Set', signature: 's', body: ['last words'] }));
     await asked;
@@ -121,7 +121,7 @@ describeWith('dbus-python')('a server of GLib without a bus', () => {
   });
 
   // libuv hands over abstract names as they are since 1.48, which came with Node 22.
-  test('is reached by an abstract address too, where Node can', async () => {
+  test('is reached by an abstract address, if Node supports that', async () => {
     const abstract = `unix:abstract=${join(directory, 'abstract')}`;
     const other = await startPeer(abstract);
     await using program = other.server;

@@ -1,4 +1,4 @@
-// The service program, called by the programs that people have: gdbus (GLib), busctl (sd-bus), dbus-send (libdbus).
+// The service program, called by gdbus (GLib), busctl (sd-bus) and dbus-send (libdbus), and seen by dbus-monitor.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { RANDOM_DATA_BUS_NAME, RANDOM_DATA_PATH, RandomData } from '../../src/random-data.js';
@@ -26,7 +26,7 @@ afterAll(async () => {
 });
 
 describeWith('dbus-daemon', 'gdbus')('gdbus', () => {
-  test('introspects the whole interface', async () => {
+  test('reads the introspection data of the whole interface', async () => {
     const args = ['--dest', target.destination, '--object-path', target.path];
     const { code, stdout } = await gdbus(bus, 'introspect', args);
     expect(code).toBe(0);
@@ -49,14 +49,14 @@ describeWith('dbus-daemon', 'gdbus')('gdbus', () => {
     expect(nodes).toEqual(['/', '/com', '/com/larry_price', '/com/larry_price/test', RANDOM_DATA_PATH]);
   });
 
-  test('gets numbers', async () => {
+  test('gets random numbers', async () => {
     expect(await gdbusCall(bus, target, 'quick', ['0'])).toMatchObject({ code: 0, stdout: "('0',)\n" });
     const { stdout } = await gdbusCall(bus, target, 'quick', ['100']);
     expect(stdout).toMatch(/^\('\d{1,31}',\)\n$/);
     expect((await gdbusCall(bus, target, 'quick')).stdout).toMatch(/^\('\d{1,3}',\)\n$/);
   });
 
-  test('gets errors by their names', async () => {
+  test('gets errors with their names', async () => {
     const errors = [
       [['-1'], `GDBus.Error:${ERROR}.InvalidArgs: ${NEGATIVE}`],
       [['65537'], `GDBus.Error:${ERROR}.LimitsExceeded: at most 65536 bits can be asked for, got 65537`],
@@ -69,7 +69,7 @@ describeWith('dbus-daemon', 'gdbus')('gdbus', () => {
     expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining(`${ERROR}.UnknownMethod`) });
   });
 
-  test('waits for slow numbers with its monitor', async () => {
+  test('gets a slow number', async () => {
     const [, id] = /'([^']+)'/.exec((await gdbusCall(bus, target, 'slow', ['3'])).stdout) ?? [];
     const collect = () => gdbusCall(bus, target, 'slow_result', [id ?? '']);
     await until(async () => /^\('[0-7]',\)\n$/.test((await collect()).stdout));
@@ -79,7 +79,7 @@ describeWith('dbus-daemon', 'gdbus')('gdbus', () => {
 });
 
 describeWith('dbus-daemon', 'busctl')('busctl', () => {
-  test('gets numbers, and errors', async () => {
+  test('gets numbers and errors', async () => {
     expect(await busctlCall(bus, target, 'quick', ['i', '0'])).toMatchObject({ code: 0, stdout: 's "0"\n' });
     expect((await busctlCall(bus, target, 'quick')).stdout).toMatch(/^s "\d{1,3}"\n$/);
     const negative = await busctlCall(bus, target, 'quick', ['i', '-1']);
@@ -91,7 +91,7 @@ describeWith('dbus-daemon', 'busctl')('busctl', () => {
     expect(long.stdout.length).toBeGreaterThan(19_700);
   });
 
-  test('introspects', async () => {
+  test('reads the introspection data', async () => {
     const { code, stdout } = await busctl(bus, ['introspect', target.destination, target.path]);
     expect(code).toBe(0);
     const rows = stdout.split('\n').map((line) => line.trim().split(/\s+/).slice(0, 4).join(' '));
@@ -106,13 +106,13 @@ describeWith('dbus-daemon', 'busctl')('busctl', () => {
     }
   });
 
-  test('shows the tree', async () => {
+  test('shows the tree of objects', async () => {
     const { code, stdout } = await busctl(bus, ['tree', '--list', target.destination]);
     expect(code).toBe(0);
     expect(stdout.trim().split('\n').at(-1)).toBe(RANDOM_DATA_PATH);
   });
 
-  test('is told of properties that are not there', async () => {
+  test('gets errors for unknown properties', async () => {
     const where = [target.destination, target.path, target.interface, 'Nope'];
     const get = await busctl(bus, ['get-property', ...where]);
     const text = 'the interface com.larry_price.test.RandomData has no property Nope';
@@ -125,7 +125,7 @@ describeWith('dbus-daemon', 'busctl')('busctl', () => {
 });
 
 describeWith('dbus-daemon', 'dbus-send')('dbus-send', () => {
-  test('gets numbers', async () => {
+  test('gets random numbers', async () => {
     const { code, stdout } = await dbusSendCall(bus, target, 'quick', ['int32:0']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^method return .*\n   string "0"\n$/);
@@ -154,7 +154,7 @@ describeWith('dbus-daemon', 'dbus-send')('dbus-send', () => {
     expect(none.stderr).toContain(`${ERROR}.InvalidArgs`);
   });
 
-  test('reaches Peer on any path', async () => {
+  test('reaches the Peer interface on any path', async () => {
     for (const path of ['/', '/com', '/nowhere', RANDOM_DATA_PATH]) {
       expect(await dbusSendCall(bus, standard('Peer', path), 'Ping')).toMatchObject({ code: 0, stderr: '' });
       const id = await dbusSendCall(bus, standard('Peer', path), 'GetMachineId');
@@ -164,7 +164,7 @@ describeWith('dbus-daemon', 'dbus-send')('dbus-send', () => {
 });
 
 describeWith('dbus-daemon', 'dbus-monitor', 'busctl')('dbus-monitor', () => {
-  test('sees a slow job of another program as it is meant', async () => {
+  test('sees the progress and the result of a slow job', async () => {
     await using monitor = await dbusMonitor(bus, ["type='signal',interface='com.larry_price.test.RandomData'"]);
     const [, id] = /^s "(.+)"\n$/.exec((await busctlCall(bus, target, 'slow', ['i', '2'])).stdout) ?? [];
     const signal = `path=${RANDOM_DATA_PATH}; interface=com.larry_price.test.RandomData; member=`;

@@ -1,6 +1,5 @@
-// A service of ours, called by the programs and libraries that people have: busctl (sd-bus), gdbus and the library
-// behind it (GLib), dbus-send and dbus-python (libdbus). Each value is looked at on both sides: what our handler was
-// given, and what the caller got back.
+// A service of ours, called by busctl (sd-bus), gdbus and its library (GLib), dbus-send and dbus-python (libdbus). Each
+// value is checked on both sides: the argument of our handler, and the result that the caller printed.
 
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -57,14 +56,14 @@ function rowsWith<K extends 'gvariant' | 'busctl'>(key: K): [EchoMember, string,
 }
 
 describeWith('dbus-daemon', 'busctl')('busctl', () => {
-  test.each(rowsWith('busctl'))('%s brings %s back', async (member, text, { value }) => {
+  test.each(rowsWith('busctl'))('%s returns %s unchanged', async (member, text, { value }) => {
     const signature = signatureOf(member);
     const ended = await busctlCall(daemon, MIRROR, member, [signature, ...words(text)]);
     expect(ended).toMatchObject({ code: 0, stderr: '', stdout: `${signature} ${text}\n` });
     expect(onlySeen()).toStrictEqual(value);
   });
 
-  test('gets several values, none, and more than it asked for', async () => {
+  test('gets zero, one or several values', async () => {
     const call = async (member: string, ...args: string[]) => (await busctlCall(daemon, MIRROR, member, args)).stdout;
     expect(await call('Divide', 'ii', '-7', '2')).toBe('ii -3 -1\n');
     expect(await call('Nothing')).toBe('');
@@ -74,7 +73,7 @@ describeWith('dbus-daemon', 'busctl')('busctl', () => {
     expect(await call('Bytes', 'u', '4')).toBe('ay 4 0 1 2 3\n');
   });
 
-  test('introspects everything, with its values and its annotations', async () => {
+  test('reads introspection data with values and annotations', async () => {
     const { code, stdout } = await busctl(daemon, ['introspect', '--full', MIRROR.destination, MIRROR.path]);
     expect(code).toBe(0);
     const [, ...rows] = stdout.trimEnd().split('\n').map((line) => line.trim().split(/\s{2,}|(?<=^\S+) /).join(' | '));
@@ -136,7 +135,7 @@ describeWith('dbus-daemon', 'busctl')('busctl', () => {
     expect(await refused('get-property', 'Missing')).toContain('has no property Missing');
   });
 
-  test('is answered without an interface, and needs no answer', async () => {
+  test('gets a reply without an interface, and may ask for no reply', async () => {
     const expectNoReply = ['call', '--expect-reply=no', MIRROR.destination, MIRROR.path, Annotated.name, 'Note'];
     expect(await busctl(daemon, [...expectNoReply, 's', 'one'])).toMatchObject({ code: 0, stdout: '', stderr: '' });
     const expectReply = ['call', MIRROR.destination, MIRROR.path, Annotated.name, 'Note'];
@@ -144,7 +143,7 @@ describeWith('dbus-daemon', 'busctl')('busctl', () => {
     expect(state.notes).toEqual(['one', 'two']);
   });
 
-  test('is told of errors', async () => {
+  test('gets errors with their texts', async () => {
     const refused = async (member: string, ...args: string[]) =>
       (await busctlCall(daemon, MIRROR, member, args)).stderr;
     expect(await refused('Fail', 's', 'no luck')).toBe('Call failed: no luck\n');
@@ -152,7 +151,7 @@ describeWith('dbus-daemon', 'busctl')('busctl', () => {
     expect(await refused('Divide', 'i', '1')).toContain('takes arguments of signature "ii", got "i"');
   });
 
-  test('sees the tree down to the last object', async () => {
+  test('sees every object of the tree', async () => {
     const { stdout } = await busctl(daemon, ['tree', '--list', MIRROR.destination]);
     const items = '/com/example/items';
     expect(stdout.trimEnd().split('\n').sort()).toEqual(
@@ -162,13 +161,13 @@ describeWith('dbus-daemon', 'busctl')('busctl', () => {
 });
 
 describeWith('dbus-daemon', 'gdbus')('gdbus', () => {
-  test.each(rowsWith('gvariant'))('%s brings %s back', async (member, text, { value }) => {
+  test.each(rowsWith('gvariant'))('%s returns %s unchanged', async (member, text, { value }) => {
     const ended = await gdbusCall(daemon, MIRROR, member, [text]);
     expect(ended).toMatchObject({ code: 0, stderr: '', stdout: `(${text},)\n` });
     expect(onlySeen()).toStrictEqual(value);
   });
 
-  test('sees values, annotations and names when it introspects', async () => {
+  test('sees values, annotations and argument names in introspection data', async () => {
     const where = ['--dest', MIRROR.destination, '--object-path', MIRROR.path];
     const { code, stdout } = await gdbus(daemon, 'introspect', where);
     expect(code).toBe(0);
@@ -234,7 +233,7 @@ describeWith('dbus-daemon', 'dbus-send')('dbus-send', () => {
       'array [ dict entry( byte 255 string "x" ) ]', new Map([[255, 'x']])],
     ['EchoInt64Dictionary', 'dict:int64:double:-1,0.5',
       'array [ dict entry( int64 -1 double 0.5 ) ]', new Map([[-1n, 0.5]])],
-  ] as const)('%s brings %s back', async (member, argument, printed, value) => {
+  ] as const)('%s returns %s unchanged', async (member, argument, printed, value) => {
     const { code, stdout, stderr } = await dbusSendCall(daemon, MIRROR, member, [argument]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const [first, ...rest] = stdout.trimEnd().split('\n');
@@ -257,7 +256,7 @@ describeWith('dbus-daemon', 'dbus-send')('dbus-send', () => {
     expect(stderr.trimEnd()).toMatch(`Error ${text}`);
   });
 
-  test('gets what a handler throws as Failed, and the service is told', async () => {
+  test('gets the exception of a handler as Failed, and the service a report', async () => {
     const reports = recordHandlerErrors();
     const { stderr } = await dbusSendCall(daemon, MIRROR, 'Crash');
     expect(stderr).toBe(`Error ${ErrorName.FAILED}: not a D-Bus error\n`);
@@ -265,7 +264,7 @@ describeWith('dbus-daemon', 'dbus-send')('dbus-send', () => {
     expect(reports).toMatchObject([{ ...failed, error: expect.any(RangeError) }]);
   });
 
-  test('is heard when it waits for no reply, and may name us by our unique name', async () => {
+  test('may expect no reply, and may call our unique name', async () => {
     const where = [MIRROR.path, `${Annotated.name}.Note`];
     for (const destination of [MIRROR.destination, bus.uniqueName]) {
       const args = ['--type=method_call', `--dest=${destination}`, ...where, `string:for ${destination}`];
@@ -277,7 +276,7 @@ describeWith('dbus-daemon', 'dbus-send')('dbus-send', () => {
 });
 
 describeWith('dbus-daemon', 'dbus-python')('dbus-python', () => {
-  test('brings every value back, with types from our introspection data', async () => {
+  test('returns every value unchanged, with the types of our introspection data', async () => {
     const rows = ECHO_ROWS.map(({ member, python }) => ({ member, python }));
     const results = await caller('dbus_python', ['echoes'], rows);
     expect(results).toEqual(ECHO_ROWS.map(() => 'same'));
@@ -287,7 +286,7 @@ describeWith('dbus-daemon', 'dbus-python')('dbus-python', () => {
     expect(state.seen.map(({ value }) => value)).toStrictEqual(ECHO_ROWS.map(({ value }) => value));
   });
 
-  test('is answered, and refused, as it should be', async () => {
+  test('gets the replies and errors of each call', async () => {
     const reports = recordHandlerErrors();
     const error = (name: keyof typeof ErrorName, text: string) => `${ErrorName[name]}: ('${text}',)`;
     expect(await caller('dbus_python', ['errors'])).toEqual([
@@ -344,7 +343,7 @@ describeWith('dbus-daemon', 'dbus-python')('dbus-python', () => {
     expect(state.secret).toBe('hush');
   });
 
-  test('is told every signal, once for each receiver whose rule matches', async () => {
+  test('gets every signal once for each receiver with a matching rule', async () => {
     const change = (index: number): string =>
       `(dbus.UInt32(${index}), dbus.String('change ${index}'), dbus.Dictionary({dbus.String('__proto__'): ` +
       "dbus.UInt64(18446744073709551615, variant_level=1)}, signature=dbus.Signature('sv')), " +
@@ -368,13 +367,13 @@ describeWith('dbus-daemon', 'dbus-python')('dbus-python', () => {
     ]);
   });
 
-  test('sends and gets much', async () => {
+  test('sends and receives a large message', async () => {
     expect(await caller('dbus_python', ['bytes'])).toEqual(['ByteArray True', '4194305 True']);
   });
 });
 
 describeWith('dbus-daemon', 'dbus-python')('GLib', () => {
-  test.each(['little', 'big'] as const)('brings every value back that it writes %s-endian', async (byteOrder) => {
+  test.each(['little', 'big'] as const)('gets every value back that it writes %s-endian', async (byteOrder) => {
     const rows = rowsWith('gvariant').map(([member, gvariant, { value }]) =>
       ({ member, gvariant, value, signature: signatureOf(member) }),
     );
@@ -403,7 +402,7 @@ describeWith('dbus-daemon', 'dbus-python')('GLib', () => {
     expect(reports).toHaveLength(1);
   });
 
-  test('keeps properties of a proxy as they change', async () => {
+  test('updates the properties of a proxy when they change', async () => {
     expect(await caller('glib', ['proxy'])).toEqual([
       "Details {'size': <int64 -1>, 'empty': <@a(tt) []>}",
       'Level 0.5',
@@ -426,7 +425,7 @@ describeWith('dbus-daemon', 'dbus-python')('GLib', () => {
     ]);
   });
 
-  test('reads our introspection data as it is meant', async () => {
+  test('reads our introspection data', async () => {
     const glib = parseIntrospection((await caller('glib', ['xml'])).join('\n'));
     // GLib has a name for every argument, and makes up those it was not given.
     const withoutNames = (interfaces: typeof glib.interfaces) =>
@@ -446,14 +445,14 @@ describeWith('dbus-daemon', 'dbus-python')('GLib', () => {
     expect(mirror?.signals['Changed']?.argNames.slice(0, 3)).toEqual(['index', 'text', 'details']);
   });
 
-  test('hands us the index of a file descriptor, which we do not send back', async () => {
+  test('sends us the index of a file descriptor, which we do not send back', async () => {
     const reports = recordHandlerErrors();
     expect(await caller('glib', ['handles'])).toEqual([ErrorName.FAILED, ErrorName.FAILED]);
     expect(state.seen.map(({ value }) => value)).toEqual([0, 0]);
     expect(reports).toMatchObject(Array(2).fill({ error: { code: 'UNIX_FD_NOT_SENDABLE', path: 'body[0]' } }));
   });
 
-  test('keeps the objects of an object manager', async () => {
+  test('follows the objects of an object manager', async () => {
     const line = (what: string, index: number): string =>
       `${what} /com/example/items/${index} ['com.example.Item1'] uint32 ${index}`;
     expect(await caller('glib', ['objects'])).toEqual(
@@ -463,7 +462,7 @@ describeWith('dbus-daemon', 'dbus-python')('GLib', () => {
 });
 
 describeWith('dbus-daemon')('after all that', () => {
-  test('the connection lives, and has dropped nothing but what the bus said about callers that did not wait', () => {
+  test('the connection survives, and dropped only the errors for callers that did not wait', () => {
     // dbus-send without --print-reply asks for a reply all the same; to one that is gone the bus cannot deliver it.
     expect([...bus.dropped.keys()].filter((reason) => reason !== 'unexpected reply')).toEqual([]);
     expect(bus.dropped.get('unexpected reply') ?? 0).toBeLessThanOrEqual(2);

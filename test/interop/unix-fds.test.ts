@@ -1,5 +1,5 @@
-// Messages that carry file descriptors, from a foreign service on both real buses: they are delivered, their `h` is the
-// index that it is, the descriptors are gone, and the connection costs one round trip and lives on.
+// Messages with file descriptors, from a foreign service on both real buses: they are delivered, a value of type `h` is
+// the index, the descriptors are closed, and the connection survives.
 // Specification: UNIX_FDS, NEGOTIATE_UNIX_FD Command.
 
 import { readdirSync } from 'node:fs';
@@ -22,7 +22,7 @@ const target = { destination: 'com.example.Descriptors', path: '/com/example/Des
 
 const openFiles = (): number => readdirSync('/proc/self/fd').length;
 
-/** A way to a bus that holds back all it says until the client has said this much, and counts who spoke when. */
+/** A proxy of a bus that delays the bus's bytes until the client has sent `until`, and records the order of chunks. */
 async function startHeldBack(bus: PrivateBus, until: string) {
   const turns: ('client' | 'bus')[] = [];
   const speak = (who: 'client' | 'bus'): void => void (turns.at(-1) === who || turns.push(who));
@@ -102,13 +102,13 @@ for (const { program, required, startBus } of REAL_BUSES) {
       expect([...bus.dropped]).toEqual([]);
     });
 
-    test('that we would send are refused, and the connection lives', async () => {
+    test('cannot be sent by us, and the connection survives', async () => {
       const call = { ...target, interface: Descriptors.name, member: 'Emit', signature: 'h', body: [0] } as const;
       await expect(bus.call(call)).rejects.toMatchObject({ code: 'UNIX_FD_NOT_SENDABLE', path: 'body[0]' });
       expect(await bus.listNames()).toContain(bus.uniqueName);
     });
 
-    test('are negotiated in the one round trip that connecting costs', async () => {
+    test('are negotiated in the one round trip of connecting', async () => {
       await using way = await startHeldBack(daemon, 'Hello');
       await using through = await connectToBus(way.address, { connectTimeout: 30_000 });
       expect(way.turns).toEqual(['client', 'bus']); // and nothing more

@@ -1,5 +1,5 @@
-// Hostile callers of the service program: whatever they send, it replies to others. hostile.heavy.test.ts shows that its
-// memory is bounded.
+// Hostile callers of the service program: whatever they send, it replies to others. hostile.heavy.test.ts shows that
+// its memory is bounded.
 
 import { expect, test } from 'vitest';
 import { connectToBus } from '../../src/connection/bus.js';

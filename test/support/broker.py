@@ -55,7 +55,7 @@ def main():
         header += ours.recv(4096)
     if header[1] != 2:  # METHOD_RETURN
         sys.exit(f'dbus-broker refused the listener: {header!r}')
-    with socket.socket(socket.AF_UNIX) as client:  # only clients are told the GUID of the bus
+    with socket.socket(socket.AF_UNIX) as client:  # only clients get the GUID of the bus
         client.connect(path)
         print('ready', authenticate(client), flush=True)
     while ours.recv(65_536):  # activation and the like: nothing here asks for it

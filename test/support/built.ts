@@ -1,4 +1,4 @@
-// The two programs of this package as they are shipped: the files in dist/, which `npm test` builds first.
+// The two programs of this package as they are published: the files in dist/, which `npm test` builds first.
 
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -1,17 +1,17 @@
-// Two connections to one private daemon, for suites in which a service and a client of ours meet: the daemon for the
-// whole suite, the connections new for each test.
+// Two connections to one private daemon, for suites with a service and a client of ours: the daemon serves the whole
+// suite, the connections are new for each test.
 import { afterAll, beforeAll, beforeEach, onTestFinished } from 'vitest';
 import { type Bus, connectToBus } from '../../src/connection/bus.js';
 import { type PrivateBus, startPrivateBus } from './private-bus.js';
 
-/** What a test finds; set before each. */
+/** Available to a test; set before each. */
 export interface BusPair {
   readonly daemon: PrivateBus;
   readonly service: Bus;
   readonly client: Bus;
 }
 
-/** Starts and ends it all around the tests of the suite that calls this. */
+/** Starts and ends all of it around the tests of the suite that calls this. */
 export function useBusPair(use: (pair: BusPair) => void): void {
   let daemon: PrivateBus;
   beforeAll(async () => {

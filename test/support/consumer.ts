@@ -40,7 +40,8 @@ export async function installPackage(): Promise<Consumer> {
     writeFileSync(join(folder, file), text);
   };
   const compile: Consumer['compile'] = async (compiler, [below, file, text, options]) => {
-    write(join(below, 'tsconfig.json'), JSON.stringify({ compilerOptions: { noEmit: true, ...options }, files: [file] }));
+    const config = { compilerOptions: { noEmit: true, ...options }, files: [file] };
+    write(join(below, 'tsconfig.json'), JSON.stringify(config));
     write(join(below, 'package.json'), '{ "type": "module" }');
     write(join(below, file), text);
     const types = join(folder, below, 'node_modules', '@types');

@@ -1,6 +1,6 @@
 // Loads fixtures/messages and fixtures/handshakes, and turns typed JSON into the values that the wire layer yields.
-// It reads signatures by itself and calls nothing of src: what is expected must not come from the code under test.
-// The format is told in fixtures/README.md.
+// It parses signatures itself and calls nothing of src: expected values must not come from the code under test.
+// fixtures/README.md describes the format.
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Message } from '../../src/wire/index.js';
 
@@ -10,10 +10,10 @@ type Json = string | number | boolean | null | readonly Json[] | { readonly [key
 /** Code, first byte, byte after the last one of a header field. */
 export type FieldSpan = readonly [code: number, start: number, end: number];
 
-/** Some message as other implementations wrote it. */
+/** A message as another implementation wrote it. */
 export interface Writing {
   readonly bytes: Uint8Array;
-  /** Where the header fields stand in `bytes`, in the order of the bytes. */
+  /** The places of the header fields in `bytes`, in the order of the bytes. */
   readonly fields: readonly FieldSpan[];
 }
 
@@ -25,14 +25,14 @@ export interface MessageFixture {
   readonly decodedBy: readonly string[];
   /** The message as the file's typed JSON has it, for statements about what the fixtures cover. */
   readonly json: { readonly body: Json; readonly unknownFields: Json };
-  /** What decodeMessage is to yield. */
+  /** The result that decodeMessage must return. */
   readonly expected: Message;
   readonly captured: Writing;
   /** The same message, written by GLib in the other byte order. */
   readonly twin: Writing;
 }
 
-/** What one write of one side carried: handshake text, then bytes of messages; either may be empty. */
+/** One write of one side: handshake text, then bytes of messages; either may be empty. */
 export interface HandshakeChunk {
   readonly from: 'client' | 'server';
   readonly handshake: string;

@@ -1,11 +1,11 @@
-// The foreign programs that tests talk to a bus with, each with the flags that point it at that bus.
-// Knows command lines only; what the programs print is for the tests to judge.
+// The foreign programs that the tests run on a bus, each with the flags for that bus.
+// Knows command lines only; the tests check what the programs print.
 
 import { fileURLToPath } from 'node:url';
 import type { PrivateBus } from './private-bus.js';
 import { PYTHON, run, start, type Ended, type Program, type RunOptions } from './programs.js';
 
-/** Where a method is: destination, object path, interface. */
+/** The place of a method: destination, object path, interface. */
 export interface Target {
   readonly destination: string;
   readonly path: string;
@@ -36,7 +36,7 @@ export function busctlCall(bus: PrivateBus, target: Target, member: string, args
   return busctl(bus, ['call', '--', target.destination, target.path, target.interface, member, ...args]);
 }
 
-/** `dbus-send ARGS` on the bus; sends a signal unless told `--type=method_call` or `--print-reply`. */
+/** `dbus-send ARGS` on the bus; sends a signal without `--type=method_call` or `--print-reply`. */
 export function dbusSend(bus: PrivateBus, args: Words, options?: RunOptions): Promise<Ended> {
   return run('dbus-send', [`--bus=${bus.address}`, ...args], withBus(bus, options));
 }
@@ -47,7 +47,7 @@ export function dbusSendCall(bus: PrivateBus, target: Target, member: string, ar
   return dbusSend(bus, ['--print-reply', ...where, ...args]);
 }
 
-/** `dbus-monitor` on the bus, once it really is a monitor; `rules` are match rules, all messages without one. */
+/** `dbus-monitor` on the bus, after it became a monitor; of all messages if there are no match rules. */
 export async function dbusMonitor(bus: PrivateBus, rules: Words = []): Promise<Program> {
   const monitor = await start('dbus-monitor', ['--address', bus.address, ...rules], { env: bus.env });
   await monitor.line('member=NameLost'); // a connection that becomes a monitor loses its unique name

@@ -1,5 +1,5 @@
-// npm, run by tests as a user runs it: in a folder of its own, on packages that may have to come from a registry.
-// Knows what it looks like if no registry can be reached; what is installed, and why, is for the tests to know.
+// npm, run by tests as a user runs it: in its own folder, with packages that may have to come from a registry.
+// Knows the errors of an unreachable registry; the tests know what is installed, and why.
 
 import type { TestContext } from 'vitest';
 import { run, type RunOptions } from './programs.js';
@@ -7,13 +7,13 @@ import { run, type RunOptions } from './programs.js';
 /** Milliseconds for an install that may have to fetch packages. */
 export const INSTALL_TIMEOUT = 240_000;
 
-// npm tells the scripts that it runs about the folder it runs them in; another npm must not take that for its own.
+// npm sets variables with its folder for the scripts that it runs; another npm must not use them.
 const npmVariables = Object.keys(process.env).filter((key) => /^npm_/i.test(key));
 
-/** What to change in the environment of these tests, so that an npm in it starts from nothing. */
+/** Changes to the environment of these tests, so that an npm in it starts without settings of another. */
 export const NPM_ENV: NonNullable<RunOptions['env']> = Object.fromEntries(npmVariables.map((key) => [key, undefined]));
 
-/** Flags for an npm that says nothing but errors. */
+/** Flags for an npm that prints errors only. */
 export const QUIET = ['--loglevel=error', '--no-audit', '--no-fund', '--no-update-notifier'] as const;
 
 const UNREACHABLE = /\b(ENOTCACHED|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|ETIMEDOUT|ERR_SOCKET_TIMEOUT)\b/;

@@ -1,5 +1,5 @@
-// Foreign programs under test conditions: bounded in time, output collected, none left running.
-// Knows how to run a program and how to tell that it is not installed; which ones the tests run is in foreign.ts.
+// Programs that tests run: with a time limit, their output collected, and none of them outlives the tests.
+// Knows how to run a program, and whether it is installed. foreign.ts has the programs that the tests run.
 
 import { spawn, spawnSync, type ChildProcessByStdio } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
@@ -8,11 +8,11 @@ import type { Readable, Writable } from 'node:stream';
 import { describe } from 'vitest';
 import { adopt, killGroup } from './reaper.js';
 
-/** Milliseconds that a program, or a line of its output, is waited for unless told otherwise. */
+/** Default limit for the end of a program, or for a line of its output, in milliseconds. */
 export const PROGRAM_TIMEOUT = 30_000;
 
 export interface ProgramOptions {
-  /** Added to (or, where undefined, taken from) the environment of the tests. */
+  /** Variables to add to the environment of the tests, or to remove from it if undefined. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
 }
@@ -20,7 +20,7 @@ export interface ProgramOptions {
 export interface RunOptions extends ProgramOptions {
   /** Milliseconds until the program is killed and `run` rejects. */
   readonly timeout?: number;
-  /** What the program reads on its standard input; without it that is empty. */
+  /** The standard input of the program, empty by default. */
   readonly input?: string;
 }
 
@@ -30,7 +30,7 @@ export interface LineOptions {
   readonly stream?: 'stdout' | 'stderr';
 }
 
-/** What a program that has ended leaves behind. */
+/** The result of a program that has ended. */
 export interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -69,9 +69,9 @@ export async function start(
 
 /** A running program and everything it has printed so far. */
 export class Program implements AsyncDisposable {
-  /** Settles when the program is done and nothing of what it has started can print any more. */
+  /** Settles when the program, and every process that it started, has closed its output. */
   readonly ended: Promise<Ended>;
-  /** Settles when the program itself is done. */
+  /** Settles when the program itself has ended. */
   readonly exited: Promise<void>;
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #title: string;
@@ -88,7 +88,7 @@ export class Program implements AsyncDisposable {
     for (const stream of ['stdout', 'stderr'] as const) {
       child[stream].setEncoding('utf8').on('data', (text: string) => {
         this.#output[stream] += text;
-        this.#tell();
+        this.#announce();
       });
     }
     child.stdin.on('error', () => {}); // a program may end without reading what was written to it
@@ -96,7 +96,7 @@ export class Program implements AsyncDisposable {
     this.ended = new Promise((resolve) => {
       child.once('close', (code, signal) => {
         this.#running = false;
-        this.#tell();
+        this.#announce();
         resolve({ code, signal, ...this.#output });
       });
     });
@@ -156,7 +156,7 @@ export class Program implements AsyncDisposable {
     return this.ended;
   }
 
-  /** Asks the program to end (SIGTERM unless told otherwise) and waits until it has. */
+  /** Asks the program to end (SIGTERM by default) and waits until it has. */
   async stop(signal: NodeJS.Signals = 'SIGTERM', timeout = PROGRAM_TIMEOUT): Promise<Ended> {
     this.kill(signal);
     return await this.end(timeout);
@@ -184,7 +184,7 @@ export class Program implements AsyncDisposable {
     return undefined;
   }
 
-  #tell(): void {
+  #announce(): void {
     const wake = this.#wake;
     this.#news = new Promise((resolve) => (this.#wake = resolve));
     wake();
@@ -215,14 +215,14 @@ function escapeRegExp(text: string): string {
 /** Python of the distribution: the one that its D-Bus packages are installed for. */
 export const PYTHON = '/usr/bin/python3';
 
-/** Things a suite can require beside plain programs, and the question that shows whether they are there. */
+/** What a suite can require besides programs, and how to find out whether it is installed. */
 const MODULES: Readonly<Record<string, () => boolean>> = {
   'dbus-python': () => spawnSync(PYTHON, ['-c', 'import dbus, gi'], { stdio: 'ignore' }).status === 0,
 };
 
 /**
  * The `describe` for a suite that needs foreign programs (or `dbus-python`).
- * Where one is not installed the suite is skipped and the reason printed; in CI (`CI` is set) that is a failure.
+ * If one is not installed, the suite is skipped and the reason printed; in CI (`CI` is set) that is a failure.
  */
 export function describeWith(...names: readonly string[]): typeof describe | typeof describe.skip {
   const reason = reasonToSkip(...names);
@@ -231,7 +231,7 @@ export function describeWith(...names: readonly string[]): typeof describe | typ
   return describe.skip;
 }
 
-/** What is not installed, in words, or undefined when all is there; throws instead of giving a reason in CI. */
+/** A text of what is not installed, or undefined if everything is; throws instead in CI. */
 export function reasonToSkip(...names: readonly string[]): string | undefined {
   const missing = names.filter((name) => !(MODULES[name]?.() ?? isOnPath(name)));
   if (missing.length === 0) return undefined;

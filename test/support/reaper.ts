@@ -42,7 +42,7 @@ export function scratchDirectory(): string {
   return directory;
 }
 
-/** Has a child started with `detached: true` killed, and what it has started too, when this process ends before it. */
+/** Registers a child started with `detached: true`: if this process ends first, the child's group is killed. */
 export function adopt(child: ChildProcess): void {
   const { pid } = child;
   if (pid === undefined) return; // it never started
@@ -53,20 +53,20 @@ export function adopt(child: ChildProcess): void {
 }
 
 /**
- * Kills a child started with `detached: true` and whatever it has started itself.
- * Only for a child whose output is still open: then somebody of its group lives, and the id cannot be another's yet.
+ * Kills a child started with `detached: true` and the processes that it started.
+ * The output of the child must still be open: then its group has a process, and the id is not used again yet.
  */
 export function killGroup(child: ChildProcess): void {
   if (child.pid === undefined) return;
   try {
     process.kill(-child.pid, 'SIGKILL');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // ESRCH: nobody of the group is left
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // ESRCH: the group has no process any more
   }
 }
 
 function startReaper(): Reaper {
-  // A worker whose vitest is gone would go on to the end of its test, for nobody.
+  // Without this, a worker would continue to the end of its test after vitest itself has ended.
   process.once('disconnect', () => process.exit(1));
   // Characters that need no escape in an address, a configuration file or a command line.
   const usable = /^[-\w./]+$/.test(tmpdir()) && join(tmpdir(), 'dbus-wire-XXXXXX').length <= MAX_SCRATCH_ROOT;
@@ -78,6 +78,6 @@ function startReaper(): Reaper {
   });
   shell.unref();
   const orders = shell.stdin;
-  (orders as typeof orders & { unref(): void }).unref(); // a socket behind the scenes: must not keep the worker alive
+  (orders as typeof orders & { unref(): void }).unref(); // a socket in fact; it must not keep the worker alive
   return { scratch, orders };
 }
