@@ -1,5 +1,5 @@
-// The options of a proxy, of its calls and of its signals, and their rules. Tests: proxy.test.ts, options.test.ts of
-// the connection. Specification: Message Format (flags).
+// The options of a proxy, of its calls and of its signals, and their rules. Tests: test/connection/options.test.ts.
+// Specification: Message Format (flags).
 import { CALL_FLAG_RULES, type CallFlags, WAIT_RULES, type WaitOptions } from '../connection/call-options.js';
 import { SUBSCRIBE_RULES } from '../connection/subscription.js';
 import { ANY, type OptionRules } from '../wire/options.js';

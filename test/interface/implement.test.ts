@@ -60,7 +60,7 @@ describe('an implementation', () => {
     expect(() => Odd.implement({ methods: { toString: () => 'text' } })).toThrow(DefinitionError);
   });
 
-  test('can have handlers that are undefined where none is needed', () => {
+  test('can have undefined for handlers that are not needed', () => {
     const thing = Thing.implement({
       methods: members.methods,
       properties: {
