@@ -195,7 +195,7 @@ const FAILURES: Readonly<Record<string, Readonly<Record<string, () => unknown>>>
   },
   EndOfStreamError: { END_OF_STREAM: thrown(new transport.EndOfStreamError()) },
   OutputOverflowError: { OUTPUT_OVERFLOW: thrown(new transport.OutputOverflowError(2 ** 28 + 1, 2 ** 28)) },
-  ConnectionClosedError: { CONNECTION_CLOSED: thrown(new connection.ConnectionClosedError('the connection is closed')) },
+  ConnectionClosedError: { CONNECTION_CLOSED: thrown(new connection.ConnectionClosedError('the connection was closed')) },
   CallTimeoutError: { CALL_TIMED_OUT: thrown(new connection.CallTimeoutError('com.example.Lamp1.Dim', 25_000)) },
   DBusError: {
     ERROR_REPLY: thrown(new main.DBusError(main.ErrorName.SERVICE_UNKNOWN, 'The name com.example.Lamp is not activatable')),

@@ -25,7 +25,7 @@ async function settle(...buses: readonly Bus[]): Promise<void> {
   for (const bus of [...buses, ...buses]) await bus.listNames();
 }
 
-describeWith('dbus-daemon')('a bus', () => {
+describeWith('dbus-daemon')('a connection to a bus', () => {
   let daemon: PrivateBus;
   let one: Bus;
   let two: Bus;
@@ -42,7 +42,7 @@ describeWith('dbus-daemon')('a bus', () => {
     await Promise.all([one, two].map((bus) => bus.close()));
   });
 
-  test('gives each connection a name of its own', () => {
+  test('has a unique name of its own, and the GUID of the bus', () => {
     expect(one.uniqueName).toMatch(/^:1\.\d+$/);
     expect(two.uniqueName).not.toBe(one.uniqueName);
     expect(one.guid).toBe(daemon.guid);
@@ -68,7 +68,7 @@ describeWith('dbus-daemon')('a bus', () => {
         first: {}, second: { replaceExisting: true, doNotQueue: false },
         result: 'in queue', owner: 'one', afterRelease: 'two',
       },
-    ])('asked for with $first, then with $second: $result, owner $owner', async ({ first, second, ...expected }) => {
+    ])('requested with $first, then with $second: $result, owner $owner', async ({ first, second, ...expected }) => {
       const { result, owner, afterRelease } = expected;
       const bus = { one, two };
       const nameOf = (which: Owner): string | undefined => (which === undefined ? undefined : bus[which].uniqueName);
@@ -83,7 +83,7 @@ describeWith('dbus-daemon')('a bus', () => {
       expect(await one.getNameOwner(NAME)).toBe(nameOf(afterRelease));
     });
 
-    test('is released by its owner, or by who waits for it, and by nobody else', async () => {
+    test('is released by its owner or by a connection in its queue, and by no other', async () => {
       expect(await one.releaseName(NAME)).toBe('non existent');
       await one.requestName(NAME);
       expect(await two.releaseName(NAME)).toBe('not owner');
@@ -93,7 +93,7 @@ describeWith('dbus-daemon')('a bus', () => {
       expect(await one.releaseName(NAME)).toBe('non existent');
     });
 
-    test.each(['example', ':1.1', 'a..b', ''])('that is none (%j) is not asked for', async (name) => {
+    test.each(['example', ':1.1', 'a..b', ''])('that is not valid (%j) is refused before the bus is asked', async (name) => {
       const error = { name: 'InvalidNameError', code: 'NAME_INVALID' };
       await expect(one.requestName(name)).rejects.toMatchObject(error);
       await expect(one.releaseName(name)).rejects.toMatchObject(error);
@@ -101,13 +101,13 @@ describeWith('dbus-daemon')('a bus', () => {
     });
 
     test.each([['org.freedesktop.DBus', 'InvalidArgs'], ['com.example.Forbidden', 'AccessDenied']])(
-      'that is not to be had (%s) is refused by the bus: %s',
+      'that nobody may own (%s) is refused by the bus: %s',
       async (name, error) => {
         await expect(one.requestName(name)).rejects.toMatchObject({ errorName: `${ERROR}.${error}` });
       },
     );
 
-    test('has an owner, or none', async () => {
+    test('has an owner or, without one, undefined', async () => {
       await one.requestName(NAME);
       expect(await two.getNameOwner(NAME)).toBe(one.uniqueName);
       expect(await two.getNameOwner(one.uniqueName)).toBe(one.uniqueName);
@@ -116,19 +116,19 @@ describeWith('dbus-daemon')('a bus', () => {
       expect(await two.getNameOwner(':1.999999')).toBeUndefined();
     });
 
-    test('is listed', async () => {
+    test('is in the list of names', async () => {
       await one.requestName(NAME);
       const names = await two.listNames();
       expect(names).toEqual(expect.arrayContaining(['org.freedesktop.DBus', NAME, one.uniqueName, two.uniqueName]));
     });
 
-    test('is free again after close', async () => {
+    test('is free again after the connection is closed', async () => {
       await one.requestName(NAME);
       await one.close();
       await until(async () => await two.getNameOwner(NAME) === undefined);
     });
 
-    test('may be asked for with a signal and a timeout', async () => {
+    test('may be requested with an AbortSignal and a timeout', async () => {
       const reason = new Error('enough');
       await expect(one.requestName(NAME, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
       const { signal: patient } = new AbortController();
@@ -136,7 +136,7 @@ describeWith('dbus-daemon')('a bus', () => {
     });
   });
 
-  test('tells who owns a name that is watched', async () => {
+  test('reports each change of the owner of a watched name', async () => {
     const seen: unknown[] = [];
     const watch = one.watchOwner(NAME, (owner, previous) => seen.push([owner, previous]));
     await watch.ready;
@@ -156,7 +156,7 @@ describeWith('dbus-daemon')('a bus', () => {
     expect(seen).toHaveLength(3);
   });
 
-  test('tells when a connection vanishes, by its unique name', async () => {
+  test('reports the end of another connection, whose unique name is watched', async () => {
     const vanished = new Promise<void>((resolve) => {
       one.watchOwner(two.uniqueName, (owner, previous) => {
         if (owner === undefined && previous === two.uniqueName) resolve();
@@ -168,7 +168,7 @@ describeWith('dbus-daemon')('a bus', () => {
   });
 
   describe('signals', () => {
-    test('of a sender are its own, and no other connection can forge them', async () => {
+    test('of a sender are delivered, and those that other connections forge are not', async () => {
       await two.requestName(NAME);
       await using forger = await connectToBus(daemon.address);
       const byName = one.subscribe({ sender: NAME, interface: 'com.example.I' });
@@ -187,7 +187,7 @@ describeWith('dbus-daemon')('a bus', () => {
       expect((await queued(all)).sort()).toEqual([1, 2, 3, 4, 5, 6]);
     });
 
-    test('cannot be forged by who says that a name has changed hands', async () => {
+    test('cannot be forged with a NameOwnerChanged that the bus has not sent', async () => {
       await two.requestName(NAME);
       await using forger = await connectToBus(daemon.address);
       const subscription = one.subscribe({ sender: NAME, interface: 'com.example.I' });
@@ -202,7 +202,7 @@ describeWith('dbus-daemon')('a bus', () => {
       expect(await queued(subscription)).toEqual([2]);
     });
 
-    test('go on when the service is restarted, and come from the new one only', async () => {
+    test('go on after a restart of the service, and come from the new one only', async () => {
       const subscription = one.subscribe({ sender: NAME, member: 'Happened' });
       await subscription.ready;
       const starts = [1, 2, 3];
@@ -223,7 +223,7 @@ describeWith('dbus-daemon')('a bus', () => {
       await Promise.all(services.map((service) => service.close()));
     });
 
-    test('come from the moment on when the subscription is ready', async () => {
+    test('arrive from the moment on at which the subscription is ready', async () => {
       for (let i = 0; i < 50; i++) {
         const subscription = one.subscribe({ sender: two.uniqueName, member: 'Happened' });
         await subscription.ready;
@@ -233,7 +233,7 @@ describeWith('dbus-daemon')('a bus', () => {
       }
     });
 
-    test('with filters come as the bus and we understand them', async () => {
+    test('with filters arrive if the bus and this library agree that they match', async () => {
       const text = (...body: string[]): Signal =>
         signal({ path: '/a/b', interface: 'com.example.I', member: 'Said', signature: 's'.repeat(body.length), body });
       const rules = [
@@ -252,7 +252,7 @@ describeWith('dbus-daemon')('a bus', () => {
       ]);
     });
 
-    test('that the bus will not send are an error', async () => {
+    test('that the bus refuses to send are an error for the reader, and for no one else', async () => {
       await using small = await startPrivateBus({ limits: { max_match_rules_per_connection: 1 } });
       await using bus = await connectToBus(small.address);
       await bus.subscribe({ member: 'A' }).ready;
@@ -265,7 +265,7 @@ describeWith('dbus-daemon')('a bus', () => {
   });
 
   describeWith('dbus-monitor')('on the wire', () => {
-    test('has each rule once, and has it no longer after the last subscription', async () => {
+    test('adds each rule once, and removes it after the last subscription', async () => {
       await using monitor = await dbusMonitor(daemon, ["type='method_call',interface='org.freedesktop.DBus'"]);
       const count = (member: string): number => monitor.stdout.split(`member=${member}\n`).length - 1;
       const rule = { sender: NAME, member: 'Happened' };
@@ -284,7 +284,7 @@ describeWith('dbus-daemon')('a bus', () => {
   });
 
   describe('a call', () => {
-    test('gets its answer, or the error that is one', async () => {
+    test('gets its reply, or an error reply', async () => {
       two.handleMethodCalls((call) => {
         if (call.member === 'Method') two.send(methodReturn(call, { signature: 'su', body: [call.sender ?? '', 7] }));
         else two.send(errorReply(call, { errorName: 'com.example.Error', message: 'no' }));
@@ -299,7 +299,7 @@ describeWith('dbus-daemon')('a bus', () => {
       });
     });
 
-    test('times out or is aborted; what comes later is dropped', async () => {
+    test('times out or is aborted; later replies are dropped', async () => {
       const calls: MethodCall[] = [];
       two.handleMethodCalls((call) => void calls.push(call));
       const target = { ...METHOD, destination: two.uniqueName };
@@ -322,7 +322,7 @@ describeWith('dbus-daemon')('a bus', () => {
     });
   });
 
-  test('gets the answers of handlers in flight before it is left, and errors for later calls', async () => {
+  test('sends the replies of running handlers before it closes, and errors for later calls', async () => {
     const large = new Uint8Array(2 ** 20).fill(7);
     let finish!: () => void; // set by the promise below
     const finished = new Promise<void>((resolve) => {
@@ -349,7 +349,7 @@ describeWith('dbus-daemon')('a bus', () => {
     await expect(two.call(target)).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' });
   });
 
-  test('has told of 500 signals of 10 kB when close() resolves', async () => {
+  test('has sent 500 signals of 10 kB when close() resolves', async () => {
     const subscription = one.subscribe({ member: 'Large' });
     await subscription.ready;
     const large: Signal = { ...happened(0), member: 'Large', signature: 'ay', body: [new Uint8Array(10_000)] };
@@ -376,13 +376,13 @@ describeWith('dbus-daemon')('a bus', () => {
       expect(await bus.listNames()).toContain(bus.uniqueName);
     });
 
-    test('whose first server never answers is connected to after connectTimeout', async () => {
+    test('list whose first server never answers leads to the next one after connectTimeout', async () => {
       await using silent = await startFakeServer({ onSocket: () => {} });
       await using bus = await connectToBus(`${silent.address};${daemon.address}`, { connectTimeout: 100 });
       expect(bus.guid).toBe(daemon.guid);
     });
 
-    test('none of which works is an error that says why, for each', async () => {
+    test('list without an address that works is an error with a reason for each', async () => {
       await using silent = await startFakeServer({ onSocket: () => {} });
       const addresses = [
         'unix:path=/nonexistent/socket', 'tcp:host=127.0.0.1,port=1', silent.address,
@@ -426,7 +426,7 @@ describeWith('dbus-daemon')('a bus', () => {
       }
     });
 
-    test('whose odd entries are all there is to say names each of them once, with its reason', async () => {
+    test('list of malformed and unknown entries is an error that names each once, with its reason', async () => {
       const list = `unix:path=/nonexistent,guid=x;unix:path=/nonexistent;unix:path=/a b;unix:path=/nonexistent`;
       const error: unknown = await connectToBus(list).catch((reason: unknown) => reason);
       expect(error).toMatchObject({
@@ -448,7 +448,7 @@ describeWith('dbus-daemon')('a bus', () => {
     const reason = new Error('enough');
     afterEach(() => void vi.unstubAllEnvs());
 
-    test('ends with its signal before it begins', async () => {
+    test('rejects at once if the AbortSignal has aborted', async () => {
       await expect(connectToBus(daemon.address, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
     });
 
@@ -472,7 +472,7 @@ describeWith('dbus-daemon')('a bus', () => {
       },
     );
 
-    test('leaves no listener on its signal, which does not end what is connected', async () => {
+    test('leaves no listener on the AbortSignal, which does not end the connection afterwards', async () => {
       const abort = new AbortController();
       await using bus = await connectToBus(`unix:path=/nonexistent;${daemon.address}`, { signal: abort.signal });
       expect(getEventListeners(abort.signal, 'abort')).toEqual([]);
@@ -491,13 +491,13 @@ describeWith('dbus-daemon')('a bus', () => {
       await expect(sessionBus()).rejects.toMatchObject({ code: 'SESSION_BUS_NOT_FOUND' });
     });
 
-    test('as another user than we are falls back to whoever the socket shows', async () => {
+    test('with the uid of another user falls back to the user that the socket shows', async () => {
       await using bus = await connectToBus(daemon.address, { uid: '4294967294' });
       expect(await bus.listNames()).toContain(bus.uniqueName);
     });
   });
 
-  test.each<NodeJS.Signals>(['SIGKILL', 'SIGTERM'])('that ends (%s) fails all that waits for it', async (kill) => {
+  test.each<NodeJS.Signals>(['SIGKILL', 'SIGTERM'])('fails all calls and subscriptions that wait when the bus ends (%s)', async (kill) => {
     const other = await startPrivateBus();
     const bus = await connectToBus(other.address);
     await using service = await connectToBus(other.address);
@@ -519,7 +519,7 @@ describeWith('dbus-daemon')('a bus', () => {
     await service.closed;
   });
 
-  test('that is closed lets the process end by itself', async () => {
+  test('lets the process end after it is closed', async () => {
     const library = new URL('../../dist/connection/bus.js', import.meta.url);
     if (!existsSync(library)) throw new Error('dist/ is not there: `npm run build` first');
     const script = `

@@ -60,7 +60,7 @@ describe('a stream that breaks', () => {
     ['serial 0', rawSignal({ serial: 0 }), 'SERIAL_ZERO'],
     ['handshake text', Buffer.from('REJECTED EXTERNAL\r\n'), 'BYTE_ORDER_INVALID'],
     ['zeroes', Buffer.alloc(1000), 'BYTE_ORDER_INVALID'],
-  ])('with %s: what came before counts, the rest is over', async (_, bytes, code) => {
+  ])('with %s delivers the messages before it and ends the connection', async (_, bytes, code) => {
     await using link = await startLink();
     const { connection, peer } = link;
     const signals = connection.subscribe({});
@@ -84,7 +84,7 @@ describe('a stream that breaks', () => {
     ['after its header', 16],
     ['one byte before its end', -1],
     ['between two', 0],
-  ])('by its end %s', async (_, sent) => {
+  ])('because it ends %s rejects calls with the end of the stream', async (_, sent) => {
     await using link = await startLink();
     const pending = link.connection.call({ path: '/', member: 'Method' });
     await link.peer.call('Method');
@@ -94,7 +94,7 @@ describe('a stream that breaks', () => {
     expect(await link.connection.closed).toMatchObject({ cause });
   });
 
-  test('by a reset, a call pending', async () => {
+  test('by a reset rejects a call that waits with the error of the socket', async () => {
     await using link = await startLink();
     const { connection, peer } = link;
     const pending = connection.call({ path: '/', member: 'Method' });
@@ -106,7 +106,7 @@ describe('a stream that breaks', () => {
     await expect(pending).rejects.toMatchObject({ code: 'CONNECTION_CLOSED', cause: { syscall: expect.any(String) } });
   });
 
-  test('costs no more memory than what came', async () => {
+  test('takes no more memory than the bytes that have arrived', async () => {
     await using link = await startLink();
     const before = memoryInUse();
     const first = nextSignal(link.connection);
@@ -174,7 +174,7 @@ const BROKEN_BODIES: readonly BrokenBody[] = [
 ];
 
 describe('a body with', () => {
-  test.each(BROKEN_BODIES)('$what is refused, and nothing else is', async ({ signature, body, replace, code }) => {
+  test.each(BROKEN_BODIES)('$what is refused alone: the connection lives', async ({ signature, body, replace, code }) => {
     await using link = await startLink();
     const { connection, peer } = link;
     let handed = 0;
@@ -332,7 +332,7 @@ describe('a header with', () => {
 });
 
 describe('a peer that', () => {
-  test('answers calls that nobody has made, and answers twice', async () => {
+  test('replies to calls that were not made, or twice, is not believed', async () => {
     await using link = await startLink();
     const answer = replyTo(4_000_000_000);
     const failure = errorReply({ ...methodCall({ path: '/', member: 'M' }), serial: 7_000 }, { errorName: 'a.B' });
@@ -346,7 +346,7 @@ describe('a peer that', () => {
     expect([...link.connection.dropped]).toEqual([['unexpected reply', 3]]);
   });
 
-  test('sends types and flags that do not exist yet', async () => {
+  test('sends message types and flags that do not exist yet is tolerated', async () => {
     await using link = await startLink();
     link.peer.send(
       rawMessage({ type: 5, fields: [] }),
@@ -357,7 +357,7 @@ describe('a peer that', () => {
     expect([...link.connection.dropped]).toEqual([['unknown message type', 2]]);
   });
 
-  test('calls where nobody serves', async () => {
+  test('calls a connection without a handler gets an error', async () => {
     await using link = await startLink();
     link.peer.send(rawMessage({ type: 1, fields: CALL_FIELDS, serial: 70, flags: 1 }));
     link.peer.send(rawMessage({ type: 1, fields: CALL_FIELDS, serial: 71 }));
@@ -367,7 +367,7 @@ describe('a peer that', () => {
     expect(link.peer.messages).toHaveLength(1);
   });
 
-  test.each(['little', 'big'] as const)('sends one byte at a time, %s-endian', async (byteOrder) => {
+  test.each(['little', 'big'] as const)('sends one byte at a time, %s-endian, is understood', async (byteOrder) => {
     await using link = await startLink();
     const { connection, peer } = link;
     const signals = connection.subscribe({});
@@ -382,7 +382,7 @@ describe('a peer that', () => {
     expect((await queuedSignals(signals)).map((received) => received.body)).toEqual([['x', 'y'], ['x', 'y']]);
   });
 
-  test('sends all there is in one chunk, good and bad', async () => {
+  test('sends valid and invalid messages in one chunk loses the invalid ones only', async () => {
     await using link = await startLink();
     const { connection, peer } = link;
     const signals = connection.subscribe({});
@@ -394,7 +394,7 @@ describe('a peer that', () => {
     expect([...connection.dropped]).toEqual([['invalid message', 100]]);
   });
 
-  test('stops reading while we send is cut off, and memory with it', async () => {
+  test('stops reading while messages are sent is disconnected, and memory stays bounded', async () => {
     const sockets: Socket[] = [];
     await using server = await startFakeServer({
       onBegin: (socket) => {
@@ -424,7 +424,7 @@ describe('a peer that', () => {
     expect(memoryInUse() - before).toBeLessThan(32 * MIB); // what waited is given back
   });
 
-  test('makes us answer more in one turn than is bearable is cut off in that turn', async () => {
+  test('causes too many bytes of replies in one turn is disconnected in that turn', async () => {
     await using link = await startLink();
     const { connection, peer } = link;
     peer.socket.pause();
@@ -440,7 +440,7 @@ describe('a peer that', () => {
     expect(memoryInUse() - before).toBeLessThan(32 * MIB); // what waited is given back
   });
 
-  test('asks faster than it reads waits until it reads', async () => {
+  test('calls faster than it reads is not read until it reads', async () => {
     await using link = await startLink();
     const { connection, peer } = link;
     let handled = 0;
@@ -496,12 +496,12 @@ describe('a handshake that', () => {
     await until(() => server.sockets.every((socket) => socket.resume().closed));
   });
 
-  test('is never answered takes no longer than it may', async () => {
+  test('is never answered ends after connectTimeout', async () => {
     await using server = await startFakeServer({ onSocket: () => {} });
     await expect(opened(server.address, 100)).rejects.toEqual(failure({ code: 'AUTH_TIMED_OUT' }));
   });
 
-  test('has a line of 300 MB is cut off at its beginning', async () => {
+  test('has a line of 300 MB ends at the beginning of the line', async () => {
     let written = 0;
     await using server = await startFakeServer({
       onSocket: (socket) => {
@@ -535,7 +535,7 @@ describe('a handshake that', () => {
     }
   });
 
-  test('comes with messages behind it in one chunk hands them to whoever is there then', async () => {
+  test('arrives in one chunk with messages delivers them to a subscription that is made then', async () => {
     const message = { ...signal({ path: '/', interface: 'a.B', member: 'C' }), sender: ':1.1', serial: 1 };
     const raw = rawMessage({ type: 4, fields: [[1, 'o', '/'], [2, 's', 'a.B'], [3, 's', 'C'], [7, 's', ':1.1']] });
     await using server = await startFakeServer({
@@ -564,7 +564,7 @@ describe('a bus that answers Hello with', () => {
     ['nothing', { answer: (call) => methodReturn(call) }, { code: 'UNEXPECTED_SIGNATURE' }],
     ['silence', { answer: () => undefined }, { code: 'CALL_TIMED_OUT' }],
     ['its end', { answer: (_, peer) => void peer.socket.end() }, { code: 'CONNECTION_CLOSED' }],
-  ])('%s is not connected to', async (_, options, expected) => {
+  ])('%s is disconnected, and connecting rejects', async (_, options, expected) => {
     await using server = await startFakeServer(options);
     await expect(connectToBus(server.address, { connectTimeout: 300 })).rejects.toMatchObject(expected);
     const [socket] = server.sockets;
@@ -572,7 +572,7 @@ describe('a bus that answers Hello with', () => {
   });
 });
 
-test('two of us who write to each other more than either reads at once do not wait for ever', async () => {
+test('two connections that send each other more than either reads at once do not wait for ever', async () => {
   await using pair = await startPair();
   const [signals, others] = [pair.one.subscribe({}), pair.other.subscribe({})];
   const message = large(4 * MIB);
