@@ -1,6 +1,7 @@
 // The texts of match rules on a real dbus-daemon: it accepts and refuses the same texts as parseMatchRule, and reads
 // them in the same way, as its list of all rules shows. Which messages match is in match-rules.test.ts.
 // Specification: Match Rules.
+
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   type Bus, connectToBus, createProxy, DBusDaemon, DBusError, defineInterface, ErrorName, MatchRuleError, parseMatchRule,

@@ -1,5 +1,6 @@
 // Two connections to one private daemon, for suites with a service and a client of ours: the daemon serves the whole
 // suite, the connections are new for each test.
+
 import { afterAll, beforeAll, beforeEach, onTestFinished } from 'vitest';
 import { type Bus, connectToBus } from '../../src/connection/bus.js';
 import { type PrivateBus, startPrivateBus } from './private-bus.js';

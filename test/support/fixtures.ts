@@ -1,6 +1,7 @@
 // Loads fixtures/messages and fixtures/handshakes, and turns typed JSON into the values that the wire layer yields.
 // It parses signatures itself and calls nothing of src: expected values must not come from the code under test.
 // fixtures/README.md describes the format.
+
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Message } from '../../src/wire/index.js';
 
