@@ -14,8 +14,9 @@ const NO_BYTES = new Uint8Array(0);
 export class OutputBuffer {
   #writer = newWriter();
   #spare: Writer | undefined;
-  /** The writers whose bytes were taken and are still in use. */
-  readonly #taken = new Map<Uint8Array, Writer>();
+  /** The oldest bytes that were taken and are in use, and their writer: only that one is used again. */
+  #takenBytes: Uint8Array | undefined;
+  #takenWriter: Writer | undefined;
   /** Messages that were appended while another was being written: the getter of a value can do that. */
   #nested: Uint8Array[] = [];
   #isWriting = false;
@@ -63,7 +64,10 @@ export class OutputBuffer {
     const writer = this.#writer;
     if (writer.offset === 0 || this.#isWriting) return NO_BYTES;
     const bytes = writer.bytes.subarray(0, writer.offset);
-    this.#taken.set(bytes, writer);
+    if (this.#takenBytes === undefined) {
+      this.#takenBytes = bytes;
+      this.#takenWriter = writer;
+    }
     this.#writer = this.#spare ?? newWriter();
     this.#spare = undefined;
     return bytes;
@@ -71,8 +75,10 @@ export class OutputBuffer {
 
   /** Takes the memory of taken bytes back, to use it again. Nobody may read them any more. */
   recycle(bytes: Uint8Array): void {
-    const writer = this.#taken.get(bytes);
-    if (writer === undefined || !this.#taken.delete(bytes)) return;
+    const writer = this.#takenWriter;
+    if (writer === undefined || bytes !== this.#takenBytes) return;
+    this.#takenBytes = undefined;
+    this.#takenWriter = undefined;
     if (writer.bytes.length > MAX_SPARE_CAPACITY) return;
     writer.offset = 0;
     this.#spare = writer;
