@@ -67,6 +67,16 @@ function describeCall({ interface: interfaceName, member, destination, path }: M
   return `${name} of ${path}${destination === undefined ? '' : ` at ${destination}`}`;
 }
 
+/** A call or a signal by its name, a reply by the serial that it answers. */
+function describeMessage(message: Message): string {
+  if (message.type === 'method_call' || message.type === 'signal') return describeCall(message);
+  return `a message of type ${message.type}, reply to serial ${message.replySerial},`;
+}
+
+function messageError(message: unknown): Error {
+  return argumentError('send', 'the message must be an object', message);
+}
+
 function toDBusError({ errorName, signature, body }: ErrorMessage): DBusError {
   const [text] = body;
   return new DBusError(errorName, typeof text === 'string' ? text : '', { signature, body });
@@ -117,16 +127,15 @@ export class Engine {
     try {
       this.#transport.write(message, { serial });
     } catch (error) {
-      if (typeof message !== 'object' || message === null) {
-        throw argumentError('send', 'the message must be an object', message);
-      }
+      if (typeof message !== 'object' || message === null) throw messageError(message);
       throw errorAt(error, place ?? message, above);
     }
     return serial;
   }
 
   #notSent(message: Message, { message: reason, cause }: ConnectionClosedError, above: Caller): Error {
-    const error = new ConnectionClosedError(`${describeCall(message)} was not sent: ${reason}`, { cause });
+    if (typeof message !== 'object' || message === null) return messageError(message);
+    const error = new ConnectionClosedError(`${describeMessage(message)} was not sent: ${reason}`, { cause });
     Error.captureStackTrace(error, above);
     return error;
   }

@@ -407,6 +407,17 @@ test('many listeners for the end of a connection cause no warning about leaks', 
   expect(warnings).toEqual([]);
 });
 
+test('every message is refused by name after the end of the connection', async () => {
+  await using link = await startLink();
+  await link.connection.close();
+  const call = { ...methodCall(METHOD), serial: 7 };
+  expect(() => link.connection.send(happened())).toThrow('a.B.Happened of / was not sent: the connection was closed');
+  expect(() => link.connection.send(methodReturn(call))).toThrow(
+    'a message of type method_return, reply to serial 7, was not sent: the connection was closed',
+  );
+  expect(() => link.connection.send(undefined as never)).toThrow('send: the message must be an object, got undefined');
+});
+
 describe('a call that fails while it waits', () => {
   const METHOD_AT = { ...METHOD, interface: 'a.B', destination: 'a.C' } as const;
 
