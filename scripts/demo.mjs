@@ -20,6 +20,7 @@ const program = (name) => fileURLToPath(new URL(`../dist/${name}/random-data/mai
 const colored = process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
 const style = (format, text) => (colored ? styleText(format, text) : text);
 const say = (text) => console.log(`\n${style('cyan', `# ${text}`)}`);
+const note = (text) => console.log(style('dim', text));
 const show = (command) => console.log(style('bold', `$ ${command}`));
 
 /** Programs that run, in the order of their start. */
@@ -31,15 +32,15 @@ class DemoFailed extends Error {}
 async function demo() {
   const service = (await startOnSessionBus()) ?? (await startOnPrivateBus());
 
-  say('A client asks for a random number: of 16 bits unless told otherwise, of as many as you like.');
+  say('A client asks for a random number: of 16 bits by default, or of as many as you like.');
   await client([], service);
   await client(['100'], service);
   await client(['4'], service);
 
-  say('What is not a number of bits is refused.');
+  say('An argument that is not a number of bits is refused.');
   await client(['lots'], service, { code: 1 });
 
-  say('A slow number: one random bit at a time, its progress told by signals.');
+  say('A slow number: one random bit at a time, with signals that report the progress.');
   await slowClient(['--slow', '8'], service);
 
   await foreignClient(service);
@@ -55,7 +56,7 @@ async function demo() {
   show('node dist/client/random-data/main.js 100');
 }
 
-/** Why there is one command more: without a session bus the programs find nothing to connect to. */
+/** The reason for one more command: without a session bus the programs find nothing to connect to. */
 const BUS_HINT = ', in a shell with a bus of its own';
 
 // --- the bus and the service ---
@@ -140,7 +141,11 @@ async function client(args, service, { code = 0 } = {}) {
 
 /** In a terminal the client draws its progress bar; elsewhere the signals are shown as another program sees them. */
 async function slowClient(args, service) {
-  if (process.stderr.isTTY === true || !isInstalled('gdbus')) return await client(args, service);
+  if (process.stderr.isTTY === true) return await client(args, service);
+  if (!isInstalled('gdbus')) {
+    note('(gdbus is not installed: the signals are not shown.)');
+    return await client(args, service);
+  }
   show(`gdbus monitor --session --dest ${NAME} &`);
   const monitor = launch('gdbus', ['monitor', '--session', '--dest', NAME], {
     env: service.env,
@@ -149,7 +154,7 @@ async function slowClient(args, service) {
   const { matched, ended } = follow(monitor, { pattern: /is owned by/, label: 'gdbus' });
   await inTime(matched, START_TIMEOUT, 'gdbus does not start');
   await client(args, service);
-  await sleep(200); // gdbus may be told of the result a little later than the client
+  await sleep(200); // gdbus may get the result a little later than the client
   await stop(monitor);
   await ended;
 }
@@ -161,7 +166,10 @@ async function foreignClient(service) {
     ['dbus-send', '--session', '--print-reply', `--dest=${NAME}`, PATH, `${INTERFACE}.quick`, 'int32:64'],
   ];
   const caller = callers.find(([name]) => isInstalled(name));
-  if (caller === undefined) return;
+  if (caller === undefined) {
+    note('(busctl, gdbus and dbus-send are not installed: the call from a foreign program is skipped.)');
+    return;
+  }
   say('The same call from a program that knows nothing of us.');
   const [command, ...args] = caller;
   show(caller.join(' '));
@@ -191,7 +199,7 @@ function launch(command, args, options) {
   return child;
 }
 
-/** Prints a background program's lines; `matched` tells whether one of them fits before the program ends. */
+/** Prints a background program's lines; `matched` resolves with whether one of them fits before the program ends. */
 function follow(child, { pattern, label }) {
   const ended = once(child, 'close');
   const matched = new Promise((resolve) => {
