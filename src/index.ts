@@ -4,7 +4,8 @@
 /// <reference types="node" preserve="true" />
 export {
   ArgumentError, type ArgumentErrorCode, DBusWireError, type ErrorFault, type ErrorPlace, InvalidNameError,
-  MarshalError, type MarshalErrorCode, type NameKind, SignatureError, type SignatureErrorCode, UnmarshalError,
+  MarshalError, type MarshalErrorCode, type NameKind, type ReceiverLimitCode,
+  SignatureError, type SignatureErrorCode, UnmarshalError,
   type UnmarshalErrorCode,
 } from './wire/errors.js';
 export type { BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, InputOf, ValueOf } from './wire/infer.js';

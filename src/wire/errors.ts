@@ -22,7 +22,14 @@ export type SignatureErrorCode =
   | 'SIGNATURE_DICT_ENTRY_TOO_DEEP'
   | 'SIGNATURE_NOT_SINGLE';
 
-/** The rule of the specification that received bytes break. */
+/** The limit of this library that received values exceed. The specification has no such limits. */
+export type ReceiverLimitCode =
+  // The option `maxValues`
+  | 'TOO_MANY_VALUES'
+  // A large dict whose keys are chosen so that finding one takes as long as comparing it with all others
+  | 'DICT_KEYS_COLLIDE';
+
+/** The rule of the specification, or the limit of the receiver, that received bytes break. */
 export type UnmarshalErrorCode =
   // The fixed part of the header ‹Message Format›
   | 'BYTE_ORDER_INVALID'
@@ -62,6 +69,7 @@ export type UnmarshalErrorCode =
   | 'ARRAY_LENGTH_MISMATCH'
   | 'VALUE_TOO_DEEP'
   | 'VARIANT_SIGNATURE_EMPTY'
+  | ReceiverLimitCode
   | SignatureErrorCode;
 
 /**

@@ -5,15 +5,17 @@ export {
   MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, MAX_NAME_LENGTH, MAX_SIGNATURE_LENGTH, MAX_STRUCT_DEPTH, MAX_VALUE_DEPTH,
   MESSAGE_TYPE_CODE, MessageFlag, PROTOCOL_VERSION,
 } from './constants.js';
-export { decodeBody, decodeHeader, decodeMessage, type MessageHeader } from './messages/decode.js';
+export { checkBody, decodeBody, decodeHeader, decodeMessage, type MessageHeader } from './messages/decode.js';
 export { dissect, type DissectOptions } from './dissect/dissect.js';
 export { formatDissection } from './dissect/format.js';
 export type { Part, PartKind } from './dissect/parts.js';
 export { encodeMessage, type EncodeOptions } from './messages/encode.js';
 export { type Envelope, readEnvelope } from './messages/envelope.js';
 export * from './errors.js';
-export { FrameReader, type InvalidMessage, MessageReader, type ReaderOptions } from './messages/framing.js';
-export type { BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, InputOf, ValueOf } from './infer.js';
+export {
+  FrameReader, type InvalidMessage, MessageReader, type MessageReaderOptions, type ReaderOptions,
+} from './messages/framing.js';
+export type { BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, InputOf, TypedBodyOf, ValueOf } from './infer.js';
 export { marshal } from './values/marshal.js';
 export {
   type Answerable, type BodyOptions, errorReply, type ErrorMessage, type Message, type MessageBase, methodCall,
@@ -29,5 +31,6 @@ export {
   type ArrayType, type DictType, type FixedType, type FixedTypeCode, parseSignature, splitSignature, type StringType,
   type StringTypeCode, type StructType, type Type, type TypeLayout, type VariantType,
 } from './signature.js';
-export { unmarshal } from './values/unmarshal.js';
+export type { ReadOptions } from './values/reading.js';
+export { unmarshal, type UnmarshalOptions } from './values/unmarshal.js';
 export { variant, type Variant } from './variant.js';

@@ -27,6 +27,9 @@ export type InputOf<S extends string> = string extends S ? unknown : Only<Parse<
 /** Decoded values of a whole signature: `BodyOf<'su'>` is `[string, number]`; `unknown[]` for a `string`. */
 export type BodyOf<S extends string> = string extends S ? unknown[] : Values<Parse<S, 'value'>>;
 
+/** Like {@link BodyOf}, read with the option `typedArrays`: `TypedBodyOf<'ad'>` is `[Float64Array]`. */
+export type TypedBodyOf<S extends string> = string extends S ? unknown[] : Values<Parse<S, 'typed'>>;
+
 /** Values accepted for a whole signature when writing; `readonly unknown[]` for a `string`. */
 export type BodyInputOf<S extends string> = string extends S ? readonly unknown[] : Readonly<Values<Parse<S, 'input'>>>;
 
@@ -59,8 +62,8 @@ type IsSingle<Result> = Result extends [unknown] ? true
 
 // ---- leaves ---------------------------------------------------------------------------------------------------------
 
-/** Whether values are read (exact types) or written (lenient types). */
-type Mode = 'value' | 'input';
+/** Whether values are read (exact types), read with typed arrays, or written (lenient types). */
+type Mode = 'value' | 'typed' | 'input';
 
 interface LeafValues {
   y: number; n: number; q: number; i: number; u: number; h: number; d: number;
@@ -76,6 +79,7 @@ interface LeafInputs extends Omit<LeafValues, 'x' | 't'> {
 
 interface Leaves {
   value: LeafValues;
+  typed: LeafValues;
   input: LeafInputs;
 }
 
@@ -91,17 +95,19 @@ interface TypedArrays {
 
 // ---- containers -----------------------------------------------------------------------------------------------------
 
-type ArrayOf<Element, M extends Mode> = M extends 'value' ? Element[] : readonly Element[];
+type ArrayOf<Element, M extends Mode> = M extends 'input' ? readonly Element[] : Element[];
 
 type ArrayOfLeaf<Code extends keyof LeafValues, M extends Mode> =
   M extends 'value' ? (Code extends 'y' ? Uint8Array : LeafValues[Code][])
+  : M extends 'typed' ? (Code extends Exclude<FixedTypeCode, 'b'> ? TypedArrays[Code] : LeafValues[Code][])
   : readonly LeafInputs[Code][] | (Code extends FixedTypeCode ? TypedArrays[Code] : never);
 
 type DictOf<Key extends BasicTypeCode, Value, M extends Mode> =
-  M extends 'value' ? Map<LeafValues[Key], Value>
-  : ReadonlyMap<LeafInputs[Key], Value> | (Key extends StringTypeCode ? { readonly [key: string]: Value } : never);
+  M extends 'input'
+    ? ReadonlyMap<LeafInputs[Key], Value> | (Key extends StringTypeCode ? { readonly [key: string]: Value } : never)
+    : Map<LeafValues[Key], Value>;
 
-type StructOf<Fields extends unknown[], M extends Mode> = M extends 'value' ? Fields : Readonly<Fields>;
+type StructOf<Fields extends unknown[], M extends Mode> = M extends 'input' ? Readonly<Fields> : Fields;
 
 // ---- parser ---------------------------------------------------------------------------------------------------------
 

@@ -2,9 +2,9 @@
 // The reference reader decides what is valid, and what it means.
 
 import {
-  decodeBody, decodeHeader, decodeMessage, dissect, encodeMessage, formatDissection, FrameReader, type InvalidMessage,
-  InvalidNameError, isBusName, MarshalError, marshal, type Message, MessageReader, readdress, SignatureError,
-  UnmarshalError, unmarshal,
+  checkBody, decodeBody, decodeHeader, decodeMessage, dissect, encodeMessage, formatDissection, FrameReader,
+  type InvalidMessage, InvalidNameError, isBusName, MarshalError, marshal, type Message, type MessageHeader,
+  MessageReader, readdress, SignatureError, splitSignature, UnmarshalError, unmarshal,
 } from '../../src/wire/index.js';
 import { OwnError } from './generate.js';
 import type { Random } from './random.js';
@@ -125,6 +125,101 @@ function checkHeader(bytes: Uint8Array, message: Outcome<Message>): void {
   }
 }
 
+/** The body checked without values, decoded in a second step, with a budget, and with typed arrays. */
+function checkSecondStep(bytes: Uint8Array, message: Outcome<Message>): void {
+  const header = attempt(() => decodeHeader(bytes));
+  if (header.error !== undefined) return;
+  const checked = attempt(() => checkBody(header.value!, bytes));
+  const decoded = attempt(() => decodeBody(header.value!, bytes));
+  check(isSame(decoded.value, message.value), 'decodeBody and decodeMessage yield different messages');
+  checkSameFailure(decoded.error, message.error, 'decodeBody and decodeMessage');
+  const isLimit = decoded.error instanceof UnmarshalError && decoded.error.code === 'DICT_KEYS_COLLIDE';
+  if (!isLimit) checkSameFailure(checked.error, decoded.error, 'checkBody and decodeBody');
+  checkBudget(header.value!, bytes, decoded);
+  checkTypedArrays(header.value!, bytes, decoded);
+}
+
+/** The number of values as `maxValues` counts them: all but the elements of arrays of fixed-size types. */
+function countOf(value: unknown, signature: string): number {
+  if (signature[0] === 'v') {
+    const variant = value as { signature: string; value: unknown };
+    return 1 + countOf(variant.value, variant.signature);
+  }
+  if (signature[0] === '(') return countOfAll(value as unknown[], splitSignature(signature.slice(1, -1)));
+  if (signature.startsWith('a{')) {
+    const key = signature[2]!; // a key has one letter
+    const content = signature.slice(3, -1);
+    return [...(value as Map<unknown, unknown>)]
+      .reduce((sum, [name, inside]) => sum + 2 + countOf(name, key) + countOf(inside, content), 0);
+  }
+  if (signature[0] !== 'a' || /^a[ybnqiuxtdh]$/.test(signature)) return 0;
+  return (value as unknown[]).reduce<number>((sum, inside) => sum + 1 + countOf(inside, signature.slice(1)), 0);
+}
+
+const countOfAll = (values: readonly unknown[], signatures: readonly string[]): number =>
+  values.reduce<number>((sum, value, i) => sum + 1 + countOf(value, signatures[i]!), 0);
+
+/** A budget of exactly the values passes, one less does not; whatever is wrong stays wrong. */
+function checkBudget(header: MessageHeader, bytes: Uint8Array, { value, error }: Outcome<Message>): void {
+  if (value === undefined) {
+    const some = attempt(() => decodeBody(header, bytes, { maxValues: bytes.length % 7 }));
+    checkUnmarshalError(some.error, bytes.length, 'decodeBody with a budget');
+    if (some.error.code !== 'TOO_MANY_VALUES') checkSameFailure(some.error, error, 'with and without a budget');
+    return;
+  }
+  const count = countOfAll(value.body, splitSignature(value.signature));
+  const least = attempt(() => decodeBody(header, bytes, { maxValues: count }));
+  if (least.error !== undefined) {
+    // A repeated key is read twice and counted once here.
+    const isRepeated = least.error instanceof UnmarshalError && least.error.code === 'TOO_MANY_VALUES';
+    check(isRepeated && value.signature.match(/\{|v/) !== null, 'a budget of all values does not suffice', least.error);
+    return;
+  }
+  check(isSame(least.value, value), 'with a budget, it is another message');
+  if (count === 0) return;
+  const less = attempt(() => decodeBody(header, bytes, { maxValues: count - 1 }));
+  checkUnmarshalError(less.error, bytes.length, 'decodeBody with a small budget');
+  check(less.error.code === 'TOO_MANY_VALUES', 'a budget that is too small', less.error);
+}
+
+const TYPED: ReadonlyMap<string, string> = new Map([
+  ['n', 'Int16Array'], ['q', 'Uint16Array'], ['i', 'Int32Array'], ['u', 'Uint32Array'], ['h', 'Uint32Array'],
+  ['x', 'BigInt64Array'], ['t', 'BigUint64Array'], ['d', 'Float64Array'],
+]);
+
+/** Plain arrays instead of typed ones, each of which must be of the class that its signature asks for. */
+function withoutTyped(value: unknown, signature: string): unknown {
+  if (signature[0] === 'v') {
+    const variant = value as { signature: string; value: unknown };
+    return { signature: variant.signature, value: withoutTyped(variant.value, variant.signature) };
+  }
+  if (signature[0] === '(') {
+    const fields = splitSignature(signature.slice(1, -1));
+    return (value as unknown[]).map((field, i) => withoutTyped(field, fields[i]!));
+  }
+  if (signature.startsWith('a{')) {
+    return new Map([...(value as Map<unknown, unknown>)].map(([key, inside]) =>
+      [key, withoutTyped(inside, signature.slice(3, -1))]));
+  }
+  if (signature[0] !== 'a' || signature === 'ay') return value;
+  const name = TYPED.get(signature.slice(1));
+  if (name === undefined) return (value as unknown[]).map((inside) => withoutTyped(inside, signature.slice(1)));
+  check((value as object).constructor.name === name, `an array of type ${signature} is no ${name}`);
+  const { byteLength, buffer } = value as Float64Array;
+  check(byteLength === buffer.byteLength, 'a typed array shares memory');
+  return Array.from(value as Float64Array);
+}
+
+/** With typed arrays, it is the same message. */
+function checkTypedArrays(header: MessageHeader, bytes: Uint8Array, { value, error }: Outcome<Message>): void {
+  const typed = attempt(() => decodeBody(header, bytes, { typedArrays: true }));
+  if (value === undefined) return checkSameFailure(typed.error, error, 'with and without typed arrays');
+  check(typed.error === undefined, 'refused with typed arrays', typed.error);
+  const signatures = splitSignature(value.signature);
+  const plain = typed.value!.body.map((argument, i) => withoutTyped(argument, signatures[i]!));
+  check(isSame(plain, value.body), 'with typed arrays, it is another message');
+}
+
 /** Checks any bytes as one message. Returns whether they are a valid one. */
 export function checkMessage(bytes: Uint8Array): boolean {
   const before = bytes.slice();
@@ -134,6 +229,7 @@ export function checkMessage(bytes: Uint8Array): boolean {
   const message = attempt(() => decodeMessage(bytes));
   check(Buffer.compare(before, bytes) === 0, 'decodeMessage wrote into its input');
   checkHeader(bytes, message);
+  checkSecondStep(bytes, message);
   checkDissection(bytes, message);
   checkReaddressing(bytes, message);
   if (message.error !== undefined) {
@@ -263,11 +359,11 @@ export function checkStream(random: Random, stream: Uint8Array): number {
   return expected.length;
 }
 
-function checkSameFailure(a: unknown, b: unknown): void {
+function checkSameFailure(a: unknown, b: unknown, ways = 'two ways'): void {
   if (a === undefined && b === undefined) return;
-  check(a instanceof UnmarshalError && b instanceof UnmarshalError, 'one of two ways fails, the other does not', a ?? b);
-  const isSameReason = a.message === b.message && a.code === b.code && a.offset === b.offset;
-  check(isSameReason, 'two ways fail for different reasons', a);
+  check(a instanceof UnmarshalError && b instanceof UnmarshalError, `${ways}: only one fails`, a ?? b);
+  const isSameError = a.message === b.message && a.code === b.code && a.offset === b.offset && a.path === b.path;
+  check(isSameError, `${ways} fail for different reasons`, a);
 }
 
 /* Values --------------------------------------------------------------------------------------------------------- */

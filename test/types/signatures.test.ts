@@ -4,7 +4,7 @@
 import { describe, expect, test } from 'vitest';
 import { MarshalError, SignatureError } from '../../src/wire/errors.js';
 import type {
-  BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, InputOf, ValueOf,
+  BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, InputOf, TypedBodyOf, ValueOf,
 } from '../../src/wire/infer.js';
 import { marshal } from '../../src/wire/values/marshal.js';
 import { unmarshal } from '../../src/wire/values/unmarshal.js';
@@ -41,6 +41,24 @@ describe('values', () => {
       [string, number, string, string, string, string[], Map<string, Variant>, number]>>();
     same<Same<BodyOf<'(yy)a(s)y'>, [[number, number], [string][], number]>>();
     same<Same<BodyOf<'i' | 'ss'>, [number] | [string, string]>>();
+  });
+
+  test('have typed arrays if they are asked for', () => {
+    same<Same<TypedBodyOf<'anaqaiauahaxatad'>, [
+      Int16Array, Uint16Array, Int32Array, Uint32Array, Uint32Array, BigInt64Array, BigUint64Array, Float64Array,
+    ]>>();
+    same<Same<TypedBodyOf<'ayabasdv'>, [Uint8Array, boolean[], string[], number, Variant]>>();
+    same<Same<TypedBodyOf<'aad(iax)a{ua{sad}}'>,
+      [Float64Array[], [number, BigInt64Array], Map<number, Map<string, Float64Array>>]>>();
+    same<Same<TypedBodyOf<string>, unknown[]>>();
+    const bytes = marshal('ad', [[1, 2]]);
+    const typed = unmarshal('ad', bytes, { typedArrays: true });
+    same<Same<typeof typed, [Float64Array]>>();
+    const plain = unmarshal('ad', bytes, { typedArrays: false, byteOrder: 'little' });
+    same<Same<typeof plain, [number[]]>>();
+    const either = unmarshal('ad', bytes, { typedArrays: Math.random() < 2 });
+    same<Same<typeof either, [number[]] | [Float64Array]>>();
+    expect([typed, plain]).toEqual([[new Float64Array([1, 2])], [[1, 2]]]);
   });
 
   test('are unknown if the signature is known only at run time', () => {

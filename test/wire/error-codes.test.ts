@@ -36,24 +36,26 @@ function rowsUnder(heading: string): readonly Row[] {
 }
 
 const received = rowsUnder('UnmarshalErrorCode');
+const limits = rowsUnder('ReceiverLimitCode');
 const signatures = rowsUnder('SignatureErrorCode');
 const given = rowsUnder('MarshalErrorCode');
 
 /** The sections of the specification to which the page refers. */
 const CLAUSES = [
   'Message Format', 'Header Fields', 'Valid Signatures', 'Valid Object Paths', 'Valid Names', 'Type System',
-  'Basic types', 'Container types', 'Byte order and alignment', 'Marshalling basic types', 'Marshalling containers',
+  'Basic types', 'Container types', 'not in it', 'Byte order and alignment', 'Marshalling basic types', 'Marshalling containers',
 ];
 
 describe.each([
-  ['UnmarshalErrorCode', received, ['SignatureErrorCode']],
+  ['UnmarshalErrorCode', received, ['ReceiverLimitCode', 'SignatureErrorCode']],
+  ['ReceiverLimitCode', limits, []],
   ['SignatureErrorCode', signatures, []],
   ['MarshalErrorCode', given, []],
 ] as const)('%s', (name, rows, others) => {
   const union = unionOf(name);
 
   test('has the same codes in errors.ts and on the page', () => {
-    expect(union.codes.length).toBeGreaterThan(10);
+    expect(union.codes.length).toBeGreaterThan(1);
     expect(rows.map(({ code }) => code)).toEqual(union.codes);
     expect(union.others).toEqual(others);
   });
@@ -72,6 +74,12 @@ describe('the example of received bytes for', () => {
     const error = thrownBy(() => decodeExample(example));
     expect(error).toBeInstanceOf(wire.UnmarshalError);
     expect(error).toMatchObject({ code });
+  });
+});
+
+describe('the example of values beyond a limit of the receiver for', () => {
+  test.each(limits.map((row) => [row.code, row] as const))('%s', (code, { example: [expression = ''] }) => {
+    expect(thrownBy(() => evaluate(expression))).toMatchObject({ name: 'UnmarshalError', code });
   });
 });
 

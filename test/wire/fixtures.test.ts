@@ -3,7 +3,9 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { decodeMessage, encodeMessage, type Message, MessageReader } from '../../src/wire/index.js';
+import {
+  checkBody, decodeHeader, decodeMessage, encodeMessage, type Message, MessageReader,
+} from '../../src/wire/index.js';
 import { completeTypes, loadHandshakes, loadMessages, type MessageFixture, type Writing } from '../support/fixtures.js';
 
 const fixtures = loadMessages();
@@ -136,6 +138,10 @@ describe.each(rows)('message %s', (_, fixture, next) => {
       memory.set(captured.bytes, offset);
       expectMessage(decodeMessage(memory.subarray(offset, offset + captured.bytes.length)), expected);
     }
+  });
+
+  test('has a body that passes the check without values', () => {
+    for (const { bytes } of [captured, twin]) expect(checkBody(decodeHeader(bytes), bytes)).toBeUndefined();
   });
 
   test('is encoded to the captured bytes', () => {

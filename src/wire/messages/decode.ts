@@ -1,10 +1,11 @@
-// Decodes messages in two steps: the header with all its checks, then the body.
+// Decodes messages in two steps: the header with all its checks, then the body, or only the checks of the body.
 // It takes exactly one whole message; framing.ts finds out where messages begin and end. Specification: Message Format,
 // Header Fields. Tests: message.test.ts, test/wire/invalid.test.ts, test/wire/fixtures.test.ts.
 import { argumentError, checkBytes } from '../arguments.js';
 import { CACHE_LIMITS } from '../cache-limits.js';
 import { ByteCache } from '../values/byte-cache.js';
 import { CONTAINER_INSTANCE, FIELD_DEPTH, FIXED_HEADER_LENGTH, HeaderField } from '../constants.js';
+import { countValues } from '../values/containers.js';
 import { quote } from '../describe.js';
 import { UnmarshalError, type UnmarshalErrorCode } from '../errors.js';
 import { type Codec, codecOf, EMPTY_CODEC } from '../values/codec.js';
@@ -14,7 +15,9 @@ import {
   FIELD_TYPE, LONGEST_SHOWN, missingField, missingProblem, NAME_FIELD, type NameField, reservedProblem,
 } from './header-fields.js';
 import type { Message, UnknownField } from './message.js';
+import { passOverBody } from '../values/check.js';
 import { Reader, uint32At } from '../values/reader.js';
+import { DEFAULT_READING, type Reading, readingOf, type ReadOptions } from '../values/reading.js';
 import { compileKnownText, readCodec } from '../values/unmarshal-text.js';
 import { toUnmarshalError, unmarshalBody, unmarshalVariant } from '../values/unmarshal.js';
 
@@ -110,6 +113,7 @@ function readReplySerial(reader: Reader): number {
 }
 
 function readUnknownField(reader: Reader, code: number, start: number): UnknownField {
+  countValues(reader, 1);
   const field = { code, value: unmarshalVariant(reader, FIELD_DEPTH) };
   if (code !== CONTAINER_INSTANCE || field.value.signature === 'o') return field;
   reader.offset = start;
@@ -216,8 +220,8 @@ const FIELDS_LENGTH_OFFSET = 12;
  */
 const knownFields = new ByteCache<Fields>(CACHE_LIMITS.receivedHeaders);
 
-function openReader(bytes: Uint8Array, { fieldsEnd, littleEndian }: FixedHeader): Reader {
-  return new Reader(bytes, { offset: FIXED_HEADER_LENGTH, end: fieldsEnd, littleEndian });
+function openReader(bytes: Uint8Array, { fieldsEnd, littleEndian }: FixedHeader, reading: Reading): Reader {
+  return new Reader(bytes, { offset: FIXED_HEADER_LENGTH, end: fieldsEnd, littleEndian }, reading);
 }
 
 /** Reads and checks all header fields; afterwards the reader is at the body. */
@@ -239,14 +243,20 @@ function readHeader(reader: Reader, fixed: FixedHeader): Fields {
 }
 
 /**
- * Decodes the header of one whole message, and does not read its body. See {@link decodeBody} for the second step.
+ * Decodes the header of one whole message, and does not read its body. See {@link decodeBody} and {@link checkBody} for
+ * the second step.
  * @throws {UnmarshalError} if the header breaks a rule, or if `bytes` is not as long as the header says
- * @throws {ArgumentError} if `bytes` is not a Uint8Array ‹Message Format, Header Fields›
+ * @throws {ArgumentError} if `bytes` is not a Uint8Array, or an option not valid ‹Message Format, Header Fields›
  */
-export function decodeHeader(bytes: Uint8Array): MessageHeader {
+export function decodeHeader(bytes: Uint8Array, options?: ReadOptions): MessageHeader {
   checkBytes('decodeHeader', 'bytes', bytes);
+  return decodeHeaderAs(readingOf('decodeHeader', options), bytes);
+}
+
+/** Like {@link decodeHeader}, with options that are checked already. */
+export function decodeHeaderAs(reading: Reading, bytes: Uint8Array): MessageHeader {
   const fixed = readFixedHeaderOfWhole(bytes);
-  const fields = readHeader(openReader(bytes, fixed), fixed);
+  const fields = readHeader(openReader(bytes, fixed, reading), fixed);
   return {
     type: messageTypeOf(fixed.typeCode),
     flags: fixed.flags,
@@ -273,8 +283,40 @@ const BODY_LENGTH_OFFSET = 4;
 /** Reads the body, which starts at the reader's offset. */
 function readBody(reader: Reader, codec: Codec): unknown[] {
   reader.end = reader.bytes.length;
+  reader.valuesLeft = reader.reading.maxValues;
   try {
     return unmarshalBody(reader, codec);
+  } catch (error) {
+    throw toUnmarshalError(error, 'body');
+  }
+}
+
+function checkHeaderAndBytes(owner: string, header: MessageHeader, bytes: Uint8Array): void {
+  checkBytes(owner, 'bytes', bytes);
+  if (typeof header?.signature === 'string') return;
+  throw argumentError(owner, 'the header must be what decodeHeader() returns', header);
+}
+
+/** A reader at the start of the body. */
+function openBody({ byteOrder }: MessageHeader, bytes: Uint8Array, reading: Reading): Reader {
+  const littleEndian = byteOrder === 'little';
+  const offset = bytes.length - uint32At(bytes, BODY_LENGTH_OFFSET, littleEndian);
+  return new Reader(bytes, { offset, end: bytes.length, littleEndian }, reading);
+}
+
+/**
+ * Checks the body of a message whose header is decoded already, without making values of it: for a message that is not
+ * wanted, but must be valid. It finds what {@link decodeBody} finds, except for the limits of the receiver
+ * (`TOO_MANY_VALUES`, `DICT_KEYS_COLLIDE`), which do not matter if there are no values.
+ * @param header what {@link decodeHeader} returned for the same bytes; with any other header the result is undefined
+ * @throws {UnmarshalError} if the body breaks a rule
+ * @throws {ArgumentError} if `bytes` is not a Uint8Array, or if `header` is not a header ‹Message Format›
+ */
+export function checkBody(header: MessageHeader, bytes: Uint8Array): void {
+  checkHeaderAndBytes('checkBody', header, bytes);
+  const reader = openBody(header, bytes, DEFAULT_READING);
+  try {
+    passOverBody(reader, codecOf(header.signature));
   } catch (error) {
     throw toUnmarshalError(error, 'body');
   }
@@ -285,16 +327,16 @@ function readBody(reader: Reader, codec: Codec): unknown[] {
  * memory with `bytes`.
  * @param header what {@link decodeHeader} returned for the same bytes; with any other header the result is undefined
  * @throws {UnmarshalError} if the body breaks a rule
- * @throws {ArgumentError} if `bytes` is not a Uint8Array, or if `header` is not a header ‹Message Format›
+ * @throws {ArgumentError} if `bytes` is not a Uint8Array, `header` no header, or an option not valid ‹Message Format›
  */
-export function decodeBody(header: MessageHeader, bytes: Uint8Array): Message {
-  checkBytes('decodeBody', 'bytes', bytes);
-  if (typeof header?.signature !== 'string') {
-    throw argumentError('decodeBody', 'the header must be what decodeHeader() returns', header);
-  }
-  const littleEndian = header.byteOrder === 'little';
-  const offset = bytes.length - uint32At(bytes, BODY_LENGTH_OFFSET, littleEndian);
-  const reader = new Reader(bytes, { offset, end: bytes.length, littleEndian });
+export function decodeBody(header: MessageHeader, bytes: Uint8Array, options?: ReadOptions): Message {
+  checkHeaderAndBytes('decodeBody', header, bytes);
+  return decodeBodyAs(readingOf('decodeBody', options), header, bytes);
+}
+
+/** Like {@link decodeBody}, with options that are checked already. */
+export function decodeBodyAs(reading: Reading, header: MessageHeader, bytes: Uint8Array): Message {
+  const reader = openBody(header, bytes, reading);
   const body = readBody(reader, codecOf(header.signature));
   return {
     type: header.type,
@@ -319,13 +361,18 @@ export function decodeBody(header: MessageHeader, bytes: Uint8Array): Message {
  * Decodes exactly one whole message and checks every rule of the specification in its header and its body. The message
  * shares no memory with `bytes`.
  * @throws {UnmarshalError} if a rule is broken: `code` says which rule, `offset` and `path` say where
- * @throws {ArgumentError} if `bytes` is not a Uint8Array ‹Message Format›
+ * @throws {ArgumentError} if `bytes` is not a Uint8Array, or if an option is not valid ‹Message Format›
  */
-export function decodeMessage(bytes: Uint8Array): Message {
+export function decodeMessage(bytes: Uint8Array, options?: ReadOptions): Message {
   checkBytes('decodeMessage', 'bytes', bytes);
+  return decodeMessageAs(readingOf('decodeMessage', options), bytes);
+}
+
+/** Like {@link decodeMessage}, with options that are checked already. */
+export function decodeMessageAs(reading: Reading, bytes: Uint8Array): Message {
   // The same as decodeBody(decodeHeader(bytes), bytes), without an object for the header and a second reader.
   const fixed = readFixedHeaderOfWhole(bytes);
-  const reader = openReader(bytes, fixed);
+  const reader = openReader(bytes, fixed, reading);
   const fields = readHeader(reader, fixed);
   const body = readBody(reader, fields.codec);
   return {

@@ -3,7 +3,7 @@
 // Tests: envelope.test.ts, readdress.test.ts.
 import { FIELD_DEPTH } from '../constants.js';
 import type { Reader } from '../values/reader.js';
-import { unmarshalVariant } from '../values/unmarshal.js';
+import { checkVariant } from '../values/check.js';
 import { FIELD_TYPE } from './header-fields.js';
 
 /**
@@ -38,6 +38,6 @@ export function skipField(reader: Reader): void {
       break;
     default:
       reader.offset = offset + 1;
-      unmarshalVariant(reader, FIELD_DEPTH);
+      checkVariant(reader, FIELD_DEPTH);
   }
 }

@@ -3,17 +3,19 @@
 // Specification: Message Format, Invalid Protocol and Spec Extensions.
 import { checkBytes } from '../arguments.js';
 import { FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH } from '../constants.js';
-import { decodeMessage } from './decode.js';
+import { decodeMessageAs } from './decode.js';
 import { UnmarshalError } from '../errors.js';
 import { readFixedHeader, tooLongProblem } from './fixed-header.js';
 import type { Message } from './message.js';
 import { checkOptions, integer, type OptionRules } from '../options.js';
+import { READ_RULES, type Reading, type ReadOptions, toReading } from '../values/reading.js';
 
 /** The limits of a reader. */
 export interface ReaderOptions {
   /**
    * Longest message that is accepted, in bytes, from 16 to 128 MiB. Default: 128 MiB, the limit of the specification.
-   * The values of a message can take more than ten times its length in memory, so set it if you expect short messages.
+   * The values of a message can take more than ten times its length in memory, so set it if you expect short messages,
+   * and `maxValues` where messages are decoded.
    */
   readonly maxMessageLength?: number | undefined;
 }
@@ -21,6 +23,15 @@ export interface ReaderOptions {
 /** The rules of {@link ReaderOptions}. */
 export const READER_RULES: OptionRules<ReaderOptions> = {
   maxMessageLength: integer(FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH),
+};
+
+/** The limits of a {@link MessageReader}, and how it reads values. */
+export interface MessageReaderOptions extends ReaderOptions, ReadOptions {}
+
+const MESSAGE_READER_RULES: OptionRules<MessageReaderOptions> = {
+  maxMessageLength: READER_RULES.maxMessageLength,
+  maxValues: READ_RULES.maxValues,
+  typedArrays: READ_RULES.typedArrays,
 };
 
 /**
@@ -152,12 +163,14 @@ const NONE: readonly InvalidMessage[] = Object.freeze([]);
  */
 export class MessageReader {
   readonly #frames: FrameReader;
+  readonly #reading: Reading;
   #invalid = NONE;
 
   /** @throws {ArgumentError} if an option is unknown, has a value of the wrong kind, or is out of range */
-  constructor(options?: ReaderOptions) {
-    checkOptions('MessageReader', options, READER_RULES);
-    this.#frames = new FrameReader(options);
+  constructor(options: MessageReaderOptions = {}) {
+    checkOptions('MessageReader', options, MESSAGE_READER_RULES);
+    this.#frames = new FrameReader({ maxMessageLength: options.maxMessageLength });
+    this.#reading = toReading(options);
   }
 
   /** The reason why the rest of the stream cannot be read; undefined as long as it can. See {@link FrameReader}. */
@@ -190,7 +203,7 @@ export class MessageReader {
     const invalid: InvalidMessage[] = [];
     for (const frame of this.#frames.push(chunk)) {
       try {
-        messages.push(decodeMessage(frame));
+        messages.push(decodeMessageAs(this.#reading, frame));
       } catch (error) {
         if (!(error instanceof UnmarshalError)) throw error;
         invalid.push({ error, frame });

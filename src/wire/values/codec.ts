@@ -1,10 +1,10 @@
-// The one record of a signature: its types, and the code that marshals and unmarshals values of them.
-// Parsing happens here; marshal.ts and unmarshal.ts each compile their side into the record on first use, so that
-// importing one side does not load the other. Specification: Type System, Valid Signatures.
+// The one record of a signature: its types, and the code that marshals, unmarshals and checks values of them.
+// Parsing happens here; marshal.ts, unmarshal.ts and check.ts each compile their side into the record on first use, so
+// that importing one side does not load the others. Specification: Type System, Valid Signatures.
 import { BoundedCache } from '../bounded-cache.js';
 import { CACHE_LIMITS } from '../cache-limits.js';
 import { BASIC_OR_VARIANT, notSingleError, parseSignature, type Type } from '../signature.js';
-import type { Unmarshal } from './reader.js';
+import type { Check, Unmarshal } from './reader.js';
 import type { Marshal } from './writer.js';
 
 /** A valid signature and everything that is derived from it. */
@@ -16,6 +16,8 @@ export class Codec {
   marshalers: readonly Marshal[] | undefined = undefined;
   /** Reads a value, one function for each type; undefined until unmarshal.ts compiles them. */
   unmarshalers: readonly Unmarshal[] | undefined = undefined;
+  /** Passes over a value, one function for each type; undefined until check.ts compiles them. */
+  checks: readonly Check[] | undefined = undefined;
 
   /** @throws {SignatureError} if the signature is not valid */
   constructor(signature: string) {

@@ -1,4 +1,5 @@
-// The rules shared by all containers: how deep values may be nested, and the length word of an array.
+// The rules shared by all containers: how deep values may be nested, how many a message may have, and the length word
+// of an array.
 // It knows neither the types inside nor their values. Specification: Marshalling Containers, Valid Signatures.
 // Tests: marshal.test.ts, unmarshal.test.ts.
 import { MAX_ARRAY_LENGTH, MAX_VALUE_DEPTH } from '../constants.js';
@@ -54,6 +55,17 @@ export function readArrayEnd(reader: Reader, elementAlignment: number): number {
     throw reader.fault('ARRAY_LENGTH_OUT_OF_BOUNDS', problem, lengthOffset);
   }
   return end;
+}
+
+/** Counts values that are about to be read. @throws {Fault} if the message has more than its receiver takes */
+export function countValues(reader: Reader, count: number): void {
+  if ((reader.valuesLeft -= count) < 0) throw tooManyValues(reader);
+}
+
+function tooManyValues(reader: Reader): Fault<UnmarshalErrorCode> {
+  const { maxValues } = reader.reading;
+  const problem = `more than ${maxValues} values: there must be at most ${maxValues} (maxValues)`;
+  return reader.fault('TOO_MANY_VALUES', problem);
 }
 
 /** The fault of an array whose elements do not end where its length word says. */

@@ -1,5 +1,5 @@
 // Arrays of fixed-size types in bulk: converts between plain arrays and typed arrays over the bytes of a message.
-// It knows neither readers nor writers, and converts no byte order. Specification: Marshalling Basic Types.
+// It knows neither readers nor writers. Specification: Marshalling Basic Types.
 // Tests: marshal.test.ts, unmarshal.test.ts.
 import type { FixedTypeCode } from '../signature.js';
 
@@ -116,4 +116,36 @@ export function listFixedArray(source: FixedArray): (number | bigint)[] {
   if (source instanceof Int32Array) return listInt32(source);
   if (source instanceof Uint32Array) return listUint32(source);
   return Array.from<number | bigint>(source);
+}
+
+/** Reverses the bytes of each element, of 2, 4 or 8 bytes, in place. */
+export function swapBytes(buffer: ArrayBufferLike, elementSize: number): void {
+  if (elementSize === 2) swap16(new Uint16Array(buffer));
+  else if (elementSize === 4) swap32(new Int32Array(buffer));
+  else swap64(new Int32Array(buffer));
+}
+
+function swap16(words: Uint16Array): void {
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    words[i] = (word << 8) | (word >> 8);
+  }
+}
+
+/** Four bytes in reverse. */
+function reverse(word: number): number {
+  const pairs = ((word & 0x00ff00ff) << 8) | ((word >>> 8) & 0x00ff00ff);
+  return (pairs << 16) | (pairs >>> 16);
+}
+
+function swap32(words: Int32Array): void {
+  for (let i = 0; i < words.length; i++) words[i] = reverse(words[i]!);
+}
+
+function swap64(words: Int32Array): void {
+  for (let i = 0; i < words.length; i += 2) {
+    const first = words[i]!;
+    words[i] = reverse(words[i + 1]!);
+    words[i + 1] = reverse(first);
+  }
 }

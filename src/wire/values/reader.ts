@@ -2,9 +2,13 @@
 // message. It knows neither types nor messages. Specification: Marshaling (Wire Format). Tests: unmarshal.test.ts.
 import type { UnmarshalErrorCode } from '../errors.js';
 import { Fault } from './fault.js';
+import { DEFAULT_READING, type Reading } from './reading.js';
 
 /** A message of this many bytes has enough numbers in it to make a DataView worth its cost. */
 const LARGE_MESSAGE = 1024;
+
+/** How many keys may be passed over in the tables of dicts, for each byte of the message. See key-collisions.ts. */
+const PASSES_PER_BYTE = 16;
 
 /** The 32-bit number at `offset`, where 4 bytes must exist. */
 export function uint32At(bytes: Uint8Array, offset: number, littleEndian: boolean): number {
@@ -25,13 +29,25 @@ export class Reader {
   offset: number;
   /** End of the part being read: header or body. */
   end: number;
+  readonly reading: Reading;
+  /** How many more values may be read. */
+  valuesLeft: number;
+  /** How many more keys may be passed over in the tables of dicts; a number or a bigint counts as several. */
+  passesLeft: number;
   #view: DataView | undefined;
 
-  constructor(bytes: Uint8Array, range: { offset: number; end: number; littleEndian: boolean }) {
+  constructor(
+    bytes: Uint8Array,
+    range: { offset: number; end: number; littleEndian: boolean },
+    reading: Reading = DEFAULT_READING,
+  ) {
     this.bytes = bytes;
     this.offset = range.offset;
     this.end = range.end;
     this.littleEndian = range.littleEndian;
+    this.reading = reading;
+    this.valuesLeft = reading.maxValues;
+    this.passesLeft = bytes.length * PASSES_PER_BYTE;
   }
 
   /** Whether a DataView exists already, or the message is large enough to pay for one. */
@@ -87,3 +103,6 @@ export class Reader {
 
 /** Reads one value that is inside `depth` containers. @throws {Fault} if the bytes break a rule */
 export type Unmarshal = (reader: Reader, depth: number) => unknown;
+
+/** Passes over one value that is inside `depth` containers. @throws {Fault} if the bytes break a rule */
+export type Check = (reader: Reader, depth: number) => void;

@@ -110,12 +110,12 @@ function isPlainAscii(reader: Reader, start: number, end: number): boolean {
 }
 
 function readLong(bytes: Uint8Array, start: number, end: number): string {
-  const nul = bytes.subarray(start, end).indexOf(0);
-  if (nul >= 0) throw nulFault(start + nul);
+  const text = bytes.subarray(start, end);
+  if (text.indexOf(0) >= 0) return readUtf8(bytes, start, end); // throws with the offset of the first wrong byte
   try {
-    return decoder!.decode(bytes.subarray(start, end)); // the caller checked that there is a decoder
+    return decoder!.decode(text); // the caller checked that there is a decoder
   } catch {
-    return readUtf8(bytes, start, end); // throws with the offset of the wrong byte
+    return readUtf8(bytes, start, end); // the same
   }
 }
 
@@ -133,22 +133,39 @@ function sequenceLength(lead: number): number {
 function readUtf8(bytes: Uint8Array, start: number, end: number): string {
   let text = '';
   for (let offset = start; offset < end; ) {
-    const lead = bytes[offset]!;
-    if (lead === 0) throw nulFault(offset);
-    const length = sequenceLength(lead);
-    if (length === 0 || offset + length > end) throw utf8Fault(offset);
-    let point = length === 1 ? lead : lead & (0x7f >> length);
-    for (let i = 1; i < length; i++) {
-      const byte = bytes[offset + i]!;
-      if ((byte & 0xc0) !== 0x80) throw utf8Fault(offset);
-      point = (point << 6) | (byte & 0x3f);
-    }
-    const isSurrogate = point >= 0xd800 && point < 0xe000;
-    if (point < SMALLEST_POINT[length]! || isSurrogate || point > 0x10ffff) throw utf8Fault(offset);
+    const length = checkSequence(bytes, offset, end);
+    let point = length === 1 ? bytes[offset]! : bytes[offset]! & (0x7f >> length);
+    for (let i = 1; i < length; i++) point = (point << 6) | (bytes[offset + i]! & 0x3f);
     text += String.fromCodePoint(point);
     offset += length;
   }
   return text;
+}
+
+/** Checks the sequence of bytes that starts at `offset`, and returns its length. */
+function checkSequence(bytes: Uint8Array, offset: number, end: number): number {
+  const lead = bytes[offset]!;
+  if (lead === 0) throw nulFault(offset);
+  const length = sequenceLength(lead);
+  if (length === 0 || offset + length > end) throw utf8Fault(offset);
+  let point = length === 1 ? lead : lead & (0x7f >> length);
+  for (let i = 1; i < length; i++) {
+    const byte = bytes[offset + i]!;
+    if ((byte & 0xc0) !== 0x80) throw utf8Fault(offset);
+    point = (point << 6) | (byte & 0x3f);
+  }
+  const isSurrogate = point >= 0xd800 && point < 0xe000;
+  if (point < SMALLEST_POINT[length]! || isSurrogate || point > 0x10ffff) throw utf8Fault(offset);
+  return length;
+}
+
+/**
+ * Checks the reader's bytes from `start` to `end` as {@link readText} does, and makes no text of them.
+ * @throws {Fault} `STRING_CONTAINS_NUL` or `STRING_NOT_UTF8`, with the offset of the first wrong byte
+ */
+export function checkText(reader: Reader, start: number, end: number): void {
+  if (isPlainAscii(reader, start, end)) return;
+  for (let offset = start; offset < end; ) offset += checkSequence(reader.bytes, offset, end);
 }
 
 function nulFault(offset: number): Fault<UnmarshalErrorCode> {

@@ -1,12 +1,12 @@
 // Unmarshals fixed-size types: one value, arrays of them, and arrays of structs of them, whose layout is known before
 // any byte is read. fixed.ts knows the values, fixed-arrays.ts the typed arrays. Specification: Marshalling Containers.
 // Tests: unmarshal.test.ts, nan.test.ts.
-import { checkDepth, lengthMismatch, readArrayEnd } from './containers.js';
+import { checkDepth, countValues, lengthMismatch, readArrayEnd } from './containers.js';
 import { Fault, within } from './fault.js';
-import { BULK_LENGTH, FIXED_ARRAY, HOST_IS_LITTLE_ENDIAN, listFixedArray } from './fixed-arrays.js';
+import { BULK_LENGTH, FIXED_ARRAY, HOST_IS_LITTLE_ENDIAN, listFixedArray, swapBytes } from './fixed-arrays.js';
 import { FIXED_CODEC } from './fixed.js';
 import type { Reader, Unmarshal } from './reader.js';
-import { FIXED_SIZE, type FixedType, type FixedTypeCode, fixedLayout } from '../signature.js';
+import { FIXED_SIZE, type FixedType, type FixedLayout, type FixedTypeCode, fixedLayout } from '../signature.js';
 
 /** Compiles the reader of one value of a fixed-size type. */
 export function compileUnmarshalFixed({ code }: FixedType): Unmarshal {
@@ -49,6 +49,11 @@ export function compileUnmarshalFixedArray({ code }: FixedType): Unmarshal {
     const length = (end - start) / size;
     if (!Number.isInteger(length)) throw lengthMismatch(reader, end);
     reader.offset = end;
+    if (constructor !== undefined && reader.reading.typedArrays) {
+      const copy = new Uint8Array(reader.bytes.subarray(start, end));
+      if (reader.littleEndian !== HOST_IS_LITTLE_ENDIAN) swapBytes(copy.buffer, size);
+      return new constructor(copy.buffer, 0, length);
+    }
     if (constructor !== undefined && length >= BULK_LENGTH && reader.littleEndian === HOST_IS_LITTLE_ENDIAN) {
       const { buffer, byteOffset } = alignedBytes(reader.bytes.subarray(start, end), size);
       return listFixedArray(new constructor(buffer, byteOffset, length));
@@ -68,13 +73,9 @@ function alignedBytes(bytes: Uint8Array, elementSize: number): Uint8Array {
   return bytes.byteOffset % elementSize === 0 ? bytes : new Uint8Array(bytes);
 }
 
-/** Compiles the reader of an array of structs whose fields all have a fixed size. */
-export function compileUnmarshalFixedStructArray(fields: readonly FixedType[]): Unmarshal {
-  const { offsets, size, stride, padding } = fixedLayout(fields);
-  const codes = fields.map(({ code }) => code);
-  const readNumbers = compileReadNumbers(codes, offsets);
-  const reads = codes.map((code) => FIXED_CODEC[code].read);
-  const checkPadding = ({ bytes }: Reader, offset: number, end: number): void => {
+/** Compiles the check of the padding in and after the struct at `offset`, in an array that ends at `end`. */
+export function compileCheckPadding({ padding }: FixedLayout): (reader: Reader, offset: number, end: number) => void {
+  return ({ bytes }, offset, end) => {
     let bits = 0;
     // No padding follows the last struct.
     for (let p = 0; p < padding.length && offset + padding[p]! < end; p++) bits |= bytes[offset + padding[p]!]!;
@@ -83,6 +84,16 @@ export function compileUnmarshalFixedStructArray(fields: readonly FixedType[]): 
       throw new Fault('PADDING_NOT_ZERO', 'padding is not zero', { offset: offset + position });
     }
   };
+}
+
+/** Compiles the reader of an array of structs whose fields all have a fixed size. */
+export function compileUnmarshalFixedStructArray(fields: readonly FixedType[]): Unmarshal {
+  const layout = fixedLayout(fields);
+  const { offsets, size, stride } = layout;
+  const codes = fields.map(({ code }) => code);
+  const readNumbers = compileReadNumbers(codes, offsets);
+  const reads = codes.map((code) => FIXED_CODEC[code].read);
+  const checkPadding = compileCheckPadding(layout);
   return (reader, depth) => {
     const end = readArrayEnd(reader, 8);
     let { offset } = reader;
@@ -90,6 +101,7 @@ export function compileUnmarshalFixedStructArray(fields: readonly FixedType[]): 
     const length = (end - offset - size) / stride + 1;
     if (!Number.isInteger(length) || length < 1) throw lengthMismatch(reader, end);
     checkDepth(depth + 2, reader);
+    countValues(reader, length * (fields.length + 1));
     reader.offset = end;
     const { view, littleEndian } = reader;
     const structs = new Array<unknown>(length);

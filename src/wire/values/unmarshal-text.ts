@@ -4,7 +4,7 @@
 import { ByteCache } from './byte-cache.js';
 import { CACHE_LIMITS } from '../cache-limits.js';
 import { checkSignature, type Codec, codecOf, codecOfLetter, EMPTY_CODEC } from './codec.js';
-import { SignatureError } from '../errors.js';
+import { SignatureError, type UnmarshalErrorCode } from '../errors.js';
 import { Fault } from './fault.js';
 import { isObjectPath } from '../names.js';
 import type { Reader, Unmarshal } from './reader.js';
@@ -52,8 +52,13 @@ export function compileKnownText(check?: (text: string, lengthOffset: number) =>
   };
 }
 
+/** The fault of an OBJECT_PATH whose length is at `offset`. */
+export function objectPathFault(offset: number): Fault<UnmarshalErrorCode> {
+  return new Fault('OBJECT_PATH_INVALID', 'text is not an object path', { offset });
+}
+
 const unmarshalObjectPath = compileKnownText((text, offset) => {
-  if (!isObjectPath(text)) throw new Fault('OBJECT_PATH_INVALID', 'text is not an object path', { offset });
+  if (!isObjectPath(text)) throw objectPathFault(offset);
 });
 
 /** Reads a STRING that is the key of a dict; most of these are names, which repeat. */
@@ -112,7 +117,7 @@ function readAnyCodec(reader: Reader): Codec {
 }
 
 /** Reads a value of type SIGNATURE; it drops no codec from a cache. */
-function unmarshalSignature(reader: Reader): string {
+export function unmarshalSignature(reader: Reader): string {
   const codec = readOneLetterCodec(reader);
   if (codec !== undefined) return codec.signature;
   const start = reader.offset + 1;

@@ -4,12 +4,14 @@
 import { checkBytes, checkText } from '../arguments.js';
 import { type Codec, codecOf } from './codec.js';
 import type { ByteOrder } from '../constants.js';
-import { checkDepth, lengthMismatch, readArrayEnd } from './containers.js';
+import { checkDepth, countValues, lengthMismatch, readArrayEnd } from './containers.js';
 import { UnmarshalError, type UnmarshalErrorCode } from '../errors.js';
 import { Fault, within } from './fault.js';
-import type { BodyOf, CheckedSignature } from '../infer.js';
-import { BYTE_ORDER, checkOptions } from '../options.js';
+import type { BodyOf, CheckedSignature, TypedBodyOf } from '../infer.js';
+import { BYTE_ORDER, checkOptions, type OptionRules } from '../options.js';
+import { KEY_KIND, KeyCollisions, WORTH_COUNTING } from './key-collisions.js';
 import { Reader, type Unmarshal } from './reader.js';
+import { READ_RULES, type ReadOptions, toReading } from './reading.js';
 import type { DictType, StructType, Type } from '../signature.js';
 import { readText } from './text.js';
 import {
@@ -29,6 +31,7 @@ function unmarshalStrings(reader: Reader, depth: number): string[] {
   const { view, littleEndian } = reader;
   try {
     while (reader.offset < end) {
+      countValues(reader, 1);
       if ((reader.offset & 3) !== 0 || reader.offset + 4 > reader.end) reader.align(4, 4);
       const length = view.getUint32(reader.offset, littleEndian);
       const start = (reader.offset += 4);
@@ -55,7 +58,10 @@ function compileUnmarshalArray(elementType: Type): Unmarshal {
     const values: unknown[] = [];
     if (reader.offset < end) checkDepth(depth + 1, reader);
     try {
-      while (reader.offset < end) values.push(element(reader, depth + 1));
+      while (reader.offset < end) {
+        countValues(reader, 1);
+        values.push(element(reader, depth + 1));
+      }
     } catch (error) {
       throw within(error, values.length);
     }
@@ -67,18 +73,26 @@ function compileUnmarshalArray(elementType: Type): Unmarshal {
 function compileUnmarshalDict(type: DictType): Unmarshal {
   const key = type.key.signature === 's' ? unmarshalStringKey : compileUnmarshal(type.key);
   const value = compileUnmarshal(type.value);
+  const kind = KEY_KIND[type.key.code];
   return (reader, depth) => {
     const end = readArrayEnd(reader, 8);
     const dict = new Map<unknown, unknown>();
+    let collisions: KeyCollisions | undefined;
+    let entry = 0;
     let entryKey: unknown = 0;
     try {
-      while (reader.offset < end) {
-        entryKey = dict.size; // an error before the key is read gives the number of the entry
+      for (; reader.offset < end; entry++) {
+        entryKey = entry; // an error before the key is read gives the number of the entry
         checkDepth(depth + 2, reader);
+        countValues(reader, 2);
         reader.align(8, 0);
+        const keyOffset = reader.offset;
         entryKey = key(reader, depth + 2);
         // A repeated key is corrupt, but receivers need not refuse it ‹Container types›: the last value wins.
         dict.set(entryKey, value(reader, depth + 2));
+        if (entry < WORTH_COUNTING || kind === undefined) continue;
+        if (collisions === undefined) collisions = new KeyCollisions(kind, dict);
+        else if ((reader.passesLeft -= collisions.add(entryKey, dict.size)) < 0) throw keysCollide(reader, keyOffset);
       }
     } catch (error) {
       throw within(error, entryKey);
@@ -88,10 +102,16 @@ function compileUnmarshalDict(type: DictType): Unmarshal {
   };
 }
 
+function keysCollide(reader: Reader, keyOffset: number): Fault<UnmarshalErrorCode> {
+  const problem = 'the keys of the dict are made to collide: they must not slow down the tables of JavaScript';
+  return reader.fault('DICT_KEYS_COLLIDE', problem, keyOffset);
+}
+
 function compileUnmarshalStruct({ fields }: StructType): Unmarshal {
   const unmarshalers = fields.map(compileUnmarshal);
   return (reader, depth) => {
     checkDepth(depth + 1, reader);
+    countValues(reader, unmarshalers.length);
     reader.align(8, 0);
     return unmarshalSequence(unmarshalers, reader, depth + 1);
   };
@@ -116,11 +136,12 @@ export function unmarshalVariant(reader: Reader, depth: number): Variant {
   const unmarshalers = unmarshalersOf(codec);
   if (unmarshalers.length !== 1) throw notSingleFault(reader, codec.types, start);
   checkDepth(depth + 1, reader);
+  countValues(reader, 1);
   return { signature: codec.signature, value: unmarshalers[0]!(reader, depth + 1) };
 }
 
 /** The fault of a variant whose signature, which starts at `start`, is not exactly one single complete type. */
-function notSingleFault(reader: Reader, types: readonly Type[], start: number): Fault<UnmarshalErrorCode> {
+export function notSingleFault(reader: Reader, types: readonly Type[], start: number): Fault<UnmarshalErrorCode> {
   const [first] = types;
   if (first === undefined) {
     return reader.fault('VARIANT_SIGNATURE_EMPTY', 'the signature of a variant is empty: it must be one type', start);
@@ -129,7 +150,8 @@ function notSingleFault(reader: Reader, types: readonly Type[], start: number): 
   return reader.fault('SIGNATURE_NOT_SINGLE', problem, start + 1 + first.signature.length); // at the second type
 }
 
-function compileUnmarshal(type: Type): Unmarshal {
+/** Compiles the reader of one value. */
+export function compileUnmarshal(type: Type): Unmarshal {
   switch (type.kind) {
     case 'fixed': return compileUnmarshalFixed(type);
     case 'string': return UNMARSHAL_STRING[type.code];
@@ -148,14 +170,20 @@ function unmarshalersOf(codec: Codec): readonly Unmarshal[] {
 
 /** Reads a body up to the reader's end. @throws {Fault} whose path starts with the index of the argument */
 export function unmarshalBody(reader: Reader, codec: Codec): unknown[] {
-  const values = unmarshalSequence(unmarshalersOf(codec), reader, 0);
-  if (reader.offset < reader.end) {
-    const rest = reader.end - reader.offset;
-    throw codec.signature === ''
-      ? reader.fault('BODY_WITHOUT_SIGNATURE', `a body of ${rest} bytes, but no signature`)
-      : reader.fault('BODY_EXCESS', `${rest} bytes are left after the last value of signature "${codec.signature}"`);
-  }
+  const unmarshalers = unmarshalersOf(codec);
+  countValues(reader, unmarshalers.length);
+  const values = unmarshalSequence(unmarshalers, reader, 0);
+  checkBodyEnd(reader, codec);
   return values;
+}
+
+/** Refuses bytes after the last value of a body. */
+export function checkBodyEnd(reader: Reader, codec: Codec): void {
+  if (reader.offset === reader.end) return;
+  const rest = reader.end - reader.offset;
+  throw codec.signature === ''
+    ? reader.fault('BODY_WITHOUT_SIGNATURE', `a body of ${rest} bytes, but no signature`)
+    : reader.fault('BODY_EXCESS', `${rest} bytes are left after the last value of signature "${codec.signature}"`);
 }
 
 /** Converts a {@link Fault} from reading bytes to the error that users see; other errors stay unchanged. */
@@ -166,27 +194,50 @@ export function toUnmarshalError(error: unknown, root: string): unknown {
   return new UnmarshalError(fault.code, fault.problem, { offset: fault.offset, path: root + fault.path }, options);
 }
 
+/** Options of {@link unmarshal}. */
+export interface UnmarshalOptions extends ReadOptions {
+  /** Byte order of the values. Default: little. */
+  readonly byteOrder?: ByteOrder | undefined;
+}
+
 /**
  * Unmarshals values alone, without a message. The first byte is on an 8-byte boundary, and no bytes may be left over.
  * @param signature zero or more single complete types
  * @throws {SignatureError} if the signature is not valid
  * @throws {UnmarshalError} if the bytes break a rule
- * @throws {ArgumentError} if the signature is not a string, or `bytes` not a Uint8Array ‹Marshaling (Wire Format)›
+ * @throws {ArgumentError} if the signature is not a string, `bytes` not a Uint8Array, or an option not valid
+ * ‹Marshaling (Wire Format)›
  */
 export function unmarshal<const S extends string>(
   signature: CheckedSignature<S>,
   bytes: Uint8Array,
-  options: { readonly byteOrder?: ByteOrder | undefined } = {},
-): BodyOf<S> {
+  options: UnmarshalOptions & { readonly typedArrays: true },
+): TypedBodyOf<S>;
+export function unmarshal<const S extends string>(
+  signature: CheckedSignature<S>,
+  bytes: Uint8Array,
+  options?: UnmarshalOptions & { readonly typedArrays?: false | undefined },
+): BodyOf<S>;
+export function unmarshal<const S extends string>(
+  signature: CheckedSignature<S>,
+  bytes: Uint8Array,
+  options?: UnmarshalOptions,
+): BodyOf<S> | TypedBodyOf<S>;
+export function unmarshal(signature: string, bytes: Uint8Array, options: UnmarshalOptions = {}): unknown[] {
   checkText('unmarshal', 'signature', signature);
   checkBytes('unmarshal', 'bytes', bytes);
-  checkOptions('unmarshal', options, { byteOrder: BYTE_ORDER });
+  checkOptions('unmarshal', options, UNMARSHAL_RULES);
   const { byteOrder = 'little' } = options;
-  const reader = new Reader(bytes, { offset: 0, end: bytes.length, littleEndian: byteOrder === 'little' });
+  const range = { offset: 0, end: bytes.length, littleEndian: byteOrder === 'little' };
+  const reader = new Reader(bytes, range, toReading(options));
   const codec = codecOf(signature);
   try {
-    return unmarshalBody(reader, codec) as BodyOf<S>; // the values of this signature
+    return unmarshalBody(reader, codec);
   } catch (error) {
     throw toUnmarshalError(error, 'body');
   }
 }
+
+const UNMARSHAL_RULES: OptionRules<UnmarshalOptions> = {
+  byteOrder: BYTE_ORDER, maxValues: READ_RULES.maxValues, typedArrays: READ_RULES.typedArrays,
+};

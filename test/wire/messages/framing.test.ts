@@ -37,7 +37,7 @@ describe('a stream of valid messages', () => {
       read.push(...reader.push(chunk));
       framed.push(...frames.push(chunk).map((frame) => frame.slice()));
     }
-    expect(read).toEqual([...GOOD, ...GOOD].map(decodeMessage));
+    expect(read).toEqual([...GOOD, ...GOOD].map((frame) => decodeMessage(frame)));
     expect(framed.map(hex)).toEqual([...GOOD, ...GOOD].map(hex));
     expect([reader.failure, frames.failure, reader.isInsideMessage, frames.isInsideMessage])
       .toEqual([undefined, undefined, false, false]);
@@ -96,16 +96,16 @@ describe('a stream of valid messages', () => {
         read.push(...reader.push(buffer.subarray(0, chunk.length)));
         buffer.fill(0xee);
       }
-      expect(read).toEqual(GOOD.map(decodeMessage));
+      expect(read).toEqual(GOOD.map((frame) => decodeMessage(frame)));
     }
   });
 
   test('may arrive in Buffers, and in parts of larger Buffers', () => {
     const pooled = Buffer.concat([Buffer.from('before'), ...GOOD, Buffer.from('after!')]);
     const part = pooled.subarray(6, pooled.length - 6);
-    expect(new MessageReader().push(part)).toEqual(GOOD.map(decodeMessage));
+    expect(new MessageReader().push(part)).toEqual(GOOD.map((frame) => decodeMessage(frame)));
     const reader = new MessageReader();
-    expect([...cuts(part, 33)].flatMap((chunk) => reader.push(chunk))).toEqual(GOOD.map(decodeMessage));
+    expect([...cuts(part, 33)].flatMap((chunk) => reader.push(chunk))).toEqual(GOOD.map((frame) => decodeMessage(frame)));
   });
 });
 

@@ -1,0 +1,70 @@
+// Checks fixed-size types where they are, without making values: the counterpart of unmarshal-fixed.ts, which refuses
+// the same bytes with the same errors. Specification: Marshalling Basic Types, Marshalling Containers.
+// Tests: test/wire/invalid.test.ts, test/fuzz/short.test.ts.
+import { checkDepth, lengthMismatch, readArrayEnd } from './containers.js';
+import { Fault, within } from './fault.js';
+import { FIXED_CODEC } from './fixed.js';
+import type { Check } from './reader.js';
+import { FIXED_SIZE, type FixedType, fixedLayout } from '../signature.js';
+import { compileCheckPadding } from './unmarshal-fixed.js';
+
+const { read: checkBoolean } = FIXED_CODEC.b;
+
+/** Compiles the check of one value of a fixed-size type. */
+export function compileCheckFixed({ code }: FixedType): Check {
+  const size = FIXED_SIZE[code];
+  const isBoolean = code === 'b';
+  return (reader) => {
+    reader.align(size, size);
+    if (isBoolean) checkBoolean(reader, reader.offset);
+    reader.offset += size;
+  };
+}
+
+/** Compiles the check of an array of a fixed-size type. */
+export function compileCheckFixedArray({ code }: FixedType): Check {
+  const size = FIXED_SIZE[code];
+  const isBoolean = code === 'b';
+  return (reader) => {
+    const end = readArrayEnd(reader, size);
+    const start = reader.offset;
+    if ((end - start) % size !== 0) throw lengthMismatch(reader, end);
+    reader.offset = end;
+    if (!isBoolean) return;
+    let offset = start;
+    try {
+      for (; offset < end; offset += size) checkBoolean(reader, offset);
+    } catch (error) {
+      throw within(error, (offset - start) / size);
+    }
+  };
+}
+
+/** Compiles the check of an array of structs whose fields all have a fixed size. */
+export function compileCheckFixedStructArray(fields: readonly FixedType[]): Check {
+  const layout = fixedLayout(fields);
+  const { offsets, size, stride } = layout;
+  const checkPadding = compileCheckPadding(layout);
+  const booleans = offsets.filter((_, k) => fields[k]!.code === 'b');
+  const isAnyValid = booleans.length === 0 && layout.padding.length === 0;
+  return (reader, depth) => {
+    const end = readArrayEnd(reader, 8);
+    let { offset } = reader;
+    if (offset === end) return;
+    const length = (end - offset - size) / stride + 1;
+    if (!Number.isInteger(length) || length < 1) throw lengthMismatch(reader, end);
+    checkDepth(depth + 2, reader);
+    reader.offset = end;
+    if (isAnyValid) return;
+    let i = 0;
+    try {
+      for (; i < length; i++, offset += stride) {
+        checkPadding(reader, offset, end);
+        for (const inside of booleans) checkBoolean(reader, offset + inside);
+      }
+    } catch (error) {
+      const k = error instanceof Fault ? offsets.indexOf(error.offset - offset) : -1; // padding belongs to no field
+      throw within(k < 0 ? error : within(error, k), i);
+    }
+  };
+}

@@ -1,0 +1,53 @@
+// What a receiver decides about the values of a message: how many it takes, and how arrays of numbers look.
+// It knows neither bytes nor types. (Not in the specification, which limits bytes only.)
+import { checkOptions, FLAG, integer, type OptionRules } from '../options.js';
+
+/** How values are read. */
+export interface ReadOptions {
+  /**
+   * Most values in the body of one message, and in its header fields, from 0 on. Default: no limit but that of the
+   * bytes. Every argument, element, key, field, and the content of every variant is a value; elements of an array of a
+   * fixed-size type do not count. The values take at most about 250 bytes of memory each, and besides four to six times
+   * the bytes of the message.
+   */
+  readonly maxValues?: number | undefined;
+  /**
+   * Whether arrays of numbers are typed arrays of their own memory: `ad` a Float64Array, `ai` an Int32Array, `ax` a
+   * BigInt64Array, and so on; `ab` stays an array of booleans. Default: false. `ay` is always a Uint8Array.
+   */
+  readonly typedArrays?: boolean | undefined;
+}
+
+/** Checked {@link ReadOptions}. */
+export interface Reading {
+  readonly maxValues: number;
+  readonly typedArrays: boolean;
+}
+
+/** More values than 128 MiB can have, and still a small integer. */
+const NO_LIMIT = 2 ** 30 - 1;
+
+/** The rules of {@link ReadOptions}. */
+export const READ_RULES: OptionRules<ReadOptions> = {
+  maxValues: integer(0, Number.MAX_SAFE_INTEGER),
+  typedArrays: FLAG,
+};
+
+/** The specification's limits only, and plain arrays. */
+export const DEFAULT_READING: Reading = { maxValues: NO_LIMIT, typedArrays: false };
+
+/** Options whose values are known to be valid. */
+export function toReading(options: ReadOptions): Reading {
+  const { maxValues = NO_LIMIT, typedArrays = false } = options;
+  return { maxValues: Math.min(maxValues, NO_LIMIT), typedArrays };
+}
+
+/**
+ * The options of the public function `owner`.
+ * @throws {ArgumentError} if an option is unknown or not valid
+ */
+export function readingOf(owner: string, options: ReadOptions | undefined): Reading {
+  if (options === undefined) return DEFAULT_READING;
+  checkOptions(owner, options, READ_RULES);
+  return toReading(options);
+}
