@@ -1,6 +1,6 @@
 // The names of this side on a bus: which are wanted, with which flags, and which the bus has given us.
 // It knows no names of others (name-owners.ts). Specification: Message Bus Names, org.freedesktop.DBus.RequestName.
-// Tests: bus.test.ts.
+// Tests: wishes.test.ts, bus.test.ts.
 import {
   BUS_OBJECT, type NameReleaseResult, type NameRequestResult, RELEASE_NAME_RESULT, REQUEST_NAME_FLAG,
   REQUEST_NAME_RESULT,

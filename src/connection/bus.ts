@@ -1,5 +1,5 @@
-// A connection to a message bus: Hello, the methods of the bus itself, and the interface to what is wanted of it
-// (wishes.ts). It knows no messages of others beyond handing them on. Specification: Message Bus Specification.
+// A connection to a message bus: Hello, the methods of the bus itself, and access to everything that is wanted of it
+// (wishes.ts). It knows no objects and no exports. Specification: Message Bus Specification.
 import { BUS_OBJECT, type NameReleaseResult, type NameRequestResult } from '../protocol/bus.js';
 import { ErrorName } from '../protocol/error-names.js';
 import { DBusError } from '../protocol/errors.js';

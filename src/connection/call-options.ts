@@ -37,7 +37,7 @@ export interface CallOptions<In extends string = string, Out extends string = st
   readonly body?: BodyInputOf<In> | undefined;
   /** The signature that the reply must have; it is checked, and types the result. Any signature if it is left out. */
   readonly replySignature?: CheckedSignature<Out> | undefined;
-  /** What errors about the body name instead of `interface` and `member`, such as the property that a Set is for. */
+  /** Replaces `interface` and `member` in errors about the body; for a Set, it can name the property. */
   readonly place?: ErrorPlace | undefined;
 }
 

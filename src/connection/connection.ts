@@ -1,5 +1,6 @@
-// A connection between two programs without a bus: no names, no match rules, no sender that anybody vouches for.
-// What it does with messages is the engine's; bus.ts has connections to a bus. Specification: Message Types.
+// A connection between two programs without a bus: it has no names and no match rules, and no bus checks the senders.
+// engine.ts sends and receives; bus.ts has connections to a bus. Tests: link.test.ts, connection.test.ts.
+// Specification: Message Types.
 import type { MatchRule } from '../protocol/match-rule.js';
 import { OPEN_RULES, type OpenOptions, openTransport } from '../transport/open.js';
 import type { Transport } from '../transport/transport.js';

@@ -29,7 +29,7 @@ export interface Drop {
   readonly error: unknown;
 }
 
-/** What is known of one drop. */
+/** The details of one drop. */
 interface DropDetails {
   readonly message?: MessageHeader | undefined;
   readonly error?: unknown;

@@ -1,5 +1,5 @@
-// One open stream to another program: numbers what is sent, gives replies to their calls, and signals and calls to the
-// link that owns it, and ends in good order. It serves once: nothing survives its end. It knows no bus (bus.ts), no
+// One open stream to another program: numbers messages, gives replies to their calls, gives signals and calls to the
+// link that owns it, and ends in good order. It is used once: nothing survives its end. It knows no bus (bus.ts), no
 // subscriptions and no objects (the service layer). Tests: connection.test.ts, hostile-peer.test.ts.
 // Specification: Message Types, Invalid Protocol and Spec Extensions.
 import { ErrorName } from '../protocol/error-names.js';

@@ -1,5 +1,5 @@
 // The error classes of a link: it has ended, it has a handler already, a call got no reply or an unexpected one, or the
-// bus gives a name to another connection. Specification: Message Bus Names.
+// bus gives a name to another connection. Tests: test/errors.test.ts. Specification: Message Bus Names.
 import { DBusWireError } from '../wire/errors.js';
 
 /**

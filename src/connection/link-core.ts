@@ -1,6 +1,7 @@
-// The parts that every link has, and that do not depend on one open stream: the handler of method calls, the count of
-// dropped messages, and the end. It holds the engine that is open at present. Everything else asks for `engine` each
-// time and keeps none, so that it can be replaced. It knows no bus. (No clause of the specification.)
+// The common parts of all links that do not depend on one open stream: the handler of method calls, the count of
+// dropped messages, and the end. It holds the engine that is open at present. Other files read `engine` for each use
+// and do not keep it, so that it can be replaced. It knows no bus. Tests: link.test.ts.
+// (No clause of the specification.)
 // Tests: link.test.ts, connection.test.ts.
 import { setMaxListeners } from 'node:events';
 import type { Transport } from '../transport/transport.js';
@@ -11,7 +12,7 @@ import { Engine, type EngineOptions, type EngineOwner } from './engine.js';
 import { type ConnectionClosedError, HandlerInUseError } from './errors.js';
 import type { MethodCallHandler } from './link.js';
 
-/** What a link does with messages that are not replies. */
+/** Decides which messages are for a link, and takes its signals. */
 export interface SignalReceiver {
   /** Whether a bus name is this side's. */
   isOurs(destination: string): boolean;

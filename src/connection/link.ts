@@ -1,4 +1,4 @@
-// What services, proxies and subscriptions need of the other program: calls, signals and a handler of method calls.
+// The interface through which services, proxies and subscriptions exchange messages with another program.
 // A connection to a bus (bus.ts) and a connection between two programs (connection.ts) both offer it.
 // It has types only. Specification: Message Types.
 import type { MatchRule } from '../protocol/match-rule.js';

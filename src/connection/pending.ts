@@ -1,5 +1,5 @@
-// The calls that wait for a reply: their serials, their timers, and who may reply to them. Each call settles exactly
-// once, by a reply, a timeout, an abort or the end of the connection. It knows no sockets.
+// The calls that wait for a reply: their serials, their timers, and the senders that may reply. Each call settles
+// exactly once, by a reply, a timeout, an abort or the end of the connection. It knows no sockets.
 // Specification: Message Format (serial, REPLY_SERIAL).
 import { BUS_NAME } from '../protocol/bus.js';
 import { onAbort, runListener, startTimer } from '../transport/waiting.js';

@@ -54,11 +54,11 @@ export interface Subscription extends AsyncIterableIterator<Signal>, AsyncDispos
   close(): Promise<void>;
 }
 
-/** What a subscription has asked for, to be given back when it ends. */
+/** A request for the signals of one rule; it is released when the subscription ends. */
 export interface SignalRequest {
   /** Resolves when signals can arrive, and their sender is known. */
   readonly ready: Promise<void>;
-  /** Gives back; resolves when the bus has done so too. */
+  /** Ends the request; resolves when the bus has removed the rule. */
   release(): Promise<void>;
 }
 
@@ -72,7 +72,7 @@ export interface SignalSource {
 
 const NOTHING_REQUESTED: SignalRequest = { ready: Promise.resolve(), release: () => Promise.resolve() };
 
-/** Without a bus nothing must be asked for, and the SENDER field of a signal is taken as it is. */
+/** The source of a link without a bus: it sends no requests, and compares the SENDER field of a signal. */
 export const HEADER_SENDERS: SignalSource = {
   request: () => NOTHING_REQUESTED,
   isFrom: (sender, signal) => sender === signal.sender,
@@ -132,7 +132,7 @@ class Route {
     this.release().catch(() => {}); // the reader has an error already, and the bus forgets the rule with the connection
   }
 
-  /** Ends the subscription and gives back what it holds, once; resolves when the bus has done so too. */
+  /** Ends the subscription and its request, once; resolves when the bus has removed the rule. */
   release(): Promise<void> {
     this.#released ??= this.#giveBack();
     return this.#released;

@@ -1,6 +1,6 @@
 // Everything that a program wants of a bus and that outlives one open stream: names with their flags, match rules,
-// watched owners, subscriptions. Each part keeps the list of what is wanted and asks the engine that is open at
-// present, so that a new engine could be asked for all of it again: names, then rules, then owners.
+// watched owners, subscriptions. Each part keeps its list and uses the engine that is open at present, so that the
+// lists could be sent again on a new engine: names, then rules, then owners.
 // Specification: Message Bus Specification.
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
 import type { MatchRule } from '../protocol/match-rule.js';
@@ -43,7 +43,7 @@ export class Wishes implements SignalReceiver, SignalSource {
   request(rule: MatchRule): SignalRequest {
     const { sender } = rule;
     const isWellKnown = sender !== undefined && !sender.startsWith(':') && sender !== BUS_NAME;
-    // The owner is asked for before the rule is added: when the first signal arrives, it is known who may send it.
+    // GetNameOwner is sent before the rule: when the first signal arrives, its permitted sender is known.
     const watch = isWellKnown ? this.owners.watch(sender, () => {}) : undefined;
     const added = this.rules.add(rule);
     return {
