@@ -84,7 +84,7 @@ export class StreamTransport implements Transport {
 
   #sent(bytes: Uint8Array): void {
     this.#unsentBytes -= bytes.length;
-    this.#output.recycle(bytes);
+    this.#output.recycle(); // a stream sends its chunks in order
     if (this.#unsentBytes <= READ_PAUSE_THRESHOLD) this.#resumeReading();
   }
 

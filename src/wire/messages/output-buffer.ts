@@ -13,10 +13,9 @@ const NO_BYTES = new Uint8Array(0);
 /** Messages as bytes, for a stream that takes no file descriptors along. */
 export class OutputBuffer {
   #writer = newWriter();
-  #spare: Writer | undefined;
-  /** The oldest bytes that were taken and are in use, and their writer: only that one is used again. */
-  #takenBytes: Uint8Array | undefined;
-  #takenWriter: Writer | undefined;
+  #spare: Writer | undefined = newWriter();
+  /** The writers whose bytes were taken and are still in use, the oldest first. */
+  readonly #taken: Writer[] = [];
   /** Messages that were appended while another was being written: the getter of a value can do that. */
   #nested: Uint8Array[] = [];
   #isWriting = false;
@@ -58,28 +57,22 @@ export class OutputBuffer {
 
   /**
    * The bytes of all messages so far, which are not in the buffer any more. The bytes do not change until they are
-   * given to {@link OutputBuffer.recycle}. Empty while a message is being written: part of a message is never taken.
+   * given back by {@link OutputBuffer.recycle}. Empty while a message is being written: no part of one is taken.
    */
   take(): Uint8Array {
     const writer = this.#writer;
     if (writer.offset === 0 || this.#isWriting) return NO_BYTES;
     const bytes = writer.bytes.subarray(0, writer.offset);
-    if (this.#takenBytes === undefined) {
-      this.#takenBytes = bytes;
-      this.#takenWriter = writer;
-    }
+    this.#taken.push(writer);
     this.#writer = this.#spare ?? newWriter();
     this.#spare = undefined;
     return bytes;
   }
 
-  /** Takes the memory of taken bytes back, to use it again. Nobody may read them any more. */
-  recycle(bytes: Uint8Array): void {
-    const writer = this.#takenWriter;
-    if (writer === undefined || bytes !== this.#takenBytes) return;
-    this.#takenBytes = undefined;
-    this.#takenWriter = undefined;
-    if (writer.bytes.length > MAX_SPARE_CAPACITY) return;
+  /** Takes back the memory of the oldest taken bytes, to use it again. They must not be read any more. */
+  recycle(): void {
+    const writer = this.#taken.shift();
+    if (writer === undefined || writer.bytes.length > MAX_SPARE_CAPACITY) return;
     writer.offset = 0;
     this.#spare = writer;
   }
