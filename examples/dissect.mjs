@@ -1,4 +1,4 @@
-// Prints every message of a captured stream, byte by byte: what is what, and where a rule is broken.
+// Prints every message of a captured stream, byte by byte, with the meaning of each byte and the place of a broken rule.
 //
 //   dbus-monitor --session --binary > my.bin     what goes over the session bus, until Ctrl-C
 //   node examples/dissect.mjs my.bin

@@ -1,4 +1,4 @@
-// A proxy between clients and the session bus that prints every message that passes, and, if told so, sends calls for
+// A proxy between clients and the session bus that prints every message that passes, and, on request, sends calls for
 // one name to another. It reads headers only: bodies pass by as bytes.
 //
 //   node examples/proxy.mjs /tmp/proxy.sock                                    print
@@ -29,7 +29,7 @@ class Handshake {
     this.#beginsMessages = beginsMessages;
   }
 
-  /** The lines that a chunk completes, and, once the handshake is over, the bytes behind it. */
+  /** The lines that a chunk completes, and, once the handshake is over, the bytes after it. */
   push(chunk) {
     this.#text = Buffer.concat([this.#text, chunk]);
     const lines = [];

@@ -95,7 +95,7 @@ async function startOnPrivateBus() {
   return service;
 }
 
-/** Resolves to undefined where the service cannot be had on that bus; it has then said why. */
+/** Resolves to undefined if the service cannot run on that bus; the service has then said why. */
 async function startService(env) {
   const args = ['--interval', '150'];
   show(`dbus-wire-service ${args.join(' ')} &`);
@@ -277,7 +277,7 @@ for (const [signal, number] of [['SIGHUP', 1], ['SIGINT', 2], ['SIGTERM', 15]]) 
   process.on(signal, () => end(undefined, 128 + number));
 }
 process.on('exit', () => {
-  // Only where something above went wrong is anything left here.
+  // Something is left here only if an error occurred above.
   for (const child of running) child.kill('SIGKILL');
   removeScratch();
 });

@@ -38,12 +38,12 @@ function folderOf(file: string): string {
 const PER_MESSAGE = [
   /^src\/wire\/(values|messages)\//, /^src\/transport\/transport\.ts$/,
   /^src\/connection\/(connection|engine|pending|signal-queue)\.ts$/,
-  /^src\/service\/dispatch\.ts$/, /^src\/client\/(proxy-method|signal-stream)\.ts$/,
+  /^src\/service\/(dispatch|replies)\.ts$/, /^src\/client\/(proxy-method|signal-stream)\.ts$/,
 ];
 
 const RE_EXPORT = /^export\s+(type\s+)?(\*(\s+as\s+\w+)?|\{[^}]*\})\s+from\s+'[^']+';$/;
 
-/** Rule to a function that gives the offset of each place where a file breaks it. */
+/** Rule to a function that gives the offset of each place in which a file breaks it. */
 const RULES: Readonly<Record<string, (source: Source) => number[]>> = {
   'imports only from the folders below its own': (source) => {
     const own = folderOf(source.file);

@@ -1,4 +1,4 @@
-// The demo, as `npm run demo` runs it, where there is no session bus: what it proposes at its end really works.
+// The demo, as `npm run demo` runs it, without a session bus: the commands that it proposes at its end work.
 // Needs dist/, which `npm test` builds first.
 import { delimiter } from 'node:path';
 import { fileURLToPath } from 'node:url';

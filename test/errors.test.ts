@@ -263,7 +263,7 @@ describe.each(classes)('$name', ({ name, fault, codes }) => {
   });
 });
 
-test('a code that two classes have stands for the same rule in both', () => {
+test('a code that two classes have is the same rule in both', () => {
   const meanings = new Map<string, Set<string>>();
   for (const { code, meaning } of classes.flatMap(({ name }) => rowsOf(name))) {
     meanings.set(code, (meanings.get(code) ?? new Set()).add(meaning));
