@@ -7,7 +7,9 @@ import { describe } from '../wire/describe.js';
 import type { MethodCall } from '../wire/messages/message.js';
 import { type ExportedInterface, type ExportedMethod, isPromiseLike } from './exported-interface.js';
 import type { ObjectNode, ObjectTree } from './object-tree.js';
-import { type MessageSink, sendError, sendReturn, shortened, unknownInterface, unknownObject } from './replies.js';
+import {
+  ANSWERED, type MessageSink, sendError, sendReturn, shortened, unknownInterface, unknownObject,
+} from './replies.js';
 
 /** Most calls of one connection whose handlers have not answered yet; further calls are refused. */
 const MAX_CALLS_IN_PROGRESS = 32_768;
@@ -104,6 +106,7 @@ export class Dispatcher {
   }
 
   #reply({ label, out, outCount, place }: ExportedMethod, call: MethodCall, result: unknown): void {
+    if (result === ANSWERED) return;
     const body = outCount === 1 ? [result] : outCount === 0 ? [] : result;
     if (!Array.isArray(body)) {
       const problem = `expected an array of ${outCount} out-arguments, got ${describe(result)}`;

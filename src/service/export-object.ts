@@ -35,7 +35,7 @@ function exportsOf(link: MessageLink): Exports {
   const known = exportsByLink.get(link);
   if (known !== undefined) return known;
   const tree = new ObjectTree();
-  const standard = standardInterfaces(tree);
+  const standard = standardInterfaces(tree, link);
   const dispatcher = new Dispatcher({ tree, standard, sink: link, closedSignal: link.closedSignal });
   link.handleMethodCalls((call) => dispatcher.dispatch(call));
   const exports = { tree, unexports: new Set<() => void>() };

@@ -4,11 +4,10 @@
 import { DBusError } from '../protocol/errors.js';
 import { ErrorName } from '../protocol/error-names.js';
 import type { CallContext } from '../interface/definition.js';
-import { MarshalError } from '../wire/errors.js';
-import { formatSegment } from '../wire/values/fault.js';
-import { marshal } from '../wire/values/marshal.js';
 import type { Variant } from '../wire/variant.js';
-import type { ExportedInterface, ExportedProperty } from './exported-interface.js';
+import { type ExportedInterface, type ExportedProperty, isPromiseLike } from './exported-interface.js';
+import { ofProperty, type PropertyPlace, type Refusal, sendFitting } from './fitting-properties.js';
+import { withinTimeLimit } from './getters.js';
 import { describeFailure, isA, reportHandlerError, textOf } from './handler-errors.js';
 import type { ObjectNode } from './object-tree.js';
 import { shortened, unknownInterface } from './replies.js';
@@ -20,9 +19,6 @@ export interface PropertyAddress {
 }
 
 type PropertyGetter = NonNullable<ExportedProperty['get']>;
-
-/** The type of a property and where it belongs, for errors about it. */
-type PropertyPlace = Pick<ExportedProperty, 'interface' | 'name' | 'type'>;
 
 /** A property that callers may read. */
 interface ReadableProperty extends PropertyPlace {
@@ -65,24 +61,22 @@ function interfacesOf(
 }
 
 /**
- * Reads a property. Errors of its `get` are reported under the name of the property, not of the method Get.
+ * Reads a property and sends its value. Errors of its `get` are reported under the name of the property, not of the
+ * method Get.
  * @throws {DBusError} AccessDenied, if callers may only write it; the DBusError that its `get` throws; Failed, if `get`
  * throws another error or its value does not fit the type
  */
-export async function getProperty(property: ExportedProperty, context: CallContext): Promise<Variant> {
+export async function getProperty(
+  property: ExportedProperty, context: CallContext, send: (value: Variant) => Refusal | undefined,
+): Promise<void> {
   const { get, label, name, type } = property;
   if (get === undefined) throw new DBusError(ErrorName.ACCESS_DENIED, `the property ${label} cannot be read`);
-  const value = await runHandler(property, context, () => readValue(type, get, context));
-  const refusal = tryMarshal('v', value);
-  if (refusal === undefined) return value;
+  const value = await runHandler(property, context, () => get(context));
+  const refusal = send({ signature: type, value } as Variant); // sending checks the value
+  if (refusal === undefined) return;
   const error = ofProperty(refusal.error, property, 'body[0]');
   reportFailure(property, error, context.message);
   throw new DBusError(ErrorName.FAILED, describeFailure({ interface: property.interface, member: name }, error));
-}
-
-/** The value that a `get` returns, not checked yet. */
-async function readValue(type: string, get: PropertyGetter, context: CallContext): Promise<Variant> {
-  return { signature: type, value: await get(context) } as Variant; // true only after the check
 }
 
 /** Runs a handler of a property. An error that is not a DBusError is reported, and becomes Failed. */
@@ -124,77 +118,49 @@ export async function setProperty(property: ExportedProperty, value: Variant, co
 }
 
 /**
- * Reads all properties that callers may read, of one interface or, for `''`, of all interfaces. If two interfaces have
- * a property of the same name, the first interface wins. A property whose `get` fails, or whose value does not fit, is
- * left out and reported: most programs read everything first, and would otherwise see nothing of the object.
+ * Reads all properties that callers may read, of one interface or, for `''`, of all interfaces, and sends their values.
+ * If two interfaces have a property of the same name, the first interface wins. A property whose `get` fails or does
+ * not answer in time, or whose value does not fit, is left out and reported: most programs read everything first, and
+ * would otherwise see nothing of the object.
  * @throws {DBusError} UnknownInterface
  */
 export async function getAllProperties(
   node: ObjectNode,
   interfaceName: string,
-  { standard, context }: { standard: ReadonlyMap<string, ExportedInterface>; context: CallContext },
-): Promise<Map<string, Variant>> {
-  const readable = new Map<string, ReadableProperty>();
-  for (const { properties } of interfacesOf(node, interfaceName, standard)) {
-    for (const [name, { interface: owner, type, get }] of properties) {
-      if (get !== undefined && !readable.has(name)) readable.set(name, { interface: owner, name, type, get });
+  { standard, context, send }: {
+    readonly standard: ReadonlyMap<string, ExportedInterface>;
+    readonly context: CallContext;
+    readonly send: (values: ReadonlyMap<string, Variant>) => Refusal | undefined;
+  },
+): Promise<void> {
+  const properties = new Map<string, ReadableProperty>();
+  for (const exported of interfacesOf(node, interfaceName, standard)) {
+    for (const [name, { interface: owner, type, get }] of exported.properties) {
+      if (get !== undefined && !properties.has(name)) properties.set(name, { interface: owner, name, type, get });
     }
   }
-  const attempts = Array.from(readable.values(), async (property) => {
+  const report = (property: PropertyPlace, error: unknown): void => reportFailure(property, error, context.message);
+  const values = new Map<string, Variant>();
+  const later: Promise<void>[] = [];
+  for (const [name, property] of properties) {
+    const { type, get } = property;
     try {
-      return [property.name, await readValue(property.type, property.get, context)] as const;
+      const value = get(context);
+      values.set(name, { signature: type, value } as Variant); // in its place, and checked on sending
+      if (!isPromiseLike(value)) continue;
+      later.push(withinTimeLimit(value).then(
+        (result) => void values.set(name, { signature: type, value: result } as Variant),
+        (error: unknown) => {
+          values.delete(name);
+          report(property, error);
+        },
+      ));
     } catch (error) {
-      reportFailure(property, error, context.message);
-      return undefined;
+      values.delete(name);
+      report(property, error);
     }
-  });
-  const values = new Map((await Promise.all(attempts)).filter((entry) => entry !== undefined));
-  for (const [property, error] of misfits(values, readable)) {
-    reportFailure(property, error, context.message);
-    values.delete(property.name);
   }
-  return values;
-}
-
-/**
- * The values that do not fit the types of their properties, each with the reason. All are tried together first; if that
- * fails, each is tried alone, because an error names only the first.
- */
-export function misfits<Property extends PropertyPlace>(
-  values: ReadonlyMap<string, Variant>,
-  properties: ReadonlyMap<string, Property>,
-): ReadonlyMap<Property, unknown> {
-  const reasons = new Map<Property, unknown>();
-  if (tryMarshal('a{sv}', values) === undefined) return reasons;
-  for (const [name, value] of values) {
-    const property = properties.get(name)!; // each value was read from one
-    const misfit = misfitOf(value, property);
-    if (misfit !== undefined) reasons.set(property, misfit.error);
-  }
-  return reasons;
-}
-
-/** Why a value does not fit the type of its property, if it is sent in a dictionary; undefined if it fits. */
-function misfitOf(value: Variant, property: PropertyPlace): { readonly error: unknown } | undefined {
-  const refusal = tryMarshal('a{sv}', new Map([[property.name, value]]));
-  return refusal && { error: ofProperty(refusal.error, property, `body[0]${formatSegment(property.name)}`) };
-}
-
-function tryMarshal(signature: string, value: unknown): { readonly error: unknown } | undefined {
-  try {
-    marshal(signature, [value]);
-    return undefined;
-  } catch (error) {
-    return { error }; // any error: a value may have getters of its own
-  }
-}
-
-/** A MarshalError that names the property and its type instead of an argument; `path` leads to the value. */
-function ofProperty(error: unknown, { interface: interfaceName, name, type }: PropertyPlace, path: string): unknown {
-  if (!isA(error, MarshalError)) return error;
-  const at = { signature: type, path: error.path.startsWith(path) ? `value${error.path.slice(path.length)}` : 'value' };
-  const problem = `${error.problem} (the property has type "${type}")`;
-  return new MarshalError(error.code, problem, at, {
-    place: { interface: interfaceName, member: name }, cause: error.cause,
-  });
+  if (later.length > 0) await Promise.all(later);
+  const refusal = sendFitting({ values, properties, send: () => send(values), report });
+  if (refusal !== undefined) throw refusal.error;
 }

@@ -1,12 +1,13 @@
-// Announces changes of the properties of one interface: in order, and with their values if those can be read and sent.
-// A value that cannot be read or sent does not hold back the others. It knows no messages.
+// Announces changes of the properties of one interface, with their values if those can be read and sent. A value that
+// cannot be read or sent, or comes late, does not hold back the others. It knows no messages.
 // Tested in properties.test.ts. Specification: org.freedesktop.DBus.Properties (PropertiesChanged); EmitsChangedSignal.
 import { ConnectionClosedError } from '../connection/errors.js';
 import type { CallContext } from '../interface/definition.js';
 import type { Variant } from '../wire/variant.js';
 import { type ExportedMembers, isPromiseLike, type PropertyAnnouncer } from './exported-interface.js';
+import { type Refusal, sendFitting } from './fitting-properties.js';
+import { withinTimeLimit } from './getters.js';
 import { isA, reportHandlerError } from './handler-errors.js';
-import { misfits } from './properties.js';
 
 /** Sends one PropertiesChanged; throws if a value does not fit its type. */
 export type SendChanges = (changed: ReadonlyMap<string, Variant>, invalidated: readonly string[]) => void;
@@ -18,23 +19,28 @@ export interface PropertyChangesOptions {
   readonly contextFor: (name: string) => CallContext;
 }
 
-/** The changes of one announcement. */
-interface Changes {
-  /** Values by name, in order; `WITHOUT_VALUE` for a property whose value is not announced or not there yet. */
+/** Names that are announced together. */
+interface Announcement {
+  /** Values by name, in order; `WITHOUT_VALUE` for a property whose value is not announced. */
   readonly values: Map<string, unknown>;
-  /** The values that come later; none of the promises rejects. */
-  readonly later: readonly (readonly [name: string, value: Promise<unknown>])[];
+  /** The properties whose values come later. */
+  readonly later: Set<string>;
+  /** Sends what is there, once; values that come later are announced each on its own. Set if there are later ones. */
+  send: (() => void) | undefined;
 }
 
 /** Stands for a value that is not announced. Not undefined, which a `get` may return, although it fits no type. */
 const WITHOUT_VALUE = Symbol('without value');
 
-/** Announces changed properties in order: changes that arrive while values are being read are announced together. */
+/**
+ * Announces changed properties. The changes of one property are announced in order: its value is read again if it
+ * changes while it is being read. A `get` that hangs delays no other property.
+ */
 export class PropertyChanges implements PropertyAnnouncer {
   readonly #members: Pick<ExportedMembers, 'name' | 'properties'>;
   readonly #options: PropertyChangesOptions;
-  readonly #waiting = new Set<string>();
-  #running: Promise<void> | undefined;
+  /** The properties that are being read, and whether they have changed since. */
+  readonly #reading = new Map<string, { hasChanged: boolean }>();
 
   constructor(members: Pick<ExportedMembers, 'name' | 'properties'>, options: PropertyChangesOptions) {
     this.#members = members;
@@ -42,91 +48,93 @@ export class PropertyChanges implements PropertyAnnouncer {
   }
 
   /**
-   * Announces changes with their values. The value is left out if the definition says so or it cannot be read.
-   * Never throws; if a value comes later, returns a promise that resolves after the signal is sent.
+   * Announces changes with their values. The value is left out if the definition says so or it cannot be read. Never
+   * throws. If some values come later, the others wait for them until the end of the turn of the event loop, to be
+   * announced together; the returned promise resolves then.
    */
   announce(names: readonly string[]): void | Promise<void> {
-    if (this.#running !== undefined) {
-      for (const name of names) this.#waiting.add(name);
-      return this.#running;
-    }
-    const changes = this.#read(names);
-    if (changes.later.length === 0) return this.#send(changes.values);
-    this.#running = this.#announceLater(changes);
-    return this.#running;
+    const announcement: Announcement = { values: new Map(), later: new Set(), send: undefined };
+    for (const name of names) this.#read(name, announcement);
+    const { values, later } = announcement;
+    if (later.size === 0) return this.#send(values);
+    return new Promise((resolve) => {
+      announcement.send = () => {
+        announcement.send = undefined;
+        for (const name of later) values.delete(name);
+        this.#send(values);
+        resolve();
+      };
+      setImmediate(() => announcement.send?.());
+    });
   }
 
-  async #announceLater(changes: Changes): Promise<void> {
-    let { values, later } = changes;
-    for (;;) {
-      for (const [name, value] of later) values.set(name, await value);
-      this.#send(values);
-      if (this.#waiting.size === 0) break;
-      ({ values, later } = this.#read([...this.#waiting]));
-      this.#waiting.clear();
+  /** Adds the value of a property to an announcement, now or later. */
+  #read(name: string, announcement: Announcement): void {
+    const property = this.#members.properties.get(name);
+    if (property === undefined || property.emitsChanged === 'const' || property.emitsChanged === 'false') return;
+    const { get, emitsChanged } = property;
+    const { values, later } = announcement;
+    const running = this.#reading.get(name);
+    if (running !== undefined) {
+      if (!later.has(name)) running.hasChanged = true; // else the name is given twice
+      return;
     }
-    this.#running = undefined;
-  }
-
-  #read(names: readonly string[]): Changes {
-    const values = new Map<string, unknown>();
-    const later: [string, Promise<unknown>][] = [];
-    for (const name of names) {
-      const property = this.#members.properties.get(name);
-      if (property === undefined || property.emitsChanged === 'const' || property.emitsChanged === 'false') continue;
-      const { get, emitsChanged } = property;
-      values.set(name, WITHOUT_VALUE);
-      if (get === undefined || emitsChanged === 'invalidates') continue;
-      try {
-        const value = get(this.#options.contextFor(name));
-        if (isPromiseLike(value)) later.push([name, this.#settled(name, value)]);
-        else values.set(name, value);
-      } catch (error) {
-        this.#report(name, error);
-      }
-    }
-    return { values, later };
-  }
-
-  async #settled(name: string, value: PromiseLike<unknown>): Promise<unknown> {
+    values.set(name, WITHOUT_VALUE);
+    if (get === undefined || emitsChanged === 'invalidates') return;
     try {
-      return await value;
+      const value = get(this.#options.contextFor(name));
+      if (isPromiseLike(value)) {
+        later.add(name);
+        void this.#readLater(name, value, announcement);
+      } else values.set(name, value);
     } catch (error) {
       this.#report(name, error);
-      return WITHOUT_VALUE;
     }
   }
 
-  #send(values: ReadonlyMap<string, unknown>): void {
-    if (values.size === 0) return;
-    const { properties } = this.#members;
-    const changed = new Map<string, Variant>();
-    for (const [name, value] of values) {
-      const { type } = properties.get(name)!; // only properties are read
-      if (value !== WITHOUT_VALUE) changed.set(name, { signature: type, value } as Variant);
-    }
-    const names = [...values.keys()];
-    if (this.#trySend(names, changed) === undefined) return;
-    // Announce a change even if its value does not fit: programs that cache the property must learn that it is stale.
-    for (const [{ name }, error] of misfits(changed, properties)) {
+  async #readLater(name: string, promise: PromiseLike<unknown>, announcement: Announcement): Promise<void> {
+    const reading = { hasChanged: false };
+    this.#reading.set(name, reading);
+    let value: unknown = WITHOUT_VALUE;
+    try {
+      value = await withinTimeLimit(promise);
+    } catch (error) {
       this.#report(name, error);
-      changed.delete(name);
     }
-    const failure = this.#trySend(names, changed);
-    if (failure === undefined) return;
-    this.#report([...changed.keys()].join(', '), failure.error); // each value fits, but not all in one message
-    changed.clear();
-    const last = this.#trySend(names, changed);
-    if (last !== undefined) this.#report(names.join(', '), last.error);
+    this.#reading.delete(name);
+    const { values, later, send } = announcement;
+    if (send === undefined) this.#send(new Map([[name, value]])); // the others have been announced already
+    else {
+      values.set(name, value);
+      later.delete(name);
+      if (later.size === 0) send();
+    }
+    if (reading.hasChanged) void this.announce([name]);
+  }
+
+  #send(read: ReadonlyMap<string, unknown>): void {
+    if (read.size === 0) return;
+    const { properties } = this.#members;
+    const values = new Map<string, Variant>();
+    for (const [name, value] of read) {
+      const { type } = properties.get(name)!; // only properties are read
+      if (value !== WITHOUT_VALUE) values.set(name, { signature: type, value } as Variant);
+    }
+    const names = [...read.keys()];
+    // A change is announced even if its value does not fit: programs that cache the property must learn that it is
+    // stale.
+    const refusal = sendFitting({
+      values, properties,
+      send: () => this.#trySend(names, values),
+      report: ({ name }, error) => this.#report(name, error),
+    });
+    if (refusal !== undefined) this.#report(names.join(', '), refusal.error);
   }
 
   /** Sends changes, those without a value as invalidated; returns the reason if that fails. */
-  #trySend(
-    names: readonly string[],
-    changed: ReadonlyMap<string, Variant>,
-  ): { readonly error: unknown } | undefined {
+  #trySend(names: readonly string[], values: ReadonlyMap<string, Variant>): Refusal | undefined {
     try {
-      this.#options.send(changed, names.filter((name) => !changed.has(name)));
+      this.#options.send(values, names.filter((name) => !values.has(name)));
       return undefined;
     } catch (error) {
       return isA(error, ConnectionClosedError) ? undefined : { error };

@@ -17,6 +17,27 @@ export interface MessageSink {
   send(message: Message): number;
 }
 
+/** The result of a handler that has sent the reply itself. */
+export const ANSWERED = Symbol('answered');
+
+/**
+ * Sends a METHOD_RETURN; returns the reason if it cannot be sent. Sends nothing, and returns undefined, if nobody waits
+ * for a reply.
+ */
+export function tryReturn(
+  sink: MessageSink,
+  call: MethodCall,
+  { signature, body }: { readonly signature: string; readonly body: readonly unknown[] },
+): { readonly error: unknown } | undefined {
+  if (!wantsReply(call)) return undefined;
+  try {
+    sink.send(methodReturn(call, { signature, body }));
+    return undefined;
+  } catch (error) {
+    return isA(error, ConnectionClosedError) ? undefined : { error };
+  }
+}
+
 /**
  * Sends a METHOD_RETURN. If the body does not fit the signature, the caller gets Failed and the error is reported under
  * the member of `place`.
@@ -30,15 +51,11 @@ export function sendReturn(
     readonly body: readonly unknown[];
   },
 ): void {
-  if (!wantsReply(call)) return;
-  try {
-    sink.send(methodReturn(call, { signature, body }));
-  } catch (refusal) {
-    if (isA(refusal, ConnectionClosedError)) return;
-    const error = errorAt(refusal, place, sendReturn);
-    reportHandlerError({ error, interface: place.interface, member: place.member, call });
-    sendFailed(sink, call, `the result does not fit signature "${signature}": ${textOf(error)}`);
-  }
+  const refusal = tryReturn(sink, call, { signature, body });
+  if (refusal === undefined) return;
+  const error = errorAt(refusal.error, place, sendReturn);
+  reportHandlerError({ error, interface: place.interface, member: place.member, call });
+  sendFailed(sink, call, `the result does not fit signature "${signature}": ${textOf(error)}`);
 }
 
 /**

@@ -4,12 +4,14 @@
 import type { CallContext } from '../interface/definition.js';
 import { formatIntrospection } from '../interface/format-introspection.js';
 import { Introspectable, Peer, Properties } from '../interface/standard.js';
+import type { Variant } from '../wire/variant.js';
 import type { StandardInterfaces } from './dispatch.js';
 import { type ExportedInterface, exportedInterface } from './exported-interface.js';
+import type { Refusal } from './fitting-properties.js';
 import { readMachineId } from './machine-id.js';
 import type { ObjectNode, ObjectTree } from './object-tree.js';
 import { findProperty, getAllProperties, getProperty, setProperty } from './properties.js';
-import { unknownObject } from './replies.js';
+import { ANSWERED, type MessageSink, tryReturn, unknownObject } from './replies.js';
 
 /** The names of these interfaces; applications cannot export implementations of them. */
 export const STANDARD_INTERFACE_NAMES: ReadonlySet<string> = new Set([Peer.name, Introspectable.name, Properties.name]);
@@ -37,18 +39,29 @@ function introspectable(tree: ObjectTree, standardOf: StandardInterfaces): Expor
   );
 }
 
-/** Properties; `standardOf` gives the interfaces that a node has besides the exported ones. */
-function properties(tree: ObjectTree, standardOf: StandardInterfaces): ExportedInterface {
+/**
+ * Properties; `standardOf` gives the interfaces that a node has besides the exported ones. Get and GetAll send their
+ * replies themselves: if that fails, they know the property that is the reason.
+ */
+function properties(tree: ObjectTree, standardOf: StandardInterfaces, sink: MessageSink): ExportedInterface {
   return exportedInterface(
     Properties.implement({
       methods: {
-        Get: (interfaceName, name, context) => {
+        Get: async (interfaceName, name, context) => {
           const node = nodeOf(tree, context);
-          return getProperty(findProperty(node, { interfaceName, name }, standardOf(node)).property, context);
+          const { property } = findProperty(node, { interfaceName, name }, standardOf(node));
+          await getProperty(property, context, (value) => (
+            tryReturn(sink, context.message, { signature: 'v', body: [value] })
+          ));
+          return ANSWERED as never; // in place of the value
         },
-        GetAll: (interfaceName, context) => {
+        GetAll: async (interfaceName, context) => {
           const node = nodeOf(tree, context);
-          return getAllProperties(node, interfaceName, { standard: standardOf(node), context });
+          const send = (values: ReadonlyMap<string, Variant>): Refusal | undefined => (
+            tryReturn(sink, context.message, { signature: 'a{sv}', body: [values] })
+          );
+          await getAllProperties(node, interfaceName, { standard: standardOf(node), context, send });
+          return ANSWERED as never; // in place of the values
         },
         Set: async (interfaceName, name, value, context) => {
           const node = nodeOf(tree, context);
@@ -61,8 +74,8 @@ function properties(tree: ObjectTree, standardOf: StandardInterfaces): ExportedI
   );
 }
 
-/** The interfaces that the library implements for the objects of a tree. */
-export function standardInterfaces(tree: ObjectTree): StandardInterfaces {
+/** The interfaces that the library implements for the objects of a tree; some replies go directly to `sink`. */
+export function standardInterfaces(tree: ObjectTree, sink: MessageSink): StandardInterfaces {
   const byName = (...interfaces: readonly ExportedInterface[]): ReadonlyMap<string, ExportedInterface> =>
     new Map(interfaces.map((exported) => [exported.name, exported]));
   const standardOf: StandardInterfaces = (node) =>
@@ -70,6 +83,6 @@ export function standardInterfaces(tree: ObjectTree): StandardInterfaces {
   const [peerInterface, introspection] = [peer(), introspectable(tree, standardOf)];
   const onAnyPath = byName(peerInterface); // whether or not there is an object ‹org.freedesktop.DBus.Peer›
   const onParent = byName(peerInterface, introspection);
-  const onObject = byName(peerInterface, introspection, properties(tree, standardOf));
+  const onObject = byName(peerInterface, introspection, properties(tree, standardOf, sink));
   return standardOf;
 }

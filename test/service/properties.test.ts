@@ -1,12 +1,13 @@
 // Properties: Get, Set, GetAll and PropertiesChanged, with values that cannot be read or sent.
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { DBusError } from '../../src/protocol/errors.js';
 import type { CallContext } from '../../src/interface/definition.js';
 import { defineInterface } from '../../src/interface/define.js';
-import { exportedInterface } from '../../src/service/exported-interface.js';
+import { exportedInterface, type ExportedMembers } from '../../src/service/exported-interface.js';
 import { PropertyChanges } from '../../src/service/property-changes.js';
-import { marshal } from '../../src/wire/values/marshal.js';
+import { encodeMessage } from '../../src/wire/messages/encode.js';
+import { signal } from '../../src/wire/messages/message.js';
 import { type Variant, variant } from '../../src/wire/variant.js';
 import { until } from '../support/waiting.js';
 import { CALLER, EXOTIC_ERRORS, recordHandlerErrors, revokedProxy, serviceOf } from './support.js';
@@ -25,6 +26,58 @@ const Test1 = defineInterface({
     ['__proto__']: { type: 's', access: 'readwrite' },
   },
 });
+/** Types whose values may hold a file descriptor, which no connection of ours can send. */
+const Descriptors = defineInterface({
+  name: 'com.example.Descriptors',
+  properties: {
+    Good: { type: 's', access: 'read' },
+    Handle: { type: 'h', access: 'read' },
+    Handles: { type: 'ah', access: 'read' },
+    Any: { type: 'v', access: 'read' },
+    Last: { type: 's', access: 'read' },
+  },
+});
+const descriptors = () => Descriptors.implement({
+  properties: {
+    Good: { get: () => 'good' },
+    Handle: { get: () => 0 },
+    Handles: { get: () => [0, 1] },
+    Any: { get: () => variant('h', 0) },
+    Last: { get: async () => 'last' },
+  },
+});
+const WITH_DESCRIPTORS = ['Handle', 'Handles', 'Any'];
+
+/** Two values that each fit into a message, but not together. */
+const Large = defineInterface({
+  name: 'com.example.Large',
+  properties: {
+    A: { type: 'ay', access: 'read' }, B: { type: 'ay', access: 'read' }, Small: { type: 's', access: 'read' },
+  },
+});
+const large = () => Large.implement({
+  properties: {
+    A: { get: () => new Uint8Array(40_000_000) },
+    B: { get: () => new Uint8Array(40_000_001) },
+    Small: { get: () => 'small' },
+  },
+});
+
+/** A property that never answers, and one that does. */
+const Hanging = defineInterface({
+  name: 'com.example.Hanging',
+  properties: { Stuck: { type: 's', access: 'readwrite' }, Fine: { type: 'u', access: 'readwrite' } },
+});
+const hanging = () => {
+  let fine = 1;
+  return Hanging.implement({
+    properties: {
+      Stuck: { get: () => new Promise<string>(() => {}), set: () => {} },
+      Fine: { get: async () => fine, set: (value) => void (fine = value) },
+    },
+  });
+};
+
 const Test2 = defineInterface({
   name: 'com.example.Test2',
   properties: { Value: { type: 's', access: 'read' }, Extra: { type: 'b', access: 'read' } },
@@ -277,6 +330,52 @@ describe('GetAll', () => {
     expect(reports.map(({ member }) => member)).toEqual(['Value', 'Bad', '__proto__']);
   });
 
+  test('leaves out the properties that hold file descriptors, and reports each', async () => {
+    const reports = recordHandlerErrors();
+    const service = serviceOf({ [path]: [descriptors()] });
+    const target = { path, interface: 'org.freedesktop.DBus.Properties' };
+    const body = [Descriptors.name];
+    const [reply] = await service.call({ ...target, member: 'GetAll', signature: 's', body });
+    expect(reply).toMatchObject({ type: 'method_return', signature: 'a{sv}' });
+    expect([...(reply?.body[0] as Map<string, unknown>).keys()]).toEqual(['Good', 'Last']);
+    expect(reports.map(({ member }) => member)).toEqual(WITH_DESCRIPTORS);
+    expect(reports).toMatchObject(WITH_DESCRIPTORS.map((member) => ({
+      error: { code: 'UNIX_FD_NOT_SENDABLE', interface: Descriptors.name, member }, call: { member: 'GetAll' },
+    })));
+    for (const name of WITH_DESCRIPTORS) {
+      const [error] = await service.call({ ...target, member: 'Get', signature: 'ss', body: [Descriptors.name, name] });
+      expect(error).toMatchObject({ errorName: `${ERROR}.Failed` });
+    }
+    const [good] = await service.call({ ...target, member: 'Get', signature: 'ss', body: [Descriptors.name, 'Good'] });
+    expect(good).toMatchObject({ body: [variant('s', 'good')] });
+  });
+
+  test('leaves out the longest value if all together are too long for a message, and reports it', async () => {
+    const reports = recordHandlerErrors();
+    const service = serviceOf({ [path]: [large()] });
+    const target = { path, interface: 'org.freedesktop.DBus.Properties', member: 'GetAll' };
+    const [reply] = await service.call({ ...target, signature: 's', body: [Large.name] });
+    expect([...(reply?.body[0] as Map<string, unknown>).keys()]).toEqual(['A', 'Small']);
+    const problem = expect.stringContaining('not with the other properties') as unknown;
+    expect(reports).toMatchObject([{ error: { code: 'ARRAY_TOO_LONG', problem }, interface: Large.name, member: 'B' }]);
+  });
+
+  test('leaves out a property whose get does not answer within ten seconds, and reports it', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const reports = recordHandlerErrors();
+    const service = serviceOf({ [path]: [hanging()] });
+    const target = { path, interface: 'org.freedesktop.DBus.Properties', member: 'GetAll' };
+    const reply = service.call({ ...target, signature: 's', body: [Hanging.name] });
+    await vi.advanceTimersByTimeAsync(9_999);
+    expect(service.sink.sent).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await reply).toMatchObject([{ body: [new Map([['Fine', variant('u', 1)]])] }]);
+    const error = { message: 'no value within 10000 ms: get must answer in time' };
+    expect(reports).toMatchObject([{ error, interface: Hanging.name, member: 'Stuck', call: { member: 'GetAll' } }]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   test.each(EXOTIC_ERRORS)('leaves out a property whose get throws %s', async (_, thrown) => {
     const reports = recordHandlerErrors();
     const { get, getAll, state } = setup();
@@ -305,7 +404,6 @@ describe('PropertiesChanged', () => {
 
   function watch() {
     const state = { plain: (): unknown => 1, slow: (): unknown => 'slow' };
-    const sent: [changed: Record<string, unknown>, invalidated: readonly string[]][] = [];
     const exported = exportedInterface(Watched.implement({
       properties: {
         Plain: { get: () => state.plain() as number },
@@ -316,14 +414,22 @@ describe('PropertiesChanged', () => {
         Silent: { get: () => 'silent' },
       },
     }));
+    return { state, ...announcerOf(exported) };
+  }
+
+  /** Announces the changes of an interface as a connection would send them. */
+  function announcerOf(exported: ExportedMembers) {
+    const sent: [changed: Record<string, unknown>, invalidated: readonly string[]][] = [];
     const changes = new PropertyChanges(exported, {
       send: (changed, invalidated) => {
-        marshal('a{sv}as', [changed, invalidated]);
+        const body = [changed, invalidated] as const;
+        const message = signal({ path, interface: 'a.b', member: 'a', signature: 'a{sv}as', body });
+        encodeMessage(message, { serial: 1, allowUnixFds: false });
         sent.push([Object.fromEntries(changed), invalidated]);
       },
       contextFor: () => ({ sender: undefined }) as CallContext, // none of the handlers looks at more
     });
-    return { state, sent, changes };
+    return { sent, changes };
   }
 
   test('has the value of a property, unless the definition leaves it out or callers cannot read it', () => {
@@ -338,25 +444,75 @@ describe('PropertiesChanged', () => {
     expect(sent).toEqual([]);
   });
 
-  test('keeps the order if values come later; changes in the meantime are announced together', async () => {
+  test('has the values that come in the same turn of the event loop together', async () => {
+    const { sent, changes, state } = watch();
+    state.slow = async () => 'later';
+    await changes.announce(['Slow', 'Plain', 'Stale']);
+    expect(sent).toEqual([[{ Slow: variant('s', 'later'), Plain: variant('u', 1) }, ['Stale']]]);
+  });
+
+  test('keeps the order of one property if its values come later; changes in the meantime count as one', async () => {
     const { sent, changes, state } = watch();
     const pending: ((value: string) => void)[] = [];
     state.slow = () => new Promise((resolve) => pending.push(resolve));
-    const first = changes.announce(['Slow']);
-    const second = changes.announce(['Plain']);
+    const first = changes.announce(['Slow', 'Plain']);
+    expect(changes.announce(['Plain'])).toBeUndefined();
     void changes.announce(['Slow', 'Stale']);
-    void changes.announce(['Plain']);
+    void changes.announce(['Slow']);
     expect(pending).toHaveLength(1);
+    expect(sent).toEqual([[{ Plain: variant('u', 1) }, []], [{}, ['Stale']]]);
+    await first; // does not wait for the value of Slow
+    expect(sent[2]).toEqual([{ Plain: variant('u', 1) }, []]);
     pending[0]?.('one');
     await until(() => pending.length === 2);
-    expect(sent).toEqual([[{ Slow: variant('s', 'one') }, []]]);
-    state.plain = () => 2;
+    expect(sent[3]).toEqual([{ Slow: variant('s', 'one') }, []]);
     pending[1]?.('two');
-    await Promise.all([first, second]);
-    expect(sent[1]).toEqual([{ Plain: variant('u', 1), Slow: variant('s', 'two') }, ['Stale']]);
-    expect(sent).toHaveLength(2);
-    changes.announce(['Plain']);
-    expect(sent[2]).toEqual([{ Plain: variant('u', 2) }, []]);
+    await until(() => sent.length === 5);
+    expect(sent[4]).toEqual([{ Slow: variant('s', 'two') }, []]);
+    expect(pending).toHaveLength(2);
+  });
+
+  test('is sent without a value that does not come within ten seconds, which is reported; then it is read again',
+    async () => {
+      vi.useFakeTimers();
+      onTestFinished(() => void vi.useRealTimers());
+      const reports = recordHandlerErrors();
+      const { sent, changes, state } = watch();
+      state.slow = () => new Promise(() => {});
+      void changes.announce(['Slow']);
+      await vi.advanceTimersByTimeAsync(9_000);
+      state.slow = () => 'again';
+      changes.announce(['Slow']);
+      expect(sent).toEqual([]);
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(sent).toEqual([[{}, ['Slow']], [{ Slow: variant('s', 'again') }, []]]);
+      expect(reports).toMatchObject([{ error: { message: expect.stringContaining('10000 ms') }, member: 'Slow' }]);
+      expect(vi.getTimerCount()).toBe(0);
+    });
+
+  test('is sent, and Set answered, while the get of another property or of the same one hangs', async () => {
+    let announcer!: ReturnType<typeof announcerOf>; // set by the next line
+    const exported = exportedInterface(hanging(), (members) => (announcer = announcerOf(members)).changes);
+    const service = serviceOf({});
+    service.tree.add(path, [exported]);
+    const set = (name: string, value: Variant) => service.call({
+      path, interface: 'org.freedesktop.DBus.Properties', member: 'Set', signature: 'ssv',
+      body: [Hanging.name, name, value],
+    });
+    expect(await set('Stuck', variant('s', 'x'))).toMatchObject([{ type: 'method_return' }]);
+    for (const value of [7, 8]) {
+      expect(await set('Fine', variant('u', value))).toMatchObject([{ type: 'method_return' }]);
+    }
+    expect(await set('Stuck', variant('s', 'y'))).toMatchObject([{ type: 'method_return' }]);
+    expect(announcer.sent).toEqual([[{ Fine: variant('u', 7) }, []], [{ Fine: variant('u', 8) }, []]]);
+  });
+
+  test('has no value with a file descriptor; the others have theirs', async () => {
+    const reports = recordHandlerErrors();
+    const { sent, changes } = announcerOf(exportedInterface(descriptors()));
+    await changes.announce(['Good', ...WITH_DESCRIPTORS, 'Last']);
+    expect(sent).toEqual([[{ Good: variant('s', 'good'), Last: variant('s', 'last') }, WITH_DESCRIPTORS]]);
+    expect(reports.map(({ member }) => member)).toEqual(WITH_DESCRIPTORS);
   });
 
   test.each([
@@ -419,24 +575,12 @@ describe('PropertiesChanged', () => {
     expect(reports).toMatchObject([{ error: { message: 'only once' }, ...failed }]);
   });
 
-  test('leaves out all values if together they are too long for a message', async () => {
+  test('leaves out the longest value if all together are too long for a message', async () => {
     const reports = recordHandlerErrors();
-    const sent: unknown[] = [];
-    const get = () => 'x'.repeat(40_000_000);
-    const Pair = defineInterface({
-      name: 'com.example.Pair',
-      properties: { A: { type: 's', access: 'read' }, B: { type: 's', access: 'read' } },
-    });
-    const pair = new PropertyChanges(exportedInterface(Pair.implement({ properties: { A: { get }, B: { get } } })), {
-      send: (changed, invalidated) => {
-        marshal('a{sv}as', [changed, invalidated]);
-        sent.push([Object.fromEntries(changed), invalidated]);
-      },
-      contextFor: () => ({ sender: undefined }) as CallContext,
-    });
-    await pair.announce(['A', 'B']);
-    expect(sent).toEqual([[{}, ['A', 'B']]]);
-    const failed = { interface: 'com.example.Pair', member: 'A, B' };
+    const { sent, changes } = announcerOf(exportedInterface(large()));
+    await changes.announce(['A', 'B', 'Small']);
+    expect(sent.map(([changed, invalidated]) => [Object.keys(changed), invalidated])).toEqual([[['A', 'Small'], ['B']]]);
+    const failed = { interface: Large.name, member: 'B' };
     expect(reports).toMatchObject([{ error: { code: 'ARRAY_TOO_LONG' }, ...failed }]);
   });
 });

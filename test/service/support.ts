@@ -26,7 +26,7 @@ export class RecordingSink implements MessageSink {
   send(message: Message): number {
     if (this.isClosed) throw new ConnectionClosedError('the connection was closed');
     const serial = this.sent.length + 1;
-    this.sent.push(decodeMessage(encodeMessage(message, { serial })));
+    this.sent.push(decodeMessage(encodeMessage(message, { serial, allowUnixFds: false })));
     return serial;
   }
 }
@@ -58,7 +58,7 @@ export function serviceOf(objects: Readonly<Record<string, readonly Implementati
   }
   const sink = new RecordingSink();
   const abort = new AbortController();
-  const standard = standardInterfaces(tree);
+  const standard = standardInterfaces(tree, sink);
   const dispatcher = new Dispatcher({ tree, standard, sink, closedSignal: abort.signal });
   return {
     tree, sink, dispatcher, abort,

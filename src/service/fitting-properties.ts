@@ -1,0 +1,86 @@
+// Sends as many values of properties as one message can have: all of them, or else those that fit. The test is the
+// sending itself, so that no value passes here and is refused later. It knows no calls and no handlers.
+// Tested in properties.test.ts. Specification: org.freedesktop.DBus.Properties.
+import { MarshalError } from '../wire/errors.js';
+import { encodeMessage } from '../wire/messages/encode.js';
+import { signal } from '../wire/messages/message.js';
+import { formatSegment } from '../wire/values/fault.js';
+import type { Variant } from '../wire/variant.js';
+import type { ExportedProperty } from './exported-interface.js';
+import { isA } from './handler-errors.js';
+
+/** The type of a property and where it belongs, for errors about it. */
+export type PropertyPlace = Pick<ExportedProperty, 'interface' | 'name' | 'type'>;
+
+/** Why something was not sent. */
+export interface Refusal {
+  readonly error: unknown;
+}
+
+/** The values of properties, and what is done with them. */
+export interface PropertyValues {
+  /** By name. Those that cannot be sent are removed. */
+  readonly values: Map<string, Variant>;
+  /** Has every property that has a value. */
+  readonly properties: ReadonlyMap<string, PropertyPlace>;
+  /** Sends the values that are left; returns the reason if that fails. */
+  readonly send: () => Refusal | undefined;
+  /** Takes the reason why a value was removed. */
+  readonly report: (property: PropertyPlace, error: unknown) => void;
+}
+
+/**
+ * Sends all values. If that fails, removes and reports each that does not fit alone, and then the longest until the
+ * others fit into one message. Returns the reason if not even an empty message can be sent.
+ */
+export function sendFitting({ values, properties, send, report }: PropertyValues): Refusal | undefined {
+  let refusal = send();
+  if (refusal === undefined) return undefined;
+  const lengths: { readonly property: PropertyPlace; readonly length: number }[] = [];
+  const before = values.size;
+  for (const [name, value] of [...values]) {
+    const property = properties.get(name)!; // each value was read from one
+    try {
+      lengths.push({ property, length: lengthAlone(name, value) });
+    } catch (error) {
+      values.delete(name);
+      report(property, ofProperty(error, property, `body[0]${formatSegment(name)}`));
+    }
+  }
+  if (values.size < before) refusal = send();
+  lengths.sort((a, b) => b.length - a.length);
+  for (const { property } of lengths) {
+    if (refusal === undefined) return undefined;
+    values.delete(property.name);
+    report(property, tooMuchTogether(refusal.error, property));
+    refusal = send();
+  }
+  return refusal;
+}
+
+/** Bytes of a message with one value only; throws if there can be no such message. */
+function lengthAlone(name: string, value: Variant): number {
+  const body = [new Map([[name, value]])] as const;
+  const message = signal({ path: '/', interface: 'a.b', member: 'a', signature: 'a{sv}', body });
+  return encodeMessage(message, { serial: 1, allowUnixFds: false }).length;
+}
+
+/** A MarshalError that names the property and its type instead of an argument; `path` leads to the value. */
+export function ofProperty(error: unknown, property: PropertyPlace, path: string): unknown {
+  if (!isA(error, MarshalError)) return error;
+  const { interface: interfaceName, name: member, type } = property;
+  const at = { signature: type, path: error.path.startsWith(path) ? `value${error.path.slice(path.length)}` : 'value' };
+  const problem = `${error.problem} (the property has type "${type}")`;
+  return new MarshalError(error.code, problem, at, {
+    place: { interface: interfaceName, member }, cause: error.cause,
+  });
+}
+
+/** The error for a value that fits alone, but not with the others. */
+function tooMuchTogether(error: unknown, { interface: interfaceName, name: member, type }: PropertyPlace): unknown {
+  if (!isA(error, MarshalError)) return error;
+  const problem = `it fits into a message alone, but not with the other properties: ${error.problem}`;
+  return new MarshalError(error.code, problem, { signature: type, path: 'value' }, {
+    place: { interface: interfaceName, member }, cause: error,
+  });
+}
