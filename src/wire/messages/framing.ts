@@ -1,5 +1,5 @@
 // Cuts a stream of bytes into whole messages, wherever its chunks are cut, and decodes them if asked to.
-// It owns the bytes of a message that is not complete yet. It knows no sockets.
+// partial-message.ts owns the bytes of a message that is not complete yet. It knows no sockets.
 // Specification: Message Format, Invalid Protocol and Spec Extensions.
 import { checkBytes } from '../arguments.js';
 import { FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH } from '../constants.js';
@@ -7,7 +7,8 @@ import { decodeMessageAs } from './decode.js';
 import { UnmarshalError } from '../errors.js';
 import { readFixedHeader, tooLongProblem } from './fixed-header.js';
 import type { Message } from './message.js';
-import { checkOptions, integer, type OptionRules } from '../options.js';
+import { checkOptions, FLAG, integer, type OptionRules } from '../options.js';
+import { PartialMessage } from './partial-message.js';
 import { READ_RULES, type Reading, type ReadOptions, toReading } from '../values/reading.js';
 
 /** The limits of a reader. */
@@ -25,11 +26,26 @@ export const READER_RULES: OptionRules<ReaderOptions> = {
   maxMessageLength: integer(FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH),
 };
 
+/** The limits of a {@link FrameReader}, and what it may do with chunks. */
+export interface FrameReaderOptions extends ReaderOptions {
+  /**
+   * Whether the memory of a chunk is left alone after it was passed on, as that of the chunks of a socket of Node is.
+   * Then a long message is put together from the chunks themselves, without copies of them. Default: false.
+   */
+  readonly keepChunks?: boolean | undefined;
+}
+
+const FRAME_READER_RULES: OptionRules<FrameReaderOptions> = {
+  maxMessageLength: READER_RULES.maxMessageLength,
+  keepChunks: FLAG,
+};
+
 /** The limits of a {@link MessageReader}, and how it reads values. */
-export interface MessageReaderOptions extends ReaderOptions, ReadOptions {}
+export interface MessageReaderOptions extends FrameReaderOptions, ReadOptions {}
 
 const MESSAGE_READER_RULES: OptionRules<MessageReaderOptions> = {
   maxMessageLength: READER_RULES.maxMessageLength,
+  keepChunks: FLAG,
   maxValues: READ_RULES.maxValues,
   typedArrays: READ_RULES.typedArrays,
 };
@@ -39,18 +55,17 @@ const MESSAGE_READER_RULES: OptionRules<MessageReaderOptions> = {
  * that arrive, never with the length that a peer announces.
  */
 export class FrameReader {
-  /** The start of a message, in the first `#filled` bytes. */
-  #partial = new Uint8Array(0);
-  #filled = 0;
-  /** Length of the partial message; undefined until its first 16 bytes have arrived. */
-  #length: number | undefined;
+  /** The start of a message that is not complete yet. */
+  #partial: PartialMessage | undefined;
   #failure: UnmarshalError | undefined;
   readonly #maxLength: number;
+  readonly #keepsChunks: boolean;
 
   /** @throws {ArgumentError} if an option is unknown, has a value of the wrong kind, or is out of range */
-  constructor(options: ReaderOptions = {}) {
-    checkOptions('FrameReader', options, READER_RULES);
+  constructor(options: FrameReaderOptions = {}) {
+    checkOptions('FrameReader', options, FRAME_READER_RULES);
     this.#maxLength = options.maxMessageLength ?? MAX_MESSAGE_LENGTH;
+    this.#keepsChunks = options.keepChunks ?? false;
   }
 
   /**
@@ -63,13 +78,13 @@ export class FrameReader {
 
   /** Whether the stream is inside a message: a stream that ends now is cut short. */
   get isInsideMessage(): boolean {
-    return this.#filled > 0;
+    return this.#partial !== undefined;
   }
 
   /**
-   * Takes the next bytes of the stream and returns the messages that they complete, undecoded. Each is a view of the
-   * chunk or of memory of its own: copy it to keep it after the memory of the chunk is used again. No bytes make this
-   * method throw; check {@link failure} after each call. Once that is set, nothing is returned any more.
+   * Takes the next bytes of the stream and returns the messages that they complete, undecoded. Each is a plain view of
+   * the chunk, or has memory of its own: copy it to keep it after the memory of the chunk is used again. No bytes make
+   * this method throw; check {@link failure} after each call. Once that is set, nothing is returned any more.
    * @throws {ArgumentError} if `chunk` is not a Uint8Array
    */
   push(chunk: Uint8Array): Uint8Array[] {
@@ -77,11 +92,11 @@ export class FrameReader {
     const frames: Uint8Array[] = [];
     if (this.#failure !== undefined) return frames;
     try {
-      this.#cut(chunk, frames);
+      this.#cut(plainBytes(chunk), frames);
     } catch (error) {
       if (!(error instanceof UnmarshalError)) throw error;
       this.#failure = error;
-      this.#release();
+      this.#partial = undefined;
     }
     return frames;
   }
@@ -89,15 +104,17 @@ export class FrameReader {
   #cut(chunk: Uint8Array, frames: Uint8Array[]): void {
     let offset = 0;
     while (offset < chunk.length) {
-      if (this.#filled > 0) {
-        offset = this.#complete(chunk, offset, frames);
+      if (this.#partial !== undefined) {
+        offset = this.#complete(this.#partial, chunk, offset, frames);
         continue;
       }
-      if (chunk.length - offset < FIXED_HEADER_LENGTH) return this.#keep(chunk.subarray(offset));
-      const length = this.#lengthOf(chunk, offset);
-      if (chunk.length - offset < length) {
-        this.#length = length;
-        return this.#keep(chunk.subarray(offset));
+      const rest = chunk.length - offset;
+      const length = rest < FIXED_HEADER_LENGTH ? undefined : this.#lengthOf(chunk, offset);
+      if (length === undefined || rest < length) {
+        this.#partial = new PartialMessage(this.#keepsChunks);
+        if (length !== undefined) this.#partial.length = length;
+        this.#partial.add(chunk.subarray(offset));
+        return;
       }
       frames.push(chunk.subarray(offset, offset + length));
       offset += length;
@@ -105,16 +122,16 @@ export class FrameReader {
   }
 
   /** Moves bytes from the chunk to the partial message until that is complete; returns the offset of the rest. */
-  #complete(chunk: Uint8Array, offset: number, frames: Uint8Array[]): number {
-    const missing = (this.#length ?? FIXED_HEADER_LENGTH) - this.#filled;
+  #complete(partial: PartialMessage, chunk: Uint8Array, offset: number, frames: Uint8Array[]): number {
+    const missing = (partial.length ?? FIXED_HEADER_LENGTH) - partial.filled;
     const end = Math.min(offset + missing, chunk.length);
-    this.#keep(chunk.subarray(offset, end));
-    if (this.#length === undefined && this.#filled === FIXED_HEADER_LENGTH) {
-      this.#length = this.#lengthOf(this.#partial, 0);
+    partial.add(chunk.subarray(offset, end));
+    if (partial.length === undefined && partial.filled === FIXED_HEADER_LENGTH) {
+      partial.length = this.#lengthOf(partial.start, 0);
     }
-    if (this.#filled === this.#length) {
-      frames.push(this.#partial.subarray(0, this.#filled));
-      this.#release();
+    if (partial.filled === partial.length) {
+      frames.push(partial.whole());
+      this.#partial = undefined;
     }
     return end;
   }
@@ -124,27 +141,11 @@ export class FrameReader {
     if (length <= this.#maxLength) return length;
     throw new UnmarshalError('MESSAGE_TOO_LONG', tooLongProblem(length, this.#maxLength), { offset: 4 });
   }
+}
 
-  #keep(bytes: Uint8Array): void {
-    const needed = this.#filled + bytes.length;
-    if (needed > this.#partial.length) {
-      // At least double, so that a stream of single bytes takes linear time; but never more than twice the bytes that
-      // have arrived, and never more than the message needs.
-      const doubled = Math.max(needed, this.#partial.length * 2, FIXED_HEADER_LENGTH);
-      const capacity = Math.min(doubled, Math.max(needed, this.#length ?? doubled));
-      const grown = new Uint8Array(capacity);
-      grown.set(this.#partial.subarray(0, this.#filled));
-      this.#partial = grown;
-    }
-    this.#partial.set(bytes, this.#filled);
-    this.#filled = needed;
-  }
-
-  #release(): void {
-    this.#partial = new Uint8Array(0);
-    this.#filled = 0;
-    this.#length = undefined;
-  }
+/** The same memory as a plain Uint8Array: cutting a Buffer of Node takes several times as long. */
+function plainBytes(chunk: Uint8Array): Uint8Array {
+  return chunk.constructor === Uint8Array ? chunk : new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
 }
 
 /** A message that breaks the specification, in a stream that can still be read. */
@@ -169,7 +170,8 @@ export class MessageReader {
   /** @throws {ArgumentError} if an option is unknown, has a value of the wrong kind, or is out of range */
   constructor(options: MessageReaderOptions = {}) {
     checkOptions('MessageReader', options, MESSAGE_READER_RULES);
-    this.#frames = new FrameReader({ maxMessageLength: options.maxMessageLength });
+    const { maxMessageLength, keepChunks } = options;
+    this.#frames = new FrameReader({ maxMessageLength, keepChunks });
     this.#reading = toReading(options);
   }
 

@@ -43,6 +43,32 @@ describe('a stream of valid messages', () => {
       .toEqual([undefined, undefined, false, false]);
   });
 
+  const LONG = encodeMessage(methodCall({
+    path: '/a', member: 'B', signature: 'ay', body: [Uint8Array.from({ length: 300_000 }, (_, i) => i % 251)],
+  }), { serial: 9 }).slice();
+
+  test.each([1000, 4095, 4096, 5000, 65_536, 140_000, 299_999])('may have long ones in chunks of %d bytes', (size) => {
+    const stream = join(GOOD[0]!, LONG, GOOD[1]!, LONG);
+    const wanted = [GOOD[0]!, LONG, GOOD[1]!, LONG].map(hex);
+    for (const keepChunks of [false, true]) {
+      const reader = new FrameReader({ keepChunks });
+      const frames: Uint8Array[] = [];
+      for (const part of cuts(stream, size)) {
+        const chunk = Buffer.from(part);
+        frames.push(...reader.push(chunk).map((frame) => frame.slice()));
+        if (!keepChunks) chunk.fill(0xff); // what a socket does that reads into the same memory again
+      }
+      expect(frames.map(hex)).toEqual(wanted);
+    }
+  });
+
+  test('is cut into plain Uint8Arrays, whatever the chunks are', () => {
+    const reader = new FrameReader();
+    const stream = Buffer.concat(GOOD);
+    const frames = [...reader.push(stream.subarray(0, 200)), ...reader.push(stream.subarray(200))];
+    expect(frames.map(({ constructor }) => constructor)).toEqual([Uint8Array, Uint8Array, Uint8Array]);
+  });
+
   test('may have ten thousand messages in one chunk', () => {
     const stream = join(...Array.from({ length: 10_000 }, (_, i) => callOf(i + 1)));
     expect(serialsOf(new MessageReader().push(stream))).toEqual(Array.from({ length: 10_000 }, (_, i) => i + 1));
