@@ -13,7 +13,8 @@ export { encodeMessage, type EncodeOptions } from './messages/encode.js';
 export { type Envelope, readEnvelope } from './messages/envelope.js';
 export * from './errors.js';
 export {
-  FrameReader, type FrameReaderOptions, type InvalidMessage, MessageReader, type MessageReaderOptions, type ReaderOptions,
+  FrameReader, type FrameReaderOptions, type InvalidMessage, MessageReader, type MessageReaderOptions,
+  type ReaderOptions,
 } from './messages/framing.js';
 export type { BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, InputOf, TypedBodyOf, ValueOf } from './infer.js';
 export { marshal } from './values/marshal.js';

@@ -11,7 +11,7 @@ import type { BodyOf, CheckedSignature, TypedBodyOf } from '../infer.js';
 import { BYTE_ORDER, checkOptions, type OptionRules } from '../options.js';
 import { KEY_KIND, KeyCollisions, WORTH_COUNTING } from './key-collisions.js';
 import { Reader, type Unmarshal } from './reader.js';
-import { READ_RULES, type ReadOptions, toReading } from './reading.js';
+import { DEFAULT_READING, READ_RULES, type ReadOptions, toReading } from './reading.js';
 import type { DictType, StructType, Type } from '../signature.js';
 import { readText } from './text.js';
 import {
@@ -223,13 +223,12 @@ export function unmarshal<const S extends string>(
   bytes: Uint8Array,
   options?: UnmarshalOptions,
 ): BodyOf<S> | TypedBodyOf<S>;
-export function unmarshal(signature: string, bytes: Uint8Array, options: UnmarshalOptions = {}): unknown[] {
+export function unmarshal(signature: string, bytes: Uint8Array, options?: UnmarshalOptions): unknown[] {
   checkText('unmarshal', 'signature', signature);
   checkBytes('unmarshal', 'bytes', bytes);
   checkOptions('unmarshal', options, UNMARSHAL_RULES);
-  const { byteOrder = 'little' } = options;
-  const range = { offset: 0, end: bytes.length, littleEndian: byteOrder === 'little' };
-  const reader = new Reader(bytes, range, toReading(options));
+  const range = { offset: 0, end: bytes.length, littleEndian: options?.byteOrder !== 'big' };
+  const reader = new Reader(bytes, range, options === undefined ? DEFAULT_READING : toReading(options));
   const codec = codecOf(signature);
   try {
     return unmarshalBody(reader, codec);
