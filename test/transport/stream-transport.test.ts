@@ -46,6 +46,20 @@ describe('a transport', () => {
     expect(written).toEqual([encoded('one', 'two')]);
   });
 
+  test('sends in the same write what the microtasks of a turn add', async () => {
+    const { transport, written } = startTransport();
+    const add = (serial: number): void => transport.write(text(`${serial}`), { serial });
+    add(1);
+    void (async () => {
+      for (let serial = 2; serial <= 10; serial++) {
+        await undefined;
+        add(serial);
+      }
+    })();
+    await turn();
+    expect(written).toEqual([encoded(...Array.from({ length: 10 }, (_, index) => `${index + 1}`))]);
+  });
+
   test('sends what is queued at once if it is asked to, and nothing twice', async () => {
     const { transport, written } = startTransport();
     transport.write(text('one'), { serial: 1 });
