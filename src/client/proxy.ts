@@ -1,7 +1,7 @@
 // A proxy: an interface of a remote object as functions. It has the methods by their names, and $get, $set, $getAll and
 // $signal, which no member can be named. It has no prototype and no other keys, so that it is not mistaken for a
-// promise. It keeps no state: each call goes through the link. Tests: proxy.test.ts, link.test.ts (without a bus).
-// Specification: Interfaces.
+// promise. It keeps no state: each call goes through the link. Specification: Interfaces.
+// Tests: proxy.test.ts; without a bus, test/connection/link.test.ts.
 import type { MessageLink } from '../connection/link.js';
 import type { InterfaceDefinition } from '../interface/definition.js';
 import { unknownMember } from '../interface/errors.js';

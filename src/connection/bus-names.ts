@@ -18,7 +18,7 @@ import { NameRequestError } from './errors.js';
 export interface NameOptions extends WaitOptions {
   /** Lets other connections take the name from us, if they ask to replace its owner. */
   readonly allowReplacement?: boolean | undefined;
-  /** Takes the name from its present owner, if that one allows it. */
+  /** Takes the name from its present owner, if the owner allows it. */
   readonly replaceExisting?: boolean | undefined;
   /** Fails if the name has an owner, instead of waiting in its queue. True unless given. */
   readonly doNotQueue?: boolean | undefined;
@@ -51,7 +51,7 @@ export class BusNames {
     return this.#wanted;
   }
 
-  /** Whether a name is ours. Before Hello's reply no name is known, and every message is taken. */
+  /** Whether a name is ours. Before the reply to Hello, our names are not known and every name counts as ours. */
   isOurs(name: string): boolean {
     return this.uniqueName === undefined || name === this.uniqueName || this.#owned.has(name);
   }

@@ -1,5 +1,6 @@
-// A connection to a message bus: Hello, the methods of the bus itself, and access to everything that is wanted of it
-// (wishes.ts). It knows no objects and no exports. Specification: Message Bus Specification.
+// A connection to a message bus: Hello, the methods of the bus itself, and access to the names, match rules and watches
+// that wishes.ts keeps. It knows no objects and no exports. Tests: bus.test.ts.
+// Specification: Message Bus Specification.
 import { BUS_OBJECT, type NameReleaseResult, type NameRequestResult } from '../protocol/bus.js';
 import { ErrorName } from '../protocol/error-names.js';
 import { DBusError } from '../protocol/errors.js';
@@ -88,8 +89,8 @@ export class Bus implements MessageLink, AsyncDisposable {
   }
 
   /**
-   * Subscribes to the signals that match a rule. With a `sender`, only its signals are delivered: those of the present
-   * owner of the name. The subscription survives a restart of the service, and no other connection can forge a signal.
+   * Subscribes to the signals that match a rule. If the rule has a `sender`, only signals of the present owner of that
+   * name are delivered: no other connection can forge one, and the subscription survives a restart of the service.
    * @throws {InvalidNameError | MatchRuleError} if a bus would refuse the rule
    * @throws {SignatureError} if `signature` is not valid
    * @throws {ArgumentError} if an option is unknown or its value is not valid
@@ -101,7 +102,8 @@ export class Bus implements MessageLink, AsyncDisposable {
   /**
    * Requests a well-known name. Export objects first, so that they are there for a client that sees the name.
    * @throws {NameRequestError} if another connection owns the name, and this one neither replaces it nor queues
-   * @throws {InvalidNameError | DBusError} and the errors of {@link Bus.call}
+   * @throws {InvalidNameError} if `name` is not a well-known bus name
+   * @throws {DBusError} if the bus refuses, and the other errors of {@link Bus.call}
    */
   async requestName(name: string, options: NameOptions = {}): Promise<NameRequestResult> {
     return this.#wishes.names.request(name, options);
@@ -109,7 +111,8 @@ export class Bus implements MessageLink, AsyncDisposable {
 
   /**
    * Releases a name, or leaves the queue for it.
-   * @throws {InvalidNameError | DBusError} and the errors of {@link Bus.call}
+   * @throws {InvalidNameError} if `name` is not a well-known bus name
+   * @throws {DBusError} if the bus refuses, and the other errors of {@link Bus.call}
    */
   async releaseName(name: string, options: WaitOptions = {}): Promise<NameReleaseResult> {
     return this.#wishes.names.release(name, options);
@@ -117,7 +120,8 @@ export class Bus implements MessageLink, AsyncDisposable {
 
   /**
    * The unique name of the connection that owns a name at present; undefined if the name has no owner.
-   * @throws {InvalidNameError | DBusError} and the errors of {@link Bus.call}
+   * @throws {InvalidNameError} if `name` is not a bus name
+   * @throws {DBusError} if the bus refuses, and the other errors of {@link Bus.call}
    */
   async getNameOwner(name: string, options: WaitOptions = {}): Promise<string | undefined> {
     assertBusName(name);
@@ -135,7 +139,7 @@ export class Bus implements MessageLink, AsyncDisposable {
 
   /**
    * All names on the bus, unique and well-known.
-   * @throws {DBusError} and the errors of {@link Bus.call}
+   * @throws {DBusError} if the bus refuses, and the other errors of {@link Bus.call}
    */
   async listNames(options: WaitOptions = {}): Promise<string[]> {
     checkOptions('listNames', options, WAIT_RULES);
@@ -146,8 +150,9 @@ export class Bus implements MessageLink, AsyncDisposable {
 
   /**
    * Watches the owner of a name. `listener` is called with the present owner, if there is one, and for each change. An
-   * exception of the listener becomes an uncaught exception of the process; other listeners are called all the same.
-   * @throws {InvalidNameError}
+   * exception of the listener becomes an uncaught exception of the process; other listeners are still called.
+   * @throws {InvalidNameError} if `name` is not a bus name
+   * @throws {ArgumentError} if `listener` is not a function
    */
   watchOwner(name: string, listener: OwnerListener): OwnerWatch {
     assertBusName(name);
@@ -158,9 +163,9 @@ export class Bus implements MessageLink, AsyncDisposable {
   }
 
   /**
-   * Ends the connection in good order: no call is accepted any more, handlers that run may answer, queued bytes leave.
-   * Calls that still wait for a reply then reject with {@link ConnectionClosedError}. After `timeout` milliseconds
-   * (5,000 unless given, Infinity for no limit) the connection is cut. The bus releases all names of the connection.
+   * Ends the connection in good order: it accepts no more calls, waits for the replies of running handlers, and sends
+   * all queued bytes. Calls that still wait for a reply then reject with {@link ConnectionClosedError}. After `timeout`
+   * milliseconds (default 5,000; Infinity for no limit) it cuts the connection. The bus releases all of its names.
    */
   close(options?: { readonly timeout?: number | undefined }): Promise<void> {
     return this.#core.engine.close(options);
@@ -185,7 +190,7 @@ export async function greetBus(addresses: string, options: ConnectOptions): Prom
     { isOurs: (name) => wishes.isOurs(name), deliver: (message) => wishes.deliver(message) },
     { maxMessageLength, lastSerial: HELLO_SERIAL },
   );
-  const wishes = new Wishes(core); // in the same turn: no message arrives before
+  const wishes = new Wishes(core); // in the same turn, before any message can arrive
   try {
     const wait = { replySignature: 's', signal, timeout };
     const [uniqueName] = (await core.engine.awaitReply(HELLO_SERIAL, hello, wait)) as [string]; // by its signature
@@ -201,7 +206,7 @@ export async function greetBus(addresses: string, options: ConnectOptions): Prom
  * Connects to the bus at the first address of a list that accepts us, and says Hello. `connectTimeout` applies to each
  * address, and to Hello.
  * @throws {AddressError} if the list holds no address
- * @throws {ConnectError} if no address works; or the reason of the signal
+ * @throws {ConnectError} if no address works; if `signal` aborts, its reason is thrown
  * @throws {DBusError | CallTimeoutError | ConnectionClosedError | UnexpectedSignatureError} if Hello fails
  */
 export async function connectToBus(addresses: string, options: ConnectOptions = {}): Promise<Bus> {

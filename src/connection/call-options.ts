@@ -1,4 +1,4 @@
-// The options of a call: their types, their check, and the flags that they mean. Valid options are checked without a
+// The options of a call: their types, their check, and the flags of its message. Valid options are checked without a
 // look-up in a table. Tests: options.test.ts. Specification: Message Format (flags).
 import { MessageFlag } from '../wire/constants.js';
 import type { ErrorPlace } from '../wire/errors.js';
@@ -25,17 +25,17 @@ export interface CallFlags {
   readonly noReply?: boolean | undefined;
 }
 
-/** A METHOD_CALL, and how its reply is awaited. */
+/** A METHOD_CALL, and how to wait for its reply. */
 export interface CallOptions<In extends string = string, Out extends string = string> extends WaitOptions, CallFlags {
-  /** The bus name of the receiver; left out only on a link without a bus. */
+  /** The bus name of the receiver; it may be left out only on a link without a bus. */
   readonly destination?: string | undefined;
   readonly path: string;
   readonly interface?: string | undefined;
   readonly member: string;
-  /** The types of `body`; there are no arguments if it is left out. */
+  /** The types of `body`. If it is left out, the call has no arguments. */
   readonly signature?: CheckedSignature<In> | undefined;
   readonly body?: BodyInputOf<In> | undefined;
-  /** The signature that the reply must have; it is checked, and types the result. Any signature if it is left out. */
+  /** The signature that the reply must have; it also gives the result its type. If left out, any signature is valid. */
   readonly replySignature?: CheckedSignature<Out> | undefined;
   /** Replaces `interface` and `member` in errors about the body; for a Set, it can name the property. */
   readonly place?: ErrorPlace | undefined;

@@ -80,9 +80,9 @@ export class Connection implements MessageLink, AsyncDisposable {
   }
 
   /**
-   * Ends the connection in good order: no call is accepted any more, handlers that run may answer, queued bytes leave.
-   * Calls that still wait for a reply then reject with {@link ConnectionClosedError}. After `timeout` milliseconds
-   * (5,000 unless given, Infinity for no limit) the connection is cut.
+   * Ends the connection in good order: it accepts no more calls, waits for the replies of running handlers, and sends
+   * all queued bytes. Calls that still wait for a reply then reject with {@link ConnectionClosedError}. After `timeout`
+   * milliseconds (default 5,000; Infinity for no limit) it cuts the connection.
    */
   close(options?: { readonly timeout?: number | undefined }): Promise<void> {
     return this.#core.engine.close(options);
@@ -93,7 +93,7 @@ export class Connection implements MessageLink, AsyncDisposable {
   }
 }
 
-/** How a connection is opened, and the limits of what it receives. */
+/** How a connection is opened, and the limits for the messages that it receives. */
 export interface ConnectOptions extends OpenOptions, ReaderOptions {}
 
 /** The rules of {@link ConnectOptions}. */
@@ -102,7 +102,7 @@ export const CONNECT_RULES: OptionRules<ConnectOptions> = { ...OPEN_RULES, ...RE
 /**
  * Connects to the first address of a list that accepts us, without the Hello of a bus: for a peer that is not a bus.
  * @throws {AddressError} if the list holds no address
- * @throws {ConnectError} if no address works; or the reason of the signal
+ * @throws {ConnectError} if no address works; if `signal` aborts, its reason is thrown
  */
 export async function openConnection(addresses: string, options: ConnectOptions = {}): Promise<Connection> {
   checkOptions('openConnection', options, CONNECT_RULES);

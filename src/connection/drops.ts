@@ -6,11 +6,11 @@ import type { MessageHeader } from '../wire/messages/decode.js';
 
 /** Why a message, or a property, was not delivered. */
 export type DropReason =
-  /** A message whose header or body breaks the specification, although its length is known. */
+  /** A message whose header or body is not valid. Its length is, so the connection goes on. */
   | 'invalid message'
   /** A reply that no call waits for: late, repeated or invented. */
   | 'unexpected reply'
-  /** A signal, or a property in a list, with another signature than the subscriber or the definition expects. */
+  /** A signal whose signature its subscriber does not expect, or a property that has another type in its definition. */
   | 'unexpected signature'
   /** A signal that was pushed out of the full queue of a subscription. */
   | 'queue overflow'
@@ -60,7 +60,7 @@ export function shareDrops(link: object, counter: DropCounter): void {
   counters.set(link, counter);
 }
 
-/** Counts a drop of a link, and publishes it. A link that is not of this library has no counter. */
+/** Counts a drop of a link, and publishes it. For a link that this library did not make, it only publishes. */
 export function countDrop(link: object, reason: DropReason, details: DropDetails): void {
   (counters.get(link) ?? new DropCounter()).count(reason, details);
 }

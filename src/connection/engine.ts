@@ -31,7 +31,7 @@ const DRAIN_TIMEOUT = 5_000;
 
 /** How an engine is started. */
 export interface EngineOptions extends ReaderOptions {
-  /** The serial of the last message that was sent on the transport before; 0, for no message, unless given. */
+  /** The serial of the last message that was already sent on the transport. Default: 0, for none. */
   readonly lastSerial?: number | undefined;
 }
 
@@ -46,7 +46,7 @@ interface AwaitOptions extends WaitOptions {
 /** The link that an engine works for. */
 export interface EngineOwner {
   readonly drops: DropCounter;
-  /** Runs the calls that arrive; without one they are refused. */
+  /** Runs the calls that arrive. If it is undefined, they are refused. */
   readonly methodCallHandler: MethodCallHandler | undefined;
   /**
    * Whether a bus name is this side's. Calls and replies to other names, which a bus shows to monitors and
@@ -118,8 +118,8 @@ export class Engine {
   }
 
   /**
-   * Queues a message and returns its serial. The stack of an error begins with the caller of `above`. The error names
-   * `place`, or else the interface and member of the message.
+   * Queues a message and returns its serial. The stack of an error begins at the caller of the function `above`. The
+   * error names `place`, or else the interface and member of the message.
    */
   send(message: Message, above: Caller, place?: ErrorPlace): number {
     if (this.#closedError !== undefined) throw this.#notSent(message, this.#closedError, above);
@@ -149,7 +149,7 @@ export class Engine {
     this.#expect(this.send(call, this.request), call, settle, options);
   }
 
-  /** Waits for the reply to a call that has been sent under `serial`, as the first message of the transport may be. */
+  /** Waits for the reply to a call that was sent under `serial` with the handshake, before this engine existed. */
   async awaitReply(serial: number, call: MethodCall, options: AwaitOptions): Promise<readonly unknown[]> {
     options.signal?.throwIfAborted();
     const outcome = await new Promise<CallOutcome>((resolve) => this.#expect(serial, call, resolve, options));
@@ -178,7 +178,7 @@ export class Engine {
       const parts = { path, interface: interfaceName, member, destination, signature, body, flags: flagsOf(options) };
       call = methodCall<string>(parts);
     } catch (error) {
-      return Promise.reject(error as Error); // of the options, or of a getter
+      return Promise.reject(error as Error); // an error of the options, or of a getter in them
     }
     return this.#invoke(call, options, above) as Promise<BodyOf<Out>>; // the signature was compared, or none was given
   }
@@ -194,8 +194,8 @@ export class Engine {
   }
 
   /**
-   * The body of a reply; throws if there is none. An async function must call this after its wait: then the stack of
-   * an error shows the caller that awaits.
+   * The body of a reply; throws if the call ended with an error. An async function must call this after its wait: then
+   * the stack of the error shows the caller that awaits.
    */
   #bodyOf(outcome: CallOutcome, call: MethodCall, expected: string | undefined): readonly unknown[] {
     if ('error' in outcome) throw this.#callError(outcome.error, call);
@@ -207,7 +207,7 @@ export class Engine {
     return reply.body;
   }
 
-  /** The error of one call, made where its caller waits; the reason of an abort is the caller's own. */
+  /** The error of one call, made here so that its stack shows the caller. The reason of an abort is left as it is. */
   #callError(error: unknown, call: MethodCall): unknown {
     if (error === this.#closedError && error instanceof ConnectionClosedError) {
       const { message, cause } = error;
@@ -218,9 +218,9 @@ export class Engine {
   }
 
   /**
-   * Ends the stream in good order: no call is accepted any more, handlers that run may answer, queued bytes leave.
-   * Calls that still wait for a reply then reject. After `timeout` milliseconds (5,000 unless given, Infinity for no
-   * limit) the stream is cut.
+   * Ends the stream in good order: it accepts no more calls, waits for the replies of running handlers, and sends all
+   * queued bytes. Calls that still wait for a reply then reject. After `timeout` milliseconds (default 5,000; Infinity
+   * for no limit) it cuts the stream.
    */
   async close(options: { readonly timeout?: number | undefined } = {}): Promise<void> {
     checkOptions('close', options, CLOSE_RULES);
@@ -275,7 +275,7 @@ export class Engine {
     }
   }
 
-  /** Answers a message that is not valid although its length is known: only that message is lost. */
+  /** Answers a message that is not valid. Its length is, so no other message is lost. */
   #refuse(envelope: Envelope, error: unknown): void {
     switch (envelope.type) {
       case 'method_call':
@@ -310,7 +310,7 @@ export class Engine {
     try {
       this.send(errorReply(call, { errorName, message }), this.#answerError);
     } catch (error) {
-      // The connection has ended, or the peer has signed with a name that cannot be written as a destination.
+      // The connection has ended, or the sender of the call is not a valid destination.
       this.#owner.drops.count('undeliverable', { error });
     }
   }

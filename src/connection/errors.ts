@@ -1,5 +1,5 @@
-// The error classes of a link: it has ended, it has a handler already, a call got no reply or an unexpected one, or the
-// bus gives a name to another connection. Tests: test/errors.test.ts. Specification: Message Bus Names.
+// The error classes of a link: it has ended, it has a handler already, a call got no reply or an unexpected one, or a
+// bus name belongs to another connection. Tests: test/errors.test.ts. Specification: Message Bus Names.
 import { DBusWireError } from '../wire/errors.js';
 
 /**
@@ -55,7 +55,7 @@ export class HandlerInUseError extends DBusWireError {
   }
 }
 
-/** A bus name was not given, because another connection owns it. ‹org.freedesktop.DBus.RequestName› */
+/** The bus has not given us a name, because another connection owns it. ‹org.freedesktop.DBus.RequestName› */
 export class NameRequestError extends DBusWireError {
   override readonly name = 'NameRequestError';
   readonly fault = 'answer';

@@ -1,6 +1,6 @@
 // The common parts of all links that do not depend on one open stream: the handler of method calls, the count of
 // dropped messages, and the end. It holds the engine that is open at present. Other files read `engine` for each use
-// and do not keep it, so that it can be replaced. It knows no bus. Tests: link.test.ts.
+// and do not keep it, so that it can be replaced. It knows no bus.
 // (No clause of the specification.)
 // Tests: link.test.ts, connection.test.ts.
 import { setMaxListeners } from 'node:events';

@@ -8,7 +8,7 @@ import type { CallOptions } from './call-options.js';
 import type { ConnectionClosedError } from './errors.js';
 import type { SubscribeOptions, Subscription } from './subscription.js';
 
-/** Handles one METHOD_CALL and sends its reply by {@link MessageLink.send}. `close()` waits for a promise of it. */
+/** Handles one METHOD_CALL and sends its reply by {@link MessageLink.send}. `close()` waits for the promise. */
 export type MethodCallHandler = (call: MethodCall) => void | Promise<void>;
 
 /** A way to exchange messages: a connection to a bus, or to one other program. */
@@ -29,16 +29,17 @@ export interface MessageLink {
 
   /**
    * Queues a message and returns its serial. Messages that are queued in one turn of the event loop leave together at
-   * its end. If 256 MiB wait to be sent, the connection is cut: a program that sends much must watch `queuedBytes`.
+   * its end. If more than 256 MiB wait to be sent, the connection is cut: a program that sends much must watch
+   * `queuedBytes`.
    * @throws {MarshalError | InvalidNameError} if the message is not valid, or refers to file descriptors
    * @throws {ConnectionClosedError} if the connection has ended
    */
   send(message: Message): number;
 
   /**
-   * Subscribes to the signals that match a rule. On a bus, a `sender` that is a well-known name stands for its present
-   * owner: signals of other connections are not delivered, and the subscription survives a restart of the service.
-   * Without a bus, `sender` is compared with the SENDER field of the signal.
+   * Subscribes to the signals that match a rule. On a bus, if `sender` is a well-known name, only signals of its owner
+   * at the time are delivered, and the subscription survives a restart of the service. Without a bus, `sender` is
+   * compared with the SENDER field of the signal.
    * @throws {InvalidNameError | MatchRuleError} if a bus would refuse the rule
    * @throws {SignatureError} if `signature` is not valid
    * @throws {ArgumentError} if an option is unknown or its value is not valid
@@ -47,9 +48,10 @@ export interface MessageLink {
 
   /**
    * Registers the handler of all method calls that arrive, in order of arrival, and returns the function that removes
-   * it. Without a handler, calls are answered with an error. An exception of the handler, or a rejection, becomes an
-   * uncaught exception of the process, and its caller gets no reply.
-   * @throws {HandlerInUseError} if there is a handler already; exported objects have one
+   * it. Without a handler, calls are answered with an error. If the handler throws or rejects, its error becomes an
+   * uncaught exception of the process, and the caller gets no reply.
+   * @throws {HandlerInUseError} if the link has a handler already; exported objects register one
+   * @throws {ArgumentError} if `handler` is not a function
    */
   handleMethodCalls(handler: MethodCallHandler): () => void;
 

@@ -1,5 +1,5 @@
-// The match rules that are wanted of a bus: each is added once for all subscriptions that want it, and removed after
-// the last of them. It knows no subscriptions. Tests: match-requests.test.ts.
+// The match rules that a bus has for this side: each is added once for all subscriptions that need it, and removed
+// after the last of them. It knows no subscriptions. Tests: match-requests.test.ts.
 // Specification: org.freedesktop.DBus.AddMatch, org.freedesktop.DBus.RemoveMatch.
 import { BUS_OBJECT } from '../protocol/bus.js';
 import { ErrorName } from '../protocol/error-names.js';
@@ -13,7 +13,7 @@ import { ConnectionClosedError } from './errors.js';
 export interface MatchRequest {
   /** Resolves when the bus has the rule. */
   readonly ready: Promise<void>;
-  /** Gives the rule up, once; resolves when the bus has removed it, or others still want it. */
+  /** Ends the request, once. Resolves when the bus has removed the rule, or at once if other requests need it. */
   readonly release: () => Promise<void>;
 }
 
@@ -41,7 +41,7 @@ export class MatchRequests {
 
   /**
    * Adds a rule, or counts one more request for a rule that the bus has.
-   * @throws {InvalidNameError | MatchRuleError} if a bus would refuse it
+   * @throws {InvalidNameError | MatchRuleError} if a bus would refuse the rule
    */
   add(rule: MatchRule): MatchRequest {
     const text = formatMatchRule(rule);

@@ -1,6 +1,6 @@
-// Who owns a bus name at present, and every change of that: the basis for trusting the sender of a signal. One request
-// to the bus serves all watches of a name. The order of the stream counts: a reply to GetNameOwner that arrives after a
-// NameOwnerChanged is ignored. Tests: name-owners.test.ts.
+// The present owner of each watched bus name, and every change of it: the basis for trusting the sender of a signal.
+// One request to the bus serves all watches of a name. The order of arrival counts: a reply to GetNameOwner that comes
+// after a NameOwnerChanged is ignored. Tests: name-owners.test.ts.
 // Specification: org.freedesktop.DBus.NameOwnerChanged, org.freedesktop.DBus.GetNameOwner.
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
 import { runListener } from '../transport/waiting.js';
@@ -25,7 +25,7 @@ class WatchedName {
   update(owner: string | undefined): void {
     this.owner = owner;
     for (const listener of [...this.listeners]) {
-      if (this.listeners.has(listener)) listener(owner); // an earlier one may have closed the watch of this one
+      if (this.listeners.has(listener)) listener(owner); // an earlier listener may have closed this watch
     }
   }
 }

@@ -1,6 +1,6 @@
 // The calls that wait for a reply: their serials, their timers, and the senders that may reply. Each call settles
 // exactly once, by a reply, a timeout, an abort or the end of the connection. It knows no sockets.
-// Specification: Message Format (serial, REPLY_SERIAL).
+// Tests: pending.test.ts. Specification: Message Format (serial, REPLY_SERIAL).
 import { BUS_NAME } from '../protocol/bus.js';
 import { onAbort, runListener, startTimer } from '../transport/waiting.js';
 import { MAX_UINT32 } from '../wire/constants.js';
@@ -60,7 +60,7 @@ export class PendingCalls {
     return this.#lastSerial;
   }
 
-  /** Waits for the reply to `serial`; `settle` is called once, after this returns. Throws if a call waits for it. */
+  /** Waits for the reply to `serial`; `settle` is called once, after this returns. Throws if `serial` is in use. */
   add(serial: number, settle: (outcome: CallOutcome) => void, options: PendingOptions): void {
     if (this.#calls.has(serial)) throw new Error(`serial ${serial} is in use: a call waits for its reply`);
     const { timeout, timeoutError, signal, destination } = options;

@@ -1,5 +1,6 @@
-// The queue between the arrival of signals and their one reader: in order, with a limit, and an end after the last one.
-// It knows no rules and no connections. Tests: signal-queue.test.ts. (No clause of the specification.)
+// The queue between the arrival of signals and their one reader: it keeps their order and has a limit, and the reader
+// sees its end after the last signal. It knows no rules and no connections. Tests: signal-queue.test.ts.
+// (No clause of the specification.)
 import type { Signal } from '../wire/messages/message.js';
 
 /** A reader that waits for the next signal. */
@@ -8,7 +9,7 @@ interface Reader {
   readonly reject: (error: unknown) => void;
 }
 
-/** A list of links: removing the first element of a long array would move all others. */
+/** An element of a linked list: removing the first element of a long array would move all others. */
 interface Link {
   readonly signal: Signal;
   next: Link | undefined;

@@ -1,5 +1,5 @@
 // Routes signals to the subscriptions whose rule they match, and ends subscriptions. It knows no bus: a SignalSource
-// asks for the signals of a rule, and compares their sender.
+// asks for the signals of a rule, and compares their sender. Tests: subscription.test.ts.
 // Specification: Match Rules, Message Bus Message Routing.
 import { MatchRuleError } from '../protocol/errors.js';
 import { formatMatchRule } from '../protocol/format-match-rule.js';
@@ -37,8 +37,8 @@ export const SUBSCRIBE_RULES: OptionRules<SubscribeOptions> = {
 };
 
 /**
- * Signals in order of arrival, for one reader: `for await (const signal of subscription)`. Queueing starts at once; a
- * reader that must not miss a signal waits for `ready` before it causes one.
+ * Signals in order of arrival, for one reader: `for await (const signal of subscription)`. Queueing starts at once. To
+ * miss no signal, wait for `ready` before you make the call that causes one.
  *
  * Reading throws if the subscription was ended by its AbortSignal, by a bus that refuses the rule, or by the end of the
  * connection ({@link ConnectionClosedError}); signals that arrived before are delivered first.
@@ -48,7 +48,7 @@ export interface Subscription extends AsyncIterableIterator<Signal>, AsyncDispos
   readonly ready: Promise<void>;
   /** How many signals were dropped: those that were pushed out of the queue, and those with another signature. */
   readonly dropped: number;
-  /** Ends the subscription, as leaving a loop early does. */
+  /** Ends the subscription as `close` does; a `for await` loop that is left early calls it. */
   return(): Promise<IteratorResult<Signal>>;
   /** Ends the subscription and gives up its match rule; queued signals are discarded. */
   close(): Promise<void>;
@@ -62,7 +62,7 @@ export interface SignalRequest {
   release(): Promise<void>;
 }
 
-/** Where signals come from: a bus, or another program. */
+/** The source of signals: a bus, or another program. */
 export interface SignalSource {
   /** Asks for the signals that match a valid rule. */
   request(rule: MatchRule): SignalRequest;
@@ -78,7 +78,7 @@ export const HEADER_SENDERS: SignalSource = {
   isFrom: (sender, signal) => sender === signal.sender,
 };
 
-/** The way of signals to one subscription. */
+/** The path of signals to one subscription. */
 class Route {
   readonly rule: MatchRule;
   readonly queue: SignalQueue;
@@ -194,7 +194,7 @@ interface SubscribedLink {
 export class Subscriptions {
   readonly #source: SignalSource;
   readonly #link: SubscribedLink;
-  /** By the member of the rule, undefined for any: nearly every rule has this key. */
+  /** The routes by the `member` of their rule, undefined if it has none. Nearly every rule has one. */
   readonly #routes = new Map<string | undefined, Set<Route>>();
 
   constructor(source: SignalSource, link: SubscribedLink) {

@@ -30,7 +30,7 @@ export class Wishes implements SignalReceiver, SignalSource {
     return this.names.isOurs(destination);
   }
 
-  /** The bus's own signals change what is known of names before any subscription gets them. */
+  /** The bus's own signals update names and owners before any subscription gets them. */
   deliver(signal: Signal): void {
     if (signal.sender === BUS_NAME && signal.interface === BUS_OBJECT.interface) {
       this.owners.handleBusSignal(signal);
@@ -52,7 +52,7 @@ export class Wishes implements SignalReceiver, SignalSource {
     };
   }
 
-  /** A unique name signs for itself; a well-known name stands for its present owner. */
+  /** Whether a signal comes from `sender`, a unique name, or from the present owner of `sender`, a well-known name. */
   isFrom(sender: string, signal: Signal): boolean {
     if (sender === signal.sender) return true;
     return signal.sender !== undefined && this.owners.ownerOf(sender) === signal.sender;

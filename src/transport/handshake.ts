@@ -1,6 +1,6 @@
 // The client's side of the handshake on one stream: it moves bytes between the stream and the state machine of
 // auth/client.ts, and limits the time. It does not know how the stream was opened.
-// Test: test/connection/hostile-peer.test.ts and test/transport/handshake.test.ts.
+// Tests: handshake.test.ts, test/connection/hostile-peer.test.ts.
 // Specification: Authentication Protocol.
 import type { Duplex } from 'node:stream';
 import type { AuthClient, ClientState } from '../auth/client.js';
@@ -25,7 +25,7 @@ export interface HandshakeOptions {
  * Authenticates on a stream, which may still be connecting, and makes it a transport. If it fails, it destroys the
  * stream.
  * @throws {AuthError} if the server rejects the client, has another GUID, breaks the protocol, closes the stream, or
- * does not answer in time; and the stream's own error, or the reason of the signal
+ * does not answer in time; the stream's own error if the stream fails; the reason of `signal` if it aborts
  */
 export function handshake(stream: Duplex, auth: AuthClient, options: HandshakeOptions): Promise<Transport> {
   return new Handshake(stream, auth, options).result;
@@ -94,7 +94,7 @@ export class Handshake {
 
   #fail(error: unknown): void {
     this.#stopListening();
-    this.#stream.on('error', () => {}); // the stream is given up: a later error of it has no receiver
+    this.#stream.on('error', () => {}); // nothing waits for the stream any more: later errors are ignored
     this.#stream.destroy();
     this.#reject(error);
   }

@@ -1,5 +1,5 @@
 // Opens a transport for a list of addresses: one opener for each kind of transport, then the handshake, address by
-// address until one works. Test: test/transport/open.test.ts, and "address" in test/connection/bus.test.ts.
+// address until one works. Tests: open.test.ts, and "address" in test/connection/bus.test.ts.
 // Specification: Server Addresses, Authentication Protocol.
 import type { Duplex } from 'node:stream';
 import { AuthClient } from '../auth/client.js';
@@ -23,7 +23,7 @@ const OPENERS: ReadonlyMap<string, Opener> = new Map([
   ['unix', openUnix],
 ]);
 
-/** Default limit of the time that one address may take to connect and authenticate, in milliseconds. */
+/** Default limit for connecting to one address and authenticating, in milliseconds. */
 const CONNECT_TIMEOUT = 25_000;
 
 /** How a transport is opened. */
@@ -76,7 +76,7 @@ function openWith(auth: AuthClient, address: Address, options: GreetingOptions):
   return handshake(openStream(address), auth, { guid: address.guid, greeting, timeout, signal });
 }
 
-/** @throws {AddressError} `TRANSPORT_NOT_SUPPORTED`, and what the opener throws */
+/** @throws {AddressError} `TRANSPORT_NOT_SUPPORTED` if no opener has the transport, and the errors of the opener */
 function openStream(address: Address): Duplex {
   const open = OPENERS.get(address.transport);
   if (open !== undefined) return open(address);
@@ -92,7 +92,7 @@ const SYSTEM_REASONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
 };
 
-/** The reason why an address does not work, without the address. */
+/** The reason why an address does not work, in words that do not repeat the address. */
 function reasonOf(error: unknown): string {
   if (error instanceof AddressError) {
     return error.offset === undefined ? error.problem : `${error.problem} (offset ${error.offset})`;
@@ -105,8 +105,8 @@ function reasonOf(error: unknown): string {
 }
 
 /**
- * Opens the first address of a list that works. An entry that is not a valid address is skipped, as one that does not
- * answer is.
+ * Opens the first address of a list that works. An entry is skipped if it is not a valid address, has an unknown
+ * transport, or does not answer.
  * @throws {AddressError} if no entry of the list is a valid address
  * @throws {ConnectError} if no address of the list works
  * @throws {ArgumentError} if the list is not a string

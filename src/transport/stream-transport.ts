@@ -15,7 +15,7 @@ const READ_PAUSE_THRESHOLD = 8 * 2 ** 20;
 const MAX_READ_PAUSE = 1_000;
 /** How long to wait for the peer to end its side after everything was sent, in milliseconds. */
 const MAX_LINGER = 250;
-/** Above this many unsent bytes (256 MiB), the stream is cut: the peer does not read any more. */
+/** Above this many unsent bytes (256 MiB), the stream is cut: the peer has stopped reading. */
 const MAX_QUEUED_BYTES = 2 ** 28;
 
 const RESOLVED = Promise.resolve();
@@ -34,7 +34,7 @@ export class StreamTransport implements Transport {
   readonly #flushNextTick = (): void => process.nextTick(this.#flushNow);
   readonly #flushNow = (): void => this.flush();
 
-  /** `rest` is what the peer sent after the handshake, as far as it arrived with the last line of the handshake. */
+  /** `rest` holds the bytes that arrived after the last line of the handshake, in the same chunk. */
   constructor(stream: Duplex, { guid, rest }: { guid: string; rest: Uint8Array }) {
     this.#stream = stream;
     this.guid = guid;
@@ -44,7 +44,7 @@ export class StreamTransport implements Transport {
     stream.on('error', (error) => {
       this.#cause ??= error;
     });
-    // A peer that has ended its side sends no reply any more: the connection is over for both sides.
+    // A peer that has ended its side sends no more replies: the connection is over for both sides.
     stream.on('end', () => this.destroy(new EndOfStreamError()));
   }
 
@@ -95,7 +95,7 @@ export class StreamTransport implements Transport {
 
   end(): void {
     this.flush();
-    // After everything was sent, the end of the peer's side shows that it was read. A peer can delay that as it likes.
+    // When the peer ends its side, it has read everything. It may never do so, hence the limit.
     this.#stream.end(() => {
       const timer = startTimer(MAX_LINGER, () => this.#stream.destroy());
       this.#stream.once('close', () => clearTimeout(timer));

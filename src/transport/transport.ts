@@ -1,4 +1,4 @@
-// What a connection asks of the stream under it. How the stream was opened and authenticated is not its concern
+// The interface of the stream under a connection. How the stream was opened and authenticated is not its concern
 // (open.ts, handshake.ts); stream-transport.ts is the implementation for Node's streams.
 // Specification: Authentication Protocol (the stream of messages after BEGIN). Tests: stream-transport.test.ts.
 import type { EncodeOptions } from '../wire/messages/encode.js';
@@ -16,13 +16,13 @@ export interface TransportEvents {
 export interface Transport {
   /** The GUID that the server gave in the handshake. */
   readonly guid: string;
-  /** Bytes that wait until the peer takes them. */
+  /** How many bytes the peer has not taken yet. */
   readonly queuedBytes: number;
   /** Begins to deliver events. It must be called once; no callback runs before it has returned. */
   start(events: TransportEvents): void;
   /**
-   * Queues a message. It leaves together with all others of this turn of the event loop.
-   * If more than 256 MiB are queued then, the stream is cut.
+   * Queues a message. It leaves together with all others of this turn of the event loop. If more than 256 MiB are
+   * queued, the stream is cut.
    * @throws {InvalidNameError | MarshalError} if the message is not valid, or refers to file descriptors
    */
   write(message: Message, options: EncodeOptions): void;

@@ -12,23 +12,23 @@ export function openUnix(address: Address): Socket {
 const MAX_SOCKET_NAME_LENGTH = 107;
 
 /**
- * Whether the sockets of Node pad abstract names with NULs, which makes another name of them: a name ends where the
- * socket address ends. libuv padded them until 1.48, and Node 20 still has 1.46. ‹Unix Domain Sockets›
+ * Whether the sockets of Node pad abstract names with NULs. The NULs become part of the name, which ends only with the
+ * socket address. libuv padded names before 1.48, and Node 20 still has 1.46. ‹Unix Domain Sockets›
  */
 function padsAbstractNames(libuv: string): boolean {
   const [major = 0, minor = 0] = libuv.split('.').map(Number);
   return major < 1 || (major === 1 && minor < 48);
 }
 
-/** Keys that only tell a server where to create its socket. ‹Unix Domain Sockets› */
+/** Keys with which a server chooses the place of its socket; a client cannot connect by them. ‹Unix Domain Sockets› */
 const LISTEN_ONLY_KEYS = ['dir', 'tmpdir', 'runtime'] as const;
 
 /**
  * The `path` that `net.connect` takes for a `unix:` address: a path, or a NUL and an abstract name.
  * ‹Unix Domain Sockets›
- * @throws {AddressError} `NOT_CONNECTABLE` unless exactly one of the keys `path` and `abstract` is there;
- * `SOCKET_NAME_TOO_LONG` for more than 107 bytes, which Node could cut without an error; `ABSTRACT_NOT_SUPPORTED` for
- * an abstract name on Node 20, see {@link padsAbstractNames}
+ * @throws {AddressError} `NOT_CONNECTABLE` unless the address has exactly one of the keys `path` and `abstract`;
+ * `SOCKET_NAME_TOO_LONG` if its value has more than 107 bytes, which Node could cut without an error;
+ * `ABSTRACT_NOT_SUPPORTED` if it has an abstract name and runs on Node 20, see {@link padsAbstractNames}
  */
 export function socketPathOf(address: Address, libuv: string = process.versions.uv): string {
   const fail = (code: AddressErrorCode, problem: string): AddressError =>
@@ -47,7 +47,7 @@ export function socketPathOf(address: Address, libuv: string = process.versions.
   }
   if (path === undefined && padsAbstractNames(libuv)) {
     const found = `libuv ${libuv} changes abstract names`;
-    throw fail('ABSTRACT_NOT_SUPPORTED', `${found}: it must be 1.48, as in Node 22, or use an address with a path`);
+    throw fail('ABSTRACT_NOT_SUPPORTED', `${found}: use libuv 1.48 or newer (Node 22), or an address with a path`);
   }
   const socketPath = path ?? `\0${abstractName}`;
   const length = Buffer.byteLength(socketPath);

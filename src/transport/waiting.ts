@@ -1,5 +1,5 @@
 // Timers of any length, one listener on each AbortSignal for any number of actions, and calls of the application's
-// callbacks. It knows nothing of D-Bus. Test: test/transport/waiting.test.ts.
+// callbacks. It knows nothing of D-Bus. Tests: waiting.test.ts.
 
 /** Longest delay of a timer of Node, in milliseconds: 24 days. */
 const MAX_TIMER_DELAY = 2 ** 31 - 1;

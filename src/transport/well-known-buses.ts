@@ -9,16 +9,16 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * The address list of the session bus: `DBUS_SESSION_BUS_ADDRESS`; or the socket `bus` in `XDG_RUNTIME_DIR` if that
- * variable is empty, not set or `autolaunch:`, which asks for what the platform has.
+ * variable is empty, not set or `autolaunch:`, which leaves the choice to the platform.
  * ‹Well-known Message Bus Instances›
- * @throws {AddressError} `SESSION_BUS_NOT_FOUND` if there is neither
+ * @throws {AddressError} `SESSION_BUS_NOT_FOUND` if neither exists
  */
 export function sessionBusAddress(env: Environment = process.env): string {
   const address = env['DBUS_SESSION_BUS_ADDRESS'] ?? '';
   if (address !== '' && address !== 'autolaunch:') return address;
   const directory = env['XDG_RUNTIME_DIR'] ?? '';
   const path = `${directory}/bus`;
-  // A relative directory is to be ignored (XDG Base Directory Specification).
+  // A relative directory must be ignored (XDG Base Directory Specification).
   if (directory.startsWith('/') && isSocket(path)) return unixPathAddress(path);
   const missing = directory === '' ? 'XDG_RUNTIME_DIR is not set either' : `${JSON.stringify(path)} is not a socket`;
   throw new AddressError(
@@ -31,8 +31,8 @@ export function sessionBusAddress(env: Environment = process.env): string {
 const SYSTEM_BUS_SOCKETS = ['/run/dbus/system_bus_socket', '/var/run/dbus/system_bus_socket'] as const;
 
 /**
- * The address list of the system bus: `DBUS_SYSTEM_BUS_ADDRESS`, or its standard socket, in `/run` or, on systems on
- * which that is not the same folder, in `/var/run`. ‹Well-known Message Bus Instances›
+ * The address list of the system bus: `DBUS_SYSTEM_BUS_ADDRESS`, or else its standard socket, which is in `/var/run` on
+ * systems that do not have `/run`. ‹Well-known Message Bus Instances›
  */
 export function systemBusAddress(env: Environment = process.env): string {
   const address = env['DBUS_SYSTEM_BUS_ADDRESS'] ?? '';

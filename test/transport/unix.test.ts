@@ -40,7 +40,7 @@ describe('the socket of an address', () => {
   test.each(['0.11.29', '1.46.0', '1.47.0'])('of an abstract name is refused with libuv %s, which pads it', (libuv) => {
     const error = addressErrorOf(() => socketPathOf(only('unix:abstract=a'), libuv));
     expect(error).toMatchObject({ code: 'ABSTRACT_NOT_SUPPORTED', address: 'unix:abstract=a' });
-    expect(error.message).toContain(`libuv ${libuv} changes abstract names: it must be 1.48, as in Node 22, or`);
+    expect(error.message).toContain(`libuv ${libuv} changes abstract names: use libuv 1.48 or newer (Node 22), or`);
     expect(socketPathOf(only('unix:path=/a'), libuv)).toBe('/a');
   });
 
