@@ -16,7 +16,7 @@ const START_TIMEOUT = 15_000; // ms until a program must have said that it is re
 const RUN_TIMEOUT = 30_000; // ms until a program must be done
 const STOP_TIMEOUT = 5_000; // ms between asking a program to end and killing it
 
-const program = (name) => fileURLToPath(new URL(`../dist/${name}/random-data/main.js`, import.meta.url));
+const program = (name) => fileURLToPath(new URL(`../dist/dbus-wire-${name}.js`, import.meta.url));
 const colored = process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
 const style = (format, text) => (colored ? styleText(format, text) : text);
 const say = (text) => console.log(`\n${style('cyan', `# ${text}`)}`);
@@ -52,8 +52,8 @@ async function demo() {
 
   console.log(`\n${style('green', 'Done.')} To do it yourself${scratch === undefined ? '' : BUS_HINT}:`);
   if (scratch !== undefined) show('dbus-run-session -- sh');
-  show('node dist/service/random-data/main.js &');
-  show('node dist/client/random-data/main.js 100');
+  show('node dist/dbus-wire-service.js &');
+  show('node dist/dbus-wire-client.js 100');
 }
 
 /** The reason for one more command: without a session bus the programs find nothing to connect to. */

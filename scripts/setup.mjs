@@ -49,27 +49,37 @@ async function install() {
   else await run('npm', flags);
 }
 
-/** Every source file has an output newer than all that it was made from, and no output is without a source. */
+/** Every source file has declarations, every door and program its file, and all are newer than what they are made of. */
 function isBuilt() {
   const sources = filesBelow('src').filter((file) => file.endsWith('.ts'));
-  const outputs = new Set(filesBelow('dist').filter((file) => file.endsWith('.js')));
-  const expected = sources.map((file) => file.replace(/^src(.*)\.ts$/, 'dist$1.js'));
-  if (outputs.size !== expected.length || !expected.every((file) => outputs.has(file))) return false;
-  const age = (file) => statSync(join(root, file), { throwIfNoEntry: false })?.mtimeMs; // gone: compares as false
-  const inputs = [...sources, 'tsconfig.json', 'tsconfig.pure.json', 'node_modules/.package-lock.json'];
-  return Math.max(...inputs.map(age)) <= Math.min(...expected.map(age));
+  const declarations = filesBelow('dist').filter((file) => file.endsWith('.d.ts'));
+  if (declarations.length !== sources.length) return false; // some are without a source
+  const outputs = [
+    ...sources.map((file) => file.replace(/^src(.*)\.ts$/, 'dist$1.d.ts')),
+    ...loadedFiles().map((file) => join('dist', file)),
+  ];
+  const age = (file) => statSync(join(root, file), { throwIfNoEntry: false })?.mtimeMs; // missing: compares as false
+  const inputs = [
+    ...sources, 'tsconfig.json', 'tsconfig.pure.json', 'scripts/build.mjs', 'node_modules/.package-lock.json',
+  ];
+  return Math.max(...inputs.map(age)) <= Math.min(...outputs.map(age));
+}
+
+/** The files of the doors and the programs, as package.json names them. */
+function loadedFiles() {
+  const { exports: doors = {}, bin = {} } = readJson('package.json') ?? {};
+  const files = [...Object.values(doors).map((door) => door.default), ...Object.values(bin)];
+  return files.filter((file) => file !== undefined).map((file) => file.replace(/^(\.\/)?dist\//, ''));
 }
 
 /** Builds beside dist/ and swaps, so that nobody who runs a program meanwhile sees half of it. */
 async function build() {
   console.log('Building dist/ …');
-  const compiler = join(root, 'node_modules/typescript/bin/tsc');
   const leftOver = readdirSync(root).filter((name) => name.startsWith('dist-')); // by a run that was interrupted
   for (const name of leftOver) rmSync(join(root, name), { recursive: true, force: true });
   const fresh = join(root, `dist-${process.pid}`); // as deep as dist/: the source maps hold relative paths
   try {
-    await run(process.execPath, [compiler, '-p', 'tsconfig.json', '--outDir', fresh]);
-    await run(process.execPath, [compiler, '-p', 'tsconfig.pure.json']);
+    await run(process.execPath, [join(root, 'scripts/build.mjs'), relative(root, fresh)]);
     const old = `${fresh}-old`;
     if (existsSync(join(root, 'dist'))) renameSync(join(root, 'dist'), old);
     renameSync(fresh, join(root, 'dist'));

@@ -2,7 +2,7 @@
 // the newest TypeScript. The oldest is in typescript.heavy.test.ts. Needs dist/, which `npm test` builds first.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Consumer, installPackage, manifest, repository } from './support/consumer.js';
 import { COMPILATIONS, NEWEST_COMPILATIONS } from './support/typescript-consumers.js';
@@ -37,6 +37,17 @@ describe('the installed package', () => {
       'src',
     ];
     expect(brought.filter((name) => !known.includes(name))).toEqual([]);
+  });
+
+  test('has one file for each door and each program, and a few that the doors share', () => {
+    const loaded = filesBelow(join(installed, 'dist')).filter((file) => file.endsWith('.js'));
+    const names = loaded.map((file) => relative(join(installed, 'dist'), file)).sort();
+    const shared = names.filter((name) => name.startsWith('shared'));
+    expect(shared.length).toBeLessThan(5);
+    expect(names.filter((name) => !shared.includes(name))).toEqual(
+      ['auth/index.js', 'dbus-wire-client.js', 'dbus-wire-service.js', 'index.js', 'wire/index.js'].map((name) =>
+        join(...name.split('/'))),
+    );
   });
 
   test('has a source map and a declaration map for every file, and every source that they name', () => {
@@ -103,7 +114,7 @@ describe('from JavaScript', () => {
   test('package.json is open, everything else inside is closed', async () => {
     write('closed.cjs', `
       console.log(require('dbus-wire/package.json').version);
-      try { require('dbus-wire/dist/wire/messages/message.js'); } catch (error) { console.log(error.code); }
+      try { require('dbus-wire/dist/shared/options.js'); } catch (error) { console.log(error.code); }
     `);
     expect(await use(process.execPath, 'closed.cjs')).toBe(`${manifest.version}\nERR_PACKAGE_PATH_NOT_EXPORTED\n`);
   });

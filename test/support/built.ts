@@ -7,7 +7,7 @@ import { type Ended, type Program, type ProgramOptions, run, type RunOptions, st
 
 /** The file of a program; it is executable by Node. */
 export function builtProgram(name: 'service' | 'client'): string {
-  const file = fileURLToPath(new URL(`../../dist/${name}/random-data/main.js`, import.meta.url));
+  const file = fileURLToPath(new URL(`../../dist/dbus-wire-${name}.js`, import.meta.url));
   if (!existsSync(file)) throw new Error(`${file} is not there: \`npm run build\` first`);
   return file;
 }

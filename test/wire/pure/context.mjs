@@ -18,7 +18,7 @@ const others = vm.runInContext('Object.getOwnPropertyNames(globalThis)', context
 for (const name of others) vm.runInContext(`delete globalThis[${JSON.stringify(name)}]`, context);
 const globals = vm.runInContext('Object.getOwnPropertyNames(globalThis)', context);
 
-const wireFolder = new URL('../../../dist/wire/', import.meta.url);
+const dist = new URL('../../../dist/', import.meta.url);
 const modules = new Map();
 function load(url) {
   let module = modules.get(url.href);
@@ -32,15 +32,14 @@ async function evaluate(url) {
   const module = load(url);
   await module.link((specifier, { identifier }) => {
     const url = new URL(specifier, identifier);
-    const isWire = specifier.startsWith('.') && url.href.startsWith(wireFolder.href);
-    if (!isWire) throw new Error(`${identifier} imports ${specifier}`);
+    if (!specifier.startsWith('.') || !url.href.startsWith(dist.href)) throw new Error(`${identifier} imports ${specifier}`);
     return load(url);
   });
   await module.evaluate();
   return module.namespace;
 }
 
-const wire = await evaluate(new URL('index.js', wireFolder));
+const wire = await evaluate(new URL('wire/index.js', dist));
 const { run } = await evaluate(new URL('program.mjs', import.meta.url));
 context.call = { run, wire, input: await text(process.stdin) };
 // Parsed inside: an array of this realm would not be one of that.
