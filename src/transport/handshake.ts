@@ -5,12 +5,12 @@
 import type { Duplex } from 'node:stream';
 import type { AuthClient, ClientState } from '../auth/client.js';
 import { AuthError } from '../auth/errors.js';
-import { StreamTransport } from './stream-transport.js';
+import { type SendLimits, StreamTransport } from './stream-transport.js';
 import type { Transport } from './transport.js';
 import { onAbort, startTimer } from './waiting.js';
 
 /** How a handshake is run. */
-export interface HandshakeOptions {
+export interface HandshakeOptions extends SendLimits {
   /** The GUID that the server must have, in lower case; undefined for any. */
   readonly guid: string | undefined;
   /** Messages that are sent after BEGIN, in the same write. */
@@ -86,7 +86,8 @@ export class Handshake {
         throw new AuthError('GUID_MISMATCH', problem);
       }
       this.#stopListening();
-      this.#resolve(new StreamTransport(this.#stream, done)); // in this turn, so that it misses no event of the stream
+      // In this turn, so that it misses no event of the stream.
+      this.#resolve(new StreamTransport(this.#stream, done, this.#options));
     } catch (error) {
       this.#fail(error);
     }

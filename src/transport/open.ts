@@ -9,7 +9,8 @@ import { type Address, formatAddress, readAddressList } from '../protocol/addres
 import { AddressError } from '../protocol/errors.js';
 import { argumentError } from '../wire/arguments.js';
 import { quote } from '../wire/describe.js';
-import { ABORT_SIGNAL, MILLISECONDS, type OptionRules } from '../wire/options.js';
+import { FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH } from '../wire/constants.js';
+import { ABORT_SIGNAL, integer, MILLISECONDS, type OptionRules } from '../wire/options.js';
 import { ConnectError } from './errors.js';
 import { handshake } from './handshake.js';
 import type { Transport } from './transport.js';
@@ -34,6 +35,12 @@ export interface OpenOptions {
   readonly connectTimeout?: number | undefined;
   /** The identity that is claimed first, as a decimal user id. Default: that of this process. ‹EXTERNAL› */
   readonly uid?: string | undefined;
+  /**
+   * Longest message that is sent, in bytes, from 16 to 128 MiB. A longer one is refused before anything is sent.
+   * Default: 128 MiB, the limit of the specification. Set it to the limit of the bus if that is lower, since a bus ends
+   * the connection that exceeds it. The limit of a system bus of dbus-daemon is often 32 MiB.
+   */
+  readonly maxSendLength?: number | undefined;
 }
 
 /** The rules of {@link OpenOptions}. */
@@ -41,6 +48,7 @@ export const OPEN_RULES: OptionRules<OpenOptions> = {
   signal: ABORT_SIGNAL,
   connectTimeout: MILLISECONDS,
   uid: { must: 'a user id as a string', accepts: (value) => typeof value === 'string' && value !== '' },
+  maxSendLength: integer(FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH),
 };
 
 /** Options for the layers of this package, not for users. */
@@ -72,8 +80,8 @@ async function openAddress(address: Address, options: GreetingOptions): Promise<
 const RETRIED_STEP_BY_STEP: readonly AuthErrorCode[] = ['REJECTED', 'SERVER_CLOSED', 'UNEXPECTED_COMMAND'];
 
 function openWith(auth: AuthClient, address: Address, options: GreetingOptions): Promise<Transport> {
-  const { signal, connectTimeout: timeout = CONNECT_TIMEOUT, greeting = new Uint8Array(0) } = options;
-  return handshake(openStream(address), auth, { guid: address.guid, greeting, timeout, signal });
+  const { signal, connectTimeout: timeout = CONNECT_TIMEOUT, greeting = new Uint8Array(0), maxSendLength } = options;
+  return handshake(openStream(address), auth, { guid: address.guid, greeting, timeout, signal, maxSendLength });
 }
 
 /** @throws {AddressError} `TRANSPORT_NOT_SUPPORTED` if no opener has the transport, and the errors of the opener */

@@ -20,11 +20,17 @@ const MAX_QUEUED_BYTES = 2 ** 28;
 
 const RESOLVED = Promise.resolve();
 
+/** Limits of what is sent. */
+export interface SendLimits {
+  /** Longest message that is sent, in bytes. Default: 128 MiB, the limit of the specification. */
+  readonly maxSendLength?: number | undefined;
+}
+
 /** A transport on a stream that has passed the handshake. */
 export class StreamTransport implements Transport {
   readonly guid: string;
   readonly #stream: Duplex;
-  readonly #output = new OutputBuffer();
+  readonly #output: OutputBuffer;
   #isFlushScheduled = false;
   /** Bytes that the stream has been given and has not sent. */
   #unsentBytes = 0;
@@ -35,9 +41,10 @@ export class StreamTransport implements Transport {
   readonly #flushNow = (): void => this.flush();
 
   /** `rest` holds the bytes that arrived after the last line of the handshake, in the same chunk. */
-  constructor(stream: Duplex, { guid, rest }: { guid: string; rest: Uint8Array }) {
+  constructor(stream: Duplex, { guid, rest }: { guid: string; rest: Uint8Array }, { maxSendLength }: SendLimits = {}) {
     this.#stream = stream;
     this.guid = guid;
+    this.#output = new OutputBuffer({ maxMessageLength: maxSendLength });
     stream.pause();
     if (rest.length > 0) stream.unshift(rest);
     // An error without a listener would end the process, so there is one from the start.
@@ -80,10 +87,14 @@ export class StreamTransport implements Transport {
   flush(): void {
     this.#isFlushScheduled = false;
     if (!this.#stream.writable) return;
-    const bytes = this.#output.take();
-    if (bytes.length === 0) return;
-    this.#unsentBytes += bytes.length;
-    this.#stream.write(bytes, () => this.#sent(bytes));
+    const isLong = this.#output.isLong;
+    if (isLong) this.#stream.cork(); // all chunks leave in one write
+    for (let bytes = this.#output.take(); bytes.length > 0; bytes = this.#output.take()) {
+      const chunk = bytes;
+      this.#unsentBytes += chunk.length;
+      this.#stream.write(chunk, () => this.#sent(chunk));
+    }
+    if (isLong) this.#stream.uncork();
     if (this.#unsentBytes > READ_PAUSE_THRESHOLD) this.#pauseReading();
   }
 

@@ -23,7 +23,8 @@ export interface Transport {
   /**
    * Queues a message. It leaves together with all others of this turn of the event loop. If more than 256 MiB are
    * queued, the stream is cut.
-   * @throws {InvalidNameError | MarshalError} if the message is not valid, or refers to file descriptors
+   * @throws {InvalidNameError | MarshalError} if the message is not valid, refers to file descriptors, has more than 63
+   *   containers inside one another, or is longer than `maxSendLength`
    */
   write(message: Message, options: EncodeOptions): void;
   /** Sends the queued messages now. */

@@ -11,6 +11,11 @@ export const MAX_ARRAY_DEPTH = 32;
 export const MAX_STRUCT_DEPTH = 32;
 /** Most containers (arrays, structs, dict entries, variants) around one value of a message. ‹Valid Signatures› */
 export const MAX_VALUE_DEPTH = 64;
+/**
+ * Most containers inside one another that every message bus accepts: dbus-broker counts also empty arrays and arrays of
+ * bytes, and ends a connection that sends more. (Not in the specification.)
+ */
+export const MAX_PORTABLE_DEPTH = 63;
 /** Longest bus, interface, error or member name, in bytes. ‹Valid Names› */
 export const MAX_NAME_LENGTH = 255;
 /** Longest array, in bytes of element data: 64 MiB. ‹Marshalling Containers› */

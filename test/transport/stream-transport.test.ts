@@ -60,6 +60,43 @@ describe('a transport', () => {
     expect(written).toEqual([encoded(...Array.from({ length: 10 }, (_, index) => `${index + 1}`))]);
   });
 
+  test('sends long messages in one write too, as several chunks', async () => {
+    const written: Uint8Array[][] = [];
+    const stream = new Duplex({
+      read: () => {},
+      writev: (chunks, done) => {
+        written.push(chunks.map(({ chunk }) => Uint8Array.from(chunk as Uint8Array)));
+        done();
+      },
+    });
+    const transport = new StreamTransport(stream, { guid: GUID, rest: new Uint8Array(0) });
+    const values = ['one', 'x'.repeat(200_000), 'y'.repeat(400_000), 'two'];
+    values.forEach((value, index) => transport.write(text(value), { serial: index + 1 }));
+    await turn();
+    expect(written).toHaveLength(1);
+    expect(written[0]!.length).toBeGreaterThan(1);
+    expect(Buffer.concat(written[0]!).equals(Buffer.from(encoded(...values)))).toBe(true);
+    expect(transport.queuedBytes).toBe(0);
+  });
+
+  test('refuses a message longer than maxSendLength, and sends the others', async () => {
+    const written: number[] = [];
+    const stream = new Duplex({
+      read: () => {},
+      write: (chunk: Uint8Array, _encoding, done) => {
+        written.push(...chunk);
+        done();
+      },
+    });
+    const maxSendLength = encoded('12345678').length;
+    const transport = new StreamTransport(stream, { guid: GUID, rest: new Uint8Array(0) }, { maxSendLength });
+    transport.write(text('12345678'), { serial: 1 });
+    const refused = expect.objectContaining({ name: 'MarshalError', code: 'MESSAGE_TOO_LONG' }) as unknown;
+    expect(() => transport.write(text('123456789'), { serial: 2 })).toThrow(refused);
+    await turn();
+    expect(written).toEqual(encoded('12345678'));
+  });
+
   test('sends what is queued at once if it is asked to, and nothing twice', async () => {
     const { transport, written } = startTransport();
     transport.write(text('one'), { serial: 1 });

@@ -1,8 +1,11 @@
 // The buffer of messages that wait to be sent: what is taken from it, messages inside messages, memory used again.
 import { describe, expect, test } from 'vitest';
+import { MarshalError } from '../../src/wire/errors.js';
+import type { Variant } from '../../src/wire/infer.js';
 import { encodeMessage } from '../../src/wire/messages/encode.js';
 import { type Message, signal } from '../../src/wire/messages/message.js';
 import { OutputBuffer } from '../../src/wire/messages/output-buffer.js';
+import { MemoryPool, newBlock } from '../../src/wire/values/memory.js';
 import { variant } from '../../src/wire/variant.js';
 
 const text = (value: string): Message =>
@@ -108,14 +111,138 @@ describe('an output buffer', () => {
     expect([...output.take()]).toEqual(encoded(text('sent')));
   });
 
-  test('does not keep the memory of long messages', () => {
+  test('keeps the memory of long messages for long messages', () => {
     const output = new OutputBuffer();
-    output.append(text('x'.repeat(2 ** 18)), { serial: 1 });
-    const long = output.take();
-    output.recycle();
+    const long = text('x'.repeat(2 ** 18));
+    const memoryOf = (message: Message): ArrayBufferLike => {
+      output.append(message, { serial: 1 });
+      const chunk = output.take();
+      expect([...chunk.subarray(0, 200)]).toEqual([...encodeMessage(message, { serial: 1 }).subarray(0, 200)]);
+      output.recycle();
+      return chunk.buffer;
+    };
+    const memory = memoryOf(long);
     for (let i = 0; i < 3; i++) {
-      output.append(text('short'), { serial: 1 });
-      expect(output.take().buffer).not.toBe(long.buffer);
+      expect(memoryOf(text('short'))).not.toBe(memory);
+      expect(memoryOf(long)).toBe(memory);
     }
+  });
+
+  test('gives long messages as chunks, in order, without copying those that are complete', () => {
+    const output = new OutputBuffer();
+    const lengths = [10, 70_000, 5, 300_000, 1, 1_000_000, 0, 140_000, 140_000, 20];
+    const messages = lengths.map((length, i) => text(String(i).repeat(length)));
+    messages.forEach((message, i) => output.append(message, { serial: i + 1 }));
+    const total = output.length;
+    const chunks: Uint8Array[] = [];
+    for (let chunk = output.take(); chunk.length > 0; chunk = output.take()) chunks.push(chunk);
+    expect(chunks.length).toBeGreaterThan(3);
+    expect(new Set(chunks.map((chunk) => chunk.buffer)).size).toBe(chunks.length);
+    const expected = Buffer.concat(messages.map((message, i) => encodeMessage(message, { serial: i + 1 })));
+    expect(total).toBe(expected.length);
+    expect(Buffer.concat(chunks).equals(expected)).toBe(true);
+    expect(output.length).toBe(0);
+    chunks.forEach(() => output.recycle());
+  });
+
+  test('is as before after a long message that cannot be written', () => {
+    const output = new OutputBuffer();
+    const good = [text('a'), text('b'.repeat(100_000)), text('c')];
+    const bad = signal({
+      path: '/', interface: 'a.B', member: 'C', signature: 'ayas', body: [new Uint8Array(2 ** 20), ['x', 5 as never]],
+    });
+    good.forEach((message, i) => {
+      output.append(message, { serial: i + 1 });
+      const { length } = output;
+      expect(() => output.append(bad, { serial: 9 })).toThrow(MarshalError);
+      expect(output.length).toBe(length);
+    });
+    const chunks: Uint8Array[] = [];
+    for (let chunk = output.take(); chunk.length > 0; chunk = output.take()) chunks.push(chunk);
+    const expected = Buffer.concat(good.map((message, i) => encodeMessage(message, { serial: i + 1 })));
+    expect(Buffer.concat(chunks).equals(expected)).toBe(true);
+  });
+
+  test('allocates no memory for long messages once it has some', () => {
+    const output = new OutputBuffer();
+    const message = signal({
+      path: '/', interface: 'a.B', member: 'C', signature: 'ay', body: [new Uint8Array(2 ** 20)],
+    });
+    const memories = new Set<ArrayBufferLike>();
+    for (let i = 1; i <= 50; i++) {
+      output.append(text('before'), { serial: i });
+      output.append(message, { serial: i });
+      for (let chunk = output.take(); chunk.length > 0; chunk = output.take()) {
+        memories.add(chunk.buffer);
+        output.recycle();
+      }
+    }
+    expect(memories.size).toBeLessThanOrEqual(3);
+  });
+});
+
+describe('what a buffer refuses', () => {
+  /** A VARIANT inside which values are inside `count` containers, the body not counted. */
+  const nested = (count: number, innermost: Variant): Variant => {
+    let value = innermost;
+    for (let i = 1; i < count; i++) value = { signature: 'v', value };
+    return value;
+  };
+  const message = (value: Variant): Message =>
+    signal({ path: '/', interface: 'a.B', member: 'C', signature: 'v', body: [value] });
+  const tooDeep = expect.objectContaining({ code: 'VALUE_TOO_DEEP' }) as unknown;
+
+  test.each<[what: string, variants: number, innermost: Variant]>([
+    ['variants', 63, variant('y', 1)],
+    ['an empty array', 62, variant('au', [])],
+    ['an array of bytes', 62, variant('ay', Uint8Array.of(1))],
+    ['an array', 62, variant('as', ['x'])],
+    ['a struct', 62, variant('(s)', ['x'])],
+    ['an array of structs', 61, variant('a(u)', [[1]])],
+    ['a dict', 61, variant('a{sy}', { k: 1 })],
+    ['an empty dict', 62, variant('a{sy}', {})],
+  ])('are values inside 64 containers, which dbus-broker does not take: %s', (_, variants, innermost) => {
+    const output = new OutputBuffer();
+    output.append(message(nested(variants, innermost)), { serial: 1 });
+    const { length } = output;
+    expect(length).toBeGreaterThan(0);
+    expect(() => output.append(message(nested(variants + 1, innermost)), { serial: 1 })).toThrow(tooDeep);
+    expect(output.length).toBe(length);
+    expect(encodeMessage(message(nested(variants + 1, innermost)), { serial: 1 })).toBeInstanceOf(Uint8Array);
+  });
+
+  test('are messages longer than its limit, nested ones too', () => {
+    const exact = encodeMessage(text('x'.repeat(100)), { serial: 1 }).length;
+    const output = new OutputBuffer({ maxMessageLength: exact });
+    output.append(text('x'.repeat(100)), { serial: 1 });
+    const tooLong = expect.objectContaining({ code: 'MESSAGE_TOO_LONG', path: 'body' }) as unknown;
+    expect(() => output.append(text('x'.repeat(101)), { serial: 2 })).toThrow(tooLong);
+    expect(() => output.append(text('x'.repeat(2 ** 20)), { serial: 2 })).toThrow(
+      expect.objectContaining({ code: 'MESSAGE_TOO_LONG' }) as unknown,
+    );
+    const inner = (): void => expect(() => output.append(text('x'.repeat(101)), { serial: 3 })).toThrow(tooLong);
+    output.append(running(inner), { serial: 2 });
+    expect(output.take()).toHaveLength(exact + encodeMessage(running(() => {}), { serial: 2 }).length);
+  });
+});
+
+describe('a pool of memory', () => {
+  test('keeps what is given, gives the smallest that fits, and drops the oldest above its limit', () => {
+    const pool = new MemoryPool(2 ** 20);
+    const [first, second, third] = [pool.take(300_000), pool.take(500_000), pool.take(400_000)] as const;
+    for (const memory of [first, second, third]) pool.give(memory);
+    expect(pool.freeBytes).toBe(second.bytes.length + third.bytes.length);
+    expect(pool.take(350_000)).toBe(third);
+    expect(pool.take(350_000)).toBe(second);
+    expect(pool.freeBytes).toBe(0);
+    expect(pool.take(350_000).bytes.length).toBeGreaterThanOrEqual(350_000);
+  });
+
+  test('keeps neither short memory nor memory above its limit', () => {
+    const pool = new MemoryPool(2 ** 20);
+    pool.give(newBlock(1000));
+    pool.give(newBlock(2 ** 21));
+    expect(pool.freeBytes).toBe(0);
+    expect(pool.take(1000).bytes).toHaveLength(1000);
   });
 });

@@ -5,7 +5,7 @@ import { BoundedCache } from '../bounded-cache.js';
 import { CACHE_LIMITS } from '../cache-limits.js';
 import {
   BYTE_ORDER_MARK, type ByteOrder, CONTAINER_INSTANCE, FIELD_DEPTH, FIXED_HEADER_LENGTH, HeaderField, LAST_KNOWN_FIELD,
-  MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, MAX_NAME_LENGTH, MAX_UINT32, MESSAGE_TYPE_CODE, PROTOCOL_VERSION,
+  MAX_ARRAY_LENGTH, MAX_NAME_LENGTH, MAX_UINT32, MESSAGE_TYPE_CODE, PROTOCOL_VERSION,
 } from '../constants.js';
 import { argumentError } from '../arguments.js';
 import { describe } from '../describe.js';
@@ -253,8 +253,8 @@ function writeParts(writer: Writer, message: Message, options: EncodeOptions): v
   writeBody(writer, message);
   writer.patchUint32(start + 4, writer.offset - bodyOffset);
   const length = writer.offset - start;
-  if (length > MAX_MESSAGE_LENGTH) {
-    throw refusal('MESSAGE_TOO_LONG', tooLongProblem(length, MAX_MESSAGE_LENGTH), 'body');
+  if (length > writer.maxLength) {
+    throw refusal('MESSAGE_TOO_LONG', tooLongProblem(length, writer.maxLength), 'body');
   }
 }
 
@@ -267,7 +267,7 @@ function isLittleEndian(byteOrder: unknown): boolean {
 /** Appends a message to the contents of `writer`. If it throws, the contents are the same as before. */
 export function writeMessage(writer: Writer, message: Message, options: EncodeOptions = NO_OPTIONS): void {
   const start = writer.offset;
-  writer.origin = start;
+  writer.begin();
   try {
     writer.littleEndian = isLittleEndian(options.byteOrder ?? message.byteOrder);
     writeParts(writer, message, options);
@@ -295,7 +295,7 @@ export function encodeMessage(message: Message, options: EncodeOptions = NO_OPTI
   if (options !== NO_OPTIONS) checkEncodeOptions(options);
   const writer = slab ?? new Writer(SLAB_CAPACITY);
   slab = undefined; // a getter of a value can encode another message during this call
-  const { bytes, view } = writer;
+  const { block } = writer;
   const start = (writer.offset + 7) & ~7;
   writer.offset = start;
   writer.allowsUnixFds = options.allowUnixFds ?? true;
@@ -308,12 +308,8 @@ export function encodeMessage(message: Message, options: EncodeOptions = NO_OPTI
     }
     throw errorAt(error, message, encodeMessage);
   } finally {
-    if (writer.bytes !== bytes) {
-      // The message was too long for the slab and got memory of its own: the slab is unchanged.
-      writer.bytes = bytes;
-      writer.view = view;
-      writer.offset = start;
-    }
+    // If the message was too long for the slab, it got memory of its own, and the slab is unchanged.
+    if (writer.block !== block) writer.use(block, 0, start);
     if (writer.offset < SLAB_CAPACITY - SLAB_RESERVE) slab = writer;
   }
 }

@@ -1,90 +1,182 @@
-// The messages that wait to be sent on one stream: each is encoded into the same memory, and all are taken at once.
-// It decides which memory is used again. It knows no streams and no time; their owner decides when to take.
-// Specification: Message Format. Tests: test/wire/output-buffer.test.ts.
-import { encodeMessage, type EncodeOptions, writeMessage } from './encode.js';
+// The messages that wait to be sent on one stream: they are encoded one after another into chunks of memory, and taken
+// chunk by chunk. It decides which memory is used again. It knows no streams and no time; their owner decides when to
+// take. Specification: Message Format. Tests: test/wire/output-buffer.test.ts.
+import { MAX_MESSAGE_LENGTH } from '../constants.js';
+import { type EncodeOptions, writeMessage } from './encode.js';
 import type { Message } from './message.js';
+import { type Block, MemoryPool, newBlock } from '../values/memory.js';
 import { Writer } from '../values/writer.js';
 
-/** Memory that grew past this many bytes is not used again. */
-const MAX_SPARE_CAPACITY = 2 ** 18;
+/** A chunk of this many bytes takes no more messages. */
+const FULL_CHUNK = 2 ** 17;
+/** Memory for a chunk of short messages that follows a full one. */
+const CHUNK_CAPACITY = 2 ** 18;
+/** Memory for the first messages. It grows as they need it. */
+const FIRST_CAPACITY = 1024;
+/** Memory of up to this many bytes stays with its buffer; longer memory goes to the pool. */
+const MAX_SPARE_CAPACITY = CHUNK_CAPACITY;
+
+/** The memory of long messages, shared by all buffers of the process: it keeps at most this many bytes. */
+const pool = new MemoryPool(2 ** 23);
 
 const NO_BYTES = new Uint8Array(0);
 
-/** Messages as bytes, for a stream that takes no file descriptors along. */
+/** Limits of what a buffer takes. */
+export interface OutputLimits {
+  /** Longest message, in bytes. Default: 128 MiB, the limit of the specification. */
+  readonly maxMessageLength?: number | undefined;
+}
+
+/** Complete messages, and the memory that they are in. */
+interface Chunk {
+  readonly bytes: Uint8Array;
+  readonly block: Block;
+}
+
+/**
+ * Messages as bytes, for a stream that takes no file descriptors along. It takes only messages that every bus takes:
+ * at most 63 containers inside one another.
+ */
 export class OutputBuffer {
-  #writer = newWriter();
-  #spare: Writer | undefined = newWriter();
-  /** The writers whose bytes were taken and are still in use, the oldest first. */
-  readonly #taken: Writer[] = [];
+  readonly #limits: OutputLimits;
+  readonly #writer: Writer;
+  /** Chunks without the last one, which is in the writer. */
+  #full: Chunk[] = [];
+  #fullBytes = 0;
+  #spare: Block | undefined = newBlock(FIRST_CAPACITY);
+  /** The memory of the chunks that were taken and are still in use, the oldest first. */
+  readonly #taken: Block[] = [];
   /** Messages that were appended while another was being written: the getter of a value can do that. */
   #nested: Uint8Array[] = [];
   #isWriting = false;
 
+  constructor(limits: OutputLimits = {}) {
+    this.#limits = limits;
+    this.#writer = newWriter(limits);
+  }
+
   /** Bytes that were appended and not taken. */
   get length(): number {
-    return this.#writer.offset;
+    return this.#fullBytes + this.#writer.offset - this.#writer.start;
+  }
+
+  /** Whether the messages are in several chunks. */
+  get isLong(): boolean {
+    return this.#full.length > 0;
   }
 
   /**
    * Appends a message. If it throws, nothing was appended. A message that is appended while another one is being
    * written follows that one.
-   * @throws {InvalidNameError | MarshalError} as `encodeMessage` does; `UNIX_FD_NOT_SENDABLE` for file descriptors
+   * @throws {InvalidNameError | MarshalError} as `encodeMessage` does; `UNIX_FD_NOT_SENDABLE` for file descriptors,
+   *   `VALUE_TOO_DEEP` for more than 63 containers inside one another, `MESSAGE_TOO_LONG` above the limit
    */
   append(message: Message, options: EncodeOptions): void {
     if (this.#isWriting) {
-      const { serial, byteOrder } = options;
-      this.#nested.push(encodeMessage(message, { serial, byteOrder, allowUnixFds: false }));
+      this.#nested.push(this.#encodeNested(message, options));
       return;
     }
+    const writer = this.#writer;
+    const { block, start, offset } = writer;
     this.#isWriting = true;
     try {
-      writeMessage(this.#writer, message, options);
+      writeMessage(writer, message, options);
+      if (writer.block !== block) this.#leave(block, start, offset);
+    } catch (error) {
+      if (writer.block !== block) {
+        pool.give(writer.block);
+        writer.use(block, start, offset);
+      }
+      throw error;
     } finally {
       this.#isWriting = false;
+      if (writer.offset - writer.start >= FULL_CHUNK) this.#endChunk();
       if (this.#nested.length > 0) this.#appendNested();
     }
   }
 
+  #encodeNested(message: Message, options: EncodeOptions): Uint8Array {
+    const writer = newWriter(this.#limits);
+    writeMessage(writer, message, options);
+    return writer.bytes.subarray(writer.start, writer.offset);
+  }
+
   #appendNested(): void {
     const writer = this.#writer;
-    for (const bytes of this.#nested.splice(0)) {
-      writer.origin = writer.offset;
-      writer.reserve(bytes.length);
-      writer.bytes.set(bytes, writer.offset);
-      writer.offset += bytes.length;
+    for (const message of this.#nested.splice(0)) {
+      const { block, start, offset } = writer;
+      writer.begin();
+      writer.reserve(message.length);
+      writer.bytes.set(message, writer.offset);
+      writer.offset += message.length;
+      if (writer.block !== block) this.#leave(block, start, offset);
+      if (writer.offset - writer.start >= FULL_CHUNK) this.#endChunk();
     }
   }
 
-  /**
-   * The bytes of all messages so far, which are not in the buffer any more. The bytes do not change until they are
-   * given back by {@link OutputBuffer.recycle}. Empty while a message is being written: no part of one is taken.
-   */
-  take(): Uint8Array {
-    const writer = this.#writer;
-    if (writer.offset === 0 || this.#isWriting) return NO_BYTES;
-    const bytes = writer.bytes.subarray(0, writer.offset);
-    this.#taken.push(writer);
-    this.#writer = this.#spare ?? newWriter();
-    this.#spare = undefined;
-    return bytes;
+  /** Leaves memory that was too small for a message: earlier messages stay in it, or have moved along. */
+  #leave(block: Block, start: number, end: number): void {
+    if (this.#writer.start === start) pool.give(block);
+    else this.#push(block, start, end);
   }
 
-  /** Takes back the memory of the oldest taken bytes, to use it again. They must not be read any more. */
+  #push(block: Block, start: number, end: number): void {
+    this.#full.push({ bytes: block.bytes.subarray(start, end), block });
+    this.#fullBytes += end - start;
+  }
+
+  /** Ends the chunk in the writer, and continues in other memory. */
+  #endChunk(): void {
+    const { block, start, offset } = this.#writer;
+    this.#push(block, start, offset);
+    this.#writer.use(pool.take(CHUNK_CAPACITY));
+  }
+
+  /**
+   * The bytes of the oldest messages, which are not in the buffer any more: a chunk of one message or several. The
+   * bytes do not change until they are given back by {@link OutputBuffer.recycle}. Empty if no messages are left, and
+   * while one is being written: no part of one is taken.
+   */
+  take(): Uint8Array {
+    if (this.#isWriting) return NO_BYTES;
+    const full = this.#full.shift();
+    if (full !== undefined) {
+      this.#fullBytes -= full.bytes.length;
+      this.#taken.push(full.block);
+      return full.bytes;
+    }
+    const { block, start, offset } = this.#writer;
+    if (offset === start) return NO_BYTES;
+    this.#taken.push(block);
+    this.#writer.use(this.#spare ?? newBlock(FIRST_CAPACITY));
+    this.#spare = undefined;
+    return block.bytes.subarray(start, offset);
+  }
+
+  /** Takes back the memory of the oldest taken chunk, to use it again. The chunk must not be read any more. */
   recycle(): void {
-    const writer = this.#taken.shift();
-    if (writer === undefined || writer.bytes.length > MAX_SPARE_CAPACITY) return;
-    writer.offset = 0;
-    this.#spare = writer;
+    const block = this.#taken.shift();
+    if (block === undefined) return;
+    if (block.bytes.length > MAX_SPARE_CAPACITY || isShorter(block, this.#spare)) pool.give(block);
+    else this.#spare = block;
   }
 
   /** Drops what was appended and not taken. Does nothing while a message is being written. */
   clear(): void {
-    if (!this.#isWriting) this.#writer = newWriter();
+    if (this.#isWriting) return;
+    this.#full = [];
+    this.#fullBytes = 0;
+    this.#writer.use(newBlock(FIRST_CAPACITY));
   }
 }
 
-function newWriter(): Writer {
-  const writer = new Writer();
-  writer.allowsUnixFds = false;
+function isShorter(block: Block, other: Block | undefined): boolean {
+  return other !== undefined && block.bytes.length < other.bytes.length;
+}
+
+function newWriter({ maxMessageLength = MAX_MESSAGE_LENGTH }: OutputLimits): Writer {
+  const writer = new Writer(FIRST_CAPACITY, pool);
+  writer.restrictToBus();
+  writer.maxLength = maxMessageLength;
   return writer;
 }

@@ -8,12 +8,13 @@ import { Fault } from './fault.js';
 import type { Reader } from './reader.js';
 import type { Writer } from './writer.js';
 
-/** Refuses a value inside more containers than a message may have around it. Unmarshaling passes its reader. */
-export function checkDepth(depth: number, reader?: Reader): void {
-  if (depth > MAX_VALUE_DEPTH) {
-    const problem = `a value inside more than ${MAX_VALUE_DEPTH} containers`;
-    throw new Fault('VALUE_TOO_DEEP', problem, { offset: reader?.offset ?? 0 });
-  }
+/** Refuses a received value inside more containers than a message may have around it. */
+export function checkDepth(depth: number, reader: Reader): void {
+  if (depth > MAX_VALUE_DEPTH) throw new Fault('VALUE_TOO_DEEP', tooDeepProblem(MAX_VALUE_DEPTH), reader);
+}
+
+function tooDeepProblem(limit: number): string {
+  return `a value inside more than ${limit} containers`;
 }
 
 /** Refuses an array with more bytes of elements than one array may have. */
@@ -26,8 +27,17 @@ export function checkArrayLength(length: number, offset = 0): void {
 
 /* Writing -------------------------------------------------------------------------------------------------------- */
 
-/** Writes a placeholder for the length word of an array, and the padding after it; returns the placeholder's offset. */
-export function beginArray(writer: Writer, elementAlignment: number): number {
+/** Refuses a value inside more containers than the message may have around it. */
+export function checkWrittenDepth(writer: Writer, depth: number): void {
+  if (depth > writer.maxDepth) throw new Fault('VALUE_TOO_DEEP', tooDeepProblem(writer.maxDepth));
+}
+
+/**
+ * Writes a placeholder for the length word of an array that is inside `depth` containers, and the padding after it;
+ * returns the placeholder's offset.
+ */
+export function beginArray(writer: Writer, elementAlignment: number, depth: number): number {
+  if (depth > writer.maxArrayDepth) throw new Fault('VALUE_TOO_DEEP', tooDeepProblem(writer.maxDepth));
   writer.align(4, 4);
   const lengthOffset = writer.offset;
   writer.offset += 4;

@@ -1,7 +1,7 @@
 // Marshals fixed-size types: one value, arrays of them, and arrays of structs of them, whose layout is known before any
 // value is seen. fixed.ts knows the values, fixed-arrays.ts the typed arrays. Specification: Marshalling Containers.
 // Tests: marshal.test.ts.
-import { beginArray, checkArrayLength, checkDepth } from './containers.js';
+import { beginArray, checkArrayLength, checkWrittenDepth } from './containers.js';
 import { Fault, mismatch, within } from './fault.js';
 import { BULK_LENGTH, fillFixedArray, FIXED_ARRAY, type FixedArray, HOST_IS_LITTLE_ENDIAN } from './fixed-arrays.js';
 import { FIXED_CODEC } from './fixed.js';
@@ -24,7 +24,7 @@ export function compileMarshalFixedArray({ code }: FixedType): Marshal {
   const size = FIXED_SIZE[code];
   const { write } = FIXED_CODEC[code];
   const constructor = FIXED_ARRAY.get(code);
-  return (writer, value) => {
+  return (writer, value, depth) => {
     const isTyped = constructor !== undefined && value instanceof constructor;
     if (!isTyped && !Array.isArray(value)) {
       throw mismatch(constructor === undefined ? 'an array' : `an array or ${constructor.name}`, value);
@@ -32,7 +32,7 @@ export function compileMarshalFixedArray({ code }: FixedType): Marshal {
     const values = value as FixedArray | readonly unknown[]; // checked by the condition above
     const { length } = values;
     checkArrayLength(length * size);
-    const lengthOffset = beginArray(writer, size);
+    const lengthOffset = beginArray(writer, size, depth);
     writer.reserve(length * size);
     const start = writer.offset;
     let i = 0;
@@ -64,11 +64,11 @@ export function compileMarshalFixedStructArray(struct: StructType, fields: reado
   const writes = codes.map((code) => FIXED_CODEC[code].write);
   return (writer, value, depth) => {
     if (!Array.isArray(value)) throw mismatch(`an array (a${struct.signature})`, value);
-    const lengthOffset = beginArray(writer, 8);
+    const lengthOffset = beginArray(writer, 8, depth);
     const { length } = value;
     const byteLength = length === 0 ? 0 : (length - 1) * stride + size;
     checkArrayLength(byteLength);
-    if (length > 0) checkDepth(depth + 2);
+    if (length > 0) checkWrittenDepth(writer, depth + 2);
     writer.reserve(byteLength);
     const { view, littleEndian } = writer;
     let { offset } = writer;

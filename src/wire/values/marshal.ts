@@ -3,7 +3,7 @@
 // error, the caller discards the bytes of the unfinished value. Specification: Marshaling (Wire Format).
 import { type Codec, codecOf, codecOfSingle } from './codec.js';
 import type { ByteOrder } from '../constants.js';
-import { beginArray, checkDepth, endArray } from './containers.js';
+import { beginArray, checkWrittenDepth, endArray } from './containers.js';
 import { MarshalError, type MarshalErrorCode } from '../errors.js';
 import { Fault, mismatch, within } from './fault.js';
 import type { BodyInputOf, CheckedSignature } from '../infer.js';
@@ -27,9 +27,9 @@ function compileMarshalArray(elementType: Type): Marshal {
   const { alignment } = elementType;
   return (writer, value, depth) => {
     if (!Array.isArray(value)) throw mismatch(`an array (a${elementType.signature})`, value);
-    const lengthOffset = beginArray(writer, alignment);
+    const lengthOffset = beginArray(writer, alignment, depth);
     const start = writer.offset;
-    if (value.length > 0) checkDepth(depth + 1);
+    if (value.length > 0) checkWrittenDepth(writer, depth + 1);
     let i = 0;
     try {
       for (; i < value.length; i++) element(writer, value[i], depth + 1);
@@ -53,7 +53,7 @@ function compileMarshalDict(type: DictType): Marshal {
   const takesObjects = type.key.kind === 'string';
   const writeEntry = (writer: Writer, key: unknown, value: unknown, depth: number): void => {
     try {
-      checkDepth(depth);
+      checkWrittenDepth(writer, depth);
       writer.align(8, 0);
       marshalKey(writer, key, depth);
       marshalValue(writer, value, depth);
@@ -66,7 +66,7 @@ function compileMarshalDict(type: DictType): Marshal {
     if (!isMap && !(takesObjects && isPlainObject(dict))) {
       throw mismatch(`a Map${takesObjects ? ' or a plain object' : ''} (${type.signature})`, dict);
     }
-    const lengthOffset = beginArray(writer, 8);
+    const lengthOffset = beginArray(writer, 8, depth);
     const start = writer.offset;
     if (isMap) {
       for (const [key, value] of dict as ReadonlyMap<unknown, unknown>) writeEntry(writer, key, value, depth + 2);
@@ -83,7 +83,7 @@ function compileMarshalStruct(struct: StructType): Marshal {
   const marshalers = struct.fields.map(compileMarshal);
   return (writer, value, depth) => {
     checkFieldCount(struct, value);
-    checkDepth(depth + 1);
+    checkWrittenDepth(writer, depth + 1);
     writer.align(8, 0);
     let i = 0;
     try {
@@ -107,7 +107,7 @@ export const marshalVariant: Marshal = (writer, variant, depth) => {
   } catch (error) {
     throw toSignatureFault(error);
   }
-  checkDepth(depth + 1);
+  checkWrittenDepth(writer, depth + 1);
   writeSignature(writer, signature);
   marshalersOf(codec)[0]!(writer, value, depth + 1); // the codec has exactly one type
 };

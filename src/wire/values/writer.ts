@@ -1,28 +1,73 @@
 // The growing buffer that messages are written into: bytes, padding, and length words that are filled in later.
-// It knows neither types nor messages. Specification: Marshaling (Wire Format). Tests: marshal.test.ts.
-import { MAX_MESSAGE_LENGTH } from '../constants.js';
+// It knows neither types nor messages. Specification: Marshaling (Wire Format).
+// Tests: test/wire/output-buffer.test.ts, values/marshal.test.ts.
+import { MAX_MESSAGE_LENGTH, MAX_PORTABLE_DEPTH, MAX_VALUE_DEPTH } from '../constants.js';
 import { Fault } from './fault.js';
+import { type Block, FRESH_MEMORY, type Memory, newBlock } from './memory.js';
 
 const INITIAL_CAPACITY = 1024;
+/** Bytes of earlier messages up to which they move along if the memory is too small for the current message. */
+const MAX_MOVED = 65_536;
 
 /**
  * A buffer for one or more consecutive messages. The fields are public because the functions that marshal are the
  * hottest code of the wire layer.
  */
 export class Writer {
+  /** The memory that is written into; the next two fields are its own. */
+  block: Block;
   bytes: Uint8Array;
   view: DataView;
   /** Where the next byte goes. */
   offset = 0;
   /** Where the current message starts; alignment counts from here. */
   origin = 0;
+  /**
+   * The first byte in `bytes` that was written. It is 0 until the memory becomes too small while long messages are in
+   * it: they then stay in the old memory, and the current message keeps its offset in the new one.
+   */
+  start = 0;
   littleEndian = true;
   /** Whether a UNIX_FD may be written: not if the bytes go to a stream that takes no file descriptors along. */
   allowsUnixFds = true;
+  /** Most containers around a value. */
+  maxDepth = MAX_VALUE_DEPTH;
+  /** Most containers around an array, also if it is empty. */
+  maxArrayDepth = MAX_VALUE_DEPTH;
+  /** Most bytes of a message. */
+  maxLength = MAX_MESSAGE_LENGTH;
+  readonly #memory: Memory;
+  /** The memory at the start of the current message. */
+  #firstBlock: Block;
 
-  constructor(capacity = INITIAL_CAPACITY) {
-    this.bytes = new Uint8Array(capacity);
-    this.view = new DataView(this.bytes.buffer);
+  constructor(capacity = INITIAL_CAPACITY, memory: Memory = FRESH_MEMORY) {
+    this.block = newBlock(capacity);
+    this.bytes = this.block.bytes;
+    this.view = this.block.view;
+    this.#memory = memory;
+    this.#firstBlock = this.block;
+  }
+
+  /** From now on writes only what every bus takes, through a stream that takes no file descriptors along. */
+  restrictToBus(): void {
+    this.allowsUnixFds = false;
+    this.maxDepth = MAX_PORTABLE_DEPTH;
+    this.maxArrayDepth = MAX_PORTABLE_DEPTH - 1;
+  }
+
+  /** Continues in other memory, of which the bytes from `start` to `offset` are written. */
+  use(block: Block, start = 0, offset = 0): void {
+    this.block = block;
+    this.bytes = block.bytes;
+    this.view = block.view;
+    this.start = start;
+    this.offset = offset;
+  }
+
+  /** Starts a message after those that are written. */
+  begin(): void {
+    this.origin = this.offset;
+    this.#firstBlock = this.block;
   }
 
   /** Makes room for `length` more bytes. */
@@ -49,15 +94,17 @@ export class Writer {
   }
 
   #grow(needed: number): void {
-    // The message is over the limit already: no peer would accept it, so writing stops here.
-    if (this.offset - this.origin > MAX_MESSAGE_LENGTH) {
-      const problem = `a message of more than ${MAX_MESSAGE_LENGTH} bytes`;
+    // The message is over the limit already, so writing stops here.
+    if (this.offset - this.origin > this.maxLength) {
+      const problem = `the message has more than ${this.maxLength} bytes: it must have at most that many`;
       throw new Fault('MESSAGE_TOO_LONG', problem);
     }
-    const bytes = new Uint8Array(Math.max(needed, this.bytes.length * 2));
-    bytes.set(this.bytes.subarray(0, this.offset));
-    this.bytes = bytes;
-    this.view = new DataView(bytes.buffer);
+    const old = this.block;
+    const block = this.#memory.take(Math.max(needed, old.bytes.length * 2));
+    const start = this.origin > MAX_MOVED ? this.origin : this.start;
+    block.bytes.set(old.bytes.subarray(start, this.offset), start);
+    this.use(block, start, this.offset);
+    if (old !== this.#firstBlock) this.#memory.give(old); // all that was in it has moved along
   }
 }
 
