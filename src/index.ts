@@ -10,7 +10,6 @@ export {
 } from './wire/errors.js';
 export type { BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, InputOf, ValueOf } from './wire/infer.js';
 export type { MessageHeader } from './wire/messages/decode.js';
-export type { ReaderOptions } from './wire/messages/framing.js';
 export type {
   ErrorMessage, Message, MessageBase, MethodCall, MethodReturn, Signal, UnknownField, UnknownMessage,
 } from './wire/messages/message.js';
@@ -31,6 +30,7 @@ export { type Environment, sessionBusAddress, systemBusAddress } from './transpo
 export { type Bus, connectToBus, sessionBus, systemBus } from './connection/bus.js';
 export type { NameOptions } from './connection/bus-names.js';
 export type { CallFlags, CallOptions, WaitOptions } from './connection/call-options.js';
+export type { ReceiveOptions } from './connection/receive-options.js';
 export { type Connection, type ConnectOptions, openConnection } from './connection/connection.js';
 export type { Drop, DropReason } from './connection/drops.js';
 export {

@@ -7,9 +7,9 @@ import {
 } from '../protocol/bus.js';
 import { ErrorName } from '../protocol/error-names.js';
 import { DBusError } from '../protocol/errors.js';
-import type { Signal } from '../wire/messages/message.js';
 import { assertWellKnownName } from '../wire/names.js';
 import { checkOptions, FLAG, type OptionRules } from '../wire/options.js';
+import type { ArrivedSignal } from './arrived-signal.js';
 import { WAIT_RULES, type WaitOptions } from './call-options.js';
 import type { Engine } from './engine.js';
 import { NameRequestError } from './errors.js';
@@ -57,9 +57,13 @@ export class BusNames {
   }
 
   /** Takes NameAcquired and NameLost; must be called for every signal of the bus, in order of arrival. */
-  handleBusSignal({ member, signature, body, destination }: Signal): void {
+  handleBusSignal(signal: ArrivedSignal): void {
+    const { member, signature, destination } = signal.header;
     if (signature !== 's' || destination !== this.uniqueName) return;
-    const name = body[0] as string; // by its signature
+    if (member !== 'NameAcquired' && member !== 'NameLost') return;
+    const message = signal.read();
+    if (message === undefined) return;
+    const name = message.body[0] as string; // by its signature
     if (member === 'NameAcquired') this.#owned.add(name);
     if (member !== 'NameLost') return;
     this.#owned.delete(name);

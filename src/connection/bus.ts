@@ -15,12 +15,14 @@ import { assertBusName } from '../wire/names.js';
 import { checkOptions } from '../wire/options.js';
 import type { NameOptions } from './bus-names.js';
 import { type CallOptions, WAIT_RULES, type WaitOptions } from './call-options.js';
+import { shareRouting } from './call-router.js';
 import { CONNECT_RULES, type ConnectOptions } from './connection.js';
 import { type DropReason, shareDrops } from './drops.js';
 import type { ConnectionClosedError } from './errors.js';
 import { LinkCore } from './link-core.js';
 import type { MessageLink, MethodCallHandler } from './link.js';
 import type { OwnerListener, OwnerWatch } from './name-owners.js';
+import { receiveOptions } from './receive-options.js';
 import type { SubscribeOptions, Subscription } from './subscription.js';
 import { Wishes } from './wishes.js';
 
@@ -44,6 +46,7 @@ export class Bus implements MessageLink, AsyncDisposable {
     this.#core = core;
     this.#wishes = wishes;
     shareDrops(this, core.drops);
+    shareRouting(this, core);
   }
 
   /** The bus's GUID, 32 hex digits. */
@@ -181,14 +184,14 @@ const HELLO_SERIAL = 1;
 
 /** Opens a connection to a bus and says Hello. */
 export async function greetBus(addresses: string, options: ConnectOptions): Promise<GreetedBus> {
-  const { signal, connectTimeout: timeout, maxMessageLength } = options;
+  const { signal, connectTimeout: timeout } = options;
   const hello = methodCall({ ...BUS_OBJECT, member: 'Hello' });
   const greeting = encodeMessage(hello, { serial: HELLO_SERIAL });
   const transport = await openTransport(addresses, { ...options, greeting });
   const core: LinkCore = new LinkCore(
     transport,
     { isOurs: (name) => wishes.isOurs(name), deliver: (message) => wishes.deliver(message) },
-    { maxMessageLength, lastSerial: HELLO_SERIAL },
+    { ...receiveOptions(options), lastSerial: HELLO_SERIAL },
   );
   const wishes = new Wishes(core); // in the same turn, before any message can arrive
   try {

@@ -5,15 +5,16 @@ import type { MatchRule } from '../protocol/match-rule.js';
 import { OPEN_RULES, type OpenOptions, openTransport } from '../transport/open.js';
 import type { Transport } from '../transport/transport.js';
 import type { BodyOf } from '../wire/infer.js';
-import { READER_RULES, type ReaderOptions } from '../wire/messages/framing.js';
 import type { Message } from '../wire/messages/message.js';
 import { checkOptions, type OptionRules } from '../wire/options.js';
 import type { CallOptions } from './call-options.js';
+import { shareRouting } from './call-router.js';
 import { type DropReason, shareDrops } from './drops.js';
 import type { EngineOptions } from './engine.js';
 import type { ConnectionClosedError } from './errors.js';
 import { LinkCore, type SignalReceiver } from './link-core.js';
 import type { MessageLink, MethodCallHandler } from './link.js';
+import { RECEIVE_RULES, type ReceiveOptions, receiveOptions } from './receive-options.js';
 import { HEADER_SENDERS, type SubscribeOptions, type Subscription, Subscriptions } from './subscription.js';
 
 /** A connection to another program, without a bus. */
@@ -30,6 +31,7 @@ export class Connection implements MessageLink, AsyncDisposable {
     this.#core = new LinkCore(transport, receiver, options);
     this.#subscriptions = new Subscriptions(HEADER_SENDERS, this.#core);
     shareDrops(this, this.#core.drops);
+    shareRouting(this, this.#core);
   }
 
   /** The server's GUID, 32 hex digits. */
@@ -93,11 +95,11 @@ export class Connection implements MessageLink, AsyncDisposable {
   }
 }
 
-/** How a connection is opened, and the limits for the messages that it receives. */
-export interface ConnectOptions extends OpenOptions, ReaderOptions {}
+/** How a connection is opened, and the limits of what it receives. */
+export interface ConnectOptions extends OpenOptions, ReceiveOptions {}
 
 /** The rules of {@link ConnectOptions}. */
-export const CONNECT_RULES: OptionRules<ConnectOptions> = { ...OPEN_RULES, ...READER_RULES };
+export const CONNECT_RULES: OptionRules<ConnectOptions> = { ...OPEN_RULES, ...RECEIVE_RULES };
 
 /**
  * Connects to the first address of a list that accepts us, without the Hello of a bus: for a peer that is not a bus.
@@ -106,6 +108,5 @@ export const CONNECT_RULES: OptionRules<ConnectOptions> = { ...OPEN_RULES, ...RE
  */
 export async function openConnection(addresses: string, options: ConnectOptions = {}): Promise<Connection> {
   checkOptions('openConnection', options, CONNECT_RULES);
-  const { maxMessageLength } = options;
-  return new Connection(await openTransport(addresses, options), { maxMessageLength });
+  return new Connection(await openTransport(addresses, options), receiveOptions(options));
 }

@@ -11,18 +11,21 @@ import { MAX_UINT32, MessageFlag } from '../wire/constants.js';
 import { type Caller, errorAt } from '../wire/error-place.js';
 import type { ErrorPlace } from '../wire/errors.js';
 import type { BodyOf } from '../wire/infer.js';
-import { decodeBody, decodeHeader, type MessageHeader } from '../wire/messages/decode.js';
+import { decodeBodyAs, decodeHeaderAs, type MessageHeader } from '../wire/messages/decode.js';
 import { type Envelope, readEnvelope } from '../wire/messages/envelope.js';
-import { FrameReader, READER_RULES, type ReaderOptions } from '../wire/messages/framing.js';
+import { FrameReader } from '../wire/messages/framing.js';
 import {
-  errorReply, type ErrorMessage, type Message, methodCall, type MethodCall, type Signal,
+  errorReply, type ErrorMessage, type Message, methodCall, type MethodCall, type MethodReturn,
 } from '../wire/messages/message.js';
 import { checkOptions, integer, type OptionRules } from '../wire/options.js';
+import type { Reading } from '../wire/values/reading.js';
 import { type CallOptions, checkCallOptions, flagsOf, WAIT_RULES, type WaitOptions } from './call-options.js';
+import { ArrivedSignal } from './arrived-signal.js';
+import { CallRefusal, type CallRouter, type CallRunner, type MethodCallHeader } from './call-router.js';
 import type { DropCounter } from './drops.js';
 import { CallTimeoutError, ConnectionClosedError, UnexpectedSignatureError } from './errors.js';
-import type { MethodCallHandler } from './link.js';
-import { type CallOutcome, DEFAULT_CALL_TIMEOUT, PendingCalls } from './pending.js';
+import { type CallOutcome, DEFAULT_CALL_TIMEOUT, PendingCalls, type ReplyHeader } from './pending.js';
+import { RECEIVE_RULES, type ReceiveOptions, receiveReading } from './receive-options.js';
 
 const CLOSED_BY_US = 'the connection was closed';
 
@@ -30,12 +33,12 @@ const CLOSED_BY_US = 'the connection was closed';
 const DRAIN_TIMEOUT = 5_000;
 
 /** How an engine is started. */
-export interface EngineOptions extends ReaderOptions {
+export interface EngineOptions extends ReceiveOptions {
   /** The serial of the last message that was already sent on the transport. Default: 0, for none. */
   readonly lastSerial?: number | undefined;
 }
 
-const ENGINE_RULES: OptionRules<EngineOptions> = { ...READER_RULES, lastSerial: integer(0, MAX_UINT32) };
+const ENGINE_RULES: OptionRules<EngineOptions> = { ...RECEIVE_RULES, lastSerial: integer(0, MAX_UINT32) };
 const CLOSE_RULES = { timeout: WAIT_RULES.timeout };
 
 /** How the reply to a call is awaited. */
@@ -46,15 +49,15 @@ interface AwaitOptions extends WaitOptions {
 /** The link that an engine works for. */
 export interface EngineOwner {
   readonly drops: DropCounter;
-  /** Runs the calls that arrive. If it is undefined, they are refused. */
-  readonly methodCallHandler: MethodCallHandler | undefined;
+  /** Decides about the calls that arrive; without one they are refused. */
+  readonly callRouter: CallRouter | undefined;
   /**
    * Whether a bus name is this side's. Calls and replies to other names, which a bus shows to monitors and
    * eavesdroppers, are dropped and counted.
    */
   isOurs(destination: string): boolean;
   /** Takes every signal, in order of arrival. */
-  handleSignal(signal: Signal): void;
+  handleSignal(signal: ArrivedSignal): void;
   /** Called once, when nothing can be sent or received any more. */
   handleFailure(error: ConnectionClosedError): void;
   /** Called once, when the stream has ended. */
@@ -82,12 +85,18 @@ function toDBusError({ errorName, signature, body }: ErrorMessage): DBusError {
   return new DBusError(errorName, typeof text === 'string' ? text : '', { signature, body });
 }
 
+const NO_OBJECTS = new CallRefusal(ErrorName.UNKNOWN_OBJECT, 'this connection exports no objects');
+const IS_CLOSING = new CallRefusal(ErrorName.DISCONNECTED, 'the connection is about to close');
+
 /** One open stream, its calls that await replies, and its handlers that run. */
 export class Engine {
   readonly #transport: Transport;
   readonly #owner: EngineOwner;
   readonly #frames: FrameReader;
   readonly #pending: PendingCalls;
+  readonly #reading: Reading;
+  /** The constructor arguments of all signals. */
+  readonly #receiving: { readonly reading: Reading; readonly drops: DropCounter };
   readonly #running = new Set<Promise<void>>();
   readonly #closed: Promise<void>;
   #isClosing = false;
@@ -100,6 +109,8 @@ export class Engine {
     this.#transport = transport;
     this.#owner = owner;
     this.#frames = new FrameReader({ maxMessageLength });
+    this.#reading = receiveReading(options);
+    this.#receiving = { reading: this.#reading, drops: owner.drops };
     this.#pending = new PendingCalls({ lastSerial });
     this.#closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
@@ -243,40 +254,42 @@ export class Engine {
     if (this.#frames.failure !== undefined) this.#transport.destroy(this.#frames.failure);
   }
 
+  /** Looks at the header of a message; only a message that is wanted has its body made into values. */
   #route(frame: Uint8Array): void {
-    let header: MessageHeader | undefined;
-    let message: Message;
+    let header: MessageHeader;
     try {
-      header = decodeHeader(frame);
-      message = decodeBody(header, frame);
+      header = decodeHeaderAs(this.#reading, frame);
     } catch (error) {
-      this.#owner.drops.count('invalid message', { message: header, error });
-      this.#refuse(header ?? readEnvelope(frame), error);
+      this.#refuse(readEnvelope(frame), error);
       return;
     }
-    const { type, destination } = message;
-    if (type !== 'signal' && destination !== undefined && !this.#owner.isOurs(destination)) {
-      this.#owner.drops.count('not addressed to us', { message });
+    const { destination } = header;
+    if (destination !== undefined && header.type !== 'signal' && !this.#owner.isOurs(destination)) {
+      this.#owner.drops.count('not addressed to us', { message: header });
       return;
     }
-    switch (message.type) {
+    switch (header.type) {
       case 'method_return':
       case 'error':
-        if (!this.#pending.resolve(message)) this.#owner.drops.count('unexpected reply', { message });
+        this.#handleReply(header, frame);
         break;
       case 'signal':
-        this.#owner.handleSignal(message);
+        this.#owner.handleSignal(new ArrivedSignal(header, frame, this.#receiving));
         break;
       case 'method_call':
-        this.#handle(message);
+        this.#handleCall(header, frame);
         break;
       default: // must be ignored ‹Message Format›
-        this.#owner.drops.count('unknown message type', { message });
+        this.#owner.drops.count('unknown message type', { message: header });
     }
   }
 
-  /** Answers a message that is not valid. Its length is, so no other message is lost. */
-  #refuse(envelope: Envelope, error: unknown): void {
+  /**
+   * Counts a message that is not valid although its length is known, and answers it: only that message is lost.
+   * `header` is given if only the body is not valid.
+   */
+  #refuse(envelope: Envelope, error: unknown, header?: MessageHeader): void {
+    this.#owner.drops.count('invalid message', { message: header, error });
     switch (envelope.type) {
       case 'method_call':
         this.#answerError(envelope, ErrorName.INVALID_ARGS, `the call is not valid: ${(error as Error).message}`);
@@ -287,22 +300,45 @@ export class Engine {
     }
   }
 
-  #handle(call: MethodCall): void {
-    const handler = this.#owner.methodCallHandler;
-    if (handler === undefined) {
-      this.#answerError(call, ErrorName.UNKNOWN_OBJECT, 'this connection exports no objects');
+  /** The whole message; undefined if its body is not valid, and then it is refused. */
+  #read(header: MessageHeader, frame: Uint8Array): Message | undefined {
+    try {
+      return decodeBodyAs(this.#reading, header, frame);
+    } catch (error) {
+      this.#refuse(header, error, header);
+      return undefined;
+    }
+  }
+
+  #handleReply(header: ReplyHeader, frame: Uint8Array): void {
+    if (!this.#pending.expects(header)) {
+      this.#owner.drops.count('unexpected reply', { message: header });
       return;
     }
-    if (this.#isClosing) {
-      this.#answerError(call, ErrorName.DISCONNECTED, 'the connection is about to close');
+    const reply = this.#read(header, frame);
+    if (reply !== undefined) this.#pending.resolve(reply as MethodReturn | ErrorMessage); // the type of its header
+  }
+
+  #handleCall(header: MethodCallHeader & MessageHeader, frame: Uint8Array): void {
+    const decision = this.#routeCall(header);
+    if (decision instanceof CallRefusal) {
+      this.#answerError(header, decision.errorName, decision.message);
       return;
     }
+    const call = this.#read(header, frame);
+    if (call === undefined) return;
     runListener(() => {
-      const running = handler(call);
+      const running = decision.run(call as MethodCall); // the type of its header
       if (running === undefined) return;
       this.#running.add(running);
       void running.finally(() => this.#running.delete(running));
     });
+  }
+
+  #routeCall(header: MethodCallHeader): CallRunner | CallRefusal {
+    const router = this.#owner.callRouter;
+    if (router === undefined) return NO_OBJECTS;
+    return this.#isClosing ? IS_CLOSING : router.route(header);
   }
 
   #answerError(call: Pick<MethodCall, 'flags' | 'serial' | 'sender'>, errorName: string, message: string): void {

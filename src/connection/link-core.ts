@@ -6,7 +6,8 @@
 import { setMaxListeners } from 'node:events';
 import type { Transport } from '../transport/transport.js';
 import { argumentError } from '../wire/arguments.js';
-import type { Signal } from '../wire/messages/message.js';
+import type { ArrivedSignal } from './arrived-signal.js';
+import type { CallRouter, CallRunner } from './call-router.js';
 import { DropCounter } from './drops.js';
 import { Engine, type EngineOptions, type EngineOwner } from './engine.js';
 import { type ConnectionClosedError, HandlerInUseError } from './errors.js';
@@ -17,7 +18,7 @@ export interface SignalReceiver {
   /** Whether a bus name is this side's. */
   isOurs(destination: string): boolean;
   /** Takes every signal, in order of arrival. */
-  deliver(signal: Signal): void;
+  deliver(signal: ArrivedSignal): void;
 }
 
 /** The common parts of all links. */
@@ -27,7 +28,7 @@ export class LinkCore implements EngineOwner {
   readonly #engine: Engine;
   readonly #receiver: SignalReceiver;
   readonly #abort = new AbortController();
-  #handler: MethodCallHandler | undefined;
+  #router: CallRouter | undefined;
   #resolveClosed!: (error: ConnectionClosedError) => void; // set by the promise in the constructor
 
   /** Opens an engine on a transport; nothing arrives before the present turn of the event loop ends. */
@@ -49,8 +50,8 @@ export class LinkCore implements EngineOwner {
     return this.#abort.signal;
   }
 
-  get methodCallHandler(): MethodCallHandler | undefined {
-    return this.#handler;
+  get callRouter(): CallRouter | undefined {
+    return this.#router;
   }
 
   /** Sets the handler of method calls; returns the function that removes it. */
@@ -58,11 +59,16 @@ export class LinkCore implements EngineOwner {
     if (typeof handler !== 'function') {
       throw argumentError('handleMethodCalls', 'the handler must be a function', handler);
     }
-    if (this.#handler !== undefined) throw new HandlerInUseError();
-    const own: MethodCallHandler = (call) => handler(call); // distinct, even if a handler is registered twice
-    this.#handler = own;
+    const runner: CallRunner = { run: (call) => handler(call) };
+    return this.routeCalls({ route: () => runner });
+  }
+
+  /** Sets the router of method calls; returns the function that removes it. */
+  routeCalls(router: CallRouter): () => void {
+    if (this.#router !== undefined) throw new HandlerInUseError();
+    this.#router = router;
     return () => {
-      if (this.#handler === own) this.#handler = undefined;
+      if (this.#router === router) this.#router = undefined;
     };
   }
 
@@ -70,7 +76,7 @@ export class LinkCore implements EngineOwner {
     return this.#receiver.isOurs(destination);
   }
 
-  handleSignal(signal: Signal): void {
+  handleSignal(signal: ArrivedSignal): void {
     this.#receiver.deliver(signal);
   }
 

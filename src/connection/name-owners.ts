@@ -4,7 +4,8 @@
 // Specification: org.freedesktop.DBus.NameOwnerChanged, org.freedesktop.DBus.GetNameOwner.
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
 import { runListener } from '../transport/waiting.js';
-import { methodCall, type Signal } from '../wire/messages/message.js';
+import { methodCall } from '../wire/messages/message.js';
+import type { ArrivedSignal } from './arrived-signal.js';
 import type { Engine } from './engine.js';
 import type { MatchRequests } from './match-requests.js';
 import type { CallOutcome } from './pending.js';
@@ -89,9 +90,12 @@ export class NameOwners {
   }
 
   /** Takes NameOwnerChanged; must be called for every signal of the bus, in order of arrival. */
-  handleBusSignal({ member, signature, body }: Signal): void {
+  handleBusSignal(signal: ArrivedSignal): void {
+    const { member, signature } = signal.header;
     if (member !== 'NameOwnerChanged' || signature !== 'sss') return;
-    const [name, , owner] = body as readonly [string, string, string]; // by its signature
+    const message = signal.read();
+    if (message === undefined) return;
+    const [name, , owner] = message.body as readonly [string, string, string]; // by its signature
     const watched = this.#names.get(name);
     if (watched === undefined) return;
     watched.hasChanged = true;

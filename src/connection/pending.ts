@@ -9,6 +9,9 @@ import type { ErrorMessage, MethodReturn } from '../wire/messages/message.js';
 /** How a call has ended: with its reply, or with an error before a reply. */
 export type CallOutcome = { readonly reply: MethodReturn | ErrorMessage } | { readonly error: unknown };
 
+/** A reply without its body. */
+export type ReplyHeader = Omit<MethodReturn, 'body'> | Omit<ErrorMessage, 'body'>;
+
 /** How long a call waits unless its options say otherwise, in milliseconds: as in the reference implementation. */
 export const DEFAULT_CALL_TIMEOUT = 25_000;
 
@@ -71,6 +74,12 @@ export class PendingCalls {
       endAbort();
     };
     this.#calls.set(serial, { destination, settle, stopWaiting });
+  }
+
+  /** Whether a call waits for a reply with this header, and its sender may answer that call. */
+  expects({ replySerial, sender }: ReplyHeader): boolean {
+    const call = this.#calls.get(replySerial);
+    return call !== undefined && mayAnswer(sender, call.destination);
   }
 
   /** Gives a reply to its call; false if no call waits for it, or if its sender may not answer the call. */

@@ -4,12 +4,13 @@
 import { MatchRuleError } from '../protocol/errors.js';
 import { formatMatchRule } from '../protocol/format-match-rule.js';
 import type { MatchRule } from '../protocol/match-rule.js';
-import { matchesRule } from '../protocol/matches-rule.js';
+import { matchesArguments, matchesHeader } from '../protocol/matches-rule.js';
 import { onAbort } from '../transport/waiting.js';
 import { argumentError } from '../wire/arguments.js';
 import type { Signal } from '../wire/messages/message.js';
 import { ABORT_SIGNAL, checkOptions, type OptionRules, TEXT } from '../wire/options.js';
 import { splitSignature } from '../wire/signature.js';
+import type { ArrivedSignal, SignalHeader } from './arrived-signal.js';
 import type { DropCounter } from './drops.js';
 import { SignalQueue } from './signal-queue.js';
 
@@ -67,7 +68,7 @@ export interface SignalSource {
   /** Asks for the signals that match a valid rule. */
   request(rule: MatchRule): SignalRequest;
   /** Whether a signal comes from `sender`, the bus name in a rule. */
-  isFrom(sender: string, signal: Signal): boolean;
+  isFrom(sender: string, signal: SignalHeader): boolean;
 }
 
 const NOTHING_REQUESTED: SignalRequest = { ready: Promise.resolve(), release: () => Promise.resolve() };
@@ -87,6 +88,8 @@ class Route {
   #released: Promise<void> | undefined;
   readonly #request: SignalRequest;
   readonly #signature: string | undefined;
+  /** Whether the rule has keys for arguments. */
+  readonly #hasArguments: boolean;
   readonly #drops: DropCounter;
   readonly #remove: (route: Route) => void;
   readonly #stopListening: () => void;
@@ -101,6 +104,7 @@ class Route {
     },
   ) {
     this.rule = rule;
+    this.#hasArguments = [rule.args, rule.argPaths, rule.arg0Namespace].some((key) => key !== undefined);
     const onDrop = (message: Signal): void => drops.count('queue overflow', { message });
     this.queue = new SignalQueue({ limit: queueLimit, onDrop });
     this.#request = request;
@@ -116,14 +120,20 @@ class Route {
     return this.queue.dropped + this.#mismatched;
   }
 
-  /** Takes a signal that matches the rule and comes from its sender. */
-  push(message: Signal): void {
-    if (this.#signature !== undefined && this.#signature !== message.signature) {
-      this.#mismatched++;
-      this.#drops.count('unexpected signature', { message });
-      return;
-    }
-    this.queue.push(message);
+  /** Takes a signal whose header matches the rule and that comes from the sender of the rule. */
+  take(signal: ArrivedSignal): void {
+    const { header } = signal;
+    const hasSignature = this.#signature === undefined || this.#signature === header.signature;
+    if (!hasSignature && !this.#hasArguments) return this.#countMismatch(header);
+    const message = signal.read();
+    if (message === undefined || (this.#hasArguments && !matchesArguments(this.rule, message))) return;
+    if (hasSignature) this.queue.push(message);
+    else this.#countMismatch(header);
+  }
+
+  #countMismatch(message: SignalHeader): void {
+    this.#mismatched++;
+    this.#drops.count('unexpected signature', { message });
   }
 
   /** Ends the subscription; its reader gets the reason as an error, after the signals in the queue. */
@@ -229,8 +239,8 @@ export class Subscriptions {
   }
 
   /** Gives a signal to the subscriptions that want it; must be called for every signal, in order of arrival. */
-  deliver(signal: Signal): void {
-    this.#deliverTo(this.#routes.get(signal.member), signal);
+  deliver(signal: ArrivedSignal): void {
+    this.#deliverTo(this.#routes.get(signal.header.member), signal);
     this.#deliverTo(this.#routes.get(undefined), signal);
   }
 
@@ -245,11 +255,12 @@ export class Subscriptions {
     if (routes?.size === 0) this.#routes.delete(route.rule.member);
   }
 
-  #deliverTo(routes: ReadonlySet<Route> | undefined, signal: Signal): void {
+  #deliverTo(routes: ReadonlySet<Route> | undefined, signal: ArrivedSignal): void {
+    const { header } = signal;
     for (const route of routes ?? []) {
       const { sender } = route.rule;
-      if (!matchesRule(route.rule, signal)) continue;
-      if (sender === undefined || this.#source.isFrom(sender, signal)) route.push(signal);
+      if (!matchesHeader(route.rule, header)) continue;
+      if (sender === undefined || this.#source.isFrom(sender, header)) route.take(signal);
     }
   }
 

@@ -4,7 +4,7 @@
 // Specification: Message Bus Specification.
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
 import type { MatchRule } from '../protocol/match-rule.js';
-import type { Signal } from '../wire/messages/message.js';
+import type { ArrivedSignal, SignalHeader } from './arrived-signal.js';
 import { BusNames } from './bus-names.js';
 import type { LinkCore, SignalReceiver } from './link-core.js';
 import { MatchRequests } from './match-requests.js';
@@ -31,8 +31,9 @@ export class Wishes implements SignalReceiver, SignalSource {
   }
 
   /** The bus's own signals update names and owners before any subscription gets them. */
-  deliver(signal: Signal): void {
-    if (signal.sender === BUS_NAME && signal.interface === BUS_OBJECT.interface) {
+  deliver(signal: ArrivedSignal): void {
+    const { sender, interface: interfaceName } = signal.header;
+    if (sender === BUS_NAME && interfaceName === BUS_OBJECT.interface) {
       this.owners.handleBusSignal(signal);
       this.names.handleBusSignal(signal);
     }
@@ -53,7 +54,7 @@ export class Wishes implements SignalReceiver, SignalSource {
   }
 
   /** Whether a signal comes from `sender`, a unique name, or from the present owner of `sender`, a well-known name. */
-  isFrom(sender: string, signal: Signal): boolean {
+  isFrom(sender: string, signal: SignalHeader): boolean {
     if (sender === signal.sender) return true;
     return signal.sender !== undefined && this.owners.ownerOf(sender) === signal.sender;
   }

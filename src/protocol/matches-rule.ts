@@ -10,7 +10,8 @@ export function matchesRule(rule: MatchRule, message: Message): boolean {
   return matchesHeader(rule, message) && matchesArguments(rule, message);
 }
 
-function matchesHeader(rule: MatchRule, message: MessageHeader): boolean {
+/** Whether the header of a message matches a rule, except for the sender of the rule and its keys for arguments. */
+export function matchesHeader(rule: MatchRule, message: MessageHeader): boolean {
   return (
     (rule.member === undefined || rule.member === message.member) &&
     (rule.interface === undefined || rule.interface === message.interface) &&
@@ -26,7 +27,8 @@ function isAtOrBelow(path: string, namespace: string): boolean {
   return path === namespace || namespace === '/' || path.startsWith(`${namespace}/`);
 }
 
-function matchesArguments(rule: MatchRule, { signature, body }: Message): boolean {
+/** Whether the arguments of a message match the keys of a rule for arguments. */
+export function matchesArguments(rule: MatchRule, { signature, body }: Message): boolean {
   for (const [key, wanted] of Object.entries(rule.args ?? {})) {
     const index = Number(key);
     if (body[index] !== wanted || textTypeOf(signature, body, index) !== 's') return false;

@@ -1,0 +1,45 @@
+// A signal that has arrived: its header is decoded, and its body is made into values once, when the first receiver that
+// wants it reads it. It knows no receivers. Tests: subscription.test.ts. Specification: Message Types (SIGNAL).
+import { decodeBodyAs, type MessageHeader } from '../wire/messages/decode.js';
+import type { Signal } from '../wire/messages/message.js';
+import type { Reading } from '../wire/values/reading.js';
+import type { DropCounter } from './drops.js';
+
+/** A SIGNAL without its body. */
+export type SignalHeader = Omit<Signal, 'body'>;
+
+/** A signal whose body may not be decoded yet. It must not be used after the turn in which it arrived. */
+export class ArrivedSignal {
+  readonly header: SignalHeader;
+  readonly #frame: Uint8Array;
+  readonly #reading: Reading;
+  readonly #drops: DropCounter;
+  #message: Signal | undefined;
+  #isInvalid = false;
+
+  constructor(
+    header: SignalHeader, frame: Uint8Array,
+    { reading, drops }: { readonly reading: Reading; readonly drops: DropCounter },
+  ) {
+    this.header = header;
+    this.#frame = frame;
+    this.#reading = reading;
+    this.#drops = drops;
+  }
+
+  /** The whole signal; undefined if its body is not valid, which is counted once. */
+  read(): Signal | undefined {
+    if (this.#message === undefined && !this.#isInvalid) this.#decode();
+    return this.#message;
+  }
+
+  #decode(): void {
+    try {
+      // The header is that of a signal, and so the message is a signal.
+      this.#message = decodeBodyAs(this.#reading, this.header as MessageHeader, this.#frame) as Signal;
+    } catch (error) {
+      this.#isInvalid = true;
+      this.#drops.count('invalid message', { message: this.header, error });
+    }
+  }
+}

@@ -1,0 +1,67 @@
+// How a link hands on the method calls that arrive: first the header, which decides, then the whole call. The body of a
+// call that is refused is never made into values. For the layers of this library; programs register a handler of whole
+// calls (link.ts). It knows no objects. Tests: call-router.test.ts.
+// Specification: Message Types (METHOD_CALL, ERROR).
+import { errorReply, type MethodCall } from '../wire/messages/message.js';
+import { MessageFlag } from '../wire/constants.js';
+import type { MessageLink } from './link.js';
+
+/** A METHOD_CALL without its body. */
+export type MethodCallHeader = Omit<MethodCall, 'body'>;
+
+/** Runs calls whose headers were accepted. One runner can serve any number of calls. */
+export interface CallRunner {
+  /**
+   * Runs a call, with the body in it, in the turn in which its header was accepted. A promise means that it is answered
+   * later: `close()` of the link waits for it. Must not throw: an exception, or a rejection, becomes an uncaught
+   * exception of the process.
+   */
+  run(call: MethodCall): void | Promise<void>;
+}
+
+/** Why a call is not run: the name and the text of the ERROR that the link sends, if the caller wants a reply. */
+export class CallRefusal {
+  readonly errorName: string;
+  readonly message: string;
+
+  constructor(errorName: string, message: string) {
+    this.errorName = errorName;
+    this.message = message;
+  }
+}
+
+/** Decides about method calls by their headers. */
+export interface CallRouter {
+  /** The runner of a call, or why there is none. Called for each call, in order of arrival. Must not throw. */
+  route(header: MethodCallHeader): CallRunner | CallRefusal;
+}
+
+/** The part of a link that takes a router. */
+interface RoutedLink {
+  /** Sets the router and returns the function that removes it; throws HandlerInUseError if there is one. */
+  routeCalls(router: CallRouter): () => void;
+}
+
+/** The links of this library: other layers route their calls, and users cannot. */
+const routedLinks = new WeakMap<object, RoutedLink>();
+
+/** Lets other layers route the calls of a link. */
+export function shareRouting(link: object, routed: RoutedLink): void {
+  routedLinks.set(link, routed);
+}
+
+/**
+ * Routes the method calls of a link; returns the function that ends this. A link that is not of this library decodes
+ * each call before its header can be looked at.
+ * @throws {HandlerInUseError} if the link has a handler or a router already
+ */
+export function routeCalls(link: MessageLink, router: CallRouter): () => void {
+  const routed = routedLinks.get(link);
+  if (routed !== undefined) return routed.routeCalls(router);
+  return link.handleMethodCalls((call) => {
+    const decision = router.route(call);
+    if (!(decision instanceof CallRefusal)) return decision.run(call);
+    const { errorName, message } = decision;
+    if ((call.flags & MessageFlag.NO_REPLY_EXPECTED) === 0) link.send(errorReply(call, { errorName, message }));
+  });
+}

@@ -1,0 +1,51 @@
+// What a connection takes from the other program: how long a message may be, how many values it may have, and how its
+// numbers look. Tests: options.test.ts, test/hostile/limits.test.ts.
+// Specification: Message Format (maximum length of a message).
+import { READER_RULES } from '../wire/messages/framing.js';
+import type { OptionRules } from '../wire/options.js';
+import { READ_RULES, type Reading, toReading } from '../wire/values/reading.js';
+
+/**
+ * Most values in one message, unless a connection has the option. At 250 bytes each they take 262 MB, and the arrays of
+ * numbers that fit a message beside them take 512 MB more: a program with a heap of 1 GiB survives any one message. The
+ * 10,000 objects of a large ObjectManager, with thirty properties each, have 940,000 values.
+ */
+const DEFAULT_MAX_VALUES = 2 ** 20;
+
+/** The limits of what a connection receives, and how it reads numbers. */
+export interface ReceiveOptions {
+  /**
+   * Longest message that is accepted, in bytes, from 16 to 128 MiB; 128 MiB, the limit of the specification, unless
+   * given. A longer message ends the connection.
+   */
+  readonly maxMessageLength?: number | undefined;
+  /**
+   * Most values in the body of one message, from 0 on; 1,048,576 unless given. A message with more is dropped and
+   * counted as 'invalid message': a call is answered with InvalidArgs, and a call that waits for it rejects. Every
+   * argument, element, key, field and the content of every variant is a value; elements of an array of a fixed-size
+   * type do not count. A value takes at most about 250 bytes of memory.
+   */
+  readonly maxValues?: number | undefined;
+  /**
+   * Whether arrays of numbers arrive as typed arrays: `ad` as a Float64Array, `ai` as an Int32Array, `ax` as a
+   * BigInt64Array, and so on; `ab` stays an array of booleans. False unless given. `ay` is always a Uint8Array.
+   */
+  readonly typedArrays?: boolean | undefined;
+}
+
+/** The rules of {@link ReceiveOptions}. */
+export const RECEIVE_RULES: OptionRules<ReceiveOptions> = {
+  maxMessageLength: READER_RULES.maxMessageLength,
+  maxValues: READ_RULES.maxValues,
+  typedArrays: READ_RULES.typedArrays,
+};
+
+/** How a connection reads values. */
+export function receiveReading({ maxValues = DEFAULT_MAX_VALUES, typedArrays }: ReceiveOptions): Reading {
+  return toReading({ maxValues, typedArrays });
+}
+
+/** The options of the receiver among the options of a connection. */
+export function receiveOptions({ maxMessageLength, maxValues, typedArrays }: ReceiveOptions): ReceiveOptions {
+  return { maxMessageLength, maxValues, typedArrays };
+}
