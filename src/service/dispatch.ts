@@ -1,18 +1,20 @@
 // From a METHOD_CALL to its reply: finds the method, checks the arguments, runs the handler, replies. Handlers start in
 // the order in which calls arrive; those that answer later run concurrently. Every call ends in a reply, never in an
-// exception. It knows no connection, only somewhere to send to. Specification: Message Types; Error names.
+// exception. The header alone decides whether a call is refused. It knows no connection, only somewhere to send to.
+// Specification: Message Types; Error names.
 import { DBusError } from '../protocol/errors.js';
 import { ErrorName } from '../protocol/error-names.js';
+import type { CallContext } from '../interface/definition.js';
 import { describe } from '../wire/describe.js';
 import type { MethodCall } from '../wire/messages/message.js';
+import { Callers, type RunningCall, type WatchDepartures } from './callers.js';
 import { type ExportedInterface, type ExportedMethod, isPromiseLike } from './exported-interface.js';
+import { isA, reportHandlerError } from './handler-errors.js';
 import type { ObjectNode, ObjectTree } from './object-tree.js';
 import {
-  ANSWERED, type MessageSink, sendError, sendReturn, shortened, unknownInterface, unknownObject,
+  ANSWERED, type CallHeader, type MessageSink, sendError, sendRefusal, sendReturn, shortened, unknownInterface,
+  unknownObject,
 } from './replies.js';
-
-/** Most calls of one connection whose handlers have not answered yet; further calls are refused. */
-const MAX_CALLS_IN_PROGRESS = 32_768;
 
 /** The interfaces that the library answers itself, for a node, or for undefined at a path without a node. */
 export type StandardInterfaces = (node: ObjectNode | undefined) => ReadonlyMap<string, ExportedInterface>;
@@ -24,6 +26,35 @@ export interface DispatcherOptions {
   readonly sink: MessageSink;
   /** Aborts when replies can no longer be delivered. */
   readonly closedSignal: AbortSignal;
+  /** Reports the callers that leave the bus; undefined without a bus. */
+  readonly watchDepartures?: WatchDepartures | undefined;
+}
+
+/** What a handler gets besides its arguments. The signal is made only for handlers that look at it. */
+class Context implements CallContext {
+  readonly sender: string | undefined;
+  readonly message: MethodCall;
+  readonly #callers: Callers;
+  readonly #closedSignal: AbortSignal;
+  #signal: AbortSignal | undefined;
+  #isOver = false;
+
+  constructor(message: MethodCall, callers: Callers, closedSignal: AbortSignal) {
+    this.sender = message.sender;
+    this.message = message;
+    this.#callers = callers;
+    this.#closedSignal = closedSignal;
+  }
+
+  get signal(): AbortSignal {
+    // After the call its caller may have left already, and does not leave again.
+    this.#signal ??= this.#isOver ? this.#closedSignal : this.#callers.signalOf(this.sender);
+    return this.#signal;
+  }
+
+  end(): void {
+    this.#isOver = true;
+  }
 }
 
 /** Runs the calls of one connection. */
@@ -32,32 +63,55 @@ export class Dispatcher {
   readonly #standard: StandardInterfaces;
   readonly #sink: MessageSink;
   readonly #closedSignal: AbortSignal;
-  #inProgress = 0;
+  readonly #callers: Callers;
 
-  constructor({ tree, standard, sink, closedSignal }: DispatcherOptions) {
+  constructor({ tree, standard, sink, closedSignal, watchDepartures }: DispatcherOptions) {
     this.#tree = tree;
     this.#standard = standard;
     this.#sink = sink;
     this.#closedSignal = closedSignal;
+    this.#callers = new Callers(watchDepartures, closedSignal);
   }
 
   /** Runs a call. Never throws. If the handler answers later, the promise resolves after the reply is sent. */
   dispatch(call: MethodCall): void | Promise<void> {
-    let failed = { interface: call.interface ?? '?', member: call.member };
+    const method = this.admit(call);
+    return method === undefined ? undefined : this.run(method, call);
+  }
+
+  /** The method that a call is to run. If there is none, answers with an error and returns undefined. Never throws. */
+  admit(header: CallHeader): ExportedMethod | undefined {
     try {
-      const method = this.#find(call);
-      failed = method.place;
-      const result = this.#run(method, call);
-      if (isPromiseLike(result)) return this.#replyLater(method, call, result);
-      this.#reply(method, call, result);
+      const method = this.#find(header);
+      if (!method.accepts.has(header.signature)) {
+        const problem = `${method.label} takes arguments of signature "${method.in}", got "${header.signature}"`;
+        throw new DBusError(ErrorName.INVALID_ARGS, problem);
+      }
+      this.#callers.check(header.sender);
+      return method;
     } catch (error) {
-      sendError(this.#sink, call, { failed, error });
+      sendRefusal(this.#sink, header, error);
+      return undefined;
     }
   }
 
+  /** Runs a call that was admitted in the same turn, and replies; like {@link Dispatcher.dispatch}. */
+  run(method: ExportedMethod, call: MethodCall): void | Promise<void> {
+    const context = new Context(call, this.#callers, this.#closedSignal);
+    try {
+      const args = [...call.body];
+      args.length = method.inCount; // an optional argument that the caller left out is undefined
+      const result = method.handler(...args, context);
+      if (isPromiseLike(result)) return this.#replyLater(method, context, result);
+      this.#reply(method, call, result);
+    } catch (error) {
+      sendError(this.#sink, call, { failed: method.place, error });
+    }
+    context.end();
+  }
+
   /** The method for a call; without an interface, the first that has the member, in the order of export. */
-  #find(call: MethodCall): ExportedMethod {
-    const { path, interface: interfaceName, member } = call;
+  #find({ path, interface: interfaceName, member }: CallHeader): ExportedMethod {
     const node = this.#tree.get(path);
     const standard = this.#standard(node);
     if (interfaceName === undefined) {
@@ -77,31 +131,31 @@ export class Dispatcher {
     throw new DBusError(ErrorName.UNKNOWN_METHOD, `the interface ${interfaceName} has no method ${member}`);
   }
 
-  #run(method: ExportedMethod, call: MethodCall): unknown {
-    const { signature, body, sender } = call;
-    if (!method.accepts.has(signature)) {
-      const problem = `${method.label} takes arguments of signature "${method.in}", got "${signature}"`;
-      throw new DBusError(ErrorName.INVALID_ARGS, problem);
-    }
-    if (this.#inProgress >= MAX_CALLS_IN_PROGRESS) {
-      const problem = `${MAX_CALLS_IN_PROGRESS} calls are in progress; there must not be more`;
-      throw new DBusError(ErrorName.LIMITS_EXCEEDED, problem);
-    }
-    const args = [...body];
-    args.length = method.inCount; // an optional argument that the caller left out is undefined
-    const { handler } = method;
-    return handler(...args, { sender, message: call, signal: this.#closedSignal });
+  /** Resolves after the reply is sent, or when the caller leaves. */
+  #replyLater(method: ExportedMethod, context: Context, promise: PromiseLike<unknown>): Promise<void> {
+    return new Promise((resolve) => {
+      void this.#answer(method, context, { promise, running: { abandon: resolve } }).then(resolve);
+    });
   }
 
-  async #replyLater(method: ExportedMethod, call: MethodCall, promise: PromiseLike<unknown>): Promise<void> {
-    this.#inProgress++;
+  async #answer(
+    method: ExportedMethod, context: Context,
+    { promise, running }: { readonly promise: PromiseLike<unknown>; readonly running: RunningCall },
+  ): Promise<void> {
+    const call = context.message;
+    const caller = this.#callers.begin(call.sender, running);
     try {
       const result = await promise;
-      this.#reply(method, call, result);
+      if (!caller.isGone) this.#reply(method, call, result);
     } catch (error) {
-      sendError(this.#sink, call, { failed: method.place, error });
+      if (!caller.isGone) sendError(this.#sink, call, { failed: method.place, error });
+      else if (!isAbort(error)) {
+        const { interface: interfaceName, member } = method.place;
+        reportHandlerError({ error, interface: interfaceName, member, call });
+      }
     } finally {
-      this.#inProgress--;
+      this.#callers.end(caller, running);
+      context.end();
     }
   }
 
@@ -114,4 +168,9 @@ export class Dispatcher {
     }
     sendReturn(this.#sink, call, { place, signature: out, body });
   }
+}
+
+/** Whether a handler gave up because its caller has left. */
+function isAbort(error: unknown): boolean {
+  return isA(error, DOMException) && error.name === 'AbortError';
 }

@@ -8,6 +8,7 @@ import type { CallContext, Implementation, InterfaceDefinition, SignalSink } fro
 import { Properties } from '../interface/standard.js';
 import { methodCall, signal } from '../wire/messages/message.js';
 import { assertObjectPath } from '../wire/names.js';
+import { departuresOf } from './departures.js';
 import { Dispatcher } from './dispatch.js';
 import { ExportError } from './errors.js';
 import { type ExportedInterface, exportedInterface, type ExportedMembers } from './exported-interface.js';
@@ -36,7 +37,8 @@ function exportsOf(link: MessageLink): Exports {
   if (known !== undefined) return known;
   const tree = new ObjectTree();
   const standard = standardInterfaces(tree, link);
-  const dispatcher = new Dispatcher({ tree, standard, sink: link, closedSignal: link.closedSignal });
+  const { closedSignal } = link;
+  const dispatcher = new Dispatcher({ tree, standard, sink: link, closedSignal, watchDepartures: departuresOf(link) });
   link.handleMethodCalls((call) => dispatcher.dispatch(call));
   const exports = { tree, unexports: new Set<() => void>() };
   // An implementation may outlive the link and must not keep it in memory. One listener for all objects: Node searches

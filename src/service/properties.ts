@@ -20,6 +20,9 @@ export interface PropertyAddress {
 
 type PropertyGetter = NonNullable<ExportedProperty['get']>;
 
+/** Sends the value of a property; returns the reason if that fails. */
+type Send = (value: Variant) => Refusal | undefined;
+
 /** A property that callers may read. */
 interface ReadableProperty extends PropertyPlace {
   readonly get: PropertyGetter;
@@ -61,37 +64,56 @@ function interfacesOf(
 }
 
 /**
- * Reads a property and sends its value. Errors of its `get` are reported under the name of the property, not of the
- * method Get.
+ * Reads a property and sends its value; returns a promise only if its `get` does. Errors of `get` are reported under
+ * the name of the property, not of the method Get.
  * @throws {DBusError} AccessDenied, if callers may only write it; the DBusError that its `get` throws; Failed, if `get`
  * throws another error or its value does not fit the type
  */
-export async function getProperty(
-  property: ExportedProperty, context: CallContext, send: (value: Variant) => Refusal | undefined,
-): Promise<void> {
-  const { get, label, name, type } = property;
+export function getProperty(
+  property: ExportedProperty, context: CallContext, send: Send,
+): void | Promise<void> {
+  const { get, label, type } = property;
   if (get === undefined) throw new DBusError(ErrorName.ACCESS_DENIED, `the property ${label} cannot be read`);
-  const value = await runHandler(property, context, () => get(context));
-  const refusal = send({ signature: type, value } as Variant); // sending checks the value
-  if (refusal === undefined) return;
-  const error = ofProperty(refusal.error, property, 'body[0]');
-  reportFailure(property, error, context.message);
-  throw new DBusError(ErrorName.FAILED, describeFailure({ interface: property.interface, member: name }, error));
+  let value: unknown;
+  try {
+    value = get(context);
+    if (isPromiseLike(value)) return sendLater(property, context, { value, send });
+  } catch (error) {
+    throw toDBusError(property, error, context.message);
+  }
+  sendValue(property, context, { value: { signature: type, value } as Variant, send }); // sending checks it
 }
 
-/** Runs a handler of a property. An error that is not a DBusError is reported, and becomes Failed. */
-async function runHandler<T>(
-  property: ExportedProperty,
-  { message: call }: CallContext,
-  handler: () => Promise<T> | T,
-): Promise<T> {
+async function sendLater(
+  property: ExportedProperty, context: CallContext,
+  { value: promise, send }: { readonly value: PromiseLike<unknown>; readonly send: Send },
+): Promise<void> {
+  let value: unknown;
   try {
-    return await handler();
+    value = await promise;
   } catch (error) {
-    if (isA(error, DBusError)) throw error;
-    reportFailure(property, error, call);
-    throw new DBusError(ErrorName.FAILED, textOf(error));
+    throw toDBusError(property, error, context.message);
   }
+  sendValue(property, context, { value: { signature: property.type, value } as Variant, send }); // sending checks it
+}
+
+function sendValue(
+  property: ExportedProperty, { message }: CallContext,
+  { value, send }: { readonly value: Variant; readonly send: Send },
+): void {
+  const refusal = send(value);
+  if (refusal === undefined) return;
+  const error = ofProperty(refusal.error, property, 'body[0]');
+  reportFailure(property, error, message);
+  const place = { interface: property.interface, member: property.name };
+  throw new DBusError(ErrorName.FAILED, describeFailure(place, error));
+}
+
+/** The error of a handler for its caller. An error that is not a DBusError is reported, and becomes Failed. */
+function toDBusError(property: ExportedProperty, error: unknown, call: CallContext['message']): DBusError {
+  if (isA(error, DBusError)) return error;
+  reportFailure(property, error, call);
+  return new DBusError(ErrorName.FAILED, textOf(error));
 }
 
 function reportFailure(
@@ -114,7 +136,11 @@ export async function setProperty(property: ExportedProperty, value: Variant, co
     const problem = `the property ${label} takes a value of signature "${type}", got "${shortened(value.signature)}"`;
     throw new DBusError(ErrorName.INVALID_ARGS, problem);
   }
-  await runHandler(property, context, () => set(value.value, context));
+  try {
+    await set(value.value, context);
+  } catch (error) {
+    throw toDBusError(property, error, context.message);
+  }
 }
 
 /**

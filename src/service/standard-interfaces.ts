@@ -47,13 +47,13 @@ function properties(tree: ObjectTree, standardOf: StandardInterfaces, sink: Mess
   return exportedInterface(
     Properties.implement({
       methods: {
-        Get: async (interfaceName, name, context) => {
+        Get: (interfaceName, name, context) => {
           const node = nodeOf(tree, context);
           const { property } = findProperty(node, { interfaceName, name }, standardOf(node));
-          await getProperty(property, context, (value) => (
+          const later = getProperty(property, context, (value) => (
             tryReturn(sink, context.message, { signature: 'v', body: [value] })
           ));
-          return ANSWERED as never; // in place of the value
+          return (later === undefined ? ANSWERED : later.then(() => ANSWERED)) as never; // in place of the value
         },
         GetAll: async (interfaceName, context) => {
           const node = nodeOf(tree, context);

@@ -1,9 +1,11 @@
 // From a call to its reply: the method that is found, arguments, results, errors, and the standard interfaces.
 
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { DBusError } from '../../src/protocol/errors.js';
 import type { CallContext } from '../../src/interface/definition.js';
 import { defineInterface } from '../../src/interface/define.js';
+import { Dispatcher } from '../../src/service/dispatch.js';
+import { standardInterfaces } from '../../src/service/standard-interfaces.js';
 import type { Message } from '../../src/wire/messages/message.js';
 import { until } from '../support/waiting.js';
 import { CALLER, EXOTIC_ERRORS, incomingCall, recordHandlerErrors, serviceOf } from './support.js';
@@ -451,23 +453,142 @@ describe('after the connection has ended', () => {
   });
 });
 
-describe('handlers that never finish', () => {
-  test('are limited in number', async () => {
-    const Stuck = defineInterface({ name: 'com.example.Stuck', methods: { Wait: { out: 's' }, Quick: { out: 's' } } });
-    const waiting: ((text: string) => void)[] = [];
-    const stuck = serviceOf({
+describe('handlers that do not answer', () => {
+  const Stuck = defineInterface({ name: 'com.example.Stuck', methods: { Wait: { out: 's' }, Quick: { out: 's' } } });
+  function stuckService() {
+    const waiting: { readonly resolve: (text: string) => void; readonly signal: AbortSignal }[] = [];
+    const service = serviceOf({
       '/s': [Stuck.implement({
-        methods: { Wait: () => new Promise((resolve) => waiting.push(resolve)), Quick: () => 'quick' },
+        methods: {
+          Wait: ({ signal }) => new Promise((resolve) => waiting.push({ resolve, signal })),
+          Quick: () => 'quick',
+        },
       })],
     });
-    const wait = incomingCall({ path: '/s', member: 'Wait' });
-    for (let index = 0; index < 32_768; index++) void stuck.dispatcher.dispatch(wait);
-    expect(stuck.sink.sent).toEqual([]);
-    expect(await stuck.call({ path: '/s', member: 'Wait' })).toMatchObject([{ errorName: `${ERROR}.LimitsExceeded` }]);
+    const wait = (sender: string | undefined, serial = 1) =>
+      service.dispatcher.dispatch(incomingCall({ path: '/s', member: 'Wait', sender, serial })) ?? Promise.resolve();
+    const refused = (sender: string) => service.call({ path: '/s', member: 'Wait', sender });
+    return { ...service, waiting, wait, refused };
+  }
+
+  test('are limited in number for each caller; the other callers are served', async () => {
+    const { sink, wait, refused, waiting } = stuckService();
+    for (let index = 0; index < 1_024; index++) void wait(':1.1');
+    expect(sink.sent).toEqual([]);
+    const text = '1024 calls of this caller are in progress; there must not be more';
+    expect(await refused(':1.1')).toMatchObject([{ errorName: `${ERROR}.LimitsExceeded`, body: [text] }]);
+    void wait(':1.2');
+    expect(waiting).toHaveLength(1_025);
+    waiting[0]?.resolve('done');
+    await until(() => sink.sent.length === 2);
+    void wait(':1.1');
+    expect(waiting).toHaveLength(1_026);
+  });
+
+  test('are limited in number for all callers together', async () => {
+    const { wait, refused, waiting } = stuckService();
+    for (let index = 0; index < 32_768; index++) void wait(`:1.${index % 32}`);
     expect(waiting).toHaveLength(32_768);
-    waiting[0]?.('done');
-    await until(() => stuck.sink.sent.length === 2);
-    void stuck.dispatcher.dispatch(wait);
-    expect(waiting).toHaveLength(32_769);
+    const text = '32768 calls are in progress; there must not be more';
+    expect(await refused(':1.99')).toMatchObject([{ errorName: `${ERROR}.LimitsExceeded`, body: [text] }]);
+  });
+
+  test('are aborted and given back when their caller leaves; nobody gets their answers', async () => {
+    const reports = recordHandlerErrors();
+    const { sink, wait, leave, waiting } = stuckService();
+    const ended: Promise<void>[] = [];
+    for (let index = 0; index < 1_024; index++) ended.push(wait(':1.1'));
+    const other = wait(':1.2', 7);
+    expect(waiting.map(({ signal }) => signal.aborted)).not.toContain(true);
+    leave(':1.1');
+    await Promise.all(ended); // the connection need not wait for them if it is closed
+    expect(waiting.filter(({ signal }) => signal.aborted)).toHaveLength(1_024);
+    expect(waiting[0]?.signal.reason).toMatchObject({ name: 'AbortError', message: 'the caller :1.1 has left the bus' });
+    for (const { resolve } of waiting) resolve('too late');
+    await other;
+    expect(sink.sent).toMatchObject([{ type: 'method_return', replySerial: 7 }]);
+    for (let index = 0; index < 1_024; index++) void wait(':1.1');
+    expect(waiting).toHaveLength(2 * 1_024 + 1);
+    expect(reports).toEqual([]);
+  });
+
+  test('that fail because their caller has left are not reported, unless they fail for another reason', async () => {
+    const reports = recordHandlerErrors();
+    const failing = serviceOf({ [path]: [implementation] });
+    const dispatch = () => failing.dispatcher.dispatch(
+      incomingCall({ path, interface: IFACE, member: 'Run', signature: 's', body: [''] }),
+    );
+    run = (_, { signal }) => new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error));
+    });
+    const aborted = dispatch();
+    run = (_, { signal }) => new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(new Error('broken')));
+    });
+    const broken = dispatch();
+    failing.leave(CALLER);
+    await Promise.all([aborted, broken]);
+    await until(() => reports.length > 0);
+    expect(reports).toMatchObject([{ error: { message: 'broken' }, interface: IFACE, member: 'Run' }]);
+    expect(failing.sink.sent).toEqual([]);
+  });
+
+  test('make the service watch who leaves after a tenth of a second, or when they look at their signal', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const watching = serviceOf({ [path]: [implementation] });
+    const parts = { path, interface: IFACE, member: 'Run', signature: 's', body: [''] };
+    run = async () => '';
+    await watching.call(parts);
+    vi.advanceTimersByTime(1_000);
+    expect(watching.isWatching()).toBe(false); // it answered in time
+    run = () => new Promise(() => {});
+    void watching.dispatcher.dispatch(incomingCall(parts));
+    vi.advanceTimersByTime(99);
+    expect(watching.isWatching()).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(watching.isWatching()).toBe(true);
+
+    const looking = serviceOf({ [path]: [implementation] });
+    run = (_, { signal }) => String(signal.aborted);
+    await looking.call(parts);
+    expect(looking.isWatching()).toBe(true);
+  });
+
+  test('without a bus are limited together, because a peer can sign with any name', () => {
+    const { dispatcher, waiting } = (() => {
+      const stuck = stuckService();
+      const abort = new AbortController();
+      const standard = standardInterfaces(stuck.tree, stuck.sink);
+      const { tree, sink } = stuck;
+      return { ...stuck, dispatcher: new Dispatcher({ tree, standard, sink, closedSignal: abort.signal }) };
+    })();
+    for (let index = 0; index < 40_000; index++) {
+      void dispatcher.dispatch(incomingCall({ path: '/s', member: 'Wait', sender: `:1.${index}` }));
+    }
+    expect(waiting).toHaveLength(32_768);
+  });
+});
+
+describe('a call is decided by its header', () => {
+  test.each([
+    ['an object', { path: '/nowhere' }, 'UnknownObject'],
+    ['an interface', { interface: 'com.example.Nope' }, 'UnknownInterface'],
+    ['a method', { interface: IFACE, member: 'Nope' }, 'UnknownMethod'],
+    ['a signature', { interface: IFACE, member: 'One', signature: 'i', body: [1] }, 'InvalidArgs'],
+  ])('which is refused, without a look at the body, for %s that is not there', (_, parts, name) => {
+    const { body: _body, ...header } = incomingCall({ path, member: 'Nothing', ...parts });
+    const before = service.sink.sent.length;
+    expect(service.dispatcher.admit(header)).toBeUndefined();
+    expect(service.sink.sent.slice(before)).toMatchObject([{ errorName: `${ERROR}.${name}` }]);
+  });
+
+  test('and run with the body if it is admitted', () => {
+    const { body, ...header } = incomingCall({ path, interface: IFACE, member: 'One', signature: 's', body: ['a'] });
+    const before = service.sink.sent.length;
+    const method = service.dispatcher.admit(header);
+    expect(service.sink.sent).toHaveLength(before);
+    service.dispatcher.run(method!, { ...header, body });
+    expect(service.sink.sent.slice(before)).toMatchObject([{ type: 'method_return', body: ['A'] }]);
   });
 });

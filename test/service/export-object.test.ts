@@ -13,6 +13,7 @@ import { variant } from '../../src/wire/variant.js';
 import { useBusPair } from '../support/bus-pair.js';
 import type { PrivateBus } from '../support/private-bus.js';
 import { describeWith } from '../support/programs.js';
+import { until } from '../support/waiting.js';
 import { recordHandlerErrors } from './support.js';
 
 const ERROR = 'org.freedesktop.DBus.Error';
@@ -168,6 +169,61 @@ suite('an exported object', () => {
     const own = { path, interface: Counter.name, member: 'Add', signature: 'u', body: [1] } as const;
     expect(await client.call({ ...own, destination: service.uniqueName })).toEqual([1]);
     expect(await client.call({ ...own, destination: client.uniqueName })).toEqual([2]);
+  });
+});
+
+suite('a caller that leaves the bus', () => {
+  const Patient = defineInterface({ name: 'com.example.Patient', methods: { Wait: {}, Look: { out: 'b' }, Ping: {} } });
+  function patient() {
+    const signals: AbortSignal[] = [];
+    exportObject(service, path, Patient.implement({
+      methods: {
+        Wait: ({ signal }) => {
+          signals.push(signal);
+          return new Promise(() => {});
+        },
+        Look: ({ signal }) => {
+          signals.push(signal);
+          return signal.aborted;
+        },
+        Ping: () => {},
+      },
+    }));
+    return { signals, target: { destination: service.uniqueName, path, interface: Patient.name } };
+  }
+
+  test('aborts the signal of its calls, and of no others', async () => {
+    const { signals, target } = patient();
+    client.call({ ...target, member: 'Wait' }).catch(() => {});
+    for (let round = 1; round <= 3; round++) {
+      const caller = await connectToBus(daemon.address);
+      caller.call({ ...target, member: 'Wait' }).catch(() => {});
+      expect(await caller.call({ ...target, member: 'Look' })).toEqual([false]);
+      await caller.close();
+      await until(() => signals.filter(({ aborted }) => aborted).length === 2 * round);
+    }
+    expect(signals[0]?.aborted).toBe(false);
+  });
+
+  test('is noticed even if it leaves before the service begins to look', async () => {
+    const { signals, target } = patient();
+    const caller = await connectToBus(daemon.address);
+    caller.call({ ...target, member: 'Wait', noReply: true }).catch(() => {});
+    await caller.close(); // without waiting for an answer
+    await until(() => signals[0]?.aborted === true);
+    expect(signals[0]?.reason).toMatchObject({ name: 'AbortError' });
+  });
+
+  test('makes room for the calls of others, and does not hold up close()', async () => {
+    const { signals, target } = patient();
+    const caller = await connectToBus(daemon.address);
+    for (let index = 0; index < 1_100; index++) caller.call({ ...target, member: 'Wait' }).catch(() => {});
+    await caller.call({ ...target, member: 'Ping' }).catch(() => {}); // refused: too many are in progress
+    expect(signals).toHaveLength(1_024);
+    await client.call({ ...target, member: 'Ping' });
+    await caller.close();
+    await until(() => signals.every(({ aborted }) => aborted));
+    await service.close({ timeout: Infinity });
   });
 });
 

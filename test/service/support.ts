@@ -6,6 +6,7 @@ import { onTestFinished } from 'vitest';
 import { ConnectionClosedError } from '../../src/connection/errors.js';
 import { DBusError } from '../../src/protocol/errors.js';
 import type { Implementation } from '../../src/interface/definition.js';
+import type { WatchDepartures } from '../../src/service/callers.js';
 import { Dispatcher } from '../../src/service/dispatch.js';
 import { exportedInterface } from '../../src/service/exported-interface.js';
 import type { HandlerError } from '../../src/service/handler-errors.js';
@@ -46,6 +47,10 @@ export interface Service {
   readonly sink: RecordingSink;
   readonly dispatcher: Dispatcher;
   readonly abort: AbortController;
+  /** A caller leaves the bus. */
+  readonly leave: (name: string) => void;
+  /** Whether the service watches which callers leave. */
+  readonly isWatching: () => boolean;
   /** Dispatches a call and resolves to the messages that were sent for it. */
   call(parts: Parameters<typeof incomingCall>[0]): Promise<readonly Message[]>;
 }
@@ -59,9 +64,13 @@ export function serviceOf(objects: Readonly<Record<string, readonly Implementati
   const sink = new RecordingSink();
   const abort = new AbortController();
   const standard = standardInterfaces(tree, sink);
-  const dispatcher = new Dispatcher({ tree, standard, sink, closedSignal: abort.signal });
+  let leave: ((name: string) => void) | undefined;
+  const watchDepartures: WatchDepartures = (onLeave) => void (leave = onLeave);
+  const dispatcher = new Dispatcher({ tree, standard, sink, closedSignal: abort.signal, watchDepartures });
   return {
     tree, sink, dispatcher, abort,
+    leave: (name) => leave?.(name),
+    isWatching: () => leave !== undefined,
     call: async (parts) => {
       const before = sink.sent.length;
       await dispatcher.dispatch(incomingCall(parts));

@@ -1,0 +1,163 @@
+// The callers of one link: how many calls each has in progress, and the signal that aborts when it leaves the bus. What
+// a caller holds is given back when it leaves. It knows no handlers and no replies. Tested in dispatch.test.ts.
+// Specification: org.freedesktop.DBus.NameOwnerChanged; Error names (LimitsExceeded).
+import { setMaxListeners } from 'node:events';
+import { DBusError } from '../protocol/errors.js';
+import { ErrorName } from '../protocol/error-names.js';
+
+/** Most calls of one link whose handlers have not answered yet; further calls are refused. */
+export const MAX_CALLS_IN_PROGRESS = 32_768;
+
+/** The same for the calls of one caller on a bus, so that none can use up what all share. */
+export const MAX_CALLS_PER_CALLER = 1_024;
+
+/** Milliseconds that a call is in progress before departures are watched: most calls are over by then. */
+export const WATCH_DELAY = 100;
+
+/** Calls `onLeave` with the unique name of each connection that leaves the bus. Called once, at the first need. */
+export type WatchDepartures = (onLeave: (name: string) => void, known: () => Iterable<string>) => void;
+
+/** A call whose handler has not answered yet. */
+export interface RunningCall {
+  /** The caller has left: nobody waits for the answer. */
+  readonly abandon: () => void;
+}
+
+/** One caller. */
+export class Caller {
+  /** Undefined without a bus: all calls come from the other side of the link. */
+  readonly name: string | undefined;
+  readonly calls = new Set<RunningCall>();
+  isGone = false;
+  #abort: AbortController | undefined;
+
+  constructor(name: string | undefined) {
+    this.name = name;
+  }
+
+  /** Whether nothing depends on this caller. */
+  get isIdle(): boolean {
+    return this.calls.size === 0 && this.#abort === undefined;
+  }
+
+  /** Aborts when the caller leaves; made on first use. */
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      setMaxListeners(0, this.#abort.signal); // all calls of the caller share it
+    }
+    return this.#abort.signal;
+  }
+
+  abort(reason: unknown): void {
+    this.#abort?.abort(reason);
+  }
+}
+
+/** The callers of one link that have calls in progress, or whose signal was given to a handler. */
+export class Callers {
+  readonly #watch: WatchDepartures | undefined;
+  readonly #closedSignal: AbortSignal;
+  readonly #byName = new Map<string | undefined, Caller>();
+  #inProgress = 0;
+  #isWatching = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** `watch` reports departures; undefined on a link without a bus. */
+  constructor(watch: WatchDepartures | undefined, closedSignal: AbortSignal) {
+    this.#watch = watch;
+    this.#closedSignal = closedSignal;
+    if (watch === undefined) return;
+    closedSignal.addEventListener('abort', () => {
+      for (const caller of this.#byName.values()) caller.abort(closedSignal.reason);
+    });
+  }
+
+  /** How many callers are known. */
+  get size(): number {
+    return this.#byName.size;
+  }
+
+  /**
+   * Checks that one more call may be in progress.
+   * @throws {DBusError} LimitsExceeded
+   */
+  check(sender: string | undefined): void {
+    if (this.#inProgress >= MAX_CALLS_IN_PROGRESS) {
+      throw limitExceeded(`${MAX_CALLS_IN_PROGRESS} calls are in progress`);
+    }
+    if (this.#watch === undefined || this.#inProgress < MAX_CALLS_PER_CALLER) return;
+    const caller = this.#byName.get(sender);
+    if (caller !== undefined && caller.calls.size >= MAX_CALLS_PER_CALLER) {
+      throw limitExceeded(`${MAX_CALLS_PER_CALLER} calls of this caller are in progress`);
+    }
+  }
+
+  /** Counts a call until {@link Callers.end}, or until its caller leaves. */
+  begin(sender: string | undefined, call: RunningCall): Caller {
+    const caller = this.#find(sender);
+    caller.calls.add(call);
+    this.#inProgress++;
+    if (!this.#isWatching && this.#timer === undefined) this.#watchSoon();
+    return caller;
+  }
+
+  /** Ends a call; does nothing if its caller has left. */
+  end(caller: Caller, call: RunningCall): void {
+    if (!caller.calls.delete(call)) return;
+    this.#inProgress--;
+    if (caller.isIdle) this.#byName.delete(caller.name);
+  }
+
+  /** Aborts when a caller leaves the bus, or the link ends. */
+  signalOf(sender: string | undefined): AbortSignal {
+    if (this.#watch === undefined || sender === undefined || this.#closedSignal.aborted) return this.#closedSignal;
+    const { signal } = this.#find(sender);
+    this.#startWatch(); // at once: the reply to this call leaves after the request for the rule
+    return signal;
+  }
+
+  #find(sender: string | undefined): Caller {
+    const name = this.#watch === undefined ? undefined : sender; // only a bus vouches for the name
+    const known = this.#byName.get(name);
+    if (known !== undefined) return known;
+    const caller = new Caller(name);
+    this.#byName.set(name, caller);
+    return caller;
+  }
+
+  #watchSoon(): void {
+    if (this.#watch === undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#inProgress > 0) this.#startWatch();
+    }, WATCH_DELAY);
+    this.#timer.unref();
+  }
+
+  #startWatch(): void {
+    if (this.#isWatching || this.#closedSignal.aborted) return;
+    this.#isWatching = true;
+    this.#watch?.((name) => this.#leave(name), () => this.#names());
+  }
+
+  #names(): string[] {
+    return [...this.#byName.keys()].filter((name) => name !== undefined);
+  }
+
+  #leave(name: string): void {
+    const caller = this.#byName.get(name);
+    if (caller === undefined) return;
+    this.#byName.delete(name);
+    caller.isGone = true;
+    this.#inProgress -= caller.calls.size;
+    const calls = [...caller.calls];
+    caller.calls.clear();
+    caller.abort(new DOMException(`the caller ${name} has left the bus`, 'AbortError'));
+    for (const { abandon } of calls) abandon();
+  }
+}
+
+function limitExceeded(found: string): DBusError {
+  return new DBusError(ErrorName.LIMITS_EXCEEDED, `${found}; there must not be more`);
+}
