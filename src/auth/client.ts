@@ -1,6 +1,6 @@
 // The client's side of the authentication protocol as a state machine: bytes of the server come in, bytes to send go
 // out. It knows no sockets and no clocks; their owner reports an end or a timeout (see abandon).
-// Step by step it costs one round trip: NUL and AUTH, then OK, and BEGIN travels with the first messages; with
+// Step by step, a handshake costs one round trip: NUL and AUTH, then OK; BEGIN travels with the first messages. With
 // NEGOTIATE_UNIX_FD it costs two. With an early BEGIN, sent together with AUTH, the first messages need not wait. But a
 // server that rejects must then disconnect, and the next exchange needs another connection, which the caller opens.
 // Specification: Client states.
@@ -80,7 +80,7 @@ export class AuthClient {
   readonly #untried: Attempt[];
   readonly #tried: string[] = [];
   #phase: Phase = { state: 'Initial' };
-  /** The first list of mechanisms that the server has sent: later ones must be the same. ‹REJECTED Command› */
+  /** The first list of mechanisms that the server sent; later lists must equal it, and are ignored. ‹REJECTED› */
   #offered: readonly string[] | undefined;
   /** The text of the server's last ERROR: often the only explanation there is. */
   #complaint = '';
@@ -108,7 +108,7 @@ export class AuthClient {
 
   /**
    * The first bytes of the connection: NUL and AUTH. It must be called once, first.
-   * @throws {AuthError} `MECHANISM_MISSING` if the client was given none, `OUT_OF_TURN` if called again
+   * @throws {AuthError} `MECHANISM_MISSING` if the client has no mechanism, `OUT_OF_TURN` if it is called again
    */
   start(): Uint8Array {
     if (this.#phase.state !== 'Initial') {

@@ -42,7 +42,7 @@ export interface AuthErrorDetails {
 /** A handshake has failed; its connection cannot be used any more. ‹Authentication Protocol› */
 export class AuthError extends DBusWireError {
   override readonly name = 'AuthError';
-  /** The caller's for a state machine that was set up or used wrongly, the peer's for all else. */
+  /** `caller` if the state machine was set up or used wrongly, otherwise `peer`. */
   readonly fault: 'caller' | 'peer';
   readonly code: AuthErrorCode;
   /** The line of the peer that was not accepted, without its end. */

@@ -1,6 +1,6 @@
 // The mechanisms EXTERNAL and ANONYMOUS, for either side, as plain data and functions. Each step returns the next one,
 // so that mechanisms have no state and one object serves any number of connections. They know no lines, commands or
-// hex; the state machines do. Test: test/auth/client.test.ts and test/auth/server.test.ts.
+// hex; the state machines do. Tests: client.test.ts, server.test.ts.
 // Specification: Authentication mechanisms.
 import { asciiBytes } from './command.js';
 import { checkOptions, TEXT } from '../wire/options.js';
@@ -45,7 +45,7 @@ const externalBySocket: ClientExchange = {
 /**
  * EXTERNAL for a client: the server asks the operating system which user has the other end of the socket. ‹EXTERNAL›
  * The client first claims `uid` (a decimal user id, or a Windows SID). If the server rejects that, or if `uid` is left
- * out, it claims no identity: in a user namespace, as in a rootless container, a user has another id than outside.
+ * out, it claims no identity: in a user namespace, such as a rootless container, a user's id differs from that outside.
  * @throws {AuthError} `IDENTITY_INVALID` if `uid` is empty, too long or not printable ASCII
  */
 export function external(options: { readonly uid?: string | undefined } = {}): ClientMechanism {

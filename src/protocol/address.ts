@@ -8,7 +8,7 @@ import { AddressError, type AddressErrorCode } from './errors.js';
 export interface Address {
   /** `unix`, `tcp` or any other name. */
   readonly transport: string;
-  /** All keys but `guid` with their unescaped values, in the order of the text. */
+  /** All keys except `guid`, with their unescaped values, in the order of the text. */
   readonly keys: ReadonlyMap<string, string>;
   /** The GUID of the server, if the address has one: 32 hex digits, in lower case so that GUIDs can be compared. */
   readonly guid: string | undefined;
@@ -19,7 +19,7 @@ const OPTIONALLY_ESCAPED = /^[-0-9A-Za-z_/.\\*]$/;
 const NAME = /^[-0-9A-Za-z_/.\\*]+$/;
 const NAME_RULE = 'it must be one or more of 0-9, A-Z, a-z and -_/.\\*';
 
-/** Where in a list a mistake is. */
+/** The place of a mistake in a list. */
 interface Place {
   readonly address: string;
   readonly offset: number;

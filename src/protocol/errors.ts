@@ -1,4 +1,4 @@
-// The error classes of what a bus and its clients agree on: addresses, match rules, and the ERROR message of a peer.
+// The error classes for addresses, for match rules, and for the ERROR message of a peer.
 // Specification: Server Addresses, Match Rules, Message Types (ERROR).
 import { argumentError } from '../wire/arguments.js';
 import { quote } from '../wire/describe.js';
@@ -6,7 +6,7 @@ import { DBusWireError, InvalidNameError } from '../wire/errors.js';
 import { assertErrorName } from '../wire/names.js';
 import { ANY, checkOptions, TEXT } from '../wire/options.js';
 
-/** The mistake in an address, or the reason why it cannot be used or there is none. ‹Server Addresses› */
+/** The mistake in an address, or the reason why an address cannot be used or was not found. ‹Server Addresses› */
 export type AddressErrorCode =
   | 'ADDRESS_EMPTY'
   | 'TRANSPORT_INVALID'
@@ -46,10 +46,10 @@ export class AddressError extends DBusWireError {
   }
 }
 
-/** Why a match rule is refused: it breaks a rule, or it is longer than the buses accept. */
+/** Why a match rule is refused: it is not valid, or it is longer than the buses accept. */
 export type MatchRuleErrorCode = 'MATCH_RULE_INVALID' | 'MATCH_RULE_TOO_LONG';
 
-/** What is known of a match rule that is refused. */
+/** The details of a refused match rule. */
 export interface MatchRuleErrorDetails extends ErrorOptions {
   readonly code?: MatchRuleErrorCode | undefined;
   /** The rule as text, if it was given as text. */
@@ -67,7 +67,7 @@ export class MatchRuleError extends DBusWireError {
   readonly code: MatchRuleErrorCode;
   /** The rule as text; undefined if it was not given as text. */
   readonly rule: string | undefined;
-  /** The index in `rule` of the first character of what breaks the grammar; undefined if it was not given as text. */
+  /** The index in `rule` at which the mistake starts; undefined if the rule was not given as text. */
   readonly offset: number | undefined;
   /** The message without the rule and the offset. */
   readonly problem: string;
@@ -94,7 +94,7 @@ export interface DBusErrorDetails extends ErrorOptions {
 // Signature and body are checked when the error is sent; an error that stays in this program needs neither.
 const DETAILS_RULES = { signature: TEXT, body: ANY, cause: ANY };
 
-/** Refuses a name that breaks the grammar, with advice for those that pass a text first. */
+/** Refuses a name that breaks the grammar, with advice for a caller that passes the text first. */
 function checkErrorName(name: unknown): void {
   try {
     assertErrorName(name as string); // it also refuses what is not a string
@@ -107,12 +107,12 @@ function checkErrorName(name: unknown): void {
 
 /**
  * An ERROR message: calls reject with it if the other program answers with an error, and handlers throw it to answer
- * so. `message` is its text, or its name if it has no text. ‹Message Types›
+ * with one. `message` is its text, or its name if it has no text. ‹Message Types›
  */
 export class DBusError extends DBusWireError {
   override readonly name = 'DBusError';
   readonly fault = 'answer';
-  /** The same for all: the kind of the failure is `errorName`. */
+  /** The same for every ERROR message; `errorName` identifies the failure. */
   readonly code = 'ERROR_REPLY';
   /** The name of the ERROR message, such as `com.example.Error.NoTrack`. */
   readonly errorName: string;
@@ -122,8 +122,8 @@ export class DBusError extends DBusWireError {
   readonly body: readonly unknown[];
 
   /**
-   * @throws {InvalidNameError} if `errorName` is not a valid error name: an error that has none could not be sent
-   * @throws {ArgumentError} if the text is not a string, an option is unknown, or the value of one is not valid
+   * @throws {InvalidNameError} if `errorName` is not a valid error name: the error could not be sent
+   * @throws {ArgumentError} if `message` is not a string, an option is unknown, or the value of one is not valid
    */
   constructor(errorName: string, message = '', details: DBusErrorDetails = {}) {
     checkErrorName(errorName);

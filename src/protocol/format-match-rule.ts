@@ -79,7 +79,7 @@ function textPair(rule: MatchRule, key: TextKey): readonly string[] {
     if (!(error instanceof InvalidNameError)) throw error;
     throw new InvalidNameError(error.kind, value, error.rule, { path: `rule.${key}` });
   }
-  // Every path is below "/", but dbus-broker lets no message through for the namespace "/".
+  // Every path is below "/", but dbus-broker delivers no message for the namespace "/": the key is left out.
   return key === 'pathNamespace' && value === '/' ? [] : [`${spelling}=${quoted(value)}`];
 }
 
@@ -97,7 +97,7 @@ function argumentPairs(values: Readonly<Record<number, string>>, suffix: '' | 'p
   });
 }
 
-/** A value in apostrophes. An apostrophe in it is written `'\''`: the quotes end, `\'` follows, they begin again. */
+/** A value in apostrophes. An apostrophe in it is written `'\''`, which ends the quotes, adds `\'` and reopens them. */
 function quoted(value: string): string {
   return `'${value.replaceAll("'", "'\\''")}'`;
 }

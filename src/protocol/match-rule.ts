@@ -7,7 +7,7 @@ import { describe } from '../wire/describe.js';
 import { assertBusName, assertInterfaceName, assertMemberName, assertObjectPath, isBusName } from '../wire/names.js';
 import { MatchRuleError } from './errors.js';
 
-/** What a message must have to match; a key that is left out matches every message. ‹Match Rules› */
+/** The conditions that a message must meet. A key that is left out matches every message. ‹Match Rules› */
 export interface MatchRule {
   readonly type?: 'method_call' | 'method_return' | 'error' | 'signal' | undefined;
   /** A bus name; a well-known name means its owner at the time of the message. */
@@ -22,7 +22,7 @@ export interface MatchRule {
   readonly arg0Namespace?: string | undefined;
   /** Values of STRING arguments by index, 0 to 63. An argument can have only one key of a rule. */
   readonly args?: Readonly<Record<number, string>> | undefined;
-  /** Paths of arguments by index, 0 to 63: both are equal, or one ends in "/" and the other begins with it. */
+  /** Paths in arguments by index, 0 to 63. The two are equal, or one ends in "/" and the other begins with it. */
   readonly argPaths?: Readonly<Record<number, string>> | undefined;
   /**
    * True also asks for messages that are addressed to others. Deprecated: dbus-broker refuses it, dbus-daemon grants it

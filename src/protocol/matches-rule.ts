@@ -1,5 +1,5 @@
 // Whether a message matches a rule. It does not compare senders: only a connection knows who owns a name.
-// Test: test/protocol/matches-rule.test.ts, and against real buses test/interop/match-rules.test.ts.
+// Tests: matches-rule.test.ts; against real buses, test/interop/match-rules.test.ts.
 // Specification: Match Rules.
 import type { MessageHeader } from '../wire/messages/decode.js';
 import type { Message } from '../wire/messages/message.js';

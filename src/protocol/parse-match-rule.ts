@@ -1,6 +1,6 @@
 // Reads the text of a match rule, as AddMatch takes it, with the quoting rules of the reference implementation.
-// Unlike that one it refuses what is ambiguous: a pair without a key, numbers of arguments that are not plain decimals,
-// a second eavesdrop, and it reads more than 16 pairs. Specification: Match Rules.
+// It differs from that implementation in this: it refuses a pair without a key, argument numbers that are not plain
+// decimals, and a second eavesdrop; and it reads more than 16 pairs. Specification: Match Rules.
 import { argumentError } from '../wire/arguments.js';
 import { quote } from '../wire/describe.js';
 import { InvalidNameError } from '../wire/errors.js';
@@ -29,7 +29,7 @@ const SPELLINGS: readonly string[] = [...KEY_BY_SPELLING.keys(), 'eavesdrop', 'a
 /**
  * The match rule that a text such as `type='signal',arg0='a'` spells. ‹Match Rules›
  * @throws {MatchRuleError} if the text breaks the grammar, a value is not valid, or it has more than 1,024 bytes
- * @throws {ArgumentError} if it is not a string
+ * @throws {ArgumentError} if `text` is not a string
  */
 export function parseMatchRule(text: string): MatchRule {
   if (typeof text !== 'string') throw argumentError('parseMatchRule', 'the rule must be a string', text);
@@ -145,7 +145,7 @@ function addText(rule: ParsedRule, key: TextKey, pair: Pair, text: string): void
     if (!(cause instanceof InvalidNameError || cause instanceof MatchRuleError)) throw cause;
     throw failure(`${pair.key}: ${cause.message}`, text, pair.valueOffset, { cause });
   }
-  rule[key] = pair.value as never; // the check has held a type to its words
+  rule[key] = pair.value as never; // the check accepts only known message types
 }
 
 function foundTwice({ key, keyOffset }: Pair, text: string): MatchRuleError {

@@ -17,7 +17,7 @@ function describeMistake(value: unknown): string {
   }
 }
 
-/** The text that Object.prototype.toString() has for a value; undefined for a value that cannot be inspected. */
+/** The text that Object.prototype.toString() returns for a value; undefined if the value cannot be inspected. */
 export function tagOf(value: unknown): string | undefined {
   try {
     return Object.prototype.toString.call(value);
@@ -36,17 +36,17 @@ export function isBytes(value: unknown): value is Uint8Array {
   return classOfTypedArray.call(value) === 'Uint8Array';
 }
 
-/** Checks that an argument is a Uint8Array; `name` is its name, as `bytes`. @throws {ArgumentError} if it is not */
+/** Checks that an argument is a Uint8Array; `name` is its name. @throws {ArgumentError} if it is not */
 export function checkBytes(owner: string, name: string, value: unknown): asserts value is Uint8Array {
   if (!isBytes(value)) throw argumentError(owner, `the ${name} must be a Uint8Array`, value);
 }
 
-/** Checks that an argument is a string; `name` is its name, as `signature`. @throws {ArgumentError} if it is not */
+/** Checks that an argument is a string; `name` is its name. @throws {ArgumentError} if it is not */
 export function checkText(owner: string, name: string, value: unknown): asserts value is string {
   if (typeof value !== 'string') throw argumentError(owner, `the ${name} must be a string`, value);
 }
 
-/** Checks that an argument is an object; `name` is its name, as `call`. @throws {ArgumentError} if it is not */
+/** Checks that an argument is an object; `name` is its name. @throws {ArgumentError} if it is not */
 export function checkObject(owner: string, name: string, value: unknown): asserts value is object {
   if (typeof value !== 'object' || value === null) throw argumentError(owner, `the ${name} must be an object`, value);
 }

@@ -1,5 +1,5 @@
 // Adds to an error the interface, member and argument that a value was meant for, which only outer layers know, and
-// replaces the stack by that of the public function's caller. It runs only after a value was rejected.
+// replaces its stack with that of the public function's caller. It runs only after a value was rejected.
 import { type ErrorPlace, InvalidNameError, MarshalError, SignatureError } from './errors.js';
 
 /** A public function whose caller must be at the top of the stack of an error. */
@@ -36,7 +36,7 @@ function textOf({ interface: interfaceName, member, argumentNames, role, propert
   };
 }
 
-/** The error with its place; undefined for other errors and for values that cannot be inspected, as revoked proxies. */
+/** The error with its place; undefined for other errors, and for revoked proxies, which cannot be inspected. */
 function placedOrNot(error: unknown, place: ErrorPlace): Error | undefined {
   try {
     return placedError(error, place);

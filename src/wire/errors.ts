@@ -1,6 +1,7 @@
 // The base class of every error of this package, the error classes of the wire layer, and their stable codes.
 // The classes divide by whose fault it is: the caller's (ArgumentError, SignatureError, InvalidNameError, MarshalError)
-// or the peer's (UnmarshalError). This file knows nothing of how the errors come about.
+// or the peer's (UnmarshalError). It does not know which code throws them.
+// Tests: error-codes.test.ts, test/errors.test.ts.
 import { MAX_NAME_LENGTH, MAX_SIGNATURE_LENGTH } from './constants.js';
 import { describe, quote } from './describe.js';
 
@@ -98,12 +99,12 @@ export type ArgumentErrorCode =
   /** An argument is of the wrong kind, or the options are not an object. */
   | 'ARGUMENT_INVALID';
 
-/** The caller's fault: an argument or an option that a function of this package does not take. Nothing was done. */
+/** The caller's fault: an argument or an option that a function of this package does not accept. Nothing was done. */
 export class ArgumentError extends DBusWireError {
   override readonly name = 'ArgumentError';
   readonly fault = 'caller';
   readonly code: ArgumentErrorCode;
-  /** The function or class that was called, as `encodeMessage`. */
+  /** The function or class that was called, such as `encodeMessage`. */
   readonly owner: string;
   /** The key of the option; undefined if the error is not about one option. */
   readonly key: string | undefined;
@@ -116,7 +117,7 @@ export class ArgumentError extends DBusWireError {
   }
 }
 
-/** The place that a rejected value was meant for, as far as it is known. */
+/** The interface, member and argument of a rejected value, as far as they are known. */
 export interface ErrorPlace {
   readonly interface?: string | undefined;
   /** A method, signal or property of the interface. */
@@ -125,7 +126,7 @@ export interface ErrorPlace {
   readonly argumentNames?: readonly string[] | undefined;
   /** Whether these are the arguments of a call or a signal, of the reply to a call, or of an error. */
   readonly role?: 'argument' | 'out-argument' | 'error-argument' | undefined;
-  /** The type of the property, if the member is a property and the value is that of it. */
+  /** The type of the property, if the rejected value is the value of a property. */
   readonly propertyType?: string | undefined;
 }
 
@@ -182,7 +183,7 @@ export class InvalidNameError extends DBusWireError {
   readonly value: unknown;
   /** The grammar in words: it completes "a valid name must …". */
   readonly rule: string;
-  /** The header field that the value was meant for, as `header.DESTINATION`; empty if it was not for a message. */
+  /** The header field that the value was for, such as `header.DESTINATION`; empty if it was not for a message. */
   readonly path: string;
   /** The interface of the message or definition, if there is one. */
   readonly interface: string | undefined;
@@ -233,7 +234,7 @@ export class MarshalError extends DBusWireError {
   readonly code: MarshalErrorCode;
   /** The signature of the whole body, or of the value if it belongs to no body; empty for the header's own fields. */
   readonly signature: string;
-  /** The position of the value, as `body[2]["k"][3]` or `header.MEMBER`. */
+  /** The position of the value, such as `body[2]["k"][3]` or `header.MEMBER`. */
   readonly path: string;
   /** The error, without the place. */
   readonly problem: string;
@@ -284,7 +285,7 @@ export class UnmarshalError extends DBusWireError {
   readonly code: UnmarshalErrorCode;
   /** Offset of the byte that breaks the rule, from the start of the message. */
   readonly offset: number;
-  /** The position of the value, as `body[2]["k"][3]` or `header.MEMBER`; empty if the error concerns no value. */
+  /** The position of the value, such as `body[2]["k"][3]` or `header.MEMBER`; empty if the error concerns no value. */
   readonly path: string;
 
   constructor(

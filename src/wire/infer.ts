@@ -111,16 +111,16 @@ type StructOf<Fields extends unknown[], M extends Mode> = M extends 'input' ? Re
 
 // ---- parser ---------------------------------------------------------------------------------------------------------
 
-/** An open container: its kind, the container around it, and the types that one had completed before. */
+/** An open container: its kind, the container around it, and the types that are complete in that outer container. */
 interface Frame {
-  /** `top` is the signature itself; the code of its key stands for a dict entry. */
+  /** `top` for the signature itself; for a dict entry, the type code of its key. */
   readonly container: 'top' | 'array' | 'struct' | BasicTypeCode;
   readonly before: unknown[];
   readonly outer: Frame;
   readonly depth: Depth;
 }
 
-/** Numbers of open arrays directly inside one another, structs and dict entries; each may be up to 32. */
+/** How many arrays (directly inside one another), structs and dict entries are open: at most 32 of each. */
 interface Depth {
   readonly arrays: number;
   readonly structs: number;

@@ -66,7 +66,7 @@ function isOptionsObject(value: object, rules: Readonly<Record<string, OptionRul
   return tag === '[object Object]' || Object.keys(rules).some((key) => key in value);
 }
 
-/** Checks options as {@link checkOptions} does, for a function that cannot do without any. */
+/** Checks options as {@link checkOptions} does, for a function whose options are required. */
 export function checkRequiredOptions(
   owner: string, options: unknown, rules: Readonly<Record<string, OptionRule>>,
 ): void {

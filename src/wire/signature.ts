@@ -164,7 +164,7 @@ class SignatureParser {
     return { kind: 'struct', signature: this.#from(start), alignment: 8, fields };
   }
 
-  /** Parses the types up to `closing`, and skips that. */
+  /** Parses the types up to `closing`, and skips `closing`. */
   #until(closing: ')' | '}', nesting: Nesting, opening: number): Type[] {
     const fields: Type[] = [];
     while (this.#signature.charAt(this.#offset) !== closing) {

@@ -143,7 +143,7 @@ class Walk {
     return this.#value(type, inside(place, '', 1));
   }
 
-  /** The length word of an array, and the padding before its elements; returns where they end. */
+  /** Lists the length word of an array and the padding before its elements; returns the end of the elements. */
   #arrayEnd(type: ArrayType | DictType, elementAlignment: number, place: Place): number {
     const describe = (length: number): string => `ARRAY ${printableQuote(type.signature)} of ${length} bytes`;
     const length = this.#fixed('u', place, { kind: 'length', name: 'length of an ARRAY', describe }) as number;
@@ -195,7 +195,7 @@ class Walk {
     if (length > 0) this.#take(length, place, { kind: 'padding', name, read: () => undefined, describe: () => name });
   }
 
-  /** Ends the walk if the offset is not `end`, where something must end as its length says. */
+  /** Ends the walk if the offset is not `end`, the end of an array or of the header fields by their length. */
   #expectEnd(end: number): void {
     if (this.#offset !== end) throw new EndOfWalk();
   }

@@ -1,4 +1,4 @@
-// The words of a dissection: names of codes, and values and texts as they can be shown on one line. It knows no bytes.
+// The words of a dissection: names of codes, and values and texts in a form for one line. It knows no bytes.
 // Texts come from peers and go to terminals: control characters are escaped and long texts are shortened.
 // Tests: dissect.test.ts.
 import { MessageFlag } from '../constants.js';

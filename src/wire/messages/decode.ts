@@ -211,7 +211,7 @@ function readFixedHeaderOfWhole(bytes: Uint8Array): FixedHeader {
   throw new UnmarshalError(code, problem, { offset });
 }
 
-/** Offset of the length of the header fields. Without it, padding could not be told from another field. */
+/** Offset of the length of the header fields. Cache keys start here: without the length, padding looks like a field. */
 const FIELDS_LENGTH_OFFSET = 12;
 
 /**
@@ -246,7 +246,7 @@ function readHeader(reader: Reader, fixed: FixedHeader): Fields {
  * Decodes the header of one whole message, and does not read its body. See {@link decodeBody} and {@link checkBody} for
  * the second step.
  * @throws {UnmarshalError} if the header breaks a rule, or if `bytes` is not as long as the header says
- * @throws {ArgumentError} if `bytes` is not a Uint8Array, or an option not valid ‹Message Format, Header Fields›
+ * @throws {ArgumentError} if `bytes` is not a Uint8Array, or if an option is not valid ‹Message Format, Header Fields›
  */
 export function decodeHeader(bytes: Uint8Array, options?: ReadOptions): MessageHeader {
   checkBytes('decodeHeader', 'bytes', bytes);
@@ -305,8 +305,8 @@ function openBody({ byteOrder }: MessageHeader, bytes: Uint8Array, reading: Read
 }
 
 /**
- * Checks the body of a message whose header is decoded already, without making values of it: for a message that is not
- * wanted, but must be valid. It finds what {@link decodeBody} finds, except for the limits of the receiver
+ * Checks the body of a message whose header is decoded already, without making values: for a message that is passed on
+ * or ignored, but must be valid. It finds what {@link decodeBody} finds, except for the limits of the receiver
  * (`TOO_MANY_VALUES`, `DICT_KEYS_COLLIDE`), which do not matter if there are no values.
  * @param header what {@link decodeHeader} returned for the same bytes; with any other header the result is undefined
  * @throws {UnmarshalError} if the body breaks a rule
@@ -327,7 +327,7 @@ export function checkBody(header: MessageHeader, bytes: Uint8Array): void {
  * memory with `bytes`.
  * @param header what {@link decodeHeader} returned for the same bytes; with any other header the result is undefined
  * @throws {UnmarshalError} if the body breaks a rule
- * @throws {ArgumentError} if `bytes` is not a Uint8Array, `header` no header, or an option not valid ‹Message Format›
+ * @throws {ArgumentError} if an argument has the wrong type, or if an option is not valid ‹Message Format›
  */
 export function decodeBody(header: MessageHeader, bytes: Uint8Array, options?: ReadOptions): Message {
   checkHeaderAndBytes('decodeBody', header, bytes);

@@ -277,7 +277,7 @@ export function writeMessage(writer: Writer, message: Message, options: EncodeOp
   }
 }
 
-/** Bytes of memory that small messages share: to allocate memory for each takes longer than to encode it. */
+/** Bytes of memory that small messages share: allocating memory for each takes longer than encoding it. */
 const SLAB_CAPACITY = 16_384;
 /** A slab with less free memory than this is not used any more. */
 const SLAB_RESERVE = 512;

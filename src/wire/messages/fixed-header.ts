@@ -1,4 +1,4 @@
-// The first 16 bytes of a message, which say how long it is and may make it impossible.
+// The first 16 bytes of a message, which give its length and can already show that it is not valid.
 // It knows no header fields and no bodies. Specification: Message Format.
 // Tests: framing.test.ts, test/wire/invalid.test.ts.
 import {
@@ -37,7 +37,7 @@ function refusal(code: UnmarshalErrorCode, problem: string, offset: number): Unm
 }
 
 /**
- * Reads the fixed part of the header of the message that starts at `offset`, where 16 bytes must exist.
+ * Reads the fixed part of the header of the message that starts at `offset`. Its 16 bytes must exist.
  * @throws {UnmarshalError} if no message that starts with these 16 bytes can be valid
  */
 export function readFixedHeader(bytes: Uint8Array, offset = 0): FixedHeader {

@@ -1,4 +1,4 @@
-// Cuts a stream of bytes into whole messages, wherever its chunks are cut, and decodes them if asked to.
+// Cuts a stream of bytes into whole messages, however it is split into chunks, and decodes them if asked to.
 // partial-message.ts owns the bytes of a message that is not complete yet. It knows no sockets.
 // Specification: Message Format, Invalid Protocol and Spec Extensions.
 import { checkBytes } from '../arguments.js';
@@ -15,8 +15,8 @@ import { READ_RULES, type Reading, type ReadOptions, toReading } from '../values
 export interface ReaderOptions {
   /**
    * Longest message that is accepted, in bytes, from 16 to 128 MiB. Default: 128 MiB, the limit of the specification.
-   * The values of a message can take more than ten times its length in memory, so set it if you expect short messages,
-   * and `maxValues` where messages are decoded.
+   * The values of a message can take more than ten times its length in memory. Set a lower limit if you expect short
+   * messages, and set `maxValues` too if they are decoded.
    */
   readonly maxMessageLength?: number | undefined;
 }
@@ -69,8 +69,9 @@ export class FrameReader {
   }
 
   /**
-   * The reason why the rest of the stream cannot be read; undefined as long as it can. Set when the first 16 bytes of a
-   * message make it impossible or too long: where the next message starts is then unknown. Close the stream.
+   * The reason why the rest of the stream cannot be read; undefined as long as it can. It is set if the first 16 bytes
+   * of a message are not valid or announce a message that is too long: the start of the next one is then unknown. Close
+   * the stream.
    */
   get failure(): UnmarshalError | undefined {
     return this.#failure;
@@ -159,8 +160,8 @@ export interface InvalidMessage {
 const NONE: readonly InvalidMessage[] = Object.freeze([]);
 
 /**
- * Reads messages from a stream of bytes, wherever its chunks are cut. A message that breaks a rule is lost, but not the
- * ones after it, as long as its first 16 bytes say where it ends.
+ * Reads messages from a stream of bytes, however it is split into chunks. A message that breaks a rule is lost, but not
+ * the ones after it, as long as its first 16 bytes are valid.
  */
 export class MessageReader {
   readonly #frames: FrameReader;

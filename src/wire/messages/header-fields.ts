@@ -106,7 +106,7 @@ export function missingProblem(field: FieldName, type: string | number): string 
   return `${field} is missing: ${type === 'error' ? 'an' : 'a'} ${type} must have it`;
 }
 
-/** The header fields of a message, as far as any message type requires them. */
+/** The header fields of a message that some message type requires. */
 type Fields = { readonly [Key in RequiredKey]: string | number | undefined };
 
 /** The first required header field that a message of type code `typeCode` lacks; undefined if it has all of them. */

@@ -21,7 +21,7 @@ const pool = new MemoryPool(2 ** 23);
 
 const NO_BYTES = new Uint8Array(0);
 
-/** Limits of what a buffer takes. */
+/** The limits of a buffer. */
 export interface OutputLimits {
   /** Longest message, in bytes. Default: 128 MiB, the limit of the specification. */
   readonly maxMessageLength?: number | undefined;
@@ -34,8 +34,8 @@ interface Chunk {
 }
 
 /**
- * Messages as bytes, for a stream that takes no file descriptors along. It takes only messages that every bus takes:
- * at most 63 containers inside one another.
+ * Messages as bytes, for a stream that cannot carry file descriptors. It accepts only messages that every bus accepts:
+ * with at most 63 containers inside one another.
  */
 export class OutputBuffer {
   readonly #limits: OutputLimits;
@@ -133,9 +133,9 @@ export class OutputBuffer {
   }
 
   /**
-   * The bytes of the oldest messages, which are not in the buffer any more: a chunk of one message or several. The
-   * bytes do not change until they are given back by {@link OutputBuffer.recycle}. Empty if no messages are left, and
-   * while one is being written: no part of one is taken.
+   * Takes the bytes of the oldest messages out of the buffer: a chunk of one message or several. They do not change
+   * until {@link OutputBuffer.recycle} gives them back. The result is empty if no messages are left, and while one is
+   * being written, so that no part of one is taken.
    */
   take(): Uint8Array {
     if (this.#isWriting) return NO_BYTES;
@@ -161,7 +161,7 @@ export class OutputBuffer {
     else this.#spare = block;
   }
 
-  /** Drops what was appended and not taken. Does nothing while a message is being written. */
+  /** Drops the messages that were not taken. Does nothing while a message is being written. */
   clear(): void {
     if (this.#isWriting) return;
     this.#full = [];

@@ -111,8 +111,8 @@ function writeFields(writer: Writer, reader: Reader, changes: Changes, isStrippe
 }
 
 /**
- * Returns a copy of one whole message with another serial, sender, destination or the like. The header is checked and
- * written again. The body is copied without being decoded: a broken one stays broken.
+ * Returns a copy of one whole message with a changed header. The header is checked and written again. The body is
+ * copied without being decoded: a broken one stays broken.
  * @throws {UnmarshalError} if the header of `bytes` breaks a rule, as {@link decodeHeader} does
  * @throws {InvalidNameError} if the new sender or destination is not a valid bus name
  * @throws {MarshalError} if a new number is out of range, or if the message becomes too long

@@ -46,7 +46,7 @@ export class ByteCache<Value> {
     return this.#values[slot];
   }
 
-  /** Keeps a value for the bytes from `start` to `end`, unless they are too many or none. */
+  /** Keeps a value for the bytes from `start` to `end`. Does nothing if there are no bytes or too many. */
   keep(bytes: Uint8Array, range: { start: number; end: number }, value: Value): void {
     const { start, end } = range;
     if (end - start > this.#maxLength || end === start) return;

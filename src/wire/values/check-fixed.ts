@@ -1,4 +1,4 @@
-// Checks fixed-size types where they are, without making values: the counterpart of unmarshal-fixed.ts, which refuses
+// Checks fixed-size types in place, without making values: the counterpart of unmarshal-fixed.ts, which refuses
 // the same bytes with the same errors. Specification: Marshalling Basic Types, Marshalling Containers.
 // Tests: test/wire/invalid.test.ts, test/fuzz/short.test.ts.
 import { checkDepth, lengthMismatch, readArrayEnd } from './containers.js';

@@ -1,4 +1,4 @@
-// Checks the string-like types where they are, without making text of them: the counterpart of unmarshal-text.ts, which
+// Checks the string-like types in place, without making strings: the counterpart of unmarshal-text.ts, which
 // refuses the same bytes with the same errors. Specification: Marshalling Basic Types (string-like types).
 // Tests: test/wire/invalid.test.ts, test/fuzz/short.test.ts.
 import type { Check, Reader } from './reader.js';

@@ -1,6 +1,6 @@
-// Checks values where they are, without making them: compiles each type once to a function that passes over a value.
-// It refuses the same bytes as unmarshal.ts, with the same errors, and needs no memory for the values. The limits of
-// the receiver do not apply, since nothing is made: neither to the number of values nor to keys that collide.
+// Checks values in place, without making them: compiles each type once to a function that passes over a value.
+// It refuses the same bytes as unmarshal.ts, with the same errors, and needs no memory for the values. The receiver's
+// limits (the number of values, keys that collide) do not apply, since no value is made.
 // Specification: Marshaling (Wire Format). Tests: test/wire/invalid.test.ts, test/wire/fixtures.test.ts.
 import { compileCheckFixed, compileCheckFixedArray, compileCheckFixedStructArray } from './check-fixed.js';
 import { CHECK_STRING } from './check-text.js';

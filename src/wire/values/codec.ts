@@ -49,7 +49,7 @@ function findPermanent(signature: string): Codec | undefined {
 }
 
 /**
- * The codec of a signature that values are about to be written or read with.
+ * The codec of a signature.
  * @throws {SignatureError} if the signature is not valid ‹Valid Signatures›
  */
 export function codecOf(signature: string): Codec {
@@ -67,7 +67,7 @@ export function codecOfSingle(signature: string): Codec {
 }
 
 /**
- * Only checks a signature: a value of type SIGNATURE drops no codec from the cache.
+ * Checks a signature without adding it to the cache: values of type SIGNATURE must not push out codecs.
  * @throws {SignatureError} if the signature is not valid ‹Valid Signatures›
  */
 export function checkSignature(signature: string): void {

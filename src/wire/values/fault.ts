@@ -27,7 +27,7 @@ export function mismatch(expected: string, value: unknown): Fault<MarshalErrorCo
   return new Fault('VALUE_TYPE_MISMATCH', `expected ${expected}, got ${describe(value)}`);
 }
 
-/** The fault of a message that refers to file descriptors, on a stream that cannot take them along. */
+/** The fault of a message that refers to file descriptors, on a stream that cannot carry them. */
 export function unixFdFault(): Fault<MarshalErrorCode> {
   return new Fault('UNIX_FD_NOT_SENDABLE', 'file descriptors cannot be sent: the sockets of Node do not take them');
 }

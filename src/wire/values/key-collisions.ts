@@ -1,10 +1,10 @@
 // Counts how many keys share a place in the table of a large dict, so that a peer cannot make that table slow.
-// The Map of V8 finds numbers by a hash without a secret: of keys that are chosen so that all share one bucket, each is
-// compared with all before it, and 20,000 of them stop a process for seconds. This file repeats that hash and counts.
-// It holds for V8 11.3 to 13.6 (Node 20 to 24). It knows no bytes. (Not in the specification.)
+// The Map of V8 finds numbers by a hash without a secret. A peer can choose keys that all share one bucket: each is
+// then compared with all earlier ones, and 20,000 keys stop a process for seconds. This file computes the same hash,
+// and counts. It is right for V8 11.3 to 13.6 (Node 20 to 24). It knows no bytes. (Not in the specification.)
 // Tests: test/hostile/dict-keys.test.ts.
 
-/** From this many keys on, a dict is counted. Fewer keys cannot cost more than a few comparisons per byte. */
+/** Dicts with fewer keys are not counted: they cannot cost more than a few comparisons per byte. */
 export const WORTH_COUNTING = 64;
 
 /** The hash of a key as V8 computes it; -1 for a key whose hash has a secret. */
@@ -14,8 +14,8 @@ type KeyHash = (key: unknown) => number;
 export interface KeyKind {
   readonly hash: KeyHash;
   /**
-   * What one comparison with a key of this type counts. Two keys that are numbers may be passed for each byte of the
-   * message, one that is a bigint, and sixteen texts: texts with a pattern do collide in old versions of V8.
+   * The cost of one comparison with a key of this type. Each byte of a message pays for a cost of 16: two numbers, one
+   * bigint or sixteen texts. Texts are cheap because harmless ones with a pattern collide in old versions of V8.
    */
   readonly cost: number;
 }
@@ -116,7 +116,7 @@ export class KeyCollisions {
   /** The hash of each key so far, in the first `#counted` elements. */
   #hashes = new Uint32Array(WORTH_COUNTING * 2);
   #counted = 0;
-  /** The number of keys in each bucket. There is a bucket for two keys, and as many as a power of two. */
+  /** The number of keys in each bucket. There is one bucket for every two keys, rounded up to a power of two. */
   #buckets = new Uint32Array(WORTH_COUNTING / 2);
   #size = 0;
 
@@ -127,8 +127,8 @@ export class KeyCollisions {
   }
 
   /**
-   * Counts a key that was put into the dict, which then had `size` keys. Returns what that has cost at most: each key
-   * in the same bucket counts.
+   * Counts a key that was put into the dict; `size` is the number of keys after that. Returns the highest possible
+   * cost: a comparison with every key in the same bucket.
    */
   add(key: unknown, size: number): number {
     const isNew = size > this.#size;

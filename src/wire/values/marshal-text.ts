@@ -10,7 +10,7 @@ import type { StringTypeCode } from '../signature.js';
 import { isShort, MAX_BYTES_PER_UNIT, writeShortAscii, writeUtf8 } from './text.js';
 import type { Marshal, Writer } from './writer.js';
 
-/** Writes text and its NUL; returns the bytes of the text alone. @throws {Fault} if STRING does not allow the text */
+/** Writes text and its NUL; returns the text's length in bytes. @throws {Fault} if STRING does not allow the text */
 function writeTerminated(writer: Writer, text: string): number {
   writer.reserve(text.length + 1);
   let length = text.length;

@@ -7,10 +7,10 @@ import { DEFAULT_READING, type Reading } from './reading.js';
 /** A message of this many bytes has enough numbers in it to make a DataView worth its cost. */
 const LARGE_MESSAGE = 1024;
 
-/** How many keys may be passed over in the tables of dicts, for each byte of the message. See key-collisions.ts. */
+/** The cost of comparing keys of dicts that each byte of a message pays for. See key-collisions.ts. */
 const PASSES_PER_BYTE = 16;
 
-/** The 32-bit number at `offset`, where 4 bytes must exist. */
+/** The 32-bit number at `offset`. The four bytes must exist. */
 export function uint32At(bytes: Uint8Array, offset: number, littleEndian: boolean): number {
   const bits = littleEndian
     ? bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 24)
@@ -25,14 +25,14 @@ export function uint32At(bytes: Uint8Array, offset: number, littleEndian: boolea
 export class Reader {
   readonly bytes: Uint8Array;
   readonly littleEndian: boolean;
-  /** Where the next value starts, or the padding before it. */
+  /** Offset of the next value, or of the padding before it. */
   offset: number;
   /** End of the part being read: header or body. */
   end: number;
   readonly reading: Reading;
   /** How many more values may be read. */
   valuesLeft: number;
-  /** How many more keys may be passed over in the tables of dicts; a number or a bigint counts as several. */
+  /** The cost of comparing keys of dicts that is still allowed. */
   passesLeft: number;
   #view: DataView | undefined;
 

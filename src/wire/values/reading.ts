@@ -1,13 +1,13 @@
-// What a receiver decides about the values of a message: how many it takes, and how arrays of numbers look.
+// A receiver's options for values: how many it accepts in a message, and whether arrays of numbers are typed arrays.
 // It knows neither bytes nor types. (Not in the specification, which limits bytes only.)
 import { checkOptions, FLAG, integer, type OptionRules } from '../options.js';
 
 /** How values are read. */
 export interface ReadOptions {
   /**
-   * Most values in the body of one message, and in its header fields, from 0 on. Default: no limit but that of the
-   * bytes. Every argument, element, key, field, and the content of every variant is a value; elements of an array of a
-   * fixed-size type do not count. The values take at most about 250 bytes of memory each, and besides four to six times
+   * Most values in the body of one message, and most in its header fields; 0 or more. Default: only the length of a
+   * message limits them. Every argument, element, key, field, and content of a variant is a value; elements of an array
+   * of a fixed-size type do not count. The values take at most about 250 bytes of memory each, plus four to six times
    * the bytes of the message.
    */
   readonly maxValues?: number | undefined;
@@ -36,14 +36,14 @@ export const READ_RULES: OptionRules<ReadOptions> = {
 /** The specification's limits only, and plain arrays. */
 export const DEFAULT_READING: Reading = { maxValues: NO_LIMIT, typedArrays: false };
 
-/** Options whose values are known to be valid. */
+/** Fills in the defaults of options, whose values must be valid. */
 export function toReading(options: ReadOptions): Reading {
   const { maxValues = NO_LIMIT, typedArrays = false } = options;
   return { maxValues: Math.min(maxValues, NO_LIMIT), typedArrays };
 }
 
 /**
- * The options of the public function `owner`.
+ * Checks the options of the public function `owner`, and fills in the defaults.
  * @throws {ArgumentError} if an option is unknown or not valid
  */
 export function readingOf(owner: string, options: ReadOptions | undefined): Reading {

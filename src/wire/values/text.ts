@@ -27,8 +27,8 @@ const LONG_TEXT = 48;
 export const MAX_BYTES_PER_UNIT = 3;
 
 /**
- * Writes the text if it is ASCII without NUL, and returns whether it is. If not, the bytes written so far are garbage.
- * `bytes` must have room for the text.
+ * Writes the text and returns true if it is ASCII without NUL. Otherwise returns false, and the bytes written so far
+ * are garbage. `bytes` must have room for the text.
  */
 export function writeShortAscii(text: string, bytes: Uint8Array, offset: number): boolean {
   for (let i = 0; i < text.length; i++) {
@@ -90,9 +90,9 @@ const WORD_HIGH_BITS = 0x80808080;
 const WORTH_A_VIEW = 12;
 
 /**
- * Whether all bytes are ASCII and not NUL; may return false for bytes that are, but never true for bytes that are not.
- * A byte above 0x7f has its highest bit set, and so has NUL minus one. With four bytes in one word, subtracting may
- * borrow from a valid byte; the slower path then decides.
+ * Whether all bytes are ASCII and not NUL. May return false for valid bytes, but never true for other bytes. A byte
+ * above 0x7f has its highest bit set, and so has NUL minus one. With four bytes in one word, subtracting may borrow
+ * from a valid byte; the slower path then decides.
  */
 function isPlainAscii(reader: Reader, start: number, end: number): boolean {
   const { bytes } = reader;
@@ -160,7 +160,7 @@ function checkSequence(bytes: Uint8Array, offset: number, end: number): number {
 }
 
 /**
- * Checks the reader's bytes from `start` to `end` as {@link readText} does, and makes no text of them.
+ * Checks the reader's bytes from `start` to `end` as {@link readText} does, without making a string.
  * @throws {Fault} `STRING_CONTAINS_NUL` or `STRING_NOT_UTF8`, with the offset of the first wrong byte
  */
 export function checkText(reader: Reader, start: number, end: number): void {

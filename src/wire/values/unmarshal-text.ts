@@ -12,8 +12,8 @@ import type { StringTypeCode } from '../signature.js';
 import { readText } from './text.js';
 
 /**
- * Checks that text of `length` bytes and its NUL are there, and moves the reader after both; returns where the text
- * ends. The reader is at the first byte of the text.
+ * Checks that text of `length` bytes and its NUL exist, and moves the reader after both; returns the end of the text.
+ * The reader must be at the first byte of the text.
  */
 export function endOfText(reader: Reader, length: number, lengthOffset: number): number {
   const end = reader.offset + length;
@@ -68,14 +68,14 @@ export const unmarshalStringKey: Unmarshal = compileKnownText();
 
 const knownCodecs = new ByteCache<Codec>(CACHE_LIMITS.receivedSignatures);
 
-/** Moves the reader after the length, text and NUL of a SIGNATURE; returns where the text ends. */
+/** Moves the reader after the length, text and NUL of a SIGNATURE; returns the end of the text. */
 function endOfSignature(reader: Reader): number {
   reader.align(1, 1);
   const length = reader.bytes[reader.offset++]!; // align() checked that this byte exists
   return endOfText(reader, length, reader.offset - 1);
 }
 
-/** The codec of a signature of other than one letter that was read before. */
+/** The codec of a signature that was read before; it must not have one letter, see {@link readOneLetterCodec}. */
 function findCodec({ bytes }: Reader, start: number, end: number): Codec | undefined {
   return end === start ? EMPTY_CODEC : knownCodecs.find(bytes, start, end);
 }
@@ -116,7 +116,7 @@ function readAnyCodec(reader: Reader): Codec {
   }
 }
 
-/** Reads a value of type SIGNATURE; it drops no codec from a cache. */
+/** Reads a value of type SIGNATURE. It adds nothing to the caches, so that it pushes no codec out. */
 export function unmarshalSignature(reader: Reader): string {
   const codec = readOneLetterCodec(reader);
   if (codec !== undefined) return codec.signature;

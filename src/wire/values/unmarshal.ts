@@ -205,7 +205,7 @@ export interface UnmarshalOptions extends ReadOptions {
  * @param signature zero or more single complete types
  * @throws {SignatureError} if the signature is not valid
  * @throws {UnmarshalError} if the bytes break a rule
- * @throws {ArgumentError} if the signature is not a string, `bytes` not a Uint8Array, or an option not valid
+ * @throws {ArgumentError} if `signature` is not a string, `bytes` is not a Uint8Array, or an option is not valid
  * ‹Marshaling (Wire Format)›
  */
 export function unmarshal<const S extends string>(

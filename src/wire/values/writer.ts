@@ -18,9 +18,9 @@ export class Writer {
   block: Block;
   bytes: Uint8Array;
   view: DataView;
-  /** Where the next byte goes. */
+  /** Offset of the next byte. */
   offset = 0;
-  /** Where the current message starts; alignment counts from here. */
+  /** Offset of the current message; alignment counts from here. */
   origin = 0;
   /**
    * The first byte in `bytes` that was written. It is 0 until the memory becomes too small while long messages are in
@@ -28,7 +28,7 @@ export class Writer {
    */
   start = 0;
   littleEndian = true;
-  /** Whether a UNIX_FD may be written: not if the bytes go to a stream that takes no file descriptors along. */
+  /** Whether a UNIX_FD may be written: false if the bytes go to a stream that cannot carry file descriptors. */
   allowsUnixFds = true;
   /** Most containers around a value. */
   maxDepth = MAX_VALUE_DEPTH;
