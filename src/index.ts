@@ -1,6 +1,6 @@
-// The main door: what services and clients of a bus need. Messages and bytes are dbus-wire/wire, handshakes are
-// dbus-wire/auth. Classes that the library alone constructs are exported as types. Tests: test/public-names.test.ts.
-// The reference is for the compilers of our users: from TypeScript 6 on, types of Node are taken in only if asked for.
+// The main entry point: the names for services and clients of a bus. Messages and bytes are dbus-wire/wire, handshakes
+// are dbus-wire/auth. Classes that only the library constructs are exported as types. Tests: test/public-names.test.ts.
+// The reference is for the compilers of our users: TypeScript 6 and newer include the types of Node only if asked to.
 /// <reference types="node" preserve="true" />
 export {
   ArgumentError, type ArgumentErrorCode, DBusWireError, type ErrorFault, type ErrorPlace, InvalidNameError,

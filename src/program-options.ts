@@ -1,5 +1,5 @@
-// What the two programs share: the options that choose a bus, strict reading of options, usage errors of one line, and
-// reports of failures with their exit codes. It knows neither program. Tested in test/programs/options.test.ts.
+// The common parts of the two programs: options that choose a bus, strict reading of options, usage errors of one line,
+// and reports of failures with their exit codes. It knows neither program. Tests: test/programs/options.test.ts.
 // Node: parseArgs.
 import { readFileSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
@@ -56,8 +56,8 @@ export interface BusChoice {
 }
 
 /**
- * Reads options and positional arguments; refuses unknown ones.
- * @throws {UsageError}
+ * Reads options and positional arguments.
+ * @throws {UsageError} if an option is unknown or lacks its value
  */
 export function parseOptions<const Config extends ParseArgsConfig>(
   config: Config,
@@ -81,7 +81,7 @@ const MAX_MILLISECONDS = 2 ** 31 - 1;
 
 /**
  * The value of an option that takes milliseconds.
- * @throws {UsageError} if it is not a whole number from `least` on that a timer can wait
+ * @throws {UsageError} if it is not a whole number from `least` to the longest delay of a timer
  */
 export function millisecondsOf(option: string, text: string, { least }: { least: number }): number {
   const value = Number(text);
@@ -101,8 +101,8 @@ export function busNameOf(text: string): string {
 }
 
 /**
- * Checks that the command line chooses one bus at most.
- * @throws {UsageError}
+ * Checks that the command line chooses at most one bus.
+ * @throws {UsageError} if it chooses several
  */
 export function assertOneBus({ session, system, address }: BusChoice): void {
   if ([session, system, address].filter((choice) => choice !== undefined).length > 1) {
@@ -122,7 +122,7 @@ export function packageVersion(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-/** Lets the reader of the program's output end first, as `head` does, without an uncaught error. */
+/** Prevents an uncaught error if the reader of the program's output, such as `head`, ends first. */
 export function ignoreClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,6 +1,6 @@
 // The contract of the RandomData service between the two programs: names, the interface, and its limits.
 // It does not know how the service draws numbers or how the client shows them.
-// Tested in test/interop/random-data.test.ts, with the programs of others.
+// Tests: test/interop/random-data.test.ts, with the programs of others.
 import { defineInterface } from './interface/define.js';
 
 /** The well-known name that the service owns. */

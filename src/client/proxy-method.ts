@@ -1,5 +1,6 @@
-// One method of a proxy: a function that calls the method of the remote object. It omits optional arguments, and finds
-// the mistakes in the number of arguments. It runs for every call. Tests: proxy.test.ts, error-stacks.test.ts.
+// One method of a proxy: a function that calls the method of the remote object. It leaves out optional arguments that
+// are undefined, and rejects a wrong number of arguments. It runs for every call.
+// Tests: proxy.test.ts, error-stacks.test.ts.
 import type { MessageLink } from '../connection/link.js';
 import type { InterfaceDefinition } from '../interface/definition.js';
 import { stackOfCaller } from '../wire/error-place.js';
@@ -20,7 +21,7 @@ export function proxyMethod(
   },
 ): ProxyMethod {
   const { destination, path, timeout: defaultTimeout } = target;
-  const { in: signature, out, optional, inNames, noReply: hasNoReply } = definition.methods[member]!; // a key of it
+  const { in: signature, out, optional, inNames, noReply: hasNoReply } = definition.methods[member]!; // it is a key
   const types = splitSignature(signature);
   const outCount = splitSignature(out).length;
   const least = types.length - optional;

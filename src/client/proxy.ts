@@ -1,5 +1,5 @@
 // A proxy: an interface of a remote object as functions. It has the methods by their names, and $get, $set, $getAll and
-// $signal, which no member can be named. It has no prototype and no other keys, so that it is not mistaken for a
+// $signal, names that no member can have. It has no prototype and no other keys, so that it is not mistaken for a
 // promise. It keeps no state: each call goes through the link. Specification: Interfaces.
 // Tests: proxy.test.ts; without a bus, test/connection/link.test.ts.
 import type { MessageLink } from '../connection/link.js';
@@ -23,7 +23,7 @@ import { type SignalOptions, type SignalStream, signalStream } from './signal-st
 
 /** The functions of a proxy besides the methods of its interface. */
 export interface ProxyMembers<Spec extends InterfaceSpec> {
-  /** Reads a property. */
+  /** Reads a property. Rejects with UnexpectedSignatureError if the value has another type than the definition. */
   readonly $get: <P extends ReadableProperty<Spec>>(
     name: P,
     options?: ProxyReadOptions,
@@ -35,8 +35,8 @@ export interface ProxyMembers<Spec extends InterfaceSpec> {
     options?: ProxyCallOptions,
   ) => Promise<void>;
   /**
-   * Reads all properties. The result does not have properties that the definition does not have, or whose values have
-   * another type than in the definition. The latter are counted as 'unexpected signature' in the drops of the link.
+   * Reads all properties. The result leaves out properties that the definition does not have, and properties whose
+   * values have another type than the definition; these are counted as 'unexpected signature' in the drops of the link.
    */
   readonly $getAll: (options?: ProxyReadOptions) => Promise<Partial<PropertyValues<Spec>>>;
   /** Subscribes to a signal of the object. Only signals of the owner of the destination are delivered. */

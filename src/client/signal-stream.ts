@@ -7,7 +7,7 @@ import type { SubscribeOptions, Subscription } from '../connection/subscription.
  * Leaving the loop closes the stream.
  */
 export interface SignalStream<Body extends readonly unknown[]> extends AsyncIterableIterator<Body>, AsyncDisposable {
-  /** Resolves when the bus sends all signals from now on. Rejects if the bus refuses the match rule. */
+  /** Resolves when no signal can be missed any more. Rejects if the bus refuses the match rule. */
   readonly ready: Promise<void>;
   /** How many signals were dropped, because the queue was full or because they had another signature. */
   readonly dropped: number;

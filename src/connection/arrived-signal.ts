@@ -1,5 +1,5 @@
-// A signal that has arrived: its header is decoded, and its body is made into values once, when the first receiver that
-// wants it reads it. It knows no receivers. Tests: subscription.test.ts. Specification: Message Types (SIGNAL).
+// A received signal with a decoded header. Its body is decoded once, for the first receiver that reads it. It knows no
+// receivers. Tests: subscription.test.ts. Specification: Message Types (SIGNAL).
 import { decodeBodyAs, type MessageHeader } from '../wire/messages/decode.js';
 import type { Signal } from '../wire/messages/message.js';
 import type { Reading } from '../wire/values/reading.js';
@@ -8,7 +8,7 @@ import type { DropCounter } from './drops.js';
 /** A SIGNAL without its body. */
 export type SignalHeader = Omit<Signal, 'body'>;
 
-/** A signal whose body may not be decoded yet. It must not be used after the turn in which it arrived. */
+/** A signal, perhaps without a decoded body yet. It must not be used after the turn in which it arrived. */
 export class ArrivedSignal {
   readonly header: SignalHeader;
   readonly #frame: Uint8Array;

@@ -1,6 +1,6 @@
-// How a link hands on the method calls that arrive: first the header, which decides, then the whole call. The body of a
-// call that is refused is never made into values. For the layers of this library; programs register a handler of whole
-// calls (link.ts). It knows no objects. Tests: call-router.test.ts.
+// Passes received method calls from a link to another layer of this library: first the header, by which that layer
+// accepts or refuses the call, then the whole call. The body of a refused call is never decoded. Programs register a
+// handler of whole calls instead (link.ts). It knows no objects. Tests: call-router.test.ts.
 // Specification: Message Types (METHOD_CALL, ERROR).
 import { errorReply, type MethodCall } from '../wire/messages/message.js';
 import { MessageFlag } from '../wire/constants.js';
@@ -32,7 +32,7 @@ export class CallRefusal {
 
 /** Decides about method calls by their headers. */
 export interface CallRouter {
-  /** The runner of a call, or why there is none. Called for each call, in order of arrival. Must not throw. */
+  /** Returns the runner of a call, or a refusal. It is called for each call, in order of arrival. It must not throw. */
   route(header: MethodCallHeader): CallRunner | CallRefusal;
 }
 
@@ -51,8 +51,8 @@ export function shareRouting(link: object, routed: RoutedLink): void {
 }
 
 /**
- * Routes the method calls of a link; returns the function that ends this. A link that is not of this library decodes
- * each call before its header can be looked at.
+ * Routes the method calls of a link; returns the function that ends this. A link that this library did not make decodes
+ * each call before `router` sees its header.
  * @throws {HandlerInUseError} if the link has a handler or a router already
  */
 export function routeCalls(link: MessageLink, router: CallRouter): () => void {

@@ -49,7 +49,7 @@ interface AwaitOptions extends WaitOptions {
 /** The link that an engine works for. */
 export interface EngineOwner {
   readonly drops: DropCounter;
-  /** Decides about the calls that arrive; without one they are refused. */
+  /** Decides about the calls that arrive. If it is undefined, they are refused. */
   readonly callRouter: CallRouter | undefined;
   /**
    * Whether a bus name is this side's. Calls and replies to other names, which a bus shows to monitors and
@@ -285,7 +285,7 @@ export class Engine {
   }
 
   /**
-   * Counts a message that is not valid although its length is known, and answers it: only that message is lost.
+   * Counts and answers a message that is not valid. Its length is, so no other message is lost.
    * `header` is given if only the body is not valid.
    */
   #refuse(envelope: Envelope, error: unknown, header?: MessageHeader): void {

@@ -1,13 +1,13 @@
-// What a connection takes from the other program: how long a message may be, how many values it may have, and how its
-// numbers look. Tests: options.test.ts, test/hostile/limits.test.ts.
+// The options for what a connection receives: the limits on the length and the values of a message, and whether arrays
+// of numbers are typed arrays. Tests: options.test.ts, test/hostile/limits.test.ts.
 // Specification: Message Format (maximum length of a message).
 import { READER_RULES } from '../wire/messages/framing.js';
 import type { OptionRules } from '../wire/options.js';
 import { READ_RULES, type Reading, toReading } from '../wire/values/reading.js';
 
 /**
- * Most values in one message, unless a connection has the option. At 250 bytes each they take 262 MB, and the arrays of
- * numbers that fit a message beside them take 512 MB more: a program with a heap of 1 GiB survives any one message. The
+ * Default of `maxValues`. At 250 bytes each, so many values take 262 MB, and the arrays of numbers that fit into the
+ * same message take 512 MB more: a program with a heap of 1 GiB survives any one message. The
  * 10,000 objects of a large ObjectManager, with thirty properties each, have 940,000 values.
  */
 const DEFAULT_MAX_VALUES = 2 ** 20;
@@ -20,10 +20,10 @@ export interface ReceiveOptions {
    */
   readonly maxMessageLength?: number | undefined;
   /**
-   * Most values in the body of one message, from 0 on; 1,048,576 unless given. A message with more is dropped and
-   * counted as 'invalid message': a call is answered with InvalidArgs, and a call that waits for it rejects. Every
-   * argument, element, key, field and the content of every variant is a value; elements of an array of a fixed-size
-   * type do not count. A value takes at most about 250 bytes of memory.
+   * Most values in the body of one message, 0 or more. Default: 1,048,576. A message with more is dropped and counted
+   * as 'invalid message': if it is a call, it is answered with InvalidArgs; if it is a reply, its call rejects. Every
+   * argument, element, key, field, and content of a variant is a value; elements of an array of a fixed-size type do
+   * not count. A value takes at most about 250 bytes of memory.
    */
   readonly maxValues?: number | undefined;
   /**
@@ -45,7 +45,7 @@ export function receiveReading({ maxValues = DEFAULT_MAX_VALUES, typedArrays }: 
   return toReading({ maxValues, typedArrays });
 }
 
-/** The options of the receiver among the options of a connection. */
+/** Picks the receiver's options out of the options of a connection. */
 export function receiveOptions({ maxMessageLength, maxValues, typedArrays }: ReceiveOptions): ReceiveOptions {
   return { maxMessageLength, maxValues, typedArrays };
 }

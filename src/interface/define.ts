@@ -1,5 +1,5 @@
-// Makes a definition of a specification: checks all of it, and fills in the defaults. It knows no connection and no
-// object path. Specification: Interfaces, Valid Names, Introspection Data Format (annotations).
+// Makes a definition from a specification: checks all of it, and fills in the defaults. It knows no connection and no
+// object path. Specification: Interfaces, Valid Names, Introspection Data Format (annotations). Tests: define.test.ts.
 import { isRecord } from '../wire/arguments.js';
 import { describe } from '../wire/describe.js';
 import { stackOfCaller } from '../wire/error-place.js';
@@ -39,7 +39,7 @@ class Place {
     return new DefinitionError(code, problem, this, options);
   }
 
-  /** Runs a check of the wire layer; its errors do not name the place. `label` precedes their text. */
+  /** Runs a check of the wire layer, and adds this place to its errors. `label` precedes their text. */
   check<Result>(run: () => Result, label = ''): Result {
     try {
       return run();
@@ -52,7 +52,7 @@ class Place {
 
 // ---- parts of every specification -----------------------------------------------------------------------------------
 
-/** The characters of XML 1.0. Names of properties and arguments have no other rule, but are attributes of XML. */
+/** The characters of XML 1.0. Names of properties and arguments have no other rule, but become attributes in XML. */
 const PLAIN_TEXT = /^[^\u0000-\u001f\u007f\ufffe\uffff]*$/;
 
 function isPlainText(value: unknown): value is string {
@@ -120,7 +120,7 @@ function checkArgumentNames(
   return Object.freeze([...names]);
 }
 
-/** A record of the members under `key`, each checked by `define`. It can have any name as a key, `__proto__` too. */
+/** A record of the members under `key`, each checked by `define`. It can have any name as a key, even `__proto__`. */
 function defineMembers<MemberSpec, Member>(
   specs: Readonly<Record<string, MemberSpec>> | undefined,
   { key, place, define }: {

@@ -107,7 +107,7 @@ type PropertyHandlersOf<Spec extends InterfaceSpec, P extends PropertyName<Spec>
     ? { readonly set: (value: PropertyValue<Spec, P>, context: CallContext) => OrPromise<void> }
     : { readonly set?: undefined });
 
-/** A group of handlers, required if there are members to handle. If there are none, no handler has a legal type. */
+/** A group of handlers. It is required if there are members to handle; otherwise the compiler accepts no handler. */
 type Group<Key extends string, Handlers> =
   [keyof Handlers] extends [never] ? { readonly [K in Key]?: { readonly [name: string]: never } | undefined }
   : { readonly [K in Key]: Handlers };

@@ -14,17 +14,17 @@ export type DefinitionErrorCode =
   | 'NAME_INVALID'
   /** A part of the specification is of the wrong kind, or has an unknown key. */
   | 'SPEC_INVALID'
-  /** The names of arguments are not text, not as many as the arguments, or not different from each other. */
+  /** The names of arguments are not text, are too many or too few, or are repeated. */
   | 'ARGUMENT_NAMES_INVALID'
-  /** A method has fewer in-arguments than optional ones. */
+  /** `optional` is not an integer from 0 to the number of in-arguments. */
   | 'OPTIONAL_INVALID'
   /** A method without a reply has out-arguments. */
   | 'NO_REPLY_WITH_RESULT'
   /** A handler is not a function, or a group of handlers is not an object or has an unknown key. */
   | 'HANDLER_INVALID'
-  /** A method has no handler, or a property no `get` or no `set`. */
+  /** A method has no handler, or a property lacks a `get` or `set` that its access requires. */
   | 'HANDLER_MISSING'
-  /** There is a handler for a member that the interface does not have, or `get` or `set` against the access. */
+  /** There is a handler for a member that the interface does not have, or that the property's access excludes. */
   | 'HANDLER_UNKNOWN'
   /** The interface has no signal of this name. */
   | 'SIGNAL_UNKNOWN'
@@ -64,7 +64,7 @@ function labelOf(interfaceName = 'defineInterface', member?: string): string {
   return `${interfaceName}.${textOfName(member)}`;
 }
 
-/** The name of a member in an error text: in quotes if it is not a word, as the name of a property can be. */
+/** The name of a member in an error text: in quotes unless it is one word. Names of properties need not be. */
 export function textOfName(name: string): string {
   return name.length <= MAX_NAME_LENGTH && /^[\w-]+$/.test(name) ? name : quote(name, MAX_NAME_LENGTH);
 }
@@ -72,7 +72,7 @@ export function textOfName(name: string): string {
 /** The most names that the text of an error lists. */
 const MAX_LISTED = 12;
 
-/** The error for a name that is not that of a signal, or of a property, of the interface. */
+/** The error for a signal or a property that the interface does not have. */
 export function unknownMember(
   kind: 'signal' | 'property',
   name: unknown,

@@ -23,14 +23,14 @@ class Sinks {
     return this.#attached.size;
   }
 
-  /** Attaches a sink, as often as it is called with it. */
+  /** Attaches a sink. A sink that is attached twice gets each signal twice. */
   attach(sink: SignalSink): () => void {
-    const attached = { sink }; // an own key for each call, so that one sink can be attached and detached twice
+    const attached = { sink }; // a separate key for each call, so that one sink can be attached and detached twice
     this.#attached.add(attached);
     return () => void this.#attached.delete(attached);
   }
 
-  /** Calls `deliver` for every sink, also after it throws for one; then throws the first error. */
+  /** Calls `deliver` for every sink, even if it throws for one; then throws the first error. */
   forEach(deliver: (sink: SignalSink) => void): void {
     const failures: unknown[] = [];
     for (const { sink } of [...this.#attached]) {

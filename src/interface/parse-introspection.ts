@@ -1,6 +1,6 @@
 // Reads introspection data: the XML of another program, as specifications that `defineInterface` takes. It skips
-// unknown elements and annotations, as the specification requires. It checks signatures, because that of a method is
-// joined from those of its arguments. It does not check names. Specification: Introspection Data Format.
+// unknown elements and annotations, as the specification requires. It checks the types of arguments, because it joins
+// them into one signature. It does not check names. Specification: Introspection Data Format.
 import { argumentError } from '../wire/arguments.js';
 import { MAX_SIGNATURE_LENGTH } from '../wire/constants.js';
 import { quote } from '../wire/describe.js';
@@ -70,7 +70,7 @@ function requireType(reader: XmlReader, tag: StartTag): string {
   }
 }
 
-/** The annotations of one element that the specification defines. */
+/** The standard annotations of one element. */
 class Annotations {
   deprecated = false;
   noReply = false;
@@ -130,7 +130,7 @@ function readSignal(reader: XmlReader): SignalDefinition {
   return { args: args.signature, argNames: args.names, deprecated: annotations.deprecated };
 }
 
-/** A property whose `emitsChanged` is undefined if only an annotation of the interface can give it. */
+/** A property; `emitsChanged` is undefined if the property itself has no such annotation, but its interface may. */
 type PropertyDraft = Omit<PropertyDefinition, 'emitsChanged'> & { readonly emitsChanged: EmitsChanged | undefined };
 
 function readProperty(reader: XmlReader, tag: StartTag): PropertyDraft {

@@ -62,7 +62,7 @@ export class XmlReader {
   #rootSeen = false;
   #emptyElement: EndTag | undefined;
 
-  /** @throws {IntrospectionError} if the text is longer than the limit, or contains characters that XML cannot */
+  /** @throws {IntrospectionError} if the text is longer than the limit, or contains characters that XML must not */
   constructor(text: string, { maxLength, maxDepth }: XmlLimits) {
     this.#text = text;
     this.#maxDepth = maxDepth;

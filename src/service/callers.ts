@@ -1,5 +1,5 @@
-// The callers of one link: how many calls each has in progress, and the signal that aborts when it leaves the bus. What
-// a caller holds is given back when it leaves. It knows no handlers and no replies. Tested in dispatch.test.ts.
+// The callers of one link: how many calls each has in progress, and the signal that aborts when it leaves the bus. The
+// calls of a caller that leaves no longer count. It knows no handlers and no replies. Tests: dispatch.test.ts.
 // Specification: org.freedesktop.DBus.NameOwnerChanged; Error names (LimitsExceeded).
 import { setMaxListeners } from 'node:events';
 import { DBusError } from '../protocol/errors.js';
@@ -8,13 +8,13 @@ import { ErrorName } from '../protocol/error-names.js';
 /** Most calls of one link whose handlers have not answered yet; further calls are refused. */
 export const MAX_CALLS_IN_PROGRESS = 32_768;
 
-/** The same for the calls of one caller on a bus, so that none can use up what all share. */
+/** The same for the calls of one caller on a bus, so that no caller can use up the limit of the link. */
 export const MAX_CALLS_PER_CALLER = 1_024;
 
-/** Milliseconds that a call is in progress before departures are watched: most calls are over by then. */
+/** How long a call must be in progress before departures are watched, in milliseconds: most calls end earlier. */
 export const WATCH_DELAY = 100;
 
-/** Calls `onLeave` with the unique name of each connection that leaves the bus. Called once, at the first need. */
+/** Calls `onLeave` with the unique name of each connection that leaves the bus. Called once, when first needed. */
 export type WatchDepartures = (onLeave: (name: string) => void, known: () => Iterable<string>) => void;
 
 /** A call whose handler has not answered yet. */
@@ -80,7 +80,7 @@ export class Callers {
 
   /**
    * Checks that one more call may be in progress.
-   * @throws {DBusError} LimitsExceeded
+   * @throws {DBusError} LimitsExceeded, if the link or the caller has too many
    */
   check(sender: string | undefined): void {
     if (this.#inProgress >= MAX_CALLS_IN_PROGRESS) {

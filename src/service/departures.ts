@@ -1,5 +1,5 @@
-// Which connections leave a bus: one match rule for all of them, added when it is needed first.
-// It knows no calls. Tested in export-object.test.ts. Specification: org.freedesktop.DBus.NameOwnerChanged.
+// Reports connections that leave a bus: with one match rule for all of them, which is added when it is first needed.
+// It knows no calls. Tests: export-object.test.ts. Specification: org.freedesktop.DBus.NameOwnerChanged.
 import type { Bus } from '../connection/bus.js';
 import type { MessageLink } from '../connection/link.js';
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
@@ -18,7 +18,7 @@ function isNamed(link: MessageLink): link is NamedLink {
 export function departuresOf(link: MessageLink): WatchDepartures | undefined {
   if (!isNamed(link)) return undefined;
   return (onLeave, known) => {
-    // An error is the end of the link, which ends everything, or a bus without room for the rule: then nobody leaves.
+    // The link has ended, or the bus has no room for the rule. Then no departures are reported.
     watch(link, onLeave, known).catch(() => {});
   };
 }
@@ -29,9 +29,9 @@ async function watch(
   const gone = link.subscribe({
     type: 'signal', sender: BUS_NAME, path: BUS_OBJECT.path, interface: BUS_OBJECT.interface,
     member: 'NameOwnerChanged', args: { 2: '' }, // names that lose their owner
-  }, { signature: 'sss', queueLimit: Infinity }); // nobody but the bus fills the queue, and it is read at once
+  }, { signature: 'sss', queueLimit: Infinity }); // only the bus fills the queue, and it is read at once
   const checked = gone.ready.then(async () => {
-    // Of those who left before the bus had the rule, it says nothing.
+    // The bus does not report connections that left before it had the rule, so it is asked about each.
     await Promise.all(Array.from(known(), async (name) => {
       if (await link.getNameOwner(name) === undefined) onLeave(name);
     }));

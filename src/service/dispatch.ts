@@ -1,6 +1,6 @@
 // From a METHOD_CALL to its reply: finds the method, checks the arguments, runs the handler, replies. Handlers start in
 // the order in which calls arrive; those that answer later run concurrently. Every call ends in a reply, never in an
-// exception. The header alone decides whether a call is refused. It knows no connection, only somewhere to send to.
+// exception. The header alone decides whether a call is refused. It knows no connection, only a sink for messages.
 // Specification: Message Types; Error names.
 import { DBusError } from '../protocol/errors.js';
 import { ErrorName } from '../protocol/error-names.js';
@@ -16,7 +16,7 @@ import {
   unknownObject,
 } from './replies.js';
 
-/** The interfaces that the library answers itself, for a node, or for undefined at a path without a node. */
+/** The interfaces that the library answers itself, at a node; undefined means a path without a node. */
 export type StandardInterfaces = (node: ObjectNode | undefined) => ReadonlyMap<string, ExportedInterface>;
 
 /** The objects, interfaces and connection that a dispatcher works with. */
@@ -30,7 +30,7 @@ export interface DispatcherOptions {
   readonly watchDepartures?: WatchDepartures | undefined;
 }
 
-/** What a handler gets besides its arguments. The signal is made only for handlers that look at it. */
+/** The context that a handler gets after its arguments. The signal is made when the handler first reads it. */
 class Context implements CallContext {
   readonly sender: string | undefined;
   readonly message: MethodCall;

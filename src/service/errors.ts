@@ -1,5 +1,5 @@
 // The error class of the service layer: an interface that cannot be exported. Handlers reply with DBusError.
-// Tested in object-tree.test.ts and export-object.test.ts.
+// Tests: object-tree.test.ts, export-object.test.ts.
 import { DBusWireError } from '../wire/errors.js';
 
 /** Why an interface cannot be exported. */

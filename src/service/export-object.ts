@@ -41,8 +41,8 @@ function exportsOf(link: MessageLink): Exports {
   const dispatcher = new Dispatcher({ tree, standard, sink: link, closedSignal, watchDepartures: departuresOf(link) });
   link.handleMethodCalls((call) => dispatcher.dispatch(call));
   const exports = { tree, unexports: new Set<() => void>() };
-  // An implementation may outlive the link and must not keep it in memory. One listener for all objects: Node searches
-  // the list of listeners for each that is added or removed.
+  // An implementation may outlive the link and must not keep it in memory. There is one listener for all objects,
+  // because Node searches the whole list of listeners whenever one is added or removed.
   link.closedSignal.addEventListener('abort', () => {
     for (const unexport of [...exports.unexports]) unexport();
   });
@@ -52,7 +52,7 @@ function exportsOf(link: MessageLink): Exports {
 
 /**
  * Exports one implementation, or several of different interfaces, at an object path. Further interfaces can be added to
- * the same path later. Export before requesting the name, so that programs that find the name find the object.
+ * the same path later. Export before you request the name: a program that sees the name then finds the object.
  * The first export registers the handler of the link's method calls, which stays until the link closes.
  * @throws {InvalidNameError} if `path` is not an object path
  * @throws {ExportError} if the object has one of the interfaces already, or the library implements it itself
@@ -151,7 +151,7 @@ function propertyChanges(link: MessageLink, path: string, members: ExportedMembe
   });
 }
 
-/** The context of a `get` that runs for an announcement: that of a Get without a sender. */
+/** The context of a `get` that runs for an announcement: the same as in a call of Get, but without a sender. */
 function ownContext(
   { closedSignal }: MessageLink,
   path: string,

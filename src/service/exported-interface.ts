@@ -1,6 +1,6 @@
 // An implementation prepared for dispatch: members are looked up in Maps, because a caller may ask for `constructor` or
 // `__proto__`, and everything that each call needs is computed once. It knows no messages, paths or connections.
-// Tested in dispatch.test.ts.
+// Tests: dispatch.test.ts.
 import type { Implementation, InterfaceDefinition, MethodHandler, PropertyHandlers } from '../interface/definition.js';
 import type { EmitsChanged } from '../interface/spec.js';
 import type { ErrorPlace } from '../wire/errors.js';

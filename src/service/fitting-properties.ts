@@ -1,6 +1,6 @@
-// Sends as many values of properties as one message can have: all of them, or else those that fit. The test is the
-// sending itself, so that no value passes here and is refused later. It knows no calls and no handlers.
-// Tested in properties.test.ts. Specification: org.freedesktop.DBus.Properties.
+// Sends as many values of properties as one message can have: all of them, or else those that fit. It tries to send
+// instead of checking first, so that no value passes the check and is refused later. It knows no calls and no handlers.
+// Tests: properties.test.ts. Specification: org.freedesktop.DBus.Properties.
 import { MarshalError } from '../wire/errors.js';
 import { encodeMessage } from '../wire/messages/encode.js';
 import { signal } from '../wire/messages/message.js';
@@ -9,7 +9,7 @@ import type { Variant } from '../wire/variant.js';
 import type { ExportedProperty } from './exported-interface.js';
 import { isA } from './handler-errors.js';
 
-/** The type of a property and where it belongs, for errors about it. */
+/** The interface, name and type of a property, for errors about it. */
 export type PropertyPlace = Pick<ExportedProperty, 'interface' | 'name' | 'type'>;
 
 /** Why something was not sent. */
@@ -17,7 +17,7 @@ export interface Refusal {
   readonly error: unknown;
 }
 
-/** The values of properties, and what is done with them. */
+/** The values of properties, and the functions that send and report them. */
 export interface PropertyValues {
   /** By name. Those that cannot be sent are removed. */
   readonly values: Map<string, Variant>;

@@ -1,5 +1,5 @@
-// How long the `get` of a property may take if others wait for its value: a reply to GetAll, or an announcement.
-// It knows no messages. Tested in properties.test.ts. (No clause of the specification.)
+// Limits the time of a property's `get` if other properties wait for it: in a reply to GetAll, or in an announcement.
+// It knows no messages. Tests: properties.test.ts. (No clause of the specification.)
 
 /** Milliseconds after which a `get` that has not answered counts as failed. */
 export const GETTER_TIME_LIMIT = 10_000;
@@ -14,7 +14,7 @@ export function withinTimeLimit(value: PromiseLike<unknown>): Promise<unknown> {
   });
 }
 
-/** Only `await` takes any object with a `then`, even one that throws when it is looked at. */
+/** `await` accepts any object with a `then`, even if reading `then` throws. */
 async function settled(value: PromiseLike<unknown>): Promise<unknown> {
   return await value;
 }

@@ -1,4 +1,4 @@
-// Reads the machine ID that Peer.GetMachineId returns. Knows the files that hold it, no messages.
+// Reads the machine ID that Peer.GetMachineId returns. It knows the files that hold the ID, and no messages.
 // Specification: UUIDs; org.freedesktop.DBus.Peer.
 import { readFile } from 'node:fs/promises';
 import { DBusError } from '../protocol/errors.js';
@@ -10,7 +10,7 @@ const MACHINE_ID_FILES = ['/var/lib/dbus/machine-id', '/etc/machine-id'] as cons
 
 /**
  * Reads the machine ID: 32 hex digits, the same for all programs on one running system.
- * @throws {DBusError} Failed, if none of the files holds one
+ * @throws {DBusError} Failed, if no file holds a valid ID
  */
 export async function readMachineId(files: readonly string[] = MACHINE_ID_FILES): Promise<string> {
   for (const file of files) {

@@ -12,7 +12,7 @@ import { describeFailure, isA, reportHandlerError, textOf } from './handler-erro
 import type { ObjectNode } from './object-tree.js';
 import { shortened, unknownInterface } from './replies.js';
 
-/** The name of a property of a node; the interface name `''` stands for the first interface that has the property. */
+/** The name of a property of a node. The interface name `''` means the first interface that has the property. */
 export interface PropertyAddress {
   readonly interfaceName: string;
   readonly name: string;
@@ -172,7 +172,7 @@ export async function getAllProperties(
     const { type, get } = property;
     try {
       const value = get(context);
-      values.set(name, { signature: type, value } as Variant); // in its place, and checked on sending
+      values.set(name, { signature: type, value } as Variant); // keeps its place in the order; checked on sending
       if (!isPromiseLike(value)) continue;
       later.push(withinTimeLimit(value).then(
         (result) => void values.set(name, { signature: type, value: result } as Variant),

@@ -1,6 +1,6 @@
 // Announces changes of the properties of one interface, with their values if those can be read and sent. A value that
 // cannot be read or sent, or comes late, does not hold back the others. It knows no messages.
-// Tested in properties.test.ts. Specification: org.freedesktop.DBus.Properties (PropertiesChanged); EmitsChangedSignal.
+// Tests: properties.test.ts. Specification: org.freedesktop.DBus.Properties (PropertiesChanged); EmitsChangedSignal.
 import { ConnectionClosedError } from '../connection/errors.js';
 import type { CallContext } from '../interface/definition.js';
 import type { Variant } from '../wire/variant.js';
@@ -25,11 +25,11 @@ interface Announcement {
   readonly values: Map<string, unknown>;
   /** The properties whose values come later. */
   readonly later: Set<string>;
-  /** Sends what is there, once; values that come later are announced each on its own. Set if there are later ones. */
+  /** Sends the values read so far, once; later values are then announced one by one. Set while values are missing. */
   send: (() => void) | undefined;
 }
 
-/** Stands for a value that is not announced. Not undefined, which a `get` may return, although it fits no type. */
+/** Marks a value that is not announced. It is not undefined, which a `get` may return, although it fits no type. */
 const WITHOUT_VALUE = Symbol('without value');
 
 /**
@@ -76,7 +76,7 @@ export class PropertyChanges implements PropertyAnnouncer {
     const { values, later } = announcement;
     const running = this.#reading.get(name);
     if (running !== undefined) {
-      if (!later.has(name)) running.hasChanged = true; // else the name is given twice
+      if (!later.has(name)) running.hasChanged = true; // otherwise the name was given twice
       return;
     }
     values.set(name, WITHOUT_VALUE);

@@ -1,6 +1,6 @@
 // Sends the one reply of a call: a METHOD_RETURN with the result of a handler, or an ERROR. A reply that cannot be sent
 // is replaced by an error that can. Sends nothing if the caller asked for no reply, and never throws.
-// It knows no objects. Tested in dispatch.test.ts.
+// It knows no objects. Tests: dispatch.test.ts.
 // Specification: Message Types; Message Format (NO_REPLY_EXPECTED); Error names.
 import { ConnectionClosedError } from '../connection/errors.js';
 import { DBusError } from '../protocol/errors.js';
@@ -24,8 +24,8 @@ export interface MessageSink {
 export const ANSWERED = Symbol('answered');
 
 /**
- * Sends a METHOD_RETURN; returns the reason if it cannot be sent. Sends nothing, and returns undefined, if nobody waits
- * for a reply.
+ * Sends a METHOD_RETURN; returns the reason if it cannot be sent. Sends nothing, and returns undefined, if the caller
+ * expects no reply.
  */
 export function tryReturn(
   sink: MessageSink,

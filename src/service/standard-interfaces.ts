@@ -1,6 +1,6 @@
-// The interfaces that the library implements for every object: Peer, Introspectable and Properties. They are
-// implementations like any other, which find the object that a call names in the tree.
-// Tested in dispatch.test.ts and properties.test.ts. Specification: Standard Interfaces, Introspection Data Format.
+// The interfaces that the library implements for every object: Peer, Introspectable and Properties, whose Set announces
+// the change (PropertiesChanged). They are implementations like any other, and look up the object of each call.
+// Tests: dispatch.test.ts, properties.test.ts. Specification: Standard Interfaces, Introspection Data Format.
 import type { CallContext } from '../interface/definition.js';
 import { formatIntrospection } from '../interface/format-introspection.js';
 import { Introspectable, Peer, Properties } from '../interface/standard.js';
@@ -41,7 +41,7 @@ function introspectable(tree: ObjectTree, standardOf: StandardInterfaces): Expor
 
 /**
  * Properties; `standardOf` gives the interfaces that a node has besides the exported ones. Get and GetAll send their
- * replies themselves: if that fails, they know the property that is the reason.
+ * replies themselves: if that fails, they can name the property that caused it.
  */
 function properties(tree: ObjectTree, standardOf: StandardInterfaces, sink: MessageSink): ExportedInterface {
   return exportedInterface(
@@ -81,7 +81,7 @@ export function standardInterfaces(tree: ObjectTree, sink: MessageSink): Standar
   const standardOf: StandardInterfaces = (node) =>
     node === undefined ? onAnyPath : node.interfaces.size === 0 ? onParent : onObject;
   const [peerInterface, introspection] = [peer(), introspectable(tree, standardOf)];
-  const onAnyPath = byName(peerInterface); // whether or not there is an object ‹org.freedesktop.DBus.Peer›
+  const onAnyPath = byName(peerInterface); // even at a path without an object ‹org.freedesktop.DBus.Peer›
   const onParent = byName(peerInterface, introspection);
   const onObject = byName(peerInterface, introspection, properties(tree, standardOf, sink));
   return standardOf;

@@ -1,4 +1,4 @@
-// The argument of the client program: a number of bits, which is any INT32. Knows no bus.
+// The argument of the client program: a number of bits, any INT32. It knows no bus.
 
 /** An argument that is not a number of bits; the program prints the message. */
 export class BitsError extends Error {

@@ -9,16 +9,16 @@ import { parseBits, splitNegativeNumbers } from './bits.js';
 const HELP = `\
 Usage: dbus-wire-client [options] [bits]
 
-Asks the RandomData service for a random number of so many bits (default: ${CLIENT_DEFAULT_BITS})
+Asks the RandomData service for a random number of that many bits (default: ${CLIENT_DEFAULT_BITS})
 and prints it.
 
   -s, --slow       ask for one that is drawn bit by bit, and wait for it; on a
                    terminal its progress is shown
   --json           print {"bits":…,"number":"…"}
-  --timeout MS     give up after so many milliseconds (default: 25000; with
+  --timeout MS     give up after this many milliseconds (default: 25000; with
                    --slow: never)
 ${COMMON_HELP}
-Exit codes: 0 done, 1 bits are no integer, 2 the bus or the service is not
+Exit codes: 0 done, 1 bits is not an integer, 2 the bus or the service is not
 there, 4 the service answered with an error or not in time, 64 wrong usage,
 130 interrupted.
 `;
@@ -43,7 +43,7 @@ export interface Request {
 
 /**
  * Reads the command line. Returns the request, or the text to print if only that is asked for (`--help`, `--version`).
- * @throws {UsageError}
+ * @throws {UsageError} if an option is not valid, or there is more than one argument
  * @throws {BitsError} if the argument is not a number of bits
  */
 export function parseCommandLine(argv: readonly string[]): Request | string {

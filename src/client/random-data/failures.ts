@@ -12,7 +12,7 @@ export const EXIT = {
   OK: 0,
   /** The argument is not a number of bits, or something unexpected happened. */
   BAD_ARGUMENT: 1,
-  /** There is no bus or no service, or not any more. */
+  /** There is no bus or no service, or it has gone away. */
   NOT_THERE: 2,
   /** The service replied with an error, not in time, or with a body of another type. */
   NO_ANSWER: 4,

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The program dbus-wire-client: asks the RandomData service for a number and prints it. This file is the order of
-// events; the command line, failures and progress have their own files. Tested in program.test.ts.
+// The program dbus-wire-client: asks the RandomData service for a number and prints it. This file has the order of
+// events; the command line, failures and progress have their own files. Tests: program.test.ts.
 import type { Bus } from '../../connection/bus.js';
 import { type Failure, ignoreClosedOutput, openBus, report } from '../../program-options.js';
 import { RANDOM_DATA_PATH, RandomData } from '../../random-data.js';

@@ -1,4 +1,4 @@
-// A line on a terminal that shows the progress of a slow job. Knows no bus, only the numbers that it draws.
+// A line on a terminal that shows the progress of a slow job. It knows no bus, only the numbers that it shows.
 // Color is left out if NO_COLOR is set (https://no-color.org).
 
 /** The progress of a job; without `total`, only the elapsed time is known. */

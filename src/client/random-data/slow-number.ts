@@ -1,6 +1,6 @@
-// One slow job from its start to its result. It subscribes before it asks, so that no result comes too early, and
+// One slow job from its start to its result. It subscribes before it asks, so that no result is missed, and
 // notices at once if the service goes away. It knows no terminal: a callback takes the progress.
-// Tested in program.test.ts.
+// Tests: program.test.ts.
 import type { Bus } from '../../connection/bus.js';
 import { RandomData, RANDOM_DATA_PATH } from '../../random-data.js';
 import { createProxy } from '../proxy.js';

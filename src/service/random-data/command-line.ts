@@ -11,11 +11,11 @@ Usage: dbus-wire-service [options]
 Runs the RandomData service on a message bus until it is interrupted (Ctrl-C) or
 terminated. It can be replaced by another that is started with --replace.
 
-  --replace        take the name from a service that runs already
+  --replace        take the name from a service that is already running
   --queue          if the name is taken, wait until it is free
   --interval MS    time between two bits of a slow job (default: ${DEFAULT_INTERVAL})
 ${COMMON_HELP}
-Exit codes: 0 ended as told, or replaced, 1 the service is already running, or
+Exit codes: 0 stopped or replaced, 1 the service is already running, or
 something unexpected happened, 3 the bus is not there or went away,
 64 wrong usage.
 `;
@@ -39,7 +39,7 @@ export interface Settings {
 
 /**
  * Reads the command line. Returns the settings, or the text to print if only that is asked for (`--help`, `--version`).
- * @throws {UsageError}
+ * @throws {UsageError} if an option is not valid
  */
 export function parseCommandLine(args: readonly string[]): Settings | string {
   const { values } = parseOptions({ args: [...args], options: OPTIONS });

@@ -8,7 +8,7 @@ export const EXIT = {
   OK: 0,
   /** The name is taken, or something unexpected happened. */
   FAILED: 1,
-  /** There is no bus, or not any more. */
+  /** There is no bus, or it has gone away. */
   NO_BUS: 3,
   USAGE: EXIT_USAGE,
 } as const;

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The program dbus-wire-service: owns the name of the RandomData service and answers calls until it is interrupted,
-// loses the bus, or is replaced. This file is the order of events; the service itself is in implementation.ts.
-// Tested in program.test.ts.
+// loses the bus, or is replaced. This file has the order of events; the service itself is in implementation.ts.
+// Tests: program.test.ts.
 import type { Bus } from '../../connection/bus.js';
 import { CallTimeoutError } from '../../connection/errors.js';
 import { ignoreClosedOutput, openBus, report } from '../../program-options.js';

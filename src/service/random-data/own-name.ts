@@ -1,5 +1,5 @@
 // Owns a name from requesting it until the program is to stop, another connection takes the name over, or the bus goes
-// away. Knows no objects and prints nothing. Tested in program.test.ts.
+// away. Knows no objects and prints nothing. Tests: program.test.ts.
 // Specification: org.freedesktop.DBus.RequestName, NameOwnerChanged.
 import type { Bus } from '../../connection/bus.js';
 
@@ -24,7 +24,7 @@ export type NameEnd = { readonly reason: 'stopped' } | { readonly reason: 'repla
 /**
  * Requests a name and resolves when `stop` has aborted or another connection has taken the name over. The caller
  * releases the name.
- * @throws {NameRequestError} if another connection owns the name, and is neither to be replaced nor waited for
+ * @throws {NameRequestError} if another connection owns the name, and the options say neither to replace it nor to wait
  * @throws {ConnectionClosedError} if the connection ends; and the errors of {@link Bus.requestName}
  */
 export async function ownName(bus: Bus, options: OwnNameOptions): Promise<NameEnd> {

@@ -1,5 +1,5 @@
 // Uniformly random integers of any number of bits, from the cryptographic generator. Knows nothing of D-Bus.
-// Tested in implementation.test.ts.
+// Tests: implementation.test.ts.
 import { randomBytes } from 'node:crypto';
 
 /** Returns `size` unpredictable bytes. */

@@ -1,5 +1,5 @@
-// Memory that messages are written into, and memory for long ones that is used again: new memory costs more than to
-// write into it, since it must be mapped and cleared. It knows no messages. (Not in the specification.)
+// The memory that messages are written into. Memory of long messages is used again: mapping and clearing new memory
+// costs more than writing into it. It knows no messages. (Not in the specification.)
 // Tests: test/wire/output-buffer.test.ts.
 
 /** Memory with a view of its numbers. */
@@ -14,11 +14,11 @@ export function newBlock(length: number): Block {
   return { bytes, view: new DataView(bytes.buffer) };
 }
 
-/** Where a writer gets memory from, and gives it back to. */
+/** The source of a writer's memory. */
 export interface Memory {
   /** A block of at least `length` bytes. Its contents are arbitrary. */
   take(length: number): Block;
-  /** Takes back a block that nobody uses any more. */
+  /** Takes back a block that is no longer used. */
   give(block: Block): void;
 }
 
