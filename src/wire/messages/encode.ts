@@ -154,27 +154,41 @@ function writeHeaderFields(writer: Writer, message: Message): number {
     writer.reserve(known.bytes.length);
     writer.bytes.set(known.bytes, start);
     writer.offset = start + known.bytes.length;
+    if (known.replySerialOffset >= 0) {
+      checkReplySerial(message.replySerial);
+      writer.patchUint32(start + known.replySerialOffset, message.replySerial);
+    }
     return known.fieldsLength;
   }
-  writeFields(writer, message);
+  const replySerialOffset = writeFields(writer, message);
   const fieldsLength = writer.offset - start;
   if (fieldsLength > MAX_ARRAY_LENGTH) {
     throw refusal('ARRAY_TOO_LONG', fieldsTooLongProblem(fieldsLength), 'header');
   }
   writer.align(8, 0);
-  if (isRepeatable) keepKnownHeader(message, writer.bytes.subarray(start, writer.offset), fieldsLength);
+  if (isRepeatable) {
+    keepKnownHeader(message, writer.bytes.subarray(start, writer.offset), { fieldsLength, replySerialOffset });
+  }
   return fieldsLength;
 }
 
-function writeFields(writer: Writer, message: Message): void {
+function checkReplySerial(value: unknown): asserts value is number {
+  checkInteger(value, { path: 'header.REPLY_SERIAL', min: 1, max: MAX_UINT32 });
+}
+
+/** Writes all header fields. Returns the offset of the value of REPLY_SERIAL from the first one, or -1. */
+function writeFields(writer: Writer, message: Message): number {
+  const start = writer.offset;
+  let replySerialOffset = -1;
   if (message.path !== undefined) writePath(writer, message.path);
   if (message.interface !== undefined) writeInterface(writer, message.interface);
   if (message.member !== undefined) writeMember(writer, message.member);
   if (message.errorName !== undefined) writeErrorName(writer, message.errorName);
   if (message.replySerial !== undefined) {
-    checkInteger(message.replySerial, { path: 'header.REPLY_SERIAL', min: 1, max: MAX_UINT32 });
+    checkReplySerial(message.replySerial);
     beginField(writer, HeaderField.REPLY_SERIAL, FIELD_TYPE.UINT32);
     writer.writeUint32(message.replySerial);
+    replySerialOffset = writer.offset - 4 - start;
   }
   if (message.destination !== undefined) writeDestination(writer, message.destination);
   if (message.sender !== undefined) writeSender(writer, message.sender);
@@ -193,6 +207,7 @@ function writeFields(writer: Writer, message: Message): void {
   }
   for (const field of message.unknownFields) writeUnknownField(writer, field);
   if (message.unknownFields.length > 0) checkContainerInstances(message.unknownFields);
+  return replySerialOffset;
 }
 
 /** Checks the one unknown field that the reference implementation knows. */

@@ -3,7 +3,7 @@
 import { checkObject } from '../arguments.js';
 import type { ByteOrder } from '../constants.js';
 import type { BodyInputOf, CheckedSignature } from '../infer.js';
-import { isBusName, isReceivableBusName, isUniqueName } from '../names.js';
+import { isBusName, isReceivableBusName } from '../names.js';
 import { ANY, checkRequiredOptions, type OptionRule } from '../options.js';
 import type { Variant } from '../variant.js';
 
@@ -141,13 +141,17 @@ function checkParts(owner: string, parts: object, isKnown: boolean, rules: Rules
   if (!isKnown || typeof parts !== 'object' || parts === null) checkRequiredOptions(owner, parts, rules);
 }
 
+/** The sender that was last found fit to be written: a service answers the same clients over and over. */
+let lastSender: string | undefined;
+
 /**
  * The destination of a reply. A received sender that must not be written, such as `:1`, is left out: a bus gives no
  * such name to a connection, and without a bus a reply needs no destination.
  */
 function destinationOf({ sender }: Answerable): string | undefined {
-  if (sender === undefined || isUniqueName(sender) || !isReceivableBusName(sender)) return sender;
-  return isBusName(sender) ? sender : undefined;
+  if (sender === undefined || sender === lastSender) return sender;
+  if (isBusName(sender)) return (lastSender = sender);
+  return typeof sender === 'string' && isReceivableBusName(sender) ? undefined : sender; // others are refused later
 }
 
 // The casts in these functions are sound because the types of the parameters have the fields that the type requires.

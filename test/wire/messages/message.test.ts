@@ -483,6 +483,29 @@ describe('an earlier message', () => {
     expect(unmarshalErrorOf(() => decodeMessage(swapped)).code).toMatch(/^(FIELDS|MESSAGE)_TOO_LONG$/);
   });
 
+  test('does not change the reply serial, the destination or the error name of a reply with similar fields', () => {
+    for (let round = 0; round < 3; round++) {
+      for (const destination of [':1.1', ':1.11', ':1.2', 'com.example.A', undefined]) {
+        for (const replySerial of [undefined, 1, 0x0201_0403, 2 ** 32 - 1]) {
+          for (const errorName of ['a.B', 'a.C', undefined]) {
+            for (const signature of ['u', 'i']) {
+              const type = replySerial === undefined ? 77 : errorName === undefined ? 'method_return' : 'error';
+              const parts = { type, replySerial, destination, errorName, signature, body: [7] };
+              const message = withParts({ ...parts, path: undefined, member: undefined });
+              expect(decodeMessage(encodeMessage(message))).toEqual(message);
+              const swapped = encodeMessage(message, { byteOrder: 'big' });
+              expect(decodeMessage(swapped)).toEqual({ ...message, byteOrder: 'big' });
+            }
+          }
+        }
+      }
+      for (const replySerial of [0, -1, 1.5, 2 ** 32]) {
+        const reply = withParts({ type: 'method_return', replySerial, destination: ':1.1', signature: 'u', body: [7] });
+        expect(marshalErrorOf(() => encodeMessage(reply)).path).toBe('header.REPLY_SERIAL');
+      }
+    }
+  });
+
   test('does not change the names, paths and keys of a message with similar bytes', () => {
     const names = Array.from({ length: 3000 }, (_, i) => `n${'abcdefgh'.charAt(i % 8).repeat(1 + (i % 60))}_${i}`);
     for (let round = 0; round < 2; round++) {
