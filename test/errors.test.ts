@@ -194,7 +194,10 @@ const FAILURES: Readonly<Record<string, Readonly<Record<string, () => unknown>>>
     ])),
   },
   EndOfStreamError: { END_OF_STREAM: thrown(new transport.EndOfStreamError()) },
-  OutputOverflowError: { OUTPUT_OVERFLOW: thrown(new transport.OutputOverflowError(2 ** 28 + 1, 2 ** 28)) },
+  OutputOverflowError: {
+    OUTPUT_OVERFLOW: thrown(transport.OutputOverflowError.tooMuch(2 ** 29 + 1, 2 ** 29)),
+    OUTPUT_STALLED: thrown(transport.OutputOverflowError.stalled(9_000_000, 10)),
+  },
   ConnectionClosedError: { CONNECTION_CLOSED: thrown(new connection.ConnectionClosedError('the connection was closed')) },
   CallTimeoutError: { CALL_TIMED_OUT: thrown(new connection.CallTimeoutError('com.example.Lamp1.Dim', 25_000)) },
   DBusError: {

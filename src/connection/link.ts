@@ -29,7 +29,7 @@ export interface MessageLink {
 
   /**
    * Queues a message and returns its serial. Messages that are queued in one turn of the event loop leave together at
-   * its end. If more than 256 MiB wait to be sent, the connection is cut: a program that sends much must watch
+   * its end. If more than 512 MiB wait to be sent, the connection is cut: a program that sends much must watch
    * `queuedBytes`.
    * @throws {MarshalError | InvalidNameError} if the message is not valid, or refers to file descriptors
    * @throws {ConnectionClosedError} if the connection has ended

@@ -1,6 +1,9 @@
 // The errors of byte streams: no stream could be opened, or one has ended. Specification: Server Addresses.
 import { DBusWireError } from '../wire/errors.js';
 
+/** Why a stream was cut whose output waits. */
+export type OutputOverflowCode = 'OUTPUT_OVERFLOW' | 'OUTPUT_STALLED';
+
 /** No address of a list works. Its `cause` is the first of `errors`. */
 export class ConnectError extends DBusWireError {
   override readonly name = 'ConnectError';
@@ -30,13 +33,26 @@ export class EndOfStreamError extends DBusWireError {
   }
 }
 
-/** Too many bytes wait to be sent, since the peer does not read. */
+/** Too many bytes wait to be sent, or the peer takes nothing of what waits. */
 export class OutputOverflowError extends DBusWireError {
   override readonly name = 'OutputOverflowError';
   readonly fault = 'link';
-  readonly code = 'OUTPUT_OVERFLOW';
+  readonly code: OutputOverflowCode;
 
-  constructor(queuedBytes: number, limit: number) {
-    super(`${queuedBytes} bytes wait to be sent: the peer must read before there are more than ${limit}`);
+  constructor(code: OutputOverflowCode, problem: string) {
+    super(problem);
+    this.code = code;
+  }
+
+  /** More bytes wait than may wait at all. */
+  static tooMuch(queuedBytes: number, limit: number): OutputOverflowError {
+    const problem = `${queuedBytes} bytes wait to be sent: at most ${limit} may; wait for drained() between messages`;
+    return new OutputOverflowError('OUTPUT_OVERFLOW', problem);
+  }
+
+  /** The peer does not read. */
+  static stalled(queuedBytes: number, seconds: number): OutputOverflowError {
+    const found = `the peer has taken nothing for ${seconds} seconds while ${queuedBytes} bytes wait to be sent`;
+    return new OutputOverflowError('OUTPUT_STALLED', `${found}: it must read`);
   }
 }

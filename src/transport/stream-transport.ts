@@ -1,24 +1,38 @@
 // A transport on a stream of Node: it collects the messages of one turn of the event loop for one write, and limits how
 // much a peer that does not read can make this side store. How the stream was opened (open.ts) and authenticated
 // (handshake.ts) is not its concern. Specification: Authentication Protocol (the stream of messages after BEGIN).
+// Tests: stream-transport.test.ts, test/hostile/deaf-peers.test.ts.
 import type { Duplex } from 'node:stream';
 import type { EncodeOptions } from '../wire/messages/encode.js';
 import type { Message } from '../wire/messages/message.js';
 import { OutputBuffer } from '../wire/messages/output-buffer.js';
 import { EndOfStreamError, OutputOverflowError } from './errors.js';
+import { type Incoming, incomingOf } from './incoming.js';
 import type { Transport, TransportEvents } from './transport.js';
 import { startTimer } from './waiting.js';
 
-/** Above this many unsent bytes, reading pauses: a peer that floods us with calls has to take our replies first. */
-const READ_PAUSE_THRESHOLD = 8 * 2 ** 20;
-/** Longest such pause, in milliseconds. Otherwise two peers that each wait for the other to read would wait forever. */
-const MAX_READ_PAUSE = 1_000;
+/** Above this many unsent bytes (8 MiB) the transport is congested: the peer has to take some before it is read. */
+const CONGESTED_ABOVE = 2 ** 23;
+/** At this many unsent bytes (1 MiB) or fewer it is not congested any more. */
+const RELIEVED_AT = 2 ** 20;
+/** Milliseconds between looks at what the peer has taken while the transport is congested. */
+const CHECK_INTERVAL = 1_000;
+/** A peer that takes nothing in so many intervals (10 s), while the transport is congested, does not read any more. */
+const STALLED_AFTER = 10;
+/**
+ * If the peer has taken nothing in an interval, it may wait for this side to read. The transport then counts as
+ * congested only after so many further bytes (1 MiB).
+ */
+const TOLERANCE = 2 ** 20;
+/** Above this many unsent bytes (512 MiB) the stream is cut, even if the peer reads. */
+const MAX_QUEUED_BYTES = 2 ** 29;
+/** Most bytes that the stream is given at once (256 KiB). Its answer shows that the peer has taken them. */
+const MAX_PIECE = 2 ** 18;
 /** How long to wait for the peer to end its side after everything was sent, in milliseconds. */
 const MAX_LINGER = 250;
-/** Above this many unsent bytes (256 MiB), the stream is cut: the peer has stopped reading. */
-const MAX_QUEUED_BYTES = 2 ** 28;
 
 const RESOLVED = Promise.resolve();
+const NO_BYTES = new Uint8Array(0);
 
 /** Limits of what is sent. */
 export interface SendLimits {
@@ -26,45 +40,100 @@ export interface SendLimits {
   readonly maxSendLength?: number | undefined;
 }
 
+/** The result of the handshake that made a stream a transport. */
+export interface Handshaken {
+  readonly guid: string;
+  /** The first bytes of the message stream, as far as they arrived with the last line of the handshake. */
+  readonly rest: Uint8Array;
+}
+
+/** How a {@link StreamTransport} works, unless the defaults are right. */
+export interface StreamTransportOptions extends SendLimits {
+  /** Where the bytes of the stream arrive. Default: the events `data` of the stream. */
+  readonly incoming?: Incoming | undefined;
+  /** Above this many unsent bytes the stream is cut. Default: 512 MiB. */
+  readonly maxQueuedBytes?: number | undefined;
+}
+
+interface Deferred {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+}
+
 /** A transport on a stream that has passed the handshake. */
 export class StreamTransport implements Transport {
   readonly guid: string;
   readonly #stream: Duplex;
+  readonly #incoming: Incoming;
   readonly #output: OutputBuffer;
+  readonly #maxQueuedBytes: number;
+  #rest: Uint8Array;
+  #relieved: (() => void) | undefined;
   #isFlushScheduled = false;
-  /** Bytes that the stream has been given and has not sent. */
-  #unsentBytes = 0;
-  #readPause: NodeJS.Timeout | undefined;
+  #isEnding = false;
   #cause: Error | undefined;
+  /** The chunk of the output that is being sent; the stream has been given its first `#given` bytes. */
+  #chunk: Uint8Array = NO_BYTES;
+  #given = 0;
+  /** Length of the piece that the stream has been given and has not sent; 0 if there is none. */
+  #pieceLength = 0;
+  /** Bytes of the chunk that the stream has not sent. */
+  #unsentBytes = 0;
+  /** All bytes that the stream has sent so far. */
+  #takenBytes = 0;
+  #isCongested = false;
+  #congestedAbove = CONGESTED_ABOVE;
+  /** Runs from a congestion on until little waits. */
+  #congestionCheck: NodeJS.Timeout | undefined;
+  #takenAtCheck = 0;
+  #idleChecks = 0;
+  #drained: Deferred | undefined;
   /** A tick that is queued by a microtask runs after all microtasks: what they send leaves in the same write. */
   readonly #flushNextTick = (): void => process.nextTick(this.#flushNow);
   readonly #flushNow = (): void => this.flush();
+  readonly #onSent = (error?: Error | null): void => {
+    if (error === undefined || error === null) this.#sent();
+  };
 
-  /** `rest` holds the bytes that arrived after the last line of the handshake, in the same chunk. */
-  constructor(stream: Duplex, { guid, rest }: { guid: string; rest: Uint8Array }, { maxSendLength }: SendLimits = {}) {
+  constructor(stream: Duplex, { guid, rest }: Handshaken, options: StreamTransportOptions = {}) {
+    const { incoming = incomingOf(stream), maxSendLength, maxQueuedBytes = MAX_QUEUED_BYTES } = options;
     this.#stream = stream;
+    this.#incoming = incoming;
+    this.#rest = rest;
+    this.#maxQueuedBytes = maxQueuedBytes;
     this.guid = guid;
     this.#output = new OutputBuffer({ maxMessageLength: maxSendLength });
+    incoming.receive = () => {}; // nothing arrives before start()
     stream.pause();
-    if (rest.length > 0) stream.unshift(rest);
     // An error without a listener would end the process, so there is one from the start.
     stream.on('error', (error) => {
       this.#cause ??= error;
     });
     // A peer that has ended its side sends no more replies: the connection is over for both sides.
     stream.on('end', () => this.destroy(new EndOfStreamError()));
+    stream.on('close', () => this.#release());
   }
 
   get queuedBytes(): number {
     return this.#unsentBytes + this.#output.length;
   }
 
-  start({ receive, end }: TransportEvents): void {
+  get isCongested(): boolean {
+    return this.#isCongested;
+  }
+
+  start({ receive, relieved, end }: TransportEvents): void {
     const stream = this.#stream;
-    if (stream.closed) queueMicrotask(() => end(this.#cause));
-    else stream.on('close', () => end(this.#cause));
-    stream.on('data', receive);
-    stream.resume();
+    this.#incoming.receive = receive;
+    this.#relieved = relieved;
+    if (stream.closed) {
+      queueMicrotask(() => end(this.#cause));
+      return;
+    }
+    stream.on('close', () => end(this.#cause));
+    if (this.#rest.length > 0) process.nextTick(receive, this.#rest);
+    this.#rest = NO_BYTES;
+    stream.resume(); // begins in a later tick, after the rest
   }
 
   write(message: Message, options: EncodeOptions): void {
@@ -77,8 +146,11 @@ export class StreamTransport implements Transport {
 
   #scheduleFlush(): void {
     const { queuedBytes } = this;
-    if (queuedBytes > MAX_QUEUED_BYTES) this.destroy(new OutputOverflowError(queuedBytes, MAX_QUEUED_BYTES));
+    if (queuedBytes > this.#maxQueuedBytes) {
+      this.destroy(OutputOverflowError.tooMuch(queuedBytes, this.#maxQueuedBytes));
+    }
     if (!this.#stream.writable) this.#output.clear();
+    else if (queuedBytes > this.#congestedAbove) this.#congest();
     if (this.#isFlushScheduled) return;
     this.#isFlushScheduled = true;
     void RESOLVED.then(this.#flushNextTick);
@@ -86,26 +158,50 @@ export class StreamTransport implements Transport {
 
   flush(): void {
     this.#isFlushScheduled = false;
-    if (!this.#stream.writable) return;
-    const isLong = this.#output.isLong;
-    if (isLong) this.#stream.cork(); // all chunks leave in one write
-    for (let bytes = this.#output.take(); bytes.length > 0; bytes = this.#output.take()) {
-      const chunk = bytes;
-      this.#unsentBytes += chunk.length;
-      this.#stream.write(chunk, () => this.#sent(chunk));
-    }
-    if (isLong) this.#stream.uncork();
-    if (this.#unsentBytes > READ_PAUSE_THRESHOLD) this.#pauseReading();
+    if (this.#pieceLength === 0) this.#sendPiece();
   }
 
-  #sent(bytes: Uint8Array): void {
-    this.#unsentBytes -= bytes.length;
-    this.#output.recycle(); // a stream sends its chunks in order
-    if (this.#unsentBytes <= READ_PAUSE_THRESHOLD) this.#resumeReading();
+  /** Gives the stream the next piece, as long as it has none and takes any. */
+  #sendPiece(): void {
+    if (!this.#stream.writable) return;
+    if (this.#given === this.#chunk.length) {
+      this.#chunk = this.#output.take();
+      this.#given = 0;
+      this.#unsentBytes = this.#chunk.length;
+      if (this.#chunk.length === 0) {
+        if (this.#isEnding) this.#endStream();
+        return;
+      }
+    }
+    const isWhole = this.#chunk.length <= MAX_PIECE;
+    const piece = isWhole ? this.#chunk : this.#chunk.subarray(this.#given, this.#given + MAX_PIECE);
+    this.#given += piece.length;
+    this.#pieceLength = piece.length;
+    this.#stream.write(piece, this.#onSent);
+  }
+
+  #sent(): void {
+    this.#takenBytes += this.#pieceLength;
+    this.#unsentBytes -= this.#pieceLength;
+    this.#pieceLength = 0;
+    if (this.#unsentBytes === 0) this.#output.recycle();
+    this.#sendPiece();
+    if (this.#congestionCheck === undefined && this.#drained === undefined) return;
+    if (this.queuedBytes <= RELIEVED_AT) this.#endCongestion();
+  }
+
+  drained(): Promise<void> {
+    if (this.queuedBytes <= RELIEVED_AT || !this.#stream.writable) return RESOLVED;
+    this.#drained ??= newDeferred();
+    return this.#drained.promise;
   }
 
   end(): void {
+    this.#isEnding = true;
     this.flush();
+  }
+
+  #endStream(): void {
     // When the peer ends its side, it has read everything. It may never do so, hence the limit.
     this.#stream.end(() => {
       const timer = startTimer(MAX_LINGER, () => this.#stream.destroy());
@@ -118,16 +214,64 @@ export class StreamTransport implements Transport {
     this.#stream.destroy();
   }
 
-  #pauseReading(): void {
-    if (this.#readPause !== undefined) return;
-    this.#stream.pause();
-    this.#readPause = setTimeout(() => this.#resumeReading(), MAX_READ_PAUSE);
+  /** The stream is closed: nothing waits any more. */
+  #release(): void {
+    if (this.#chunk.length > 0) this.#output.recycle();
+    this.#chunk = NO_BYTES;
+    this.#unsentBytes = 0;
+    this.#output.clear();
+    clearInterval(this.#congestionCheck);
+    this.#drained?.resolve();
   }
 
-  #resumeReading(): void {
-    if (this.#readPause === undefined) return;
-    clearTimeout(this.#readPause);
-    this.#readPause = undefined;
-    this.#stream.resume();
+  #congest(): void {
+    if (this.#isCongested) return;
+    this.#isCongested = true;
+    this.#stream.pause();
+    if (this.#congestionCheck !== undefined) return;
+    this.#takenAtCheck = this.#takenBytes;
+    this.#idleChecks = 0;
+    this.#congestionCheck = setInterval(() => this.#checkProgress(), CHECK_INTERVAL);
   }
+
+  #checkProgress(): void {
+    if (this.#takenBytes !== this.#takenAtCheck) {
+      this.#takenAtCheck = this.#takenBytes;
+      this.#idleChecks = 0;
+      return;
+    }
+    this.#idleChecks++;
+    if (this.#idleChecks >= STALLED_AFTER) {
+      const seconds = (STALLED_AFTER * CHECK_INTERVAL) / 1_000;
+      this.destroy(OutputOverflowError.stalled(this.queuedBytes, seconds));
+      return;
+    }
+    this.#congestedAbove = this.queuedBytes + TOLERANCE;
+    this.#relieve();
+  }
+
+  /** Little waits: what was held back goes on. */
+  #endCongestion(): void {
+    clearInterval(this.#congestionCheck);
+    this.#congestionCheck = undefined;
+    this.#congestedAbove = CONGESTED_ABOVE;
+    this.#drained?.resolve();
+    this.#drained = undefined;
+    this.#relieve();
+  }
+
+  #relieve(): void {
+    if (!this.#isCongested) return;
+    this.#isCongested = false;
+    this.#relieved?.();
+    if (!this.#isCongested) this.#stream.resume(); // what was held back can have caused the next congestion
+  }
+}
+
+function newDeferred(): Deferred {
+  let resolve!: () => void; // set by the promise
+  const promise = new Promise<void>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
 }

@@ -60,11 +60,6 @@ export class OutputBuffer {
     return this.#fullBytes + this.#writer.offset - this.#writer.start;
   }
 
-  /** Whether the messages are in several chunks. */
-  get isLong(): boolean {
-    return this.#full.length > 0;
-  }
-
   /**
    * Appends a message. If it throws, nothing was appended. A message that is appended while another one is being
    * written follows that one.

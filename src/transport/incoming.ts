@@ -1,0 +1,16 @@
+// Where the bytes of a stream arrive: the handshake takes the first ones, then the transport takes the rest.
+// It knows neither of them. (Not in the specification.) Tests: stream-transport.test.ts, unix.test.ts.
+import type { Duplex } from 'node:stream';
+
+/** The bytes of a stream, for one receiver at a time. */
+export class Incoming {
+  /** Takes each chunk. The memory of a chunk is used again: it is valid until this function returns. */
+  receive: (chunk: Uint8Array) => void = () => {};
+}
+
+/** The bytes of any stream of Node. */
+export function incomingOf(stream: Duplex): Incoming {
+  const incoming = new Incoming();
+  stream.on('data', (chunk: Uint8Array) => incoming.receive(chunk));
+  return incoming;
+}
