@@ -1,7 +1,7 @@
 // The measuring: all contestants of one case take slices in turn, each round in another order, so that whatever else
 // the machine does meets all of them. A ratio is taken within a round; what is told is the median of the rounds.
 
-function median(numbers) {
+export function median(numbers) {
   const sorted = numbers.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;

@@ -44,6 +44,8 @@ const PROGRAMS = {
   libdbus: { packages: ['dbus-1'] },
   'sd-bus': { packages: ['libsystemd'], extra: systemdItself },
   memcpy: { packages: [] },
+  'bus-libdbus': { packages: ['dbus-1'], header: 'bus.h' },
+  'bus-sd-bus': { packages: ['libsystemd'], header: 'bus.h' },
 };
 
 /** The flags for linking sd-bus against the library that systemd's own programs use, where there is one. */
@@ -58,21 +60,21 @@ function systemdItself() {
   return { flags: [], note: 'without systemd\'s shared library, which reads bytes, dec is rewind and read all' };
 }
 
-/** Builds the C programs; for each its file, or why it is left out, and what else is to be said. */
-export function buildPrograms() {
+/** Builds these C programs; for each its file, or why it is left out, and what else is to be said. */
+export function buildPrograms(names) {
   const compiler = process.env.CC ?? ['cc', 'gcc', 'clang'].find((name) => spawnSync(name, ['--version']).status === 0);
   mkdirSync(join(here, 'build/cases'), { recursive: true });
   const build = (name, needs) =>
     compiler === undefined ? { leftOut: 'no C compiler' } : buildProgram(compiler, name, needs);
-  return Object.fromEntries(Object.entries(PROGRAMS).map(([name, needs]) => [name, build(name, needs)]));
+  return Object.fromEntries(names.map((name) => [name, build(name, PROGRAMS[name])]));
 }
 
-function buildProgram(compiler, name, { packages, extra }) {
+function buildProgram(compiler, name, { packages, extra, header = 'contestant.h' }) {
   const [source, program] = [join(here, `c/${name}.c`), join(here, `build/${name}`)];
   const flags = packages.length === 0 ? '' : pkgConfig('--cflags', '--libs', ...packages);
   if (flags === undefined) return { leftOut: `no headers: pkg-config does not find ${packages.join(', ')}` };
   const { flags: extraFlags = [], note } = extra?.() ?? {};
-  const newest = Math.max(...[source, join(here, 'c/contestant.h')].map((file) => statSync(file).mtimeMs));
+  const newest = Math.max(...[source, join(here, `c/${header}`)].map((file) => statSync(file).mtimeMs));
   if (!existsSync(program) || statSync(program).mtimeMs < newest) {
     const args = ['-O2', '-o', program, source, ...extraFlags, ...flags.split(/\s+/).filter(Boolean)];
     const failure = run(compiler, args);

@@ -88,7 +88,7 @@ function enlist(peers) {
   for (const name of SCRIPTS) if (peers.includes(name)) commands.set(name, worker(name));
 
   const wantedPrograms = PROGRAMS.filter((name) => peers.includes(name));
-  const programs = wantedPrograms.length > 0 ? buildPrograms() : {};
+  const programs = buildPrograms(wantedPrograms);
   for (const name of wantedPrograms) {
     const { program, leftOut, version, note } = programs[name];
     if (leftOut !== undefined) {

@@ -11,6 +11,8 @@ export function formatNs(ns) {
   return `${(ns / 1e6).toFixed(2)} ms`;
 }
 
+export const formatBytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+
 export function formatRatio(ratio) {
   if (ratio === undefined) return '';
   if (ratio < 0.0995) return ratio.toFixed(3);
@@ -18,23 +20,26 @@ export function formatRatio(ratio) {
 }
 
 function formatGoals(goals) {
-  const verdict = ({ against, met, ratio, bestRatio }) => {
+  const verdict = ({ against, met, ratio, bestRatio, found }) => {
     if (met === undefined) return `${against} not measured`;
-    return met ? [] : `**${formatRatio(ratio)}** × ${against} (best ${formatRatio(bestRatio)})`;
+    return met ? [] : (found ?? `**${formatRatio(ratio)}** × ${against} (best ${formatRatio(bestRatio)})`);
   };
   return [
-    goals.map(({ against, atMost }) => `${atMost} × ${against}`).join(', '),
+    goals.map(({ against, atMost, text }) => text ?? `${atMost} × ${against}`).join(', '),
     goals.flatMap(verdict).join(', ') || (goals.length > 0 ? 'yes' : ''),
   ];
 }
 
-/** `rows` are `{ case, direction, contestants, goals }`; columns that nobody took part in are left out. */
+/**
+ * `rows` are `{ case, direction, contestants, goals }`, with `format` where ours is no time; columns that nobody took
+ * part in are left out.
+ */
 export function formatTable(rows) {
   const columns = COLUMNS.filter((name) => rows.some(({ contestants }) => name in contestants));
   const head = ['case', 'ours', ...columns, 'at most', 'met'];
   const lines = rows.map((row) => [
-    `${row.case} ${row.direction}`,
-    formatNs(row.contestants.ours.medianNs),
+    row.direction === undefined ? row.case : `${row.case} ${row.direction}`,
+    (row.format ?? formatNs)(row.contestants.ours.medianNs),
     ...columns.map((name) => formatRatio(row.contestants[name]?.ratio)),
     ...formatGoals(row.goals),
   ]);
