@@ -118,9 +118,12 @@ export async function runCase(one, { names, commandFor, partner, rounds, sliceMs
   }
 }
 
+/** Memory varies less than time, and each round needs fresh processes. */
+const MAX_MEMORY_ROUNDS = 5;
+
 async function memoryOf(one, { names, commandFor, rounds, leaveOut }) {
   const samples = {};
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < Math.min(rounds, MAX_MEMORY_ROUNDS); round++) {
     for (const name of names) {
       if (round > 0 && samples[name] === undefined) continue;
       const contestant = startProcess(name, commandFor(name, one));
