@@ -66,9 +66,8 @@ export function implement(
       throw unknownMember('signal', name, { definition, caller: `${interfaceName}.emit`, above: emit });
     }
     try {
-      // A single sink rejects a wrong argument before anything is sent. Without a sink nothing would check the
-      // arguments, and with several the first could send them before another rejects them.
-      if (sinks.size !== 1) checkSignal(interfaceName, name, spec.args, body);
+      // A sink rejects a wrong argument before it sends anything. Without a sink nothing would check the arguments.
+      if (sinks.size === 0) checkSignal(interfaceName, name, spec.args, body);
       sinks.forEach((sink) => sink.signal(name, spec.args, body));
     } catch (error) {
       throw errorAt(error, { interface: interfaceName, member: name, argumentNames: spec.argNames }, emit);

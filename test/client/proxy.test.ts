@@ -198,6 +198,8 @@ suite('methods of a proxy', () => {
   test('without a reply resolve when they are sent', async () => {
     const { proxy, state } = setup();
     expect(await proxy.Forget('this')).toBeUndefined();
+    expect(await proxy.Add(1, { noReply: true })).toBeUndefined();
+    expect(await proxy.Pair({ noReply: true })).toBeUndefined();
     await proxy.Nothing();
     expect(state.forgotten).toEqual([['this', MessageFlag.NO_REPLY_EXPECTED]]);
   });
