@@ -1,5 +1,5 @@
-// Errors about values, names and signatures: they name the member and the argument, and their stack begins with the
-// code of the user, whichever function of the library it called. Covers proxies, implementations and calls.
+// Errors about values, names and signatures: they name the member and the argument, and their stack shows the code of
+// the user, whichever function of the library it called. Covers proxies, implementations and calls.
 
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { createProxy } from '../../src/client/proxy.js';
@@ -32,17 +32,20 @@ beforeEach(async () => {
   ({ bus } = link);
 });
 
-/** How many frames of the library may precede the frame of the user. */
+/** How many frames of the library may precede the frame of the user, for functions that find it. */
 const OWN_FRAMES = 3;
+
+/** How many may precede it for any function, because Node shows 10 frames by default. */
+const MOST_FRAMES = 9;
 
 interface Refusal extends Error {
   readonly member?: string;
 }
 
 /** The error with which `userCode` fails. Checks that `userCode` is one of the first frames of its stack. */
-async function refusalOf(userCode: () => unknown): Promise<Refusal> {
+async function refusalOf(userCode: () => unknown, ownFrames = OWN_FRAMES): Promise<Refusal> {
   const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = OWN_FRAMES + 1;
+  Error.stackTraceLimit = ownFrames + 1;
   try {
     await userCode();
   } catch (error) {
@@ -187,6 +190,22 @@ describe('an invalid name', () => {
     });
     expect(error.message).toMatch(/^com\.example\.Counter1\.Add: header\.DESTINATION: string "nowhere" is not a valid bus name/);
     expect(error).toMatchObject({ path: 'header.DESTINATION', interface: Counter.name, member: 'Add' });
+  });
+
+  const functions: readonly (readonly [name: string, call: () => unknown])[] = [
+    ['bus.requestName', () => bus.requestName('no name')],
+    ['bus.releaseName', () => bus.releaseName('no name')],
+    ['bus.watchOwner', () => bus.watchOwner('no name', () => {})],
+    ['bus.subscribe', () => bus.subscribe({ sender: 'no name' })],
+    ['createProxy', () => createProxy(bus, Counter, { destination: 'no name', path: '/' })],
+    ['exportObject', () => exportObject(bus, 'no name', implementation())],
+  ];
+
+  test.each(functions)('in %s shows its caller', async (_name, call) => {
+    const error = await refusalOf(async function userCode() {
+      await call();
+    }, MOST_FRAMES);
+    expect(error).toMatchObject({ name: 'InvalidNameError', value: 'no name' });
   });
 
   test('in a definition names the member', async () => {
