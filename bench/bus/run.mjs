@@ -22,13 +22,25 @@ const PROGRAMS = ['libdbus', 'sd-bus'];
 const PEERS = ['dbus-native', 'dbus-next', 'jellybrick', 'homebridge'];
 const ALL = [...PEERS, ...PROGRAMS, 'floor'];
 
+/** For a run of all cases in about ten minutes on a machine that does nothing else. */
+const DEFAULTS = { rounds: 9, slice: 100, 'warm-up': 500 };
+
+/** With --quick: a case of each kind, in about three minutes. */
+const QUICK = [
+  'call 1', 'call 64', 'service 64', 'signal', 'reply', 'connect', 'method', 'subscriptions 10', 'subscriptions 1000',
+  'rss', 'program',
+];
+const QUICK_DEFAULTS = { rounds: 5, slice: 60, 'warm-up': 300 };
+
 const USAGE = `npm run bus -- [options]
   --case NAMES     only these cases, joined by commas; "call" stands for all that begin with it:
                    ${CASES.map(({ name }) => name).join(', ')}
+  --quick          if no cases are chosen: ${QUICK.join(', ')};
+                   and shorter: ${Object.entries(QUICK_DEFAULTS).map(([name, value]) => `--${name} ${value}`).join(' ')}
   --peers NAMES    only these contestants beside ours: ${ALL.join(', ')}
-  --rounds N       rounds of slices, at least 3 (default 11)
-  --slice MS       length of a slice in milliseconds, by the clock (default 100)
-  --warm-up MS     processor time of each contestant before it is measured (default 600)
+  --rounds N       rounds of slices, at least 3 (default ${DEFAULTS.rounds})
+  --slice MS       length of a slice in milliseconds, by the clock (default ${DEFAULTS.slice})
+  --warm-up MS     processor time of each contestant before it is measured (default ${DEFAULTS['warm-up']})
   --ours FILE      the index.js of the build to measure; without it the one in ../dist, built when that is due
   --baseline FILE  one more contestant: another build of ours, its index.js
   --json FILE      writes everything that was measured
@@ -39,9 +51,10 @@ const { values: options } = parseArgs({
   options: {
     case: { type: 'string' },
     peers: { type: 'string' },
-    rounds: { type: 'string', default: '11' },
-    slice: { type: 'string', default: '100' },
-    'warm-up': { type: 'string', default: '600' },
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    slice: { type: 'string' },
+    'warm-up': { type: 'string' },
     ours: { type: 'string' },
     baseline: { type: 'string' },
     json: { type: 'string' },
@@ -59,7 +72,7 @@ function fail(reason) {
 }
 
 function chosenCases(text) {
-  if (text === undefined) return CASES;
+  if (text === undefined) return options.quick ? CASES.filter(({ name }) => QUICK.includes(name)) : CASES;
   return text.split(',').flatMap((name) => {
     const found = CASES.filter((one) => one.name === name.trim() || one.name.startsWith(`${name.trim()} `));
     if (found.length === 0) fail(`"${name}" is not a case: ${CASES.map((one) => one.name).join(', ')}`);
@@ -76,7 +89,7 @@ function chosenPeers(text) {
 
 /** A positive number that an option gives. */
 function numberOf(name, least) {
-  const value = Number(options[name]);
+  const value = Number(options[name] ?? (options.quick ? QUICK_DEFAULTS : DEFAULTS)[name]);
   if (!Number.isFinite(value) || value < least) fail(`--${name} must be a number from ${least} on`);
   return value;
 }

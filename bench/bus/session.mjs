@@ -119,7 +119,7 @@ export async function runCase(one, { names, commandFor, partner, rounds, sliceMs
 }
 
 /** Memory varies less than time, and each round needs fresh processes. */
-const MAX_MEMORY_ROUNDS = 5;
+const MAX_MEMORY_ROUNDS = 3;
 
 async function memoryOf(one, { names, commandFor, rounds, leaveOut }) {
   const samples = {};
