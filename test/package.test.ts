@@ -1,11 +1,11 @@
 // The package as its users get it: packed, installed in an empty folder without a network, and used from there, also by
-// the newest TypeScript. The oldest is in typescript.heavy.test.ts. Needs dist/, which `npm test` builds first.
+// the newest TypeScript. Older ones are in typescript.heavy.test.ts. Needs dist/, which `npm test` builds first.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Consumer, installPackage, manifest, repository } from './support/consumer.js';
-import { COMPILATIONS, NEWEST_COMPILATIONS } from './support/typescript-consumers.js';
+import { COMPILATIONS, DEFAULT_COMPILATIONS, NEWEST_COMPILATIONS } from './support/typescript-consumers.js';
 
 let consumer: Consumer;
 let installed: string;
@@ -121,7 +121,7 @@ describe('from JavaScript', () => {
 });
 
 describe('from TypeScript', () => {
-  const compilations = [...COMPILATIONS, ...NEWEST_COMPILATIONS];
+  const compilations = [...COMPILATIONS, ...DEFAULT_COMPILATIONS, ...NEWEST_COMPILATIONS];
   test.each(compilations)('the newest compiler accepts %s', async (...compilation) => {
     await consumer.compile(join(repository, 'node_modules', 'typescript'), compilation);
   });

@@ -39,11 +39,12 @@ export async function installPackage(): Promise<Consumer> {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
     writeFileSync(join(folder, file), text);
   };
-  const compile: Consumer['compile'] = async (compiler, [below, file, text, options]) => {
-    const config = { compilerOptions: { noEmit: true, ...options }, files: [file] };
+  const compile: Consumer['compile'] = async (compiler, [below, files, options]) => {
+    // The declarations of the package are checked, and those of Node. Those of the compiler are its own business.
+    const config = { compilerOptions: { noEmit: true, skipDefaultLibCheck: true, ...options }, files: Object.keys(files) };
     write(join(below, 'tsconfig.json'), JSON.stringify(config));
     write(join(below, 'package.json'), '{ "type": "module" }');
-    write(join(below, file), text);
+    for (const [file, text] of Object.entries(files)) write(join(below, file), text);
     const types = join(folder, below, 'node_modules', '@types');
     if (!('types' in options) && !existsSync(types)) {
       mkdirSync(types, { recursive: true });

@@ -57,22 +57,27 @@ const BUNDLER: CompilerOptions = { target: 'ES2022', module: 'ESNext', moduleRes
 const STRICT: CompilerOptions = { strict: true, exactOptionalPropertyTypes: true };
 const WITHOUT_NODE: CompilerOptions = { lib: ['ES2022'], types: [] };
 
-/** A file that a consumer compiles, and its folder. Declarations are checked too. */
-export type Compilation = readonly [folder: string, file: string, text: string, options: CompilerOptions];
+/** Files that a consumer compiles together, by their names, and their folder. Declarations are checked too. */
+export type Compilation = readonly [folder: string, files: Readonly<Record<string, string>>, options: CompilerOptions];
 
-/** For the newest and the oldest compiler. */
+/** For the newest compiler and the oldest one that README promises. */
 export const COMPILATIONS: readonly Compilation[] = [
-  ['wire-without-node', 'wire.mts', WIRE_CONSUMER, { ...NODE_NEXT, ...STRICT, ...WITHOUT_NODE }],
-  ['auth-without-node', 'auth.mts', AUTH_CONSUMER, { ...NODE_NEXT, ...STRICT, ...WITHOUT_NODE }],
-  ['whole-node-next', 'whole.mts', WHOLE_CONSUMER, { ...NODE_NEXT, strict: true }],
-  ['whole-bundled', 'whole.ts', WHOLE_CONSUMER, { ...BUNDLER, strict: true }],
+  ['pure-without-node', { 'wire.mts': WIRE_CONSUMER, 'auth.mts': AUTH_CONSUMER }, {
+    ...NODE_NEXT, ...STRICT, ...WITHOUT_NODE,
+  }],
+  ['whole-node-next', { 'whole.mts': WHOLE_CONSUMER }, { ...NODE_NEXT, strict: true }],
+  ['whole-bundled', { 'whole.ts': WHOLE_CONSUMER }, { ...BUNDLER, strict: true }],
 ];
 
-/** For the newest compiler. The oldest lacks require() of ES modules, and defaults that resolve packages. */
+/** For the newest compiler and the oldest one whose default settings find the package. */
+export const DEFAULT_COMPILATIONS: readonly Compilation[] = [
+  ['whole-by-default', { 'whole.ts': WHOLE_CONSUMER }, {}],
+];
+
+/** For the newest compiler. The oldest lacks require() of ES modules. */
 export const NEWEST_COMPILATIONS: readonly Compilation[] = [
-  ['wire-bundled', 'wire.ts', WIRE_CONSUMER, { ...BUNDLER, ...STRICT, ...WITHOUT_NODE }],
-  ['whole-strictest', 'whole.mts', WHOLE_CONSUMER, { ...NODE_NEXT, ...STRICT }],
-  ['whole-without-dom', 'whole.mts', WHOLE_CONSUMER, { ...NODE_NEXT, lib: ['ES2022'], strict: true }],
-  ['whole-required', 'whole.cts', WHOLE_CONSUMER, { ...NODE_NEXT, strict: true }],
-  ['whole-by-default', 'whole.ts', WHOLE_CONSUMER, {}],
+  ['wire-bundled', { 'wire.ts': WIRE_CONSUMER }, { ...BUNDLER, ...STRICT, ...WITHOUT_NODE }],
+  ['whole-strictest', { 'whole.mts': WHOLE_CONSUMER, 'whole.cts': WHOLE_CONSUMER }, {
+    ...NODE_NEXT, ...STRICT, lib: ['ES2022'],
+  }],
 ];
