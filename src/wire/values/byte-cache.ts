@@ -51,7 +51,8 @@ export class ByteCache<Value> {
     const { start, end } = range;
     if (end - start > this.#maxLength || end === start) return;
     const slot = this.#slotOf(bytes, start, end);
-    this.#bytes.set(bytes.subarray(start, end), slot * this.#maxLength);
+    const kept = this.#bytes;
+    for (let i = start, k = slot * this.#maxLength; i < end; i++, k++) kept[k] = bytes[i]!; // faster than set()
     this.#lengths[slot] = end - start;
     this.#values[slot] = value;
   }

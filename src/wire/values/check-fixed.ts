@@ -5,13 +5,13 @@ import { checkDepth, lengthMismatch, readArrayEnd } from './containers.js';
 import { Fault, within } from './fault.js';
 import { FIXED_CODEC } from './fixed.js';
 import type { Check } from './reader.js';
-import { FIXED_SIZE, type FixedType, fixedLayout } from '../signature.js';
+import { FIXED_SIZE, type FixedType, fixedLayout, oncePerCode } from '../signature.js';
 import { compileCheckPadding } from './unmarshal-fixed.js';
 
 const { read: checkBoolean } = FIXED_CODEC.b;
 
-/** Compiles the check of one value of a fixed-size type. */
-export function compileCheckFixed({ code }: FixedType): Check {
+/** The check of one value of a fixed-size type. */
+export const compileCheckFixed = oncePerCode((code): Check => {
   const size = FIXED_SIZE[code];
   const isBoolean = code === 'b';
   return (reader) => {
@@ -19,10 +19,10 @@ export function compileCheckFixed({ code }: FixedType): Check {
     if (isBoolean) checkBoolean(reader, reader.offset);
     reader.offset += size;
   };
-}
+});
 
-/** Compiles the check of an array of a fixed-size type. */
-export function compileCheckFixedArray({ code }: FixedType): Check {
+/** The check of an array of a fixed-size type. */
+export const compileCheckFixedArray = oncePerCode((code): Check => {
   const size = FIXED_SIZE[code];
   const isBoolean = code === 'b';
   return (reader) => {
@@ -38,7 +38,7 @@ export function compileCheckFixedArray({ code }: FixedType): Check {
       throw within(error, (offset - start) / size);
     }
   };
-}
+});
 
 /** Compiles the check of an array of structs whose fields all have a fixed size. */
 export function compileCheckFixedStructArray(fields: readonly FixedType[]): Check {

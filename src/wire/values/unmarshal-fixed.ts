@@ -6,10 +6,10 @@ import { Fault, within } from './fault.js';
 import { BULK_LENGTH, FIXED_ARRAY, HOST_IS_LITTLE_ENDIAN, listFixedArray, swapBytes } from './fixed-arrays.js';
 import { FIXED_CODEC } from './fixed.js';
 import type { Reader, Unmarshal } from './reader.js';
-import { FIXED_SIZE, type FixedType, type FixedLayout, type FixedTypeCode, fixedLayout } from '../signature.js';
+import { FIXED_SIZE, type FixedType, type FixedLayout, type FixedTypeCode, fixedLayout, oncePerCode } from '../signature.js';
 
-/** Compiles the reader of one value of a fixed-size type. */
-export function compileUnmarshalFixed({ code }: FixedType): Unmarshal {
+/** The reader of one value of a fixed-size type. */
+export const compileUnmarshalFixed = oncePerCode((code): Unmarshal => {
   const size = FIXED_SIZE[code];
   const { read } = FIXED_CODEC[code];
   return (reader) => {
@@ -18,7 +18,7 @@ export function compileUnmarshalFixed({ code }: FixedType): Unmarshal {
     reader.offset += size;
     return value;
   };
-}
+});
 
 /** Up to this many bytes, a loop is faster than the platform's copy. */
 const SHORT_LENGTH = 64;
@@ -37,8 +37,8 @@ function unmarshalBytes(reader: Reader): Uint8Array {
   return copy;
 }
 
-/** Compiles the reader of an array of a fixed-size type. */
-export function compileUnmarshalFixedArray({ code }: FixedType): Unmarshal {
+/** The reader of an array of a fixed-size type. */
+export const compileUnmarshalFixedArray = oncePerCode((code): Unmarshal => {
   if (code === 'y') return unmarshalBytes;
   const size = FIXED_SIZE[code];
   const { read } = FIXED_CODEC[code];
@@ -66,7 +66,7 @@ export function compileUnmarshalFixedArray({ code }: FixedType): Unmarshal {
     }
     return values;
   };
-}
+});
 
 /** The same bytes at an address that a typed array of this element size accepts: in place, or a copy. */
 function alignedBytes(bytes: Uint8Array, elementSize: number): Uint8Array {
