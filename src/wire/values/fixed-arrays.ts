@@ -125,11 +125,15 @@ export function swapBytes(buffer: ArrayBufferLike, elementSize: number): void {
   else swap64(new Int32Array(buffer));
 }
 
-function swap16(words: Uint16Array): void {
+function swap16(halves: Uint16Array): void {
+  const words = new Int32Array(halves.buffer, 0, halves.length >> 1); // two at a time
   for (let i = 0; i < words.length; i++) {
     const word = words[i]!;
-    words[i] = (word << 8) | (word >> 8);
+    words[i] = ((word & 0x00ff00ff) << 8) | ((word >>> 8) & 0x00ff00ff);
   }
+  if (halves.length % 2 === 0) return;
+  const last = halves[halves.length - 1]!;
+  halves[halves.length - 1] = (last << 8) | (last >> 8);
 }
 
 /** Four bytes in reverse. */

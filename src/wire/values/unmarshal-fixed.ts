@@ -6,7 +6,9 @@ import { Fault, within } from './fault.js';
 import { BULK_LENGTH, FIXED_ARRAY, HOST_IS_LITTLE_ENDIAN, listFixedArray, swapBytes } from './fixed-arrays.js';
 import { FIXED_CODEC } from './fixed.js';
 import type { Reader, Unmarshal } from './reader.js';
-import { FIXED_SIZE, type FixedType, type FixedLayout, type FixedTypeCode, fixedLayout, oncePerCode } from '../signature.js';
+import {
+  FIXED_SIZE, type FixedLayout, type FixedType, type FixedTypeCode, fixedLayout, oncePerCode,
+} from '../signature.js';
 
 /** The reader of one value of a fixed-size type. */
 export const compileUnmarshalFixed = oncePerCode((code): Unmarshal => {

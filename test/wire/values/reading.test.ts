@@ -83,7 +83,7 @@ describe('the number of values', () => {
 
 describe('typed arrays', () => {
   const VALUES = {
-    an: new Int16Array([-1, 2, -32_768]), aq: new Uint16Array([1, 65_535]), ai: new Int32Array([-5, 2 ** 31 - 1]),
+    an: new Int16Array([-1, 2, -32_768, 513, 7]), aq: new Uint16Array([1, 65_535]), ai: new Int32Array([-5, 2 ** 31 - 1]),
     au: new Uint32Array([1, 2 ** 32 - 1]), ax: new BigInt64Array([-1n, 2n ** 63n - 1n]),
     at: new BigUint64Array([1n, 2n ** 64n - 1n]), ad: new Float64Array([0.5, -0, NaN, Infinity]),
     ah: new Uint32Array([0, 1]),
