@@ -146,6 +146,25 @@ function ints() {
   return call('ints', 'ai', [Array.from({ length: COUNT }, () => random() | 0)]);
 }
 
+/** A dict of many short keys, as a program that keeps its data in an object sends it. */
+function keys() {
+  const random = generator(0x3c6ef372);
+  const dict = new Map();
+  while (dict.size < COUNT) dict.set(`key${random().toString(36)}`, random() | 0);
+  return call('keys', 'a{si}', [dict]);
+}
+
+function reply() {
+  return {
+    type: 'method_return',
+    replySerial: 21,
+    destination: ':1.42',
+    sender: ':1.5',
+    signature: 'i',
+    body: [42],
+  };
+}
+
 const PLAIN = ['enc', 'dec'];
 /** `enc Map`: dicts are given as Map and not as plain objects, which only ours takes. */
 const WITH_MAP = ['enc', 'enc Map', 'dec'];
@@ -155,6 +174,7 @@ const WITH_TYPED = ['enc', 'enc typed', 'dec'];
 /** Name, what it measures, directions, and the message. */
 export const CASES = [
   { name: 'quick', title: 'a method call with one INT32', directions: PLAIN, make: () => call('quick', 'i', [42]) },
+  { name: 'reply', title: 'a reply with one INT32', directions: PLAIN, make: reply },
   { name: 'props', title: 'PropertiesChanged with 10 mixed entries', directions: WITH_MAP, make: props },
   { name: 'structs', title: 'a(iiu) of 4,000', directions: PLAIN, make: structs },
   { name: 'managed', title: 'a{oa{sa{sv}}} of about 50 KB', directions: WITH_MAP, make: managed },
@@ -162,6 +182,7 @@ export const CASES = [
   { name: 'strings', title: 'as of 1,000 ASCII strings of 8 to 30 characters', directions: PLAIN, make: strings },
   { name: 'doubles', title: 'ad of 100,000', directions: WITH_TYPED, make: doubles },
   { name: 'ints', title: 'ai of 100,000', directions: WITH_TYPED, make: ints },
+  { name: 'keys', title: 'a{si} of 100,000 entries', directions: WITH_MAP, make: keys },
 ];
 
 /** The serial that every message is given. */
