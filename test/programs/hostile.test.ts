@@ -3,7 +3,7 @@
 
 import { expect, test } from 'vitest';
 import { connectToBus } from '../../src/connection/bus.js';
-import { MAX_SLOW_JOBS, RandomData } from '../../src/random-data.js';
+import { MAX_SLOW_JOBS_PER_CALLER, RandomData } from '../../src/random-data.js';
 import { MessageFlag } from '../../src/wire/constants.js';
 import { methodCall, signal } from '../../src/wire/messages/message.js';
 import { variant } from '../../src/wire/variant.js';
@@ -113,7 +113,7 @@ describeWith('dbus-daemon')('a hostile caller', () => {
     }
   });
 
-  test('cannot start more slow jobs than may run', async () => {
+  test('cannot start more slow jobs than one caller may have', async () => {
     // The jobs of the callers that disconnected end before a job of this caller does.
     const slow = { member: 'slow', signature: 'i', body: [1] };
     await until(async () => !(await errorOf(slow)).endsWith('LimitsExceeded'), 'a job starts');
@@ -121,9 +121,9 @@ describeWith('dbus-daemon')('a hostile caller', () => {
     const result = { member: 'slow_result', signature: 's', body: [id] };
     await until(async () => (await call(result))[0] !== '', 'the job ends');
     const outcomes = await Promise.all(
-      Array.from({ length: 3 * MAX_SLOW_JOBS }, () => errorOf({ member: 'slow', signature: 'i', body: [40] })),
+      Array.from({ length: 3 * MAX_SLOW_JOBS_PER_CALLER }, () => errorOf({ member: 'slow', signature: 'i', body: [40] })),
     );
     const refused = outcomes.filter((outcome) => outcome === `${ERROR}.LimitsExceeded`).length;
-    expect(refused).toBe(2 * MAX_SLOW_JOBS);
+    expect(refused).toBe(2 * MAX_SLOW_JOBS_PER_CALLER);
   });
 });

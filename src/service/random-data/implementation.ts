@@ -4,7 +4,10 @@
 import { DBusError } from '../../protocol/errors.js';
 import { ErrorName } from '../../protocol/error-names.js';
 import type { Implementation } from '../../interface/definition.js';
-import { DEFAULT_BITS, MAX_QUICK_BITS, MAX_SLOW_BITS, MAX_SLOW_JOBS, RandomData } from '../../random-data.js';
+import {
+  DEFAULT_BITS, MAX_QUICK_BITS, MAX_SLOW_BITS, MAX_SLOW_JOBS, MAX_SLOW_JOBS_PER_CALLER, RandomData,
+} from '../../random-data.js';
+import { FairQueue, type QueueLimits } from './fair-queue.js';
 import { randomInteger } from './random-integer.js';
 import { type SlowJobOptions, SlowJobs } from './slow-jobs.js';
 
@@ -18,9 +21,18 @@ type ImplementationOf<Definition extends { implement(members: never): Implementa
   Definition['implement']
 >;
 
+/** The time that a number takes grows with the square of its bits; the unit is that of a number of 256 bits. */
+function costOf(bits: number): number {
+  return (bits / 256) ** 2;
+}
+
+/** Numbers of up to 2,048 bits take no longer than their messages. A slice has four of the longest: about 8 ms. */
+const NUMBERS: QueueLimits = { free: costOf(2_048), slice: 4 * costOf(MAX_QUICK_BITS) };
+
 /** Creates a RandomData service. */
 export function createRandomData(options: SlowJobOptions = {}): RandomDataService {
   const { source } = options;
+  const numbers = new FairQueue(NUMBERS);
   const jobs = new SlowJobs(
     {
       progress: (id, done, total) => implementation.emit('slow_progress', id, done, total),
@@ -30,19 +42,25 @@ export function createRandomData(options: SlowJobOptions = {}): RandomDataServic
   );
   const implementation = RandomData.implement({
     methods: {
-      quick: (bits = DEFAULT_BITS) => {
+      quick: (bits = DEFAULT_BITS, caller) => {
         assertBits(bits, MAX_QUICK_BITS);
-        return randomInteger(bits, source);
+        return numbers.run(caller, costOf(bits), () => randomInteger(bits, source));
       },
-      slow: (bits = DEFAULT_BITS) => {
+      slow: (bits = DEFAULT_BITS, caller) => {
         assertBits(bits, MAX_SLOW_BITS);
-        const id = jobs.start(bits);
-        if (id !== undefined) return id;
-        const problem = `${MAX_SLOW_JOBS} slow jobs are running already; try again when one is done`;
-        throw new DBusError(ErrorName.LIMITS_EXCEEDED, problem);
+        const started = jobs.start(bits, caller);
+        if ('id' in started) return started.id;
+        const found = started.refusal === 'too many'
+          ? `${MAX_SLOW_JOBS} slow jobs are running already`
+          : `${MAX_SLOW_JOBS_PER_CALLER} slow jobs of this caller are running already`;
+        throw new DBusError(ErrorName.LIMITS_EXCEEDED, `${found}; try again when one is done`);
       },
-      slow_result: (id) => {
-        const job = jobs.collect(id);
+      slow_result: (id, caller) => {
+        const job = jobs.collect(id, caller);
+        if (job?.state === 'foreign') {
+          const problem = 'another caller has started the slow job: its result is for that one while it is on the bus';
+          throw new DBusError(ErrorName.ACCESS_DENIED, problem);
+        }
         if (job === undefined) {
           const problem = 'no slow job has this id: it was never given out, or its result was collected or has expired';
           throw new DBusError(ErrorName.INVALID_ARGS, problem);

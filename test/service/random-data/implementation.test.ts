@@ -1,11 +1,11 @@
 // The RandomData service without a bus: the numbers of `quick`, the jobs of `slow`, and refused arguments.
 
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { MAX_SLOW_JOBS, RANDOM_DATA_PATH, RandomData } from '../../../src/random-data.js';
+import { MAX_SLOW_JOBS, MAX_SLOW_JOBS_PER_CALLER, RANDOM_DATA_PATH, RandomData } from '../../../src/random-data.js';
 import { createRandomData } from '../../../src/service/random-data/implementation.js';
 import { randomInteger } from '../../../src/service/random-data/random-integer.js';
 import type { SlowJobOptions } from '../../../src/service/random-data/slow-jobs.js';
-import { serviceOf } from '../support.js';
+import { CALLER, incomingCall, serviceOf } from '../support.js';
 
 const ERROR = 'org.freedesktop.DBus.Error';
 
@@ -57,17 +57,20 @@ function setup(options: SlowJobOptions = {}) {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const randomData = createRandomData(options);
-  const { sink, dispatcher, call } = serviceOf({ [RANDOM_DATA_PATH]: [randomData.implementation] });
+  const { sink, dispatcher, call, leave } = serviceOf({ [RANDOM_DATA_PATH]: [randomData.implementation] });
   const signals: unknown[][] = [];
   randomData.implementation.attach({
     signal: (member, _, body) => signals.push([member, ...body]),
     propertiesChanged: () => {},
   });
-  const ask = async (member: string, signature = '', body: readonly unknown[] = []): Promise<[string, string]> => {
-    const [reply] = await call({ path: RANDOM_DATA_PATH, interface: RandomData.name, member, signature, body });
+  const ask = async (
+    member: string, signature = '', body: readonly unknown[] = [], sender = CALLER,
+  ): Promise<[string, string]> => {
+    const parts = { path: RANDOM_DATA_PATH, interface: RandomData.name, member, signature, body, sender };
+    const [reply] = await call(parts);
     return [reply?.errorName ?? 'ok', String(reply?.body[0])];
   };
-  return { ask, signals, sink, dispatcher, randomData };
+  return { ask, signals, sink, dispatcher, randomData, leave };
 }
 
 describe('quick', () => {
@@ -103,6 +106,33 @@ describe('quick', () => {
   );
 });
 
+describe('20,000 calls for long numbers by one caller', () => {
+  test('are answered in short slices, and those of another caller in between', async () => {
+    const { dispatcher, sink, leave } = setup();
+    vi.useRealTimers();
+    let asked = 0;
+    const source = vi.spyOn(BigInt.prototype, 'toString'); // called once for each number
+    onTestFinished(() => source.mockRestore());
+    const quick = (sender: string, bits: number) => dispatcher.dispatch(incomingCall({
+      path: RANDOM_DATA_PATH, interface: RandomData.name, member: 'quick', signature: 'i', body: [bits], sender,
+      serial: ++asked,
+    }));
+    for (let index = 0; index < 20_000; index++) void quick(':2.1', 65_536);
+    const refused = sink.sent.filter(({ errorName }) => errorName === `${ERROR}.LimitsExceeded`);
+    expect(refused).toHaveLength(20_000 - 1_024 - 4); // so many are in progress, and four were answered at once
+    expect(source).toHaveBeenCalledTimes(4);
+    await quick(':2.2', 65_536);
+    expect(source.mock.calls.length).toBeLessThanOrEqual(8);
+    quick(':2.2', 2_048); // needs no slice
+    expect(sink.sent.at(-1)).toMatchObject({ type: 'method_return', replySerial: asked });
+    leave(':2.1');
+    const before = source.mock.calls.length;
+    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(source).toHaveBeenCalledTimes(before); // nothing is computed for a caller that has left
+  });
+});
+
 describe('slow', () => {
   test('returns an ID at once, and emits each bit and then the result', async () => {
     const { ask, signals } = setup({ source: () => Uint8Array.of(1) });
@@ -133,13 +163,29 @@ describe('slow', () => {
     expect(randomData.jobs.running).toBe(0);
   });
 
-  test('is refused while 1,000 jobs are running', async () => {
+  test('is refused while 1,000 jobs are running, or 100 of the same caller', async () => {
     const { ask } = setup();
-    for (let index = 0; index < MAX_SLOW_JOBS; index++) expect((await ask('slow', 'i', [1]))[0]).toBe('ok');
+    for (let index = 0; index < MAX_SLOW_JOBS; index++) {
+      const sender = `:2.${Math.floor(index / MAX_SLOW_JOBS_PER_CALLER)}`;
+      expect((await ask('slow', 'i', [1], sender))[0]).toBe('ok');
+      if (index !== MAX_SLOW_JOBS_PER_CALLER) continue;
+      const text = '100 slow jobs of this caller are running already; try again when one is done';
+      expect(await ask('slow', 'i', [1], ':2.0')).toEqual([`${ERROR}.LimitsExceeded`, text]);
+    }
     const text = '1000 slow jobs are running already; try again when one is done';
     expect(await ask('slow', 'i', [1])).toEqual([`${ERROR}.LimitsExceeded`, text]);
     vi.advanceTimersByTime(1000);
     expect((await ask('slow', 'i', [1]))[0]).toBe('ok');
+  });
+
+  test('has a result for its caller only, or for anybody who knows the ID if that one has left the bus', async () => {
+    const { ask, leave } = setup({ source: () => Uint8Array.of(1) });
+    const [, id] = await ask('slow', 'i', [1], ':2.1');
+    vi.advanceTimersByTime(1000);
+    const text = 'another caller has started the slow job: its result is for that one while it is on the bus';
+    expect(await ask('slow_result', 's', [id])).toEqual([`${ERROR}.AccessDenied`, text]);
+    leave(':2.1');
+    expect(await ask('slow_result', 's', [id])).toEqual(['ok', '1']);
   });
 
   test('ends with the service', async () => {

@@ -1,0 +1,112 @@
+// Long computations of many callers on one thread: short slices between the turns of the event loop, and in each slice
+// one computation of every caller in turn, so that none waits for all of another. It knows no numbers and no messages.
+// Tested in fair-queue.test.ts. (No clause of the specification.)
+
+/** Who waits for a computation. */
+export interface QueueCaller {
+  /** On a bus, the unique name. */
+  readonly sender: string | undefined;
+  /** Aborts when nobody waits any more. */
+  readonly signal: AbortSignal;
+}
+
+/** The limits of a queue, in the unit in which the costs of computations are given. */
+export interface QueueLimits {
+  /** Computations that cost no more run at once. */
+  readonly free: number;
+  /** The cost of a slice; the last computation of a slice may exceed it. */
+  readonly slice: number;
+}
+
+interface Task {
+  readonly cost: number;
+  readonly run: () => void;
+  readonly fail: (reason: unknown) => void;
+}
+
+/** The computations of one caller, in order. */
+interface Line {
+  readonly tasks: Task[];
+  readonly stopListening: () => void;
+}
+
+/** Computations that wait for their slice. */
+export class FairQueue {
+  readonly #limits: QueueLimits;
+  /** The callers that wait, the next one first. */
+  readonly #lines = new Map<string | undefined, Line>();
+  #spent = 0;
+  #isScheduled = false;
+
+  constructor(limits: QueueLimits) {
+    this.#limits = limits;
+  }
+
+  /** How many callers wait. */
+  get waiting(): number {
+    return this.#lines.size;
+  }
+
+  /**
+   * Runs a computation: at once if it is free, or if nothing waits and the slice of this turn has room for it; else in
+   * a later turn. The promise rejects with the reason of the caller's signal if that aborts before.
+   */
+  run<T>(caller: QueueCaller, cost: number, compute: () => T): T | Promise<T> {
+    if (cost <= this.#limits.free) return compute();
+    this.#schedule();
+    if (this.#lines.size === 0 && this.#spent + cost <= this.#limits.slice) {
+      this.#spent += cost;
+      return compute();
+    }
+    return new Promise((resolve, reject) => {
+      const run = (): void => {
+        try {
+          resolve(compute());
+        } catch (error) {
+          reject(error as Error); // what compute() has thrown
+        }
+      };
+      this.#lineOf(caller).tasks.push({ cost, run, fail: reject });
+    });
+  }
+
+  #lineOf({ sender, signal }: QueueCaller): Line {
+    const known = this.#lines.get(sender);
+    if (known !== undefined) return known;
+    const drop = (): void => {
+      this.#lines.delete(sender);
+      for (const { fail } of line.tasks) fail(signal.reason);
+    };
+    signal.addEventListener('abort', drop);
+    const line: Line = { tasks: [], stopListening: () => signal.removeEventListener('abort', drop) };
+    this.#lines.set(sender, line);
+    return line;
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => this.#runSlice());
+  }
+
+  #runSlice(): void {
+    this.#isScheduled = false;
+    this.#spent = 0;
+    while (this.#spent < this.#limits.slice && this.#runNext());
+    if (this.#spent > 0) this.#schedule(); // also to begin the next slice with nothing spent
+  }
+
+  /** Runs one computation of the next caller, which then is the last; returns whether there was one. */
+  #runNext(): boolean {
+    for (const [sender, line] of this.#lines) {
+      const task = line.tasks.shift()!; // a line without tasks is removed
+      this.#lines.delete(sender);
+      if (line.tasks.length > 0) this.#lines.set(sender, line);
+      else line.stopListening();
+      this.#spent += task.cost;
+      task.run();
+      return true;
+    }
+    return false;
+  }
+}
