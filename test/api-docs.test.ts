@@ -32,7 +32,7 @@ function documentedIn(page: string): ReadonlyMap<string, readonly string[]> {
 const documented = documentedIn(read('docs/api.md'));
 const all = [...documented.values()].flat();
 
-test('the page has a section for each door of the package, and for nothing else', () => {
+test('the page has a section for each entry point of the package, and for nothing else', () => {
   expect([...documented.keys()].sort()).toEqual(doors.map(({ name }) => name).sort());
 });
 
@@ -41,7 +41,7 @@ test('the page has no name twice', () => {
 });
 
 describe.each(doors)('$name', ({ name }) => {
-  test('has each of its names documented, here or under another door that has it too', () => {
+  test('has each of its names documented, here or under another entry point that has it too', () => {
     const shown = [...documented].flatMap(([door, names]) =>
       names.filter((each) => exported.get(door)?.includes(each)),
     );

@@ -161,12 +161,12 @@ describe('every file in src', () => {
 });
 
 describe('imports', () => {
-  test('go in no circle, those of types included', () => {
+  test('are never circular, and neither are those of types', () => {
     const targets = new Map(sources.map((file) => [file.file, imports(file).flatMap(({ target }) => target ?? [])]));
     expect(circles(targets)).toEqual([]);
   });
 
-  test('that go in a circle are found', () => {
+  test('that are circular are found', () => {
     const targets = new Map([['a', ['b', 'd']], ['b', ['c']], ['c', ['b', 'd']], ['d', []], ['e', ['e']]]);
     expect(circles(targets)).toEqual([['b', 'c'], ['e']]);
   });
@@ -248,7 +248,7 @@ describe('the repository', () => {
     expect(files.filter((file) => /(^|\/)(\.npmrc|yarn\.lock|pnpm-lock\.yaml)$/.test(file))).toEqual([]);
   });
 
-  test('holds no file by accident', () => {
+  test('contains no stray file', () => {
     const large = files.filter((file) => statSync(join(root, file)).size > 1_000_000);
     const stray = files.filter((file) => /(~|\.(orig|rej|bak|swp|tmp|tgz|log|core|pyc)|\.DS_Store)$/.test(file));
     expect([...large, ...stray]).toEqual([]);

@@ -27,7 +27,7 @@ describeWith('dbus-daemon', 'dbus-run-session')('the demo', () => {
   }, 90_000);
 });
 
-test('the demo says in a sentence what is missing if there is neither a bus nor dbus-daemon', async () => {
+test('the demo names the missing programs in one sentence if there is neither a bus nor dbus-daemon', async () => {
   const env = { ...WITHOUT_BUS, PATH: [scratchDirectory(), scratchDirectory()].join(delimiter) };
   const { code, stdout, stderr } = await run(process.execPath, [demo], { cwd: root, env });
   expect({ code, stdout }).toEqual({ code: 1, stdout: '\n# There is no session bus here.\n' });

@@ -240,7 +240,7 @@ test('the page has a section for each error class of the library, and for no oth
   expect(sections.sort()).toEqual(classes.map(({ name }) => name).sort());
 });
 
-test('the main door exports every error class', () => {
+test('the main entry point exports every error class', () => {
   expect(classes.filter(({ name }) => !(name in main)).map(({ name }) => name)).toEqual([]);
 });
 

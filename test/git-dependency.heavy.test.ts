@@ -24,7 +24,7 @@ async function commitAll(repository: string): Promise<void> {
 }
 
 describeWith('git')('a git dependency', () => {
-  test('is built by npm, and both of its doors open, to import and to require()', async (context) => {
+  test('is built by npm, and its entry points work with import and with require()', async (context) => {
     const directory = scratchDirectory();
     const repository = join(directory, 'repository');
     const consumer = join(directory, 'consumer');

@@ -39,7 +39,7 @@ describe('the installed package', () => {
     expect(brought.filter((name) => !known.includes(name))).toEqual([]);
   });
 
-  test('has one file for each door and each program, and a few that the doors share', () => {
+  test('has one file for each entry point and each program, and a few that the entry points share', () => {
     const loaded = filesBelow(join(installed, 'dist')).filter((file) => file.endsWith('.js'));
     const names = loaded.map((file) => relative(join(installed, 'dist'), file)).sort();
     const shared = names.filter((name) => name.startsWith('shared'));
@@ -128,7 +128,7 @@ describe('from TypeScript', () => {
 });
 
 describe('the programs', () => {
-  test.each(['dbus-wire-service', 'dbus-wire-client'])('%s is installed and tells its version', async (program) => {
+  test.each(['dbus-wire-service', 'dbus-wire-client'])('%s is installed and prints its version', async (program) => {
     expect(await use(join(consumer.folder, 'node_modules/.bin', program), '--version')).toContain(manifest.version);
   });
 });

@@ -4,7 +4,7 @@
 import type { MethodCall } from '../wire/messages/message.js';
 import type {
   InSignature, MethodArguments, MethodName, MethodResult, OutSignature, PropertyInput, PropertyName, PropertySignature,
-  PropertyValue, ReadableProperty, SignalArguments, SignalledProperty, SignalName, SignalSignature, WritableProperty,
+  PropertyValue, ReadableProperty, SignalArguments, SignaledProperty, SignalName, SignalSignature, WritableProperty,
 } from './infer.js';
 import type { EmitsChanged, InterfaceSpec, PropertySpec } from './spec.js';
 
@@ -150,7 +150,7 @@ export interface Implementation<Spec extends InterfaceSpec = InterfaceSpec> {
    * @throws {DefinitionError} if the interface has no such property, or changes of the property are not announced
    * @throws {ArgumentError} if there are no names, or a name is not a string
    */
-  emitPropertiesChanged(first: SignalledProperty<Spec>, ...others: SignalledProperty<Spec>[]): void;
+  emitPropertiesChanged(first: SignaledProperty<Spec>, ...others: SignaledProperty<Spec>[]): void;
   /** Attaches a sink, and returns the function that detaches it. */
   attach(sink: SignalSink): () => void;
 }

@@ -40,7 +40,7 @@ export type WritableProperty<Spec extends InterfaceSpec> = Exclude<
 >;
 
 /** The names of the properties whose changes are announced, with the new value or without it. */
-export type SignalledProperty<Spec extends InterfaceSpec> = Exclude<
+export type SignaledProperty<Spec extends InterfaceSpec> = Exclude<
   PropertyName<Spec>,
   PropertyWhere<Spec, { readonly emitsChanged: 'const' | 'false' }>
 >;

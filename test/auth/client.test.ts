@@ -365,8 +365,8 @@ describe('a hostile server', () => {
     ['a flood of bad challenges', 'TOO_MANY_LINES', '', 'DATA x\r\n'],
     ['a flood of DATA', 'UNEXPECTED_COMMAND', '', 'DATA\r\n'],
     ['a flood of ERROR', 'UNEXPECTED_COMMAND', '', 'ERROR\r\n'],
-    ['REJECTED for ever', 'REJECTED', '', 'REJECTED EXTERNAL\r\n'],
-    ['a bare REJECTED for ever', 'REJECTED', '', 'REJECTED\r\n'],
+    ['REJECTED forever', 'REJECTED', '', 'REJECTED EXTERNAL\r\n'],
+    ['a bare REJECTED forever', 'REJECTED', '', 'REJECTED\r\n'],
     ['a long list of mechanisms', 'LINE_TOO_LONG', 'REJECTED', ' A'.repeat(1000)],
   ];
 

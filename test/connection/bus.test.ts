@@ -223,7 +223,7 @@ describeWith('dbus-daemon')('a connection to a bus', () => {
       await Promise.all(services.map((service) => service.close()));
     });
 
-    test('arrive from the moment on at which the subscription is ready', async () => {
+    test('arrive from the moment at which the subscription is ready', async () => {
       for (let i = 0; i < 50; i++) {
         const subscription = one.subscribe({ sender: two.uniqueName, member: 'Happened' });
         await subscription.ready;
@@ -252,7 +252,7 @@ describeWith('dbus-daemon')('a connection to a bus', () => {
       ]);
     });
 
-    test('that the bus refuses to send are an error for the reader, and for no one else', async () => {
+    test('that the bus refuses to send are an error for the reader alone', async () => {
       await using small = await startPrivateBus({ limits: { max_match_rules_per_connection: 1 } });
       await using bus = await connectToBus(small.address);
       await bus.subscribe({ member: 'A' }).ready;

@@ -18,7 +18,7 @@ const CALL_FIELDS = [[1, 'o', '/'], [3, 's', 'Wrong'], [8, 'g', 'b']] as const;
 /** A call whose body is a BOOLEAN of 2, which no receiver of values accepts. */
 const INVALID_BODY = rawMessage({ type: 1, serial: 70, fields: CALL_FIELDS, body: Uint8Array.of(2, 0, 0, 0) });
 
-test('a call that its header refuses is answered, and its body is not looked at', async () => {
+test('a call that is refused by its header is answered, and its body is not decoded', async () => {
   const { connection, peer } = await linked();
   const seen: string[] = [];
   const route: CallRouter['route'] = (header) => {
@@ -31,7 +31,7 @@ test('a call that its header refuses is answered, and its body is not looked at'
   expect([seen, [...connection.dropped]]).toEqual([['Wrong b false'], []]);
 });
 
-test('a call that its header accepts is run with its body; one with an invalid body is not', async () => {
+test('a call that is accepted by its header is run with its body; one with an invalid body is not', async () => {
   const { connection, peer } = await linked();
   const bodies: unknown[] = [];
   const run = (call: MethodCall): void => {
@@ -58,7 +58,7 @@ test('a link has one router or handler at a time', async () => {
   connection.handleMethodCalls(() => {});
 });
 
-test('a link that is not of this library has its calls routed after they are decoded', async () => {
+test('calls on a link that this library did not make are routed after they are decoded', async () => {
   const { connection, peer } = await linked();
   const foreign = {
     call: connection.call.bind(connection), send: connection.send.bind(connection),

@@ -439,11 +439,11 @@ describe('a handshake that', () => {
     ['is another protocol', (socket) => socket.write('HTTP/1.1 400 Bad Request\n\n'), 'LINE_END_INVALID'],
     ['is a message', (socket) => socket.write(rawMessage({ type: 4, fields: SIGNAL_FIELDS })), 'LINE_CONTAINS_NUL'],
     ['never ends', always('ERROR go on\r\n'), 'UNEXPECTED_COMMAND'],
-    ['says OK for ever', always(`OK ${GUID}\r\n`), 'UNEXPECTED_COMMAND'],
+    ['says OK forever', always(`OK ${GUID}\r\n`), 'UNEXPECTED_COMMAND'],
     ['agrees to descriptors, then says OK', always(`AGREE_UNIX_FD\r\nOK ${GUID}\r\nDATA\r\n`), 'UNEXPECTED_COMMAND'],
     ['takes us back after OK', always(`OK ${GUID}\r\nREJECTED EXTERNAL\r\n`), 'UNEXPECTED_COMMAND'],
     ['ends after OK', (socket) => socket.once('data', () => socket.end(`OK ${GUID}\r\n`)), 'SERVER_CLOSED'],
-    ['is DATA for ever', always('DATA\r\nDATA\r\n'), 'UNEXPECTED_COMMAND'],
+    ['is DATA forever', always('DATA\r\nDATA\r\n'), 'UNEXPECTED_COMMAND'],
   ])('%s fails and says so', async (_, onSocket, code) => {
     await using server = await startFakeServer({ onSocket });
     await expect(opened(server.address)).rejects.toEqual(failure({ name: 'AuthError', code }));
@@ -527,7 +527,7 @@ describe('a bus that answers Hello with', () => {
   });
 });
 
-test('two connections that send each other more than either reads at once do not wait for ever', async () => {
+test('two connections that send each other more than either reads at once do not wait forever', async () => {
   await using pair = await startPair();
   const [signals, others] = [pair.one.subscribe({}), pair.other.subscribe({})];
   const message = large(4 * MIB);

@@ -12,7 +12,7 @@ import { BUS, deliver, happened, owned, ownerChanged, refused, RULE, ruleCalls, 
 describe('the sender of a rule', () => {
   const rule = { ...RULE, sender: SERVICE };
 
-  test('that is a well-known name stands for its present owner', async () => {
+  test('that is a well-known name means its present owner', async () => {
     await using link = await startBusLink({ answer: owned({ [SERVICE]: ':1.9' }) });
     const subscription = link.bus.subscribe(rule);
     await subscription.ready;
@@ -28,7 +28,7 @@ describe('the sender of a rule', () => {
     expect(await queued(subscription)).toEqual([1, 4, 6, 9]);
   });
 
-  test('that is a unique name stands for that connection', async () => {
+  test('that is a unique name means that connection', async () => {
     await using link = await startBusLink();
     const subscription = link.bus.subscribe({ ...RULE, sender: ':1.9' });
     await deliver(link, happened(1), happened(2, ':1.10'), happened(3));
@@ -36,7 +36,7 @@ describe('the sender of a rule', () => {
     expect(link.peer.calls('GetNameOwner')).toEqual([]);
   });
 
-  test('that is the bus stands for the bus', async () => {
+  test('that is the name of the bus means the bus', async () => {
     await using link = await startBusLink();
     const subscription = link.bus.subscribe({ ...RULE, sender: BUS });
     await deliver(link, happened(1), happened(2, BUS));
@@ -209,7 +209,7 @@ describe('a watch of a name', () => {
     expect([seen, await queued(subscription), await queued(changes)]).toEqual([[':1.9', ':1.10'], [1], [SERVICE]]);
   });
 
-  test('rejects if the connection ends or has ended; a watch that nobody waits for is silent', async () => {
+  test('rejects if the connection ends or has ended; a watch whose `ready` is not awaited is silent', async () => {
     const answer: Answer = (call, peer) => (call.member === 'Hello' ? answerAsBus(call, peer) : undefined);
     await using link = await startBusLink({ answer });
     const watch = link.bus.watchOwner(SERVICE, () => {});

@@ -109,7 +109,7 @@ describe('a call', () => {
     expect(outcomes).toHaveLength(timeout === 1 ? 1 : 0);
   });
 
-  test.each([0, -1, Number.NaN])('with a timeout of %d does not wait for ever', (timeout) => {
+  test.each([0, -1, Number.NaN])('with a timeout of %d does not wait forever', (timeout) => {
     const outcomes = add(new PendingCalls(), 7, { timeout });
     vi.advanceTimersByTime(1);
     expect(outcomes).toHaveLength(1);
@@ -134,7 +134,7 @@ describe('a call', () => {
   });
 });
 
-test('the end of all settles calls that are added meanwhile no more than the others', () => {
+test('rejectAll() does not settle a call that is added while it runs; the next one does', () => {
   const calls = new PendingCalls();
   const first = new Error('first');
   const late: CallOutcome[] = [];

@@ -54,8 +54,8 @@ async function serve(scripts: readonly (readonly Step[])[]): Promise<{ address: 
   return { address: `unix:path=${path}`, heard };
 }
 
-test('all that a client has to say comes in one go, and is answered in one', async () => {
-  // Nothing is said before Hello is there: a client that waited for OK would wait for ever.
+test('a client sends everything without waiting for an answer, and gets all answers together', async () => {
+  // The server sends nothing before Hello arrives: a client that waited for OK would wait forever.
   const { address, heard } = await serve([[{ after: 'Hello', say: `OK ${GUID}\r\nAGREE_UNIX_FD\r\n` }]]);
   const bus = await connectToBus(address, { connectTimeout: 30_000 });
   open.push(bus);
@@ -63,7 +63,7 @@ test('all that a client has to say comes in one go, and is answered in one', asy
   expect(heard[0]?.startsWith(`\0${CLAIM}NEGOTIATE_UNIX_FD\r\nBEGIN\r\nl`)).toBe(true);
 });
 
-test('a server that declines descriptors is greeted in one round trip all the same', async () => {
+test('a server that declines descriptors is still greeted in one round trip', async () => {
   const { address, heard } = await serve([[{ after: 'Hello', say: `OK ${GUID}\r\nERROR not here\r\n` }]]);
   const bus = await connectToBus(address, { connectTimeout: 30_000 });
   open.push(bus);
@@ -71,7 +71,7 @@ test('a server that declines descriptors is greeted in one round trip all the sa
   expect(heard).toHaveLength(1);
 });
 
-test('a server whose answers come out of order is asked once more, step by step', async () => {
+test('a server whose answers come out of order is tried once more, step by step', async () => {
   const { address, heard } = await serve([
     [{ after: 'Hello', say: `AGREE_UNIX_FD\r\nOK ${GUID}\r\n` }],
     [
@@ -85,7 +85,7 @@ test('a server whose answers come out of order is asked once more, step by step'
   expect(heard).toHaveLength(2);
 });
 
-test('a server that rejects the claim, and so disconnects, is asked once more, step by step', async () => {
+test('a server that rejects the claim, and so disconnects, is tried once more, step by step', async () => {
   const { address, heard } = await serve([
     [{ after: 'BEGIN', say: 'REJECTED EXTERNAL\r\n', thenClose: true }],
     [
@@ -102,7 +102,7 @@ test('a server that rejects the claim, and so disconnects, is asked once more, s
   expect(heard[1]?.startsWith(`\0${CLAIM}AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\nl`)).toBe(true);
 });
 
-test('a server that closes at an early BEGIN is asked once more, step by step', async () => {
+test('a server that closes at an early BEGIN is tried once more, step by step', async () => {
   const { address, heard } = await serve([
     [{ after: 'BEGIN', say: '', thenClose: true }],
     [

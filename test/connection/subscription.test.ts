@@ -65,7 +65,7 @@ describe('reading a subscription', () => {
     expect(getEventListeners(abort.signal, 'abort')).toEqual([]);
   });
 
-  test('ends with close(), also if another function calls it', async () => {
+  test('ends with close(), even if another function calls it', async () => {
     await using link = await startBusLink();
     const subscription = link.bus.subscribe(RULE);
     await subscription.ready;

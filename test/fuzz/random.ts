@@ -12,7 +12,7 @@ export class Random {
     this.#a = seed | 0;
     this.#b = caseNumber | 0;
     this.#c = Math.imul(caseNumber, 0x9e37_79b1) ^ seed;
-    for (let i = 0; i < 16; i++) this.uint32(); // neighbouring cases must not begin alike
+    for (let i = 0; i < 16; i++) this.uint32(); // neighboring cases must not begin alike
   }
 
   /** 32 random bits (Chris Doty-Humphrey's "small fast counter" generator). */

@@ -262,7 +262,7 @@ describe('a specification is rejected with its interface, its member and the rea
     expect(error?.message).toMatch(/^com\.example\.Thing1\."a b\\n": /);
   });
 
-  test('what a getter of a specification throws is passed on unchanged', () => {
+  test('an error that a getter of a specification throws is passed on unchanged', () => {
     const thrown = new Error('of a getter');
     const spec = {
       name,

@@ -37,7 +37,7 @@ describe('a DBusError', () => {
     }));
   });
 
-  test('with a text that is not a string is refused as it is made', () => {
+  test('with a text that is not a string is refused when it is made', () => {
     const problem = 'DBusError: the message must be a string, got number 5';
     expect(() => new DBusError('a.b', wrong(5))).toThrow(problem);
   });

@@ -493,7 +493,7 @@ describe('handlers that do not answer', () => {
     expect(await refused(':1.99')).toMatchObject([{ errorName: `${ERROR}.LimitsExceeded`, body: [text] }]);
   });
 
-  test('are aborted and given back when their caller leaves; nobody gets their answers', async () => {
+  test('are aborted and no longer counted when their caller leaves; their answers are not sent', async () => {
     const reports = recordHandlerErrors();
     const { sink, wait, leave, waiting } = stuckService();
     const ended: Promise<void>[] = [];
@@ -533,7 +533,7 @@ describe('handlers that do not answer', () => {
     expect(failing.sink.sent).toEqual([]);
   });
 
-  test('make the service watch who leaves after a tenth of a second, or when they look at their signal', async () => {
+  test('make the service watch for departures after a tenth of a second, or when they read their signal', async () => {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
     const watching = serviceOf({ [path]: [implementation] });
@@ -570,7 +570,7 @@ describe('handlers that do not answer', () => {
   });
 });
 
-describe('a call is decided by its header', () => {
+describe('a call is accepted or refused by its header', () => {
   test.each([
     ['an object', { path: '/nowhere' }, 'UnknownObject'],
     ['an interface', { interface: 'com.example.Nope' }, 'UnknownInterface'],
@@ -583,7 +583,7 @@ describe('a call is decided by its header', () => {
     expect(service.sink.sent.slice(before)).toMatchObject([{ errorName: `${ERROR}.${name}` }]);
   });
 
-  test('and run with the body if it is admitted', () => {
+  test('and it is run with its body if it is accepted', () => {
     const { body, ...header } = incomingCall({ path, interface: IFACE, member: 'One', signature: 's', body: ['a'] });
     const before = service.sink.sent.length;
     const method = service.dispatcher.admit(header);

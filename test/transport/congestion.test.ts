@@ -95,7 +95,7 @@ describe('a transport with a peer that takes nothing', () => {
     expect(events).toEqual(['relieved', [1]]);
   });
 
-  test('goes on after a second, since the peer may wait too, and allows 1 MiB more then', async () => {
+  test('reads again after a second, since the peer may wait too, and then allows 1 MiB more', async () => {
     const { transport, stream, events } = startTransport();
     for (let i = 0; i < 8; i++) transport.write(large(MIB), { serial: 1 });
     stream.push(Uint8Array.of(1));
@@ -108,7 +108,7 @@ describe('a transport with a peer that takes nothing', () => {
     expect(transport.isCongested).toBe(true);
   });
 
-  test('does not go on after a second if the peer takes something', () => {
+  test('does not read again after a second if the peer takes something', () => {
     const { transport, events, take } = startTransport();
     for (let i = 0; i < 20; i++) transport.write(large(MIB), { serial: 1 });
     transport.flush();
@@ -172,7 +172,7 @@ describe('a transport with a peer that takes nothing', () => {
     expect(events.at(-1)).toMatchObject({ name: 'OutputOverflowError', code: 'OUTPUT_OVERFLOW' });
   });
 
-  test('is drained at once if little waits, else when the peer has taken enough', async () => {
+  test('is drained at once if little waits, otherwise when the peer has taken enough', async () => {
     const { transport, take } = startTransport();
     await transport.drained();
     for (let i = 0; i < 3; i++) transport.write(large(MIB), { serial: 1 });

@@ -142,7 +142,7 @@ describe('a transport', () => {
     expect(events).toEqual([expect.objectContaining({ code: 'END_OF_STREAM', fault: 'link' })]);
   });
 
-  test('ends with the error of the stream, also if it came before the start', async () => {
+  test('ends with the error of the stream, even if it came before the start', async () => {
     const { events, start, stream } = startTransport();
     const error = new Error('reset');
     stream.destroy(error);

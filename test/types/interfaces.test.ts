@@ -7,7 +7,7 @@ import type { CallContext, Implementation, InterfaceDefinition } from '../../src
 import { DefinitionError } from '../../src/interface/errors.js';
 import type {
   CallArguments, CallResult, MethodArguments, MethodName, MethodResult, PropertyInput, PropertyName, PropertyValue,
-  PropertyValues, ProxyMethods, ReadableProperty, SignalArguments, SignalBody, SignalledProperty, SignalName,
+  PropertyValues, ProxyMethods, ReadableProperty, SignalArguments, SignalBody, SignaledProperty, SignalName,
   WritableProperty,
 } from '../../src/interface/infer.js';
 import type { InterfaceSpec } from '../../src/interface/spec.js';
@@ -67,7 +67,7 @@ describe('a definition', () => {
     same<Same<SignalName<MixerSpec>, 'Add' | 'Emptied'>>();
     same<Same<ReadableProperty<MixerSpec>, 'Level' | 'Total' | 'Version'>>();
     same<Same<WritableProperty<MixerSpec>, 'Names' | 'Total'>>();
-    same<Same<SignalledProperty<MixerSpec>, 'Level' | 'Total'>>();
+    same<Same<SignaledProperty<MixerSpec>, 'Level' | 'Total'>>();
     same<Same<PropertyName<SpecOf<typeof Peer>>, never>>();
   });
 

@@ -27,7 +27,7 @@ describe('an error about a value', () => {
     expect(error.message.endsWith(error.problem)).toBe(true);
   });
 
-  test('names an argument without a name by its index alone, and where in it the value is', () => {
+  test('names an argument without a name by its index alone, with the place of the value in it', () => {
     const error = placed(() => marshal('ua{sv}', [1, { k: variant('au', [1, 'x' as never]) }]), ADD) as MarshalError;
     expect(error.message).toMatch(/^com\.example\.Counter1\.Add: argument 1 at \["k"\]\[1\]: expected /);
     expect(error).toMatchObject({ argument: 1, argumentName: undefined, path: 'body[1]["k"][1]' });
@@ -84,7 +84,7 @@ test('an error about a signature names interface and member', () => {
   expect(error).toMatchObject({ name: 'SignatureError', interface: 'com.example.Counter1', member: 'Add', offset: 0 });
 });
 
-test('another error stays what it is', () => {
+test('another error is not changed', () => {
   const error = new RangeError('of a getter');
   const value = { get a(): never { throw error; } };
   expect(placed(() => marshal('a{ss}', [value]), ADD)).toBe(error);
@@ -94,7 +94,7 @@ test('another error stays what it is', () => {
   expect(placed(() => { throw proxy; }, ADD) === proxy).toBe(true);
 });
 
-test('the stack begins with the caller, also where the function that is cut off was wrapped', () => {
+test('the stack begins with the caller, even if the function that is cut off was wrapped', () => {
   const error = placed(() => marshal('u', [-1]), ADD) as Error;
   expect(error.stack?.split('\n')[0]).toBe(`MarshalError: ${error.message}`);
   expect(error.stack?.split('\n')[1]).toMatch(/at placed /);

@@ -209,7 +209,7 @@ const NO_STRINGS: readonly unknown[] = [
 ];
 
 describe('a predicate', () => {
-  test.each(Object.entries(GRAMMARS))('%s answers false for what is no string, whatever it is', (_, { is }) => {
+  test.each(Object.entries(GRAMMARS))('%s returns false for everything that is not a string', (_, { is }) => {
     expect(NO_STRINGS.map((value) => is(value))).toEqual(NO_STRINGS.map(() => false));
   });
 });

@@ -147,7 +147,7 @@ describe('the functions of the wire layer', () => {
     expect(act).toThrow(new RegExp(`^${name}: .*${text.replace(/[?]/g, '\\?')}`));
   });
 
-  test('take options that are undefined for left out', () => {
+  test('treat options that are undefined as left out', () => {
     const byteOrder = undefined;
     expect(marshal('y', [1], { byteOrder })).toEqual(marshal('y', [1]));
     expect(unmarshal('y', Uint8Array.of(1), { byteOrder })).toEqual([1]);

@@ -76,7 +76,7 @@ describe('an output buffer', () => {
     expect([...output.take()]).toEqual(encoded(text('before'), running(() => {})));
   });
 
-  test('drops what it is told to drop', () => {
+  test('drops its messages on request', () => {
     const output = new OutputBuffer();
     output.append(text('dropped'), { serial: 1 });
     output.clear();
@@ -104,7 +104,7 @@ describe('an output buffer', () => {
     expect(next('seventh').buffer).toBe(second.buffer);
   });
 
-  test('needs nothing to be given back', () => {
+  test('works even if no memory is given back', () => {
     const output = new OutputBuffer();
     output.recycle();
     output.append(text('sent'), { serial: 1 });
@@ -181,7 +181,7 @@ describe('an output buffer', () => {
   });
 });
 
-describe('what a buffer refuses', () => {
+describe('an output buffer refuses', () => {
   /** A VARIANT inside which values are inside `count` containers, the body not counted. */
   const nested = (count: number, innermost: Variant): Variant => {
     let value = innermost;
@@ -201,7 +201,7 @@ describe('what a buffer refuses', () => {
     ['an array of structs', 61, variant('a(u)', [[1]])],
     ['a dict', 61, variant('a{sy}', { k: 1 })],
     ['an empty dict', 62, variant('a{sy}', {})],
-  ])('are values inside 64 containers, which dbus-broker does not take: %s', (_, variants, innermost) => {
+  ])('values inside 64 containers, which dbus-broker does not accept: %s', (_, variants, innermost) => {
     const output = new OutputBuffer();
     output.append(message(nested(variants, innermost)), { serial: 1 });
     const { length } = output;
@@ -211,7 +211,7 @@ describe('what a buffer refuses', () => {
     expect(encodeMessage(message(nested(variants + 1, innermost)), { serial: 1 })).toBeInstanceOf(Uint8Array);
   });
 
-  test('are messages longer than its limit, nested ones too', () => {
+  test('messages longer than its limit, even nested ones', () => {
     const exact = encodeMessage(text('x'.repeat(100)), { serial: 1 }).length;
     const output = new OutputBuffer({ maxMessageLength: exact });
     output.append(text('x'.repeat(100)), { serial: 1 });

@@ -67,7 +67,7 @@ describe('the progress line', () => {
 
   test.each([
     [{}, true], [{ NO_COLOR: '' }, true], [{ NO_COLOR: '1' }, false], [{ NO_COLOR: '0' }, false],
-  ])('in an environment with %j has colour: %s', (environment, hasColor) => {
+  ])('in an environment with %j has color: %s', (environment, hasColor) => {
     const stream = terminal();
     new ProgressLine(stream, environment).update(1, 2);
     expect(stream.written.at(-1)?.includes('\x1b[32m')).toBe(hasColor);

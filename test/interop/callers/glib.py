@@ -60,13 +60,13 @@ def proxy(connection, *_):
     def changed(_, values, invalidated):
         print('changed', values.print_(True), list(invalidated))
 
-    def signalled(_, sender, name, body):
+    def signaled(_, sender, name, body):
         print('signal', sender == mirror.get_name_owner(), name, body.print_(True))
         if name == 'Emptied':
             loop.quit()
 
     mirror.connect('g-properties-changed', changed)
-    mirror.connect('g-signal', signalled)
+    mirror.connect('g-signal', signaled)
 
     def write(name, value):
         body = GLib.Variant('(ssv)', (INTERFACE, name, value))

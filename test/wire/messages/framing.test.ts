@@ -152,7 +152,7 @@ describe('the frames of a FrameReader', () => {
     expect(hex(cutOne!)).toBe(hex(copy)); // later chunks did not overwrite it
   });
 
-  test('are cut out whether or not their messages are valid', () => {
+  test('are cut out even if their messages are not valid', () => {
     const reader = new FrameReader();
     expect(reader.push(join(BROKEN_BODY, GOOD[0]!)).map(hex)).toEqual([BROKEN_BODY, GOOD[0]!].map(hex));
     expect(reader.failure).toBeUndefined();
@@ -184,7 +184,7 @@ describe('an impossible message', () => {
     }
   });
 
-  test('is not one that has exactly the greatest length', () => {
+  test('is not a message of exactly the greatest length', () => {
     for (const digits of ['6c 01 00 01 f0ffff07 01000000 00000000', '6c 01 00 01 00000000 01000000 00000004']) {
       const reader = new FrameReader();
       expect(reader.push(bytes(digits))).toEqual([]);
@@ -291,7 +291,7 @@ describe('maxMessageLength', () => {
     serial: 1,
   });
 
-  test.each([FrameReader, MessageReader])('accepts a message of exactly that length, and no longer one: %o', (Reader) => {
+  test.each([FrameReader, MessageReader])('accepts a message of exactly that length, and refuses a longer one: %o', (Reader) => {
     expect(new Reader({ maxMessageLength: message.length }).push(message)).toHaveLength(1);
     const reader = new Reader({ maxMessageLength: message.length - 1 });
     expect(reader.push(message.subarray(0, 10))).toEqual([]);

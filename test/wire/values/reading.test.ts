@@ -69,7 +69,7 @@ describe('the number of values', () => {
     expect(reader.failure).toBeUndefined();
   });
 
-  test('may be any integer from 0 on', () => {
+  test('may be any integer, 0 or more', () => {
     const bytes = encodeMessage(messageOf('', [])).slice();
     for (const maxValues of [0, 1, 2 ** 40, Number.MAX_SAFE_INTEGER, undefined]) {
       expect(decodeMessage(bytes, { maxValues }).body).toEqual([]);
@@ -103,7 +103,7 @@ describe('typed arrays', () => {
     }
   });
 
-  test.each(Object.entries(VALUES))('%s may be empty, and is then one of its own', (signature, expected) => {
+  test.each(Object.entries(VALUES))('%s may be empty, and is then a separate typed array', (signature, expected) => {
     const bytes = marshal(signature as string, [[]]);
     const [one] = unmarshal(signature as string, bytes, { typedArrays: true });
     const [other] = unmarshal(signature as string, bytes, { typedArrays: true });
@@ -120,7 +120,7 @@ describe('typed arrays', () => {
     expect(new MessageReader({ typedArrays: true }).push(bytes)[0]?.body).toEqual(expected);
   });
 
-  test('are not for booleans, texts and structs', () => {
+  test('are not made for booleans, texts and structs', () => {
     const bytes = marshal('abasa(ii)ay', [[true], ['a'], [[1, 2]], [7]]);
     expect(unmarshal('abasa(ii)ay', bytes, { typedArrays: true })).toEqual([[true], ['a'], [[1, 2]], new Uint8Array([7])]);
   });
