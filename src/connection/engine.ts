@@ -4,6 +4,7 @@
 // Specification: Message Types, Invalid Protocol and Spec Extensions.
 import { ErrorName } from '../protocol/error-names.js';
 import { DBusError } from '../protocol/errors.js';
+import { Inlet } from '../transport/inlet.js';
 import type { Transport } from '../transport/transport.js';
 import { runListener, startTimer } from '../transport/waiting.js';
 import { argumentError } from '../wire/arguments.js';
@@ -92,7 +93,6 @@ const IS_CLOSING = new CallRefusal(ErrorName.DISCONNECTED, 'the connection is ab
 export class Engine {
   readonly #transport: Transport;
   readonly #owner: EngineOwner;
-  readonly #frames: FrameReader;
   readonly #pending: PendingCalls;
   readonly #reading: Reading;
   /** The constructor arguments of all signals. */
@@ -108,14 +108,22 @@ export class Engine {
     const { lastSerial, maxMessageLength } = options;
     this.#transport = transport;
     this.#owner = owner;
-    this.#frames = new FrameReader({ maxMessageLength });
     this.#reading = receiveReading(options);
     this.#receiving = { reading: this.#reading, drops: owner.drops };
     this.#pending = new PendingCalls({ lastSerial });
     this.#closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
-    transport.start({ receive: (chunk) => this.#receive(chunk), end: (cause) => this.#end(cause) });
+    const inlet = new Inlet({
+      transport,
+      frames: new FrameReader({ maxMessageLength }),
+      handOn: (frame) => this.#route(frame),
+    });
+    transport.start({
+      receive: (chunk) => inlet.receive(chunk),
+      relieved: () => inlet.relieved(),
+      end: (cause) => this.#end(cause),
+    });
   }
 
   /** The server's GUID, 32 hex digits. */
@@ -247,15 +255,9 @@ export class Engine {
     clearTimeout(timer);
   }
 
-  #receive(chunk: Uint8Array): void {
-    for (const frame of this.#frames.push(chunk)) {
-      if (this.#closedError === undefined) this.#route(frame);
-    }
-    if (this.#frames.failure !== undefined) this.#transport.destroy(this.#frames.failure);
-  }
-
   /** Looks at the header of a message; only a message that is wanted has its body made into values. */
   #route(frame: Uint8Array): void {
+    if (this.#closedError !== undefined) return;
     let header: MessageHeader;
     try {
       header = decodeHeaderAs(this.#reading, frame);
