@@ -4,16 +4,16 @@
 // Specification: Message Types; Error names.
 import { DBusError } from '../protocol/errors.js';
 import { ErrorName } from '../protocol/error-names.js';
+import { CallRefusal, type CallRouter, type CallRunner, type MethodCallHeader } from '../connection/call-router.js';
 import type { CallContext } from '../interface/definition.js';
 import { describe } from '../wire/describe.js';
 import type { MethodCall } from '../wire/messages/message.js';
 import { Callers, type RunningCall, type WatchDepartures } from './callers.js';
 import { type ExportedInterface, type ExportedMethod, isPromiseLike } from './exported-interface.js';
-import { isA, reportHandlerError } from './handler-errors.js';
+import { isA, reportHandlerError, textOf } from './handler-errors.js';
 import type { ObjectNode, ObjectTree } from './object-tree.js';
 import {
-  ANSWERED, type CallHeader, type MessageSink, sendError, sendRefusal, sendReturn, shortened, unknownInterface,
-  unknownObject,
+  ANSWERED, type MessageSink, sendError, sendReturn, shortened, unknownInterface, unknownObject,
 } from './replies.js';
 
 /** The interfaces that the library answers itself, at a node; undefined means a path without a node. */
@@ -57,8 +57,23 @@ class Context implements CallContext {
   }
 }
 
+/** Runs the calls of one method. */
+class MethodRunner implements CallRunner {
+  readonly #dispatcher: Dispatcher;
+  readonly #method: ExportedMethod;
+
+  constructor(dispatcher: Dispatcher, method: ExportedMethod) {
+    this.#dispatcher = dispatcher;
+    this.#method = method;
+  }
+
+  run(call: MethodCall): void | Promise<void> {
+    return this.#dispatcher.run(this.#method, call);
+  }
+}
+
 /** Runs the calls of one connection. */
-export class Dispatcher {
+export class Dispatcher implements CallRouter {
   readonly #tree: ObjectTree;
   readonly #standard: StandardInterfaces;
   readonly #sink: MessageSink;
@@ -73,14 +88,8 @@ export class Dispatcher {
     this.#callers = new Callers(watchDepartures, closedSignal);
   }
 
-  /** Runs a call. Never throws. If the handler answers later, the promise resolves after the reply is sent. */
-  dispatch(call: MethodCall): void | Promise<void> {
-    const method = this.admit(call);
-    return method === undefined ? undefined : this.run(method, call);
-  }
-
-  /** The method that a call is to run. If there is none, answers with an error and returns undefined. Never throws. */
-  admit(header: CallHeader): ExportedMethod | undefined {
+  /** Finds the method that a call is to run, or the reason why there is none. Never throws. */
+  route(header: MethodCallHeader): CallRunner | CallRefusal {
     try {
       const method = this.#find(header);
       if (!method.accepts.has(header.signature)) {
@@ -88,14 +97,17 @@ export class Dispatcher {
         throw new DBusError(ErrorName.INVALID_ARGS, problem);
       }
       this.#callers.check(header.sender);
-      return method;
+      return new MethodRunner(this, method);
     } catch (error) {
-      sendRefusal(this.#sink, header, error);
-      return undefined;
+      const errorName = isA(error, DBusError) ? error.errorName : ErrorName.FAILED;
+      return new CallRefusal(errorName, textOf(error));
     }
   }
 
-  /** Runs a call that was admitted in the same turn, and replies; like {@link Dispatcher.dispatch}. */
+  /**
+   * Runs a call that was accepted in the same turn, and replies. Never throws. If the handler answers later, the
+   * promise resolves after the reply is sent.
+   */
   run(method: ExportedMethod, call: MethodCall): void | Promise<void> {
     const context = new Context(call, this.#callers, this.#closedSignal);
     try {
@@ -111,7 +123,7 @@ export class Dispatcher {
   }
 
   /** The method for a call; without an interface, the first that has the member, in the order of export. */
-  #find({ path, interface: interfaceName, member }: CallHeader): ExportedMethod {
+  #find({ path, interface: interfaceName, member }: MethodCallHeader): ExportedMethod {
     const node = this.#tree.get(path);
     const standard = this.#standard(node);
     if (interfaceName === undefined) {

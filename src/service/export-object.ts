@@ -2,6 +2,7 @@
 // It knows no replies and no rules of dispatch. Specification: Object Paths, Interfaces.
 import { argumentError, hasMethods } from '../wire/arguments.js';
 import { ArgumentError } from '../wire/errors.js';
+import { routeCalls } from '../connection/call-router.js';
 import { ConnectionClosedError } from '../connection/errors.js';
 import type { MessageLink } from '../connection/link.js';
 import type { CallContext, Implementation, InterfaceDefinition, SignalSink } from '../interface/definition.js';
@@ -39,7 +40,7 @@ function exportsOf(link: MessageLink): Exports {
   const standard = standardInterfaces(tree, link);
   const { closedSignal } = link;
   const dispatcher = new Dispatcher({ tree, standard, sink: link, closedSignal, watchDepartures: departuresOf(link) });
-  link.handleMethodCalls((call) => dispatcher.dispatch(call));
+  routeCalls(link, dispatcher);
   const exports = { tree, unexports: new Set<() => void>() };
   // An implementation may outlive the link and must not keep it in memory. There is one listener for all objects,
   // because Node searches the whole list of listeners whenever one is added or removed.

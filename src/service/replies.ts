@@ -11,9 +11,6 @@ import type { ErrorPlace } from '../wire/errors.js';
 import { errorReply, type Message, type MethodCall, methodReturn } from '../wire/messages/message.js';
 import { type FailedMember, isA, reportHandlerError, textOf } from './handler-errors.js';
 
-/** A METHOD_CALL whose body has not been read. */
-export type CallHeader = Omit<MethodCall, 'body'>;
-
 /** The part of a connection that replies and signals need. */
 export interface MessageSink {
   /** Queues a message; throws if it is not valid or the connection has ended. */
@@ -87,34 +84,20 @@ export function sendError(
   }
 }
 
-/** Sends the ERROR for a call that is not run, which is a mistake of its caller. */
-export function sendRefusal(sink: MessageSink, call: CallHeader, refusal: unknown): void {
-  if (!isA(refusal, DBusError)) return sendFailed(sink, call, textOf(refusal));
-  const { errorName, message } = refusal;
-  if (wantsReply(call)) trySend(sink, call, { errorName, message });
-}
-
-function sendFailed(sink: MessageSink, call: CallHeader, text: string): void {
+function sendFailed(sink: MessageSink, call: MethodCall, text: string): void {
   if (!wantsReply(call)) return;
-  // The first text may be too long for a message; the second is not.
+  // The first text may be too long for a message; the second is not. A closed connection needs no reply.
   for (const message of [text, 'the handler failed']) {
-    if (trySend(sink, call, { errorName: ErrorName.FAILED, message })) return;
+    try {
+      sink.send(errorReply(call, { errorName: ErrorName.FAILED, message }));
+      return;
+    } catch (error) {
+      if (isA(error, ConnectionClosedError)) return;
+    }
   }
 }
 
-/** Sends an ERROR; returns whether that is all: it was sent, or the connection is closed and needs no reply. */
-function trySend(
-  sink: MessageSink, call: CallHeader, error: { readonly errorName: string; readonly message: string },
-): boolean {
-  try {
-    sink.send(errorReply(call, error));
-    return true;
-  } catch (failure) {
-    return isA(failure, ConnectionClosedError);
-  }
-}
-
-function wantsReply({ flags }: Pick<MethodCall, 'flags'>): boolean {
+function wantsReply({ flags }: MethodCall): boolean {
   return (flags & MessageFlag.NO_REPLY_EXPECTED) === 0;
 }
 

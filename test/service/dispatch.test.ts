@@ -4,11 +4,11 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { DBusError } from '../../src/protocol/errors.js';
 import type { CallContext } from '../../src/interface/definition.js';
 import { defineInterface } from '../../src/interface/define.js';
-import { Dispatcher } from '../../src/service/dispatch.js';
+import { CallRefusal } from '../../src/connection/call-router.js';
 import { standardInterfaces } from '../../src/service/standard-interfaces.js';
 import type { Message } from '../../src/wire/messages/message.js';
 import { until } from '../support/waiting.js';
-import { CALLER, EXOTIC_ERRORS, incomingCall, recordHandlerErrors, serviceOf } from './support.js';
+import { CALLER, EXOTIC_ERRORS, incomingCall, recordHandlerErrors, serviceOf, TestDispatcher } from './support.js';
 
 const ERROR = 'org.freedesktop.DBus.Error';
 const path = '/com/example/Object';
@@ -561,7 +561,7 @@ describe('handlers that do not answer', () => {
       const abort = new AbortController();
       const standard = standardInterfaces(stuck.tree, stuck.sink);
       const { tree, sink } = stuck;
-      return { ...stuck, dispatcher: new Dispatcher({ tree, standard, sink, closedSignal: abort.signal }) };
+      return { ...stuck, dispatcher: new TestDispatcher({ tree, standard, sink, closedSignal: abort.signal }) };
     })();
     for (let index = 0; index < 40_000; index++) {
       void dispatcher.dispatch(incomingCall({ path: '/s', member: 'Wait', sender: `:1.${index}` }));
@@ -578,17 +578,16 @@ describe('a call is accepted or refused by its header', () => {
     ['a signature', { interface: IFACE, member: 'One', signature: 'i', body: [1] }, 'InvalidArgs'],
   ])('which is refused, without a look at the body, for %s that is not there', (_, parts, name) => {
     const { body: _body, ...header } = incomingCall({ path, member: 'Nothing', ...parts });
-    const before = service.sink.sent.length;
-    expect(service.dispatcher.admit(header)).toBeUndefined();
-    expect(service.sink.sent.slice(before)).toMatchObject([{ errorName: `${ERROR}.${name}` }]);
+    expect(service.dispatcher.route(header)).toMatchObject({ errorName: `${ERROR}.${name}` });
   });
 
   test('and it is run with its body if it is accepted', () => {
     const { body, ...header } = incomingCall({ path, interface: IFACE, member: 'One', signature: 's', body: ['a'] });
     const before = service.sink.sent.length;
-    const method = service.dispatcher.admit(header);
+    const runner = service.dispatcher.route(header);
     expect(service.sink.sent).toHaveLength(before);
-    service.dispatcher.run(method!, { ...header, body });
+    expect(runner).not.toBeInstanceOf(CallRefusal);
+    if (!(runner instanceof CallRefusal)) void runner.run({ ...header, body });
     expect(service.sink.sent.slice(before)).toMatchObject([{ type: 'method_return', body: ['A'] }]);
   });
 });

@@ -3,19 +3,21 @@
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { onTestFinished } from 'vitest';
+import { CallRefusal } from '../../src/connection/call-router.js';
 import { ConnectionClosedError } from '../../src/connection/errors.js';
 import { DBusError } from '../../src/protocol/errors.js';
 import type { Implementation } from '../../src/interface/definition.js';
 import type { WatchDepartures } from '../../src/service/callers.js';
-import { Dispatcher } from '../../src/service/dispatch.js';
+import { Dispatcher, type DispatcherOptions } from '../../src/service/dispatch.js';
 import { exportedInterface } from '../../src/service/exported-interface.js';
 import type { HandlerError } from '../../src/service/handler-errors.js';
 import { ObjectTree } from '../../src/service/object-tree.js';
 import type { MessageSink } from '../../src/service/replies.js';
 import { standardInterfaces } from '../../src/service/standard-interfaces.js';
+import { MessageFlag } from '../../src/wire/constants.js';
 import { decodeMessage } from '../../src/wire/messages/decode.js';
 import { encodeMessage } from '../../src/wire/messages/encode.js';
-import type { Message, MethodCall } from '../../src/wire/messages/message.js';
+import { errorReply, type Message, type MethodCall } from '../../src/wire/messages/message.js';
 
 export const CALLER = ':1.7';
 
@@ -42,10 +44,30 @@ export function incomingCall(parts: Partial<MethodCall> & Pick<MethodCall, 'path
   return decodeMessage(encodeMessage(call, { serial: call.serial })) as MethodCall; // as it was encoded
 }
 
+/** Runs whole calls, and refuses them as a link does. */
+export class TestDispatcher extends Dispatcher {
+  readonly #sink: MessageSink;
+
+  constructor(options: DispatcherOptions) {
+    super(options);
+    this.#sink = options.sink;
+  }
+
+  dispatch(call: MethodCall): void | Promise<void> {
+    const decision = this.route(call);
+    if (!(decision instanceof CallRefusal)) return decision.run(call);
+    const isReplyWanted = (call.flags & MessageFlag.NO_REPLY_EXPECTED) === 0;
+    if (isReplyWanted && !(this.#sink as RecordingSink).isClosed) {
+      const { errorName, message } = decision;
+      this.#sink.send(errorReply(call, { errorName, message }));
+    }
+  }
+}
+
 export interface Service {
   readonly tree: ObjectTree;
   readonly sink: RecordingSink;
-  readonly dispatcher: Dispatcher;
+  readonly dispatcher: TestDispatcher;
   readonly abort: AbortController;
   /** A caller leaves the bus. */
   readonly leave: (name: string) => void;
@@ -66,7 +88,7 @@ export function serviceOf(objects: Readonly<Record<string, readonly Implementati
   const standard = standardInterfaces(tree, sink);
   let leave: ((name: string) => void) | undefined;
   const watchDepartures: WatchDepartures = (onLeave) => void (leave = onLeave);
-  const dispatcher = new Dispatcher({ tree, standard, sink, closedSignal: abort.signal, watchDepartures });
+  const dispatcher = new TestDispatcher({ tree, standard, sink, closedSignal: abort.signal, watchDepartures });
   return {
     tree, sink, dispatcher, abort,
     leave: (name) => leave?.(name),
