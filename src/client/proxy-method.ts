@@ -1,13 +1,25 @@
 // One method of a proxy: a function that calls the method of the remote object. It leaves out optional arguments that
 // are undefined, and rejects a wrong number of arguments. It runs for every call.
 // Tests: proxy.test.ts, error-stacks.test.ts.
+import { flagsOf } from '../connection/call-options.js';
+import { invokerOf } from '../connection/invoker.js';
 import type { MessageLink } from '../connection/link.js';
 import type { InterfaceDefinition } from '../interface/definition.js';
+import { MessageFlag } from '../wire/constants.js';
 import { stackOfCaller } from '../wire/error-place.js';
 import { ArgumentError, type ErrorPlace, MarshalError } from '../wire/errors.js';
+import { methodCall } from '../wire/messages/message.js';
 import { checkOptions } from '../wire/options.js';
 import { splitSignature } from '../wire/signature.js';
 import { CALL_RULES, NO_OPTIONS, type ProxyCallOptions, type ProxyTarget } from './proxy-options.js';
+
+/** The result of a method with one out-argument. */
+function onlyElement(body: readonly unknown[]): unknown {
+  return body[0];
+}
+
+/** The result of a method without out-arguments, and of a call without a reply. */
+function nothing(): undefined {}
 
 type ProxyMethod = (...args: unknown[]) => Promise<unknown>;
 
@@ -28,31 +40,46 @@ export function proxyMethod(
   // The signature of a call by its number of optional arguments.
   const signatures = Array.from({ length: optional + 1 }, (_, count) => types.slice(0, least + count).join(''));
   const place: ErrorPlace = { interface: definition.name, member, argumentNames: inNames };
+  const defaultFlags = flagsOf(NO_OPTIONS, hasNoReply);
   const label = `${definition.name}.${member}`;
 
-  const method: ProxyMethod = async (...args) => {
-    let options = NO_OPTIONS;
-    if (args.length > types.length) {
-      if (args.length > types.length + 1) throw stackOfCaller(tooManyArguments(args.length), method);
-      const last = args.pop();
-      if (last !== undefined) {
-        checkOptions(label, last, CALL_RULES);
-        options = last as ProxyCallOptions; // checked in the line above
+  const resultOf = outCount === 1 ? onlyElement : outCount === 0 ? nothing : undefined;
+  const invoker = invokerOf(link);
+
+  const method: ProxyMethod = (...args) => {
+    try {
+      let options = NO_OPTIONS;
+      if (args.length > types.length) {
+        if (args.length > types.length + 1) throw stackOfCaller(tooManyArguments(args.length), method);
+        const last = args.pop();
+        if (last !== undefined) {
+          checkOptions(label, last, CALL_RULES);
+          options = last as ProxyCallOptions; // checked in the line above
+        }
       }
+      while (args.length > least && args[args.length - 1] === undefined) args.pop();
+      if (args.length < least) throw stackOfCaller(missingArgument(args.length), method);
+      if (args.length > least && isMisplaced(args[args.length - 1], types[args.length - 1]!)) {
+        throw stackOfCaller(misplacedOptions(args.length - 1), method);
+      }
+      return send(args, options);
+    } catch (error) {
+      return Promise.reject(error as Error);
     }
-    while (args.length > least && args[args.length - 1] === undefined) args.pop();
-    if (args.length < least) throw stackOfCaller(missingArgument(args.length), method);
-    if (args.length > least && isMisplaced(args[args.length - 1], types[args.length - 1]!)) {
-      throw stackOfCaller(misplacedOptions(args.length - 1), method);
-    }
-    const { timeout = defaultTimeout, signal, noReply = hasNoReply } = options;
-    const { noAutoStart, allowInteractiveAuthorization } = options;
-    const reply = await link.call<string>({
+  };
+
+  const send = (args: readonly unknown[], options: ProxyCallOptions): Promise<unknown> => {
+    const flags = options === NO_OPTIONS ? defaultFlags : flagsOf(options, hasNoReply);
+    const isAnswered = (flags & MessageFlag.NO_REPLY_EXPECTED) === 0;
+    const message = methodCall<string>({
       destination, path, interface: definition.name, member,
       signature: signatures[args.length - least]!, // one for each number of optional arguments
-      body: args, replySignature: out, timeout, signal, noReply, noAutoStart, allowInteractiveAuthorization, place,
+      body: args, flags,
     });
-    return noReply || outCount === 0 ? undefined : outCount === 1 ? reply[0] : reply;
+    return invoker.invoke({
+      message, timeout: options.timeout ?? defaultTimeout, signal: options.signal, replySignature: out, place,
+      resultOf: isAnswered ? resultOf : nothing,
+    }, method);
   };
 
   const tooManyArguments = (count: number): ArgumentError => {

@@ -1,13 +1,16 @@
 // The properties of a proxy: $get, $set and $getAll, which call org.freedesktop.DBus.Properties of the remote object.
 // Tests: proxy.test.ts. Specification: org.freedesktop.DBus.Properties.
+import { flagsOf } from '../connection/call-options.js';
 import { countDrop } from '../connection/drops.js';
 import { UnexpectedSignatureError } from '../connection/errors.js';
+import { invokerOf } from '../connection/invoker.js';
 import type { MessageLink } from '../connection/link.js';
 import type { InterfaceDefinition } from '../interface/definition.js';
 import { unknownMember } from '../interface/errors.js';
 import { Properties } from '../interface/standard.js';
 import type { Caller } from '../wire/error-place.js';
 import type { ErrorPlace } from '../wire/errors.js';
+import { methodCall } from '../wire/messages/message.js';
 import { checkOptions } from '../wire/options.js';
 import type { Variant } from '../wire/variant.js';
 import {
@@ -25,18 +28,58 @@ interface PropertyFunctions {
 interface ProxyProperty {
   readonly type: string;
   readonly place: ErrorPlace;
+  /** The value in the body of a reply to Get; throws if it has another type. */
+  readonly valueOf: (body: readonly unknown[]) => unknown;
+}
+
+function nothing(): undefined {}
+
+function proxyProperty(
+  type: string, { interface: interfaceName, member }: { readonly interface: string; readonly member: string },
+): ProxyProperty {
+  const valueOf = (body: readonly unknown[]): unknown => {
+    const { signature, value } = body[0] as Variant; // by the signature of the reply
+    if (signature === type) return value;
+    throw new UnexpectedSignatureError(`Get of ${interfaceName}.${member}`, { expected: type, actual: signature });
+  };
+  return { type, place: { interface: interfaceName, member, propertyType: type }, valueOf };
+}
+
+/** A call of org.freedesktop.DBus.Properties. */
+interface PropertyCall<Result> {
+  readonly place: ErrorPlace;
+  readonly options: ProxyCallOptions;
+  readonly resultOf: (body: readonly unknown[]) => Result;
+  readonly above: Caller;
+}
+
+/** Makes the function that calls org.freedesktop.DBus.Properties of the remote object. */
+function propertyCaller(link: MessageLink, { destination, path, timeout: defaultTimeout }: ProxyTarget) {
+  const invoker = invokerOf(link);
+  return <Result>(
+    member: 'Get' | 'Set' | 'GetAll', body: readonly unknown[],
+    { place, options, resultOf, above }: PropertyCall<Result>,
+  ): Promise<Result> => {
+    const { in: signature, out: replySignature } = Properties.methods[member];
+    const message = methodCall<string>({
+      destination, path, interface: Properties.name, member, signature, body, flags: flagsOf(options),
+    });
+    const { timeout = defaultTimeout, signal } = options;
+    const result = invoker.invoke({ message, timeout, signal, replySignature, place, resultOf }, above);
+    return result as Promise<Result>; // what resultOf returns
+  };
 }
 
 /** Makes the functions for the properties of an interface. */
 export function propertyFunctions(
   link: MessageLink, definition: InterfaceDefinition, target: ProxyTarget,
 ): PropertyFunctions {
-  const { destination, path, timeout: defaultTimeout } = target;
   const { name: interfaceName } = definition;
   const properties = new Map(Object.entries(definition.properties).map(([name, { type }]): [string, ProxyProperty] => (
-    [name, { type, place: { interface: interfaceName, member: name, propertyType: type } }]
+    [name, proxyProperty(type, { interface: interfaceName, member: name })]
   )));
   const allPlace: ErrorPlace = { interface: interfaceName };
+  const call = propertyCaller(link, target);
 
   const propertyOf = (name: string, caller: '$get' | '$set', above: Caller): ProxyProperty => {
     const property = properties.get(name);
@@ -44,37 +87,7 @@ export function propertyFunctions(
     throw unknownMember('property', name, { definition, caller: `${caller} of ${interfaceName}`, above });
   };
 
-  const call = (
-    member: 'Get' | 'Set' | 'GetAll',
-    body: readonly unknown[],
-    { place, options }: { readonly place: ErrorPlace; readonly options: ProxyCallOptions },
-  ): Promise<readonly unknown[]> => {
-    const { timeout = defaultTimeout, signal, noReply, noAutoStart, allowInteractiveAuthorization } = options;
-    const { in: signature, out: replySignature } = Properties.methods[member];
-    return link.call<string>({
-      destination, path, interface: Properties.name, member, signature, body, replySignature,
-      timeout, signal, noReply, noAutoStart, allowInteractiveAuthorization, place,
-    });
-  };
-
-  const $get: PropertyFunctions['$get'] = async (name, options = NO_OPTIONS) => {
-    const { type, place } = propertyOf(name, '$get', $get);
-    if (options !== NO_OPTIONS) checkOptions(`$get of ${interfaceName}.${name}`, options, READ_RULES);
-    const reply = await call('Get', [interfaceName, name], { place, options });
-    const { signature, value } = reply[0] as Variant; // by the signature of the reply
-    if (signature === type) return value;
-    throw new UnexpectedSignatureError(`Get of ${interfaceName}.${name}`, { expected: type, actual: signature });
-  };
-
-  const $set: PropertyFunctions['$set'] = async (name, value, options = NO_OPTIONS) => {
-    const { type, place } = propertyOf(name, '$set', $set);
-    if (options !== NO_OPTIONS) checkOptions(`$set of ${interfaceName}.${name}`, options, CALL_RULES);
-    await call('Set', [interfaceName, name, { signature: type, value }], { place, options });
-  };
-
-  const $getAll: PropertyFunctions['$getAll'] = async (options = NO_OPTIONS) => {
-    if (options !== NO_OPTIONS) checkOptions(`$getAll of ${interfaceName}`, options, READ_RULES);
-    const [read] = await call('GetAll', [interfaceName], { place: allPlace, options });
+  const valuesOf = ([read]: readonly unknown[]): Readonly<Record<string, unknown>> => {
     const values = read as ReadonlyMap<string, Variant>; // by the signature of the reply
     const result = Object.create(null) as Record<string, unknown>; // the name of a property can be `__proto__`
     for (const [name, { signature, value }] of values) {
@@ -89,6 +102,36 @@ export function propertyFunctions(
       }
     }
     return Object.freeze(result);
+  };
+
+  const $get: PropertyFunctions['$get'] = (name, options = NO_OPTIONS) => {
+    try {
+      const { place, valueOf } = propertyOf(name, '$get', $get);
+      if (options !== NO_OPTIONS) checkOptions(`$get of ${interfaceName}.${name}`, options, READ_RULES);
+      return call('Get', [interfaceName, name], { place, options, resultOf: valueOf, above: $get });
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  };
+
+  const $set: PropertyFunctions['$set'] = (name, value, options = NO_OPTIONS) => {
+    try {
+      const { type, place } = propertyOf(name, '$set', $set);
+      if (options !== NO_OPTIONS) checkOptions(`$set of ${interfaceName}.${name}`, options, CALL_RULES);
+      const body = [interfaceName, name, { signature: type, value }];
+      return call('Set', body, { place, options, resultOf: nothing, above: $set });
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  };
+
+  const $getAll: PropertyFunctions['$getAll'] = (options = NO_OPTIONS) => {
+    try {
+      if (options !== NO_OPTIONS) checkOptions(`$getAll of ${interfaceName}`, options, READ_RULES);
+      return call('GetAll', [interfaceName], { place: allPlace, options, resultOf: valuesOf, above: $getAll });
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   };
 
   return { $get, $set, $getAll };

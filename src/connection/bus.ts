@@ -8,10 +8,11 @@ import type { MatchRule } from '../protocol/match-rule.js';
 import { openTransport } from '../transport/open.js';
 import { sessionBusAddress, systemBusAddress } from '../transport/well-known-buses.js';
 import { argumentError } from '../wire/arguments.js';
+import { describe } from '../wire/describe.js';
 import type { BodyOf } from '../wire/infer.js';
 import { encodeMessage } from '../wire/messages/encode.js';
 import { type Message, methodCall } from '../wire/messages/message.js';
-import { assertBusName } from '../wire/names.js';
+import { assertBusName, isUniqueName } from '../wire/names.js';
 import { checkOptions } from '../wire/options.js';
 import type { NameOptions } from './bus-names.js';
 import { type CallOptions, WAIT_RULES, type WaitOptions } from './call-options.js';
@@ -20,6 +21,7 @@ import { CONNECT_RULES, type ConnectOptions } from './connection.js';
 import { type DropReason, shareDrops } from './drops.js';
 import type { ConnectionClosedError } from './errors.js';
 import { LinkCore } from './link-core.js';
+import { shareCalls } from './invoker.js';
 import type { MessageLink, MethodCallHandler } from './link.js';
 import type { OwnerListener, OwnerWatch } from './name-owners.js';
 import { receiveOptions } from './receive-options.js';
@@ -47,6 +49,7 @@ export class Bus implements MessageLink, AsyncDisposable {
     this.#wishes = wishes;
     shareDrops(this, core.drops);
     shareRouting(this, core);
+    shareCalls(this, core);
   }
 
   /** The bus's GUID, 32 hex digits. */
@@ -182,6 +185,12 @@ export class Bus implements MessageLink, AsyncDisposable {
 /** Hello is the first message on a connection to a bus. */
 const HELLO_SERIAL = 1;
 
+/** The unique name in the reply to Hello. */
+function uniqueNameOf([name]: readonly unknown[]): string {
+  if (isUniqueName(name as string)) return name as string; // a string, by the signature of the reply
+  throw new DBusError(ErrorName.FAILED, `the bus answered Hello with ${describe(name)}: it must be a unique name`);
+}
+
 /** Opens a connection to a bus and says Hello. */
 export async function greetBus(addresses: string, options: ConnectOptions): Promise<GreetedBus> {
   const { signal, connectTimeout: timeout } = options;
@@ -190,13 +199,17 @@ export async function greetBus(addresses: string, options: ConnectOptions): Prom
   const transport = await openTransport(addresses, { ...options, greeting });
   const core: LinkCore = new LinkCore(
     transport,
-    { isOurs: (name) => wishes.isOurs(name), deliver: (message) => wishes.deliver(message) },
-    { ...receiveOptions(options), lastSerial: HELLO_SERIAL },
+    {
+      isOurs: (name) => wishes.isOurs(name),
+      mayOwn: (name, sender) => wishes.mayOwn(name, sender),
+      deliver: (message) => wishes.deliver(message),
+    },
+    receiveOptions(options),
   );
   const wishes = new Wishes(core); // in the same turn, before any message can arrive
   try {
-    const wait = { replySignature: 's', signal, timeout };
-    const [uniqueName] = (await core.engine.awaitReply(HELLO_SERIAL, hello, wait)) as [string]; // by its signature
+    const wait = { message: hello, replySignature: 's', signal, timeout, place: undefined, resultOf: uniqueNameOf };
+    const uniqueName = (await core.engine.awaitReply(HELLO_SERIAL, wait)) as string; // what uniqueNameOf() returns
     wishes.names.uniqueName = uniqueName;
     return { uniqueName, core, wishes };
   } catch (error) {

@@ -92,10 +92,12 @@ function hasOnlyCallKeys(options: object): boolean {
   return true;
 }
 
-/** The flags byte of a call. */
-export function flagsOf({ noReply, noAutoStart, allowInteractiveAuthorization }: CallFlags): number {
+/** The flags byte of a call. `hasNoReply` is used if `noReply` is left out. */
+export function flagsOf(
+  { noReply, noAutoStart, allowInteractiveAuthorization }: CallFlags, hasNoReply = false,
+): number {
   return (
-    (noReply === true ? MessageFlag.NO_REPLY_EXPECTED : 0) |
+    ((noReply ?? hasNoReply) ? MessageFlag.NO_REPLY_EXPECTED : 0) |
     (noAutoStart === true ? MessageFlag.NO_AUTO_START : 0) |
     (allowInteractiveAuthorization === true ? MessageFlag.ALLOW_INTERACTIVE_AUTHORIZATION : 0)
   );

@@ -10,8 +10,8 @@ import { checkOptions, type OptionRules } from '../wire/options.js';
 import type { CallOptions } from './call-options.js';
 import { shareRouting } from './call-router.js';
 import { type DropReason, shareDrops } from './drops.js';
-import type { EngineOptions } from './engine.js';
 import type { ConnectionClosedError } from './errors.js';
+import { shareCalls } from './invoker.js';
 import { LinkCore, type SignalReceiver } from './link-core.js';
 import type { MessageLink, MethodCallHandler } from './link.js';
 import { RECEIVE_RULES, type ReceiveOptions, receiveOptions } from './receive-options.js';
@@ -23,15 +23,17 @@ export class Connection implements MessageLink, AsyncDisposable {
   readonly #subscriptions: Subscriptions;
 
   /** For {@link openConnection}. */
-  constructor(transport: Transport, options: EngineOptions = {}) {
+  constructor(transport: Transport, options: ReceiveOptions = {}) {
     const receiver: SignalReceiver = {
       isOurs: () => true, // without a bus there are no names
+      mayOwn: () => true,
       deliver: (signal) => this.#subscriptions.deliver(signal),
     };
     this.#core = new LinkCore(transport, receiver, options);
     this.#subscriptions = new Subscriptions(HEADER_SENDERS, this.#core);
     shareDrops(this, this.#core.drops);
     shareRouting(this, this.#core);
+    shareCalls(this, this.#core);
   }
 
   /** The server's GUID, 32 hex digits. */

@@ -3,12 +3,11 @@
 // subscriptions and no objects (the service layer). Tests: connection.test.ts, hostile-peer.test.ts.
 // Specification: Message Types, Invalid Protocol and Spec Extensions.
 import { ErrorName } from '../protocol/error-names.js';
-import { DBusError } from '../protocol/errors.js';
 import { Inlet } from '../transport/inlet.js';
 import type { Transport } from '../transport/transport.js';
 import { runListener, startTimer } from '../transport/waiting.js';
 import { argumentError } from '../wire/arguments.js';
-import { MAX_UINT32, MessageFlag } from '../wire/constants.js';
+import { MessageFlag } from '../wire/constants.js';
 import { type Caller, errorAt } from '../wire/error-place.js';
 import type { ErrorPlace } from '../wire/errors.js';
 import type { BodyOf } from '../wire/infer.js';
@@ -16,16 +15,20 @@ import { decodeBodyAs, decodeHeaderAs, type MessageHeader } from '../wire/messag
 import { type Envelope, readEnvelope } from '../wire/messages/envelope.js';
 import { FrameReader } from '../wire/messages/framing.js';
 import {
-  errorReply, type ErrorMessage, type Message, methodCall, type MethodCall, type MethodReturn,
+  errorReply, type Message, methodCall, type MethodCall,
 } from '../wire/messages/message.js';
-import { checkOptions, integer, type OptionRules } from '../wire/options.js';
+import { checkOptions } from '../wire/options.js';
+import { checkSignature } from '../wire/values/codec.js';
 import type { Reading } from '../wire/values/reading.js';
-import { type CallOptions, checkCallOptions, flagsOf, WAIT_RULES, type WaitOptions } from './call-options.js';
+import { type CallOptions, checkCallOptions, flagsOf, WAIT_RULES } from './call-options.js';
 import { ArrivedSignal } from './arrived-signal.js';
 import { CallRefusal, type CallRouter, type CallRunner, type MethodCallHeader } from './call-router.js';
 import type { DropCounter } from './drops.js';
-import { CallTimeoutError, ConnectionClosedError, UnexpectedSignatureError } from './errors.js';
-import { type CallOutcome, DEFAULT_CALL_TIMEOUT, PendingCalls, type ReplyHeader } from './pending.js';
+import { ConnectionClosedError } from './errors.js';
+import { DEFAULT_CALL_TIMEOUT, PendingCalls, type ReplyHeader } from './pending.js';
+import {
+  type CallOutcome, describeCall, ListenedCall, type PendingCall, PromisedCall, promiseOf, type Reply, type ResultOf,
+} from './pending-call.js';
 import { RECEIVE_RULES, type ReceiveOptions, receiveReading } from './receive-options.js';
 
 const CLOSED_BY_US = 'the connection was closed';
@@ -33,18 +36,20 @@ const CLOSED_BY_US = 'the connection was closed';
 /** How long close() waits for handlers and bytes, in milliseconds, unless its caller says otherwise. */
 const DRAIN_TIMEOUT = 5_000;
 
-/** How an engine is started. */
-export interface EngineOptions extends ReceiveOptions {
-  /** The serial of the last message that was already sent on the transport. Default: 0, for none. */
-  readonly lastSerial?: number | undefined;
-}
-
-const ENGINE_RULES: OptionRules<EngineOptions> = { ...RECEIVE_RULES, lastSerial: integer(0, MAX_UINT32) };
 const CLOSE_RULES = { timeout: WAIT_RULES.timeout };
 
-/** How the reply to a call is awaited. */
-interface AwaitOptions extends WaitOptions {
-  readonly replySignature?: string | undefined;
+/** A call as the engine makes it, with all its keys. */
+export interface Invocation {
+  readonly message: MethodCall;
+  /** Milliseconds; 25,000 unless given. */
+  readonly timeout: number | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** The signature that the reply must have; undefined for any. */
+  readonly replySignature: string | undefined;
+  /** Replaces interface and member in errors about the body. */
+  readonly place: ErrorPlace | undefined;
+  /** Makes the value of the promise from the body of the reply; undefined for the body itself. */
+  readonly resultOf: ResultOf | undefined;
 }
 
 /** The link that an engine works for. */
@@ -57,18 +62,14 @@ export interface EngineOwner {
    * eavesdroppers, are dropped and counted.
    */
   isOurs(destination: string): boolean;
+  /** Whether the program with the unique name `sender` may own a well-known name, as far as that is known. */
+  mayOwn(name: string, sender: string): boolean;
   /** Takes every signal, in order of arrival. */
   handleSignal(signal: ArrivedSignal): void;
   /** Called once, when nothing can be sent or received any more. */
   handleFailure(error: ConnectionClosedError): void;
   /** Called once, when the stream has ended. */
   handleEnd(error: ConnectionClosedError): void;
-}
-
-/** `com.example.Counter1.Add of /a at com.example.Counter` */
-function describeCall({ interface: interfaceName, member, destination, path }: MessageHeader): string {
-  const name = interfaceName === undefined ? member : `${interfaceName}.${member}`;
-  return `${name} of ${path}${destination === undefined ? '' : ` at ${destination}`}`;
 }
 
 /** A call or a signal by its name, a reply by the serial that it answers. */
@@ -81,13 +82,13 @@ function messageError(message: unknown): Error {
   return argumentError('send', 'the message must be an object', message);
 }
 
-function toDBusError({ errorName, signature, body }: ErrorMessage): DBusError {
-  const [text] = body;
-  return new DBusError(errorName, typeof text === 'string' ? text : '', { signature, body });
-}
-
 const NO_OBJECTS = new CallRefusal(ErrorName.UNKNOWN_OBJECT, 'this connection exports no objects');
 const IS_CLOSING = new CallRefusal(ErrorName.DISCONNECTED, 'the connection is about to close');
+
+/** The error of one call that waited when the connection ended. */
+function noReply(call: PendingCall, { message, cause }: ConnectionClosedError): ConnectionClosedError {
+  return new ConnectionClosedError(`no reply to ${describeCall(call)}: ${message}`, { cause });
+}
 
 /** One open stream, its calls that await replies, and its handlers that run. */
 export class Engine {
@@ -103,14 +104,14 @@ export class Engine {
   #closedError: ConnectionClosedError | undefined;
   #resolveClosed!: () => void; // set by the promise in the constructor
 
-  constructor(transport: Transport, owner: EngineOwner, options: EngineOptions) {
-    checkOptions('Engine', options, ENGINE_RULES);
-    const { lastSerial, maxMessageLength } = options;
+  constructor(transport: Transport, owner: EngineOwner, options: ReceiveOptions) {
+    checkOptions('Engine', options, RECEIVE_RULES);
+    const { maxMessageLength } = options;
     this.#transport = transport;
     this.#owner = owner;
     this.#reading = receiveReading(options);
     this.#receiving = { reading: this.#reading, drops: owner.drops };
-    this.#pending = new PendingCalls({ lastSerial });
+    this.#pending = new PendingCalls((name, sender) => owner.mayOwn(name, sender));
     this.#closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -160,80 +161,66 @@ export class Engine {
   }
 
   /**
-   * Sends a METHOD_CALL. `settle` is called once: with the reply as it arrives, before any later message is read.
-   * Throws the errors of {@link Engine.send}, and the reason of a signal that has aborted.
+   * Sends a METHOD_CALL. `listener` is called once: with the reply as it arrives, before any later message is read.
+   * Throws the errors of {@link Engine.send}.
    */
-  request(call: MethodCall, settle: (outcome: CallOutcome) => void, options: WaitOptions = {}): void {
-    options.signal?.throwIfAborted();
-    this.#expect(this.send(call, this.request), call, settle, options);
+  request(call: MethodCall, listener: (outcome: CallOutcome) => void): void {
+    const serial = this.send(call, this.request);
+    this.#pending.add(serial, new ListenedCall(call, DEFAULT_CALL_TIMEOUT, listener), undefined);
   }
 
   /** Waits for the reply to a call that was sent under `serial` with the handshake, before this engine existed. */
-  async awaitReply(serial: number, call: MethodCall, options: AwaitOptions): Promise<readonly unknown[]> {
-    options.signal?.throwIfAborted();
-    const outcome = await new Promise<CallOutcome>((resolve) => this.#expect(serial, call, resolve, options));
-    return this.#bodyOf(outcome, call, options.replySignature);
-  }
-
-  #expect(
-    serial: number, call: MethodCall, settle: (outcome: CallOutcome) => void, options: WaitOptions,
-  ): void {
-    const { timeout = DEFAULT_CALL_TIMEOUT, signal } = options;
-    const timeoutError = (): Error => new CallTimeoutError(describeCall(call), timeout);
-    const { destination } = call;
-    this.#pending.add(serial, settle, { timeout, timeoutError, signal, destination });
+  awaitReply(serial: number, { message, timeout, signal, replySignature, resultOf }: Invocation): Promise<unknown> {
+    if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
+    const call = new PromisedCall(message, timeout ?? DEFAULT_CALL_TIMEOUT, replySignature, resultOf);
+    const promise = promiseOf(call);
+    this.#pending.add(serial, call, signal);
+    return promise;
   }
 
   /** Makes a METHOD_CALL and resolves with the body of its reply; see {@link MessageLink.call}. */
   call<const In extends string = '', const Out extends string = string>(
     options: CallOptions<In, Out>, above: Caller = this.call,
   ): Promise<BodyOf<Out>> {
-    let call: MethodCall;
+    let invocation: Invocation;
     try {
       checkCallOptions(options);
-      const { path, interface: interfaceName, member, destination } = options;
+      const { path, interface: interfaceName, member, destination, timeout, signal, replySignature, place } = options;
       // The compiler has compared the body with the signature; their types are of no further use.
       const { signature, body } = options as { signature?: string; body?: readonly unknown[] };
       const parts = { path, interface: interfaceName, member, destination, signature, body, flags: flagsOf(options) };
-      call = methodCall<string>(parts);
+      const message = methodCall<string>(parts);
+      invocation = { message, timeout, signal, replySignature, place, resultOf: undefined };
     } catch (error) {
       return Promise.reject(error as Error); // an error of the options, or of a getter in them
     }
-    return this.#invoke(call, options, above) as Promise<BodyOf<Out>>; // the signature was compared, or none was given
+    return this.invoke(invocation, above) as Promise<BodyOf<Out>>; // the signature is compared, or none was given
   }
 
-  async #invoke(
-    call: MethodCall, options: AwaitOptions & Pick<CallOptions, 'place'>, above: Caller,
-  ): Promise<readonly unknown[]> {
-    options.signal?.throwIfAborted();
-    const serial = this.send(call, above, options.place);
-    if ((call.flags & MessageFlag.NO_REPLY_EXPECTED) !== 0) return [];
-    const outcome = await new Promise<CallOutcome>((resolve) => this.#expect(serial, call, resolve, options));
-    return this.#bodyOf(outcome, call, options.replySignature);
-  }
-
-  /**
-   * The body of a reply; throws if the call ended with an error. An async function must call this after its wait: then
-   * the stack of the error shows the caller that awaits.
-   */
-  #bodyOf(outcome: CallOutcome, call: MethodCall, expected: string | undefined): readonly unknown[] {
-    if ('error' in outcome) throw this.#callError(outcome.error, call);
-    const { reply } = outcome;
-    if (reply.type === 'error') throw toDBusError(reply);
-    if (expected !== undefined && expected !== reply.signature) {
-      throw new UnexpectedSignatureError(describeCall(call), { expected, actual: reply.signature });
+  /** Makes a METHOD_CALL. The stack of an error of the message begins at the caller of the function `above`. */
+  invoke(invocation: Invocation, above: Caller): Promise<unknown> {
+    const { message, signal, replySignature, resultOf } = invocation;
+    let serial: number;
+    try {
+      signal?.throwIfAborted();
+      if (replySignature !== undefined) this.#checkReplySignature(replySignature, invocation, above);
+      serial = this.send(message, above, invocation.place);
+      if ((message.flags & MessageFlag.NO_REPLY_EXPECTED) !== 0) {
+        return Promise.resolve(resultOf === undefined ? [] : resultOf([]));
+      }
+    } catch (error) {
+      return Promise.reject(error as Error);
     }
-    return reply.body;
+    return this.awaitReply(serial, invocation);
   }
 
-  /** The error of one call, made here so that its stack shows the caller. The reason of an abort is left as it is. */
-  #callError(error: unknown, call: MethodCall): unknown {
-    if (error === this.#closedError && error instanceof ConnectionClosedError) {
-      const { message, cause } = error;
-      return new ConnectionClosedError(`no reply to ${describeCall(call)}: ${message}`, { cause });
+  /** Nothing is sent if the signature is not valid: no reply could have it. */
+  #checkReplySignature(signature: string, { message, place }: Invocation, above: Caller): void {
+    try {
+      checkSignature(signature);
+    } catch (error) {
+      throw errorAt(error, place ?? message, above);
     }
-    if (error instanceof CallTimeoutError) Error.captureStackTrace(error);
-    return error;
   }
 
   /**
@@ -302,23 +289,26 @@ export class Engine {
     }
   }
 
-  /** The whole message; undefined if its body is not valid, and then it is refused. */
-  #read(header: MessageHeader, frame: Uint8Array): Message | undefined {
-    try {
-      return decodeBodyAs(this.#reading, header, frame);
-    } catch (error) {
-      this.#refuse(header, error, header);
-      return undefined;
-    }
-  }
-
   #handleReply(header: ReplyHeader, frame: Uint8Array): void {
-    if (!this.#pending.expects(header)) {
+    const call = this.#pending.take(header);
+    if (call === undefined) {
       this.#owner.drops.count('unexpected reply', { message: header });
       return;
     }
-    const reply = this.#read(header, frame);
-    if (reply !== undefined) this.#pending.resolve(reply as MethodReturn | ErrorMessage); // the type of its header
+    const { type, signature } = header;
+    if (type === 'method_return' && call.replySignature !== undefined && call.replySignature !== signature) {
+      call.refuse(signature);
+      return;
+    }
+    let reply: Message;
+    try {
+      reply = decodeBodyAs(this.#reading, header, frame);
+    } catch (error) {
+      this.#owner.drops.count('invalid message', { message: header, error });
+      call.fail(() => error);
+      return;
+    }
+    call.settle(reply as Reply); // the type of its header
   }
 
   #handleCall(header: MethodCallHeader & MessageHeader, frame: Uint8Array): void {
@@ -327,8 +317,13 @@ export class Engine {
       this.#answerError(header, decision.errorName, decision.message);
       return;
     }
-    const call = this.#read(header, frame);
-    if (call === undefined) return;
+    let call: Message;
+    try {
+      call = decodeBodyAs(this.#reading, header, frame);
+    } catch (error) {
+      this.#refuse(header, error, header);
+      return;
+    }
     runListener(() => {
       const running = decision.run(call as MethodCall); // the type of its header
       if (running === undefined) return;
@@ -367,7 +362,7 @@ export class Engine {
   #fail(error: ConnectionClosedError): ConnectionClosedError {
     if (this.#closedError !== undefined) return this.#closedError;
     this.#closedError = error;
-    this.#pending.rejectAll(error);
+    this.#pending.rejectAll((call) => noReply(call, error));
     this.#owner.handleFailure(error);
     return error;
   }

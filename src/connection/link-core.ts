@@ -6,17 +6,21 @@
 import { setMaxListeners } from 'node:events';
 import type { Transport } from '../transport/transport.js';
 import { argumentError } from '../wire/arguments.js';
+import type { Caller } from '../wire/error-place.js';
 import type { ArrivedSignal } from './arrived-signal.js';
 import type { CallRouter, CallRunner } from './call-router.js';
 import { DropCounter } from './drops.js';
-import { Engine, type EngineOptions, type EngineOwner } from './engine.js';
+import { Engine, type EngineOwner, type Invocation } from './engine.js';
 import { type ConnectionClosedError, HandlerInUseError } from './errors.js';
 import type { MethodCallHandler } from './link.js';
+import type { ReceiveOptions } from './receive-options.js';
 
 /** Decides which messages are for a link, and takes its signals. */
 export interface SignalReceiver {
   /** Whether a bus name is this side's. */
   isOurs(destination: string): boolean;
+  /** Whether the program with the unique name `sender` may own a well-known name, as far as that is known. */
+  mayOwn(name: string, sender: string): boolean;
   /** Takes every signal, in order of arrival. */
   deliver(signal: ArrivedSignal): void;
 }
@@ -32,7 +36,7 @@ export class LinkCore implements EngineOwner {
   #resolveClosed!: (error: ConnectionClosedError) => void; // set by the promise in the constructor
 
   /** Opens an engine on a transport; nothing arrives before the present turn of the event loop ends. */
-  constructor(transport: Transport, receiver: SignalReceiver, options: EngineOptions) {
+  constructor(transport: Transport, receiver: SignalReceiver, options: ReceiveOptions) {
     this.#receiver = receiver;
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
@@ -44,6 +48,11 @@ export class LinkCore implements EngineOwner {
   /** The engine that is open at present. */
   get engine(): Engine {
     return this.#engine;
+  }
+
+  /** Makes a call; see {@link Engine.invoke}. */
+  invoke(invocation: Invocation, above: Caller): Promise<unknown> {
+    return this.#engine.invoke(invocation, above);
   }
 
   get closedSignal(): AbortSignal {
@@ -74,6 +83,10 @@ export class LinkCore implements EngineOwner {
 
   isOurs(destination: string): boolean {
     return this.#receiver.isOurs(destination);
+  }
+
+  mayOwn(name: string, sender: string): boolean {
+    return this.#receiver.mayOwn(name, sender);
   }
 
   handleSignal(signal: ArrivedSignal): void {

@@ -8,14 +8,19 @@ import { methodCall } from '../wire/messages/message.js';
 import type { ArrivedSignal } from './arrived-signal.js';
 import type { Engine } from './engine.js';
 import type { MatchRequests } from './match-requests.js';
-import type { CallOutcome } from './pending.js';
+import type { CallOutcome } from './pending-call.js';
 
 /** Called with the unique names of the new owner and of the previous one; undefined if there is no owner. */
 export type OwnerListener = (owner: string | undefined, previous: string | undefined) => void;
 
+/** How many former owners of a name are remembered. */
+const MAX_FORMER_OWNERS = 8;
+
 /** One name that is watched. */
 class WatchedName {
   owner: string | undefined;
+  /** Those who owned the name before, since the watch began. One of them may still answer a call that it received. */
+  readonly former: string[] = [];
   /** A NameOwnerChanged has arrived: a later reply to GetNameOwner is not newer. */
   hasChanged = false;
   /** Each gets the new owner, and keeps the previous one itself. */
@@ -24,6 +29,8 @@ class WatchedName {
   release: () => Promise<void> = () => Promise.resolve();
 
   update(owner: string | undefined): void {
+    if (this.owner !== undefined) this.former.push(this.owner);
+    if (this.former.length > MAX_FORMER_OWNERS) this.former.shift();
     this.owner = owner;
     for (const listener of [...this.listeners]) {
       if (this.listeners.has(listener)) listener(owner); // an earlier listener may have closed this watch
@@ -55,6 +62,15 @@ export class NameOwners {
   /** The unique name of the owner of a watched name; undefined if it has none, or if it is not known yet. */
   ownerOf(name: string): string | undefined {
     return this.#names.get(name)?.owner;
+  }
+
+  /**
+   * Whether `sender`, a unique name, may own or have owned a name. True unless a watch knows other owners only.
+   */
+  mayOwn(name: string, sender: string): boolean {
+    const watched = this.#names.get(name);
+    if (watched === undefined || (watched.owner === undefined && watched.former.length === 0)) return true;
+    return watched.owner === sender || watched.former.includes(sender);
   }
 
   /**

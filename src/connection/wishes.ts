@@ -30,6 +30,10 @@ export class Wishes implements SignalReceiver, SignalSource {
     return this.names.isOurs(destination);
   }
 
+  mayOwn(name: string, sender: string): boolean {
+    return this.owners.mayOwn(name, sender);
+  }
+
   /** The bus's own signals update names and owners before any subscription gets them. */
   deliver(signal: ArrivedSignal): void {
     const { sender, interface: interfaceName } = signal.header;

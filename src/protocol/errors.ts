@@ -89,10 +89,12 @@ export interface DBusErrorDetails extends ErrorOptions {
   readonly signature?: string | undefined;
   /** The arguments of the error. Default: its text. */
   readonly body?: readonly unknown[] | undefined;
+  /** The call that was answered so. */
+  readonly call?: string | undefined;
 }
 
 // Signature and body are checked when the error is sent; an error that stays in this program needs neither.
-const DETAILS_RULES = { signature: TEXT, body: ANY, cause: ANY };
+const DETAILS_RULES = { signature: TEXT, body: ANY, cause: ANY, call: TEXT };
 
 /** Refuses a name that breaks the grammar, with advice for a caller that passes the text first. */
 function checkErrorName(name: unknown): void {
@@ -120,6 +122,11 @@ export class DBusError extends DBusWireError {
   readonly signature: string;
   /** All arguments of the ERROR message. */
   readonly body: readonly unknown[];
+  /**
+   * The call that rejected with this error, such as `com.example.Player1.Play of /player at com.example.Player`;
+   * undefined for an error of this program.
+   */
+  readonly call: string | undefined;
 
   /**
    * @throws {InvalidNameError} if `errorName` is not a valid error name: the error could not be sent
@@ -129,10 +136,11 @@ export class DBusError extends DBusWireError {
     checkErrorName(errorName);
     if (typeof message !== 'string') throw argumentError('DBusError', 'the message must be a string', message);
     checkOptions('DBusError', details, DETAILS_RULES);
-    const { signature, body, cause } = details;
+    const { signature, body, cause, call } = details;
     super(message === '' ? errorName : message, cause === undefined ? undefined : { cause });
     this.errorName = errorName;
     this.signature = signature ?? 's';
     this.body = body ?? [message];
+    this.call = call;
   }
 }

@@ -440,3 +440,22 @@ suite('signals of a proxy', () => {
     expect(() => proxy.$signal('Nope')).toThrow('com.example.Counter1.Nope: no signal Nope in the interface');
   });
 });
+
+suite('a proxy on a link that is not of this library', () => {
+  test('makes its calls by the call() of the link', async () => {
+    setup();
+    const members: string[] = [];
+    const foreign = {
+      call: (options: { readonly member: string; readonly noReply?: boolean }) => {
+        members.push(`${options.member} ${options.noReply}`);
+        return client.call(options as never);
+      },
+      send: client.send.bind(client), subscribe: client.subscribe.bind(client),
+      handleMethodCalls: client.handleMethodCalls.bind(client),
+      closed: client.closed, closedSignal: client.closedSignal,
+    } as unknown as Bus;
+    const proxy = createProxy(foreign, Counter, { destination: service.uniqueName, path });
+    expect([await proxy.Add(2), await proxy.$get('Value'), await proxy.Forget('x')]).toEqual([2, 2, undefined]);
+    expect(members).toEqual(['Add false', 'Get false', 'Forget true']);
+  });
+});

@@ -520,7 +520,7 @@ describeWith('dbus-daemon')('a connection to a bus', () => {
   });
 
   test('lets the process end after it is closed', async () => {
-    const library = new URL('../../dist/connection/bus.js', import.meta.url);
+    const library = new URL('../../dist/index.js', import.meta.url);
     if (!existsSync(library)) throw new Error('dist/ is not there: `npm run build` first');
     const script = `
       import { connectToBus } from ${JSON.stringify(library.href)};

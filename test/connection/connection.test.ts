@@ -12,6 +12,7 @@ import { MessageReader } from '../../src/wire/messages/framing.js';
 import { errorReply, methodCall, type MethodCall, methodReturn, signal } from '../../src/wire/messages/message.js';
 import { variant } from '../../src/wire/variant.js';
 import { GUID, type Link, startFakeServer, startLink, startPair } from './fake-server.js';
+import { rawMessage } from './raw-message.js';
 import { nextSignal, until } from '../support/waiting.js';
 import { uncaughtException } from './uncaught.js';
 
@@ -138,28 +139,14 @@ describe('a call', () => {
   });
 });
 
-test('serials go on with 1 after 2^32-1, and skip those of calls that wait', async () => {
-  let accept!: (connection: Connection) => void; // set by the promise below
-  const accepted = new Promise<Connection>((resolve) => {
-    accept = resolve;
-  });
-  await using server = await startFakeServer({
-    onBegin: (socket, rest) => {
-      const transport = new StreamTransport(socket, { guid: GUID, rest });
-      accept(new Connection(transport, { lastSerial: 2 ** 32 - 3 }));
-    },
-  });
-  await using client = await openConnection(server.address);
-  const calls: number[] = [];
-  client.handleMethodCalls((call) => {
-    calls.push(call.serial);
-    if (call.member === 'Method') client.send(methodReturn(call));
-  });
-  await using connection = await accepted;
-  const waiting = connection.call({ path: '/', member: 'Wait' });
-  waiting.catch(() => {});
+test('the serials of calls cannot be predicted from those of earlier ones', async () => {
+  await using link = await startLink({ answer: (call) => methodReturn(call) });
+  const { connection, peer } = link;
   for (let i = 0; i < 4; i++) await connection.call(METHOD);
-  expect(calls).toEqual([2 ** 32 - 2, 2 ** 32 - 1, 1, 2, 3]);
+  const serials = peer.messages.map(({ serial }) => serial);
+  const differences = serials.slice(1).map((serial, index) => serial - serials[index]!);
+  expect(new Set(differences).size).toBe(3);
+  expect(Math.max(...serials)).toBeGreaterThan(2 ** 16); // by chance not in one of 2^64 runs
 });
 
 describe('messages that are sent in one turn of the event loop', () => {
@@ -450,6 +437,41 @@ describe('a call that fails while it waits', () => {
     });
     expect(late.message).toBe(`a.B.Method of / at a.C was not sent: ${message}`);
     expect(late.stack).toContain('lateCode');
+  });
+
+  test('by an error of the peer names the call, and its stack shows the caller', async () => {
+    await using link = await startLink({
+      answer: (call) => errorReply(call, { errorName: 'a.Error.Busy', message: 'later' }),
+    });
+    const error = await failureOf(async function userCode() {
+      await link.connection.call(METHOD_AT);
+    });
+    expect(error).toMatchObject({ errorName: 'a.Error.Busy', message: 'later', call: 'a.B.Method of / at a.C' });
+    expect(error.stack).toContain('userCode');
+  });
+
+  test('by a reply of another signature, whose body is not looked at', async () => {
+    await using link = await startLink();
+    const failure = failureOf(async function userCode() {
+      await link.connection.call({ ...METHOD_AT, replySignature: 's' });
+    });
+    const { serial } = await link.peer.call('Method');
+    // A BOOLEAN of 2 is not valid.
+    link.peer.send(rawMessage({ type: 2, fields: [[5, 'u', serial], [8, 'g', 'b']], body: Uint8Array.of(2, 0, 0, 0) }));
+    const error = await failure;
+    expect(error).toMatchObject({ code: 'UNEXPECTED_SIGNATURE', expected: 's', actual: 'b' });
+    expect(error.stack).toContain('userCode');
+    expect([...link.connection.dropped]).toEqual([]);
+  });
+
+  test('because of its replySignature sends nothing', async () => {
+    await using link = await startLink();
+    const error = await failureOf(async function userCode() {
+      await link.connection.call({ ...METHOD_AT, replySignature: 'not a sig' as never });
+    });
+    expect(error).toMatchObject({ name: 'SignatureError', interface: 'a.B', member: 'Method' });
+    expect(error.stack).toContain('userCode');
+    expect(link.connection.queuedBytes).toBe(0);
   });
 
   test('by its timeout has the caller in its stack', async () => {

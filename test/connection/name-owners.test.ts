@@ -222,3 +222,33 @@ describe('a watch of a name', () => {
     await sleep(5);
   });
 });
+
+describe('a reply to a call of a well-known name', () => {
+  test('is believed from those who own the name, or owned it while it was watched', async () => {
+    await using link = await startBusLink({ answer: owned({ [SERVICE]: ':1.9' }) });
+    const { bus, peer } = link;
+    await bus.watchOwner(SERVICE, () => {}).ready;
+    const result = bus.call({ destination: SERVICE, path: '/', member: 'Ask', replySignature: 's' });
+    const call = await peer.call('Ask');
+    const answer = (sender: string): Uint8Array =>
+      peer.encode(methodReturn(call, { signature: 's', body: [sender] }), { sender });
+    await deliver(link, ownerChanged(SERVICE, ':1.9', ':1.10'));
+    peer.send(answer(':1.66'), answer(':1.9'));
+    expect(await result).toEqual([':1.9']);
+    expect(bus.dropped.get('unexpected reply')).toBe(1);
+  });
+
+  test('is believed from anybody if nobody watches the name', async () => {
+    await using link = await startBusLink();
+    const result = link.bus.call({ destination: SERVICE, path: '/', member: 'Ask' });
+    const call = await link.peer.call('Ask');
+    link.peer.send(link.peer.encode(methodReturn(call), { sender: ':1.66' }));
+    expect(await result).toEqual([]);
+  });
+});
+
+test.each(['com.example.A', '1.7', '', ':1'])('a bus that answers Hello with "%s" is refused', async (name) => {
+  const answer: Answer = (call, peer) =>
+    call.member === 'Hello' ? methodReturn(call, { signature: 's', body: [name] }) : answerAsBus(call, peer);
+  await expect(startBusLink({ answer })).rejects.toThrow('it must be a unique name');
+});

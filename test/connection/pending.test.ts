@@ -1,61 +1,85 @@
 // Calls that await a reply: the numbers they get, and that each is settled once, whatever comes first.
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { CallTimeoutError } from '../../src/connection/errors.js';
-import { type CallOutcome, PendingCalls, type PendingOptions } from '../../src/connection/pending.js';
+import { PendingCalls } from '../../src/connection/pending.js';
+import { type CallOutcome, ListenedCall } from '../../src/connection/pending-call.js';
 import { methodCall, type MethodReturn, methodReturn } from '../../src/wire/messages/message.js';
 import { uncaughtException } from './uncaught.js';
 
-const MAX_SERIAL = 2 ** 32 - 1;
+const METHOD = methodCall({ path: '/', member: 'Method' });
 
-const options = (rest: Partial<PendingOptions> = {}): PendingOptions => ({
-  timeout: 1_000,
-  timeoutError: () => new CallTimeoutError('Method of /', 1_000),
-  ...rest,
-});
+const replyTo = (serial: number): MethodReturn => methodReturn({ ...METHOD, serial });
 
-function replyTo(serial: number): MethodReturn {
-  return methodReturn({ ...methodCall({ path: '/', member: 'Method' }), serial });
+const pendingCalls = (makeSerial?: () => number): PendingCalls => new PendingCalls(() => true, makeSerial);
+
+interface AddOptions {
+  readonly timeout?: number;
+  readonly signal?: AbortSignal;
 }
 
-/** Adds a call; what it is settled with is collected. */
-function add(calls: PendingCalls, serial: number, rest: Partial<PendingOptions> = {}): CallOutcome[] {
+/** Adds a call; its outcomes are collected. */
+function add(calls: PendingCalls, serial: number, { timeout = 1_000, signal }: AddOptions = {}): CallOutcome[] {
   const outcomes: CallOutcome[] = [];
-  calls.add(serial, (outcome) => outcomes.push(outcome), options(rest));
+  calls.add(serial, new ListenedCall(METHOD, timeout, (outcome) => outcomes.push(outcome)), signal);
   return outcomes;
+}
+
+/** Gives a reply to its call; false if no call waits for it. */
+function resolve(calls: PendingCalls, reply: MethodReturn): boolean {
+  const call = calls.take(reply);
+  call?.settle(reply);
+  return call !== undefined;
 }
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-describe('serials', () => {
-  test.each<{ what: string; lastSerial?: number; pending: readonly number[]; expected: readonly number[] }>([
-    { what: 'start at 1', pending: [], expected: [1, 2, 3] },
-    { what: 'go on behind the last one', lastSerial: 41, pending: [], expected: [42, 43] },
-    { what: 'pass over 0', lastSerial: MAX_SERIAL - 1, pending: [], expected: [MAX_SERIAL, 1, 2] },
-    { what: 'pass over a pending one', lastSerial: 6, pending: [7, 8], expected: [9, 10] },
-    { what: 'pass over a pending last one', lastSerial: MAX_SERIAL - 1, pending: [MAX_SERIAL], expected: [1, 2] },
-    { what: 'pass over a pending first one', lastSerial: MAX_SERIAL, pending: [1, 2, 4], expected: [3, 5] },
-  ])('$what', ({ lastSerial, pending, expected }) => {
-    const calls = new PendingCalls(lastSerial === undefined ? {} : { lastSerial });
-    for (const serial of pending) add(calls, serial);
-    expect(expected.map(() => calls.nextSerial())).toEqual(expected);
-  });
-
-  test('are free again once settled', () => {
-    const calls = new PendingCalls({ lastSerial: 6 });
+describe('the serial of the next message', () => {
+  test('is the next number that no call waits with', () => {
+    const numbers = [7, 8, 7, 9, 7];
+    const calls = pendingCalls(() => numbers.shift()!);
     add(calls, 7);
-    calls.resolve(replyTo(7));
+    add(calls, 8);
+    expect(calls.nextSerial()).toBe(9);
+    resolve(calls, replyTo(7));
     expect(calls.nextSerial()).toBe(7);
   });
 });
 
 test('a serial in use cannot be awaited a second time', () => {
-  const calls = new PendingCalls();
+  const calls = pendingCalls();
   const first = add(calls, 7);
   expect(() => add(calls, 7)).toThrow('serial 7 is in use');
-  calls.resolve(replyTo(7));
+  resolve(calls, replyTo(7));
   expect(first).toHaveLength(1);
+});
+
+describe('time', () => {
+  test('each call expires at its own time, with one timer for those that wait equally long', () => {
+    const calls = pendingCalls();
+    const early = add(calls, 1);
+    vi.advanceTimersByTime(400);
+    const late = add(calls, 2);
+    const short = add(calls, 3, { timeout: 100 });
+    expect(vi.getTimerCount()).toBe(2);
+    vi.advanceTimersByTime(100);
+    expect([early, late, short].map(({ length }) => length)).toEqual([0, 0, 1]);
+    vi.advanceTimersByTime(500);
+    expect([early, late].map(({ length }) => length)).toEqual([1, 0]);
+    vi.advanceTimersByTime(399);
+    expect(late).toEqual([]);
+    vi.advanceTimersByTime(2);
+    expect([late.length, vi.getTimerCount(), calls.size]).toEqual([1, 0, 0]);
+  });
+
+  test('a call in the middle of many is settled without the others', () => {
+    const calls = pendingCalls();
+    const all = Array.from({ length: 5 }, (_, index) => add(calls, index + 1));
+    for (const serial of [3, 1, 5]) resolve(calls, replyTo(serial));
+    vi.advanceTimersByTime(1_001);
+    expect(all.map(([outcome]) => 'reply' in outcome!)).toEqual([true, false, true, false, true]);
+    expect(all.map(({ length }) => length)).toEqual([1, 1, 1, 1, 1]);
+  });
 });
 
 describe('a call', () => {
@@ -63,9 +87,9 @@ describe('a call', () => {
   const controller = (): AbortController => new AbortController();
 
   test.each<{ what: string; act: (calls: PendingCalls, abort: AbortController) => void; expected: unknown }>([
-    { what: 'its reply', act: (calls) => calls.resolve(replyTo(7)), expected: { reply: replyTo(7) } },
+    { what: 'its reply', act: (calls) => resolve(calls, replyTo(7)), expected: { reply: replyTo(7) } },
     { what: 'a failure', act: (calls) => calls.reject(7, reason), expected: { error: reason } },
-    { what: 'the end of all', act: (calls) => calls.rejectAll(reason), expected: { error: reason } },
+    { what: 'the end of all', act: (calls) => calls.rejectAll(() => reason), expected: { error: reason } },
     { what: 'its signal', act: (_, abort) => abort.abort(reason), expected: { error: reason } },
     {
       what: 'its timeout',
@@ -73,25 +97,25 @@ describe('a call', () => {
       expected: { error: expect.objectContaining({ code: 'CALL_TIMED_OUT', timeout: 1_000 }) },
     },
   ])('is settled by $what, once, and leaves nothing behind', ({ act, expected }) => {
-    const calls = new PendingCalls();
+    const calls = pendingCalls();
     const abort = controller();
     const outcomes = add(calls, 7, { signal: abort.signal });
     expect([calls.size, vi.getTimerCount(), outcomes]).toEqual([1, 1, []]);
     act(calls, abort);
     expect(outcomes).toEqual([expected]);
-    expect([calls.size, vi.getTimerCount(), getEventListeners(abort.signal, 'abort')]).toEqual([0, 0, []]);
-    expect([calls.resolve(replyTo(7)), calls.reject(7, reason)]).toEqual([false, false]);
-    calls.rejectAll(reason);
+    expect([calls.size, getEventListeners(abort.signal, 'abort')]).toEqual([0, []]);
+    expect([resolve(calls, replyTo(7)), calls.reject(7, reason)]).toEqual([false, false]);
+    calls.rejectAll(() => reason);
     abort.abort(reason);
     vi.advanceTimersByTime(100_000);
-    expect(outcomes).toEqual([expected]);
+    expect([outcomes, vi.getTimerCount()]).toEqual([[expected], 0]);
   });
 
   test('waits for its own reply only', () => {
-    const calls = new PendingCalls();
+    const calls = pendingCalls();
     const [seven, eight] = [add(calls, 7), add(calls, 8)];
-    expect(calls.resolve(replyTo(9))).toBe(false);
-    expect(calls.resolve(replyTo(8))).toBe(true);
+    expect(resolve(calls, replyTo(9))).toBe(false);
+    expect(resolve(calls, replyTo(8))).toBe(true);
     expect([seven, eight]).toEqual([[], [{ reply: replyTo(8) }]]);
   });
 
@@ -102,15 +126,15 @@ describe('a call', () => {
     [Number.MAX_VALUE, 0],
     [Infinity, 0],
   ])('that waits %d ms has %d timers', (timeout, timers) => {
-    const calls = new PendingCalls();
+    const calls = pendingCalls();
     const outcomes = add(calls, 7, { timeout });
     expect(vi.getTimerCount()).toBe(timers);
-    vi.advanceTimersByTime(timeout === 1 ? 1 : 1_000_000);
+    vi.advanceTimersByTime(timeout === 1 ? 2 : 1_000_000);
     expect(outcomes).toHaveLength(timeout === 1 ? 1 : 0);
   });
 
   test.each([0, -1, Number.NaN])('with a timeout of %d does not wait forever', (timeout) => {
-    const outcomes = add(new PendingCalls(), 7, { timeout });
+    const outcomes = add(pendingCalls(), 7, { timeout });
     vi.advanceTimersByTime(1);
     expect(outcomes).toHaveLength(1);
   });
@@ -120,13 +144,13 @@ describe('a call', () => {
     const warnings: Error[] = [];
     const onWarning = (warning: Error): void => void warnings.push(warning);
     process.on('warning', onWarning);
-    const calls = new PendingCalls();
+    const calls = pendingCalls();
     const abort = controller();
     const all = Array.from({ length: 100 }, (_, serial) => add(calls, serial + 1, { signal: abort.signal }));
     await new Promise(setImmediate); // warnings are emitted on the next tick
     expect(warnings).toEqual([]);
     process.off('warning', onWarning);
-    calls.resolve(replyTo(50));
+    resolve(calls, replyTo(50));
     abort.abort(reason);
     expect(all.flat()).toHaveLength(100);
     expect(all.flat().filter((outcome) => 'reply' in outcome)).toHaveLength(1);
@@ -135,24 +159,24 @@ describe('a call', () => {
 });
 
 test('rejectAll() does not settle a call that is added while it runs; the next one does', () => {
-  const calls = new PendingCalls();
+  const calls = pendingCalls();
   const first = new Error('first');
-  const late: CallOutcome[] = [];
-  calls.add(1, () => calls.add(3, (outcome) => late.push(outcome), options()), options());
+  let late: CallOutcome[] = [];
+  calls.add(1, new ListenedCall(METHOD, 1_000, () => void (late = add(calls, 3))), undefined);
   const second = add(calls, 2);
-  calls.rejectAll(first);
+  calls.rejectAll(() => first);
   expect([second, late, calls.size]).toEqual([[{ error: first }], [], 1]);
-  calls.rejectAll(first);
-  expect([late, calls.size]).toEqual([[{ error: first }], 0]);
+  calls.rejectAll(() => first);
+  expect([late, calls.size, vi.getTimerCount()]).toEqual([[{ error: first }], 0, 0]);
 });
 
 test('one listener that throws does not keep the others waiting', async () => {
   vi.useRealTimers();
   const uncaught = uncaughtException();
-  const calls = new PendingCalls();
-  calls.add(1, () => { throw new Error('from settle'); }, options());
+  const calls = pendingCalls();
+  calls.add(1, new ListenedCall(METHOD, 1_000, () => { throw new Error('from a listener'); }), undefined);
   const second = add(calls, 2);
-  calls.rejectAll(new Error('over'));
+  calls.rejectAll(() => new Error('over'));
   expect(second).toHaveLength(1);
-  expect(await uncaught).toMatchObject({ message: 'from settle' });
+  expect(await uncaught).toMatchObject({ message: 'from a listener' });
 });

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Bus, greetBus } from '../../src/connection/bus.js';
 import type { Engine } from '../../src/connection/engine.js';
-import type { CallOutcome } from '../../src/connection/pending.js';
+import type { CallOutcome } from '../../src/connection/pending-call.js';
 import {
   connectToBus, createProxy, DBusDaemon, DBusError, type Message, type MethodCall, Properties,
   type Variant, variant,

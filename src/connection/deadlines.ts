@@ -1,0 +1,114 @@
+// Calls that wait for as long as each other: a list in the order of their deadlines, with one timer for its first.
+// To add and to remove a call takes the same time for any number of calls. It knows nothing of messages.
+// Tests: pending.test.ts. (No clause of the specification.)
+
+/** Longest delay of a timer of Node, in milliseconds: 24 days. */
+const MAX_TIMER_DELAY = 2 ** 31 - 1;
+
+/** An element of one list at a time. */
+export abstract class Expirable {
+  deadline = 0;
+  list: DeadlineList | undefined = undefined;
+  previous: Expirable | undefined = undefined;
+  next: Expirable | undefined = undefined;
+}
+
+/** Elements that expire the same time after they were added. */
+class DeadlineList {
+  readonly #delay: number;
+  readonly #expire: (element: Expirable) => void;
+  readonly #onIdle: (delay: number) => void;
+  #first: Expirable | undefined;
+  #last: Expirable | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(delay: number, expire: (element: Expirable) => void, onIdle: (delay: number) => void) {
+    this.#delay = delay;
+    this.#expire = expire;
+    this.#onIdle = onIdle;
+  }
+
+  add(element: Expirable): void {
+    element.deadline = performance.now() + this.#delay;
+    element.list = this;
+    element.previous = this.#last;
+    if (this.#last === undefined) this.#first = element;
+    else this.#last.next = element;
+    this.#last = element;
+    this.#timer ??= setTimeout(this.#onTimer, this.#delay);
+  }
+
+  /** The timer stays: setting and clearing one for each call would take longer than that it fires once in vain. */
+  remove(element: Expirable): void {
+    const { previous, next } = element;
+    if (previous === undefined) this.#first = next;
+    else previous.next = next;
+    if (next === undefined) this.#last = previous;
+    else next.previous = previous;
+    element.list = undefined;
+    element.previous = undefined;
+    element.next = undefined;
+  }
+
+  readonly #onTimer = (): void => {
+    this.#timer = undefined;
+    const now = performance.now() + 1; // a timer of Node may fire up to 1 ms early
+    for (let first = this.#first; first !== undefined && first.deadline <= now; first = this.#first) {
+      this.remove(first);
+      this.#expire(first);
+    }
+    if (this.#timer !== undefined) return; // an element was added meanwhile
+    if (this.#first === undefined) this.#onIdle(this.#delay);
+    else this.#timer = setTimeout(this.#onTimer, Math.max(1, Math.ceil(this.#first.deadline - now + 1)));
+  };
+
+  /** Stops the timer. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}
+
+/** The deadlines of any number of elements: a list, and at most one timer, for each delay. */
+export class Deadlines {
+  readonly #lists = new Map<number, DeadlineList>();
+  readonly #expire: (element: Expirable) => void;
+  readonly #onIdle = (delay: number): void => void this.#lists.delete(delay);
+  /** The list that was used last: most calls of a program wait equally long. */
+  #recent: DeadlineList | undefined;
+  #recentDelay: number | undefined;
+
+  /** `expire` is called with each element whose time is over, after it was removed. */
+  constructor(expire: (element: Expirable) => void) {
+    this.#expire = expire;
+  }
+
+  /** Lets an element expire after `delay` milliseconds; never, if that is longer than a timer of Node can take. */
+  add(element: Expirable, delay: number): void {
+    if (delay > MAX_TIMER_DELAY) return;
+    const list = delay === this.#recentDelay ? this.#recent! : this.#listOf(delay > 0 ? delay : 0);
+    list.add(element);
+  }
+
+  #listOf(delay: number): DeadlineList {
+    let list = this.#lists.get(delay);
+    if (list === undefined) {
+      list = new DeadlineList(delay, this.#expire, this.#onIdle);
+      this.#lists.set(delay, list);
+    }
+    this.#recent = list;
+    this.#recentDelay = delay;
+    return list;
+  }
+
+  remove(element: Expirable): void {
+    element.list?.remove(element);
+  }
+
+  /** Stops all timers: nothing expires any more. */
+  stop(): void {
+    for (const list of this.#lists.values()) list.stop();
+    this.#lists.clear();
+    this.#recentDelay = undefined;
+  }
+}

@@ -1,0 +1,38 @@
+// How the layers of this library make calls on a link: with one promise for each call, and the result made where the
+// reply arrives. Programs use MessageLink.call(). Tests: test/client/proxy.test.ts.
+// Specification: Message Types (METHOD_CALL).
+import { MessageFlag } from '../wire/constants.js';
+import type { Caller } from '../wire/error-place.js';
+import type { Invocation } from './engine.js';
+import type { MessageLink } from './link.js';
+
+/** Makes calls. */
+export interface Invoker {
+  /** Makes a call. The stack of an error of the message begins at the caller of the function `above`. */
+  invoke(invocation: Invocation, above: Caller): Promise<unknown>;
+}
+
+/** The links of this library: other layers make calls so, and users cannot. */
+const invokers = new WeakMap<object, Invoker>();
+
+/** Lets other layers make calls on a link. */
+export function shareCalls(link: object, invoker: Invoker): void {
+  invokers.set(link, invoker);
+}
+
+/** The invoker of a link; of a link that is not of this library, one that uses its call(). */
+export function invokerOf(link: MessageLink): Invoker {
+  return invokers.get(link) ?? { invoke: (invocation) => callLink(link, invocation) };
+}
+
+async function callLink(link: MessageLink, invocation: Invocation): Promise<unknown> {
+  const { message, timeout, signal, replySignature, place, resultOf } = invocation;
+  const { path, interface: interfaceName, member, destination, signature, body, flags } = message;
+  const reply = await link.call<string>({
+    path, interface: interfaceName, member, destination, signature, body, timeout, signal, replySignature, place,
+    noReply: (flags & MessageFlag.NO_REPLY_EXPECTED) !== 0,
+    noAutoStart: (flags & MessageFlag.NO_AUTO_START) !== 0,
+    allowInteractiveAuthorization: (flags & MessageFlag.ALLOW_INTERACTIVE_AUTHORIZATION) !== 0,
+  });
+  return resultOf === undefined ? reply : resultOf(reply);
+}

@@ -1,0 +1,139 @@
+// One call that waits for its reply, and what becomes of it. A call of a program settles one promise; a call of the
+// library has a listener, which gets the reply as it arrives. It knows no sockets, no timers and no other calls.
+// Tests: pending.test.ts, connection.test.ts. Specification: Message Types (METHOD_RETURN, ERROR).
+import { DBusError } from '../protocol/errors.js';
+import { runListener } from '../transport/waiting.js';
+import type { ErrorMessage, MethodCall, MethodReturn } from '../wire/messages/message.js';
+import { Expirable } from './deadlines.js';
+import { UnexpectedSignatureError } from './errors.js';
+
+/** A METHOD_RETURN or an ERROR. */
+export type Reply = MethodReturn | ErrorMessage;
+
+/** How a call has ended: with its reply, or with an error before a reply. */
+export type CallOutcome = { readonly reply: Reply } | { readonly error: unknown };
+
+/** The parts of a call that its errors name. */
+type NamedCall = Pick<MethodCall, 'path' | 'interface' | 'member' | 'destination'>;
+
+/** `com.example.Counter1.Add of /a at com.example.Counter` */
+export function describeCall({ interface: interfaceName, member, destination, path }: NamedCall): string {
+  const name = interfaceName === undefined ? member : `${interfaceName}.${member}`;
+  return `${name} of ${path}${destination === undefined ? '' : ` at ${destination}`}`;
+}
+
+/** A call that waits. It does not keep the arguments of the call. */
+export abstract class PendingCall extends Expirable implements NamedCall {
+  serial = 0;
+  readonly path: string;
+  readonly interface: string | undefined;
+  readonly member: string;
+  readonly destination: string | undefined;
+  readonly timeout: number;
+  /** The signature that a METHOD_RETURN must have; undefined for any. */
+  readonly replySignature: string | undefined;
+  /** Stops listening to the AbortSignal of the call; undefined if it has none. */
+  stopListening: (() => void) | undefined = undefined;
+
+  constructor(call: NamedCall, timeout: number, replySignature: string | undefined) {
+    super();
+    this.path = call.path;
+    this.interface = call.interface;
+    this.member = call.member;
+    this.destination = call.destination;
+    this.timeout = timeout;
+    this.replySignature = replySignature;
+  }
+
+  /** Settles the call with its reply. The call must have been removed from those that wait. */
+  abstract settle(reply: Reply): void;
+
+  /** Settles the call with an error, as {@link settle} does with a reply. `makeError` may run later, but once. */
+  abstract fail(makeError: () => unknown): void;
+
+  /** Settles the call with the error that its reply has another signature; its body need not be decoded for that. */
+  refuse(actual: string): void {
+    const expected = this.replySignature ?? '';
+    this.fail(() => new UnexpectedSignatureError(describeCall(this), { expected, actual }));
+  }
+}
+
+/** Makes the value of a promise from the body of a reply. If it throws, it is called once more, for the stack. */
+export type ResultOf = (body: readonly unknown[]) => unknown;
+
+const nothing = (): void => {};
+
+/** A call that settles a promise. */
+export class PromisedCall extends PendingCall {
+  /** Set by {@link promise}. */
+  resolve: (value: unknown) => void = nothing;
+  readonly #resultOf: ResultOf | undefined;
+
+  constructor(
+    call: NamedCall, timeout: number, replySignature: string | undefined, resultOf: ResultOf | undefined,
+  ) {
+    super(call, timeout, replySignature);
+    this.#resultOf = resultOf;
+  }
+
+  settle(reply: Reply): void {
+    if (reply.type === 'error') return this.fail(() => toDBusError(reply, this));
+    const { body } = reply;
+    const resultOf = this.#resultOf;
+    if (resultOf === undefined) return this.resolve(body);
+    let result: unknown;
+    try {
+      result = resultOf(body);
+    } catch {
+      return this.fail(() => resultOf(body));
+    }
+    this.resolve(result);
+  }
+
+  /**
+   * The error is made in a reaction of a promise that the promise of the call follows: then the engine's stack of the
+   * error goes on with the async functions that wait for the call.
+   */
+  fail(makeError: () => unknown): void {
+    this.resolve(Promise.resolve().then(nothing).then(() => {
+      throw makeError();
+    }));
+  }
+}
+
+/** The call whose promise is being made. */
+let current: PromisedCall;
+
+/** One function for all promises. */
+function takeResolve(resolve: (value: unknown) => void): void {
+  current.resolve = resolve;
+}
+
+/** Makes the promise of a call. */
+export function promiseOf(call: PromisedCall): Promise<unknown> {
+  current = call;
+  return new Promise(takeResolve);
+}
+
+/** A call that has a listener. It gets the reply before any later message is read. */
+export class ListenedCall extends PendingCall {
+  readonly #listener: (outcome: CallOutcome) => void;
+
+  constructor(call: NamedCall, timeout: number, listener: (outcome: CallOutcome) => void) {
+    super(call, timeout, undefined);
+    this.#listener = listener;
+  }
+
+  settle(reply: Reply): void {
+    runListener(() => this.#listener({ reply }));
+  }
+
+  fail(makeError: () => unknown): void {
+    runListener(() => this.#listener({ error: makeError() }));
+  }
+}
+
+function toDBusError({ errorName, signature, body }: ErrorMessage, call: NamedCall): DBusError {
+  const [text] = body;
+  return new DBusError(errorName, typeof text === 'string' ? text : '', { signature, body, call: describeCall(call) });
+}

@@ -1,0 +1,30 @@
+// Serials of messages to be sent: random numbers, so that no other program on a bus can guess the serial of a call and
+// answer it. It does not know which serials are in use. Tests: serials.test.ts. Specification: Message Format (serial).
+
+/** How many serials are made at once: 4 KiB of random bytes take less time than a few short requests for them. */
+const POOL_SIZE = 1024;
+
+const pool = new Uint32Array(POOL_SIZE);
+let left = 0;
+
+/** Fills memory with random bytes. */
+let fill: ((memory: Uint32Array) => void) | undefined;
+
+/** node:crypto is loaded with the first message: an import of it would take several milliseconds of every start. */
+function loadFill(): (memory: Uint32Array) => void {
+  const { randomFillSync } = process.getBuiltinModule('node:crypto');
+  return (memory) => void randomFillSync(memory);
+}
+
+/** A random number from 1 to 2^32−1. */
+export function randomSerial(): number {
+  for (;;) {
+    if (left === 0) {
+      fill ??= loadFill();
+      fill(pool);
+      left = POOL_SIZE;
+    }
+    const serial = pool[--left]!; // an index of the pool
+    if (serial !== 0) return serial;
+  }
+}
