@@ -137,7 +137,7 @@ export class AuthClient {
     if (state === 'Initial' || state === 'Authenticated') {
       const isEarly = state === 'Initial';
       const found = `receive() was called ${isEarly ? 'before start()' : 'after the end of the handshake'}`;
-      throw new AuthError('OUT_OF_TURN', `${found}: it must be called ${isEarly ? 'after' : 'before'}`);
+      throw new AuthError('OUT_OF_TURN', `${found}: it must be called ${isEarly ? 'after it' : 'before that'}`);
     }
     this.#lines.push(chunk);
     let send = '';

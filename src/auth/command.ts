@@ -121,7 +121,7 @@ export class LineReader {
 
   #finish(): string {
     if (++this.#count > MAX_LINES) {
-      const problem = `the peer sent more than ${MAX_LINES} lines: the handshake must end before`;
+      const problem = `the peer sent more than ${MAX_LINES} lines: the handshake must end before that`;
       throw new AuthError('TOO_MANY_LINES', problem, { line: this.#line });
     }
     const line = this.#line;

@@ -87,7 +87,7 @@ export class AuthServer {
   receive(chunk: Uint8Array): ServerProgress {
     checkBytes('AuthServer.receive', 'chunk', chunk);
     if (this.#phase.state === 'Authenticated' || this.#phase.state === 'Failed') {
-      const problem = 'receive() was called after the end of the handshake: it must be called before';
+      const problem = 'receive() was called after the end of the handshake: it must be called before that';
       throw new AuthError('OUT_OF_TURN', problem);
     }
     let send = '';
@@ -107,7 +107,7 @@ export class AuthServer {
         }
         send += this.#answer(name, argument);
         if (this.#rejections === MAX_REJECTIONS) {
-          const problem = `the client was rejected ${MAX_REJECTIONS} times: it must be accepted before`;
+          const problem = `the client was rejected ${MAX_REJECTIONS} times: it must be accepted before that`;
           throw new AuthError('TOO_MANY_REJECTIONS', problem, { line });
         }
       }

@@ -67,11 +67,11 @@ export class XmlReader {
     this.#text = text;
     this.#maxDepth = maxDepth;
     if (text.length > maxLength) {
-      const problem = `introspection data of ${text.length} characters: at most ${maxLength} are allowed`;
+      const problem = `the introspection data has ${text.length} characters: it must have at most ${maxLength}`;
       throw this.error('TOO_LONG', problem, maxLength);
     }
     const forbidden = text.search(FORBIDDEN_CHARACTER);
-    if (forbidden >= 0) throw this.error('CHARACTER_INVALID', 'a character that XML must not contain', forbidden);
+    if (forbidden >= 0) throw this.error('CHARACTER_INVALID', 'found a character that XML must not contain', forbidden);
     if (text.startsWith('\ufeff')) this.#offset = 1;
   }
 
@@ -92,7 +92,7 @@ export class XmlReader {
       if (this.#takes('<!--')) this.#skipPast('-->', start, 'comment');
       else if (this.#takes('<?')) this.#skipPast('?>', start, 'processing instruction');
       else if (this.#takes('<![CDATA[')) {
-        if (this.#open.length === 0) throw this.error('TEXT_OUTSIDE', 'text outside of the root element', start);
+        if (this.#open.length === 0) throw this.#textOutside(start);
         this.#skipPast(']]>', start, 'CDATA section');
       } else if (this.#takes('<!DOCTYPE')) this.#skipDoctype(start);
       else if (this.#takes('</')) return this.#endTag(start);
@@ -113,7 +113,7 @@ export class XmlReader {
     const end = markup < 0 ? this.#text.length : markup;
     if (this.#open.length === 0) {
       this.#skipSpace();
-      if (this.#offset < end) throw this.error('TEXT_OUTSIDE', 'text outside of the root element', this.#offset);
+      if (this.#offset < end) throw this.#textOutside(this.#offset);
     }
     this.#offset = end;
     if (markup >= 0) return markup;
@@ -206,7 +206,8 @@ export class XmlReader {
       throw this.error('ROOT_INVALID', 'a second root element: there must be only one', start);
     }
     if (this.#open.length >= this.#maxDepth) {
-      throw this.error('TOO_DEEP', `elements nested more than ${this.#maxDepth} deep`, start);
+      const found = `elements are nested more than ${this.#maxDepth} deep`;
+      throw this.error('TOO_DEEP', `${found}: they must be nested at most ${this.#maxDepth} deep`, start);
     }
     this.#rootSeen = true;
     const attributes = new Map<string, string>();
@@ -227,7 +228,8 @@ export class XmlReader {
     const start = this.#offset;
     const name = this.#name('an attribute');
     if (attributes.has(name)) {
-      throw this.error('ATTRIBUTE_DUPLICATE', `attribute ${textOfTag(name)} twice in one element`, start);
+      const problem = `attribute ${textOfTag(name)} appears twice in one element: it must appear at most once`;
+      throw this.error('ATTRIBUTE_DUPLICATE', problem, start);
     }
     this.#skipSpace();
     const hasValue = this.#takes('=');
@@ -261,6 +263,10 @@ export class XmlReader {
       end = special.index + source.length;
     }
     return text + value.slice(end);
+  }
+
+  #textOutside(offset: number): IntrospectionError {
+    return this.error('TEXT_OUTSIDE', 'found text outside of the root element: it must be inside', offset);
   }
 
   #unterminated(tag: string, start: number): IntrospectionError {

@@ -159,5 +159,5 @@ export class Callers {
 }
 
 function limitExceeded(found: string): DBusError {
-  return new DBusError(ErrorName.LIMITS_EXCEEDED, `${found}; there must not be more`);
+  return new DBusError(ErrorName.LIMITS_EXCEEDED, `${found}: there must not be more`);
 }

@@ -475,7 +475,7 @@ describe('handlers that do not answer', () => {
     const { sink, wait, refused, waiting } = stuckService();
     for (let index = 0; index < 1_024; index++) void wait(':1.1');
     expect(sink.sent).toEqual([]);
-    const text = '1024 calls of this caller are in progress; there must not be more';
+    const text = '1024 calls of this caller are in progress: there must not be more';
     expect(await refused(':1.1')).toMatchObject([{ errorName: `${ERROR}.LimitsExceeded`, body: [text] }]);
     void wait(':1.2');
     expect(waiting).toHaveLength(1_025);
@@ -489,7 +489,7 @@ describe('handlers that do not answer', () => {
     const { wait, refused, waiting } = stuckService();
     for (let index = 0; index < 32_768; index++) void wait(`:1.${index % 32}`);
     expect(waiting).toHaveLength(32_768);
-    const text = '32768 calls are in progress; there must not be more';
+    const text = '32768 calls are in progress: there must not be more';
     expect(await refused(':1.99')).toMatchObject([{ errorName: `${ERROR}.LimitsExceeded`, body: [text] }]);
   });
 

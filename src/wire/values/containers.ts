@@ -14,13 +14,13 @@ export function checkDepth(depth: number, reader: Reader): void {
 }
 
 function tooDeepProblem(limit: number): string {
-  return `a value inside more than ${limit} containers`;
+  return `the value is inside more than ${limit} containers: it must be inside at most ${limit}`;
 }
 
 /** Refuses an array with more bytes of elements than one array may have. */
 export function checkArrayLength(length: number, offset = 0): void {
   if (length > MAX_ARRAY_LENGTH) {
-    const problem = `an array of ${length} bytes: at most ${MAX_ARRAY_LENGTH} are allowed`;
+    const problem = `the array has ${length} bytes: it must have at most ${MAX_ARRAY_LENGTH}`;
     throw new Fault('ARRAY_TOO_LONG', problem, { offset });
   }
 }
@@ -61,7 +61,7 @@ export function readArrayEnd(reader: Reader, elementAlignment: number): number {
   reader.align(elementAlignment, 0);
   const end = reader.offset + length;
   if (end > reader.end) {
-    const problem = `an array of ${length} bytes, but ${reader.end - reader.offset} are left`;
+    const problem = `the array has ${length} bytes: it must fit into the ${reader.end - reader.offset} that are left`;
     throw reader.fault('ARRAY_LENGTH_OUT_OF_BOUNDS', problem, lengthOffset);
   }
   return end;

@@ -29,7 +29,7 @@ export function mismatch(expected: string, value: unknown): Fault<MarshalErrorCo
 
 /** The fault of a message that refers to file descriptors, on a stream that cannot carry them. */
 export function unixFdFault(): Fault<MarshalErrorCode> {
-  return new Fault('UNIX_FD_NOT_SENDABLE', 'file descriptors cannot be sent: the sockets of Node do not take them');
+  return new Fault('UNIX_FD_NOT_SENDABLE', 'file descriptors cannot be sent: the sockets of Node do not carry them');
 }
 
 /** Longest part of a key that a path shows, in characters: a key may be megabytes of a peer's text. */

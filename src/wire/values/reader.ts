@@ -97,7 +97,7 @@ export class Reader {
   }
 
   #truncated(length: number): Fault<UnmarshalErrorCode> {
-    return this.fault('VALUE_TRUNCATED', `expected ${length} more bytes, ${this.end - this.offset} are left`);
+    return this.fault('VALUE_TRUNCATED', `expected ${length} more bytes, got ${this.end - this.offset}`);
   }
 }
 

@@ -18,7 +18,8 @@ import { readText } from './text.js';
 export function endOfText(reader: Reader, length: number, lengthOffset: number): number {
   const end = reader.offset + length;
   if (end >= reader.end) {
-    const problem = `text of ${length} bytes and a NUL, but ${reader.end - reader.offset} bytes are left`;
+    const rest = reader.end - reader.offset;
+    const problem = `the text has ${length} bytes and a NUL: it must fit into the ${rest} bytes that are left`;
     throw reader.fault('STRING_LENGTH_OUT_OF_BOUNDS', problem, lengthOffset);
   }
   if (reader.bytes[end] !== 0) throw reader.fault('STRING_NOT_TERMINATED', 'text does not end with a NUL byte', end);

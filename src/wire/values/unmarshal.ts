@@ -181,9 +181,12 @@ export function unmarshalBody(reader: Reader, codec: Codec): unknown[] {
 export function checkBodyEnd(reader: Reader, codec: Codec): void {
   if (reader.offset === reader.end) return;
   const rest = reader.end - reader.offset;
-  throw codec.signature === ''
-    ? reader.fault('BODY_WITHOUT_SIGNATURE', `a body of ${rest} bytes, but no signature`)
-    : reader.fault('BODY_EXCESS', `${rest} bytes are left after the last value of signature "${codec.signature}"`);
+  if (codec.signature === '') {
+    const problem = `the body has ${rest} bytes: without a signature it must be empty`;
+    throw reader.fault('BODY_WITHOUT_SIGNATURE', problem);
+  }
+  const found = `found ${rest} bytes after the last value of signature "${codec.signature}"`;
+  throw reader.fault('BODY_EXCESS', `${found}: there must be none`);
 }
 
 /** Converts a {@link Fault} from reading bytes to the error that users see; other errors stay unchanged. */

@@ -302,10 +302,10 @@ describe('an error', () => {
   );
 
   test.each([
-    ['u', '0000', 'expected 4 more bytes, 2 are left'],
+    ['u', '0000', 'expected 4 more bytes, got 2'],
     ['yu', '01 00 01 00 02000000', 'padding is not zero'],
     ['b', '02000000', 'expected 0 or 1 (BOOLEAN), got 2'],
-    ['s', '05000000 6161', 'text of 5 bytes and a NUL, but 2 bytes are left'],
+    ['s', '05000000 6161', 'the text has 5 bytes and a NUL: it must fit into the 2 bytes that are left'],
     ['s', '01000000 6162', 'text does not end with a NUL byte'],
     ['s', '01000000 00 00', 'text contains a NUL byte'],
     ['s', '01000000 ff 00', 'text is not valid UTF-8'],
@@ -313,18 +313,21 @@ describe('an error', () => {
     ['g', '017a00', 'unknown type code "z" at offset 0 of signature "z"'],
     ['v', '0000', 'the signature of a variant is empty: it must be one type'],
     ['v', '02797900 01 01', 'a variant of 2 types: it must have exactly one single complete type'],
-    ['ay', '05000000 01', 'an array of 5 bytes, but 1 are left'],
-    ['ay', '01000004', 'an array of 67108865 bytes: at most 67108864 are allowed'],
+    ['ay', '05000000 01', 'the array has 5 bytes: it must fit into the 1 that are left'],
+    ['ay', '01000004', 'the array has 67108865 bytes: it must have at most 67108864'],
     ['au', '05000000 01000000 02', 'the array length does not end on an element boundary'],
-    ['v', `${'017600'.repeat(64)}017900 07`, 'a value inside more than 64 containers'],
+    [
+      'v', `${'017600'.repeat(64)}017900 07`,
+      'the value is inside more than 64 containers: it must be inside at most 64',
+    ],
   ])('the message of an error in %s (%s) says what was found: %s', (signature, digits, text) => {
     const { message, offset, path } = unmarshalErrorOf(() => unmarshalAny(signature, bytes(digits)));
     expect(message).toBe(`${path}: ${text} (at byte ${offset})`);
   });
 
   test.each([
-    ['', '01', 'body: a body of 1 bytes, but no signature (at byte 0)'],
-    ['y', '0102', 'body: 1 bytes are left after the last value of signature "y" (at byte 1)'],
+    ['', '01', 'body: the body has 1 bytes: without a signature it must be empty (at byte 0)'],
+    ['y', '0102', 'body: found 1 bytes after the last value of signature "y": there must be none (at byte 1)'],
   ])('bytes left over after the values of signature "%s" are counted', (signature, digits, text) => {
     expect(unmarshalErrorOf(() => unmarshalAny(signature, bytes(digits))).message).toBe(text);
   });
