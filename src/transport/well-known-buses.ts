@@ -1,6 +1,6 @@
 // The addresses of the two well-known buses: from the environment, else the standard places.
 // Specification: Well-known Message Bus Instances.
-import { statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { unixPathAddress } from '../protocol/address.js';
 import { AddressError } from '../protocol/errors.js';
 
@@ -8,8 +8,8 @@ import { AddressError } from '../protocol/errors.js';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * The address list of the session bus: `DBUS_SESSION_BUS_ADDRESS`; or the socket `bus` in `XDG_RUNTIME_DIR` if that
- * variable is empty, not set or `autolaunch:`, which leaves the choice to the platform.
+ * The address list of the session bus: `DBUS_SESSION_BUS_ADDRESS`; or the socket `bus` of this user in
+ * `XDG_RUNTIME_DIR` if that variable is empty, not set or `autolaunch:`, which leaves the choice to the platform.
  * ‹Well-known Message Bus Instances›
  * @throws {AddressError} `SESSION_BUS_NOT_FOUND` if neither exists
  */
@@ -18,14 +18,25 @@ export function sessionBusAddress(env: Environment = process.env): string {
   if (address !== '' && address !== 'autolaunch:') return address;
   const directory = env['XDG_RUNTIME_DIR'] ?? '';
   const path = `${directory}/bus`;
-  // A relative directory must be ignored (XDG Base Directory Specification).
-  if (directory.startsWith('/') && isSocket(path)) return unixPathAddress(path);
-  const missing = directory === '' ? 'XDG_RUNTIME_DIR is not set either' : `${JSON.stringify(path)} is not a socket`;
+  const missing = directory === '' ? 'XDG_RUNTIME_DIR is not set either' : problemOfUserSocket(path);
+  if (missing === undefined) return unixPathAddress(path);
   throw new AddressError(
     'SESSION_BUS_NOT_FOUND',
     `found no session bus: DBUS_SESSION_BUS_ADDRESS is ${address === '' ? 'not set' : address} and ${missing}; ` +
       'set DBUS_SESSION_BUS_ADDRESS to the address of a bus, or run the program under dbus-run-session',
   );
+}
+
+/**
+ * Why a path is not a socket of this process's user; undefined if it is. Another user can have made a folder of that
+ * name, and would then see and answer all calls. A relative path does not count (XDG Base Directory Specification).
+ */
+function problemOfUserSocket(path: string): string | undefined {
+  const found = path.startsWith('/') ? statOf(path) : undefined;
+  if (found?.isSocket() !== true) return `${JSON.stringify(path)} is not a socket`;
+  const uid = process.getuid?.();
+  if (uid === undefined || found.uid === uid) return undefined;
+  return `${JSON.stringify(path)} belongs to user ${found.uid}: it must belong to user ${uid}`;
 }
 
 const SYSTEM_BUS_SOCKETS = ['/run/dbus/system_bus_socket', '/var/run/dbus/system_bus_socket'] as const;
@@ -40,9 +51,13 @@ export function systemBusAddress(env: Environment = process.env): string {
 }
 
 function isSocket(path: string): boolean {
+  return statOf(path)?.isSocket() === true;
+}
+
+function statOf(path: string): Stats | undefined {
   try {
-    return statSync(path).isSocket();
+    return statSync(path);
   } catch {
-    return false;
+    return undefined;
   }
 }

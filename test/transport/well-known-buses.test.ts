@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { sessionBusAddress, systemBusAddress } from '../../src/transport/well-known-buses.js';
 import { address, addressErrorOf, only } from '../protocol/addresses.js';
 import { scratchDirectory } from '../support/reaper.js';
@@ -61,6 +61,22 @@ describe('the session bus', () => {
       }
     });
   });
+});
+
+test("the socket of another user is not the session bus, and the error says whose it is", async () => {
+  const directory = scratchDirectory();
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen({ path: join(directory, 'bus') }, resolve));
+  const uid = process.getuid?.() ?? 0;
+  const getuid = vi.spyOn(process as { getuid: () => number }, 'getuid').mockReturnValue(uid + 1);
+  try {
+    const error = addressErrorOf(() => sessionBusAddress({ XDG_RUNTIME_DIR: directory }));
+    expect(error.code).toBe('SESSION_BUS_NOT_FOUND');
+    expect(error.message).toContain(`${directory}/bus" belongs to user ${uid}: it must belong to user ${uid + 1}; set`);
+  } finally {
+    getuid.mockRestore();
+    await new Promise((resolve) => server.close(resolve));
+  }
 });
 
 describe('the system bus', () => {
