@@ -5,6 +5,7 @@
 import type { Duplex } from 'node:stream';
 import type { AuthClient, ClientState } from '../auth/client.js';
 import { AuthError } from '../auth/errors.js';
+import type { Incoming, OpenedStream } from './incoming.js';
 import { type SendLimits, StreamTransport } from './stream-transport.js';
 import type { Transport } from './transport.js';
 import { onAbort, startTimer } from './waiting.js';
@@ -27,8 +28,8 @@ export interface HandshakeOptions extends SendLimits {
  * @throws {AuthError} if the server rejects the client, has another GUID, breaks the protocol, closes the stream, or
  * does not answer in time; the stream's own error if the stream fails; the reason of `signal` if it aborts
  */
-export function handshake(stream: Duplex, auth: AuthClient, options: HandshakeOptions): Promise<Transport> {
-  return new Handshake(stream, auth, options).result;
+export function handshake(opened: OpenedStream, auth: AuthClient, options: HandshakeOptions): Promise<Transport> {
+  return new Handshake(opened, auth, options).result;
 }
 
 /** A handshake that is running or has ended. */
@@ -36,15 +37,20 @@ export class Handshake {
   /** Settles when the handshake has ended. */
   readonly result: Promise<Transport>;
   readonly #stream: Duplex;
+  readonly #incoming: Incoming;
   readonly #auth: AuthClient;
   readonly #options: HandshakeOptions;
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #endAbort: () => void;
+  readonly #onError = (error: Error): void => this.#fail(error);
+  readonly #onClose = (): void => this.#fail(this.#auth.abandon('SERVER_CLOSED'));
+  readonly #onConnect = (): void => this.#begin();
   #resolve!: (transport: Transport) => void; // both are set by the promise
   #reject!: (error: unknown) => void;
 
-  constructor(stream: Duplex, auth: AuthClient, options: HandshakeOptions) {
+  constructor({ stream, incoming }: OpenedStream, auth: AuthClient, options: HandshakeOptions) {
     this.#stream = stream;
+    this.#incoming = incoming;
     this.#auth = auth;
     this.#options = options;
     this.result = new Promise((resolve, reject) => {
@@ -54,10 +60,10 @@ export class Handshake {
     const { timeout, signal } = options;
     this.#timer = startTimer(timeout, () => this.#fail(auth.abandon('AUTH_TIMED_OUT')));
     this.#endAbort = onAbort(signal, () => this.#fail(signal?.reason));
-    stream.on('error', (error) => this.#fail(error));
-    stream.on('close', () => this.#fail(auth.abandon('SERVER_CLOSED')));
-    stream.on('data', (chunk: Uint8Array) => this.#receive(chunk));
-    if ('connecting' in stream && stream.connecting === true) stream.on('connect', () => this.#begin());
+    stream.on('error', this.#onError);
+    stream.on('close', this.#onClose);
+    incoming.receive = (chunk) => this.#receive(chunk);
+    if ('connecting' in stream && stream.connecting === true) stream.on('connect', this.#onConnect);
     else this.#begin();
   }
 
@@ -86,8 +92,11 @@ export class Handshake {
         throw new AuthError('GUID_MISMATCH', problem);
       }
       this.#stopListening();
+      const rest = new Uint8Array(done.rest); // a copy: the memory of the chunk is used again
+      const { maxSendLength } = this.#options;
+      const transportOptions = { incoming: this.#incoming, maxSendLength };
       // In this turn, so that it misses no event of the stream.
-      this.#resolve(new StreamTransport(this.#stream, done, this.#options));
+      this.#resolve(new StreamTransport(this.#stream, { guid: done.guid, rest }, transportOptions));
     } catch (error) {
       this.#fail(error);
     }
@@ -103,7 +112,10 @@ export class Handshake {
   #stopListening(): void {
     clearTimeout(this.#timer);
     this.#endAbort();
-    for (const event of ['error', 'close', 'connect', 'data']) this.#stream.removeAllListeners(event);
+    this.#incoming.receive = () => {};
+    this.#stream.off('error', this.#onError);
+    this.#stream.off('close', this.#onClose);
+    this.#stream.off('connect', this.#onConnect);
   }
 }
 

@@ -8,6 +8,12 @@ export class Incoming {
   receive: (chunk: Uint8Array) => void = () => {};
 }
 
+/** A stream, and where its bytes arrive. */
+export interface OpenedStream {
+  readonly stream: Duplex;
+  readonly incoming: Incoming;
+}
+
 /** The bytes of any stream of Node. */
 export function incomingOf(stream: Duplex): Incoming {
   const incoming = new Incoming();

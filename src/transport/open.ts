@@ -1,8 +1,7 @@
 // Opens a transport for a list of addresses: one opener for each kind of transport, then the handshake, address by
 // address until one works. Tests: open.test.ts, and "address" in test/connection/bus.test.ts.
 // Specification: Server Addresses, Authentication Protocol.
-import type { Duplex } from 'node:stream';
-import { AuthClient } from '../auth/client.js';
+import { AuthClient, type AuthClientOptions } from '../auth/client.js';
 import { AuthError, type AuthErrorCode } from '../auth/errors.js';
 import { external } from '../auth/mechanisms.js';
 import { type Address, formatAddress, readAddressList } from '../protocol/address.js';
@@ -13,11 +12,13 @@ import { FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH } from '../wire/constants.js';
 import { ABORT_SIGNAL, integer, MILLISECONDS, type OptionRules } from '../wire/options.js';
 import { ConnectError } from './errors.js';
 import { handshake } from './handshake.js';
+import type { OpenedStream } from './incoming.js';
 import type { Transport } from './transport.js';
 import { openUnix } from './unix.js';
+import { onAbort, startTimer } from './waiting.js';
 
 /** Opens a stream to an address of one kind; the stream may still be connecting. It throws {@link AddressError}. */
-type Opener = (address: Address) => Duplex;
+type Opener = (address: Address) => OpenedStream;
 
 /** The kinds of transport that a client can connect by. */
 const OPENERS: ReadonlyMap<string, Opener> = new Map([
@@ -68,24 +69,60 @@ async function openAddress(address: Address, options: GreetingOptions): Promise<
   const mechanisms = [external({ uid: claimed })];
   if (claimed !== undefined && options.greeting !== undefined) {
     try {
-      return await openWith(new AuthClient({ mechanisms, negotiateUnixFds: true, earlyBegin: true }), address, options);
+      return await openWith({ mechanisms, negotiateUnixFds: true, earlyBegin: true }, address, options);
     } catch (error) {
       if (!(error instanceof AuthError) || !RETRIED_STEP_BY_STEP.includes(error.code)) throw error;
     }
   }
-  return openWith(new AuthClient({ mechanisms, negotiateUnixFds: true }), address, options);
+  return openWith({ mechanisms, negotiateUnixFds: true }, address, options);
 }
 
 /** Failures of a handshake with an early BEGIN after which the same handshake can succeed step by step. */
 const RETRIED_STEP_BY_STEP: readonly AuthErrorCode[] = ['REJECTED', 'SERVER_CLOSED', 'UNEXPECTED_COMMAND'];
 
-function openWith(auth: AuthClient, address: Address, options: GreetingOptions): Promise<Transport> {
-  const { signal, connectTimeout: timeout = CONNECT_TIMEOUT, greeting = new Uint8Array(0), maxSendLength } = options;
-  return handshake(openStream(address), auth, { guid: address.guid, greeting, timeout, signal, maxSendLength });
+/** Opens a transport; waits and tries again, within the time that is left, as long as the server has no place free. */
+async function openWith(auth: AuthClientOptions, address: Address, options: GreetingOptions): Promise<Transport> {
+  const { signal, connectTimeout = CONNECT_TIMEOUT, greeting = new Uint8Array(0), maxSendLength } = options;
+  const { guid } = address;
+  const deadline = performance.now() + connectTimeout;
+  for (let pause = SHORTEST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+    const timeout = deadline - performance.now();
+    try {
+      const how = { guid, greeting, timeout, signal, maxSendLength };
+      return await handshake(openStream(address), new AuthClient(auth), how);
+    } catch (error) {
+      if (!isBusy(error) || performance.now() + pause >= deadline) throw error;
+      await sleep(pause, signal);
+    }
+  }
+}
+
+/** Milliseconds before a server that has no place free is asked again, at first and at last. */
+const SHORTEST_PAUSE = 4;
+const LONGEST_PAUSE = 250;
+
+/** Whether as many clients as the server allows wait to be accepted. The kernel then refuses a client at once. */
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === 'EAGAIN';
+}
+
+/** Rejects with the reason of the signal if that aborts. */
+function sleep(delay: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = startTimer(delay, () => {
+      endAbort();
+      resolve();
+    });
+    const endAbort = onAbort(signal, () => {
+      clearTimeout(timer);
+      endAbort();
+      reject(signal?.reason as Error); // any value that the caller has chosen
+    });
+  });
 }
 
 /** @throws {AddressError} `TRANSPORT_NOT_SUPPORTED` if no opener has the transport, and the errors of the opener */
-function openStream(address: Address): Duplex {
+function openStream(address: Address): OpenedStream {
   const open = OPENERS.get(address.transport);
   if (open !== undefined) return open(address);
   const found = `transport ${quote(address.transport, 40)} is not supported`;
@@ -98,6 +135,7 @@ const SYSTEM_REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such socket',
   ECONNREFUSED: 'no server listens there',
   EACCES: 'permission denied',
+  EAGAIN: 'too many clients wait to be accepted',
 };
 
 /** The reason why an address does not work, in words that do not repeat the address. */

@@ -1,11 +1,24 @@
 // Opens the socket that a `unix:` address names. Specification: Unix Domain Sockets.
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { type Address, formatAddress } from '../protocol/address.js';
 import { AddressError, type AddressErrorCode } from '../protocol/errors.js';
+import { Incoming, type OpenedStream } from './incoming.js';
 
-/** Starts to connect to the socket of a `unix:` address. @throws {AddressError} as {@link socketPathOf} does */
-export function openUnix(address: Address): Socket {
-  return connect({ path: socketPathOf(address) });
+/** Memory that a socket reads into, again and again: as much as libuv asks for at once. */
+const READ_LENGTH = 65_536;
+
+/**
+ * Starts to connect to the socket of a `unix:` address. Its bytes arrive only in `incoming`, without events.
+ * @throws {AddressError} as {@link socketPathOf} does
+ */
+export function openUnix(address: Address): OpenedStream {
+  const path = socketPathOf(address);
+  const incoming = new Incoming();
+  const callback = (length: number, bytes: Uint8Array): boolean => {
+    incoming.receive(bytes.subarray(0, length));
+    return true; // go on reading, unless the receiver has paused the socket
+  };
+  return { stream: connect({ path, onread: { buffer: new Uint8Array(READ_LENGTH), callback } }), incoming };
 }
 
 /** Longest path, or abstract name with the NUL before it, that fits into a socket address of Linux. */

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { AuthClient } from '../../src/auth/client.js';
 import { external } from '../../src/auth/mechanisms.js';
 import { Handshake, type HandshakeOptions } from '../../src/transport/handshake.js';
+import { incomingOf } from '../../src/transport/incoming.js';
 import { bytes, GUID, text } from '../auth/support.js';
 
 const ZEROS = '0'.repeat(32);
@@ -20,7 +21,7 @@ function begin(options: Partial<HandshakeOptions> = {}, { earlyBegin = false, is
   if (isConnecting) Object.assign(stream, { connecting: true });
   const auth = new AuthClient({ mechanisms: [external({ uid: '7' })], earlyBegin });
   const defaults = { guid: undefined, greeting: bytes('l\x01'), timeout: Infinity, signal: undefined };
-  const handshake = new Handshake(stream, auth, { ...defaults, ...options });
+  const handshake = new Handshake({ stream, incoming: incomingOf(stream) }, auth, { ...defaults, ...options });
   handshake.result.catch(() => {}); // some tests look at it later
   return { stream, handshake, sent: () => sent };
 }

@@ -1,9 +1,11 @@
 // Opening a list of addresses: what makes an address unusable, and that the next one is tried.
 // Addresses of real and fake servers: "address" in test/connection/bus.test.ts.
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { ConnectError } from '../../src/transport/errors.js';
 import { openTransport } from '../../src/transport/open.js';
+import { describeWith, start } from '../support/programs.js';
 import { scratchDirectory } from '../support/reaper.js';
 
 async function failureOf(addresses: string): Promise<ConnectError> {
@@ -42,4 +44,59 @@ test('a list without a valid address is an AddressError', async () => {
 
 test('a list that is not a string is refused', async () => {
   await expect(openTransport(5 as never)).rejects.toThrow('connect: the addresses must be one string, got number 5');
+});
+
+/**
+ * A server whose places for waiting clients are taken. It accepts and answers when it gets SIGUSR1, and says how many
+ * clients it has then.
+ */
+const BUSY_SERVER = `
+import signal, socket, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+server.listen(0)
+client = socket.socket(socket.AF_UNIX)
+client.connect(sys.argv[1])
+print('busy', flush=True)
+signal.sigwait([signal.SIGUSR1])
+sockets = []
+while True:
+    sockets.append(server.accept()[0])
+    sockets[-1].sendall(b'OK 00112233445566778899aabbccddeeff\\r\\nAGREE_UNIX_FD\\r\\n')
+    print('clients', len(sockets), flush=True)
+`;
+
+describeWith('python3')('a server that has no place free', () => {
+  test('is asked again until it has one', async () => {
+    const path = join(scratchDirectory(), 'busy');
+    await using server = await start('python3', ['-c', BUSY_SERVER, path]);
+    await server.line('busy');
+    const opening = openTransport(`unix:path=${path}`);
+    await sleep(50);
+    server.kill('SIGUSR1');
+    const transport = await opening;
+    expect(transport.guid).toBe('00112233445566778899aabbccddeeff');
+    await server.line('clients 2');
+    transport.destroy();
+  });
+
+  test('is asked until connectTimeout is over, and the error says why', async () => {
+    const path = join(scratchDirectory(), 'busy');
+    await using server = await start('python3', ['-c', BUSY_SERVER, path]);
+    await server.line('busy');
+    const message = `unix:path=${path}: connect EAGAIN (too many clients wait to be accepted)`;
+    await expect(openTransport(`unix:path=${path}`, { connectTimeout: 30 })).rejects.toThrow(message);
+  });
+
+  test('is not asked any more after an abort', async () => {
+    const path = join(scratchDirectory(), 'busy');
+    await using server = await start('python3', ['-c', BUSY_SERVER, path]);
+    await server.line('busy');
+    const controller = new AbortController();
+    const opening = openTransport(`unix:path=${path}`, { signal: controller.signal });
+    await sleep(20);
+    controller.abort(new Error('enough'));
+    await expect(opening).rejects.toThrow('enough');
+  });
 });
