@@ -24,7 +24,7 @@ export const MAX_SLOW_BITS = 3_600;
 /** Most jobs of `slow` that run at the same time. */
 export const MAX_SLOW_JOBS = 1_000;
 
-/** Most of them that one caller has, so that none takes all. */
+/** Most jobs of one caller, so that no caller takes all of them. */
 export const MAX_SLOW_JOBS_PER_CALLER = 100;
 
 /** Random integers, at once or bit by bit; as decimal text, because they may be longer than any D-Bus integer. */

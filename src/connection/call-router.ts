@@ -42,7 +42,7 @@ interface RoutedLink {
   routeCalls(router: CallRouter): () => void;
 }
 
-/** The links of this library: other layers route their calls, and users cannot. */
+/** The routing of the links of this library: for other layers, not for users. */
 const routedLinks = new WeakMap<object, RoutedLink>();
 
 /** Lets other layers route the calls of a link. */

@@ -1,11 +1,11 @@
-// Calls that wait for as long as each other: a list in the order of their deadlines, with one timer for its first.
-// To add and to remove a call takes the same time for any number of calls. It knows nothing of messages.
+// The deadlines of calls: for each length of wait, a list in the order of the deadlines, with one timer for the first.
+// Adding and removing a call takes constant time. It knows nothing of messages.
 // Tests: pending.test.ts. (No clause of the specification.)
 
 /** Longest delay of a timer of Node, in milliseconds: 24 days. */
 const MAX_TIMER_DELAY = 2 ** 31 - 1;
 
-/** An element of one list at a time. */
+/** An element, which is in at most one list at a time. */
 export abstract class Expirable {
   deadline = 0;
   list: DeadlineList | undefined = undefined;
@@ -38,7 +38,7 @@ class DeadlineList {
     this.#timer ??= setTimeout(this.#onTimer, this.#delay);
   }
 
-  /** The timer stays: setting and clearing one for each call would take longer than that it fires once in vain. */
+  /** The timer stays set: one that fires in vain costs less than setting and clearing a timer for each call. */
   remove(element: Expirable): void {
     const { previous, next } = element;
     if (previous === undefined) this.#first = next;
@@ -83,7 +83,7 @@ export class Deadlines {
     this.#expire = expire;
   }
 
-  /** Lets an element expire after `delay` milliseconds; never, if that is longer than a timer of Node can take. */
+  /** Lets an element expire after `delay` milliseconds, or never if a timer of Node cannot be that long. */
   add(element: Expirable, delay: number): void {
     if (delay > MAX_TIMER_DELAY) return;
     const list = delay === this.#recentDelay ? this.#recent! : this.#listOf(delay > 0 ? delay : 0);

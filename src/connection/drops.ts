@@ -52,7 +52,7 @@ export class DropCounter {
   }
 }
 
-/** The counters of links: other layers count there, and users cannot. */
+/** The counters of links: for other layers, not for users. */
 const counters = new WeakMap<object, DropCounter>();
 
 /** Lets other layers count in the counter of a link. */

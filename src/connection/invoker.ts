@@ -1,4 +1,4 @@
-// How the layers of this library make calls on a link: with one promise for each call, and the result made where the
+// Lets other layers of this library make calls on a link with one promise for each call: the result is made when the
 // reply arrives. Programs use MessageLink.call(). Tests: test/client/proxy.test.ts.
 // Specification: Message Types (METHOD_CALL).
 import { MessageFlag } from '../wire/constants.js';
@@ -12,7 +12,7 @@ export interface Invoker {
   invoke(invocation: Invocation, above: Caller): Promise<unknown>;
 }
 
-/** The links of this library: other layers make calls so, and users cannot. */
+/** The invokers of the links of this library: for other layers, not for users. */
 const invokers = new WeakMap<object, Invoker>();
 
 /** Lets other layers make calls on a link. */
@@ -20,7 +20,7 @@ export function shareCalls(link: object, invoker: Invoker): void {
   invokers.set(link, invoker);
 }
 
-/** The invoker of a link; of a link that is not of this library, one that uses its call(). */
+/** The invoker of a link. For a link that this library did not make, the invoker uses its call(). */
 export function invokerOf(link: MessageLink): Invoker {
   return invokers.get(link) ?? { invoke: (invocation) => callLink(link, invocation) };
 }

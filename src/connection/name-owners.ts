@@ -19,7 +19,7 @@ const MAX_FORMER_OWNERS = 8;
 /** One name that is watched. */
 class WatchedName {
   owner: string | undefined;
-  /** Those who owned the name before, since the watch began. One of them may still answer a call that it received. */
+  /** The former owners since the watch began. One of them may still answer a call that it received. */
   readonly former: string[] = [];
   /** A NameOwnerChanged has arrived: a later reply to GetNameOwner is not newer. */
   hasChanged = false;

@@ -1,5 +1,5 @@
-// One call that waits for its reply, and what becomes of it. A call of a program settles one promise; a call of the
-// library has a listener, which gets the reply as it arrives. It knows no sockets, no timers and no other calls.
+// One call that waits for its reply, and how it settles. A call of a program settles one promise; a call of the library
+// has a listener, which gets the reply as it arrives. It knows no sockets, no timers and no other calls.
 // Tests: pending.test.ts, connection.test.ts. Specification: Message Types (METHOD_RETURN, ERROR).
 import { DBusError } from '../protocol/errors.js';
 import { runListener } from '../transport/waiting.js';

@@ -15,7 +15,7 @@ export type ReplyHeader = Omit<MethodReturn, 'body'> | Omit<ErrorMessage, 'body'
 /** How long a call waits unless its options say otherwise, in milliseconds: as in the reference implementation. */
 export const DEFAULT_CALL_TIMEOUT = 25_000;
 
-/** Whether a well-known name may be the sender's, as far as that is known. */
+/** Whether the sender may own a well-known name; true if its owner is not known. */
 export type OwnershipTest = (name: string, sender: string) => boolean;
 
 /** All calls of one stream that wait for a reply, by serial. */
@@ -34,7 +34,7 @@ export class PendingCalls {
     return this.#calls.size;
   }
 
-  /** The serial of the next message: one that no call waits with, and that nobody can predict. */
+  /** The serial of the next message. No waiting call has it, and it cannot be predicted. */
   nextSerial(): number {
     for (;;) {
       const serial = this.#makeSerial();

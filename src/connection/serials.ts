@@ -1,7 +1,7 @@
 // Serials of messages to be sent: random numbers, so that no other program on a bus can guess the serial of a call and
 // answer it. It does not know which serials are in use. Tests: serials.test.ts. Specification: Message Format (serial).
 
-/** How many serials are made at once: 4 KiB of random bytes take less time than a few short requests for them. */
+/** How many serials are made at once: one request for 4 KiB of random bytes is faster than a few short ones. */
 const POOL_SIZE = 1024;
 
 const pool = new Uint32Array(POOL_SIZE);
@@ -10,7 +10,7 @@ let left = 0;
 /** Fills memory with random bytes. */
 let fill: ((memory: Uint32Array) => void) | undefined;
 
-/** node:crypto is loaded with the first message: an import of it would take several milliseconds of every start. */
+/** node:crypto is loaded for the first message: importing it would add several milliseconds to every start. */
 function loadFill(): (memory: Uint32Array) => void {
   const { randomFillSync } = process.getBuiltinModule('node:crypto');
   return (memory) => void randomFillSync(memory);

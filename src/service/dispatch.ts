@@ -47,7 +47,7 @@ class Context implements CallContext {
   }
 
   get signal(): AbortSignal {
-    // After the call its caller may have left already, and does not leave again.
+    // After the call has ended, its caller may have left already: departures are no longer reported for it.
     this.#signal ??= this.#isOver ? this.#closedSignal : this.#callers.signalOf(this.sender);
     return this.#signal;
   }
@@ -88,7 +88,7 @@ export class Dispatcher implements CallRouter {
     this.#callers = new Callers(watchDepartures, closedSignal);
   }
 
-  /** Finds the method that a call is to run, or the reason why there is none. Never throws. */
+  /** Finds the method that a call must run, or the reason why there is none. Never throws. */
   route(header: MethodCallHeader): CallRunner | CallRefusal {
     try {
       const method = this.#find(header);

@@ -1,7 +1,7 @@
 // The errors of byte streams: no stream could be opened, or one has ended. Specification: Server Addresses.
 import { DBusWireError } from '../wire/errors.js';
 
-/** Why a stream was cut whose output waits. */
+/** The reason why a stream was cut while output was waiting. */
 export type OutputOverflowCode = 'OUTPUT_OVERFLOW' | 'OUTPUT_STALLED';
 
 /** No address of a list works. Its `cause` is the first of `errors`. */
@@ -33,7 +33,7 @@ export class EndOfStreamError extends DBusWireError {
   }
 }
 
-/** Too many bytes wait to be sent, or the peer takes nothing of what waits. */
+/** Too many bytes wait to be sent, or the peer has stopped reading. */
 export class OutputOverflowError extends DBusWireError {
   override readonly name = 'OutputOverflowError';
   readonly fault = 'link';
@@ -44,7 +44,7 @@ export class OutputOverflowError extends DBusWireError {
     this.code = code;
   }
 
-  /** More bytes wait than may wait at all. */
+  /** More bytes wait than the limit allows. */
   static tooMuch(queuedBytes: number, limit: number): OutputOverflowError {
     const problem = `${queuedBytes} bytes wait to be sent: at most ${limit} may; wait for drained() between messages`;
     return new OutputOverflowError('OUTPUT_OVERFLOW', problem);

@@ -1,4 +1,4 @@
-// Where the bytes of a stream arrive: the handshake takes the first ones, then the transport takes the rest.
+// Gives the bytes of a stream to one receiver at a time: first to the handshake, then to the transport.
 // It knows neither of them. (Not in the specification.) Tests: stream-transport.test.ts, unix.test.ts.
 import type { Duplex } from 'node:stream';
 

@@ -1,19 +1,19 @@
-// Hands on the messages that arrive, one by one, as long as what they cause can leave: it holds them back while the
-// transport is congested, and lets the handlers of some calls answer before further calls. It looks at the type of a
-// message only. Specification: Message Format. Tests: inlet.test.ts, test/hostile/bursts.test.ts.
+// Passes received messages on, one by one, as long as the messages that they cause can leave: it holds them back while
+// the transport is congested, and after a number of calls lets their handlers answer first. It reads only the type of a
+// message. Specification: Message Format. Tests: inlet.test.ts, test/hostile/bursts.test.ts.
 import { MESSAGE_TYPE_CODE } from '../wire/constants.js';
 import type { FrameReader } from '../wire/messages/framing.js';
 import type { Transport } from './transport.js';
 
 /**
- * After so many calls, further messages wait until no microtask is left: then the handlers that wait for nothing else
- * have answered, and the size of the answers is known.
+ * After this many calls, further messages wait until all microtasks have run: handlers that wait for nothing else have
+ * then answered, and the size of their answers is known.
  */
 const CALLS_AT_ONCE = 64;
 
 const RESOLVED = Promise.resolve();
 
-/** What an inlet works for. */
+/** The transport and the receiver of an inlet. */
 export interface InletOptions {
   readonly transport: Transport;
   /** It must not keep chunks. */
@@ -27,10 +27,10 @@ export class Inlet {
   readonly #transport: Transport;
   readonly #frames: FrameReader;
   readonly #handOn: (frame: Uint8Array) => void;
-  /** The messages that wait, and how many of them were handed on. Their memory is not that of a chunk. */
+  /** The messages that wait, and how many of them were passed on. They are not in the memory of a chunk. */
   #held: readonly Uint8Array[] = [];
   #next = 0;
-  /** Whether a tick is on its way that continues. */
+  /** Whether a tick is scheduled that continues. */
   #isContinuing = false;
   readonly #continueNextTick = (): void => process.nextTick(this.#continueNow);
   readonly #continueNow = (): void => {
@@ -70,7 +70,7 @@ export class Inlet {
     this.#next = 0;
   }
 
-  /** Hands on messages from an index on; returns the index of the first that has to wait. */
+  /** Passes on the messages from `index` on; returns the index of the first that has to wait. */
   #pass(frames: readonly Uint8Array[], from: number): number {
     let index = from;
     let calls = 0;
@@ -87,7 +87,7 @@ export class Inlet {
     return index;
   }
 
-  /** A stream that cannot be cut into messages any more ends after the messages before. */
+  /** If the rest of the stream cannot be cut into messages, ends it after the messages before. */
   #checkEnd(): void {
     if (this.#frames.failure !== undefined) this.#transport.destroy(this.#frames.failure);
   }

@@ -15,13 +15,13 @@ import { startTimer } from './waiting.js';
 const CONGESTED_ABOVE = 2 ** 23;
 /** At this many unsent bytes (1 MiB) or fewer it is not congested any more. */
 const RELIEVED_AT = 2 ** 20;
-/** Milliseconds between looks at what the peer has taken while the transport is congested. */
+/** Milliseconds between two checks of how much the peer has taken, while the transport is congested. */
 const CHECK_INTERVAL = 1_000;
-/** A peer that takes nothing in so many intervals (10 s), while the transport is congested, does not read any more. */
+/** If the peer takes nothing in this many intervals (10 s) while the transport is congested, it has stopped reading. */
 const STALLED_AFTER = 10;
 /**
- * If the peer has taken nothing in an interval, it may wait for this side to read. The transport then counts as
- * congested only after so many further bytes (1 MiB).
+ * If the peer has taken nothing in an interval, it may be waiting for this side to read. The transport then counts as
+ * congested only after this many further bytes (1 MiB).
  */
 const TOLERANCE = 2 ** 20;
 /** Above this many unsent bytes (512 MiB) the stream is cut, even if the peer reads. */
@@ -43,13 +43,13 @@ export interface SendLimits {
 /** The result of the handshake that made a stream a transport. */
 export interface Handshaken {
   readonly guid: string;
-  /** The first bytes of the message stream, as far as they arrived with the last line of the handshake. */
+  /** The bytes that arrived after the last line of the handshake, in the same chunk. */
   readonly rest: Uint8Array;
 }
 
-/** How a {@link StreamTransport} works, unless the defaults are right. */
+/** Options of a {@link StreamTransport}. */
 export interface StreamTransportOptions extends SendLimits {
-  /** Where the bytes of the stream arrive. Default: the events `data` of the stream. */
+  /** The source of the stream's bytes. Default: the `data` events of the stream. */
   readonly incoming?: Incoming | undefined;
   /** Above this many unsent bytes the stream is cut. Default: 512 MiB. */
   readonly maxQueuedBytes?: number | undefined;
@@ -83,7 +83,7 @@ export class StreamTransport implements Transport {
   #takenBytes = 0;
   #isCongested = false;
   #congestedAbove = CONGESTED_ABOVE;
-  /** Runs from a congestion on until little waits. */
+  /** Runs from the start of a congestion until few bytes wait. */
   #congestionCheck: NodeJS.Timeout | undefined;
   #takenAtCheck = 0;
   #idleChecks = 0;
@@ -140,7 +140,7 @@ export class StreamTransport implements Transport {
     try {
       this.#output.append(message, options);
     } finally {
-      this.#scheduleFlush(); // also if it throws: a getter of a value can have written another message
+      this.#scheduleFlush(); // even if it throws: a getter of a value can have written another message
     }
   }
 
@@ -161,7 +161,7 @@ export class StreamTransport implements Transport {
     if (this.#pieceLength === 0) this.#sendPiece();
   }
 
-  /** Gives the stream the next piece, as long as it has none and takes any. */
+  /** Gives the stream the next piece, as long as it has none and accepts more. */
   #sendPiece(): void {
     if (!this.#stream.writable) return;
     if (this.#given === this.#chunk.length) {
@@ -214,7 +214,7 @@ export class StreamTransport implements Transport {
     this.#stream.destroy();
   }
 
-  /** The stream is closed: nothing waits any more. */
+  /** The stream is closed: no output waits any more. */
   #release(): void {
     if (this.#chunk.length > 0) this.#output.recycle();
     this.#chunk = NO_BYTES;
@@ -250,7 +250,7 @@ export class StreamTransport implements Transport {
     this.#relieve();
   }
 
-  /** Little waits: what was held back goes on. */
+  /** Few bytes wait: messages that were held back are passed on. */
   #endCongestion(): void {
     clearInterval(this.#congestionCheck);
     this.#congestionCheck = undefined;
@@ -264,7 +264,7 @@ export class StreamTransport implements Transport {
     if (!this.#isCongested) return;
     this.#isCongested = false;
     this.#relieved?.();
-    if (!this.#isCongested) this.#stream.resume(); // what was held back can have caused the next congestion
+    if (!this.#isCongested) this.#stream.resume(); // messages that were held back can have caused the next congestion
   }
 }
 

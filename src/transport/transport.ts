@@ -11,7 +11,7 @@ export interface TransportEvents {
    * is congested then, no chunk follows until it is relieved.
    */
   readonly receive: (chunk: Uint8Array) => void;
-  /** The transport is not congested any more: messages that were held back may be handed on. */
+  /** The transport is not congested any more: messages that were held back may be passed on. */
   readonly relieved?: (() => void) | undefined;
   /** The stream has ended; no callback follows. `cause` is undefined if this side ended it. */
   readonly end: (cause: Error | undefined) => void;
@@ -24,23 +24,22 @@ export interface Transport {
   /** How many bytes the peer has not taken yet. */
   readonly queuedBytes: number;
   /**
-   * Whether so much waits (more than 8 MiB) that no further messages should be handed on, since each can cause more:
-   * the peer has to take some first. It changes only in {@link Transport.write}, and before {@link TransportEvents}
-   * reports the relief. That comes when at most 1 MiB waits. It also comes if the peer takes nothing for a second, so
-   * that two peers that wait for each other go on; the next congestion then comes after another 1 MiB.
+   * Whether more than 8 MiB wait to be sent. No further received messages should then be passed on, since each can
+   * cause more output: the peer must take some first. It becomes true only in {@link Transport.write}, and false just before
+   * {@link TransportEvents} reports the relief: when at most 1 MiB waits, or if the peer takes nothing for a second, so
+   * that two peers that wait for each other go on. In the second case the next congestion begins after 1 MiB more.
    */
   readonly isCongested: boolean;
   /** Begins to deliver events. It must be called once; no callback runs before it has returned. */
   start(events: TransportEvents): void;
   /**
-   * Queues a message. It leaves together with all others of this turn of the event loop.
-   * The stream is cut if more than 512 MiB are queued then, and if the peer takes nothing for 10 seconds after the
-   * transport has become congested.
+   * Queues a message. It leaves together with all others of this turn of the event loop. The stream is cut if more than
+   * 512 MiB are queued, or if the peer takes nothing for 10 seconds while the transport is congested.
    * @throws {InvalidNameError | MarshalError} if the message is not valid, refers to file descriptors, has more than 63
    *   containers inside one another, or is longer than `maxSendLength`
    */
   write(message: Message, options: EncodeOptions): void;
-  /** Sends the queued messages now, unless earlier ones are still on their way: then they follow those. */
+  /** Sends the queued messages now, or after earlier messages that are still being sent. */
   flush(): void;
   /** Resolves when at most 1 MiB waits to be taken by the peer, or when the stream has ended; never rejects. */
   drained(): Promise<void>;

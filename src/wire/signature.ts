@@ -77,7 +77,7 @@ const LEAF_TYPES: ReadonlyMap<string, LeafType> = new Map<string, LeafType>([
 /** The codes of all types that are not containers, and of VARIANT: the types with a signature of one character. */
 export const BASIC_OR_VARIANT = [...LEAF_TYPES.keys()].join('');
 
-/** A function that makes something for a fixed-size type, once for each of the ten. */
+/** Makes a function that derives its result once for each of the ten fixed-size types. */
 export function oncePerCode<T>(make: (code: FixedTypeCode) => T): (type: FixedType) => T {
   const made: Partial<Record<FixedTypeCode, T>> = {};
   return ({ code }) => (made[code] ??= make(code));

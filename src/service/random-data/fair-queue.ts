@@ -1,18 +1,18 @@
-// Long computations of many callers on one thread: short slices between the turns of the event loop, and in each slice
-// one computation of every caller in turn, so that none waits for all of another. It knows no numbers and no messages.
-// Tested in fair-queue.test.ts. (No clause of the specification.)
+// Runs long computations of many callers on one thread: in short slices between the turns of the event loop, one
+// computation of each caller in turn, so that no caller waits for all computations of another. It knows no numbers and
+// no messages. Tests: fair-queue.test.ts. (No clause of the specification.)
 
-/** Who waits for a computation. */
+/** The caller that waits for a computation. */
 export interface QueueCaller {
   /** On a bus, the unique name. */
   readonly sender: string | undefined;
-  /** Aborts when nobody waits any more. */
+  /** Aborts when the caller does not wait any more. */
   readonly signal: AbortSignal;
 }
 
 /** The limits of a queue, in the unit in which the costs of computations are given. */
 export interface QueueLimits {
-  /** Computations that cost no more run at once. */
+  /** A computation runs at once if it costs no more than this. */
   readonly free: number;
   /** The cost of a slice; the last computation of a slice may exceed it. */
   readonly slice: number;
@@ -48,8 +48,8 @@ export class FairQueue {
   }
 
   /**
-   * Runs a computation: at once if it is free, or if nothing waits and the slice of this turn has room for it; else in
-   * a later turn. The promise rejects with the reason of the caller's signal if that aborts before.
+   * Runs a computation: at once if it costs little, or if no other waits and the slice of this turn has room for it;
+   * otherwise in a later turn. The promise rejects with the reason of the caller's signal if that aborts first.
    */
   run<T>(caller: QueueCaller, cost: number, compute: () => T): T | Promise<T> {
     if (cost <= this.#limits.free) return compute();
@@ -96,7 +96,7 @@ export class FairQueue {
     if (this.#spent > 0) this.#schedule(); // also to begin the next slice with nothing spent
   }
 
-  /** Runs one computation of the next caller, which then is the last; returns whether there was one. */
+  /** Runs one computation of the next caller, and puts the caller at the end; returns whether there was one. */
   #runNext(): boolean {
     for (const [sender, line] of this.#lines) {
       const task = line.tasks.shift()!; // a line without tasks is removed

@@ -1,7 +1,7 @@
-// Whose jobs are whose: the running jobs and kept results of each caller while it is on the bus, and those of all
-// that have left together. It knows ids only. Tested in slow-jobs.test.ts. (No clause of the specification.)
+// The owners of jobs: the running jobs and kept results of each caller that is on the bus, and those of all callers
+// that have left, together. It knows only IDs. Tests: slow-jobs.test.ts. (No clause of the specification.)
 
-/** Who starts a job or asks for its result. */
+/** A caller that starts a job or asks for its result. */
 export interface JobCaller {
   /** On a bus, the unique name. */
   readonly sender: string | undefined;
@@ -25,7 +25,7 @@ export class JobShare {
 
 /** All shares. */
 export class JobShares {
-  /** The jobs of callers that have left: they belong to whoever knows their id. */
+  /** The jobs of callers that have left: they belong to any caller that knows their ID. */
   readonly departed = new JobShare(undefined, { isDeparted: true });
   readonly #shares = new Map<string | undefined, { readonly share: JobShare; readonly stopListening: () => void }>();
   readonly #onDeparture: (share: JobShare) => void;

@@ -47,7 +47,7 @@ interface KeptResult {
   readonly expires: number;
 }
 
-/** The state of a job, for one who asks for its result. */
+/** The state of a job, for a caller that asks for its result. */
 export type JobState =
   | { readonly state: 'running' }
   | { readonly state: 'done'; readonly result: string }
@@ -162,7 +162,7 @@ export class SlowJobs implements Disposable {
     this.#shares.release(share);
   }
 
-  /** A caller has left: from now on its jobs belong to whoever knows their id. */
+  /** A caller has left: from now on its jobs belong to any caller that knows their ID. */
   #handOver({ running, kept }: JobShare): void {
     const { departed } = this.#shares;
     for (const id of running) {

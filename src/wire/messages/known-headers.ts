@@ -1,6 +1,6 @@
 // A cache of encoded header fields, keyed by the values that they were encoded from: a service that repeats a signal or
-// answers the same client, and a client that repeats a call, write the same fields each time; only a REPLY_SERIAL is
-// written anew. Its size is fixed: a new entry replaces the one in its slot. It knows which values determine the bytes,
+// answers the same client, and a client that repeats a call, write the same fields each time; only the REPLY_SERIAL
+// differs. Its size is fixed: a new entry replaces the one in its slot. It knows which values determine the bytes,
 // not how the bytes are made. Tests: message.test.ts.
 import { CACHE_LIMITS } from '../cache-limits.js';
 import type { Message } from './message.js';
@@ -37,7 +37,7 @@ function slotOf({ path, member, destination, replySerial, signature }: Message):
   return (memberHash + pathHash + signature.length) & (SLOTS - 1);
 }
 
-/** Whether names and the signature alone determine the header fields, but for the value of a REPLY_SERIAL. */
+/** Whether names and the signature alone determine the header fields, except for the value of a REPLY_SERIAL. */
 export function hasRepeatableHeader({ unixFds, unknownFields }: Message): boolean {
   return unixFds === 0 && unknownFields?.length === 0; // checked on writing
 }

@@ -141,7 +141,7 @@ function checkParts(owner: string, parts: object, isKnown: boolean, rules: Rules
   if (!isKnown || typeof parts !== 'object' || parts === null) checkRequiredOptions(owner, parts, rules);
 }
 
-/** The sender that was last found fit to be written: a service answers the same clients over and over. */
+/** The last sender that was found valid: a service answers the same clients again and again. */
 let lastSender: string | undefined;
 
 /**

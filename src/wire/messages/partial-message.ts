@@ -1,5 +1,6 @@
-// The bytes of a message that is not complete yet, joined once. It knows neither where messages end nor what is in
-// them. Memory grows with the bytes that arrive, never with the length that a peer announces. Tests: framing.test.ts.
+// Collects the bytes of a message that is not complete yet, and joins them once. It knows neither the contents nor the
+// ends of messages. Memory grows with the bytes that arrive, never with the length that a peer announces.
+// Tests: framing.test.ts.
 import { FIXED_HEADER_LENGTH } from '../constants.js';
 
 /** A message of at most this many bytes gets its memory at once. */
@@ -14,7 +15,7 @@ const MAX_BLOCK = 65_536;
  * the memory is at most about four times the bytes that have arrived.
  */
 export class PartialMessage {
-  /** Whether parts may be kept as they are, since their memory is not used for anything else. */
+  /** Whether parts may be kept without a copy, since nothing else uses their memory. */
   readonly #keepsParts: boolean;
   /** Complete parts, in order. */
   #parts: Uint8Array[] = [];
@@ -42,12 +43,12 @@ export class PartialMessage {
     if (length <= SHORT_MESSAGE) this.#join(length);
   }
 
-  /** The first 16 bytes, which must be there, and which were added before the length was set. */
+  /** The first 16 bytes, which must have been added before the length was set. */
   get start(): Uint8Array {
     return this.#block;
   }
 
-  /** Adds the next bytes, which must not be more than are missing. */
+  /** Adds the next bytes: at most as many as are missing. */
   add(bytes: Uint8Array): void {
     const filled = this.filled + bytes.length;
     if (!this.#isWhole && this.#length !== undefined && filled * 2 >= this.#length) this.#join(this.#length);
@@ -77,7 +78,7 @@ export class PartialMessage {
     }
   }
 
-  /** Starts a block for so many bytes, or as long as all bytes so far, so that single bytes take linear time. */
+  /** Starts a block for `length` bytes, or as long as all bytes so far, so that single bytes take linear time. */
   #openBlock(atLeast: number): void {
     this.#endBlock();
     this.#block = new Uint8Array(Math.max(atLeast, Math.min(this.filled, MAX_BLOCK)));
@@ -105,7 +106,7 @@ export class PartialMessage {
   }
 }
 
-/** Whether keeping bytes as they are takes no more than twice the memory of a copy. */
+/** Whether keeping bytes without a copy takes at most twice the memory of a copy. */
 function isWorthKeeping(bytes: Uint8Array): boolean {
   return bytes.length >= SHORT_MESSAGE && bytes.length * 2 >= bytes.buffer.byteLength;
 }
