@@ -25,9 +25,10 @@ export interface Transport {
   readonly queuedBytes: number;
   /**
    * Whether more than 8 MiB wait to be sent. No further received messages should then be passed on, since each can
-   * cause more output: the peer must take some first. It becomes true only in {@link Transport.write}, and false just before
-   * {@link TransportEvents} reports the relief: when at most 1 MiB waits, or if the peer takes nothing for a second, so
-   * that two peers that wait for each other go on. In the second case the next congestion begins after 1 MiB more.
+   * cause more output: the peer must take some first. It becomes true only in {@link Transport.write}, and false just
+   * before {@link TransportEvents} reports the relief: when at most 1 MiB waits, or if the peer takes nothing for a
+   * second, so that two peers that wait for each other go on. In the second case the next congestion begins after
+   * 1 MiB more.
    */
   readonly isCongested: boolean;
   /** Begins to deliver events. It must be called once; no callback runs before it has returned. */
