@@ -1,5 +1,5 @@
-// The common parts of the two programs: options that choose a bus, strict reading of options, usage errors of one line,
-// and reports of failures with their exit codes. It knows neither program. Tests: test/programs/options.test.ts.
+// The common parts of the command lines of the two programs: options that choose a bus, strict reading of options, and
+// usage errors of one line. It knows neither program. Tests: test/programs/options.test.ts.
 // Node: parseArgs.
 import { readFileSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
@@ -13,19 +13,6 @@ export const EXIT_USAGE = 64;
 /** A command line that is not valid; the message is one line. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
-}
-
-/** The report of a failure: a line for one of the streams, and the exit code. */
-export interface Failure {
-  readonly code: number;
-  readonly stream: 'stdout' | 'stderr';
-  readonly text: string;
-}
-
-/** Prints the report of a failure; returns its exit code. */
-export function report({ code, stream, text }: Failure): number {
-  process[stream].write(`${text}\n`);
-  return code;
 }
 
 /** The options of both programs, for parseArgs. */
@@ -120,13 +107,4 @@ export function openBus({ system, address }: BusChoice, options: ConnectOptions)
 export function packageVersion(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
-}
-
-/** Prevents an uncaught error if the reader of the program's output, such as `head`, ends first. */
-export function ignoreClosedOutput(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-    });
-  }
 }

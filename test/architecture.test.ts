@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { filesBelow, imports, read, root, type Source, source, sourcesOf } from './support/sources.js';
 
 const LIBRARY = ['wire', 'auth', 'protocol', 'interface', 'transport', 'connection'];
-const PROGRAM = ['wire', 'protocol', 'interface', 'connection', 'random-data.ts', 'program-options.ts'];
+const PROGRAM = ['wire', 'protocol', 'interface', 'connection', 'random-data.ts', 'program-options.ts', 'program-output.ts'];
 
 /** Folder of src/ (or file directly in it) to the folders that it may import from, besides itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -22,6 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   client: ['wire', 'protocol', 'interface', 'connection'],
   'random-data.ts': ['wire', 'interface'],
   'program-options.ts': ['wire', 'protocol', 'connection'],
+  'program-output.ts': ['wire'],
   'service/random-data': [...PROGRAM, 'service'], // no folder may import a program
   'client/random-data': [...PROGRAM, 'client'],
   'index.ts': [...LIBRARY, 'service', 'client'],

@@ -1,8 +1,10 @@
 // Reports errors of handlers on the service's side: the caller gets only the text of an error, the service gets the
-// error itself. It decides nothing about replies. Tests: dispatch.test.ts, properties.test.ts.
+// error itself. It decides nothing about replies. Tests: handler-errors.test.ts, dispatch.test.ts, properties.test.ts.
 // Node: diagnostics_channel, process.emitWarning.
 import { channel } from 'node:diagnostics_channel';
 import type { MethodCall } from '../wire/messages/message.js';
+import { printable, printableLines } from '../wire/printable.js';
+import { WARNING_PERIOD, WarningLimit } from './warning-limit.js';
 
 /** The method or property whose handler failed. */
 export interface FailedMember {
@@ -21,8 +23,8 @@ export interface HandlerError extends FailedMember {
   /** The interface of the definition. */
   readonly interface: string;
   /**
-   * The method or property whose handler failed. If several properties fail together (their values are too long for
-   * one message), all of them, separated by `, `.
+   * The method or property whose handler failed. If a change cannot be announced at all, all properties of the
+   * announcement, separated by `, `.
    */
   readonly member: string;
   /** The call that was being answered; undefined if a property was read to announce its change. */
@@ -31,21 +33,27 @@ export interface HandlerError extends FailedMember {
 
 const handlerErrors = channel('dbus-wire:handler-error');
 
+const WARNING = { type: 'HandlerErrorWarning', code: 'DBUS_WIRE_HANDLER_ERROR' } as const;
+
+const warnings = new WarningLimit((member, notShown) => {
+  process.emitWarning(`${member}: ${notShown} more errors in the last ${WARNING_PERIOD / 1000} s`, WARNING);
+});
+
 /**
  * Publishes a failure on the channel `dbus-wire:handler-error`. If the channel has no subscriber, emits a process
- * warning instead, so that no failure of a handler passes unseen.
+ * warning instead, so that no failure of a handler passes unseen: at most five a minute for each member, and then the
+ * number of the others.
  */
 export function reportHandlerError(report: HandlerError): void {
   if (handlerErrors.hasSubscribers) {
     handlerErrors.publish(report);
     return;
   }
+  if (!warnings.admit(`${report.interface}.${report.member}`)) return;
   const detail = stackOf(report.error);
-  process.emitWarning(describeFailure(report, report.error), {
-    type: 'HandlerErrorWarning',
-    code: 'DBUS_WIRE_HANDLER_ERROR',
-    ...(detail === undefined ? {} : { detail }),
-  });
+  const { type, code } = WARNING;
+  const text = printable(describeFailure(report, report.error));
+  process.emitWarning(text, detail === undefined ? WARNING : { type, code, detail });
 }
 
 /** The text of an error after the name of the member that failed; an error that already begins with it is unchanged. */
@@ -64,9 +72,16 @@ export function isA<T>(thrown: unknown, type: abstract new (...args: never[]) =>
   }
 }
 
+/** The stack of an error as it can be printed; undefined if there is none. */
 function stackOf(thrown: unknown): string | undefined {
   try {
-    return isA(thrown, Error) ? thrown.stack : undefined;
+    if (!isA(thrown, Error) || typeof thrown.stack !== 'string') return undefined;
+    const { message, stack } = thrown;
+    // Lines in the message are no lines of the stack.
+    const start = stack.indexOf(message);
+    if (start < 0) return printableLines(stack);
+    const end = start + message.length;
+    return printable(stack.slice(0, end)) + printableLines(stack.slice(end));
   } catch {
     return undefined; // `stack` may be a getter that throws
   }

@@ -1,9 +1,10 @@
 // From a call to its reply: the method that is found, arguments, results, errors, and the standard interfaces.
 
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { DBusError } from '../../src/protocol/errors.js';
 import type { CallContext } from '../../src/interface/definition.js';
 import { defineInterface } from '../../src/interface/define.js';
+import { WARNING_PERIOD } from '../../src/service/warning-limit.js';
 import { CallRefusal } from '../../src/connection/call-router.js';
 import { standardInterfaces } from '../../src/service/standard-interfaces.js';
 import type { Message } from '../../src/wire/messages/message.js';
@@ -243,6 +244,13 @@ describe('Introspectable', () => {
 });
 
 describe('an error of a handler', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => {
+    vi.advanceTimersByTime(WARNING_PERIOD); // the next test gets its warnings again
+    vi.useRealTimers();
+  });
+
+
   const throwing = (error: unknown): Promise<unknown[]> => {
     run = () => {
       throw error;

@@ -20,7 +20,7 @@ and prints it.
 ${COMMON_HELP}
 Exit codes: 0 done, 1 bits is not an integer, 2 the bus or the service is not
 there, 4 the service answered with an error or not in time, 64 wrong usage,
-130 interrupted.
+74 the output cannot be written, 130 interrupted.
 `;
 
 const OPTIONS = {

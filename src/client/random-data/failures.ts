@@ -3,8 +3,10 @@ import { DBusWireError } from '../../wire/errors.js';
 import { AddressError, DBusError } from '../../protocol/errors.js';
 import { ErrorName } from '../../protocol/error-names.js';
 import { CallTimeoutError, ConnectionClosedError, UnexpectedSignatureError } from '../../connection/errors.js';
-import { EXIT_USAGE, type Failure, UsageError } from '../../program-options.js';
+import { EXIT_USAGE, UsageError } from '../../program-options.js';
+import { describeAny, EXIT_OUTPUT, type Failure, textOfError } from '../../program-output.js';
 import { BitsError } from './bits.js';
+import { NotANumberError } from './random-number.js';
 import { ServiceGoneError } from './slow-number.js';
 
 /** Exit codes of the client program. */
@@ -17,6 +19,7 @@ export const EXIT = {
   /** The service replied with an error, not in time, or with a body of another type. */
   NO_ANSWER: 4,
   USAGE: EXIT_USAGE,
+  OUTPUT: EXIT_OUTPUT,
   /** 128 + SIGINT, as shells report it. */
   INTERRUPTED: 130,
 } as const;
@@ -30,7 +33,11 @@ const NOT_THERE: ReadonlySet<string> = new Set([
 const SPAWN_ERRORS = 'org.freedesktop.DBus.Error.Spawn.';
 
 /** The report of any error after the program has connected, or of a command line that is not valid. */
-export function describeFailure(error: unknown): Failure {
+export function describeFailure(thrown: unknown): Failure {
+  return describeAny(thrown, describeKnown);
+}
+
+function describeKnown(error: unknown): Failure {
   if (error instanceof UsageError) {
     return { code: EXIT.USAGE, stream: 'stderr', text: `dbus-wire-client: ${error.message} (see --help)` };
   }
@@ -39,17 +46,21 @@ export function describeFailure(error: unknown): Failure {
   if (error instanceof ServiceGoneError || error instanceof ConnectionClosedError) {
     return { code: EXIT.NOT_THERE, stream: 'stderr', text: error.message };
   }
-  if (error instanceof CallTimeoutError || error instanceof UnexpectedSignatureError) {
+  if (isUseless(error)) {
     return { code: EXIT.NO_ANSWER, stream: 'stderr', text: error.message };
   }
   if (isTimeout(error)) return { code: EXIT.NO_ANSWER, stream: 'stderr', text: 'no result within the time given' };
   if (isNoConnection(error)) return notThere(linkErrorName(error), error.message);
-  const text = error instanceof Error ? error.message : String(error);
+  const text = textOfError(error);
   return { code: EXIT.BAD_ARGUMENT, stream: 'stderr', text: `Unexpected exception occurred: '${text}'` };
 }
 
 /** The report of an error while connecting. */
-export function describeConnectFailure(error: unknown): Failure {
+export function describeConnectFailure(thrown: unknown): Failure {
+  return describeAny(thrown, describeNoConnection);
+}
+
+function describeNoConnection(error: unknown): Failure {
   if (error instanceof UsageError) return describeFailure(error);
   if (error instanceof DBusError) return notThere(error.errorName, error.message);
   if (isNoConnection(error)) return notThere(linkErrorName(error), error.message);
@@ -73,6 +84,11 @@ function notThere(errorName: string, message: string): Failure {
 /** The name and the message of an error; the name alone if there is no text. */
 function nameAndMessage(errorName: string, message: string): string {
   return message === errorName ? errorName : `${errorName}: ${message}`;
+}
+
+/** Whether the answer did not come, or is not what it must be. */
+function isUseless(error: unknown): error is Error {
+  return [CallTimeoutError, UnexpectedSignatureError, NotANumberError].some((type) => error instanceof type);
 }
 
 /** Whether there is no connection: it could not be opened, or has ended. */

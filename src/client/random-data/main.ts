@@ -2,12 +2,14 @@
 // The program dbus-wire-client: asks the RandomData service for a number and prints it. This file has the order of
 // events; the command line, failures and progress have their own files. Tests: program.test.ts.
 import type { Bus } from '../../connection/bus.js';
-import { type Failure, ignoreClosedOutput, openBus, report } from '../../program-options.js';
+import { openBus } from '../../program-options.js';
+import { type Failure, guardOutput, printLine, report } from '../../program-output.js';
 import { RANDOM_DATA_PATH, RandomData } from '../../random-data.js';
 import { createProxy } from '../proxy.js';
 import { parseCommandLine, type Request } from './command-line.js';
 import { describeConnectFailure, describeFailure, EXIT } from './failures.js';
 import { ProgressLine } from './progress.js';
+import { randomNumberOf } from './random-number.js';
 import { slowNumber } from './slow-number.js';
 
 /** How long close() may take to send the last bytes, in milliseconds; no reply to them matters any more. */
@@ -37,9 +39,9 @@ async function run(request: Request, interrupt: AbortSignal): Promise<number> {
     return fail(describeConnectFailure, error);
   }
   try {
-    const number = await ask(bus, request, interrupt);
+    const number = randomNumberOf(await ask(bus, request, interrupt));
     const text = request.json ? JSON.stringify({ bits: request.bits, number }) : `Your random number is: ${number}`;
-    process.stdout.write(`${text}\n`);
+    printLine('stdout', text);
     return EXIT.OK;
   } catch (error) {
     return fail(describeFailure, error);
@@ -62,5 +64,5 @@ async function main(argv: readonly string[]): Promise<number> {
   return run(request, interrupt.signal);
 }
 
-ignoreClosedOutput();
+guardOutput('dbus-wire-client');
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => report(describeFailure(error)));

@@ -17,7 +17,7 @@ terminated. It can be replaced by another that is started with --replace.
 ${COMMON_HELP}
 Exit codes: 0 stopped or replaced, 1 the service is already running, or
 something unexpected happened, 3 the bus is not there or went away,
-64 wrong usage.
+64 wrong usage, 74 the output cannot be written.
 `;
 
 const OPTIONS = {

@@ -1,6 +1,7 @@
 // The reports of the service program about failures, with their exit codes. Knows error classes, no bus.
 import { ConnectionClosedError, NameRequestError } from '../../connection/errors.js';
-import { EXIT_USAGE, type Failure, UsageError } from '../../program-options.js';
+import { EXIT_USAGE, UsageError } from '../../program-options.js';
+import { describeAny, EXIT_OUTPUT, type Failure, textOfError } from '../../program-output.js';
 import { DBusError } from '../../protocol/errors.js';
 
 /** Exit codes of the service program. */
@@ -11,6 +12,7 @@ export const EXIT = {
   /** There is no bus, or it has gone away. */
   NO_BUS: 3,
   USAGE: EXIT_USAGE,
+  OUTPUT: EXIT_OUTPUT,
 } as const;
 
 /** A line of the program on standard error. */
@@ -19,7 +21,11 @@ export function complaint(problem: string): string {
 }
 
 /** The report of any error after the program has connected, or of a command line that is not valid. */
-export function describeFailure(error: unknown): Failure {
+export function describeFailure(thrown: unknown): Failure {
+  return describeAny(thrown, describeKnown);
+}
+
+function describeKnown(error: unknown): Failure {
   if (error instanceof UsageError) {
     return { code: EXIT.USAGE, stream: 'stderr', text: complaint(`${error.message} (see --help)`) };
   }
@@ -29,13 +35,17 @@ export function describeFailure(error: unknown): Failure {
   if (error instanceof ConnectionClosedError) {
     return { code: EXIT.NO_BUS, stream: 'stderr', text: complaint(`the bus went away: ${error.message}`) };
   }
-  const text = error instanceof Error ? error.message : String(error);
+  const text = textOfError(error);
   const problem = error instanceof DBusError ? `${error.errorName}: ${text}` : text;
   return { code: EXIT.FAILED, stream: 'stdout', text: `Unexpected exception occurred: '${problem}'` };
 }
 
 /** The report of an error while connecting. */
-export function describeConnectFailure(error: unknown): Failure {
-  const text = error instanceof Error ? error.message : String(error);
+export function describeConnectFailure(thrown: unknown): Failure {
+  return describeAny(thrown, describeNoConnection);
+}
+
+function describeNoConnection(error: unknown): Failure {
+  const text = textOfError(error);
   return { code: EXIT.NO_BUS, stream: 'stderr', text: complaint(text) };
 }

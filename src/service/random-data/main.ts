@@ -4,7 +4,8 @@
 // Tests: program.test.ts.
 import type { Bus } from '../../connection/bus.js';
 import { CallTimeoutError } from '../../connection/errors.js';
-import { ignoreClosedOutput, openBus, report } from '../../program-options.js';
+import { openBus } from '../../program-options.js';
+import { guardOutput, printLine, report } from '../../program-output.js';
 import { RANDOM_DATA_PATH } from '../../random-data.js';
 import { exportObject } from '../export-object.js';
 import { parseCommandLine, type Settings } from './command-line.js';
@@ -16,11 +17,11 @@ import { ownName } from './own-name.js';
 const RELEASE_TIMEOUT = 5000;
 
 function print(line: string): void {
-  process.stdout.write(`${line}\n`);
+  printLine('stdout', line);
 }
 
 function complain(problem: string): void {
-  process.stderr.write(`${complaint(problem)}\n`);
+  printLine('stderr', complaint(problem));
 }
 
 /** Serves until `stop` aborts or the name is taken over; throws if the connection ends. */
@@ -81,6 +82,6 @@ async function main(args: readonly string[]): Promise<number> {
   return run(settings, stop.signal);
 }
 
-ignoreClosedOutput();
+guardOutput('dbus-wire-service');
 process.on('uncaughtException', (error) => process.exit(report(describeFailure(error))));
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => report(describeFailure(error)));
