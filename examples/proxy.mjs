@@ -77,7 +77,7 @@ function print(direction, header) {
 
 const FROM_CLIENT = {
   beginsMessages: (lastLine) => lastLine === 'BEGIN',
-  // Descriptors do not pass through a socket of Node. A command that nobody knows is answered with ERROR, and the
+  // Descriptors do not pass through a socket of Node. An unknown command is answered with ERROR, and the
   // client goes on without them.
   passLine: (line) => (line === 'NEGOTIATE_UNIX_FD' ? 'NEGOTIATE_NOTHING' : line),
   passMessage: (message) => {

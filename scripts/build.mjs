@@ -1,5 +1,5 @@
 // Builds a folder that users load: one file for each door of the package and for each program, with source maps, and
-// the declarations of all sources. Doors share their common code, so that a class is the same behind each of them.
+// the declarations of all sources. Entry points share their common code, so that a class is the same in each of them.
 // The bundler is the one that vitest brings. Usage: node scripts/build.mjs [FOLDER], dist by default.
 
 import { spawnSync } from 'node:child_process';

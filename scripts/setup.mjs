@@ -72,7 +72,7 @@ function loadedFiles() {
   return files.filter((file) => file !== undefined).map((file) => file.replace(/^(\.\/)?dist\//, ''));
 }
 
-/** Builds beside dist/ and swaps, so that nobody who runs a program meanwhile sees half of it. */
+/** Builds in a folder beside dist/ and swaps the two, so that a program that runs meanwhile sees no half-built code. */
 async function build() {
   console.log('Building dist/ …');
   const leftOver = readdirSync(root).filter((name) => name.startsWith('dist-')); // by a run that was interrupted

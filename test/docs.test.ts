@@ -142,7 +142,7 @@ async function runBlock(block: Block, env: Environment): Promise<readonly string
   try {
     for (const _ of block.promised) await program.line(/^/);
   } catch {
-    // Less than promised: the comparison tells what is missing, or standard error why.
+    // Less output than promised: the comparison shows what is missing, or standard error the reason.
   }
   const timeout = new Promise<undefined>((resolve) => setTimeout(resolve, GRACE, undefined).unref());
   const ended = await Promise.race([program.ended, timeout]);

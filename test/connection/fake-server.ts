@@ -1,5 +1,5 @@
-// A server in this process that says whatever a test wants it to say, right or wrong: it authenticates properly unless
-// told otherwise, plays as much of a bus as it is told to, and counts the chunks in which a client's bytes arrive.
+// A server in this process that sends what a test wants, right or wrong: by default it authenticates properly; it plays
+// as much of a bus as the test asks for, and counts the chunks in which a client's bytes arrive.
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { externalServer } from '../../src/auth/mechanisms.js';

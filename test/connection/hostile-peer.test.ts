@@ -296,7 +296,7 @@ describe('a header with', () => {
     expect([...link.connection.dropped]).toEqual([['invalid message', 2]]);
   });
 
-  // The reference implementation accepts ":1" as the name of a sender, but nobody may write it.
+  // The reference implementation accepts ":1" as the name of a sender, but no message may be sent to it.
   test.each<[what: string, signature: readonly RawField[], errorName: string]>([
     ['valid', [], 'org.freedesktop.DBus.Error.UnknownObject'],
     ['broken', [[8, 'g', 'u']], INVALID_ARGS], // the body of a UINT32 is missing

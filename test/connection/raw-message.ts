@@ -1,4 +1,4 @@
-// Messages as bytes of which any can be wrong: fields are given one by one, and what they say is checked by nobody.
+// Messages as bytes, any of which can be wrong: fields are given one by one, and nothing checks their contents.
 import { marshal } from '../../src/wire/values/marshal.js';
 import { variant } from '../../src/wire/variant.js';
 
@@ -17,7 +17,7 @@ export interface RawMessage {
   readonly bodyLength?: number;
   /** What the header says of its fields' length, where that is not the truth. */
   readonly fieldsLength?: number;
-  /** Text to be found in the bytes and what stands there instead, of the same length, byte for byte. */
+  /** A text in the bytes, and the text that replaces it, of the same length in bytes. */
   readonly replace?: readonly [from: string, to: string];
 }
 

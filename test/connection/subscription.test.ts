@@ -1,4 +1,4 @@
-// Subscriptions and their readers: what ends one, what the reader gets then, and that nothing of it stays behind.
+// Subscriptions and their readers: the ends of a subscription, what the reader then gets, and that nothing is left.
 // Their rules, senders and queues: match-requests.test.ts, name-owners.test.ts, signal-queue.test.ts.
 import { getEventListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -2,7 +2,7 @@
 
 const EVENTS = ['uncaughtException', 'unhandledRejection'] as const;
 
-/** The next exception that nobody catches, a rejection that nobody handles included; nobody else is told of it. */
+/** The next uncaught exception or unhandled rejection. No other listener gets it. */
 export async function uncaughtException(): Promise<unknown> {
   const others = EVENTS.map((event) => ({ event, listeners: process.listeners(event as 'uncaughtException') }));
   for (const event of EVENTS) process.removeAllListeners(event);

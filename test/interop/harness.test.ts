@@ -19,7 +19,7 @@ const driver = {
   interface: 'org.freedesktop.DBus',
 };
 
-/** A stopped process that nobody has collected yet counts as gone. */
+/** A process that has ended counts as gone even before its parent has collected it. */
 function isRunning(pid: number): boolean {
   try {
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));

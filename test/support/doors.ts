@@ -89,7 +89,7 @@ function statementsOf(text: string): string[] {
 
 const nameOf = (statement: string): string | undefined => DECLARATION.exec(statement)?.[1];
 
-/** A type that the compiler computes, by a condition or over keys. Users meet its result, and nobody writes its parts. */
+/** A type that the compiler computes, by a condition or over keys. Users see its result and never write its parts. */
 const isComputed = (statement: string): boolean =>
   /^(export )?(declare )?type /.test(statement) && /\?|\bin\b|\bkeyof\b|\bE(xclude|xtract)<|\[['"A-Z]/.test(statement);
 

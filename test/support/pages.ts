@@ -41,7 +41,7 @@ export function decodeExample(example: readonly string[]): unknown {
   return signature === undefined ? wire.decodeMessage(bytesOf(bytes)) : wire.unmarshal(signature, bytesOf(bytes));
 }
 
-/** What a function throws. */
+/** The value that a function throws. */
 export function thrownBy(act: () => unknown): unknown {
   try {
     act();

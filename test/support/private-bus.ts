@@ -27,13 +27,13 @@ export interface PrivateBus extends AsyncDisposable {
   /** Scratch directory of this bus; gone after `stop`. */
   readonly directory: string;
   readonly pid: number;
-  /** What a program's environment needs so that this bus is its session bus, and no other can be. */
+  /** The variables that make this bus, and no other, the session bus of a program. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Ends the daemon and waits for that; further calls do nothing. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-// What dbus-daemon ships for session buses. Its built-in values are meant for the system bus and 32 MiB a message.
+// The limits that dbus-daemon ships for session buses. Its built-in ones are for the system bus, with 32 MiB a message.
 const SESSION_LIMITS: Readonly<Record<string, number>> = {
   max_incoming_bytes: 1_000_000_000,
   max_outgoing_bytes: 1_000_000_000,
@@ -46,7 +46,7 @@ const SESSION_LIMITS: Readonly<Record<string, number>> = {
   max_replies_per_connection: 50_000,
 };
 
-/** What makes the bus at this address the only session bus that a program finds. */
+/** The variables that make the bus at this address the only session bus that a program finds. */
 export function environmentOf(address: string): PrivateBus['env'] {
   return {
     DBUS_SESSION_BUS_ADDRESS: address,

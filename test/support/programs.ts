@@ -215,7 +215,7 @@ function escapeRegExp(text: string): string {
 /** Python of the distribution: the one that its D-Bus packages are installed for. */
 export const PYTHON = '/usr/bin/python3';
 
-/** What a suite can require besides programs, and how to find out whether it is installed. */
+/** The requirements of a suite besides programs, and how to find out whether each is installed. */
 const MODULES: Readonly<Record<string, () => boolean>> = {
   'dbus-python': () => spawnSync(PYTHON, ['-c', 'import dbus, gi'], { stdio: 'ignore' }).status === 0,
 };

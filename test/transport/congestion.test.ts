@@ -12,7 +12,7 @@ const GUID = '00112233445566778899aabbccddeeff';
 const large = (length: number): Message =>
   signal({ path: '/', interface: 'a.B', member: 'C', signature: 'ay', body: [new Uint8Array(length)] });
 
-/** A transport whose peer takes a piece only when it is told to. */
+/** A transport whose peer takes a piece only on request. */
 function startTransport(options: StreamTransportOptions = {}) {
   const events: unknown[] = [];
   let pieces = 0;

@@ -414,7 +414,7 @@ describe.each(Object.entries(REFUSALS).filter(([, refusals]) => refusals.length 
       expect(error.message.startsWith(`${path}: `)).toBe(true);
       expect(error.name).toBe('MarshalError');
     }
-    // The same in a message; the failed message leaves nothing behind for the next one.
+    // The same in a message; the failed message has no effect on the next one.
     const before = hex(call({ signature: 'yas', body: [1, ['next']] }));
     const error = marshalErrorOf(() => call({ signature, body }));
     expect([error.code, error.path]).toEqual([code, path]);
