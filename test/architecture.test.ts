@@ -1,4 +1,4 @@
-// Who may import whom, and what may be in the repository at all: the rules that no compiler checks.
+// The rules that no compiler checks: which folder may import which, and which files may be in the repository.
 // Each rule looks at one source file and names the lines that break it, so that a failure reads as a list of places.
 // docs/architecture.md says the same in words.
 

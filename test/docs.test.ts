@@ -23,13 +23,13 @@ interface Block {
   readonly language: 'ts' | 'js';
   /** Relative to the scratch directory. */
   readonly file: string;
-  /** Relative to the directory of what was compiled. */
+  /** Relative to the directory of the compiled files. */
   readonly output: string;
   readonly isRun: boolean;
   /** The block that runs beside this one, as its `output`; undefined for none. */
   readonly companion: string | undefined;
   readonly code: string;
-  /** What it is to print. */
+  /** The output that it must print. */
   readonly promised: readonly string[];
 }
 

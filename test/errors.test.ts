@@ -24,7 +24,7 @@ import { filesBelow, read, root, type Source, sourcesOf } from './support/source
 const PAGE = 'docs/errors.md';
 const page = read(PAGE);
 
-/** What a class of src says about itself. */
+/** The name, code and fault that a class of src declares. */
 interface ErrorClass {
   readonly name: string;
   readonly fault: string;

@@ -98,7 +98,7 @@ const uid0 = external({ uid: '0' });
 
 interface ClientSetup {
   readonly mechanisms: (fixture: Handshake) => readonly ClientMechanism[];
-  /** What it says to the captured server; `=` means the same as the captured client. */
+  /** The bytes that it sends to the captured server; `=` means the same as the captured client. */
   readonly says: string;
 }
 

@@ -19,7 +19,7 @@ async function ask(socket: Socket, request: Uint8Array | undefined): Promise<Uin
   return chunk;
 }
 
-/** The whole handshake, and what was said in it. */
+/** The whole handshake, and the lines in it. */
 async function handshake(path: string, mechanisms: readonly ClientMechanism[]) {
   const client = new AuthClient({ mechanisms });
   const socket = connect({ path });

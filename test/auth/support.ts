@@ -1,4 +1,4 @@
-// What the tests of the handshake share: text and bytes, and running a machine line by line.
+// Helpers of the tests of the handshake: text and bytes, and running a machine line by line.
 import { AuthError } from '../../src/auth/errors.js';
 
 export const GUID = '00112233445566778899aabbccddeeff';

@@ -21,7 +21,7 @@ export const UNIQUE_NAME = ':1.7';
 /** Milliseconds after which a message that does not come is missed. */
 const PATIENCE = 30_000;
 
-/** What the server answers to a call; undefined for nothing. */
+/** The server's answer to a call; undefined for none. */
 export type Answer = (call: MethodCall, peer: FakePeer) => Message | undefined;
 
 /** The least that a client needs of a bus. */

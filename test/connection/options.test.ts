@@ -44,7 +44,7 @@ beforeEach(async () => {
   ({ bus, peer } = link);
 });
 
-/** What an action throws or rejects with. */
+/** The error that an action throws or rejects with. */
 async function refusalOf(act: () => unknown): Promise<unknown> {
   try {
     await act();

@@ -1,4 +1,4 @@
-// Calls that await a reply: the numbers they get, and that each is settled once, whatever comes first.
+// Calls that wait for a reply: their serials, and that each settles once, by the first event of several.
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { PendingCalls } from '../../src/connection/pending.js';

@@ -13,9 +13,9 @@ export interface RawMessage {
   readonly mark?: string;
   readonly version?: number;
   readonly body?: Uint8Array;
-  /** What the header says of the body's length, where that is not the truth. */
+  /** The length of the body that the header gives, if it is wrong on purpose. */
   readonly bodyLength?: number;
-  /** What the header says of its fields' length, where that is not the truth. */
+  /** The length of the fields that the header gives, if it is wrong on purpose. */
   readonly fieldsLength?: number;
   /** A text in the bytes, and the text that replaces it, of the same length in bytes. */
   readonly replace?: readonly [from: string, to: string];

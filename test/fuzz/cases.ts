@@ -13,7 +13,7 @@ import { checkAnyEncoding, checkEncoding, checkMessage, checkStream, checkUnmars
 import { Random } from './random.js';
 import { referenceGrammar, Refused, typesOf } from './reference.js';
 
-/** What a case did, for the counts at the end. */
+/** The outcome of a case, for the counts at the end. */
 export type CaseKind =
   | 'valid message' | 'message broken' | 'message still valid' | 'stream' | 'values taken' | 'values refused'
   | 'encoding taken' | 'encoding refused' | 'grammar';
@@ -21,7 +21,7 @@ export type CaseKind =
 interface CaseContext {
   readonly random: Random;
   readonly corpus: readonly Uint8Array[];
-  /** What the case is about, for the report of a finding. */
+  /** The subject of the case, for the report of a finding. */
   readonly note: (key: string, subject: unknown) => void;
 }
 
@@ -158,7 +158,7 @@ const MAKERS: readonly CaseMaker[] = [
 export interface FailedCase {
   readonly caseNumber: number;
   readonly error: unknown;
-  /** What the case was about: bytes, a signature, a message. */
+  /** The subject of the case: bytes, a signature, a message. */
   readonly subjects: ReadonlyMap<string, unknown>;
 }
 

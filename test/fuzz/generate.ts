@@ -277,7 +277,7 @@ class Thing {
   readonly signature = 's';
 }
 
-/** What a value throws by itself when it is touched: that comes out as it is. */
+/** The error that a value itself throws when it is read: it must reach the caller unchanged. */
 export class OwnError extends Error {
   override readonly name = 'OwnError';
 }

@@ -163,7 +163,7 @@ const KNOWING: readonly Mutation[] = [changeSpan, changeSpan, changeSpan, change
 
 /* Together ------------------------------------------------------------------------------------------------------- */
 
-/** What the reference reads in the bytes, as far as it comes. */
+/** The values that the reference reads, as far as it gets. */
 export function spansOf(bytes: Uint8Array): readonly Span[] {
   const spans: Span[] = [];
   try {
@@ -174,7 +174,7 @@ export function spansOf(bytes: Uint8Array): readonly Span[] {
   return spans;
 }
 
-/** Sets the length of the body to what is there, so that more than the framing is tested. */
+/** Sets the length of the body to the number of its bytes, so that more than the framing is tested. */
 function mend(bytes: Uint8Array): Uint8Array {
   if (bytes.length < 16) return bytes;
   const copy = bytes.slice();

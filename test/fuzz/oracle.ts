@@ -1,5 +1,5 @@
 // The rules that the wire layer must keep for any bytes and values. Each function throws a Finding if a rule is broken.
-// The reference reader decides what is valid, and what it means.
+// The reference reader decides which bytes are valid, and their meaning.
 
 import {
   checkBody, decodeBody, decodeHeader, decodeMessage, dissect, encodeMessage, formatDissection, FrameReader,

@@ -11,7 +11,7 @@ export type SpanKind =
   | 'fixed header' | 'field' | 'number' | 'length' | 'boolean' | 'double' | 'byte' | 'signature' | 'text' | 'terminator'
   | 'padding';
 
-/** What the bytes from `start` to `end` were read as. Numbers and lengths are in the message's byte order. */
+/** The kind of the bytes from `start` to `end`. Numbers and lengths are in the message's byte order. */
 export interface Span {
   readonly kind: SpanKind;
   readonly start: number;
@@ -76,7 +76,7 @@ interface Around {
   readonly entries: number;
 }
 
-/** Where the single complete type that starts at `at` ends. */
+/** The end of the single complete type that starts at `at`. */
 function endOfType(signature: string, at: number, around: Around): number {
   const code = signature.charAt(at);
   if (code !== '' && 'ybnqiuxtdsoghv'.includes(code)) return at + 1;
@@ -300,7 +300,7 @@ const REQUIRED: Readonly<Record<number, readonly string[]>> = {
   4: ['path', 'interface', 'member'],
 };
 
-/** What the first 16 bytes of a message say about its length; they must be there. */
+/** The length of a message by its first 16 bytes, which must exist. */
 export function referenceLength(bytes: Uint8Array): { fieldsEnd: number; bodyStart: number; length: number } {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const [mark, type, , version] = buffer;

@@ -8,7 +8,7 @@ import { seenCodes } from './oracle.js';
 import { formatCounts, formatFailure } from './report.js';
 
 const CASES = 3_000;
-/** Error codes that so many cases reach at least, whatever the seed. */
+/** Error codes that this many cases reach at least, with any seed. */
 const LEAST_CODES = 25;
 
 test(`the fuzzer finds nothing in ${CASES} random cases`, () => {

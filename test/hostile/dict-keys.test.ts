@@ -1,5 +1,5 @@
 // A dict costs time in proportion to its bytes, whatever keys a peer chooses; see src/wire/values/key-collisions.ts.
-// What is asserted is which dicts are refused, and how many comparisons their keys cost, not the time they take.
+// The tests assert which dicts are refused, and how many comparisons their keys cost, not the time that they take.
 import { describe, expect, test } from 'vitest';
 import { unmarshal, UnmarshalError } from '../../src/wire/index.js';
 import { KEY_KIND, KeyCollisions } from '../../src/wire/values/key-collisions.js';
@@ -106,7 +106,7 @@ const DOUBLE_PATTERNS: Readonly<Record<string, (i: number) => number>> = {
 const COUNT = 20_000;
 const distinct = (make: (i: number) => Key): Key[] => [...new Set(Array.from({ length: COUNT }, (_, i) => make(i)))];
 
-/** What the keys cost beyond the cheapest, per key: the count that is refused above 16 per byte of the message. */
+/** The cost of the keys beyond the cheapest, per key: it is refused above 16 per byte of the message. */
 function costOf(type: string, keys: readonly Key[]): number {
   const dict = new Map<unknown, unknown>();
   const collisions = new KeyCollisions(KEY_KIND[type]!, dict);

@@ -38,7 +38,7 @@ async function errorNameOf(promise: Promise<unknown>): Promise<string> {
   return (error as DBusError).errorName; // asserted
 }
 
-/** What `busctl` prints as `KEY=VALUE`. */
+/** The values that `busctl` prints as `KEY=VALUE`. */
 async function status(...words: readonly string[]): Promise<Readonly<Record<string, string>>> {
   const { code, stdout, stderr } = await busctl(daemon, ['status', ...words]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });

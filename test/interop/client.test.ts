@@ -48,7 +48,7 @@ const Types = defineInterface({
   signals: { Ticked: { args: 'us' }, Emptied: {}, Described: { args: 'a{sv}(xd)' } },
 });
 
-/** The same interface as somebody knows it who is wrong about it. */
+/** The same interface with a wrong definition. */
 const MistakenTypes = defineInterface({
   name: Types.name,
   methods: {
@@ -575,7 +575,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
   });
 });
 
-/** A stream that is live, and what is to be done as soon as it is. */
+/** A stream, and the action to run as soon as it is live. */
 async function ready<S extends { readonly ready: Promise<void> }>(stream: S, act: () => Promise<void>): Promise<S> {
   await stream.ready;
   await act();

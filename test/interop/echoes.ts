@@ -52,13 +52,13 @@ export type Echo = Readonly<Record<EchoMember, (value: unknown) => Promise<unkno
 /** One value on its way there and back. */
 export interface EchoRow {
   readonly member: EchoMember;
-  /** As it is decoded here; what is decoded can be sent. */
+  /** The decoded value, which can also be sent. */
   readonly value: unknown;
   /** As GLib prints it with type annotations, and reads it; undefined if it cannot read it. */
   readonly gvariant: string | undefined;
   /** As busctl prints it, and takes it word by word; undefined if it prints it in another way. */
   readonly busctl: string | undefined;
-  /** An expression of Python; what has no type there gets that of the introspection data. */
+  /** An expression of Python. A value without a type of its own gets the type of the introspection data. */
   readonly python: string;
 }
 

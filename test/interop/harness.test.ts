@@ -181,7 +181,7 @@ describeWith('dbus-daemon', 'gdbus', 'busctl', 'dbus-send', 'dbus-monitor', 'dbu
     await bus?.stop();
   });
 
-  // What busctl sends is what it prints of the answer: signature, then values.
+  // busctl sends values in the form in which it prints an answer: the signature, then the values.
   test.each([
     ['EchoByte', 'y', '200'],
     ['EchoBoolean', 'b', 'true'],

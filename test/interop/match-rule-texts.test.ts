@@ -115,7 +115,7 @@ describeWith('dbus-daemon')('the text of a match rule on dbus-daemon', () => {
   });
 });
 
-/** The bus does not write what is the default. */
+/** The bus does not write defaults. */
 function withoutDefaults({ eavesdrop, ...rule }: ReturnType<typeof parseMatchRule>): object {
   return eavesdrop === true ? { ...rule, eavesdrop } : rule;
 }

@@ -79,7 +79,7 @@ const WITHHOLDS: Readonly<Record<string, (rule: MatchRule, message: Signal) => b
     (!signature.startsWith('s') && Object.keys(args).some((index) => index !== '0')),
 };
 
-/** Where the two buses differ, as docs/services-and-clients.md lists it: a rule as text, the body of a signal. */
+/** The differences of the two buses that docs/services-and-clients.md lists: a rule as text, the body of a signal. */
 const DIFFERENCES: readonly {
   readonly rule: string;
   readonly signature: string;

@@ -287,7 +287,7 @@ describeWith('dbus-daemon')('a connection of ours that listens to others', () =>
     expect(monitor.closedSignal.aborted).toBe(false);
   });
 
-  // A bus may hand out calls of others to who asks for them; an answer from there would be taken for the real one.
+  // A bus may show calls to a program that they are not for; an answer of that program would be taken for the real one.
   test.each(['unique', 'well-known'])('does not reply to a call between others, to a %s name', async (kind) => {
     await using eavesdropper = await connectToBus(daemon.address);
     await createProxy(eavesdropper, DBusDaemon, driver).AddMatch("eavesdrop='true',type='method_call'");
@@ -457,7 +457,7 @@ describeWith('dbus-daemon', 'busctl')('busctl monitor', () => {
     const seen = monitor.stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
     const ours = seen.filter(({ sender }) => sender === alice.uniqueName || sender === bob.uniqueName);
     const variantJson = (type: string, data: unknown) => ({ type, data });
-    // What JSON cannot say of a number is said by the other monitors.
+    // The other monitors show the properties of numbers that JSON cannot express.
     const all = [
       1, true, -2, 3, -4, 5, Number(-(2n ** 63n)), Number(2n ** 64n - 1n), 0.5, 'grüße 😀', '/a', 'a{sv}',
       variantJson('v', variantJson('q', 9)), ['', 'b'], [1, 0, 255], { ['__proto__']: variantJson('(b)', [false]) },

@@ -30,7 +30,7 @@ afterAll(async () => {
 });
 beforeEach(() => state.reset());
 
-/** What the one echo since the last reset was given. */
+/** The arguments of the only echo since the last reset. */
 function onlySeen(): unknown {
   expect(state.seen).toHaveLength(1);
   return state.seen[0]?.value;

@@ -1,4 +1,4 @@
-// What the two programs print: nothing raw from a peer, numbers only as numbers, and one sentence if it is impossible.
+// The output of the two programs: nothing raw from a peer, numbers only as numbers, and one sentence on failure.
 
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { connectToBus } from '../../src/connection/bus.js';

@@ -1,4 +1,4 @@
-// What the tests of addresses share.
+// The common parts of the tests of addresses.
 import { expect } from 'vitest';
 import { type Address, parseAddresses } from '../../src/protocol/address.js';
 import { AddressError } from '../../src/protocol/errors.js';

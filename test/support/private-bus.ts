@@ -11,7 +11,7 @@ export interface PrivateBusOptions {
   readonly limits?: Readonly<Record<string, number>>;
   /** Activation: well-known name to the command line that the daemon starts when the name is called. */
   readonly activatable?: Readonly<Record<string, string>>;
-  /** Complete service files by file name, for those who test a file that is shipped. */
+  /** Complete service files by file name, for tests of a file that is shipped. */
   readonly serviceFiles?: Readonly<Record<string, string>>;
   /** Rules that come after "allow everything", e.g. `<deny own="com.example.Taken"/>`. */
   readonly policy?: string;

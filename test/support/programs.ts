@@ -162,7 +162,7 @@ export class Program implements AsyncDisposable {
     return await this.end(timeout);
   }
 
-  /** Kills what is left of the program and of the programs it has started. */
+  /** Kills the program, if it still runs, and the programs that it has started. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#running) killGroup(this.#child);
     await this.ended;
@@ -231,7 +231,7 @@ export function describeWith(...names: readonly string[]): typeof describe | typ
   return describe.skip;
 }
 
-/** A text of what is not installed, or undefined if everything is; throws instead in CI. */
+/** A text that names the missing programs; undefined if all are installed. In CI it throws instead. */
 export function reasonToSkip(...names: readonly string[]): string | undefined {
   const missing = names.filter((name) => !(MODULES[name]?.() ?? isOnPath(name)));
   if (missing.length === 0) return undefined;

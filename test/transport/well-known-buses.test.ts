@@ -1,4 +1,4 @@
-// Where the session bus and the system bus are: the variables, and the sockets in standard places.
+// The places of the session bus and the system bus: the variables, and the sockets in standard places.
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';

@@ -8,7 +8,7 @@ import { thrownBy } from './support.js';
 
 const ADD = { interface: 'com.example.Counter1', member: 'Add', argumentNames: ['step', ''] };
 
-/** What was thrown, made again by a function that is still running. */
+/** The error, made again by a function that is still running. */
 function placed(action: () => unknown, place: Parameters<typeof errorAt>[1]): unknown {
   const error = thrownBy(action);
   return (function library() {

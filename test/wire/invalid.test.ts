@@ -109,7 +109,7 @@ function titled<T extends Entry>(entries: readonly T[]): [title: string, entry: 
   return entries.map((entry) => [entry.name, entry]);
 }
 
-/** What `run` throws, which must be an {@link UnmarshalError}. */
+/** The error that `run` throws, which must be an {@link UnmarshalError}. */
 function refusal(run: () => unknown): UnmarshalError {
   try {
     run();

@@ -1,4 +1,4 @@
-// The buffer of messages that wait to be sent: what is taken from it, messages inside messages, memory used again.
+// The buffer of messages that wait to be sent: taking messages out, messages inside messages, memory used again.
 import { describe, expect, test } from 'vitest';
 import { MarshalError } from '../../src/wire/errors.js';
 import type { Variant } from '../../src/wire/infer.js';
@@ -17,7 +17,7 @@ const running = (run: () => unknown): Message => signal({
   body: [{ get key() { run(); return variant('s', 'value'); } }],
 });
 
-/** The bytes of each message alone; every message starts at an offset of its own, whatever came before it. */
+/** The bytes of each message alone, as if no message came before it. */
 const encoded = (...messages: readonly Message[]): number[] =>
   messages.flatMap((message, index) => [...encodeMessage(message, { serial: index + 1 })]);
 

@@ -1,4 +1,4 @@
-// What the tests of the wire layer share: bytes as hex digits, and what is thrown.
+// Helpers of the tests of the wire layer: bytes as hex digits, and thrown errors.
 import { expect } from 'vitest';
 import { marshal, MarshalError, UnmarshalError, unmarshal } from '../../src/wire/index.js';
 
@@ -13,7 +13,7 @@ export function hex(value: Uint8Array): string {
   return Buffer.from(value).toString('hex');
 }
 
-/** `marshal` for signatures that the compiler does not know: whatever values, one for each type or not. */
+/** `marshal` for signatures that the compiler does not know, with any values and any number of them. */
 export function marshalAny(signature: string, values: readonly unknown[], byteOrder: ByteOrder = 'little'): Uint8Array {
   return marshal(signature, values, { byteOrder });
 }
@@ -22,7 +22,7 @@ export function unmarshalAny(signature: string, value: Uint8Array, byteOrder: By
   return unmarshal(signature, value, { byteOrder });
 }
 
-/** What `run` throws; nothing thrown is a failure. */
+/** The error that `run` throws; it must throw one. */
 export function thrownBy(run: () => unknown): unknown {
   try {
     run();
