@@ -1,6 +1,6 @@
 // Writes a match rule as the text that AddMatch takes, and refuses a rule that a bus would refuse.
 // Specification: Match Rules.
-import { argumentError } from '../wire/arguments.js';
+import { argumentError, tagOf } from '../wire/arguments.js';
 import { describe, quote } from '../wire/describe.js';
 import { InvalidNameError } from '../wire/errors.js';
 import { nearestOf } from '../wire/options.js';
@@ -19,9 +19,7 @@ const KEYS: readonly string[] = [...TEXT_KEY_NAMES, 'args', 'argPaths', 'eavesdr
  * @throws {ArgumentError} if the rule is not an object
  */
 export function formatMatchRule(rule: MatchRule): string {
-  if (typeof rule !== 'object' || rule === null) {
-    throw argumentError('formatMatchRule', 'the rule must be an object', rule);
-  }
+  if (tagOf(rule) !== '[object Object]') throw argumentError('formatMatchRule', 'the rule must be an object', rule);
   checkKeys(rule);
   const { args = {}, argPaths = {}, eavesdrop } = rule;
   const text = [
@@ -43,6 +41,8 @@ function checkKeys(rule: MatchRule): void {
   const unknown = Object.keys(rule).find((key) => !KEYS.includes(key));
   if (unknown !== undefined) throw new MatchRuleError(`unknown key ${quote(unknown, 40)}: ${adviceFor(unknown)}`);
   const { path, pathNamespace, args = {}, argPaths = {}, arg0Namespace, eavesdrop } = rule;
+  checkArguments('args', args);
+  checkArguments('argPaths', argPaths);
   if (path !== undefined && pathNamespace !== undefined) {
     throw new MatchRuleError('path and pathNamespace are both given: a match rule must have at most one of them');
   }
@@ -53,6 +53,13 @@ function checkKeys(rule: MatchRule): void {
   if (eavesdrop !== undefined && typeof eavesdrop !== 'boolean') {
     throw new MatchRuleError(`eavesdrop is ${describe(eavesdrop)}: it must be true or false`);
   }
+}
+
+/** A Map, a text or a number has no keys that are indexes, and would match every message. */
+function checkArguments(key: 'args' | 'argPaths', value: unknown): void {
+  const tag = typeof value === 'object' ? tagOf(value) : undefined;
+  if (tag === '[object Object]' || tag === '[object Array]') return;
+  throw new MatchRuleError(`${key} is ${describe(value)}: it must be an object with indexes as keys`);
 }
 
 function bothGiven(index: number, keys: string): MatchRuleError {

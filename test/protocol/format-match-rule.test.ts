@@ -1,6 +1,7 @@
 // The text of a match rule, and what a rule must not have.
 import { describe, expect, test } from 'vitest';
 import { formatMatchRule } from '../../src/protocol/format-match-rule.js';
+import { describe as describeValue } from '../../src/wire/describe.js';
 import type { MatchRule } from '../../src/protocol/match-rule.js';
 import { RULES_AND_TEXTS } from './match-rule-texts.js';
 
@@ -50,6 +51,11 @@ describe('the text of a rule', () => {
     [invalid({ args: { 0: 7 } }), 'argument 0 is number 7: it must be a string without NUL and lone surrogates'],
     [{ args: { 3: 'a\0' } }, 'argument 3 is string "a\\u0000": it must be a string without NUL and lone surrogates'],
     [{ args: { 0: '\ud800' } }, 'argument 0 is string "\\ud800": it must be a string without NUL and lone surrogates'],
+    ...[5, true, 'abc', null, 5n, Symbol(), () => {}, new Map([[0, 'a']]), new Set(['a']), new Date(0),
+      Promise.resolve({ 0: 'a' })].flatMap((value): [rule: MatchRule, message: string][] => [
+      [invalid({ args: value }), `args is ${describeValue(value)}: it must be an object with indexes as keys`],
+      [invalid({ argPaths: value }), `argPaths is ${describeValue(value)}: it must be an object with indexes as keys`],
+    ]),
     [{ arg0Namespace: '' }, 'string "" is not the start of a bus name: it must be a bus name, or the first elements'],
     [{ arg0Namespace: 'com.' }, 'string "com." is not the start of a bus name'],
     [{ arg0Namespace: 'a'.repeat(256) }, 'is not the start of a bus name'],
@@ -60,7 +66,7 @@ describe('the text of a rule', () => {
     [invalid({ arg0: 'a' }), 'unknown key "arg0": did you mean "args: { 0: … }"?'],
     [invalid({ arg12path: '/a' }), 'unknown key "arg12path": did you mean "argPaths: { 12: … }"?'],
     [invalid({ xyz: 1 }), 'unknown key "xyz": it must be one of type, sender, interface, member, path, '],
-  ])('is refused: %j', (rule, message) => {
+  ])('is refused: %o', (rule, message) => {
     const refused = { code: 'MATCH_RULE_INVALID', fault: 'caller', rule: undefined, offset: undefined };
     expect(() => formatMatchRule(rule)).toThrow(expect.objectContaining(refused));
     expect(() => formatMatchRule(rule)).toThrow(message);
@@ -81,7 +87,17 @@ describe('the text of a rule', () => {
     expect(new TextEncoder().encode(formatMatchRule({ args: { 0: 'é'.repeat(508) } }))).toHaveLength(1023);
   });
 
-  test.each([[null], [5], ["type='signal'"]])('is not made of %j', (value) => {
+  test('is not made of a proxy that throws, nor its arguments', () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    expect(() => formatMatchRule(proxy)).toThrow('the rule must be an object, got a value that cannot be inspected');
+    expect(() => formatMatchRule({ args: proxy })).toThrow('args is a value that cannot be inspected: it must be');
+  });
+
+  test.each([
+    [null], [5], [''], [true], [Symbol()], ["type='signal'"], [[]], [new Map([['type', 'signal']])], [new Date(0)],
+    [Promise.resolve({})],
+  ])('is not made of %o', (value) => {
     expect(() => formatMatchRule(value as never)).toThrow('formatMatchRule: the rule must be an object, got ');
   });
 });
