@@ -84,6 +84,10 @@ function tryAddress(text: string): Address | AddressError {
 
 function parseAddress({ text, offset }: Part, address: string): Address {
   if (text === '') throw failure('ADDRESS_EMPTY', 'found no address: there must be one here', { address, offset });
+  if (/^\s/.test(text)) {
+    const problem = 'found white space before the address: there must be none';
+    throw failure('TRANSPORT_INVALID', problem, { address, offset });
+  }
   const colon = text.indexOf(':');
   const transport = text.slice(0, Math.max(colon, 0));
   if (!NAME.test(transport)) {
@@ -130,6 +134,9 @@ function unescapeValue({ text, offset }: Part, address: string): string {
       if (hex === '00') throw failure('VALUE_CONTAINS_NUL', 'found a NUL byte: a value must not have one', at);
       i += 2;
     } else if (!OPTIONALLY_ESCAPED.test(character)) {
+      if (/^\s+$/.test(text.slice(i))) {
+        throw failure('VALUE_NOT_ESCAPED', 'found white space after a value: there must be none', at);
+      }
       const whole = String.fromCodePoint(text.codePointAt(i) ?? 0); // both halves of a surrogate pair
       const problem = `found ${JSON.stringify(whole)} in a value: it must be written ${escapeValue(whole)}`;
       throw failure('VALUE_NOT_ESCAPED', problem, at);

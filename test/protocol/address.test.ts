@@ -118,6 +118,14 @@ describe('an address list', () => {
     expect(error.message).toContain(`(offset ${offset} of address ${JSON.stringify(text)})`);
   });
 
+  test.each([
+    [' unix:path=/a', 'found white space before the address: there must be none (offset 0 of address " unix:path=/a")'],
+    ['unix:path=/a;\nunix:path=/b', 'found white space before the address: there must be none (offset 13 of address'],
+    ['unix:path=/a \n', 'found white space after a value: there must be none (offset 12 of address'],
+  ])('with white space around it is refused: %j', (text, message) => {
+    expect(addressErrorOf(() => parseAddresses(text)).message).toContain(message);
+  });
+
   test('with an unescaped character is refused with the way to write it', () => {
     expect(addressErrorOf(() => parseAddresses('unix:path=/💾')).message).toBe(
       'found "💾" in a value: it must be written %f0%9f%92%be (offset 11 of address "unix:path=/💾")',
