@@ -154,7 +154,7 @@ export class AuthClient {
         };
       }
     } catch (error) {
-      throw this.#fail(error);
+      throw this.#fail(this.#explainMessage(error));
     }
     return { send: send === '' ? undefined : asciiBytes(send), done: undefined };
   }
@@ -170,9 +170,26 @@ export class AuthClient {
     return error;
   }
 
+  /** What the server has not answered yet. */
+  get #awaited(): string {
+    return this.#phase.state === 'WaitingForAgreeUnixFD' ? NEGOTIATE : `AUTH (${this.#tried.at(-1)})`;
+  }
+
+  /**
+   * The error for a line that is the start of a message: after an early BEGIN a server can leave out an answer and go
+   * on with messages. Any other error is returned as it is.
+   */
+  #explainMessage(error: unknown): unknown {
+    if (!(error instanceof AuthError) || error.code !== 'LINE_CONTAINS_NUL') return error;
+    const { code, line = '' } = error;
+    if (!/^[lB][\x01-\x04]/.test(line)) return error;
+    const problem = `the server sent a message (${quote(line)}…) before its answer to ${this.#awaited}`;
+    return new AuthError(code, `${problem}: it must answer first`, { ...this.#details(), line });
+  }
+
   #endProblem(code: 'SERVER_CLOSED' | 'AUTH_TIMED_OUT'): string {
     const last = this.#tried.at(-1);
-    const awaited = this.#phase.state === 'WaitingForAgreeUnixFD' ? NEGOTIATE : `AUTH (${last})`;
+    const awaited = this.#awaited;
     if (code === 'AUTH_TIMED_OUT') {
       return `the server did not ${last === undefined ? 'accept the connection' : `answer ${awaited}`} in time`;
     }

@@ -1,6 +1,7 @@
 // One line of the authentication protocol: cuts it out of a stream of bytes, splits it into words, and decodes the hex
 // in it. It knows neither which side it serves nor the answers. Bytes after the last line are never read here: they are
 // the first bytes of the message stream. Specification: Protocol Overview, DATA Command, OK Command, UUIDs.
+import { printable } from '../wire/printable.js';
 import { AuthError } from './errors.js';
 
 /** Longest line in bytes, without its end: 16 KiB, as much as the reference implementation buffers of a handshake. */
@@ -49,7 +50,9 @@ function trimSpaces(text: string): string {
 
 /** The bytes of a text, which must be ASCII. */
 export function asciiBytes(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  const bytes = new Uint8Array(text.length); // a loop takes a tenth of the time of Uint8Array.from()
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
 }
 
 /** Bytes as hex, two lower-case digits each. ‹DATA Command› */
@@ -65,9 +68,9 @@ export function decodeHex(text: string): Uint8Array | undefined {
   return Uint8Array.from({ length: text.length / 2 }, (_, i) => Number.parseInt(text.slice(2 * i, 2 * i + 2), 16));
 }
 
-/** A peer's text for an error message: quoted, with escaped control characters, and cut after 120 characters. */
+/** A peer's text for an error message: quoted, escaped so that it can be printed, and cut after 120 characters. */
 export function quote(text: string): string {
-  return JSON.stringify(text.length > 120 ? `${text.slice(0, 120)}…` : text);
+  return printable(JSON.stringify(text.length > 120 ? `${text.slice(0, 120)}…` : text));
 }
 
 /** Cuts lines out of chunks of any size. It stores at most one unfinished line of {@link MAX_LINE_LENGTH} bytes. */

@@ -1,5 +1,6 @@
 // Describes a caller's value for an error message: in few words, and without ever throwing, whatever the value is.
 // Tests: options.test.ts, names.test.ts.
+import { printable } from './printable.js';
 
 const LONGEST_SHOWN = 40;
 
@@ -31,7 +32,7 @@ function isShort(value: bigint): boolean {
   return BigInt.asIntN(128, value) === value;
 }
 
-/** Text in double quotes, cut after `longest` characters. */
+/** Text in double quotes, fit to be printed, cut after `longest` characters. */
 export function quote(text: string, longest: number): string {
-  return JSON.stringify(text.length > longest ? `${text.slice(0, longest)}…` : text);
+  return printable(JSON.stringify(text.length > longest ? `${text.slice(0, longest)}…` : text));
 }

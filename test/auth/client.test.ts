@@ -49,6 +49,32 @@ const clientIn: Readonly<Record<'WaitingForData' | 'WaitingForOK' | 'WaitingForR
   },
 };
 
+test.each([
+  [true, `OK ${GUID}\r\nl\x02\x01\x01\0\0`, 'NEGOTIATE_UNIX_FD'],
+  [true, 'B\x02\x01\x01\0\0', 'AUTH (EXTERNAL as user 0)'],
+  [false, 'l\x02\x01\x01\0\0', 'AUTH (EXTERNAL as user 0)'],
+])('a message instead of an answer is named as one (early BEGIN: %s, %j)', (earlyBegin, answer, awaited) => {
+  const client = new AuthClient({ mechanisms: [external({ uid: '0' })], earlyBegin, negotiateUnixFds: true });
+  client.start();
+  const mark = answer.includes('B\x02') ? 'B' : 'l';
+  const error = authErrorOf(() => client.receive(bytes(answer)));
+  expect(error.code).toBe('LINE_CONTAINS_NUL');
+  expect(error.message).toBe(
+    `the server sent a message ("${mark}\\u0002\\u0001\\u0001"…) before its answer to ${awaited}: it must answer first`,
+  );
+});
+
+test('what a server says is escaped in the text of an error', () => {
+  const client = new AuthClient({ mechanisms: [external({ uid: '0' })] });
+  client.start();
+  const hostile = 'ERROR \x1b[2J\x7f\x08"';
+  client.receive(bytes(`${hostile}\r\n`));
+  const error = authErrorOf(() => client.receive(bytes('OK \x1b[31m\r\n')));
+  expect(error.message).toMatch(/^[ -~]+$/);
+  expect(error.message).toContain('\\u001b[31m');
+  expect(error.message).toContain('\\u001b[2J\\x7f\\b\\"');
+});
+
 describe('the first bytes', () => {
   test.each([
     [external({ uid: '1000' }), '\0AUTH EXTERNAL 31303030\r\n', 'WaitingForOK'],
