@@ -1,0 +1,28 @@
+// The wire library alone under attack: reads files of messages in chunks, as from a socket.
+import { readFileSync } from 'node:fs';
+import { checkBody, decodeHeader, MessageReader } from '../../../dist/wire/index.js';
+import { serveCommands } from './commands.mjs';
+
+const CHUNK = 65_536;
+const codeOf = (error) => error?.code;
+
+serveCommands({
+  read: (file, options) => {
+    const reader = new MessageReader(options);
+    const bytes = readFileSync(file);
+    const result = { messages: 0, invalid: [], failure: undefined };
+    for (let at = 0; at < bytes.length && reader.failure === undefined; at += CHUNK) {
+      result.messages += reader.push(bytes.subarray(at, at + CHUNK)).length;
+    }
+    return { ...result, invalid: reader.invalid.map(({ error }) => codeOf(error)), failure: codeOf(reader.failure) };
+  },
+  check: (file) => {
+    const bytes = readFileSync(file);
+    try {
+      checkBody(decodeHeader(bytes), bytes);
+      return 'valid';
+    } catch (error) {
+      return codeOf(error);
+    }
+  },
+});
