@@ -159,7 +159,7 @@ export class SignatureError extends DBusWireError {
     place: ErrorPlace = {},
   ) {
     const { signature, offset } = at;
-    super(`${prefixOf(place)}${problem} at offset ${offset} of signature ${quote(signature, MAX_SIGNATURE_LENGTH)}`);
+    super(`${prefixOf(place)}${problem} (at offset ${offset} of signature ${quote(signature, MAX_SIGNATURE_LENGTH)})`);
     this.code = code;
     this.signature = signature;
     this.offset = offset;

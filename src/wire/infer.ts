@@ -35,11 +35,11 @@ export type BodyInputOf<S extends string> = string extends S ? readonly unknown[
 
 /**
  * The signature itself if it is valid, otherwise a text that describes the error. As the type of a parameter, it makes
- * the compiler report the literal: `"ak"` is not assignable to `'invalid D-Bus signature: unknown type code "k"'`.
+ * the compiler report the literal: `"ak"` is not assignable to `'invalid D-Bus signature: unknown type code "k": …'`.
  */
 export type CheckedSignature<S extends string> =
   string extends S ? S
-  : IsTooLong<S> extends true ? Wrong<'more than 255 characters'>
+  : IsTooLong<S> extends true ? Wrong<'it has more than 255 characters: it must have at most 255'>
   : Parse<S, 'value'> extends infer Problem extends string ? Problem
   : S;
 
@@ -160,10 +160,10 @@ type Parse<S extends string, M extends Mode, Done extends unknown[] = [], F exte
     : Code extends 'a' ? OpenArray<Rest, M, Done, F, Successor[F['depth']['arrays']]>
     : Code extends '(' ? OpenStruct<Rest, M, Done, F, Successor[F['depth']['structs']]>
     : Code extends ')' ? CloseStruct<Rest, M, Done, F>
-    : Code extends '{' ? Wrong<'a dict entry must be the element type of an array'>
+    : Code extends '{' ? Wrong<'found a dict entry outside an array: it must be the element type of one'>
     : Code extends '}' ? UnexpectedBrace<F['container']>
     : string extends Code ? unknown[]
-    : Wrong<`unknown type code "${Code}"`>
+    : Wrong<`unknown type code "${Code}": it must be one of ybnqiuxtdhsogva(){}`>
   : S extends '' ? F['container'] extends 'top' ? Done : Unclosed<F['container']>
   // The rest is known only at run time: a plain string, or the open end of a template such as `a{s${string}`.
   : unknown[];
@@ -184,9 +184,9 @@ type OpenArray<S extends string, M extends Mode, Done extends unknown[], F exten
   Nested extends number
     ? S extends `${infer Code extends keyof LeafValues}${infer Rest}` ? Complete<ArrayOfLeaf<Code, M>, Rest, M, Done, F>
     : S extends `{${infer Entry}` ? OpenDict<Entry, M, Done, F, Successor[F['depth']['dicts']]>
-    : S extends '' | `)${string}` | `}${string}` ? Wrong<'an array without an element type'>
+    : S extends '' | `)${string}` | `}${string}` ? Wrong<'an array has no element type: it must have one'>
     : Parse<S, M, [], Opened<'array', Done, F, Nested, F['depth']['structs'], F['depth']['dicts']>>
-  : Wrong<'more than 32 arrays inside one another'>;
+  : Wrong<'found more than 32 arrays inside one another: there must be at most 32'>;
 
 /** After `a{`. */
 type OpenDict<S extends string, M extends Mode, Done extends unknown[], F extends Frame, Nested> =
@@ -195,34 +195,37 @@ type OpenDict<S extends string, M extends Mode, Done extends unknown[], F extend
       ? Parse<Rest, M, [], Opened<Key, Done, F, 0, F['depth']['structs'], Nested>>
     : S extends '' ? Unclosed<BasicTypeCode>
     : S extends `}${string}` ? Wrong<DictEntryFields>
-    : S extends `${'a' | '(' | 'v'}${string}` ? Wrong<'the key of a dict entry must be of a basic type'>
+    : S extends `${'a' | '(' | 'v'}${string}`
+      ? Wrong<'the key of a dict entry is a container or variant: its type must be basic'>
     : Parse<S, M> // reports a wrong character, or accepts what is not a literal
-  : Wrong<'more than 32 dict entries inside one another'>;
+  : Wrong<'found more than 32 dict entries inside one another: there must be at most 32'>;
 
 /** After a `(`. */
 type OpenStruct<S extends string, M extends Mode, Done extends unknown[], F extends Frame, Nested> =
   Nested extends number
     ? Parse<S, M, [], Opened<'struct', Done, F, 0, Nested, F['depth']['dicts']>>
-    : Wrong<'more than 32 structs inside one another'>;
+    : Wrong<'found more than 32 structs inside one another: there must be at most 32'>;
 
 /** After a `)`. */
 type CloseStruct<S extends string, M extends Mode, Done extends unknown[], F extends Frame> =
   F['container'] extends 'struct'
-    ? Done extends [] ? Wrong<'a struct without fields'>
+    ? Done extends [] ? Wrong<'a struct has no fields: it must have at least one'>
     : Complete<StructOf<Done, M>, S, M, F['before'], F['outer']>
-  : Wrong<'")" without "("'>;
+  : Wrong<'found ")" without "(": it must end a struct'>;
 
 // ---- errors ---------------------------------------------------------------------------------------------------------
 
 /** Every error of this file. A valid signature has no space, so it cannot be mistaken for an error. */
 type Wrong<Problem extends string> = `invalid D-Bus signature: ${Problem}`;
 
-type DictEntryFields = 'a dict entry must have a key and a value';
+type DictEntryFields = 'a dict entry has too few or too many types: it must have a key and a value';
 
-type Unclosed<Container> = Wrong<`a ${Container extends 'struct' ? 'struct' : 'dict entry'} that is not closed`>;
+type Unclosed<Container> = Container extends 'struct'
+  ? Wrong<'a struct has no end: it must end with ")"'>
+  : Wrong<'a dict entry has no end: it must end with "}"'>;
 
 type UnexpectedBrace<Container> = Wrong<
-  Container extends BasicTypeCode ? DictEntryFields : '"}" without "{"'
+  Container extends BasicTypeCode ? DictEntryFields : 'found "}" without "{": it must end a dict entry'
 >;
 
 /** Whether `S` has 256 or more characters: 16 can be removed from its start 16 times. */

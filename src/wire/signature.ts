@@ -92,6 +92,11 @@ interface Nesting {
 
 const TOP_LEVEL: Nesting = { arrays: 0, structs: 0, dictEntries: 0 };
 
+/** The problem of more containers of one kind inside one another than the limit. */
+function tooDeepProblem(containers: string, limit: number): string {
+  return `found more than ${limit} ${containers} inside one another: there must be at most ${limit}`;
+}
+
 /** Parses one signature from left to right; used for one call of {@link parseSignature}. */
 class SignatureParser {
   readonly #signature: string;
@@ -115,24 +120,29 @@ class SignatureParser {
     if (leaf !== undefined) return leaf;
     if (code === 'a') return this.#array(start, nesting);
     if (code === '(') return this.#struct(start, nesting);
-    if (code === ')') throw this.#error('SIGNATURE_STRUCT_NOT_OPENED', '")" without "("', start);
+    if (code === ')') {
+      throw this.#error('SIGNATURE_STRUCT_NOT_OPENED', 'found ")" without "(": it must end a struct', start);
+    }
     if (code === '{') {
-      const problem = 'a dict entry must be the element type of an array';
+      const problem = 'found a dict entry outside an array: it must be the element type of one';
       throw this.#error('SIGNATURE_DICT_ENTRY_OUTSIDE_ARRAY', problem, start);
     }
-    if (code === '}') throw this.#error('SIGNATURE_DICT_ENTRY_NOT_OPENED', '"}" without "{"', start);
-    throw this.#error('SIGNATURE_UNKNOWN_TYPE_CODE', `unknown type code ${JSON.stringify(code)}`, start);
+    if (code === '}') {
+      throw this.#error('SIGNATURE_DICT_ENTRY_NOT_OPENED', 'found "}" without "{": it must end a dict entry', start);
+    }
+    const problem = `unknown type code ${JSON.stringify(code)}: it must be one of ${BASIC_OR_VARIANT}a(){}`;
+    throw this.#error('SIGNATURE_UNKNOWN_TYPE_CODE', problem, start);
   }
 
   #array(start: number, nesting: Nesting): ArrayType | DictType {
     // Like the reference implementation, this counts only arrays directly inside one another.
     const arrays = nesting.arrays + 1;
     if (arrays > MAX_ARRAY_DEPTH) {
-      throw this.#error('SIGNATURE_ARRAY_TOO_DEEP', `more than ${MAX_ARRAY_DEPTH} arrays inside one another`, start);
+      throw this.#error('SIGNATURE_ARRAY_TOO_DEEP', tooDeepProblem('arrays', MAX_ARRAY_DEPTH), start);
     }
     const next = this.#signature.charAt(this.#offset);
     if (next === '' || next === ')' || next === '}') {
-      throw this.#error('SIGNATURE_ARRAY_ELEMENT_MISSING', 'an array without an element type', start);
+      throw this.#error('SIGNATURE_ARRAY_ELEMENT_MISSING', 'an array has no element type: it must have one', start);
     }
     if (next === '{') return this.#dict(start, nesting);
     const { structs, dictEntries } = nesting;
@@ -144,18 +154,17 @@ class SignatureParser {
     const opening = this.#offset;
     const inside = { arrays: 0, structs: nesting.structs, dictEntries: nesting.dictEntries + 1 };
     if (inside.dictEntries > MAX_STRUCT_DEPTH) {
-      const problem = `more than ${MAX_STRUCT_DEPTH} dict entries inside one another`;
-      throw this.#error('SIGNATURE_DICT_ENTRY_TOO_DEEP', problem, opening);
+      throw this.#error('SIGNATURE_DICT_ENTRY_TOO_DEEP', tooDeepProblem('dict entries', MAX_STRUCT_DEPTH), opening);
     }
     this.#offset++;
     const fields = this.#until('}', inside, opening);
     const [key, value] = fields;
     if (key === undefined || value === undefined || fields.length > 2) {
-      const problem = `a dict entry must have a key and a value, got ${fields.length} types`;
+      const problem = `a dict entry has ${fields.length} types: it must have a key and a value`;
       throw this.#error('SIGNATURE_DICT_ENTRY_FIELD_COUNT', problem, opening);
     }
     if (key.kind !== 'fixed' && key.kind !== 'string') {
-      const problem = `the key of a dict entry must be of a basic type, got "${key.signature}"`;
+      const problem = `the key of a dict entry has type "${key.signature}": its type must be basic`;
       throw this.#error('SIGNATURE_DICT_ENTRY_KEY_NOT_BASIC', problem, opening + 1);
     }
     return { kind: 'dict', signature: this.#from(start), alignment: 4, key, value };
@@ -164,10 +173,12 @@ class SignatureParser {
   #struct(start: number, nesting: Nesting): StructType {
     const inside = { arrays: 0, structs: nesting.structs + 1, dictEntries: nesting.dictEntries };
     if (inside.structs > MAX_STRUCT_DEPTH) {
-      throw this.#error('SIGNATURE_STRUCT_TOO_DEEP', `more than ${MAX_STRUCT_DEPTH} structs inside one another`, start);
+      throw this.#error('SIGNATURE_STRUCT_TOO_DEEP', tooDeepProblem('structs', MAX_STRUCT_DEPTH), start);
     }
     const fields = this.#until(')', inside, start);
-    if (fields.length === 0) throw this.#error('SIGNATURE_STRUCT_EMPTY', 'a struct without fields', start);
+    if (fields.length === 0) {
+      throw this.#error('SIGNATURE_STRUCT_EMPTY', 'a struct has no fields: it must have at least one', start);
+    }
     return { kind: 'struct', signature: this.#from(start), alignment: 8, fields };
   }
 
@@ -177,8 +188,8 @@ class SignatureParser {
     while (this.#signature.charAt(this.#offset) !== closing) {
       if (this.#offset >= this.#signature.length) {
         throw closing === ')'
-          ? this.#error('SIGNATURE_STRUCT_NOT_CLOSED', 'a struct that is not closed', opening)
-          : this.#error('SIGNATURE_DICT_ENTRY_NOT_CLOSED', 'a dict entry that is not closed', opening);
+          ? this.#error('SIGNATURE_STRUCT_NOT_CLOSED', 'a struct has no end: it must end with ")"', opening)
+          : this.#error('SIGNATURE_DICT_ENTRY_NOT_CLOSED', 'a dict entry has no end: it must end with "}"', opening);
       }
       fields.push(this.#single(nesting));
     }
@@ -204,7 +215,7 @@ class SignatureParser {
 export function parseSignature(signature: string): readonly Type[] {
   checkText('parseSignature', 'signature', signature);
   if (signature.length > MAX_SIGNATURE_LENGTH) {
-    const problem = `a signature of ${signature.length} bytes: at most ${MAX_SIGNATURE_LENGTH} are allowed`;
+    const problem = `the signature has ${signature.length} bytes: it must have at most ${MAX_SIGNATURE_LENGTH}`;
     throw new SignatureError('SIGNATURE_TOO_LONG', problem, { signature, offset: MAX_SIGNATURE_LENGTH });
   }
   return new SignatureParser(signature).types();

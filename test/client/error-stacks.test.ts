@@ -220,7 +220,7 @@ test('an invalid signature in a definition: the error names the member', async (
   const error = await refusalOf(function userCode() {
     defineInterface({ name: 'a.B', properties: { P: { type: 'ss' as never, access: 'read' } } });
   });
-  expect(error.message).toMatch(/^a\.B\.P: "type": .*"ss"$/);
+  expect(error.message).toMatch(/^a\.B\.P: "type": .*"ss"\)$/);
   expect(error).toMatchObject({ name: 'DefinitionError', interface: 'a.B', member: 'P' });
 });
 

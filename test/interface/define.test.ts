@@ -171,7 +171,7 @@ describe('a specification is rejected with its interface, its member and the rea
     [{ methods: { Do: { noReply: 1 } } }, 'SPEC_INVALID', 'Do', '"noReply" must be true or false, got number 1'],
     [{ methods: { Do: { in: 'ak' } } }, 'SIGNATURE_UNKNOWN_TYPE_CODE', 'Do', '"in": '],
     [{ methods: { Do: { out: '(' } } }, 'SIGNATURE_STRUCT_NOT_CLOSED', 'Do', '"out": '],
-    [{ methods: { Do: { in: 'i'.repeat(256) } } }, 'SIGNATURE_TOO_LONG', 'Do', '"in": a signature of 256 bytes'],
+    [{ methods: { Do: { in: 'i'.repeat(256) } } }, 'SIGNATURE_TOO_LONG', 'Do', '"in": the signature has 256 bytes: it must'],
     [
       { methods: { Do: { in: 'u', inNames: ['a', 'b'] } } }, 'ARGUMENT_NAMES_INVALID', 'Do',
       `"inNames" must have one name for each of 1 arguments ('' for no name), got 2`,
@@ -252,7 +252,7 @@ describe('a specification is rejected with its interface, its member and the rea
     expect(byName?.cause).toBeInstanceOf(InvalidNameError);
     expect(byName?.cause).toMatchObject({ kind: 'member name', value: 'do-it' });
     const bySignature = errorFor({ name, signals: { S: { args: 'sk' } } });
-    expect(bySignature?.message).toMatch(/^com\.example\.Thing1\.S: "args": .* at offset 1 of signature "sk"$/);
+    expect(bySignature?.message).toMatch(/^com\.example\.Thing1\.S: "args": .* \(at offset 1 of signature "sk"\)$/);
     expect(bySignature?.cause).toBeInstanceOf(SignatureError);
     expect(bySignature?.cause).toMatchObject({ signature: 'sk', offset: 1 });
   });

@@ -80,7 +80,7 @@ describe('an error about a name', () => {
 
 test('an error about a signature names interface and member', () => {
   const error = placed(() => splitSignature('a'), ADD) as Error;
-  expect(error.message).toMatch(/^com\.example\.Counter1\.Add: .* of signature "a"$/);
+  expect(error.message).toMatch(/^com\.example\.Counter1\.Add: .* of signature "a"\)$/);
   expect(error).toMatchObject({ name: 'SignatureError', interface: 'com.example.Counter1', member: 'Add', offset: 0 });
 });
 

@@ -168,16 +168,16 @@ describe('parseSignature', () => {
   });
 
   test.each([
-    ['yk', 'unknown type code "k" at offset 1 of signature "yk"'],
-    ['a', 'an array without an element type at offset 0 of signature "a"'],
-    ['()', 'a struct without fields at offset 0 of signature "()"'],
-    ['(y', 'a struct that is not closed at offset 0 of signature "(y"'],
-    [')', '")" without "(" at offset 0 of signature ")"'],
-    ['{sv}', 'a dict entry must be the element type of an array at offset 0 of signature "{sv}"'],
-    ['a{s}', 'a dict entry must have a key and a value, got 1 types at offset 1 of signature "a{s}"'],
-    ['a{vs}', 'the key of a dict entry must be of a basic type, got "v" at offset 2 of signature "a{vs}"'],
-    ['a{sv', 'a dict entry that is not closed at offset 1 of signature "a{sv"'],
-    ['}', '"}" without "{" at offset 0 of signature "}"'],
+    ['yk', 'unknown type code "k": it must be one of ybnqiuxtdhsogva(){} (at offset 1 of signature "yk")'],
+    ['a', 'an array has no element type: it must have one (at offset 0 of signature "a")'],
+    ['()', 'a struct has no fields: it must have at least one (at offset 0 of signature "()")'],
+    ['(y', 'a struct has no end: it must end with ")" (at offset 0 of signature "(y")'],
+    [')', 'found ")" without "(": it must end a struct (at offset 0 of signature ")")'],
+    ['{sv}', 'found a dict entry outside an array: it must be the element type of one (at offset 0 of signature "{sv}")'],
+    ['a{s}', 'a dict entry has 1 types: it must have a key and a value (at offset 1 of signature "a{s}")'],
+    ['a{vs}', 'the key of a dict entry has type "v": its type must be basic (at offset 2 of signature "a{vs}")'],
+    ['a{sv', 'a dict entry has no end: it must end with "}" (at offset 1 of signature "a{sv")'],
+    ['}', 'found "}" without "{": it must end a dict entry (at offset 0 of signature "}")'],
   ])('the message for %s says what was found or what must be: %s', (signature, message) => {
     expect(signatureErrorOf(() => parseSignature(signature)).message).toBe(message);
   });

@@ -80,5 +80,5 @@ function tooManyValues(reader: Reader): Fault<UnmarshalErrorCode> {
 
 /** The fault of an array whose elements do not end where its length word says. */
 export function lengthMismatch(reader: Reader, end: number): Fault<UnmarshalErrorCode> {
-  return reader.fault('ARRAY_LENGTH_MISMATCH', 'the array length does not end on an element boundary', end);
+  return reader.fault('ARRAY_LENGTH_MISMATCH', 'the array ends inside an element: it must end at the end of one', end);
 }

@@ -48,3 +48,8 @@ export function within(error: unknown, segment: unknown): unknown {
   if (error instanceof Fault) error.path = `${formatSegment(segment)}${error.path}`;
   return error;
 }
+
+/** The fault of a padding byte that is not zero. */
+export function paddingFault(offset: number): Fault<UnmarshalErrorCode> {
+  return new Fault('PADDING_NOT_ZERO', 'found padding that is not zero: each of its bytes must be 0', { offset });
+}

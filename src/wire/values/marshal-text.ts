@@ -15,8 +15,12 @@ function writeTerminated(writer: Writer, text: string): number {
   writer.reserve(text.length + 1);
   let length = text.length;
   if (!isShort(text) || !writeShortAscii(text, writer.bytes, writer.offset)) {
-    if (text.includes('\0')) throw new Fault('STRING_CONTAINS_NUL', 'text contains a NUL character');
-    if (!text.isWellFormed()) throw new Fault('STRING_NOT_WELL_FORMED', 'text contains a lone surrogate');
+    if (text.includes('\0')) {
+      throw new Fault('STRING_CONTAINS_NUL', 'the text contains a NUL character: it must not contain any');
+    }
+    if (!text.isWellFormed()) {
+      throw new Fault('STRING_NOT_WELL_FORMED', 'the text contains a lone surrogate: it must be well-formed');
+    }
     writer.reserve(text.length * MAX_BYTES_PER_UNIT + 1);
     length = writeUtf8(text, writer.bytes, writer.offset);
   }

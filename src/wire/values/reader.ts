@@ -1,7 +1,7 @@
 // A position in the bytes of one message: skips padding, which must be zero, and reads numbers in the byte order of the
 // message. It knows neither types nor messages. Specification: Marshaling (Wire Format). Tests: unmarshal.test.ts.
 import type { UnmarshalErrorCode } from '../errors.js';
-import { Fault } from './fault.js';
+import { Fault, paddingFault } from './fault.js';
 import { DEFAULT_READING, type Reading } from './reading.js';
 
 /** A message of this many bytes has enough numbers in it to make a DataView worth its cost. */
@@ -68,7 +68,7 @@ export class Reader {
     const padding = -this.offset & (boundary - 1);
     if (this.offset + padding + length > this.end) throw this.#truncated(length + padding);
     for (const end = this.offset + padding; this.offset < end; this.offset++) {
-      if (this.bytes[this.offset] !== 0) throw this.fault('PADDING_NOT_ZERO', 'padding is not zero');
+      if (this.bytes[this.offset] !== 0) throw paddingFault(this.offset);
     }
   }
 

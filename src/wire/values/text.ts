@@ -169,9 +169,9 @@ export function checkText(reader: Reader, start: number, end: number): void {
 }
 
 function nulFault(offset: number): Fault<UnmarshalErrorCode> {
-  return new Fault('STRING_CONTAINS_NUL', 'text contains a NUL byte', { offset });
+  return new Fault('STRING_CONTAINS_NUL', 'the text contains a NUL byte: it must not contain any', { offset });
 }
 
 function utf8Fault(offset: number): Fault<UnmarshalErrorCode> {
-  return new Fault('STRING_NOT_UTF8', 'text is not valid UTF-8', { offset });
+  return new Fault('STRING_NOT_UTF8', 'the text has an invalid byte: it must be UTF-8', { offset });
 }

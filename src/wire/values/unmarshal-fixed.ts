@@ -2,7 +2,7 @@
 // any byte is read. fixed.ts knows the values, fixed-arrays.ts the typed arrays. Specification: Marshalling Containers.
 // Tests: unmarshal.test.ts, nan.test.ts.
 import { checkDepth, countValues, lengthMismatch, readArrayEnd } from './containers.js';
-import { Fault, within } from './fault.js';
+import { Fault, paddingFault, within } from './fault.js';
 import { BULK_LENGTH, FIXED_ARRAY, HOST_IS_LITTLE_ENDIAN, listFixedArray, swapBytes } from './fixed-arrays.js';
 import { FIXED_CODEC } from './fixed.js';
 import type { Reader, Unmarshal } from './reader.js';
@@ -83,7 +83,7 @@ export function compileCheckPadding({ padding }: FixedLayout): (reader: Reader, 
     for (let p = 0; p < padding.length && offset + padding[p]! < end; p++) bits |= bytes[offset + padding[p]!]!;
     if (bits !== 0) {
       const position = padding.find((inside) => bytes[offset + inside] !== 0)!; // one of them set a bit
-      throw new Fault('PADDING_NOT_ZERO', 'padding is not zero', { offset: offset + position });
+      throw paddingFault(offset + position);
     }
   };
 }

@@ -22,7 +22,9 @@ export function endOfText(reader: Reader, length: number, lengthOffset: number):
     const problem = `the text has ${length} bytes and a NUL: it must fit into the ${rest} bytes that are left`;
     throw reader.fault('STRING_LENGTH_OUT_OF_BOUNDS', problem, lengthOffset);
   }
-  if (reader.bytes[end] !== 0) throw reader.fault('STRING_NOT_TERMINATED', 'text does not end with a NUL byte', end);
+  if (reader.bytes[end] !== 0) {
+    throw reader.fault('STRING_NOT_TERMINATED', `found byte ${reader.bytes[end]} after the text: it must be NUL`, end);
+  }
   reader.offset = end + 1;
   return end;
 }
@@ -55,7 +57,7 @@ export function compileKnownText(check?: (text: string, lengthOffset: number) =>
 
 /** The fault of an OBJECT_PATH whose length is at `offset`. */
 export function objectPathFault(offset: number): Fault<UnmarshalErrorCode> {
-  return new Fault('OBJECT_PATH_INVALID', 'text is not an object path', { offset });
+  return new Fault('OBJECT_PATH_INVALID', 'the text is not an object path: it must be one', { offset });
 }
 
 const unmarshalObjectPath = compileKnownText((text, offset) => {

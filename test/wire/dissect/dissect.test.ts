@@ -321,8 +321,8 @@ describe('formatDissection', () => {
     expect(formatDissection(broken).split('\n').slice(-5)).toEqual([
       '0040  01 76 00                 body[0]: SIGNATURE "v"',
       '0043  02                         SIGNATURE, cut short',
-      '0044  !!                       SIGNATURE_UNKNOWN_TYPE_CODE: body[0]: unknown type code "k" at offset 0 of ' +
-        'signature "ki" (at byte 68)',
+      '0044  !!                       SIGNATURE_UNKNOWN_TYPE_CODE: body[0]: unknown type code "k": it must be one of ' +
+        'ybnqiuxtdhsogva(){} (at offset 0 of signature "ki") (at byte 68)',
       '0044  6b 69 00 00 00 00 00 00  not read',
       '',
     ]);

@@ -83,7 +83,7 @@ test('a signature that is not valid is refused each time', () => {
     }
     expect(signatureErrorOf(() => codecOfSingle('')).code).toBe('SIGNATURE_NOT_SINGLE');
     expect(signatureErrorOf(() => codecOfSingle('ay(s)')).message)
-      .toBe('expected exactly one single complete type, got 2 at offset 2 of signature "ay(s)"');
+      .toBe('expected exactly one single complete type, got 2 (at offset 2 of signature "ay(s)")');
   }
 });
 
