@@ -44,7 +44,7 @@ export interface BusChoice {
 
 /**
  * Reads options and positional arguments.
- * @throws {UsageError} if an option is unknown or lacks its value
+ * @throws {UsageError} if an option or an argument is unknown, or an option lacks its value
  */
 export function parseOptions<const Config extends ParseArgsConfig>(
   config: Config,

@@ -18,6 +18,7 @@ export interface ProxyCallOptions extends WaitOptions, CallFlags {}
 export interface ProxyTarget {
   /** The bus name to which calls go and from which signals come. It can be omitted only on a link without a bus. */
   readonly destination?: string | undefined;
+  /** The path of the object. */
   readonly path: string;
   /** The default timeout of calls in milliseconds: 25,000 if omitted, Infinity for none. */
   readonly timeout?: number | undefined;

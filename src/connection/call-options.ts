@@ -29,11 +29,15 @@ export interface CallFlags {
 export interface CallOptions<In extends string = string, Out extends string = string> extends WaitOptions, CallFlags {
   /** The bus name of the receiver; it may be left out only on a link without a bus. */
   readonly destination?: string | undefined;
+  /** The path of the object. */
   readonly path: string;
+  /** The interface of the method. If it is left out, the receiver chooses an interface that has the method. */
   readonly interface?: string | undefined;
+  /** The name of the method. */
   readonly member: string;
   /** The types of `body`. If it is left out, the call has no arguments. */
   readonly signature?: CheckedSignature<In> | undefined;
+  /** The arguments: one value for each type of `signature`. */
   readonly body?: BodyInputOf<In> | undefined;
   /** The signature that the reply must have; it also gives the result its type. If left out, any signature is valid. */
   readonly replySignature?: CheckedSignature<Out> | undefined;

@@ -10,7 +10,7 @@ export type DropReason =
   | 'invalid message'
   /** A reply that no call waits for: late, repeated or invented. */
   | 'unexpected reply'
-  /** A signal whose signature its subscriber does not expect, or a property that has another type in its definition. */
+  /** A signal whose signature its subscriber does not expect, or a property of another type than its definition. */
   | 'unexpected signature'
   /** A signal that was pushed out of the full queue of a subscription. */
   | 'queue overflow'

@@ -74,6 +74,7 @@ type PlatformAbortSignal = typeof globalThis extends { AbortSignal: { prototype:
 export interface CallContext {
   /** On a bus, the unique name of the caller: the bus itself writes it, so that it cannot be forged. */
   readonly sender: string | undefined;
+  /** The whole call, with its header fields. */
   readonly message: MethodCall;
   /** Aborts when the reply can no longer be delivered: the caller leaves the bus, or the connection ends. */
   readonly signal: PlatformAbortSignal;

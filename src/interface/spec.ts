@@ -16,6 +16,7 @@ export interface MethodSpec {
   readonly optional?: number | undefined;
   /** Whether callers need not request a reply, because it is empty. False by default. */
   readonly noReply?: boolean | undefined;
+  /** Whether introspection data mark it as deprecated. False by default. */
   readonly deprecated?: boolean | undefined;
 }
 
@@ -27,15 +28,18 @@ export const PROPERTY_ACCESS = ['read', 'write', 'readwrite'] as const;
  * `const` and `false` never, `const` because it does not change. ‹Introspection Data Format: EmitsChangedSignal›
  */
 export const EMITS_CHANGED = ['true', 'invalidates', 'const', 'false'] as const;
+/** The announcement of changes of a property, see {@link EMITS_CHANGED}. */
 export type EmitsChanged = (typeof EMITS_CHANGED)[number];
 
 /** A property. */
 export interface PropertySpec {
   /** Exactly one single complete type. */
   readonly type: string;
+  /** The access that callers have. */
   readonly access: (typeof PROPERTY_ACCESS)[number];
   /** `'true'` by default. */
   readonly emitsChanged?: EmitsChanged | undefined;
+  /** Whether introspection data mark it as deprecated. False by default. */
   readonly deprecated?: boolean | undefined;
 }
 
@@ -45,14 +49,17 @@ export interface SignalSpec {
   readonly args?: string | undefined;
   /** The names of all arguments. `''` for an argument without a name. */
   readonly argNames?: readonly string[] | undefined;
+  /** Whether introspection data mark it as deprecated. False by default. */
   readonly deprecated?: boolean | undefined;
 }
 
 /** An interface. A method, a property and a signal may have the same name. */
 export interface InterfaceSpec {
+  /** An interface name, such as `com.example.Counter1`. */
   readonly name: string;
   readonly methods?: Readonly<Record<string, MethodSpec>> | undefined;
   readonly properties?: Readonly<Record<string, PropertySpec>> | undefined;
   readonly signals?: Readonly<Record<string, SignalSpec>> | undefined;
+  /** Whether introspection data mark it as deprecated. False by default. */
   readonly deprecated?: boolean | undefined;
 }

@@ -42,8 +42,8 @@ function problemOfUserSocket(path: string): string | undefined {
 const SYSTEM_BUS_SOCKETS = ['/run/dbus/system_bus_socket', '/var/run/dbus/system_bus_socket'] as const;
 
 /**
- * The address list of the system bus: `DBUS_SYSTEM_BUS_ADDRESS`, or else its standard socket, which is in `/var/run` on
- * systems that do not have `/run`. ‹Well-known Message Bus Instances›
+ * The address list of the system bus: `DBUS_SYSTEM_BUS_ADDRESS`, or else the first of its standard sockets, in `/run`
+ * and `/var/run`, that exists; the one in `/run` if neither does. ‹Well-known Message Bus Instances›
  */
 export function systemBusAddress(env: Environment = process.env): string {
   const address = env['DBUS_SYSTEM_BUS_ADDRESS'] ?? '';

@@ -16,6 +16,7 @@ export const FIXED_SIZE: Readonly<Record<FixedTypeCode, number>> = {
   y: 1, b: 4, n: 2, q: 2, i: 4, u: 4, x: 8, t: 8, d: 8, h: 4,
 };
 
+/** The properties that all types have. */
 export interface TypeLayout {
   /** The signature of this single complete type. */
   readonly signature: string;

@@ -39,7 +39,7 @@ export interface Settings {
 
 /**
  * Reads the command line. Returns the settings, or the text to print if only that is asked for (`--help`, `--version`).
- * @throws {UsageError} if an option is not valid
+ * @throws {UsageError} if an option is not valid, or if there is an argument
  */
 export function parseCommandLine(args: readonly string[]): Settings | string {
   const { values } = parseOptions({ args: [...args], options: OPTIONS });

@@ -21,12 +21,17 @@ export interface MessageBase {
   readonly serial: number;
   /** The byte order of header and body. */
   readonly byteOrder: ByteOrder;
+  /** The object path: of the object that is called, or that emits the signal. */
   readonly path: string | undefined;
+  /** The interface of the method or the signal. */
   readonly interface: string | undefined;
+  /** The name of the method or the signal. */
   readonly member: string | undefined;
+  /** The name of the error, in an ERROR. */
   readonly errorName: string | undefined;
   /** The serial of the message that this one answers. */
   readonly replySerial: number | undefined;
+  /** The bus name of the receiver; undefined in a signal for every connection with a matching rule. */
   readonly destination: string | undefined;
   /** The unique name of the connection that sent the message. A message bus writes it. */
   readonly sender: string | undefined;
@@ -34,6 +39,7 @@ export interface MessageBase {
   readonly signature: string;
   /** The number of file descriptors that accompany the message. This library passes none on; see the README. */
   readonly unixFds: number;
+  /** Header fields that the specification does not define, in the order of the message. */
   readonly unknownFields: readonly UnknownField[];
   /** One value for each single complete type of the signature. */
   readonly body: readonly unknown[];

@@ -2,6 +2,7 @@
 // decoding and checking. Its size is fixed; a new entry replaces the entry in its slot. It knows neither text nor
 // grammar. Tests: unmarshal.test.ts.
 
+/** The size of a cache, which is fixed. */
 export interface ByteCacheLimit {
   /** Number of entries, a power of two. */
   readonly slots: number;
