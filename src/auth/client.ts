@@ -170,7 +170,7 @@ export class AuthClient {
     return error;
   }
 
-  /** What the server has not answered yet. */
+  /** The command that the server has not answered yet. */
   get #awaited(): string {
     return this.#phase.state === 'WaitingForAgreeUnixFD' ? NEGOTIATE : `AUTH (${this.#tried.at(-1)})`;
   }

@@ -9,7 +9,7 @@ import type { WatchDepartures } from './callers.js';
 /** A link that can say who owns a name. */
 type NamedLink = MessageLink & Pick<Bus, 'getNameOwner'>;
 
-/** Only a bus has names, and knows who leaves. */
+/** Only a bus has names, and reports departures. */
 function isNamed(link: MessageLink): link is NamedLink {
   return hasMethods(link, 'getNameOwner', 'subscribe');
 }

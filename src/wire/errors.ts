@@ -90,7 +90,7 @@ export abstract class DBusWireError extends Error {
   abstract readonly fault: ErrorFault;
 }
 
-/** What is wrong with an argument or an option of a function of this package. */
+/** The mistake in an argument or an option of a function of this package. */
 export type ArgumentErrorCode =
   /** The function has no option of this name. */
   | 'OPTION_UNKNOWN'
