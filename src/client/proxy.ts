@@ -99,9 +99,9 @@ function signalFunction(
       throw unknownMember('signal', name, { definition, caller: `$signal of ${interfaceName}`, above: $signal });
     }
     checkOptions(`$signal of ${interfaceName}.${name}`, options, SIGNAL_RULES);
-    const { signal, queueLimit } = options;
+    const { signal, queueLimit, queueBytes } = options;
     const rule = { sender: destination, path, interface: interfaceName, member: name };
-    return signalStream(link.subscribe(rule, { signal, queueLimit, signature: definedSignal.args }));
+    return signalStream(link.subscribe(rule, { signal, queueLimit, queueBytes, signature: definedSignal.args }));
   };
   return $signal;
 }

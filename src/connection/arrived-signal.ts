@@ -27,6 +27,11 @@ export class ArrivedSignal {
     this.#drops = drops;
   }
 
+  /** The length of the message in bytes. */
+  get length(): number {
+    return this.#frame.length;
+  }
+
   /** The whole signal; undefined if its body is not valid, which is counted once. */
   read(): Signal | undefined {
     if (this.#message === undefined && !this.#isInvalid) this.#decode();

@@ -7,7 +7,7 @@ import { DBusError } from '../protocol/errors.js';
 import { formatMatchRule } from '../protocol/format-match-rule.js';
 import type { MatchRule } from '../protocol/match-rule.js';
 import type { Engine } from './engine.js';
-import { ConnectionClosedError } from './errors.js';
+import { CallTimeoutError, ConnectionClosedError } from './errors.js';
 
 /** One request for a rule. */
 export interface MatchRequest {
@@ -66,11 +66,18 @@ export class MatchRequests {
     const ready = this.#engine().call(call).then(() => undefined);
     const wanted: WantedRule = { count: 0, ready };
     this.#rules.set(text, wanted);
-    ready.catch(() => {
+    ready.catch((error: unknown) => {
       // The bus does not have the rule: the next request asks again, and no release removes it.
       if (this.#rules.get(text) === wanted) this.#rules.delete(text);
+      if (error instanceof CallTimeoutError) this.#undo(text);
     });
     return wanted;
+  }
+
+  /** The bus may still add a rule after its request has timed out; it reads this call after that one. */
+  #undo(text: string): void {
+    const call = { ...BUS_OBJECT, member: 'RemoveMatch', signature: 's', body: [text], noReply: true } as const;
+    this.#engine().call(call).catch(() => {}); // without a connection there is nothing to remove
   }
 
   async #removeMatch(text: string): Promise<void> {

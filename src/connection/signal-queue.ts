@@ -12,6 +12,7 @@ interface Reader {
 /** An element of a linked list: removing the first element of a long array would move all others. */
 interface Link {
   readonly signal: Signal;
+  readonly bytes: number;
   next: Link | undefined;
 }
 
@@ -20,19 +21,29 @@ const DONE: IteratorResult<Signal> = Object.freeze({ value: undefined, done: tru
 /** The queue of one subscription. */
 export class SignalQueue {
   readonly #limit: number;
+  readonly #maxBytes: number;
   readonly #onDrop: (signal: Signal) => void;
   #first: Link | undefined;
   #last: Link | undefined;
   #length = 0;
+  #bytes = 0;
   #dropped = 0;
   #waiting: Reader[] = [];
   #isEnded = false;
   /** The error that the reader gets after the last signal, until it has got it. */
   #error: { readonly reason: unknown } | undefined;
 
-  /** Above `limit` signals the oldest is dropped and given to `onDrop`. */
-  constructor({ limit, onDrop }: { limit: number; onDrop: (signal: Signal) => void }) {
+  /**
+   * Above `limit` signals, or `maxBytes` bytes of all of them, the oldest is dropped and given to `onDrop`; a single
+   * signal may have more bytes.
+   */
+  constructor({ limit, maxBytes, onDrop }: {
+    readonly limit: number;
+    readonly maxBytes: number;
+    readonly onDrop: (signal: Signal) => void;
+  }) {
     this.#limit = limit;
+    this.#maxBytes = maxBytes;
     this.#onDrop = onDrop;
   }
 
@@ -41,18 +52,21 @@ export class SignalQueue {
     return this.#dropped;
   }
 
-  push(signal: Signal): void {
+  /** Adds a signal whose message has so many bytes. */
+  push(signal: Signal, bytes: number): void {
     if (this.#isEnded) return;
     const waiting = this.#waiting.shift();
     if (waiting !== undefined) return waiting.resolve({ value: signal, done: false });
-    const link: Link = { signal, next: undefined };
+    const link: Link = { signal, bytes, next: undefined };
     if (this.#last === undefined) this.#first = link;
     else this.#last.next = link;
     this.#last = link;
     this.#length++;
-    if (this.#length <= this.#limit) return;
-    this.#dropped++;
-    this.#onDrop(this.#take()!); // not empty: it is longer than its limit
+    this.#bytes += bytes;
+    while (this.#length > this.#limit || (this.#bytes > this.#maxBytes && this.#length > 1)) {
+      this.#dropped++;
+      this.#onDrop(this.#take()!); // not empty: it has more than a limit
+    }
   }
 
   /** The next signal, as soon as there is one. After the end, queued signals come first. */
@@ -85,6 +99,7 @@ export class SignalQueue {
     this.#first = undefined;
     this.#last = undefined;
     this.#length = 0;
+    this.#bytes = 0;
     this.#error = undefined;
   }
 
@@ -94,6 +109,7 @@ export class SignalQueue {
     this.#first = link.next;
     if (this.#first === undefined) this.#last = undefined;
     this.#length--;
+    this.#bytes -= link.bytes;
     return link.signal;
   }
 }

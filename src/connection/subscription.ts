@@ -12,10 +12,17 @@ import { ABORT_SIGNAL, checkOptions, type OptionRules, TEXT } from '../wire/opti
 import { splitSignature } from '../wire/signature.js';
 import type { ArrivedSignal, SignalHeader } from './arrived-signal.js';
 import type { DropCounter } from './drops.js';
+import { SignalIndex } from './signal-index.js';
 import { SignalQueue } from './signal-queue.js';
 
 /** How many signals a subscription keeps for a slow reader, unless its options say otherwise. */
 const DEFAULT_QUEUE_LIMIT = 1024;
+
+/**
+ * How many bytes the signals have that a subscription keeps, unless its options say otherwise: 16 MiB. The values of a
+ * message take at most 24 times its bytes, so that a slow reader costs less than 400 MB.
+ */
+const DEFAULT_QUEUE_BYTES = 2 ** 24;
 
 /** How a subscription behaves. */
 export interface SubscribeOptions {
@@ -23,6 +30,11 @@ export interface SubscribeOptions {
   readonly signal?: AbortSignal | undefined;
   /** How many signals are kept until they are read, 1,024 unless given. Above it the oldest is dropped and counted. */
   readonly queueLimit?: number | undefined;
+  /**
+   * How many bytes the messages may have that are kept until they are read, 16 MiB unless given. Above it the oldest is
+   * dropped and counted; the newest is always kept.
+   */
+  readonly queueBytes?: number | undefined;
   /** The only signature that is delivered; signals with another one are dropped and counted. Any unless given. */
   readonly signature?: string | undefined;
 }
@@ -32,6 +44,10 @@ export const SUBSCRIBE_RULES: OptionRules<SubscribeOptions> = {
   signal: ABORT_SIGNAL,
   queueLimit: {
     must: 'a number of signals, 0 or more, or Infinity',
+    accepts: (value) => value === Infinity || (Number.isInteger(value) && Number(value) >= 0),
+  },
+  queueBytes: {
+    must: 'a number of bytes, 0 or more, or Infinity',
     accepts: (value) => value === Infinity || (Number.isInteger(value) && Number(value) >= 0),
   },
   signature: TEXT,
@@ -96,7 +112,7 @@ class Route {
 
   constructor(
     rule: MatchRule,
-    { signal, queueLimit = DEFAULT_QUEUE_LIMIT, signature }: SubscribeOptions,
+    { signal, queueLimit = DEFAULT_QUEUE_LIMIT, queueBytes = DEFAULT_QUEUE_BYTES, signature }: SubscribeOptions,
     { request, drops, remove }: {
       readonly request: SignalRequest;
       readonly drops: DropCounter;
@@ -106,7 +122,7 @@ class Route {
     this.rule = rule;
     this.#hasArguments = [rule.args, rule.argPaths, rule.arg0Namespace].some((key) => key !== undefined);
     const onDrop = (message: Signal): void => drops.count('queue overflow', { message });
-    this.queue = new SignalQueue({ limit: queueLimit, onDrop });
+    this.queue = new SignalQueue({ limit: queueLimit, maxBytes: queueBytes, onDrop });
     this.#request = request;
     this.#signature = signature;
     this.#drops = drops;
@@ -127,7 +143,7 @@ class Route {
     if (!hasSignature && !this.#hasArguments) return this.#countMismatch(header);
     const message = signal.read();
     if (message === undefined || (this.#hasArguments && !matchesArguments(this.rule, message))) return;
-    if (hasSignature) this.queue.push(message);
+    if (hasSignature) this.queue.push(message, signal.length);
     else this.#countMismatch(header);
   }
 
@@ -204,8 +220,8 @@ interface SubscribedLink {
 export class Subscriptions {
   readonly #source: SignalSource;
   readonly #link: SubscribedLink;
-  /** The routes by the `member` of their rule, undefined if it has none. Nearly every rule has one. */
-  readonly #routes = new Map<string | undefined, Set<Route>>();
+  readonly #routes = new SignalIndex<Route>();
+  readonly #all = new Set<Route>();
 
   constructor(source: SignalSource, link: SubscribedLink) {
     this.#source = source;
@@ -240,32 +256,25 @@ export class Subscriptions {
 
   /** Gives a signal to the subscriptions that want it; must be called for every signal, in order of arrival. */
   deliver(signal: ArrivedSignal): void {
-    this.#deliverTo(this.#routes.get(signal.header.member), signal);
-    this.#deliverTo(this.#routes.get(undefined), signal);
+    const { header } = signal;
+    this.#routes.visit(header, (route) => {
+      const { rule } = route;
+      if (!matchesHeader(rule, header)) return;
+      if (rule.sender === undefined || this.#source.isFrom(rule.sender, header)) route.take(signal);
+    });
   }
 
   #add(route: Route): void {
-    const routes = this.#routes.get(route.rule.member) ?? new Set();
-    this.#routes.set(route.rule.member, routes.add(route));
+    this.#routes.add(route.rule, route);
+    this.#all.add(route);
   }
 
   #remove(route: Route): void {
-    const routes = this.#routes.get(route.rule.member);
-    routes?.delete(route);
-    if (routes?.size === 0) this.#routes.delete(route.rule.member);
-  }
-
-  #deliverTo(routes: ReadonlySet<Route> | undefined, signal: ArrivedSignal): void {
-    const { header } = signal;
-    for (const route of routes ?? []) {
-      const { sender } = route.rule;
-      if (!matchesHeader(route.rule, header)) continue;
-      if (sender === undefined || this.#source.isFrom(sender, header)) route.take(signal);
-    }
+    this.#routes.remove(route.rule, route);
+    this.#all.delete(route);
   }
 
   #failAll(reason: unknown): void {
-    const routes = [...this.#routes.values()].flatMap((set) => [...set]);
-    for (const route of routes) route.fail(reason);
+    for (const route of [...this.#all]) route.fail(reason);
   }
 }

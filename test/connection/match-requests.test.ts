@@ -2,6 +2,8 @@
 // of them, whatever ends these.
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
+import type { Engine } from '../../src/connection/engine.js';
+import { CallTimeoutError } from '../../src/connection/errors.js';
 import { MatchRequests } from '../../src/connection/match-requests.js';
 import type { Subscription } from '../../src/connection/subscription.js';
 import { errorReply } from '../../src/wire/messages/message.js';
@@ -102,4 +104,19 @@ test('a request for a rule counts as released once, however often it is released
   expect(link.peer.calls('RemoveMatch')).toEqual([]);
   await two.release();
   expect(link.peer.calls('RemoveMatch')).toHaveLength(1);
+});
+
+test('a rule whose request has timed out is removed, since the bus may add it later', async () => {
+  const calls: string[] = [];
+  const call = ({ member, noReply = false }: { readonly member: string; readonly noReply?: boolean }) => {
+    calls.push(`${member} ${noReply}`);
+    return member === 'AddMatch' ? Promise.reject(new CallTimeoutError('AddMatch', 25_000)) : Promise.resolve([]);
+  };
+  const rules = new MatchRequests(() => ({ call }) as unknown as Engine); // it needs no more of an engine
+  const first = rules.add(RULE);
+  await expect(first.ready).rejects.toThrow('no reply');
+  await first.release();
+  expect(calls).toEqual(['AddMatch false', 'RemoveMatch true']);
+  await expect(rules.add(RULE).ready).rejects.toThrow('no reply');
+  expect(calls.slice(2)).toEqual(['AddMatch false', 'RemoveMatch true']);
 });

@@ -23,10 +23,33 @@ describe('the queue of a subscription', () => {
     expect(await queued(subscription)).toEqual(Array.from({ length: kept }, (_, i) => sent - kept + i));
   });
 
+  test.each<[maxBytes: number, kept: readonly number[]]>([
+    [30, [2, 3]],
+    [29, [3]],
+    [0, [3]],
+  ])('with room for %i bytes keeps the newest signals that fit, and at least one: %j', async (maxBytes, kept) => {
+    const dropped: unknown[] = [];
+    const queue = new SignalQueue({ limit: 10, maxBytes, onDrop: ({ body }) => dropped.push(body[0]) });
+    for (const n of [1, 2, 3]) queue.push(happened(n), 15);
+    queue.end();
+    const read: unknown[] = [];
+    for (let next = await queue.next(); next.done !== true; next = await queue.next()) read.push(next.value.body[0]);
+    expect([read, dropped, queue.dropped]).toEqual([kept, [1, 2, 3].slice(0, -kept.length), 3 - kept.length]);
+  });
+
+  test('of a subscription has room for the bytes of its option', async () => {
+    await using link = await startBusLink();
+    const subscription = link.bus.subscribe(RULE, { queueBytes: 0 });
+    await subscription.ready;
+    await deliver(link, happened(1), happened(2));
+    expect([subscription.dropped, link.bus.dropped.get('queue overflow')]).toEqual([1, 1]);
+    expect(await queued(subscription)).toEqual([2]);
+  });
+
   test('is read in a time proportional to its length', async () => {
     const filled = (length: number): SignalQueue => {
-      const queue = new SignalQueue({ limit: length, onDrop: () => expect.unreachable() });
-      for (let n = 0; n < length; n++) queue.push(happened(n));
+      const queue = new SignalQueue({ limit: length, maxBytes: Infinity, onDrop: () => expect.unreachable() });
+      for (let n = 0; n < length; n++) queue.push(happened(n), 1);
       queue.end();
       return queue;
     };
@@ -37,10 +60,10 @@ describe('the queue of a subscription', () => {
   });
 
   test('accepts no signals after its end', async () => {
-    const queue = new SignalQueue({ limit: 2, onDrop: () => expect.unreachable() });
-    queue.push(happened(1));
+    const queue = new SignalQueue({ limit: 2, maxBytes: 2, onDrop: () => expect.unreachable() });
+    queue.push(happened(1), 1);
     queue.end();
-    for (const n of [2, 3, 4]) queue.push(happened(n));
+    for (const n of [2, 3, 4]) queue.push(happened(n), 1);
     expect((await queue.next()).value.body).toEqual([1]);
     expect([await queue.next(), queue.dropped]).toEqual([{ value: undefined, done: true }, 0]);
   });
