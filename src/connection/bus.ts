@@ -89,6 +89,11 @@ export class Bus implements MessageLink, AsyncDisposable {
     return this.#core.engine.send(message, this.send);
   }
 
+  /** Resolves when the other side has taken nearly everything; see {@link MessageLink.drained}. */
+  drained(): Promise<void> {
+    return this.#core.engine.drained();
+  }
+
   /** Registers the handler of method calls; see {@link MessageLink.handleMethodCalls}. */
   handleMethodCalls(handler: MethodCallHandler): () => void {
     return this.#core.handleMethodCalls(handler);

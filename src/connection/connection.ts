@@ -78,6 +78,11 @@ export class Connection implements MessageLink, AsyncDisposable {
     return this.#subscriptions.subscribe(rule, options);
   }
 
+  /** Resolves when the other side has taken nearly everything; see {@link MessageLink.drained}. */
+  drained(): Promise<void> {
+    return this.#core.engine.drained();
+  }
+
   /** Registers the handler of method calls; see {@link MessageLink.handleMethodCalls}. */
   handleMethodCalls(handler: MethodCallHandler): () => void {
     return this.#core.handleMethodCalls(handler);

@@ -30,6 +30,7 @@ import {
   type CallOutcome, describeCall, ListenedCall, type PendingCall, PromisedCall, promiseOf, type Reply, type ResultOf,
 } from './pending-call.js';
 import { RECEIVE_RULES, type ReceiveOptions, receiveReading } from './receive-options.js';
+import { RunningHandlers } from './running-handlers.js';
 
 const CLOSED_BY_US = 'the connection was closed';
 
@@ -98,7 +99,7 @@ export class Engine {
   readonly #reading: Reading;
   /** The constructor arguments of all signals. */
   readonly #receiving: { readonly reading: Reading; readonly drops: DropCounter };
-  readonly #running = new Set<Promise<void>>();
+  readonly #running = new RunningHandlers();
   readonly #closed: Promise<void>;
   #isClosing = false;
   #closedError: ConnectionClosedError | undefined;
@@ -135,6 +136,11 @@ export class Engine {
   /** Bytes that the peer has not taken yet. */
   get queuedBytes(): number {
     return this.#transport.queuedBytes;
+  }
+
+  /** Resolves when the peer has taken nearly everything; see {@link MessageLink.drained}. */
+  drained(): Promise<void> {
+    return this.#transport.drained();
   }
 
   /**
@@ -225,16 +231,17 @@ export class Engine {
 
   /**
    * Ends the stream in good order: it accepts no more calls, waits for the replies of running handlers, and sends all
-   * queued bytes. Calls that still wait for a reply then reject. After `timeout` milliseconds (default 5,000; Infinity
-   * for no limit) it cuts the stream.
+   * queued bytes. It does not wait for a handler that has called it. Calls that still wait for a reply then reject.
+   * After `timeout` milliseconds (default 5,000; Infinity for no limit) it cuts the stream.
    */
   async close(options: { readonly timeout?: number | undefined } = {}): Promise<void> {
     checkOptions('close', options, CLOSE_RULES);
+    this.#running.noteClose();
     const { timeout = DRAIN_TIMEOUT } = options;
     const timer = startTimer(timeout, () => this.#transport.destroy());
     if (!this.#isClosing) {
       this.#isClosing = true;
-      await Promise.race([Promise.allSettled(this.#running), this.#closed]);
+      await Promise.race([this.#running.ended(), this.#closed]);
       this.#fail(new ConnectionClosedError(CLOSED_BY_US));
       this.#transport.end();
     }
@@ -285,7 +292,7 @@ export class Engine {
         break;
       case 'method_return':
       case 'error':
-        if (envelope.replySerial !== undefined) this.#pending.reject(envelope.replySerial, error);
+        this.#pending.take(envelope)?.fail(() => error);
     }
   }
 
@@ -324,12 +331,7 @@ export class Engine {
       this.#refuse(header, error, header);
       return;
     }
-    runListener(() => {
-      const running = decision.run(call as MethodCall); // the type of its header
-      if (running === undefined) return;
-      this.#running.add(running);
-      void running.finally(() => this.#running.delete(running));
-    });
+    runListener(() => this.#running.run(() => decision.run(call as MethodCall))); // the type of its header
   }
 
   #routeCall(header: MethodCallHeader): CallRunner | CallRefusal {

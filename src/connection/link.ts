@@ -29,12 +29,19 @@ export interface MessageLink {
 
   /**
    * Queues a message and returns its serial. Messages that are queued in one turn of the event loop leave together at
-   * its end. If more than 512 MiB wait to be sent, the connection is cut: a program that sends much must watch
-   * `queuedBytes`.
+   * its end. If more than 512 MiB wait to be sent, the connection is cut: a program that sends much must wait
+   * for `drained()` now and then.
    * @throws {MarshalError | InvalidNameError} if the message is not valid, or refers to file descriptors
    * @throws {ConnectionClosedError} if the connection has ended
    */
   send(message: Message): number;
+
+  /**
+   * Resolves when the other side has taken nearly everything that was sent (at most 1 MiB waits), or when the
+   * connection has ended; never rejects. A program that sends much waits for it now and then, so that little waits in
+   * memory.
+   */
+  drained(): Promise<void>;
 
   /**
    * Subscribes to the signals that match a rule. On a bus, if `sender` is a well-known name, only signals of its owner

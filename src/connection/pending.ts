@@ -3,6 +3,7 @@
 // Specification: Message Format (serial, REPLY_SERIAL).
 import { BUS_NAME } from '../protocol/bus.js';
 import { onAbort } from '../transport/waiting.js';
+import type { Envelope } from '../wire/messages/envelope.js';
 import type { ErrorMessage, MethodReturn } from '../wire/messages/message.js';
 import { Deadlines, type Expirable } from './deadlines.js';
 import { CallTimeoutError } from './errors.js';
@@ -58,20 +59,11 @@ export class PendingCalls {
    * Removes the call that a reply answers, and returns it; undefined if no call waits for the reply, or if its sender
    * may not answer the call.
    */
-  take({ replySerial, sender }: ReplyHeader): PendingCall | undefined {
-    const call = this.#calls.get(replySerial);
+  take({ replySerial, sender }: Pick<Envelope, 'replySerial' | 'sender'>): PendingCall | undefined {
+    const call = replySerial === undefined ? undefined : this.#calls.get(replySerial);
     if (call === undefined || !this.#mayAnswer(sender, call.destination)) return undefined;
     this.#remove(call);
     return call;
-  }
-
-  /** Fails the call that waits for the reply to `serial`; false if no call does. */
-  reject(serial: number, error: unknown): boolean {
-    const call = this.#calls.get(serial);
-    if (call === undefined) return false;
-    this.#remove(call);
-    call.fail(() => error);
-    return true;
   }
 
   /** Fails all calls: the connection has ended. */

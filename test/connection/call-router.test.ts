@@ -64,7 +64,7 @@ test('calls on a link that this library did not make are routed after they are d
     call: connection.call.bind(connection), send: connection.send.bind(connection),
     subscribe: connection.subscribe.bind(connection),
     handleMethodCalls: connection.handleMethodCalls.bind(connection),
-    closed: connection.closed, closedSignal: connection.closedSignal,
+    drained: connection.drained.bind(connection), closed: connection.closed, closedSignal: connection.closedSignal,
   };
   routeCalls(foreign, { route: () => REFUSAL });
   peer.send(peer.encode(methodCall({ path: '/', member: 'M' }), { serial: 72 }));

@@ -529,7 +529,8 @@ describe('a bus that answers Hello with', () => {
 
 test('two connections that send each other more than either reads at once do not wait forever', async () => {
   await using pair = await startPair();
-  const [signals, others] = [pair.one.subscribe({}), pair.other.subscribe({})];
+  const options = { queueBytes: Infinity };
+  const [signals, others] = [pair.one.subscribe({}, options), pair.other.subscribe({}, options)];
   const message = large(4 * MIB);
   for (let i = 0; i < 5; i++) {
     pair.one.send(message);

@@ -31,6 +31,13 @@ function resolve(calls: PendingCalls, reply: MethodReturn): boolean {
   return call !== undefined;
 }
 
+/** Fails a call; false if no call waits with this serial. */
+function reject(calls: PendingCalls, serial: number, error: Error): boolean {
+  const call = calls.take({ replySerial: serial, sender: undefined });
+  call?.fail(() => error);
+  return call !== undefined;
+}
+
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
@@ -88,7 +95,7 @@ describe('a call', () => {
 
   test.each<{ what: string; act: (calls: PendingCalls, abort: AbortController) => void; expected: unknown }>([
     { what: 'its reply', act: (calls) => resolve(calls, replyTo(7)), expected: { reply: replyTo(7) } },
-    { what: 'a failure', act: (calls) => calls.reject(7, reason), expected: { error: reason } },
+    { what: 'a failure', act: (calls) => reject(calls, 7, reason), expected: { error: reason } },
     { what: 'the end of all', act: (calls) => calls.rejectAll(() => reason), expected: { error: reason } },
     { what: 'its signal', act: (_, abort) => abort.abort(reason), expected: { error: reason } },
     {
@@ -104,7 +111,7 @@ describe('a call', () => {
     act(calls, abort);
     expect(outcomes).toEqual([expected]);
     expect([calls.size, getEventListeners(abort.signal, 'abort')]).toEqual([0, []]);
-    expect([resolve(calls, replyTo(7)), calls.reject(7, reason)]).toEqual([false, false]);
+    expect([resolve(calls, replyTo(7)), reject(calls, 7, reason)]).toEqual([false, false]);
     calls.rejectAll(() => reason);
     abort.abort(reason);
     vi.advanceTimersByTime(100_000);

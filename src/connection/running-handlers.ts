@@ -1,0 +1,99 @@
+// The handlers of method calls that have not answered yet, for close(), which waits for them. A handler may wait for
+// close() itself: the two must not wait for each other. The stack of the call of close() says from which handler it
+// comes, since the engine adds the async functions that wait, and each handler is awaited by a function with a name of
+// its own. On an engine that does not do so, close() waits for such a handler until its timeout.
+// It knows no messages. Tests: running-handlers.test.ts. (No clause of the specification.)
+
+type AwaitAnswer = (answer: Promise<void>) => Promise<void>;
+
+/** The place of one running handler; it is used again for a later one. */
+class HandlerSlot {
+  readonly name: string;
+  /** Whether the handler has called close(). */
+  isClosing = false;
+  /** Waits for the answer; on the stack of what the handler calls, this function has the name of the slot. */
+  readonly awaitAnswer: AwaitAnswer;
+
+  constructor(name: string, onEnd: (slot: HandlerSlot) => void) {
+    this.name = name;
+    const awaitAnswer: AwaitAnswer = async (answer) => {
+      try {
+        await answer; // a rejection is an uncaught exception of the process
+      } finally {
+        onEnd(this);
+      }
+    };
+    Object.defineProperty(awaitAnswer, 'name', { value: name });
+    this.awaitAnswer = awaitAnswer;
+  }
+}
+
+/** How many engines there were: the names of their handlers must differ. */
+let engineCount = 0;
+
+/** The running handlers of one engine. */
+export class RunningHandlers {
+  readonly #engine = ++engineCount;
+  readonly #running = new Set<HandlerSlot>();
+  readonly #idle: HandlerSlot[] = [];
+  #slotCount = 0;
+  /** Whether a handler is in its first, synchronous part, and has called close() there. */
+  #isStarting = false;
+  #closesAtStart = false;
+  #wake: () => void = () => {};
+  readonly #onEnd = (slot: HandlerSlot): void => {
+    slot.isClosing = false;
+    this.#running.delete(slot);
+    this.#idle.push(slot);
+    this.#wake();
+  };
+
+  /** Starts a handler, and keeps it until the promise that it returns has settled. Throws what the handler throws. */
+  run(start: () => void | Promise<void>): void {
+    this.#closesAtStart = false;
+    this.#isStarting = true;
+    let answer: void | Promise<void>;
+    try {
+      answer = start();
+    } finally {
+      this.#isStarting = false;
+    }
+    if (answer === undefined) return;
+    const slot = this.#idle.pop() ?? this.#newSlot();
+    slot.isClosing = this.#closesAtStart;
+    this.#running.add(slot);
+    void slot.awaitAnswer(answer);
+  }
+
+  #newSlot(): HandlerSlot {
+    return new HandlerSlot(`handler ${++this.#slotCount} of dbus-wire link ${this.#engine} `, this.#onEnd);
+  }
+
+  /** Must be called in each call of close(): notes whether it comes from a running handler. */
+  noteClose(): void {
+    if (this.#isStarting) this.#closesAtStart = true;
+    else if (this.#running.size > 0) this.#noteCaller();
+  }
+
+  #noteCaller(): void {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = Infinity;
+    const stack = String(new Error().stack);
+    Error.stackTraceLimit = stackTraceLimit;
+    for (const slot of this.#running) {
+      if (stack.includes(slot.name)) slot.isClosing = true;
+    }
+    this.#wake();
+  }
+
+  /** Resolves when all handlers have answered, except for those that have called close(). */
+  async ended(): Promise<void> {
+    while ([...this.#running].some(({ isClosing }) => !isClosing)) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    // A handler that does not wait for close() may answer in this turn.
+    if (this.#running.size > 0) await new Promise(setImmediate);
+  }
+}

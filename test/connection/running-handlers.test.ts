@@ -1,0 +1,112 @@
+// Handlers that still run when the connection is closed: close() waits for their answers, but not for handlers that wait
+// for close() themselves.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { defineInterface } from '../../src/interface/define.js';
+import { exportObject } from '../../src/service/export-object.js';
+import { methodCall, methodReturn } from '../../src/wire/messages/message.js';
+import { startBusLink, startLink } from './fake-server.js';
+
+const call = (member: string) => methodCall({ path: '/', interface: 'com.example.Quit1', member });
+
+/** Longer than any test takes; a close() that waits for it fails the test. */
+const FOREVER = { timeout: Infinity };
+
+describe('a handler that waits for close()', () => {
+  test.each([0, 1, 5])('ends, and so does close(), %i ms after it started', async (delay) => {
+    await using link = await startLink();
+    const { connection, peer } = link;
+    const quit = new Promise<void>((resolve) => {
+      connection.handleMethodCalls(async () => {
+        if (delay > 0) await sleep(delay);
+        await connection.close(FOREVER);
+        resolve();
+      });
+    });
+    peer.send(call('Quit'));
+    await quit;
+    await connection.closed;
+  });
+
+  test('of an exported object ends; another handler answers first', async () => {
+    await using link = await startBusLink();
+    const { bus, peer } = link;
+    const order: string[] = [];
+    let release!: () => void; // set by the promise
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const Quit = defineInterface({ name: 'com.example.Quit1', methods: { Quit: {}, Slow: {} } });
+    exportObject(bus, '/', Quit.implement({
+      methods: {
+        Quit: async () => {
+          await sleep(1);
+          const closing = bus.close(FOREVER);
+          release();
+          await closing;
+          order.push('closed');
+        },
+        Slow: async () => {
+          await released;
+          await sleep(5);
+          order.push('answered');
+        },
+      },
+    }));
+    peer.send(peer.encode(call('Slow'), { serial: 80, sender: ':1.9' }), peer.encode(call('Quit'), { sender: ':1.9' }));
+    await peer.reply(80);
+    await bus.closed;
+    await sleep(1);
+    expect(order).toEqual(['answered', 'closed']);
+  });
+
+  test('may do so while another close() waits for it', async () => {
+    await using link = await startLink();
+    const { connection, peer } = link;
+    let quit!: () => void; // set by the promise
+    const wanted = new Promise<void>((resolve) => {
+      quit = resolve;
+    });
+    connection.handleMethodCalls(async () => {
+      await wanted;
+      await connection.close(FOREVER);
+    });
+    peer.send(call('Quit'));
+    await sleep(5); // until the handler runs, most likely; the test passes in any case
+    const outside = connection.close(FOREVER);
+    quit();
+    await outside;
+  });
+});
+
+test('a handler that calls close() and does not wait for it answers', async () => {
+  await using link = await startLink();
+  const { connection, peer } = link;
+  connection.handleMethodCalls(async (received) => {
+    void connection.close(FOREVER);
+    await Promise.resolve();
+    connection.send(methodReturn(received));
+  });
+  peer.send(peer.encode(call('Quit'), { serial: 81 }));
+  expect(await peer.reply(81)).toMatchObject({ type: 'method_return' });
+  await connection.closed;
+});
+
+test('close() of one connection waits for a handler of it that closes another one', async () => {
+  const [one, other] = [await startLink(), await startLink()];
+  onTestFinished(async () => {
+    await one[Symbol.asyncDispose]();
+    await other[Symbol.asyncDispose]();
+  });
+  one.connection.handleMethodCalls(async (received) => {
+    await sleep(1);
+    await other.connection.close(FOREVER);
+    await sleep(5);
+    one.connection.send(methodReturn(received));
+  });
+  one.peer.send(one.peer.encode(call('Quit'), { serial: 82 }));
+  await other.connection.closed;
+  await one.connection.close(FOREVER);
+  expect(await one.peer.reply(82)).toMatchObject({ type: 'method_return' });
+});
