@@ -8,6 +8,18 @@ import { Incoming, type OpenedStream } from './incoming.js';
 const READ_LENGTH = 65_536;
 
 /**
+ * Memory for all sockets: Node reads into it and runs the callback at once, before it reads from another socket. Deno
+ * waits in between, so that there each socket needs memory of its own.
+ */
+let sharedMemory: Uint8Array | undefined;
+
+function readMemory(): Uint8Array {
+  if ('Deno' in globalThis) return new Uint8Array(READ_LENGTH);
+  sharedMemory ??= new Uint8Array(READ_LENGTH);
+  return sharedMemory;
+}
+
+/**
  * Starts to connect to the socket of a `unix:` address. Its bytes arrive only in `incoming`, without events.
  * @throws {AddressError} as {@link socketPathOf} does
  */
@@ -18,7 +30,7 @@ export function openUnix(address: Address): OpenedStream {
     incoming.receive(bytes.subarray(0, length));
     return true; // go on reading, unless the receiver has paused the socket
   };
-  return { stream: connect({ path, onread: { buffer: new Uint8Array(READ_LENGTH), callback } }), incoming };
+  return { stream: connect({ path, onread: { buffer: readMemory(), callback } }), incoming };
 }
 
 /** Longest path, or abstract name with the NUL before it, that fits into a socket address of Linux. */
