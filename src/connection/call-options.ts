@@ -52,10 +52,10 @@ export const CALL_FLAG_RULES: OptionRules<CallFlags> = {
 };
 
 // The parts of the message are checked when it is written.
-const CALL_RULES: OptionRules<CallOptions> = {
+const MESSAGE_RULES = {
   destination: ANY, path: ANY, interface: ANY, member: ANY, signature: ANY, body: ANY, replySignature: TEXT, place: ANY,
-  ...WAIT_RULES, ...CALL_FLAG_RULES,
 };
+const CALL_RULES: OptionRules<CallOptions> = { ...MESSAGE_RULES, ...WAIT_RULES, ...CALL_FLAG_RULES };
 
 /**
  * Checks the options of a call.

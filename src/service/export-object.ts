@@ -124,8 +124,9 @@ interface OutgoingSignal {
 
 /** Sends a signal of an object; does nothing if the link is closed. */
 function sendSignal(link: MessageLink, path: string, content: OutgoingSignal): void {
+  const { interface: interfaceName, member, signature, body } = content;
   try {
-    link.send(signal({ path, ...content }));
+    link.send(signal({ path, interface: interfaceName, member, signature, body }));
   } catch (error) {
     if (!(error instanceof ConnectionClosedError)) throw error;
   }
