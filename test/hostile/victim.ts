@@ -72,9 +72,9 @@ export interface VictimOptions {
   readonly connection?: Readonly<Record<string, unknown>>;
 }
 
-/** Starts a program: a service or a client at an address, on a bus or linked to one peer, or the wire library alone. */
+/** Starts a program: the wire library alone, or one at an address, on a bus or linked to one peer. */
 export async function startVictim(
-  role: 'service' | 'client' | 'wire',
+  role: 'service' | 'handler' | 'client' | 'wire',
   at?: { readonly bus: string } | { readonly peer: string },
   { heap = 48, connection = {} }: VictimOptions = {},
 ): Promise<Victim> {

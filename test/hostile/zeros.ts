@@ -89,6 +89,15 @@ export function randomZeros(random: Random, length: number): Body {
   }
 }
 
+/** The same, with an element that is one value at least for 32 bytes, or has one: arrays of numbers are not. */
+export function randomManyZeros(random: Random, length: number): Body {
+  for (;;) {
+    const body = randomZeros(random, length);
+    const element = body.signature.slice(1);
+    if (endOfZero(element, 8) - 8 <= 32) return body;
+  }
+}
+
 /** One value inside so many variants: each of them is a signature `v` of three bytes, the last a BYTE. */
 export function deepVariants(depth: number): Body {
   const bytes = Buffer.from('017600'.repeat(depth - 1) + '01790007', 'hex');

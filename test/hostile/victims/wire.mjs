@@ -10,11 +10,12 @@ serveCommands({
   read: (file, options) => {
     const reader = new MessageReader(options);
     const bytes = readFileSync(file);
-    const result = { messages: 0, invalid: [], failure: undefined };
+    const result = { messages: 0, invalid: [] };
     for (let at = 0; at < bytes.length && reader.failure === undefined; at += CHUNK) {
       result.messages += reader.push(bytes.subarray(at, at + CHUNK)).length;
+      for (const { error } of reader.invalid) result.invalid.push(codeOf(error));
     }
-    return { ...result, invalid: reader.invalid.map(({ error }) => codeOf(error)), failure: codeOf(reader.failure) };
+    return { ...result, failure: codeOf(reader.failure) };
   },
   check: (file) => {
     const bytes = readFileSync(file);

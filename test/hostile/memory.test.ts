@@ -1,0 +1,58 @@
+// Messages that are many values for their bytes: a receiver with a limit of values and a small heap survives them, and its
+// error names the limit. The types are random, and are those whose values can be zeros; variants are inside each other.
+// memory.heavy.test.ts has the longest messages and the default limits.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { Random } from '../fuzz/random.js';
+import { startFakeServer } from '../connection/fake-server.js';
+import { scratchDirectory } from '../support/reaper.js';
+import { callTaking, refusalsOf, rejectionsOf } from './attacks.js';
+import { seededRandom } from './seeded.js';
+import { startVictim } from './victim.js';
+import { type Body, deepVariants, randomManyZeros } from './zeros.js';
+
+const MIB = 2 ** 20;
+const MAX_VALUES = 10_000;
+const OPTIONS = { connection: { maxValues: MAX_VALUES } };
+const manyOf = (random: Random): Body[] => Array.from({ length: 12 }, () => randomManyZeros(random, MIB));
+
+test('a service answers that there are more values than it allows', async () => {
+  const bodies = manyOf(seededRandom());
+  await using server = await startFakeServer();
+  await using service = await startVictim('handler', { peer: server.address }, OPTIONS);
+  const refusals = await refusalsOf(await server.peer(), bodies);
+  for (const [i, refusal] of refusals.entries()) {
+    expect(refusal, bodies[i]?.signature).toMatch(/more than 10000 values: there must be at most 10000 \(maxValues\)/);
+  }
+  await service.survives();
+});
+
+test('a call rejects if its reply has more values than the client allows', async () => {
+  const bodies = manyOf(seededRandom());
+  await using server = await startFakeServer();
+  await using client = await startVictim('client', { peer: server.address }, OPTIONS);
+  const rejections = await rejectionsOf(client, await server.peer(), bodies);
+  expect(rejections).toEqual(bodies.map(({ signature }) => [signature, 'TOO_MANY_VALUES']));
+  await client.survives();
+});
+
+test('the wire library counts messages that have more values than its options allow, and reads on', async () => {
+  const bodies = manyOf(seededRandom());
+  const file = join(scratchDirectory(), 'messages');
+  writeFileSync(file, Buffer.concat(bodies.map((body, i) => callTaking(body, i + 1))));
+  await using wire = await startVictim('wire');
+  expect(await wire.ask('read', file, { maxValues: MAX_VALUES })).toEqual({
+    messages: 0, invalid: bodies.map(() => 'TOO_MANY_VALUES'),
+  });
+  await wire.survives();
+});
+
+test('values inside more than 64 variants are refused, however many variants there are', async () => {
+  await using server = await startFakeServer();
+  await using service = await startVictim('handler', { peer: server.address });
+  const bodies = [65, 66, 100, 1_000, 100_000, 2_000_000].map((depth) => deepVariants(depth));
+  const refusals = await refusalsOf(await server.peer(), bodies);
+  for (const refusal of refusals) expect(refusal).toMatch(/containers/);
+  await service.survives();
+});
