@@ -1,5 +1,5 @@
-// Messages that are many values for their bytes: a receiver with a limit of values and a small heap survives them, and its
-// error names the limit. The types are random, and are those whose values can be zeros; variants are inside each other.
+// Messages that are many values for their bytes: a receiver with a limit of values and a small heap survives them, and
+// its error names the limit. The types are random ones whose values can be zeros, and variants inside each other.
 // memory.heavy.test.ts has the longest messages and the default limits.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
