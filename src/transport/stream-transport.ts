@@ -240,7 +240,7 @@ export class StreamTransport implements Transport {
       this.#idleChecks = 0;
       return;
     }
-    this.#idleChecks++;
+    this.#idleChecks = this.queuedBytes > CONGESTED_ABOVE ? this.#idleChecks + 1 : 0;
     if (this.#idleChecks >= STALLED_AFTER) {
       const seconds = (STALLED_AFTER * CHECK_INTERVAL) / 1_000;
       this.destroy(OutputOverflowError.stalled(this.queuedBytes, seconds));

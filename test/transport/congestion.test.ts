@@ -150,6 +150,18 @@ describe('a transport with a peer that takes nothing', () => {
     expect(stream.destroyed).toBe(false);
   });
 
+  test('is not cut if it has taken enough, and then takes nothing for long', () => {
+    const { transport, stream, take } = startTransport();
+    for (let i = 0; i < 12; i++) transport.write(large(MIB), { serial: 1 });
+    transport.flush();
+    while (transport.queuedBytes > 6 * MIB) take(1);
+    vi.advanceTimersByTime(3_600_000);
+    expect(stream.destroyed).toBe(false);
+    transport.write(large(3 * MIB), { serial: 1 });
+    vi.advanceTimersByTime(3_600_000);
+    expect(stream.destroyed).toBe(true);
+  });
+
   test('sends 300 MiB that were queued in one turn if the peer takes them', async () => {
     const { transport, stream, take } = startTransport();
     const message = large(MIB);
