@@ -315,6 +315,27 @@ suite('a service that closes its connection', () => {
     await closing;
   });
 
+  test.each<[string, () => Promise<void>]>([
+    ['at once', () => service.close({ timeout: Infinity })],
+    ['after a wait', async () => {
+      await until(() => true);
+      await service.close({ timeout: Infinity });
+    }],
+  ])('may do so in a handler that awaits it %s; other handlers still answer', async (_, quit) => {
+    const Quitting = defineInterface({ name: 'com.example.Quitting', methods: { Quit: {}, Wait: { out: 's' } } });
+    const waiting: ((text: string) => void)[] = [];
+    exportObject(service, path, Quitting.implement({
+      methods: { Quit: quit, Wait: () => new Promise((resolve) => waiting.push(resolve)) },
+    }));
+    const target = { destination: service.uniqueName, path, interface: Quitting.name };
+    const answer = client.call({ ...target, member: 'Wait' });
+    client.call({ ...target, member: 'Quit' }).catch(() => {}); // nobody is left to answer
+    await until(() => waiting.length === 1);
+    setTimeout(() => waiting[0]?.('answered'), 50);
+    expect(await answer).toEqual(['answered']);
+    await service.closed;
+  });
+
   test('detaches the implementation', async () => {
     const { implementation } = counter();
     let attached = 0;
