@@ -54,16 +54,28 @@ export interface ExportedInterface extends ExportedMembers {
   readonly changes: PropertyAnnouncer | undefined;
 }
 
+/** The members of each implementation: they are the same for all objects that have it. */
+const membersOf = new WeakMap<Implementation, ExportedMembers>();
+
+function exportedMembers(implementation: Implementation): ExportedMembers {
+  const known = membersOf.get(implementation);
+  if (known !== undefined) return known;
+  const { definition } = implementation;
+  const methods = new Map(exportedMethods(implementation).map((method) => [method.place.member, method]));
+  const properties = new Map(exportedProperties(implementation).map((property) => [property.name, property]));
+  const members = { name: definition.name, definition, methods, properties };
+  membersOf.set(implementation, members);
+  return members;
+}
+
 /** Prepares an implementation for dispatch; `changesOf` makes the announcer of its properties. */
 export function exportedInterface(
   implementation: Implementation,
   changesOf?: (members: ExportedMembers) => PropertyAnnouncer,
 ): ExportedInterface {
-  const { definition } = implementation;
-  const methods = new Map(exportedMethods(implementation).map((method) => [method.place.member, method]));
-  const properties = new Map(exportedProperties(implementation).map((property) => [property.name, property]));
-  const members = { name: definition.name, definition, methods, properties };
-  return { ...members, changes: changesOf?.(members) };
+  const members = exportedMembers(implementation);
+  const { name, definition, methods, properties } = members;
+  return { name, definition, methods, properties, changes: changesOf?.(members) };
 }
 
 function exportedMethods({ definition, methods }: Implementation): ExportedMethod[] {

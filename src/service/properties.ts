@@ -125,11 +125,14 @@ function reportFailure(
 }
 
 /**
- * Writes a property. Its `set` runs only if the value has exactly the type of the property.
+ * Writes a property; returns a promise only if its `set` does. It runs only if the value has exactly the type of the
+ * property.
  * @throws {DBusError} PropertyReadOnly or InvalidArgs; the DBusError that its `set` throws; Failed, if `set` throws
  * another error
  */
-export async function setProperty(property: ExportedProperty, value: Variant, context: CallContext): Promise<void> {
+export function setProperty(
+  property: ExportedProperty, value: Variant, context: CallContext,
+): void | Promise<void> {
   const { set, label, type } = property;
   if (set === undefined) throw new DBusError(ErrorName.PROPERTY_READ_ONLY, `the property ${label} cannot be written`);
   if (value.signature !== type) {
@@ -137,20 +140,32 @@ export async function setProperty(property: ExportedProperty, value: Variant, co
     throw new DBusError(ErrorName.INVALID_ARGS, problem);
   }
   try {
-    await set(value.value, context);
+    const written = set(value.value, context);
+    if (isPromiseLike(written)) return writtenLater(property, written, context);
+  } catch (error) {
+    throw toDBusError(property, error, context.message);
+  }
+}
+
+async function writtenLater(
+  property: ExportedProperty, written: PromiseLike<unknown>, context: CallContext,
+): Promise<void> {
+  try {
+    await written;
   } catch (error) {
     throw toDBusError(property, error, context.message);
   }
 }
 
 /**
- * Reads all properties that callers may read, of one interface or, for `''`, of all interfaces, and sends their values.
+ * Reads all properties that callers may read, of one interface or, for `''`, of all interfaces, and sends their values;
+ * returns a promise only if a `get` does.
  * If two interfaces have a property of the same name, the first interface wins. A property whose `get` fails or does
  * not answer in time, or whose value does not fit, is left out and reported: most programs read everything first, and
  * would otherwise see nothing of the object.
  * @throws {DBusError} UnknownInterface
  */
-export async function getAllProperties(
+export function getAllProperties(
   node: ObjectNode,
   interfaceName: string,
   { standard, context, send }: {
@@ -158,7 +173,7 @@ export async function getAllProperties(
     readonly context: CallContext;
     readonly send: (values: ReadonlyMap<string, Variant>) => Refusal | undefined;
   },
-): Promise<void> {
+): void | Promise<void> {
   const properties = new Map<string, ReadableProperty>();
   for (const exported of interfacesOf(node, interfaceName, standard)) {
     for (const [name, { interface: owner, type, get }] of exported.properties) {
@@ -186,7 +201,9 @@ export async function getAllProperties(
       report(property, error);
     }
   }
-  if (later.length > 0) await Promise.all(later);
-  const refusal = sendFitting({ values, properties, send: () => send(values), report });
-  if (refusal !== undefined) throw refusal.error;
+  const answer = (): void => {
+    const refusal = sendFitting({ values, properties, send: () => send(values), report });
+    if (refusal !== undefined) throw refusal.error;
+  };
+  return later.length === 0 ? answer() : Promise.all(later).then(answer);
 }

@@ -39,6 +39,11 @@ function introspectable(tree: ObjectTree, standardOf: StandardInterfaces): Expor
   );
 }
 
+/** The result of a handler that sends the reply itself, now or later; it stands in place of the out-arguments. */
+function answered(later: void | Promise<void>): never {
+  return (later === undefined ? ANSWERED : later.then(() => ANSWERED)) as never;
+}
+
 /**
  * Properties; `standardOf` gives the interfaces that a node has besides the exported ones. Get and GetAll send their
  * replies themselves: if that fails, they can name the property that caused it.
@@ -53,21 +58,21 @@ function properties(tree: ObjectTree, standardOf: StandardInterfaces, sink: Mess
           const later = getProperty(property, context, (value) => (
             tryReturn(sink, context.message, { signature: 'v', body: [value] })
           ));
-          return (later === undefined ? ANSWERED : later.then(() => ANSWERED)) as never; // in place of the value
+          return answered(later);
         },
-        GetAll: async (interfaceName, context) => {
+        GetAll: (interfaceName, context) => {
           const node = nodeOf(tree, context);
           const send = (values: ReadonlyMap<string, Variant>): Refusal | undefined => (
             tryReturn(sink, context.message, { signature: 'a{sv}', body: [values] })
           );
-          await getAllProperties(node, interfaceName, { standard: standardOf(node), context, send });
-          return ANSWERED as never; // in place of the values
+          return answered(getAllProperties(node, interfaceName, { standard: standardOf(node), context, send }));
         },
-        Set: async (interfaceName, name, value, context) => {
+        Set: (interfaceName, name, value, context) => {
           const node = nodeOf(tree, context);
           const { exported, property } = findProperty(node, { interfaceName, name }, standardOf(node));
-          await setProperty(property, value, context);
-          await exported.changes?.announce([name]);
+          const announce = (): void | Promise<void> => exported.changes?.announce([name]);
+          const written = setProperty(property, value, context);
+          return written === undefined ? announce() : written.then(announce);
         },
       },
     }),

@@ -7,6 +7,7 @@ import { ConnectionClosedError } from '../../src/connection/errors.js';
 import { DBusError } from '../../src/protocol/errors.js';
 import { defineInterface } from '../../src/interface/define.js';
 import type { Implementation } from '../../src/interface/definition.js';
+import type { MessageLink } from '../../src/connection/link.js';
 import { exportObject } from '../../src/service/export-object.js';
 import { MarshalError } from '../../src/wire/errors.js';
 import { variant } from '../../src/wire/variant.js';
@@ -14,6 +15,7 @@ import { useBusPair } from '../support/bus-pair.js';
 import type { PrivateBus } from '../support/private-bus.js';
 import { describeWith } from '../support/programs.js';
 import { until } from '../support/waiting.js';
+import { expectProportionalWork } from '../support/work.js';
 import { recordHandlerErrors } from './support.js';
 
 const ERROR = 'org.freedesktop.DBus.Error';
@@ -141,6 +143,28 @@ suite('an exported object', () => {
     const before = getEventListeners(service.closedSignal, 'abort').length;
     for (let index = 0; index < 100; index++) exportObject(service, `/n${index}`, counter().implementation);
     expect(getEventListeners(service.closedSignal, 'abort')).toHaveLength(before);
+  });
+
+  test('costs the same however many others there are, also to emit from and to remove', async () => {
+    const { implementation } = counter();
+    const none = { sent: 0 };
+    const link: MessageLink = {
+      call: () => Promise.reject(new Error('not called')),
+      send: () => ++none.sent,
+      subscribe: () => { throw new Error('not called'); },
+      handleMethodCalls: () => () => {},
+      drained: () => Promise.resolve(),
+      closed: new Promise(() => {}),
+      closedSignal: new AbortController().signal,
+    };
+    let next = 0;
+    await expectProportionalWork(2_000, (size) => {
+      const objects = Array.from({ length: size }, () => exportObject(link, `/o/n${next++}`, implementation));
+      const before = none.sent;
+      implementation.emit('Empty');
+      expect(none.sent - before).toBe(size);
+      for (const object of objects) object.unexport();
+    });
   });
 
   test('is refused if the application handles the calls of the link itself', () => {
