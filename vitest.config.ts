@@ -1,9 +1,14 @@
-// How vitest finds and runs the tests, in two projects. `quick` guards all behavior and takes about a minute. `heavy`
-// (`*.heavy.test.ts`) holds the largest messages, tables of every combination, long runs and what downloads packages.
-// Each test sets up what it needs.
+// How vitest finds and runs the tests, in three projects. `quick` and `quick-pure` guard all behavior and take about a
+// minute. `heavy` (`*.heavy.test.ts`) holds the largest messages, tables of every combination, long runs and what
+// downloads packages. Each test sets up what it needs.
 
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+
+const HEAVY = 'test/**/*.heavy.test.ts';
+
+/** The tests of the pure layers leave nothing behind, so their files share processes. */
+const PURE = ['wire', 'auth', 'protocol', 'interface'].map((layer) => `test/${layer}/**/*.test.ts`);
 
 const cores = availableParallelism();
 
@@ -18,8 +23,9 @@ export default defineConfig({
     hookTimeout: 60_000,
     teardownTimeout: 10_000,
     projects: [
-      { extends: true, test: { name: 'quick', include: ['test/**/*.test.ts'], exclude: ['test/**/*.heavy.test.ts'] } },
-      { extends: true, test: { name: 'heavy', include: ['test/**/*.heavy.test.ts'] } },
+      { extends: true, test: { name: 'quick', include: ['test/**/*.test.ts'], exclude: [HEAVY, ...PURE] } },
+      { extends: true, test: { name: 'quick-pure', include: PURE, exclude: [HEAVY], isolate: false } },
+      { extends: true, test: { name: 'heavy', include: [HEAVY] } },
     ],
   },
 });

@@ -189,7 +189,7 @@ describe('the dissection of random bytes', () => {
 
   test(`explains each byte once (FUZZ_SEED=${seed})`, () => {
     const random = generator(seed);
-    for (let round = 0; round < 6000; round++) {
+    for (let round = 0; round < 2000; round++) {
       const source = messages[random(messages.length)] ?? new Uint8Array();
       const bytes = Uint8Array.from(source).subarray(0, random(4) === 0 ? random(source.length + 1) : source.length);
       for (let i = random(4); i > 0 && bytes.length > 0; i--) bytes[random(bytes.length)] = random(2) * random(256);
@@ -200,7 +200,7 @@ describe('the dissection of random bytes', () => {
   test(`explains each byte once after a valid header (FUZZ_SEED=${seed})`, () => {
     const random = generator(seed + 1);
     const header = encodeMessage(signal({ path: '/a', interface: 'a.b', member: 'C' }), { serial: 1 });
-    for (let round = 0; round < 3000; round++) {
+    for (let round = 0; round < 1000; round++) {
       const codes = Array.from({ length: random(12) }, () => 'ybnqiuxtdhsogv(){}aa'.charAt(random(20))).join('');
       const body = Uint8Array.from({ length: random(80) }, () => random(3) === 0 ? random(256) : random(4));
       const signature = Uint8Array.from([8, 1, 103, 0, codes.length, ...Buffer.from(codes), 0]);
@@ -336,7 +336,7 @@ describe('formatDissection', () => {
     const message = signal({ ...parts, signature: 'sa{sb}', body: [hostile.repeat(9), dict] });
     const text = formatDissection(encodeMessage(message, { serial: 1 }));
     expect(text).not.toMatch(/(?!\n)[\p{C}\p{Zl}\p{Zp}]/u);
-    expect(text).toContain('\\u001b[2J\\u{9b}31m\\u{202e}\\u{2028}\\n\\u{e0001}\\u0007');
+    expect(text).toContain('\\u001b[2J\\x9b31m\\u202e\\u2028\\n\\u{e0001}\\u0007');
     expect(Math.max(...text.split('\n').map(({ length }) => length))).toBeLessThan(400);
   });
 
