@@ -24,7 +24,7 @@ export {
 export { formatMatchRule } from './protocol/format-match-rule.js';
 export type { MatchRule } from './protocol/match-rule.js';
 export { parseMatchRule } from './protocol/parse-match-rule.js';
-export { ConnectError, EndOfStreamError, OutputOverflowError } from './transport/errors.js';
+export { ConnectError, EndOfStreamError, type OutputOverflowCode, OutputOverflowError } from './transport/errors.js';
 export type { OpenOptions } from './transport/open.js';
 export { type Environment, sessionBusAddress, systemBusAddress } from './transport/well-known-buses.js';
 export { type Bus, connectToBus, sessionBus, systemBus } from './connection/bus.js';

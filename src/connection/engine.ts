@@ -331,7 +331,7 @@ export class Engine {
       this.#refuse(header, error, header);
       return;
     }
-    runListener(() => this.#running.run(() => decision.run(call as MethodCall))); // the type of its header
+    runListener(() => this.#running.run(decision, call as MethodCall)); // the type of its header
   }
 
   #routeCall(header: MethodCallHeader): CallRunner | CallRefusal {

@@ -2,7 +2,10 @@
 // close() itself: the two must not wait for each other. The stack of the call of close() says from which handler it
 // comes, since the engine adds the async functions that wait, and each handler is awaited by a function with a name of
 // its own. On an engine that does not do so, close() waits for such a handler until its timeout.
-// It knows no messages. Tests: running-handlers.test.ts. (No clause of the specification.)
+// Tests: running-handlers.test.ts. (No clause of the specification.)
+
+import type { MethodCall } from '../wire/messages/message.js';
+import type { CallRunner } from './call-router.js';
 
 type AwaitAnswer = (answer: Promise<void>) => Promise<void>;
 
@@ -48,13 +51,13 @@ export class RunningHandlers {
     this.#wake();
   };
 
-  /** Starts a handler, and keeps it until the promise that it returns has settled. Throws what the handler throws. */
-  run(start: () => void | Promise<void>): void {
+  /** Runs a call. Its handler counts as running until its promise has settled. Throws what the runner throws. */
+  run(runner: CallRunner, call: MethodCall): void {
     this.#closesAtStart = false;
     this.#isStarting = true;
     let answer: void | Promise<void>;
     try {
-      answer = start();
+      answer = runner.run(call);
     } finally {
       this.#isStarting = false;
     }
