@@ -13,6 +13,12 @@ export function callTaking({ signature, bytes }: Body, serial: number): Buffer {
   return rawMessage({ type: 1, fields, body: bytes, serial });
 }
 
+/** A signal with such a body. */
+export function signalWith({ signature, bytes }: Body, serial: number): Buffer {
+  const fields: RawField[] = [[1, 'o', PATH], [2, 's', INTERFACE], [3, 's', 'Happened'], [8, 'g', signature]];
+  return rawMessage({ type: 4, fields, body: bytes, serial });
+}
+
 /** The text of the error with which a service answers each body; the type of the reply if that is no error. */
 export async function refusalsOf(peer: FakePeer, bodies: readonly Body[]): Promise<string[]> {
   const refusals: string[] = [];

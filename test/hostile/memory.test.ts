@@ -7,10 +7,11 @@ import { expect, test } from 'vitest';
 import type { Random } from '../fuzz/random.js';
 import { startFakeServer } from '../connection/fake-server.js';
 import { scratchDirectory } from '../support/reaper.js';
-import { callTaking, refusalsOf, rejectionsOf } from './attacks.js';
+import { until } from '../support/waiting.js';
+import { callTaking, refusalsOf, rejectionsOf, signalWith } from './attacks.js';
 import { seededRandom } from './seeded.js';
 import { startVictim } from './victim.js';
-import { type Body, deepVariants, randomManyZeros } from './zeros.js';
+import { type Body, deepVariants, randomManyZeros, zerosOf } from './zeros.js';
 
 const MIB = 2 ** 20;
 const MAX_VALUES = 10_000;
@@ -55,4 +56,23 @@ test('values inside more than 64 variants are refused, however many variants the
   const refusals = await refusalsOf(await server.peer(), bodies);
   for (const refusal of refusals) expect(refusal).toMatch(/containers/);
   await service.survives();
+});
+
+test('a subscription that nobody reads keeps no more bytes than its queue may have', async () => {
+  const COUNT = 400;
+  const KEPT = 8;
+  const body = zerosOf('a{sv}', 20_000);
+  await using server = await startFakeServer();
+  await using client = await startVictim('client', { peer: server.address });
+  const peer = await server.peer();
+  const options = { queueLimit: COUNT, queueBytes: (KEPT + 0.5) * (body.bytes.length + 100) }; // a header has about 100
+  await client.ask('subscribe', { member: 'Happened' }, options);
+  const { memory: before } = await client.report();
+  for (let i = 0; i < COUNT; i++) peer.send(signalWith(body, i + 1));
+  await until(async () => await client.ask<number>('droppedBy', 0) === COUNT - KEPT, 'all but a few are dropped');
+  const { memory, dropped } = await client.report();
+  expect(dropped).toEqual({ 'queue overflow': COUNT - KEPT });
+  expect(memory - before).toBeLessThan((KEPT + 1) * 24 * body.bytes.length);
+  expect(await client.ask('received', 0, KEPT)).toBe(KEPT);
+  await client.survives();
 });
