@@ -11,7 +11,7 @@ import { argumentError } from '../wire/arguments.js';
 import { describe } from '../wire/describe.js';
 import type { BodyOf } from '../wire/infer.js';
 import { encodeMessage } from '../wire/messages/encode.js';
-import { type Message, methodCall } from '../wire/messages/message.js';
+import { type Message, type MethodCall, methodCall } from '../wire/messages/message.js';
 import { assertBusName, isUniqueName } from '../wire/names.js';
 import { checkOptions } from '../wire/options.js';
 import type { NameOptions } from './bus-names.js';
@@ -189,6 +189,9 @@ export class Bus implements MessageLink, AsyncDisposable {
 
 /** Hello is the first message on a connection to a bus. */
 const HELLO_SERIAL = 1;
+/** Hello and its bytes, which are the same on all connections; made for the first. */
+let helloCall: MethodCall | undefined;
+let helloBytes: Uint8Array | undefined;
 
 /** The unique name in the reply to Hello. */
 function uniqueNameOf([name]: readonly unknown[]): string {
@@ -199,9 +202,9 @@ function uniqueNameOf([name]: readonly unknown[]): string {
 /** Opens a connection to a bus and says Hello. */
 export async function greetBus(addresses: string, options: ConnectOptions): Promise<GreetedBus> {
   const { signal, connectTimeout: timeout } = options;
-  const hello = methodCall({ ...BUS_OBJECT, member: 'Hello' });
-  const greeting = encodeMessage(hello, { serial: HELLO_SERIAL });
-  const transport = await openTransport(addresses, { ...options, greeting });
+  helloCall ??= methodCall({ ...BUS_OBJECT, member: 'Hello' });
+  helloBytes ??= encodeMessage(helloCall, { serial: HELLO_SERIAL }).slice(); // a copy of its own
+  const transport = await openTransport(addresses, { ...options, greeting: helloBytes });
   const core: LinkCore = new LinkCore(
     transport,
     {
@@ -213,7 +216,7 @@ export async function greetBus(addresses: string, options: ConnectOptions): Prom
   );
   const wishes = new Wishes(core); // in the same turn, before any message can arrive
   try {
-    const wait = { message: hello, replySignature: 's', signal, timeout, place: undefined, resultOf: uniqueNameOf };
+    const wait = { message: helloCall, replySignature: 's', signal, timeout, place: undefined, resultOf: uniqueNameOf };
     const uniqueName = (await core.engine.awaitReply(HELLO_SERIAL, wait)) as string; // what uniqueNameOf() returns
     wishes.names.uniqueName = uniqueName;
     return { uniqueName, core, wishes };

@@ -31,7 +31,9 @@ export class LinkCore implements EngineOwner {
   readonly closed: Promise<ConnectionClosedError>;
   readonly #engine: Engine;
   readonly #receiver: SignalReceiver;
-  readonly #abort = new AbortController();
+  /** Made when somebody asks for its signal: most connections need none, and it costs much of connecting. */
+  #abort: AbortController | undefined;
+  #failure: ConnectionClosedError | undefined;
   #router: CallRouter | undefined;
   #resolveClosed!: (error: ConnectionClosedError) => void; // set by the promise in the constructor
 
@@ -41,7 +43,6 @@ export class LinkCore implements EngineOwner {
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
-    setMaxListeners(0, this.#abort.signal); // one listener for each exported object is not a leak
     this.#engine = new Engine(transport, this, options);
   }
 
@@ -56,6 +57,11 @@ export class LinkCore implements EngineOwner {
   }
 
   get closedSignal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      setMaxListeners(0, this.#abort.signal); // one listener for each exported object is not a leak
+      if (this.#failure !== undefined) this.#abort.abort(this.#failure);
+    }
     return this.#abort.signal;
   }
 
@@ -94,7 +100,8 @@ export class LinkCore implements EngineOwner {
   }
 
   handleFailure(error: ConnectionClosedError): void {
-    this.#abort.abort(error);
+    this.#failure = error;
+    this.#abort?.abort(error);
   }
 
   handleEnd(error: ConnectionClosedError): void {

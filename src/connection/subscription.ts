@@ -6,7 +6,7 @@ import { formatMatchRule } from '../protocol/format-match-rule.js';
 import type { MatchRule } from '../protocol/match-rule.js';
 import { matchesArguments, matchesHeader } from '../protocol/matches-rule.js';
 import { onAbort } from '../transport/waiting.js';
-import { argumentError } from '../wire/arguments.js';
+import { argumentError, tagOf } from '../wire/arguments.js';
 import type { Signal } from '../wire/messages/message.js';
 import { ABORT_SIGNAL, checkOptions, type OptionRules, TEXT } from '../wire/options.js';
 import { splitSignature } from '../wire/signature.js';
@@ -222,17 +222,16 @@ export class Subscriptions {
   readonly #link: SubscribedLink;
   readonly #routes = new SignalIndex<Route>();
   readonly #all = new Set<Route>();
+  #listensForEnd = false;
 
   constructor(source: SignalSource, link: SubscribedLink) {
     this.#source = source;
     this.#link = link;
-    const { closedSignal } = link;
-    closedSignal.addEventListener('abort', () => this.#failAll(closedSignal.reason));
   }
 
   /** Subscribes to the signals that match a rule; see {@link MessageLink.subscribe}. */
   subscribe(rule: MatchRule, options: SubscribeOptions = {}): Subscription {
-    if (typeof rule !== 'object' || rule === null) throw argumentError('subscribe', 'the rule must be an object', rule);
+    if (tagOf(rule) !== '[object Object]') throw argumentError('subscribe', 'the rule must be an object', rule);
     checkOptions('subscribe', options, SUBSCRIBE_RULES);
     options.signal?.throwIfAborted();
     if (options.signature !== undefined) splitSignature(options.signature); // throws if it is not valid
@@ -265,6 +264,7 @@ export class Subscriptions {
   }
 
   #add(route: Route): void {
+    this.#listenForEnd();
     this.#routes.add(route.rule, route);
     this.#all.add(route);
   }
@@ -272,6 +272,13 @@ export class Subscriptions {
   #remove(route: Route): void {
     this.#routes.remove(route.rule, route);
     this.#all.delete(route);
+  }
+
+  #listenForEnd(): void {
+    if (this.#listensForEnd) return;
+    this.#listensForEnd = true;
+    const { closedSignal } = this.#link;
+    closedSignal.addEventListener('abort', () => this.#failAll(closedSignal.reason));
   }
 
   #failAll(reason: unknown): void {

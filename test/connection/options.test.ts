@@ -83,6 +83,8 @@ describe('an option or argument that is not valid is refused by name', () => {
     ['subscribe: "signal" must be', () => bus.subscribe({}, wrong({ signal: {} }))],
     ['subscribe: the rule must be an object, got string "type=', () => bus.subscribe(`type='signal'` as never)],
     ['subscribe: the rule must be an object, got undefined', () => bus.subscribe(undefined as never)],
+    ['subscribe: the rule must be an object, got an array of 0', () => bus.subscribe([] as never)],
+    ['subscribe: the rule must be an object, got an object of class Map', () => bus.subscribe(new Map() as never)],
     ['\\$signal of com.example.Counter1.Overflow: "queueLimit" must be', () => proxy().$signal('Overflow', { queueLimit: -1 })],
 
     ['requestName: unknown option "replace"; did you mean "replaceExisting"?',
