@@ -17,15 +17,23 @@ export abstract class Expirable {
 class DeadlineList {
   readonly #delay: number;
   readonly #expire: (element: Expirable) => void;
-  readonly #onIdle: (delay: number) => void;
+  readonly #onIdle: (list: DeadlineList) => void;
   #first: Expirable | undefined;
   #last: Expirable | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(delay: number, expire: (element: Expirable) => void, onIdle: (delay: number) => void) {
+  constructor(delay: number, expire: (element: Expirable) => void, onIdle: (list: DeadlineList) => void) {
     this.#delay = delay;
     this.#expire = expire;
     this.#onIdle = onIdle;
+  }
+
+  get isEmpty(): boolean {
+    return this.#first === undefined;
+  }
+
+  get delay(): number {
+    return this.#delay;
   }
 
   add(element: Expirable): void {
@@ -58,7 +66,7 @@ class DeadlineList {
       this.#expire(first);
     }
     if (this.#timer !== undefined) return; // an element was added meanwhile
-    if (this.#first === undefined) this.#onIdle(this.#delay);
+    if (this.#first === undefined) this.#onIdle(this);
     else this.#timer = setTimeout(this.#onTimer, Math.max(1, Math.ceil(this.#first.deadline - now + 1)));
   };
 
@@ -73,7 +81,9 @@ class DeadlineList {
 export class Deadlines {
   readonly #lists = new Map<number, DeadlineList>();
   readonly #expire: (element: Expirable) => void;
-  readonly #onIdle = (delay: number): void => void this.#lists.delete(delay);
+  readonly #onIdle = (list: DeadlineList): void => {
+    if (list !== this.#recent) this.#end(list);
+  };
   /** The list that was used last: most calls of a program wait equally long. */
   #recent: DeadlineList | undefined;
   #recentDelay: number | undefined;
@@ -96,19 +106,31 @@ export class Deadlines {
       list = new DeadlineList(delay, this.#expire, this.#onIdle);
       this.#lists.set(delay, list);
     }
+    const previous = this.#recent;
     this.#recent = list;
     this.#recentDelay = delay;
+    if (previous !== undefined && previous !== list && previous.isEmpty) this.#end(previous);
     return list;
   }
 
+  /** The list that was used last stays if it is empty, and its timer; others could be many. */
   remove(element: Expirable): void {
-    element.list?.remove(element);
+    const { list } = element;
+    if (list === undefined) return;
+    list.remove(element);
+    if (list !== this.#recent && list.isEmpty) this.#end(list);
+  }
+
+  #end(list: DeadlineList): void {
+    list.stop();
+    if (this.#lists.get(list.delay) === list) this.#lists.delete(list.delay);
   }
 
   /** Stops all timers: nothing expires any more. */
   stop(): void {
     for (const list of this.#lists.values()) list.stop();
     this.#lists.clear();
+    this.#recent = undefined;
     this.#recentDelay = undefined;
   }
 }

@@ -16,7 +16,7 @@ function loadFill(): (memory: Uint32Array) => void {
   return (memory) => void randomFillSync(memory);
 }
 
-/** A random number from 1 to 2^32−1. */
+/** A random number from 1 to 2^31−1: V8 stores larger integers in objects of their own. */
 export function randomSerial(): number {
   for (;;) {
     if (left === 0) {
@@ -24,7 +24,7 @@ export function randomSerial(): number {
       fill(pool);
       left = POOL_SIZE;
     }
-    const serial = pool[--left]!; // an index of the pool
+    const serial = pool[--left]! >>> 1; // an index of the pool
     if (serial !== 0) return serial;
   }
 }

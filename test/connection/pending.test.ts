@@ -79,6 +79,20 @@ describe('time', () => {
     expect([late.length, vi.getTimerCount(), calls.size]).toEqual([1, 0, 0]);
   });
 
+  test('many calls of different timeouts leave at most one timer when they are answered', () => {
+    const calls = pendingCalls();
+    for (let serial = 1; serial <= 100; serial++) add(calls, serial, { timeout: 1_000 + serial / 8 });
+    for (let serial = 1; serial <= 100; serial++) resolve(calls, replyTo(serial));
+    expect(vi.getTimerCount()).toBe(1);
+    for (let serial = 1; serial <= 100; serial++) {
+      add(calls, serial, { timeout: 1_000 + serial / 8 });
+      resolve(calls, replyTo(serial));
+    }
+    expect(vi.getTimerCount()).toBe(1);
+    vi.advanceTimersByTime(2_000);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   test('a call in the middle of many is settled without the others', () => {
     const calls = pendingCalls();
     const all = Array.from({ length: 5 }, (_, index) => add(calls, index + 1));
