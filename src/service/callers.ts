@@ -2,7 +2,7 @@
 // calls of a caller that leaves no longer count. It knows no handlers and no replies. Tests: dispatch.test.ts.
 // Specification: org.freedesktop.DBus.NameOwnerChanged; Error names (LimitsExceeded).
 import { setMaxListeners } from 'node:events';
-import { DBusError } from '../protocol/errors.js';
+import { CallRefusal } from '../connection/call-router.js';
 import { ErrorName } from '../protocol/error-names.js';
 
 /** Most calls of one link whose handlers have not answered yet; further calls are refused. */
@@ -78,19 +78,15 @@ export class Callers {
     return this.#byName.size;
   }
 
-  /**
-   * Checks that one more call may be in progress.
-   * @throws {DBusError} LimitsExceeded, if the link or the caller has too many
-   */
-  check(sender: string | undefined): void {
+  /** Why no further call of a sender can be in progress; undefined if it can. */
+  refusal(sender: string | undefined): CallRefusal | undefined {
     if (this.#inProgress >= MAX_CALLS_IN_PROGRESS) {
-      throw limitExceeded(`${MAX_CALLS_IN_PROGRESS} calls are in progress`);
+      return limitExceeded(`${MAX_CALLS_IN_PROGRESS} calls are in progress`);
     }
-    if (this.#watch === undefined || this.#inProgress < MAX_CALLS_PER_CALLER) return;
+    if (this.#watch === undefined || this.#inProgress < MAX_CALLS_PER_CALLER) return undefined;
     const caller = this.#byName.get(sender);
-    if (caller !== undefined && caller.calls.size >= MAX_CALLS_PER_CALLER) {
-      throw limitExceeded(`${MAX_CALLS_PER_CALLER} calls of this caller are in progress`);
-    }
+    if (caller === undefined || caller.calls.size < MAX_CALLS_PER_CALLER) return undefined;
+    return limitExceeded(`${MAX_CALLS_PER_CALLER} calls of this caller are in progress`);
   }
 
   /** Counts a call until {@link Callers.end}, or until its caller leaves. */
@@ -158,6 +154,6 @@ export class Callers {
   }
 }
 
-function limitExceeded(found: string): DBusError {
-  return new DBusError(ErrorName.LIMITS_EXCEEDED, `${found}: there must not be more`);
+function limitExceeded(found: string): CallRefusal {
+  return new CallRefusal(ErrorName.LIMITS_EXCEEDED, `${found}: there must not be more`);
 }

@@ -2,7 +2,6 @@
 // the order in which calls arrive; those that answer later run concurrently. Every call ends in a reply, never in an
 // exception. The header alone decides whether a call is refused. It knows no connection, only a sink for messages.
 // Specification: Message Types; Error names.
-import { DBusError } from '../protocol/errors.js';
 import { ErrorName } from '../protocol/error-names.js';
 import { CallRefusal, type CallRouter, type CallRunner, type MethodCallHeader } from '../connection/call-router.js';
 import type { CallContext } from '../interface/definition.js';
@@ -10,7 +9,7 @@ import { describe } from '../wire/describe.js';
 import type { MethodCall } from '../wire/messages/message.js';
 import { Callers, type RunningCall, type WatchDepartures } from './callers.js';
 import { type ExportedInterface, type ExportedMethod, isPromiseLike } from './exported-interface.js';
-import { isA, reportHandlerError, textOf } from './handler-errors.js';
+import { isA, reportHandlerError } from './handler-errors.js';
 import type { ObjectNode, ObjectTree } from './object-tree.js';
 import {
   ANSWERED, type MessageSink, sendError, sendReturn, shortened, unknownInterface, unknownObject,
@@ -90,18 +89,14 @@ export class Dispatcher implements CallRouter {
 
   /** Finds the method that a call must run, or the reason why there is none. Never throws. */
   route(header: MethodCallHeader): CallRunner | CallRefusal {
-    try {
-      const method = this.#find(header);
-      if (!method.accepts.has(header.signature)) {
-        const problem = `${method.label} takes arguments of signature "${method.in}", got "${header.signature}"`;
-        throw new DBusError(ErrorName.INVALID_ARGS, problem);
-      }
-      this.#callers.check(header.sender);
-      return new MethodRunner(this, method);
-    } catch (error) {
-      const errorName = isA(error, DBusError) ? error.errorName : ErrorName.FAILED;
-      return new CallRefusal(errorName, textOf(error));
+    // Refusals are returned, not thrown: the stack of an error costs more than the rest of a call.
+    const method = this.#find(header);
+    if (method instanceof CallRefusal) return method;
+    if (!method.accepts.has(header.signature)) {
+      const problem = `${method.label} takes arguments of signature "${method.in}", got "${header.signature}"`;
+      return new CallRefusal(ErrorName.INVALID_ARGS, problem);
     }
+    return this.#callers.refusal(header.sender) ?? new MethodRunner(this, method);
   }
 
   /**
@@ -123,24 +118,24 @@ export class Dispatcher implements CallRouter {
   }
 
   /** The method for a call; without an interface, the first that has the member, in the order of export. */
-  #find({ path, interface: interfaceName, member }: MethodCallHeader): ExportedMethod {
+  #find({ path, interface: interfaceName, member }: MethodCallHeader): ExportedMethod | CallRefusal {
     const node = this.#tree.get(path);
     const standard = this.#standard(node);
     if (interfaceName === undefined) {
       const interfaces = [...(node?.interfaces.values() ?? []), ...standard.values()];
       const method = interfaces.find(({ methods }) => methods.has(member))?.methods.get(member);
       if (method !== undefined) return method;
-      if (node === undefined) throw unknownObject(path);
+      if (node === undefined) return unknownObject(path);
       const problem = `no interface of the object ${shortened(path)} has a method ${member}`;
-      throw new DBusError(ErrorName.UNKNOWN_METHOD, problem);
+      return new CallRefusal(ErrorName.UNKNOWN_METHOD, problem);
     }
     const exported = node?.interfaces.get(interfaceName) ?? standard.get(interfaceName);
     if (exported === undefined) {
-      throw node === undefined ? unknownObject(path) : unknownInterface(path, interfaceName);
+      return node === undefined ? unknownObject(path) : unknownInterface(path, interfaceName);
     }
     const method = exported.methods.get(member);
     if (method !== undefined) return method;
-    throw new DBusError(ErrorName.UNKNOWN_METHOD, `the interface ${interfaceName} has no method ${member}`);
+    return new CallRefusal(ErrorName.UNKNOWN_METHOD, `the interface ${interfaceName} has no method ${member}`);
   }
 
   /** Resolves after the reply is sent, or when the caller leaves. */

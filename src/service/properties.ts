@@ -10,7 +10,7 @@ import { ofProperty, type PropertyPlace, type Refusal, sendFitting } from './fit
 import { withinTimeLimit } from './getters.js';
 import { describeFailure, isA, reportHandlerError, textOf } from './handler-errors.js';
 import type { ObjectNode } from './object-tree.js';
-import { shortened, unknownInterface } from './replies.js';
+import { shortened, thrownRefusal, unknownInterface } from './replies.js';
 
 /** The name of a property of a node. The interface name `''` means the first interface that has the property. */
 export interface PropertyAddress {
@@ -59,7 +59,7 @@ function interfacesOf(
 ): Iterable<ExportedInterface> {
   if (interfaceName === '') return node.interfaces.values();
   const exported = node.interfaces.get(interfaceName) ?? standard.get(interfaceName);
-  if (exported === undefined) throw unknownInterface(node.path, interfaceName);
+  if (exported === undefined) throw thrownRefusal(unknownInterface(node.path, interfaceName));
   return [exported];
 }
 

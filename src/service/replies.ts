@@ -2,6 +2,7 @@
 // is replaced by an error that can. Sends nothing if the caller asked for no reply, and never throws.
 // It knows no objects. Tests: dispatch.test.ts.
 // Specification: Message Types; Message Format (NO_REPLY_EXPECTED); Error names.
+import { CallRefusal } from '../connection/call-router.js';
 import { ConnectionClosedError } from '../connection/errors.js';
 import { DBusError } from '../protocol/errors.js';
 import { ErrorName } from '../protocol/error-names.js';
@@ -110,13 +111,18 @@ export function shortened(text: string): string {
   return `${text.slice(0, MAX_REPEATED_LENGTH).toWellFormed()}…`; // the cut may split a surrogate pair
 }
 
-/** The error for a call to a path without an object. */
-export function unknownObject(path: string): DBusError {
-  return new DBusError(ErrorName.UNKNOWN_OBJECT, `there is no object at ${shortened(path)}`);
+/** The refusal of a call to a path without an object. */
+export function unknownObject(path: string): CallRefusal {
+  return new CallRefusal(ErrorName.UNKNOWN_OBJECT, `there is no object at ${shortened(path)}`);
 }
 
-/** The error for a call to an interface that the object does not have. */
-export function unknownInterface(path: string, interfaceName: string): DBusError {
+/** The refusal of a call to an interface that the object does not have. */
+export function unknownInterface(path: string, interfaceName: string): CallRefusal {
   const problem = `the object ${shortened(path)} has no interface ${shortened(interfaceName)}`;
-  return new DBusError(ErrorName.UNKNOWN_INTERFACE, problem);
+  return new CallRefusal(ErrorName.UNKNOWN_INTERFACE, problem);
+}
+
+/** A refusal as a handler throws it. */
+export function thrownRefusal({ errorName, message }: CallRefusal): DBusError {
+  return new DBusError(errorName, message);
 }

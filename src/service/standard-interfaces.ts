@@ -11,7 +11,7 @@ import type { Refusal } from './fitting-properties.js';
 import { readMachineId } from './machine-id.js';
 import type { ObjectNode, ObjectTree } from './object-tree.js';
 import { findProperty, getAllProperties, getProperty, setProperty } from './properties.js';
-import { ANSWERED, type MessageSink, tryReturn, unknownObject } from './replies.js';
+import { ANSWERED, type MessageSink, thrownRefusal, tryReturn, unknownObject } from './replies.js';
 
 /** The names of these interfaces; applications cannot export implementations of them. */
 export const STANDARD_INTERFACE_NAMES: ReadonlySet<string> = new Set([Peer.name, Introspectable.name, Properties.name]);
@@ -19,7 +19,7 @@ export const STANDARD_INTERFACE_NAMES: ReadonlySet<string> = new Set([Peer.name,
 /** The node that a call is for. */
 function nodeOf(tree: ObjectTree, { message: { path } }: CallContext): ObjectNode {
   const node = tree.get(path);
-  if (node === undefined) throw unknownObject(path);
+  if (node === undefined) throw thrownRefusal(unknownObject(path));
   return node;
 }
 

@@ -26,8 +26,8 @@ function costOf(bits: number): number {
   return (bits / 256) ** 2;
 }
 
-/** Numbers of up to 2,048 bits take no longer than their messages. A slice has four of the longest: about 8 ms. */
-const NUMBERS: QueueLimits = { free: costOf(2_048), slice: 4 * costOf(MAX_QUICK_BITS) };
+/** Numbers of up to 2,048 bits take no longer than their messages. A slice has one of the longest: about 2 ms. */
+const NUMBERS: QueueLimits = { free: costOf(2_048), slice: costOf(MAX_QUICK_BITS) };
 
 /** Creates a RandomData service. */
 export function createRandomData(options: SlowJobOptions = {}): RandomDataService {

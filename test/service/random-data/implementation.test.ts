@@ -119,10 +119,10 @@ describe('20,000 calls for long numbers by one caller', () => {
     }));
     for (let index = 0; index < 20_000; index++) void quick(':2.1', 65_536);
     const refused = sink.sent.filter(({ errorName }) => errorName === `${ERROR}.LimitsExceeded`);
-    expect(refused).toHaveLength(20_000 - 1_024 - 4); // so many are in progress, and four were answered at once
-    expect(source).toHaveBeenCalledTimes(4);
+    expect(refused).toHaveLength(20_000 - 1_024 - 1); // so many are in progress, and one was answered at once
+    expect(source).toHaveBeenCalledTimes(1);
     await quick(':2.2', 65_536);
-    expect(source.mock.calls.length).toBeLessThanOrEqual(8);
+    expect(source.mock.calls.length).toBeLessThanOrEqual(3);
     quick(':2.2', 2_048); // needs no slice
     expect(sink.sent.at(-1)).toMatchObject({ type: 'method_return', replySerial: asked });
     leave(':2.1');
