@@ -32,8 +32,11 @@ export class CallRefusal {
 
 /** Decides about method calls by their headers. */
 export interface CallRouter {
-  /** Returns the runner of a call, or a refusal. It is called for each call, in order of arrival. It must not throw. */
-  route(header: MethodCallHeader): CallRunner | CallRefusal;
+  /**
+   * Returns the runner of a call, or a refusal. It is called for each call, in order of arrival. It must not throw.
+   * `length` is the length of the whole message in bytes; 0 if the link does not know it.
+   */
+  route(header: MethodCallHeader, length: number): CallRunner | CallRefusal;
 }
 
 /** The part of a link that takes a router. */
@@ -59,7 +62,7 @@ export function routeCalls(link: MessageLink, router: CallRouter): () => void {
   const routed = routedLinks.get(link);
   if (routed !== undefined) return routed.routeCalls(router);
   return link.handleMethodCalls((call) => {
-    const decision = router.route(call);
+    const decision = router.route(call, 0);
     if (!(decision instanceof CallRefusal)) return decision.run(call);
     const { errorName, message } = decision;
     if ((call.flags & MessageFlag.NO_REPLY_EXPECTED) === 0) link.send(errorReply(call, { errorName, message }));

@@ -319,7 +319,7 @@ export class Engine {
   }
 
   #handleCall(header: MethodCallHeader & MessageHeader, frame: Uint8Array): void {
-    const decision = this.#routeCall(header);
+    const decision = this.#routeCall(header, frame.length);
     if (decision instanceof CallRefusal) {
       this.#answerError(header, decision.errorName, decision.message);
       return;
@@ -334,10 +334,10 @@ export class Engine {
     runListener(() => this.#running.run(decision, call as MethodCall)); // the type of its header
   }
 
-  #routeCall(header: MethodCallHeader): CallRunner | CallRefusal {
+  #routeCall(header: MethodCallHeader, length: number): CallRunner | CallRefusal {
     const router = this.#owner.callRouter;
     if (router === undefined) return NO_OBJECTS;
-    return this.#isClosing ? IS_CLOSING : router.route(header);
+    return this.#isClosing ? IS_CLOSING : router.route(header, length);
   }
 
   #answerError(call: Pick<MethodCall, 'flags' | 'serial' | 'sender'>, errorName: string, message: string): void {

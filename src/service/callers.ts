@@ -17,8 +17,40 @@ export const WATCH_DELAY = 100;
 /** Calls `onLeave` with the unique name of each connection that leaves the bus. Called once, when first needed. */
 export type WatchDepartures = (onLeave: (name: string) => void, known: () => Iterable<string>) => void;
 
+/**
+ * Most memory of the arguments of all calls in progress on one link, in bytes, as {@link argumentMemory} estimates it.
+ * A single call may take more.
+ */
+export const MAX_ARGUMENT_MEMORY = 2 ** 29;
+
+/** The same for the calls of one caller on a bus. */
+export const MAX_ARGUMENT_MEMORY_PER_CALLER = 2 ** 28;
+
+/** Memory of the most expensive values for each byte of their message. */
+const MEMORY_PER_BYTE = 24;
+
+/** The most that the values of one message take, at the default limit of a connection: about 250 bytes each. */
+const MAX_VALUE_MEMORY = 2 ** 28;
+
+/**
+ * Bytes of a message below which its arguments are not estimated, and no limit of memory for all callers applies: as
+ * many such calls as can be in progress take less than that limit, whatever their arguments are.
+ */
+const SHORT = 512;
+
+/** A signature with variants, or with arrays of containers or texts: those are many values for few bytes. */
+const MANY_VALUES = /v|a[^ybnqiuxtdh]/;
+
+/** The memory in bytes that the arguments of a call take at most, by the signature and the length of its message. */
+export function argumentMemory(signature: string, length: number): number {
+  if (length < SHORT) return length;
+  return MANY_VALUES.test(signature) ? length + Math.min(MEMORY_PER_BYTE * length, MAX_VALUE_MEMORY) : length;
+}
+
 /** A call whose handler has not answered yet. */
 export interface RunningCall {
+  /** The memory of its arguments, in bytes. */
+  readonly memory: number;
   /** The caller has left: nobody waits for the answer. */
   readonly abandon: () => void;
 }
@@ -28,6 +60,8 @@ export class Caller {
   /** Undefined without a bus: all calls come from the other side of the link. */
   readonly name: string | undefined;
   readonly calls = new Set<RunningCall>();
+  /** The memory of the arguments of its calls, in bytes. */
+  memory = 0;
   isGone = false;
   #abort: AbortController | undefined;
 
@@ -60,6 +94,7 @@ export class Callers {
   readonly #closedSignal: AbortSignal;
   readonly #byName = new Map<string | undefined, Caller>();
   #inProgress = 0;
+  #memory = 0;
   #isWatching = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -78,22 +113,36 @@ export class Callers {
     return this.#byName.size;
   }
 
-  /** Why no further call of a sender can be in progress; undefined if it can. */
-  refusal(sender: string | undefined): CallRefusal | undefined {
+  /** Why a call of a sender must not be in progress whose arguments take `memory` bytes; undefined if it may. */
+  refusal(sender: string | undefined, memory: number): CallRefusal | undefined {
     if (this.#inProgress >= MAX_CALLS_IN_PROGRESS) {
       return limitExceeded(`${MAX_CALLS_IN_PROGRESS} calls are in progress`);
     }
-    if (this.#watch === undefined || this.#inProgress < MAX_CALLS_PER_CALLER) return undefined;
+    const total = this.#memory + memory;
+    if (total > MAX_ARGUMENT_MEMORY && this.#inProgress > 0 && memory >= SHORT) {
+      return limitExceeded(`the arguments of the calls in progress take about ${MAX_ARGUMENT_MEMORY} bytes`);
+    }
+    if (this.#watch === undefined) return undefined;
+    if (this.#inProgress < MAX_CALLS_PER_CALLER && total <= MAX_ARGUMENT_MEMORY_PER_CALLER) return undefined;
     const caller = this.#byName.get(sender);
-    if (caller === undefined || caller.calls.size < MAX_CALLS_PER_CALLER) return undefined;
-    return limitExceeded(`${MAX_CALLS_PER_CALLER} calls of this caller are in progress`);
+    if (caller === undefined || caller.calls.size === 0) return undefined;
+    if (caller.calls.size >= MAX_CALLS_PER_CALLER) {
+      return limitExceeded(`${MAX_CALLS_PER_CALLER} calls of this caller are in progress`);
+    }
+    if (caller.memory + memory > MAX_ARGUMENT_MEMORY_PER_CALLER) {
+      const found = 'the arguments of the calls of this caller in progress take about';
+      return limitExceeded(`${found} ${MAX_ARGUMENT_MEMORY_PER_CALLER} bytes`);
+    }
+    return undefined;
   }
 
   /** Counts a call until {@link Callers.end}, or until its caller leaves. */
   begin(sender: string | undefined, call: RunningCall): Caller {
     const caller = this.#find(sender);
     caller.calls.add(call);
+    caller.memory += call.memory;
     this.#inProgress++;
+    this.#memory += call.memory;
     if (!this.#isWatching && this.#timer === undefined) this.#watchSoon();
     return caller;
   }
@@ -102,6 +151,8 @@ export class Callers {
   end(caller: Caller, call: RunningCall): void {
     if (!caller.calls.delete(call)) return;
     this.#inProgress--;
+    this.#memory -= call.memory;
+    caller.memory -= call.memory;
     if (caller.isIdle) this.#byName.delete(caller.name);
   }
 
@@ -147,6 +198,7 @@ export class Callers {
     this.#byName.delete(name);
     caller.isGone = true;
     this.#inProgress -= caller.calls.size;
+    this.#memory -= caller.memory;
     const calls = [...caller.calls];
     caller.calls.clear();
     caller.abort(new DOMException(`the caller ${name} has left the bus`, 'AbortError'));

@@ -7,7 +7,7 @@ import { CallRefusal, type CallRouter, type CallRunner, type MethodCallHeader } 
 import type { CallContext } from '../interface/definition.js';
 import { describe } from '../wire/describe.js';
 import type { MethodCall } from '../wire/messages/message.js';
-import { Callers, type RunningCall, type WatchDepartures } from './callers.js';
+import { argumentMemory, Callers, type RunningCall, type WatchDepartures } from './callers.js';
 import { type ExportedInterface, type ExportedMethod, isPromiseLike } from './exported-interface.js';
 import { isA, reportHandlerError } from './handler-errors.js';
 import type { ObjectNode, ObjectTree } from './object-tree.js';
@@ -56,18 +56,20 @@ class Context implements CallContext {
   }
 }
 
-/** Runs the calls of one method. */
+/** Runs one call of a method. */
 class MethodRunner implements CallRunner {
   readonly #dispatcher: Dispatcher;
   readonly #method: ExportedMethod;
+  readonly #memory: number;
 
-  constructor(dispatcher: Dispatcher, method: ExportedMethod) {
+  constructor(dispatcher: Dispatcher, method: ExportedMethod, memory: number) {
     this.#dispatcher = dispatcher;
     this.#method = method;
+    this.#memory = memory;
   }
 
   run(call: MethodCall): void | Promise<void> {
-    return this.#dispatcher.run(this.#method, call);
+    return this.#dispatcher.run(this.#method, call, this.#memory);
   }
 }
 
@@ -88,7 +90,7 @@ export class Dispatcher implements CallRouter {
   }
 
   /** Finds the method that a call must run, or the reason why there is none. Never throws. */
-  route(header: MethodCallHeader): CallRunner | CallRefusal {
+  route(header: MethodCallHeader, length: number): CallRunner | CallRefusal {
     // Refusals are returned, not thrown: the stack of an error costs more than the rest of a call.
     const method = this.#find(header);
     if (method instanceof CallRefusal) return method;
@@ -96,20 +98,21 @@ export class Dispatcher implements CallRouter {
       const problem = `${method.label} takes arguments of signature "${method.in}", got "${header.signature}"`;
       return new CallRefusal(ErrorName.INVALID_ARGS, problem);
     }
-    return this.#callers.refusal(header.sender) ?? new MethodRunner(this, method);
+    const memory = argumentMemory(header.signature, length);
+    return this.#callers.refusal(header.sender, memory) ?? new MethodRunner(this, method, memory);
   }
 
   /**
    * Runs a call that was accepted in the same turn, and replies. Never throws. If the handler answers later, the
-   * promise resolves after the reply is sent.
+   * promise resolves after the reply is sent. The arguments take `memory` bytes, which count until then.
    */
-  run(method: ExportedMethod, call: MethodCall): void | Promise<void> {
+  run(method: ExportedMethod, call: MethodCall, memory: number): void | Promise<void> {
     const context = new Context(call, this.#callers, this.#closedSignal);
     try {
       const args = [...call.body];
       args.length = method.inCount; // an optional argument that the caller left out is undefined
       const result = method.handler(...args, context);
-      if (isPromiseLike(result)) return this.#replyLater(method, context, result);
+      if (isPromiseLike(result)) return this.#replyLater(method, context, { promise: result, memory });
       this.#reply(method, call, result);
     } catch (error) {
       sendError(this.#sink, call, { failed: method.place, error });
@@ -139,9 +142,12 @@ export class Dispatcher implements CallRouter {
   }
 
   /** Resolves after the reply is sent, or when the caller leaves. */
-  #replyLater(method: ExportedMethod, context: Context, promise: PromiseLike<unknown>): Promise<void> {
+  #replyLater(
+    method: ExportedMethod, context: Context,
+    { promise, memory }: { readonly promise: PromiseLike<unknown>; readonly memory: number },
+  ): Promise<void> {
     return new Promise((resolve) => {
-      void this.#answer(method, context, { promise, running: { abandon: resolve } }).then(resolve);
+      void this.#answer(method, context, { promise, running: { memory, abandon: resolve } }).then(resolve);
     });
   }
 

@@ -563,6 +563,39 @@ describe('handlers that do not answer', () => {
     expect(looking.isWatching()).toBe(true);
   });
 
+  test('have a limit of memory for their arguments, for each caller and for all', () => {
+    const MIB = 2 ** 20;
+    const Kept = defineInterface({ name: 'com.example.Kept', methods: { Bytes: { in: 'ay' }, Texts: { in: 'as' } } });
+    let kept = 0;
+    const keep = (_: unknown, { signal }: CallContext): Promise<void> => {
+      if (!signal.aborted) kept++; // departures are watched because the signal is read
+      return new Promise(() => {});
+    };
+    const keeping = serviceOf({ '/k': [Kept.implement({ methods: { Bytes: keep, Texts: keep } })] });
+    const accepted = (sender: string, member: 'Bytes' | 'Texts', length: number): boolean => {
+      const before = kept;
+      const signature = member === 'Bytes' ? 'ay' : 'as';
+      const call = incomingCall({ path: '/k', member, signature, body: [[]], sender });
+      void keeping.dispatcher.dispatch(call, length);
+      return kept > before;
+    };
+    expect(accepted(':1.1', 'Bytes', 200 * MIB)).toBe(true);
+    expect(accepted(':1.1', 'Bytes', 100 * MIB)).toBe(false);
+    expect(accepted(':1.1', 'Texts', 3 * MIB)).toBe(false);
+    expect(accepted(':1.1', 'Texts', MIB)).toBe(true);
+    expect(accepted(':1.2', 'Texts', 10 * MIB)).toBe(true); // 250 MiB of memory
+    expect(accepted(':1.3', 'Bytes', 100 * MIB)).toBe(false);
+    expect(accepted(':1.3', 'Bytes', MIB)).toBe(true);
+    keeping.leave(':1.1');
+    expect(accepted(':1.3', 'Bytes', 200 * MIB)).toBe(true);
+    for (const name of [':1.2', ':1.3']) keeping.leave(name);
+    expect(accepted(':1.4', 'Texts', 100 * MIB)).toBe(true); // one call may take as much as a message can
+    expect(accepted(':1.5', 'Bytes', 200 * MIB)).toBe(false);
+    expect(accepted(':1.5', 'Bytes', 500)).toBe(true); // short calls of others always pass
+    expect(accepted(':1.4', 'Bytes', 500)).toBe(false);
+    expect(keeping.sink.sent.at(-1)).toMatchObject({ errorName: `${ERROR}.LimitsExceeded` });
+  });
+
   test('without a bus are limited together, because a peer can sign with any name', () => {
     const { dispatcher, waiting } = (() => {
       const stuck = stuckService();
@@ -586,13 +619,13 @@ describe('a call is accepted or refused by its header', () => {
     ['a signature', { interface: IFACE, member: 'One', signature: 'i', body: [1] }, 'InvalidArgs'],
   ])('which is refused, without a look at the body, for %s that is not there', (_, parts, name) => {
     const { body: _body, ...header } = incomingCall({ path, member: 'Nothing', ...parts });
-    expect(service.dispatcher.route(header)).toMatchObject({ errorName: `${ERROR}.${name}` });
+    expect(service.dispatcher.route(header, 0)).toMatchObject({ errorName: `${ERROR}.${name}` });
   });
 
   test('and it is run with its body if it is accepted', () => {
     const { body, ...header } = incomingCall({ path, interface: IFACE, member: 'One', signature: 's', body: ['a'] });
     const before = service.sink.sent.length;
-    const runner = service.dispatcher.route(header);
+    const runner = service.dispatcher.route(header, 0);
     expect(service.sink.sent).toHaveLength(before);
     expect(runner).not.toBeInstanceOf(CallRefusal);
     if (!(runner instanceof CallRefusal)) void runner.run({ ...header, body });

@@ -53,8 +53,9 @@ export class TestDispatcher extends Dispatcher {
     this.#sink = options.sink;
   }
 
-  dispatch(call: MethodCall): void | Promise<void> {
-    const decision = this.route(call);
+  /** `length` is the length of the message that the call says to have had. */
+  dispatch(call: MethodCall, length = 0): void | Promise<void> {
+    const decision = this.route(call, length);
     if (!(decision instanceof CallRefusal)) return decision.run(call);
     const isReplyWanted = (call.flags & MessageFlag.NO_REPLY_EXPECTED) === 0;
     if (isReplyWanted && !(this.#sink as RecordingSink).isClosed) {

@@ -11,6 +11,7 @@ const Victim = defineInterface({
     Give: { in: 'u', out: 'ay' },
     Take: { in: 'ay' },
     Hang: {},
+    Keep: { in: 'aa{sv}' },
     Throw: { in: 's' },
     ThrowStrange: { in: 'u' },
     Close: {},
@@ -25,7 +26,7 @@ const Victim = defineInterface({
 const [address, kind, options = '{}'] = process.argv.slice(2);
 const link = await (kind === 'bus' ? connectToBus : openConnection)(address, JSON.parse(options));
 
-const counts = { calls: 0, hanging: 0, aborted: 0, keys: 0, closed: 0 };
+const counts = { calls: 0, hanging: 0, kept: 0, aborted: 0, keys: 0, closed: 0 };
 const thrower = () => new Proxy({}, {
   get() {
     throw thrower();
@@ -52,6 +53,10 @@ const victim = Victim.implement({
         counts.aborted++;
         reject(signal.reason);
       }));
+    },
+    Keep: (_values, { signal }) => {
+      counts.kept++;
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
     },
     Throw: (text) => { throw new Error(text); },
     ThrowStrange: (index) => { throw STRANGE[index % STRANGE.length](); },
