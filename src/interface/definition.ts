@@ -76,7 +76,11 @@ export interface CallContext {
   readonly sender: string | undefined;
   /** The whole call, with its header fields. */
   readonly message: MethodCall;
-  /** Aborts when the reply can no longer be delivered: the caller leaves the bus, or the connection ends. */
+  /**
+   * Aborts when the reply can no longer be delivered: the caller leaves the bus, or the connection ends. A handler that
+   * then rejects with its reason, or with an AbortError, is not reported. If the call times out or is aborted at the
+   * caller's side, that does not abort it: D-Bus has no message for that.
+   */
   readonly signal: PlatformAbortSignal;
 }
 

@@ -4,12 +4,12 @@
 // Specification: Message Types; Error names.
 import { ErrorName } from '../protocol/error-names.js';
 import { CallRefusal, type CallRouter, type CallRunner, type MethodCallHeader } from '../connection/call-router.js';
-import type { CallContext } from '../interface/definition.js';
 import { describe } from '../wire/describe.js';
 import type { MethodCall } from '../wire/messages/message.js';
+import { hasGivenUp, HandlerContext } from './call-context.js';
 import { argumentMemory, Callers, type RunningCall, type WatchDepartures } from './callers.js';
 import { type ExportedInterface, type ExportedMethod, isPromiseLike } from './exported-interface.js';
-import { isA, reportHandlerError } from './handler-errors.js';
+import { reportHandlerError } from './handler-errors.js';
 import type { ObjectNode, ObjectTree } from './object-tree.js';
 import {
   ANSWERED, type MessageSink, sendError, sendReturn, shortened, unknownInterface, unknownObject,
@@ -27,33 +27,6 @@ export interface DispatcherOptions {
   readonly closedSignal: AbortSignal;
   /** Reports the callers that leave the bus; undefined without a bus. */
   readonly watchDepartures?: WatchDepartures | undefined;
-}
-
-/** The context that a handler gets after its arguments. The signal is made when the handler first reads it. */
-class Context implements CallContext {
-  readonly sender: string | undefined;
-  readonly message: MethodCall;
-  readonly #callers: Callers;
-  readonly #closedSignal: AbortSignal;
-  #signal: AbortSignal | undefined;
-  #isOver = false;
-
-  constructor(message: MethodCall, callers: Callers, closedSignal: AbortSignal) {
-    this.sender = message.sender;
-    this.message = message;
-    this.#callers = callers;
-    this.#closedSignal = closedSignal;
-  }
-
-  get signal(): AbortSignal {
-    // After the call has ended, its caller may have left already: departures are no longer reported for it.
-    this.#signal ??= this.#isOver ? this.#closedSignal : this.#callers.signalOf(this.sender);
-    return this.#signal;
-  }
-
-  end(): void {
-    this.#isOver = true;
-  }
 }
 
 /** Runs one call of a method. */
@@ -107,7 +80,7 @@ export class Dispatcher implements CallRouter {
    * promise resolves after the reply is sent. The arguments take `memory` bytes, which count until then.
    */
   run(method: ExportedMethod, call: MethodCall, memory: number): void | Promise<void> {
-    const context = new Context(call, this.#callers, this.#closedSignal);
+    const context = new HandlerContext(call, this.#callers, this.#closedSignal);
     try {
       const args = [...call.body];
       args.length = method.inCount; // an optional argument that the caller left out is undefined
@@ -115,7 +88,7 @@ export class Dispatcher implements CallRouter {
       if (isPromiseLike(result)) return this.#replyLater(method, context, { promise: result, memory });
       this.#reply(method, call, result);
     } catch (error) {
-      sendError(this.#sink, call, { failed: method.place, error });
+      if (!hasGivenUp(context, error)) sendError(this.#sink, call, { failed: method.place, error });
     }
     context.end();
   }
@@ -143,7 +116,7 @@ export class Dispatcher implements CallRouter {
 
   /** Resolves after the reply is sent, or when the caller leaves. */
   #replyLater(
-    method: ExportedMethod, context: Context,
+    method: ExportedMethod, context: HandlerContext,
     { promise, memory }: { readonly promise: PromiseLike<unknown>; readonly memory: number },
   ): Promise<void> {
     return new Promise((resolve) => {
@@ -152,7 +125,7 @@ export class Dispatcher implements CallRouter {
   }
 
   async #answer(
-    method: ExportedMethod, context: Context,
+    method: ExportedMethod, context: HandlerContext,
     { promise, running }: { readonly promise: PromiseLike<unknown>; readonly running: RunningCall },
   ): Promise<void> {
     const call = context.message;
@@ -161,8 +134,9 @@ export class Dispatcher implements CallRouter {
       const result = await promise;
       if (!caller.isGone) this.#reply(method, call, result);
     } catch (error) {
+      if (hasGivenUp(context, error)) return;
       if (!caller.isGone) sendError(this.#sink, call, { failed: method.place, error });
-      else if (!isAbort(error)) {
+      else {
         const { interface: interfaceName, member } = method.place;
         reportHandlerError({ error, interface: interfaceName, member, call });
       }
@@ -181,9 +155,4 @@ export class Dispatcher implements CallRouter {
     }
     sendReturn(this.#sink, call, { place, signature: out, body });
   }
-}
-
-/** Whether a handler gave up because its caller has left. */
-function isAbort(error: unknown): boolean {
-  return isA(error, DOMException) && error.name === 'AbortError';
 }

@@ -5,6 +5,7 @@ import { DBusError } from '../protocol/errors.js';
 import { ErrorName } from '../protocol/error-names.js';
 import type { CallContext } from '../interface/definition.js';
 import type { Variant } from '../wire/variant.js';
+import { hasGivenUp } from './call-context.js';
 import { type ExportedInterface, type ExportedProperty, isPromiseLike } from './exported-interface.js';
 import { ofProperty, type PropertyPlace, type Refusal, sendFitting } from './fitting-properties.js';
 import { withinTimeLimit } from './getters.js';
@@ -79,7 +80,7 @@ export function getProperty(
     value = get(context);
     if (isPromiseLike(value)) return sendLater(property, context, { value, send });
   } catch (error) {
-    throw toDBusError(property, error, context.message);
+    throw toDBusError(property, error, context);
   }
   sendValue(property, context, { value: { signature: type, value } as Variant, send }); // sending checks it
 }
@@ -92,36 +93,40 @@ async function sendLater(
   try {
     value = await promise;
   } catch (error) {
-    throw toDBusError(property, error, context.message);
+    throw toDBusError(property, error, context);
   }
   sendValue(property, context, { value: { signature: property.type, value } as Variant, send }); // sending checks it
 }
 
 function sendValue(
-  property: ExportedProperty, { message }: CallContext,
+  property: ExportedProperty, context: CallContext,
   { value, send }: { readonly value: Variant; readonly send: Send },
 ): void {
   const refusal = send(value);
   if (refusal === undefined) return;
   const error = ofProperty(refusal.error, property, 'body[0]');
-  reportFailure(property, error, message);
+  reportFailure(property, error, context);
   const place = { interface: property.interface, member: property.name };
   throw new DBusError(ErrorName.FAILED, describeFailure(place, error));
 }
 
-/** The error of a handler for its caller. An error that is not a DBusError is reported, and becomes Failed. */
-function toDBusError(property: ExportedProperty, error: unknown, call: CallContext['message']): DBusError {
-  if (isA(error, DBusError)) return error;
-  reportFailure(property, error, call);
+/**
+ * The error of a handler for its caller. An error that is not a DBusError is reported, and becomes Failed, unless the
+ * handler has given up.
+ */
+function toDBusError(property: ExportedProperty, error: unknown, context: CallContext): unknown {
+  if (isA(error, DBusError) || hasGivenUp(context, error)) return error;
+  reportFailure(property, error, context);
   return new DBusError(ErrorName.FAILED, textOf(error));
 }
 
 function reportFailure(
   { interface: interfaceName, name }: PropertyPlace,
   error: unknown,
-  call: CallContext['message'],
+  context: CallContext,
 ): void {
-  reportHandlerError({ error, interface: interfaceName, member: name, call });
+  if (hasGivenUp(context, error)) return;
+  reportHandlerError({ error, interface: interfaceName, member: name, call: context.message });
 }
 
 /**
@@ -143,7 +148,7 @@ export function setProperty(
     const written = set(value.value, context);
     if (isPromiseLike(written)) return writtenLater(property, written, context);
   } catch (error) {
-    throw toDBusError(property, error, context.message);
+    throw toDBusError(property, error, context);
   }
 }
 
@@ -153,7 +158,7 @@ async function writtenLater(
   try {
     await written;
   } catch (error) {
-    throw toDBusError(property, error, context.message);
+    throw toDBusError(property, error, context);
   }
 }
 
@@ -180,7 +185,7 @@ export function getAllProperties(
       if (get !== undefined && !properties.has(name)) properties.set(name, { interface: owner, name, type, get });
     }
   }
-  const report = (property: PropertyPlace, error: unknown): void => reportFailure(property, error, context.message);
+  const report = (property: PropertyPlace, error: unknown): void => reportFailure(property, error, context);
   const values = new Map<string, Variant>();
   const later: Promise<void>[] = [];
   for (const [name, property] of properties) {

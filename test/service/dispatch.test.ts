@@ -1,5 +1,6 @@
 // From a call to its reply: the method that is found, arguments, results, errors, and the standard interfaces.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { DBusError } from '../../src/protocol/errors.js';
 import type { CallContext } from '../../src/interface/definition.js';
@@ -540,6 +541,34 @@ describe('handlers that do not answer', () => {
     expect(reports).toMatchObject([{ error: { message: 'broken' }, interface: IFACE, member: 'Run' }]);
     expect(failing.sink.sent).toEqual([]);
   });
+
+  test.for(['the caller leaves', 'the connection ends'])(
+    'that fail because their signal aborts are not reported, however they fail: %s', async (how) => {
+      const reports = recordHandlerErrors();
+      const aborting = serviceOf({ [path]: [implementation] });
+      const parts = { path, interface: IFACE, member: 'Run', signature: 's', body: [''] };
+      const ended: unknown[] = [];
+      const dispatch = () => ended.push(aborting.dispatcher.dispatch(incomingCall(parts)));
+      run = async (_, { signal }) => sleep(60_000, '', { signal });
+      dispatch();
+      run = async (_, { signal }) => sleep(60_000, '', { signal: AbortSignal.any([signal]) });
+      dispatch();
+      run = async (_, { signal }) => {
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        signal.throwIfAborted();
+      };
+      dispatch();
+      const own = new AbortController();
+      run = async () => sleep(60_000, '', { signal: own.signal }); // not the signal of its call
+      dispatch();
+      if (how === 'the caller leaves') aborting.leave(CALLER);
+      else aborting.abort.abort(new Error('the connection was closed'));
+      own.abort();
+      await Promise.all(ended);
+      await until(() => reports.length > 0);
+      expect(reports).toMatchObject([{ error: { name: 'AbortError' }, member: 'Run' }]);
+    },
+  );
 
   test('make the service watch for departures after a tenth of a second, or when they read their signal', async () => {
     vi.useFakeTimers();

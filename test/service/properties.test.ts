@@ -1,5 +1,6 @@
 // Properties: Get, Set, GetAll and PropertiesChanged, with values that cannot be read or sent.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { DBusError } from '../../src/protocol/errors.js';
 import type { CallContext } from '../../src/interface/definition.js';
@@ -10,7 +11,7 @@ import { encodeMessage } from '../../src/wire/messages/encode.js';
 import { signal } from '../../src/wire/messages/message.js';
 import { type Variant, variant } from '../../src/wire/variant.js';
 import { until } from '../support/waiting.js';
-import { CALLER, EXOTIC_ERRORS, recordHandlerErrors, revokedProxy, serviceOf } from './support.js';
+import { CALLER, EXOTIC_ERRORS, incomingCall, recordHandlerErrors, revokedProxy, serviceOf } from './support.js';
 
 const ERROR = 'org.freedesktop.DBus.Error';
 const path = '/com/example/Object';
@@ -583,4 +584,31 @@ describe('PropertiesChanged', () => {
     const failed = { interface: Large.name, member: 'B' };
     expect(reports).toMatchObject([{ error: { code: 'ARRAY_TOO_LONG' }, ...failed }]);
   });
+});
+
+test('a get or set that fails because its caller has left is not reported', async () => {
+  const reports = recordHandlerErrors();
+  const Slow = defineInterface({ name: 'com.example.Slow', properties: { Value: { type: 's', access: 'readwrite' } } });
+  const service = serviceOf({
+    [path]: [Slow.implement({
+      properties: {
+        Value: {
+          get: ({ signal }) => sleep(60_000, '', { signal }),
+          set: (_, { signal }) => sleep(60_000, undefined, { signal }),
+        },
+      },
+    })],
+  });
+  const properties = { path, interface: 'org.freedesktop.DBus.Properties' };
+  const ended = [
+    incomingCall({ ...properties, member: 'Get', signature: 'ss', body: ['com.example.Slow', 'Value'] }),
+    incomingCall({ ...properties, member: 'GetAll', signature: 's', body: ['com.example.Slow'] }),
+    incomingCall({
+      ...properties, member: 'Set', signature: 'ssv', body: ['com.example.Slow', 'Value', variant('s', 'new')],
+    }),
+  ].map((call) => service.dispatcher.dispatch(call));
+  service.leave(CALLER);
+  await Promise.all(ended);
+  await sleep(0);
+  expect(reports).toEqual([]);
 });
