@@ -52,7 +52,8 @@ export type Proxy<Spec extends InterfaceSpec> = ProxyMethods<Spec, ProxyCallOpti
  * UnexpectedSignatureError if a reply has another signature than the definition, and with DefinitionError for a
  * property that the interface does not have.
  * @throws {InvalidNameError} if `destination` is not a bus name, or `path` is not an object path
- * @throws {ArgumentError} if an argument is of the wrong kind, such as a promise, or the target has an invalid key
+ * @throws {ArgumentError} if an argument is of the wrong kind, such as a promise, or the target has an invalid key, has
+ *   no `path`, or has no `destination` on a bus
  */
 export function createProxy<const Spec extends InterfaceSpec>(
   link: MessageLink,
@@ -69,7 +70,9 @@ export function createProxy(link: MessageLink, definition: InterfaceDefinition, 
   }
   checkOptions('createProxy', target, TARGET_RULES);
   const isBus = hasMethods(link, 'requestName');
-  if (target.destination !== undefined || isBus) assertBusName(target.destination);
+  if (isBus) checkGiven(target, 'destination', 'the bus name of the service');
+  checkGiven(target, 'path', 'the path of the object');
+  if (target.destination !== undefined) assertBusName(target.destination);
   assertObjectPath(target.path);
 
   const proxy = Object.create(null) as Record<string, unknown>; // Object.create has no type for "nothing inherited"
@@ -87,6 +90,11 @@ function checkDefinition(definition: unknown): void {
   if (!hasMethods(definition, 'attach')) throw argumentError('createProxy', must, definition);
   const problem = `${must}, got an implementation: pass its definition`;
   throw new ArgumentError('ARGUMENT_INVALID', problem, { owner: 'createProxy' });
+}
+
+function checkGiven(target: ProxyTarget, key: 'destination' | 'path', must: string): void {
+  if (target[key] !== undefined) return;
+  throw new ArgumentError('OPTION_INVALID', `"${key}" must be ${must}, got undefined`, { owner: 'createProxy', key });
 }
 
 function signalFunction(

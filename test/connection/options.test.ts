@@ -120,6 +120,10 @@ describe('an option or argument that is not valid is refused by name', () => {
       () => Counter.implement(null as never)],
 
     ['createProxy: unknown option "timeoutMs"', () => createProxy(bus, Counter, wrong({ ...target, timeoutMs: 5 }))],
+    ['createProxy: "path" must be the path of the object, got undefined',
+      () => createProxy(bus, Counter, wrong({ destination: target.destination }))],
+    ['createProxy: "destination" must be the bus name of the service, got undefined',
+      () => createProxy(bus, Counter, { path: target.path })],
     ['createProxy: "timeout" must be', () => createProxy(bus, Counter, { ...target, timeout: NaN })],
     ['com.example.Counter1.Add: unknown option "timeoutMs"', () => proxy().Add(1, wrong({ timeoutMs: 5 }))],
     ['com.example.Counter1.Add: "timeout" must be', () => proxy().Add(1, { timeout: NaN })],
