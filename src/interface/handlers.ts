@@ -1,7 +1,8 @@
 // Checks the handlers of an interface: each member must have one, and each handler must have a member. It calls no
 // handler. Tests: implement.test.ts.
 import { isRecord } from '../wire/arguments.js';
-import { describe } from '../wire/describe.js';
+import { describe, quote } from '../wire/describe.js';
+import { nearestOf } from '../wire/options.js';
 import type {
   Implementation, InterfaceDefinition, MethodHandler, PropertyDefinition, PropertyHandlers,
 } from './definition.js';
@@ -45,13 +46,24 @@ function pair<Definition, Paired>(
   const paired = Object.create(null) as Record<string, Paired>; // Object.create has no type for "nothing inherited"
   for (const [name, definition] of Object.entries(definitions)) {
     // Only own keys count: the `toString` that every object inherits is not a handler.
-    paired[name] = pairOne(definition, left.delete(name) ? handlers[name] : undefined, name);
+    const handler = left.delete(name) ? handlers[name] : undefined;
+    const similar = handler === undefined ? similarTo(name, definitions, left) : undefined;
+    if (similar !== undefined) {
+      const problem = `no handler for ${kind} ${textOfName(name)}: did you mean it by the key ${quote(similar, 40)}?`;
+      throw errorOf('HANDLER_MISSING', problem, name);
+    }
+    paired[name] = pairOne(definition, handler, name);
   }
   for (const name of left) {
     if (handlers[name] === undefined) continue;
     throw errorOf('HANDLER_UNKNOWN', `no ${kind} ${textOfName(name)} in the interface`, name);
   }
   return Object.freeze(paired);
+}
+
+/** A key that names no member, and is similar to the name of one that has no handler. */
+function similarTo(name: string, definitions: object, keys: ReadonlySet<string>): string | undefined {
+  return nearestOf(name, [...keys].filter((key) => !Object.hasOwn(definitions, key)));
 }
 
 function checkMethod(handler: unknown, name: string, errorOf: ErrorOf): MethodHandler {

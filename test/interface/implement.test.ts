@@ -97,6 +97,14 @@ describe('an implementation', () => {
     ],
     [{}, 'HANDLER_MISSING', 'Add', 'no handler for method Add'],
     [{ ...members, methods: { Add: () => 1 } }, 'HANDLER_MISSING', 'Reset', 'no handler for method Reset'],
+    [
+      { ...members, methods: { Ad: () => 1, Reset: () => {} } }, 'HANDLER_MISSING', 'Add',
+      'no handler for method Add: did you mean it by the key "Ad"?',
+    ],
+    [
+      { ...members, properties: { ...members.properties, Level: undefined, Lvel: {} } }, 'HANDLER_MISSING', 'Level',
+      'no handler for property Level: did you mean it by the key "Lvel"?',
+    ],
     [withMethods({ Add: 1 }), 'HANDLER_INVALID', 'Add', 'the handler of method Add must be a function, got number 1'],
     [withMethods({ Sub: () => 1 }), 'HANDLER_UNKNOWN', 'Sub', 'no method Sub in the interface'],
     [{ methods: members.methods }, 'HANDLER_MISSING', 'Level', 'no handlers for property Level'],
