@@ -52,7 +52,7 @@ export function sendFitting({ values, properties, send, report }: PropertyValues
   for (const { property } of lengths) {
     if (refusal === undefined) return undefined;
     values.delete(property.name);
-    report(property, tooMuchTogether(refusal.error, property));
+    report(property, longestOfTooMuch(refusal.error, property));
     refusal = send();
   }
   return refusal;
@@ -76,10 +76,10 @@ export function ofProperty(error: unknown, property: PropertyPlace, path: string
   });
 }
 
-/** The error for a value that fits alone, but not with the others. */
-function tooMuchTogether(error: unknown, { interface: interfaceName, name: member, type }: PropertyPlace): unknown {
+/** The error for the longest value of a message that is too long; it may be too long for the sink even alone. */
+function longestOfTooMuch(error: unknown, { interface: interfaceName, name: member, type }: PropertyPlace): unknown {
   if (!isA(error, MarshalError)) return error;
-  const problem = `it fits into a message alone, but not with the other properties: ${error.problem}`;
+  const problem = `it is the longest value, and the values do not fit into one message: ${error.problem}`;
   return new MarshalError(error.code, problem, { signature: type, path: 'value' }, {
     place: { interface: interfaceName, member }, cause: error,
   });

@@ -357,7 +357,7 @@ describe('GetAll', () => {
     const target = { path, interface: 'org.freedesktop.DBus.Properties', member: 'GetAll' };
     const [reply] = await service.call({ ...target, signature: 's', body: [Large.name] });
     expect([...(reply?.body[0] as Map<string, unknown>).keys()]).toEqual(['A', 'Small']);
-    const problem = expect.stringContaining('not with the other properties') as unknown;
+    const problem = expect.stringContaining('it is the longest value, and the values do not fit') as unknown;
     expect(reports).toMatchObject([{ error: { code: 'ARRAY_TOO_LONG', problem }, interface: Large.name, member: 'B' }]);
   });
 
