@@ -83,8 +83,15 @@ describe('a transport', () => {
     const maxSendLength = encoded('12345678').length;
     const transport = new StreamTransport(stream, { guid: GUID, rest: new Uint8Array(0) }, { maxSendLength });
     transport.write(text('12345678'), { serial: 1 });
-    const refused = expect.objectContaining({ name: 'MarshalError', code: 'MESSAGE_TOO_LONG' }) as unknown;
+    const as = expect.stringContaining(`at most ${maxSendLength}, as the option maxSendLength says`) as unknown;
+    const refused = expect.objectContaining({ name: 'MarshalError', code: 'MESSAGE_TOO_LONG', problem: as }) as unknown;
     expect(() => transport.write(text('123456789'), { serial: 2 })).toThrow(refused);
+    const body = [new Array<string>(1_000).fill('text')];
+    const many = signal<string>({ path: '/', interface: 'a.b', member: 'C', signature: 'as', body });
+    const long = expect.stringContaining('at most that many, as the option maxSendLength says') as unknown;
+    expect(() => transport.write(many, { serial: 3 })).toThrow(
+      expect.objectContaining({ code: 'MESSAGE_TOO_LONG', problem: long }),
+    );
     await turn();
     expect(written).toEqual(encoded('12345678'));
   });

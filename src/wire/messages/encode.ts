@@ -269,7 +269,7 @@ function writeParts(writer: Writer, message: Message, options: EncodeOptions): v
   writer.patchUint32(start + 4, writer.offset - bodyOffset);
   const length = writer.offset - start;
   if (length > writer.maxLength) {
-    throw refusal('MESSAGE_TOO_LONG', tooLongProblem(length, writer.maxLength), 'body');
+    throw refusal('MESSAGE_TOO_LONG', tooLongProblem(length, writer.maxLength, 'maxSendLength'), 'body');
   }
 }
 

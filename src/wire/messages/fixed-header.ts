@@ -5,6 +5,7 @@ import {
   BYTE_ORDER_MARK, FIXED_HEADER_LENGTH, MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, PROTOCOL_VERSION,
 } from '../constants.js';
 import { UnmarshalError, type UnmarshalErrorCode } from '../errors.js';
+import { reasonOfLimit } from '../values/fault.js';
 import { uint32At } from '../values/reader.js';
 
 /** The contents of the first 16 bytes. */
@@ -22,9 +23,9 @@ export interface FixedHeader {
   readonly length: number;
 }
 
-/** The text of the error for a message that is too long, in bytes. */
-export function tooLongProblem(length: number, limit: number): string {
-  return `the message has ${length} bytes: it must have at most ${limit}`;
+/** The text of the error for a message that is too long, in bytes. `option` is the one that can lower the limit. */
+export function tooLongProblem(length: number, limit: number, option?: string): string {
+  return `the message has ${length} bytes: it must have at most ${limit}${reasonOfLimit(limit, option)}`;
 }
 
 /** The text of the error for header fields that are too long, in bytes. */

@@ -140,7 +140,8 @@ export class FrameReader {
   #lengthOf(bytes: Uint8Array, offset: number): number {
     const { length } = readFixedHeader(bytes, offset);
     if (length <= this.#maxLength) return length;
-    throw new UnmarshalError('MESSAGE_TOO_LONG', tooLongProblem(length, this.#maxLength), { offset: 4 });
+    const problem = tooLongProblem(length, this.#maxLength, 'maxMessageLength');
+    throw new UnmarshalError('MESSAGE_TOO_LONG', problem, { offset: 4 });
   }
 }
 

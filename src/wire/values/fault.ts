@@ -1,6 +1,7 @@
 // The internal error of marshaling and unmarshaling: a light object, thrown by the closure that finds a broken rule.
 // Each container on the way out adds its part of the path. The entry points turn it into a MarshalError or an
 // UnmarshalError, so no user sees one. It knows neither types nor bytes. Tests: marshal.test.ts, unmarshal.test.ts.
+import { MAX_MESSAGE_LENGTH } from '../constants.js';
 import { describe, quote } from '../describe.js';
 import type { MarshalErrorCode, UnmarshalErrorCode } from '../errors.js';
 
@@ -52,4 +53,9 @@ export function within(error: unknown, segment: unknown): unknown {
 /** The fault of a padding byte that is not zero. */
 export function paddingFault(offset: number): Fault<UnmarshalErrorCode> {
   return new Fault('PADDING_NOT_ZERO', 'found padding that is not zero: each of its bytes must be 0', { offset });
+}
+
+/** The end of an error text about a message longer than `limit` bytes: names the option that has lowered the limit. */
+export function reasonOfLimit(limit: number, option: string | undefined): string {
+  return option === undefined || limit === MAX_MESSAGE_LENGTH ? '' : `, as the option ${option} says`;
 }

@@ -2,7 +2,7 @@
 // It knows neither types nor messages. Specification: Marshaling (Wire Format).
 // Tests: test/wire/output-buffer.test.ts, values/marshal.test.ts.
 import { MAX_MESSAGE_LENGTH, MAX_PORTABLE_DEPTH, MAX_VALUE_DEPTH } from '../constants.js';
-import { Fault } from './fault.js';
+import { Fault, reasonOfLimit } from './fault.js';
 import { type Block, FRESH_MEMORY, type Memory, newBlock } from './memory.js';
 
 const INITIAL_CAPACITY = 1024;
@@ -96,7 +96,8 @@ export class Writer {
   #grow(needed: number): void {
     // The message is over the limit already, so writing stops here.
     if (this.offset - this.origin > this.maxLength) {
-      const problem = `the message has more than ${this.maxLength} bytes: it must have at most that many`;
+      const problem = `the message has more than ${this.maxLength} bytes: it must have at most that many`
+        + reasonOfLimit(this.maxLength, 'maxSendLength');
       throw new Fault('MESSAGE_TOO_LONG', problem);
     }
     const old = this.block;

@@ -298,6 +298,7 @@ describe('maxMessageLength', () => {
     expect(reader.push(message.subarray(10, 16))).toEqual([]);
     expect(reader.failure?.code).toBe('MESSAGE_TOO_LONG');
     expect(reader.failure?.message).toContain(`the message has ${message.length} bytes: it must have at most`);
+    expect(reader.failure?.message).toContain('as the option maxMessageLength says');
   });
 
   test.each([FrameReader, MessageReader])('may be undefined: %o', (Reader) => {
