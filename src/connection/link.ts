@@ -20,6 +20,7 @@ export interface MessageLink {
    * @throws {CallTimeoutError} if no reply arrives in time
    * @throws {ConnectionClosedError} if the connection has ended, or ends before the reply
    * @throws {UnexpectedSignatureError} if the reply has another signature than `replySignature`
+   * @throws {UnmarshalError} if the reply is not valid, or exceeds a limit of the receiver such as `maxValues`
    * @throws {MarshalError | InvalidNameError} if the call is not valid; nothing was sent
    * @throws {ArgumentError} if an option is unknown or its value is not valid; nothing was sent
    */

@@ -278,7 +278,7 @@ export class MarshalError extends DBusWireError {
   }
 }
 
-/** The peer's fault: received bytes that break the specification. */
+/** The peer's fault: received bytes that break the specification, or exceed a limit of the receiver. */
 export class UnmarshalError extends DBusWireError {
   override readonly name = 'UnmarshalError';
   readonly fault = 'peer';
