@@ -27,7 +27,10 @@ export interface CallFlags {
 
 /** A METHOD_CALL, and how to wait for its reply. */
 export interface CallOptions<In extends string = string, Out extends string = string> extends WaitOptions, CallFlags {
-  /** The bus name of the receiver; it may be left out only on a link without a bus. */
+  /**
+   * The bus name of the receiver. Leave it out on a link without a bus; on a bus, a call without it is for the bus
+   * itself, which answers with UnknownMethod.
+   */
   readonly destination?: string | undefined;
   /** The path of the object. */
   readonly path: string;

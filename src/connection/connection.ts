@@ -109,7 +109,8 @@ export interface ConnectOptions extends OpenOptions, ReceiveOptions {}
 export const CONNECT_RULES: OptionRules<ConnectOptions> = { ...OPEN_RULES, ...RECEIVE_RULES };
 
 /**
- * Connects to the first address of a list that accepts us, without the Hello of a bus: for a peer that is not a bus.
+ * Connects to the first address of a list that accepts us, without the Hello of a bus: for a program that listens and
+ * is not a bus. This library has no listening side yet.
  * @throws {AddressError} if the list holds no address
  * @throws {ConnectError} if no address works; if `signal` aborts, its reason is thrown
  */

@@ -16,12 +16,14 @@ const DEFAULT_MAX_VALUES = 2 ** 20;
 export interface ReceiveOptions {
   /**
    * Longest message that is accepted, in bytes, from 16 to 128 MiB; 128 MiB, the limit of the specification, unless
-   * given. A longer message ends the connection.
+   * given. A longer message ends the connection, because it is refused by its first 16 bytes, and nothing after them
+   * can be read. `maxValues` refuses only the message itself.
    */
   readonly maxMessageLength?: number | undefined;
   /**
    * Most values in the body of one message, 0 or more. Default: 1,048,576. A message with more is dropped and counted
-   * as 'invalid message': if it is a call, it is answered with InvalidArgs; if it is a reply, its call rejects. Every
+   * as 'invalid message': if it is a call, it is answered with InvalidArgs; if it is a reply, its call rejects; the
+   * connection goes on. Every
    * argument, element, key, field, and content of a variant is a value; elements of an array of a fixed-size type do
    * not count. A value takes at most about 250 bytes of memory.
    */
@@ -29,6 +31,8 @@ export interface ReceiveOptions {
   /**
    * Whether arrays of numbers arrive as typed arrays: `ad` as a Float64Array, `ai` as an Int32Array, `ax` as a
    * BigInt64Array, and so on; `ab` stays an array of booleans. False unless given. `ay` is always a Uint8Array.
+   * The types of proxies, handlers and `call` do not change: they stay `number[]` and `bigint[]`. `unmarshal`
+   * and TypedBodyOf, of `dbus-wire/wire`, have the types of typed arrays.
    */
   readonly typedArrays?: boolean | undefined;
 }
