@@ -95,7 +95,7 @@ describe('a proxy on a connection without a bus', () => {
 
 test('a proxy on a bus needs a destination', async () => {
   await using link = await startBusLink();
-  expect(() => createProxy(link.bus, Counter, { path: '/a' })).toThrow(expect.objectContaining({ kind: 'bus name' }));
+  expect(() => createProxy(link.bus, Counter, { path: '/a' })).toThrow(expect.objectContaining({ owner: 'createProxy', key: 'destination' }));
 });
 
 describe('a subscription on a connection without a bus', () => {

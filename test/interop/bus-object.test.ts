@@ -9,6 +9,7 @@ import {
 } from '../../src/index.js';
 import { signal } from '../../src/wire/index.js';
 import { busctl, gdbusCall } from '../support/foreign.js';
+import { REAL_BUSES } from '../support/private-broker.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
 import { describeWith } from '../support/programs.js';
 
@@ -209,5 +210,14 @@ describeWith('dbus-daemon', 'gdbus')('gdbus', () => {
     const credentials = await driver.GetConnectionCredentials(bus.uniqueName);
     for (const key of credentials.keys()) expect(stdout).toContain(`'${key}': <`);
     expect(stdout.match(/'\w+': </g)).toHaveLength(credentials.size);
+  });
+});
+
+describeWith(...REAL_BUSES.flatMap(({ required }) => required))('a call without a destination', () => {
+  test.each(REAL_BUSES)('is answered by the bus itself, with UnknownMethod: $program', async ({ startBus }) => {
+    await using other = await startBus();
+    await using caller = await connectToBus(other.address);
+    const call = caller.call({ path: '/lamp', interface: 'com.example.Lamp1', member: 'On' });
+    expect(await errorNameOf(call)).toBe(ErrorName.UNKNOWN_METHOD);
   });
 });
