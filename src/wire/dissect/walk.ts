@@ -9,7 +9,7 @@ import type { PartKind, PartList } from './parts.js';
 import { nameOf, printableQuote, describeFixed, describeFlags, TYPE_NAME } from './words.js';
 import { SignatureError } from '../errors.js';
 import { Fault, formatSegment } from '../values/fault.js';
-import { FIXED_CODEC } from '../values/fixed.js';
+import { FIXED_CODEC } from '../values/numbers-and-booleans.js';
 import { Reader } from '../values/reader.js';
 import {
   type ArrayType, type DictType, FIXED_SIZE, type FixedType, type FixedTypeCode, parseSignature, parseSingleType,

@@ -3,7 +3,7 @@
 // Tests: test/wire/invalid.test.ts, test/fuzz/short.test.ts.
 import { checkDepth, lengthMismatch, readArrayEnd } from './containers.js';
 import { Fault, within } from './fault.js';
-import { FIXED_CODEC } from './fixed.js';
+import { FIXED_CODEC } from './numbers-and-booleans.js';
 import type { Check } from './reader.js';
 import { FIXED_SIZE, type FixedType, fixedLayout, oncePerCode } from '../signature.js';
 import { compileCheckPadding } from './unmarshal-fixed.js';

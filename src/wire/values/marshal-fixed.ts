@@ -4,7 +4,7 @@
 import { beginArray, checkArrayLength, checkWrittenDepth } from './containers.js';
 import { Fault, mismatch, within } from './fault.js';
 import { BULK_LENGTH, fillFixedArray, FIXED_ARRAY, type FixedArray, HOST_IS_LITTLE_ENDIAN } from './fixed-arrays.js';
-import { FIXED_CODEC } from './fixed.js';
+import { FIXED_CODEC } from './numbers-and-booleans.js';
 import { FIXED_SIZE, type FixedType, fixedLayout, type StructType } from '../signature.js';
 import type { Marshal } from './writer.js';
 

@@ -4,7 +4,7 @@
 import { checkDepth, countValues, lengthMismatch, readArrayEnd } from './containers.js';
 import { Fault, paddingFault, within } from './fault.js';
 import { BULK_LENGTH, FIXED_ARRAY, HOST_IS_LITTLE_ENDIAN, listFixedArray, swapBytes } from './fixed-arrays.js';
-import { FIXED_CODEC } from './fixed.js';
+import { FIXED_CODEC } from './numbers-and-booleans.js';
 import type { Reader, Unmarshal } from './reader.js';
 import {
   FIXED_SIZE, type FixedLayout, type FixedType, type FixedTypeCode, fixedLayout, oncePerCode,
