@@ -7,6 +7,9 @@ import { type Program, start } from '../support/programs.js';
 /** Milliseconds that an answer may take; a limit for a program that hangs, on a busy machine. */
 const PATIENCE = 50_000;
 
+/** The same on all versions of Node, which choose different sizes: the number of collections depends on it. */
+const YOUNG_GENERATION = '--max-semi-space-size=8';
+
 /** What a program of ours reports about itself. */
 export interface Report {
   /** Bytes of live objects and of the memory of typed arrays, after a garbage collection. */
@@ -81,7 +84,8 @@ export async function startVictim(
   const file = fileURLToPath(new URL(`victims/${role}.mjs`, import.meta.url));
   const [kind, address] = Object.entries(at ?? {})[0] ?? [];
   const args = kind === undefined ? [] : [address, kind, JSON.stringify(connection)];
-  const program = await start(process.execPath, [`--max-old-space-size=${heap}`, file, ...args] as string[]);
+  const flags = [`--max-old-space-size=${heap}`, YOUNG_GENERATION];
+  const program = await start(process.execPath, [...flags, file, ...args] as string[]);
   try {
     const [, uniqueName = ''] = await program.line(/^ready ?(.*)$/);
     return new Victim(program, uniqueName);
