@@ -3,6 +3,8 @@
 // then compared with all earlier ones, and 20,000 keys stop a process for seconds. This file computes the same hash,
 // and counts. It is right for V8 11.3 to 13.6 (Node 20 to 24). It knows no bytes. (Not in the specification.)
 // Tests: test/hostile/dict-keys.test.ts.
+import type { UnmarshalErrorCode } from '../errors.js';
+import { Fault } from './fault.js';
 
 /** Dicts with fewer keys are not counted: they cannot cost more than a few comparisons per byte. */
 export const WORTH_COUNTING = 64;
@@ -153,4 +155,10 @@ export class KeyCollisions {
     this.#hashes = hashes;
     for (let i = 0; i < this.#counted; i++) this.#buckets[hashes[i]! & (length * 2 - 1)]!++;
   }
+}
+
+/** The fault of a dict whose keys share so many buckets that a peer must have chosen them. */
+export function keysCollide(keyOffset: number): Fault<UnmarshalErrorCode> {
+  const problem = 'the keys of the dict are made to collide: they must not slow down the tables of JavaScript';
+  return new Fault('DICT_KEYS_COLLIDE', problem, { offset: keyOffset });
 }
