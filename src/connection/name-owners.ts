@@ -5,7 +5,7 @@
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
 import { runListener } from '../transport/waiting.js';
 import { methodCall } from '../wire/messages/message.js';
-import type { ArrivedSignal } from './arrived-signal.js';
+import type { ArrivedSignal, SignalHeader } from './arrived-signal.js';
 import type { Engine } from './engine.js';
 import type { MatchRequests } from './match-requests.js';
 import type { CallOutcome } from './pending-call.js';
@@ -59,9 +59,12 @@ export class NameOwners {
     this.#rules = rules;
   }
 
-  /** The unique name of the owner of a watched name; undefined if it has none, or if it is not known yet. */
-  ownerOf(name: string): string | undefined {
-    return this.#names.get(name)?.owner;
+  /**
+   * Whether a signal comes from the sender of a match rule: a unique name, or the present owner of a well-known name.
+   * A signal that does not is dropped for the subscription of this rule.
+   */
+  isFrom(ruleSender: string, { sender }: SignalHeader): boolean {
+    return sender === ruleSender || (sender !== undefined && this.#names.get(ruleSender)?.owner === sender);
   }
 
   /**

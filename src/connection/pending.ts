@@ -8,7 +8,7 @@ import type { ErrorMessage, MethodReturn } from '../wire/messages/message.js';
 import { Deadlines, type Expirable } from './deadlines.js';
 import { CallTimeoutError } from './errors.js';
 import { describeCall, type PendingCall } from './pending-call.js';
-import { randomSerial } from './serials.js';
+import { nextSerial } from './serials.js';
 
 /** A reply without its body. */
 export type ReplyHeader = Omit<MethodReturn, 'body'> | Omit<ErrorMessage, 'body'>;
@@ -24,9 +24,9 @@ export class PendingCalls {
   readonly #calls = new Map<number, PendingCall>();
   readonly #deadlines = new Deadlines((call) => this.#expire(call as PendingCall)); // only calls are added
   readonly #mayOwn: OwnershipTest;
-  readonly #makeSerial: () => number;
+  readonly #makeSerial: (() => number) | undefined;
 
-  constructor(mayOwn: OwnershipTest, makeSerial: () => number = randomSerial) {
+  constructor(mayOwn: OwnershipTest, makeSerial?: () => number) {
     this.#mayOwn = mayOwn;
     this.#makeSerial = makeSerial;
   }
@@ -37,10 +37,7 @@ export class PendingCalls {
 
   /** The serial of the next message. No waiting call has it, and it cannot be predicted. */
   nextSerial(): number {
-    for (;;) {
-      const serial = this.#makeSerial();
-      if (!this.#calls.has(serial)) return serial;
-    }
+    return nextSerial(this.#calls, this.#makeSerial);
   }
 
   /**

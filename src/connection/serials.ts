@@ -1,5 +1,6 @@
 // Serials of messages to be sent: random numbers, so that no other program on a bus can guess the serial of a call and
-// answer it. It does not know which serials are in use. Tests: serials.test.ts. Specification: Message Format (serial).
+// answer it, and never one that a waiting call uses. It does not know calls, only whether a serial is in use.
+// Tests: serials.test.ts. Specification: Message Format (serial).
 
 /** How many serials are made at once: one request for 4 KiB of random bytes is faster than a few short ones. */
 const POOL_SIZE = 1024;
@@ -26,5 +27,15 @@ export function randomSerial(): number {
     }
     const serial = pool[--left]! >>> 1; // an index of the pool
     if (serial !== 0) return serial;
+  }
+}
+
+/** The serial of the next message: never one that a waiting call uses. */
+export function nextSerial(
+  waiting: { readonly has: (serial: number) => boolean }, makeSerial: () => number = randomSerial,
+): number {
+  for (;;) {
+    const serial = makeSerial();
+    if (!waiting.has(serial)) return serial;
   }
 }

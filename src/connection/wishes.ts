@@ -57,9 +57,7 @@ export class Wishes implements SignalReceiver, SignalSource {
     };
   }
 
-  /** Whether a signal comes from `sender`, a unique name, or from the present owner of `sender`, a well-known name. */
   isFrom(sender: string, signal: SignalHeader): boolean {
-    if (sender === signal.sender) return true;
-    return signal.sender !== undefined && this.owners.ownerOf(sender) === signal.sender;
+    return this.owners.isFrom(sender, signal);
   }
 }
