@@ -1,5 +1,6 @@
 // The properties of an object: Get, Set and GetAll. A value is checked against the type of its property before `set`
-// runs. A property whose value cannot be read or sent is left out of GetAll. It knows no messages.
+// runs; after Set, its change is announced (PropertiesChanged). A property whose value cannot be read or sent is left
+// out of GetAll. It knows no messages. Tests: properties.test.ts.
 // Specification: org.freedesktop.DBus.Properties.
 import { DBusError } from '../protocol/errors.js';
 import { ErrorName } from '../protocol/error-names.js';
@@ -130,14 +131,20 @@ function reportFailure(
 }
 
 /**
- * Writes a property; returns a promise only if its `set` does. It runs only if the value has exactly the type of the
- * property.
+ * Writes a property, and then announces its change; returns a promise only if its `set` or the announcement does. `set`
+ * runs only if the value has exactly the type of the property.
  * @throws {DBusError} PropertyReadOnly or InvalidArgs; the DBusError that its `set` throws; Failed, if `set` throws
  * another error
  */
 export function setProperty(
-  property: ExportedProperty, value: Variant, context: CallContext,
+  { exported, property }: FoundProperty, value: Variant, context: CallContext,
 ): void | Promise<void> {
+  const announce = (): void | Promise<void> => exported.changes?.announce([property.name]);
+  const written = writeProperty(property, value, context);
+  return written === undefined ? announce() : written.then(announce);
+}
+
+function writeProperty(property: ExportedProperty, value: Variant, context: CallContext): void | Promise<void> {
   const { set, label, type } = property;
   if (set === undefined) throw new DBusError(ErrorName.PROPERTY_READ_ONLY, `the property ${label} cannot be written`);
   if (value.signature !== type) {

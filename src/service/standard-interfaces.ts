@@ -1,5 +1,5 @@
-// The interfaces that the library implements for every object: Peer, Introspectable and Properties, whose Set announces
-// the change (PropertiesChanged). They are implementations like any other, and look up the object of each call.
+// The interfaces that the library implements for every object: Peer, Introspectable, and Properties (properties.ts).
+// They are implementations like any other, and look up the object of each call.
 // Tests: dispatch.test.ts, properties.test.ts. Specification: Standard Interfaces, Introspection Data Format.
 import type { CallContext } from '../interface/definition.js';
 import { formatIntrospection } from '../interface/format-introspection.js';
@@ -69,10 +69,7 @@ function properties(tree: ObjectTree, standardOf: StandardInterfaces, sink: Mess
         },
         Set: (interfaceName, name, value, context) => {
           const node = nodeOf(tree, context);
-          const { exported, property } = findProperty(node, { interfaceName, name }, standardOf(node));
-          const announce = (): void | Promise<void> => exported.changes?.announce([name]);
-          const written = setProperty(property, value, context);
-          return written === undefined ? announce() : written.then(announce);
+          return setProperty(findProperty(node, { interfaceName, name }, standardOf(node)), value, context);
         },
       },
     }),

@@ -1,10 +1,10 @@
-// The command line of the client program: its options, its help text, and the request that they make. Knows no bus.
+// The command line of the client program: its options, its help text, its argument (a number of bits, an integer in the
+// range of INT32), and the request that they make. It knows no bus.
 import {
   assertOneBus, busNameOf, type BusChoice, COMMON_HELP, COMMON_OPTIONS, millisecondsOf, packageVersion, parseOptions,
   UsageError,
 } from '../../program-options.js';
 import { CLIENT_DEFAULT_BITS, RANDOM_DATA_BUS_NAME } from '../../random-data.js';
-import { parseBits, splitNegativeNumbers } from './bits.js';
 
 const HELP = `\
 Usage: dbus-wire-client [options] [bits]
@@ -39,6 +39,44 @@ export interface Request {
   readonly timeout: number | undefined;
   readonly busName: string;
   readonly choice: BusChoice;
+}
+
+/** An argument that is not a number of bits; the program prints the message. */
+export class BitsError extends Error {
+  override readonly name = 'BitsError';
+}
+
+const MIN_INT32 = -(2 ** 31);
+const MAX_INT32 = 2 ** 31 - 1;
+
+/**
+ * Reads a number of bits: an optional sign and decimal digits. The service decides how many bits it draws.
+ * @throws {BitsError} if the text is not an integer, or out of the range of INT32
+ */
+export function parseBits(text: string): number {
+  if (!/^[-+]?[0-9]+$/.test(text)) throw new BitsError('input argument must be integer');
+  const bits = Number(text);
+  if (bits < MIN_INT32 || bits > MAX_INT32) {
+    throw new BitsError(`input argument must be integer from ${MIN_INT32} to ${MAX_INT32}`);
+  }
+  return bits + 0; // "-0" is 0
+}
+
+/**
+ * Takes arguments such as `-5` out of a command line, where they would be read as options. An argument after an option
+ * in `valued` is the value of that option; arguments after `--` are never options.
+ */
+export function splitNegativeNumbers(
+  args: readonly string[],
+  valued: ReadonlySet<string>,
+): { readonly args: readonly string[]; readonly negatives: readonly string[] } {
+  const end = args.indexOf('--');
+  const isNegative = (argument: string, index: number): boolean =>
+    (end < 0 || index < end) && /^-\.?[0-9]/.test(argument) && !valued.has(args[index - 1] ?? '');
+  return {
+    args: args.filter((argument, index) => !isNegative(argument, index)),
+    negatives: args.filter(isNegative),
+  };
 }
 
 /**

@@ -5,7 +5,7 @@ import { ErrorName } from '../../protocol/error-names.js';
 import { CallTimeoutError, ConnectionClosedError, UnexpectedSignatureError } from '../../connection/errors.js';
 import { EXIT_USAGE, UsageError } from '../../program-options.js';
 import { describeAny, EXIT_OUTPUT, type Failure, textOfError } from '../../program-output.js';
-import { BitsError } from './bits.js';
+import { BitsError } from './command-line.js';
 import { NotANumberError } from './random-number.js';
 import { ServiceGoneError } from './slow-number.js';
 

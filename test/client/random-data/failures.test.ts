@@ -1,7 +1,7 @@
 // The reports of the client program about failures: exit code, stream and text of each kind.
 
 import { describe, expect, test } from 'vitest';
-import { BitsError } from '../../../src/client/random-data/bits.js';
+import { BitsError } from '../../../src/client/random-data/command-line.js';
 import { describeConnectFailure, describeFailure } from '../../../src/client/random-data/failures.js';
 import { ServiceGoneError } from '../../../src/client/random-data/slow-number.js';
 import { AddressError, DBusError } from '../../../src/protocol/errors.js';
