@@ -101,6 +101,11 @@ export class AuthClient {
     return this.#phase.state;
   }
 
+  /** The exchange that was tried last, such as `EXTERNAL as user 1000`; undefined before the start. */
+  get attempt(): string | undefined {
+    return this.#tried.at(-1);
+  }
+
   /** Whether BEGIN is sent with the first bytes. */
   get hasBegun(): boolean {
     return this.#earlyBegin;

@@ -1,18 +1,15 @@
-// A connection to a message bus: Hello, the methods of the bus itself, and access to the names, match rules and watches
+// A connection to a message bus: the methods of the bus itself, and access to the names, match rules and watches
 // that wishes.ts keeps. It knows no objects and no exports. Tests: bus.test.ts.
 // Specification: Message Bus Specification.
 import { BUS_OBJECT, type NameReleaseResult, type NameRequestResult } from '../protocol/bus.js';
 import { ErrorName } from '../protocol/error-names.js';
 import { DBusError } from '../protocol/errors.js';
 import type { MatchRule } from '../protocol/match-rule.js';
-import { openTransport } from '../transport/open.js';
 import { sessionBusAddress, systemBusAddress } from '../transport/well-known-buses.js';
 import { argumentError } from '../wire/arguments.js';
-import { describe } from '../wire/describe.js';
 import type { BodyOf } from '../wire/infer.js';
-import { encodeMessage } from '../wire/messages/encode.js';
-import { type Message, type MethodCall, methodCall } from '../wire/messages/message.js';
-import { assertBusName, isUniqueName } from '../wire/names.js';
+import type { Message } from '../wire/messages/message.js';
+import { assertBusName } from '../wire/names.js';
 import { checkOptions } from '../wire/options.js';
 import type { NameOptions } from './bus-names.js';
 import { type CallOptions, WAIT_RULES, type WaitOptions } from './call-options.js';
@@ -20,20 +17,13 @@ import { shareRouting } from './call-router.js';
 import { CONNECT_RULES, type ConnectOptions } from './connection.js';
 import { type DropReason, shareDrops } from './drops.js';
 import type { ConnectionClosedError } from './errors.js';
-import { LinkCore } from './link-core.js';
+import { greetBus, type GreetedBus } from './hello.js';
+import type { LinkCore } from './link-core.js';
 import { shareCalls } from './invoker.js';
 import type { MessageLink, MethodCallHandler } from './link.js';
 import type { OwnerListener, OwnerWatch } from './name-owners.js';
-import { receiveOptions } from './receive-options.js';
 import type { SubscribeOptions, Subscription } from './subscription.js';
-import { Wishes } from './wishes.js';
-
-/** An open connection to a bus, after Hello. */
-interface GreetedBus {
-  readonly uniqueName: string;
-  readonly core: LinkCore;
-  readonly wishes: Wishes;
-}
+import type { Wishes } from './wishes.js';
 
 /** A connection to a message bus, under a unique name. */
 export class Bus implements MessageLink, AsyncDisposable {
@@ -187,51 +177,11 @@ export class Bus implements MessageLink, AsyncDisposable {
   }
 }
 
-/** Hello is the first message on a connection to a bus. */
-const HELLO_SERIAL = 1;
-/** Hello and its bytes, which are the same on all connections; made for the first. */
-let helloCall: MethodCall | undefined;
-let helloBytes: Uint8Array | undefined;
-
-/** The unique name in the reply to Hello. */
-function uniqueNameOf([name]: readonly unknown[]): string {
-  if (isUniqueName(name as string)) return name as string; // a string, by the signature of the reply
-  throw new DBusError(ErrorName.FAILED, `the bus answered Hello with ${describe(name)}: it must be a unique name`);
-}
-
-/** Opens a connection to a bus and says Hello. */
-export async function greetBus(addresses: string, options: ConnectOptions): Promise<GreetedBus> {
-  const { signal, connectTimeout: timeout } = options;
-  helloCall ??= methodCall({ ...BUS_OBJECT, member: 'Hello' });
-  helloBytes ??= encodeMessage(helloCall, { serial: HELLO_SERIAL }).slice(); // a copy of its own
-  const transport = await openTransport(addresses, { ...options, greeting: helloBytes });
-  const core: LinkCore = new LinkCore(
-    transport,
-    {
-      isOurs: (name) => wishes.isOurs(name),
-      mayOwn: (name, sender) => wishes.mayOwn(name, sender),
-      deliver: (message) => wishes.deliver(message),
-    },
-    receiveOptions(options),
-  );
-  const wishes = new Wishes(core); // in the same turn, before any message can arrive
-  try {
-    const wait = { message: helloCall, replySignature: 's', signal, timeout, place: undefined, resultOf: uniqueNameOf };
-    const uniqueName = (await core.engine.awaitReply(HELLO_SERIAL, wait)) as string; // what uniqueNameOf() returns
-    wishes.names.uniqueName = uniqueName;
-    return { uniqueName, core, wishes };
-  } catch (error) {
-    await core.engine.close({ timeout: 0 });
-    throw error;
-  }
-}
-
 /**
- * Connects to the bus at the first address of a list that accepts us, and says Hello. `connectTimeout` applies to each
- * address, and to Hello.
+ * Connects to the bus at the first address of a list that accepts us and answers Hello. `connectTimeout` is for each
+ * address, with its Hello.
  * @throws {AddressError} if the list holds no address
  * @throws {ConnectError} if no address works; if `signal` aborts, its reason is thrown
- * @throws {DBusError | CallTimeoutError | ConnectionClosedError | UnexpectedSignatureError} if Hello fails
  */
 export async function connectToBus(addresses: string, options: ConnectOptions = {}): Promise<Bus> {
   checkOptions('connectToBus', options, CONNECT_RULES);

@@ -58,38 +58,59 @@ export interface GreetingOptions extends OpenOptions {
   readonly greeting?: Uint8Array | undefined;
 }
 
+/** A transport, and how long it may still take until the connection can be used. */
+export interface OpenedTransport {
+  readonly transport: Transport;
+  /** Milliseconds that are left of `connectTimeout`; Infinity for no limit. */
+  readonly timeLeft: number;
+}
+
+/** The same, with the exchange that the server has accepted, in the words of auth/mechanisms.ts. */
+interface AcceptedTransport extends OpenedTransport {
+  readonly exchange: string;
+}
+
+/** The failure of a program to use a transport that was opened: the server gave it no greeting. */
+export class UseError extends Error {}
+
 /**
  * Connects to one address and authenticates. If the server accepts the claimed identity, that costs one round trip;
  * otherwise a second connection goes step by step, since a server that has rejected a handshake with BEGIN in it must
  * disconnect. File descriptors are always negotiated, although Node drops them: a client that has not asked for them
  * gets no message with descriptors from dbus-daemon, and is disconnected by dbus-broker.
  */
-async function openAddress(address: Address, options: GreetingOptions): Promise<Transport> {
+async function openAddress(address: Address, options: GreetingOptions): Promise<AcceptedTransport> {
+  const deadline = performance.now() + (options.connectTimeout ?? CONNECT_TIMEOUT);
   const claimed = options.uid ?? process.getuid?.().toString();
   const mechanisms = [external({ uid: claimed })];
   if (claimed !== undefined && options.greeting !== undefined) {
     try {
-      return await openWith({ mechanisms, negotiateUnixFds: true, earlyBegin: true }, address, options);
+      const auth = { mechanisms, negotiateUnixFds: true, earlyBegin: true };
+      return await openWith(auth, { address, deadline }, options);
     } catch (error) {
       if (!(error instanceof AuthError) || !RETRIED_STEP_BY_STEP.includes(error.code)) throw error;
     }
   }
-  return openWith({ mechanisms, negotiateUnixFds: true }, address, options);
+  return openWith({ mechanisms, negotiateUnixFds: true }, { address, deadline }, options);
 }
 
 /** Failures of a handshake with an early BEGIN after which the same handshake can succeed step by step. */
 const RETRIED_STEP_BY_STEP: readonly AuthErrorCode[] = ['REJECTED', 'SERVER_CLOSED', 'UNEXPECTED_COMMAND'];
 
 /** Opens a transport; waits and tries again, within the time that is left, as long as the server has no place free. */
-async function openWith(auth: AuthClientOptions, address: Address, options: GreetingOptions): Promise<Transport> {
-  const { signal, connectTimeout = CONNECT_TIMEOUT, greeting = new Uint8Array(0), maxSendLength } = options;
+async function openWith(
+  auth: AuthClientOptions, { address, deadline }: { address: Address; deadline: number }, options: GreetingOptions,
+): Promise<AcceptedTransport> {
+  const { signal, greeting = new Uint8Array(0), maxSendLength } = options;
   const { guid } = address;
-  const deadline = performance.now() + connectTimeout;
   for (let pause = SHORTEST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
-    const timeout = deadline - performance.now();
+    const timeout = Math.max(0, deadline - performance.now());
     try {
       const how = { guid, greeting, timeout, signal, maxSendLength };
-      return await handshake(openStream(address), new AuthClient(auth), how);
+      const client = new AuthClient(auth);
+      const transport = await handshake(openStream(address), client, how);
+      const timeLeft = Math.max(0, deadline - performance.now());
+      return { transport, timeLeft, exchange: client.attempt ?? 'no identity' };
     } catch (error) {
       if (!isBusy(error) || performance.now() + pause >= deadline) throw error;
       await sleep(pause, signal);
@@ -150,14 +171,34 @@ function reasonOf(error: unknown): string {
   return `${syscall} ${code}${reason === undefined ? '' : ` (${reason})`}`;
 }
 
+/** `accepted as user 1000` for the exchange `EXTERNAL as user 1000`. */
+function acceptance(exchange: string): string {
+  const identity = / as .*/.exec(exchange)?.[0];
+  return identity === undefined ? `accepted by ${exchange}` : `accepted${identity}`;
+}
+
+/** Opens an address and uses it. A failure to use it says that the server had accepted the client before. */
+async function tryAddress<T>(address: Address, options: GreetingOptions, use: Use<T>): Promise<T> {
+  const opened = await openAddress(address, options);
+  try {
+    return await use(opened);
+  } catch (error) {
+    if (!(error instanceof UseError)) throw error;
+    throw new UseError(`${acceptance(opened.exchange)}, then ${error.message}`, { cause: error.cause });
+  }
+}
+
+/** Makes use of a transport that was opened. Before it rejects, it must have destroyed the transport. */
+export type Use<T> = (opened: OpenedTransport) => Promise<T>;
+
 /**
- * Opens the first address of a list that works. An entry is skipped if it is not a valid address, has an unknown
- * transport, or does not answer.
+ * Opens the first address of a list that works, which includes `use`: if that rejects with {@link UseError}, the next
+ * address is tried. An entry is skipped if it is not a valid address, has an unknown transport, or does not answer.
  * @throws {AddressError} if no entry of the list is a valid address
  * @throws {ConnectError} if no address of the list works
  * @throws {ArgumentError} if the list is not a string
  */
-export async function openTransport(addresses: string, options: GreetingOptions = {}): Promise<Transport> {
+export async function openFirst<T>(addresses: string, options: GreetingOptions, use: Use<T>): Promise<T> {
   if (typeof addresses !== 'string') {
     throw argumentError('connect', 'the addresses must be one string', addresses);
   }
@@ -166,12 +207,18 @@ export async function openTransport(addresses: string, options: GreetingOptions 
     options.signal?.throwIfAborted();
     try {
       if (address instanceof AddressError) throw address;
-      return await openAddress(address, options);
+      return await tryAddress(address, options, use);
     } catch (error) {
       options.signal?.throwIfAborted();
       const name = address instanceof AddressError ? JSON.stringify(text) : formatAddress(address);
-      errors.push(new Error(`${name}: ${reasonOf(error)}`, { cause: error }));
+      const cause = error instanceof UseError ? error.cause : error;
+      errors.push(new Error(`${name}: ${reasonOf(error)}`, { cause }));
     }
   }
   throw new ConnectError(addresses, errors);
+}
+
+/** Opens the first address of a list that accepts us; see {@link openFirst}. */
+export function openTransport(addresses: string, options: GreetingOptions = {}): Promise<Transport> {
+  return openFirst(addresses, options, ({ transport }) => Promise.resolve(transport));
 }

@@ -11,7 +11,7 @@ import {
 } from '../../src/wire/messages/message.js';
 import { memoryInUse, MIB } from '../support/memory.js';
 import { nextSignal, until } from '../support/waiting.js';
-import { GUID, type Link, startBusLink, startFakeServer, startLink, startPair } from './fake-server.js';
+import { GUID, type Link, startBusLink, startFakeServer, UNIQUE_NAME, startLink, startPair } from './fake-server.js';
 import { queued, queuedSignals } from './queued.js';
 import { type RawField, rawMessage, type RawMessage } from './raw-message.js';
 
@@ -504,26 +504,49 @@ describe('a handshake that', () => {
   });
 });
 
-describe('a bus that answers Hello with', () => {
-  test.each<[what: string, answer: Parameters<typeof startBusLink>[0], expected: object]>([
+describe('a bus that accepts the client and then answers Hello with', () => {
+  test.each<[what: string, answer: Parameters<typeof startBusLink>[0], problem: string, cause: object]>([
     [
       'an error',
       { answer: (call) => errorReply(call, { errorName: 'com.example.Full', message: 'too many' }) },
+      'the server answered Hello with com.example.Full: too many',
       { name: 'DBusError', errorName: 'com.example.Full', message: 'too many' },
+    ],
+    [
+      'an error without text',
+      { answer: (call) => errorReply(call, { errorName: 'com.example.Full', signature: '', body: [] }) },
+      'the server answered Hello with com.example.Full',
+      { name: 'DBusError' },
     ],
     [
       'a number',
       { answer: (call) => methodReturn(call, { signature: 'u', body: [1] }) },
+      'the reply to org.freedesktop.DBus.Hello of /org/freedesktop/DBus at org.freedesktop.DBus has signature "u": it must',
       { code: 'UNEXPECTED_SIGNATURE', expected: 's', actual: 'u' },
     ],
-    ['nothing', { answer: (call) => methodReturn(call) }, { code: 'UNEXPECTED_SIGNATURE' }],
-    ['silence', { answer: () => undefined }, { code: 'CALL_TIMED_OUT' }],
-    ['its end', { answer: (_, peer) => void peer.socket.end() }, { code: 'CONNECTION_CLOSED' }],
-  ])('%s is disconnected, and connecting rejects', async (_, options, expected) => {
+    ['nothing', { answer: (call) => methodReturn(call) }, 'the reply to', { code: 'UNEXPECTED_SIGNATURE' }],
+    ['silence', { answer: () => undefined }, 'the server did not answer Hello in time', { code: 'CALL_TIMED_OUT' }],
+    [
+      'its end', { answer: (_, peer) => void peer.socket.end() },
+      'the server closed the connection before the reply to Hello', { code: 'CONNECTION_CLOSED' },
+    ],
+    [
+      'bytes that are not messages', { answer: (_, peer) => void peer.socket.write('x'.repeat(16)) },
+      'the connection ended (', { code: 'CONNECTION_CLOSED', cause: { name: 'UnmarshalError' } },
+    ],
+  ])('%s is disconnected, and the next address is tried', async (_, options, problem, cause) => {
     await using server = await startFakeServer(options);
-    await expect(connectToBus(server.address, { connectTimeout: 300 })).rejects.toMatchObject(expected);
+    const accepted = `${server.address}: accepted as user ${process.getuid?.()}, then ${problem}`;
+    const error: unknown = await connectToBus(server.address, { connectTimeout: 300 }).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ name: 'ConnectError', errors: [{ cause }] });
+    expect((error as Error).message.slice(0, `cannot connect to ${accepted}`.length)).toBe(`cannot connect to ${accepted}`);
     const [socket] = server.sockets;
     await until(() => socket?.closed === true);
+
+    await using good = await startFakeServer();
+    await using bus = await connectToBus(`${server.address};${good.address}`, { connectTimeout: 300 });
+    expect(bus.uniqueName).toBe(UNIQUE_NAME);
+    await until(() => server.sockets.length === 2 && server.sockets.every(({ closed }) => closed));
   });
 });
 

@@ -6,7 +6,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { Bus, greetBus } from '../../src/connection/bus.js';
+import { Bus } from '../../src/connection/bus.js';
+import { greetBus } from '../../src/connection/hello.js';
 import type { Engine } from '../../src/connection/engine.js';
 import type { CallOutcome } from '../../src/connection/pending-call.js';
 import {

@@ -1,0 +1,105 @@
+// Hello: the call with which a connection becomes one of a bus and gets its unique name. It travels with the handshake
+// if an address is opened, and is sent by itself on a transport that is open already. It knows no wishes of a program.
+// Tests: bus.test.ts, hostile-peer.test.ts, round-trips.test.ts. Specification: org.freedesktop.DBus.Hello.
+import { BUS_OBJECT } from '../protocol/bus.js';
+import { ErrorName } from '../protocol/error-names.js';
+import { DBusError } from '../protocol/errors.js';
+import { EndOfStreamError } from '../transport/errors.js';
+import { openFirst, UseError } from '../transport/open.js';
+import type { Transport } from '../transport/transport.js';
+import { describe } from '../wire/describe.js';
+import { encodeMessage } from '../wire/messages/encode.js';
+import { type MethodCall, methodCall } from '../wire/messages/message.js';
+import { isUniqueName } from '../wire/names.js';
+import type { ConnectOptions } from './connection.js';
+import { CallTimeoutError, ConnectionClosedError } from './errors.js';
+import { LinkCore } from './link-core.js';
+import { type ReceiveOptions, receiveOptions } from './receive-options.js';
+import { Wishes } from './wishes.js';
+
+/** An open connection to a bus, after Hello. */
+export interface GreetedBus {
+  readonly uniqueName: string;
+  readonly core: LinkCore;
+  readonly wishes: Wishes;
+}
+
+/** Hello is the first message on a connection to a bus. */
+const HELLO_SERIAL = 1;
+/** Hello and its bytes, which are the same on all connections; made for the first. */
+let helloCall: MethodCall | undefined;
+let helloBytes: Uint8Array | undefined;
+
+/** The unique name in the reply to Hello. */
+function uniqueNameOf([name]: readonly unknown[]): string {
+  if (isUniqueName(name as string)) return name as string; // a string, by the signature of the reply
+  throw new DBusError(ErrorName.FAILED, `the bus answered Hello with ${describe(name)}: it must be a unique name`);
+}
+
+/** How Hello is said on a transport. */
+export interface HelloOptions {
+  /** Whether Hello was sent, under its serial, before the transport was made. */
+  readonly isSent: boolean;
+  /** Milliseconds to wait for the reply; Infinity for no limit. */
+  readonly timeout: number | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly receive: ReceiveOptions;
+}
+
+/** Makes a transport a connection to a bus. If Hello fails, it destroys the transport. */
+export async function sayHello(transport: Transport, options: HelloOptions): Promise<GreetedBus> {
+  const { isSent, timeout, signal, receive } = options;
+  helloCall ??= methodCall({ ...BUS_OBJECT, member: 'Hello' });
+  const core: LinkCore = new LinkCore(
+    transport,
+    {
+      isOurs: (name) => wishes.isOurs(name),
+      mayOwn: (name, sender) => wishes.mayOwn(name, sender),
+      deliver: (message) => wishes.deliver(message),
+    },
+    receive,
+  );
+  const wishes = new Wishes(core); // in the same turn, before any message can arrive
+  try {
+    const wait = { message: helloCall, replySignature: 's', signal, timeout, place: undefined, resultOf: uniqueNameOf };
+    const { engine } = core;
+    const reply = isSent ? engine.awaitReply(HELLO_SERIAL, wait) : engine.invoke(wait, sayHello);
+    const uniqueName = (await reply) as string; // what uniqueNameOf() returns
+    wishes.names.uniqueName = uniqueName;
+    return { uniqueName, core, wishes };
+  } catch (error) {
+    await core.engine.close({ timeout: 0 });
+    throw error;
+  }
+}
+
+/** The failure of Hello in words that follow `accepted as user 1000, then`. */
+function helloProblem(error: unknown): string {
+  if (error instanceof CallTimeoutError) return 'the server did not answer Hello in time';
+  if (error instanceof ConnectionClosedError) {
+    const { cause } = error;
+    const what = cause instanceof EndOfStreamError || cause === undefined
+      ? 'the server closed the connection' : `the connection ended (${(cause as Error).message})`;
+    return `${what} before the reply to Hello`;
+  }
+  if (error instanceof DBusError && error.call !== undefined) {
+    const text = error.message === error.errorName ? '' : `: ${error.message}`;
+    return `the server answered Hello with ${error.errorName}${text}`;
+  }
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Opens the first address of a list that accepts us and answers Hello. */
+export function greetBus(addresses: string, options: ConnectOptions): Promise<GreetedBus> {
+  const { signal } = options;
+  helloCall ??= methodCall({ ...BUS_OBJECT, member: 'Hello' });
+  helloBytes ??= encodeMessage(helloCall, { serial: HELLO_SERIAL }).slice(); // a copy of its own
+  const receive = receiveOptions(options);
+  return openFirst(addresses, { ...options, greeting: helloBytes }, async ({ transport, timeLeft: timeout }) => {
+    try {
+      return await sayHello(transport, { isSent: true, timeout, signal, receive });
+    } catch (error) {
+      throw new UseError(helloProblem(error), { cause: error });
+    }
+  });
+}
