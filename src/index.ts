@@ -10,6 +10,7 @@ export {
 } from './wire/errors.js';
 export type { BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, InputOf, ValueOf } from './wire/infer.js';
 export type { MessageHeader } from './wire/messages/decode.js';
+export type { EncodeOptions } from './wire/messages/encode.js';
 export type {
   ErrorMessage, Message, MessageBase, MethodCall, MethodReturn, Signal, UnknownField, UnknownMessage,
 } from './wire/messages/message.js';
@@ -25,13 +26,16 @@ export { formatMatchRule } from './protocol/format-match-rule.js';
 export type { MatchRule } from './protocol/match-rule.js';
 export { parseMatchRule } from './protocol/parse-match-rule.js';
 export { ConnectError, EndOfStreamError, type OutputOverflowCode, OutputOverflowError } from './transport/errors.js';
+export { memoryPair, type MemoryPairOptions } from './transport/memory-pair.js';
 export type { OpenOptions } from './transport/open.js';
+export type { Transport, TransportEvents } from './transport/transport.js';
 export { type Environment, sessionBusAddress, systemBusAddress } from './transport/well-known-buses.js';
 export { type Bus, connectToBus, sessionBus, systemBus } from './connection/bus.js';
 export type { NameOptions } from './connection/bus-names.js';
 export type { CallFlags, CallOptions, WaitOptions } from './connection/call-options.js';
 export type { ReceiveOptions } from './connection/receive-options.js';
 export { type Connection, type ConnectOptions, openConnection } from './connection/connection.js';
+export { busOver, type BusOverOptions, connectionOver } from './connection/over-transport.js';
 export type { Drop, DropReason } from './connection/drops.js';
 export {
   CallTimeoutError, ConnectionClosedError, HandlerInUseError, NameRequestError, UnexpectedSignatureError,

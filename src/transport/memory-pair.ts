@@ -7,13 +7,15 @@ import { FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH } from '../wire/constants.js';
 import { checkOptions, integer, type OptionRules } from '../wire/options.js';
 import { isGuid } from '../wire/uuid.js';
 import { EndOfStreamError } from './errors.js';
-import { type SendLimits, StreamTransport } from './stream-transport.js';
+import { StreamTransport } from './stream-transport.js';
 import type { Transport } from './transport.js';
 
 /** Options of {@link memoryPair}. */
-export interface MemoryPairOptions extends SendLimits {
+export interface MemoryPairOptions {
   /** The GUID of both transports, 32 hex digits. Default: a random one. */
   readonly guid?: string | undefined;
+  /** Longest message that is sent, in bytes, from 16 to 128 MiB. Default: 128 MiB, the limit of the specification. */
+  readonly maxSendLength?: number | undefined;
 }
 
 const PAIR_RULES: OptionRules<MemoryPairOptions> = {
