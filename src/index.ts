@@ -38,7 +38,8 @@ export { type Connection, type ConnectOptions, openConnection } from './connecti
 export { busOver, type BusOverOptions, connectionOver } from './connection/over-transport.js';
 export type { Drop, DropReason } from './connection/drops.js';
 export {
-  CallTimeoutError, ConnectionClosedError, HandlerInUseError, NameRequestError, UnexpectedSignatureError,
+  CallTimeoutError, type ConnectionClosedDetails, ConnectionClosedError, HandlerInUseError, NameRequestError,
+  UnexpectedSignatureError,
 } from './connection/errors.js';
 export type { MessageLink, MethodCallHandler } from './connection/link.js';
 export type { OwnerListener, OwnerWatch } from './connection/name-owners.js';

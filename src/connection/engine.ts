@@ -86,9 +86,12 @@ function messageError(message: unknown): Error {
 const NO_OBJECTS = new CallRefusal(ErrorName.UNKNOWN_OBJECT, 'this connection exports no objects');
 const IS_CLOSING = new CallRefusal(ErrorName.DISCONNECTED, 'the connection is about to close');
 
-/** The error of one call that waited when the connection ended. */
-function noReply(call: PendingCall, { message, cause }: ConnectionClosedError): ConnectionClosedError {
-  return new ConnectionClosedError(`no reply to ${describeCall(call)}: ${message}`, { cause });
+/** The error of one call that waited when the connection ended, after `sentBytes` bytes of the stream. */
+function noReply(
+  call: PendingCall, { message, cause }: ConnectionClosedError, sentBytes: number,
+): ConnectionClosedError {
+  const text = `no reply to ${describeCall(call)}: ${message}`;
+  return new ConnectionClosedError(text, { cause, wasSent: call.end <= sentBytes });
 }
 
 /** One open stream, its calls that await replies, and its handlers that run. */
@@ -161,7 +164,9 @@ export class Engine {
 
   #notSent(message: Message, { message: reason, cause }: ConnectionClosedError, above: Caller): Error {
     if (typeof message !== 'object' || message === null) return messageError(message);
-    const error = new ConnectionClosedError(`${describeMessage(message)} was not sent: ${reason}`, { cause });
+    const error = new ConnectionClosedError(`${describeMessage(message)} was not sent: ${reason}`, {
+      cause, wasSent: false,
+    });
     Error.captureStackTrace(error, above);
     return error;
   }
@@ -172,7 +177,7 @@ export class Engine {
    */
   request(call: MethodCall, listener: (outcome: CallOutcome) => void): void {
     const serial = this.send(call, this.request);
-    this.#pending.add(serial, new ListenedCall(call, DEFAULT_CALL_TIMEOUT, listener), undefined);
+    this.#add(serial, new ListenedCall(call, DEFAULT_CALL_TIMEOUT, listener), undefined);
   }
 
   /** Waits for the reply to a call that was sent under `serial` with the handshake, before this engine existed. */
@@ -180,8 +185,14 @@ export class Engine {
     if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
     const call = new PromisedCall(message, timeout ?? DEFAULT_CALL_TIMEOUT, replySignature, resultOf);
     const promise = promiseOf(call);
-    this.#pending.add(serial, call, signal);
+    this.#add(serial, call, signal);
     return promise;
+  }
+
+  /** Waits for the reply to the call that was written last. */
+  #add(serial: number, call: PendingCall, signal: AbortSignal | undefined): void {
+    call.end = this.#transport.writtenBytes;
+    this.#pending.add(serial, call, signal);
   }
 
   /** Makes a METHOD_CALL and resolves with the body of its reply; see {@link MessageLink.call}. */
@@ -242,7 +253,7 @@ export class Engine {
     if (!this.#isClosing) {
       this.#isClosing = true;
       await Promise.race([this.#running.ended(), this.#closed]);
-      this.#fail(new ConnectionClosedError(CLOSED_BY_US));
+      this.#fail(new ConnectionClosedError(CLOSED_BY_US), Infinity); // all that is queued still leaves
       this.#transport.end();
     }
     await this.#closed;
@@ -361,10 +372,10 @@ export class Engine {
   }
 
   /** Rejects all calls; from now on nothing is sent. Returns the first error that this was called with. */
-  #fail(error: ConnectionClosedError): ConnectionClosedError {
+  #fail(error: ConnectionClosedError, sentBytes = this.#transport.sentBytes): ConnectionClosedError {
     if (this.#closedError !== undefined) return this.#closedError;
     this.#closedError = error;
-    this.#pending.rejectAll((call) => noReply(call, error));
+    this.#pending.rejectAll((call) => noReply(call, error, sentBytes));
     this.#owner.handleFailure(error);
     return error;
   }

@@ -2,6 +2,12 @@
 // bus name belongs to another connection. Tests: test/errors.test.ts. Specification: Message Bus Names.
 import { DBusWireError } from '../wire/errors.js';
 
+/** The second argument of the constructor of {@link ConnectionClosedError}. */
+export interface ConnectionClosedDetails {
+  readonly cause?: unknown;
+  readonly wasSent?: boolean | undefined;
+}
+
 /**
  * The connection has ended. `cause` is {@link EndOfStreamError}, {@link OutputOverflowError}, an UnmarshalError if the
  * bytes that arrived are not messages, or an error of the socket. It is undefined if this side has closed the
@@ -11,6 +17,17 @@ export class ConnectionClosedError extends DBusWireError {
   override readonly name = 'ConnectionClosedError';
   readonly fault = 'link';
   readonly code = 'CONNECTION_CLOSED';
+  /**
+   * If the error is about one message, whether that had left this process. False: the other side has not got all of its
+   * bytes, so that it has not acted on it. True: the operating system may have got all of them, and the other side may
+   * have acted on the message. Undefined if the error is about the connection.
+   */
+  readonly wasSent: boolean | undefined;
+
+  constructor(message: string, details: ConnectionClosedDetails = {}) {
+    super(message, 'cause' in details ? { cause: details.cause } : undefined);
+    this.wasSent = details.wasSent;
+  }
 }
 
 /** No reply arrived in time. A reply that arrives later is dropped and counted. */

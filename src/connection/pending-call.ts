@@ -25,6 +25,8 @@ export function describeCall({ interface: interfaceName, member, destination, pa
 /** A call that waits. It does not keep the arguments of the call. */
 export abstract class PendingCall extends Expirable implements NamedCall {
   serial = 0;
+  /** Where its message ends in the bytes of the stream. */
+  end = 0;
   readonly path: string;
   readonly interface: string | undefined;
   readonly member: string;

@@ -81,6 +81,10 @@ export class StreamTransport implements Transport {
   #unsentBytes = 0;
   /** All bytes that the stream has sent so far. */
   #takenBytes = 0;
+  /** All bytes that the stream has been given so far: the system may have them. */
+  #sentBytes = 0;
+  /** Bytes that were discarded because the stream has ended. */
+  #lostBytes = 0;
   #isCongested = false;
   #congestedAbove = CONGESTED_ABOVE;
   /** Runs from the start of a congestion until few bytes wait. */
@@ -118,6 +122,14 @@ export class StreamTransport implements Transport {
     return this.#unsentBytes + this.#output.length;
   }
 
+  get writtenBytes(): number {
+    return this.#sentBytes + this.#lostBytes + this.#chunk.length - this.#given + this.#output.length;
+  }
+
+  get sentBytes(): number {
+    return this.#sentBytes;
+  }
+
   get isCongested(): boolean {
     return this.#isCongested;
   }
@@ -149,7 +161,7 @@ export class StreamTransport implements Transport {
     if (queuedBytes > this.#maxQueuedBytes) {
       this.destroy(OutputOverflowError.tooMuch(queuedBytes, this.#maxQueuedBytes));
     }
-    if (!this.#stream.writable) this.#output.clear();
+    if (!this.#stream.writable) this.#discardOutput();
     else if (queuedBytes > this.#congestedAbove) this.#congest();
     if (this.#isFlushScheduled) return;
     this.#isFlushScheduled = true;
@@ -176,6 +188,7 @@ export class StreamTransport implements Transport {
     const isWhole = this.#chunk.length <= MAX_PIECE;
     const piece = isWhole ? this.#chunk : this.#chunk.subarray(this.#given, this.#given + MAX_PIECE);
     this.#given += piece.length;
+    this.#sentBytes += piece.length;
     this.#pieceLength = piece.length;
     this.#stream.write(piece, this.#onSent);
   }
@@ -214,12 +227,19 @@ export class StreamTransport implements Transport {
     this.#stream.destroy();
   }
 
+  #discardOutput(): void {
+    this.#lostBytes += this.#output.length;
+    this.#output.clear();
+  }
+
   /** The stream is closed: no output waits any more. */
   #release(): void {
     if (this.#chunk.length > 0) this.#output.recycle();
+    this.#lostBytes += this.#chunk.length - this.#given;
     this.#chunk = NO_BYTES;
+    this.#given = 0;
     this.#unsentBytes = 0;
-    this.#output.clear();
+    this.#discardOutput();
     clearInterval(this.#congestionCheck);
     this.#drained?.resolve();
   }
