@@ -191,7 +191,7 @@ export class Engine {
 
   /** Waits for the reply to the call that was written last. */
   #add(serial: number, call: PendingCall, signal: AbortSignal | undefined): void {
-    call.end = this.#transport.writtenBytes;
+    call.end = this.#transport.writtenBytes ?? 0;
     this.#pending.add(serial, call, signal);
   }
 
@@ -372,7 +372,7 @@ export class Engine {
   }
 
   /** Rejects all calls; from now on nothing is sent. Returns the first error that this was called with. */
-  #fail(error: ConnectionClosedError, sentBytes = this.#transport.sentBytes): ConnectionClosedError {
+  #fail(error: ConnectionClosedError, sentBytes = this.#transport.sentBytes ?? Infinity): ConnectionClosedError {
     if (this.#closedError !== undefined) return this.#closedError;
     this.#closedError = error;
     this.#pending.rejectAll((call) => noReply(call, error, sentBytes));

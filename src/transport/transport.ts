@@ -23,10 +23,13 @@ export interface Transport {
   readonly guid: string;
   /** How many bytes the peer has not taken yet. */
   readonly queuedBytes: number;
-  /** The length of all messages written so far, in bytes: after {@link Transport.write}, where its message ends. */
-  readonly writtenBytes: number;
+  /**
+   * The length of all messages written so far, in bytes: after {@link Transport.write}, where its message ends. If a
+   * transport does not count, each message counts as sent when it is written.
+   */
+  readonly writtenBytes?: number | undefined;
   /** How many of these bytes may have left this process. The others never do if the stream ends now. */
-  readonly sentBytes: number;
+  readonly sentBytes?: number | undefined;
   /**
    * Whether more than 8 MiB wait to be sent. No further received messages should then be passed on, since each can
    * cause more output: the peer must take some first. It becomes true only in {@link Transport.write}, and false just
