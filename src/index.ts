@@ -32,6 +32,7 @@ export type { Transport, TransportEvents } from './transport/transport.js';
 export { type Environment, sessionBusAddress, systemBusAddress } from './transport/well-known-buses.js';
 export { type Bus, connectToBus, sessionBus, systemBus } from './connection/bus.js';
 export type { NameOptions } from './connection/bus-names.js';
+export type { ConnectionCredentials, StartResult } from './connection/bus-queries.js';
 export type { CallFlags, CallOptions, WaitOptions } from './connection/call-options.js';
 export type { ReceiveOptions } from './connection/receive-options.js';
 export { type Connection, type ConnectOptions, openConnection } from './connection/connection.js';

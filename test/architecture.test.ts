@@ -37,10 +37,11 @@ function folderOf(file: string): string {
 
 /** The files that work on every message: an object spread in them costs more than the rest of their work. */
 const PER_MESSAGE = /^src\/(wire\/(values|messages)|transport|connection|client|service)\/(?!random-data\/)/;
-/** Those among them that work once for a connection, a name, a rule or an object. */
+/** Those among them that work once for a connection, a question to the bus, a name, a rule or an object. */
 const ONCE = new Set([
-  'src/connection/bus.ts', 'src/connection/bus-names.ts', 'src/connection/hello.ts',
-  'src/connection/match-requests.ts', 'src/connection/name-owners.ts', 'src/connection/subscription.ts', 'src/service/exported-interface.ts',
+  'src/connection/bus.ts', 'src/connection/bus-names.ts', 'src/connection/bus-queries.ts', 'src/connection/hello.ts',
+  'src/connection/match-requests.ts', 'src/connection/name-owners.ts', 'src/connection/subscription.ts',
+  'src/service/exported-interface.ts',
 ]);
 
 const RE_EXPORT = /^export\s+(type\s+)?(\*(\s+as\s+\w+)?|\{[^}]*\})\s+from\s+'[^']+';$/;

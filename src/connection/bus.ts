@@ -12,6 +12,9 @@ import type { Message } from '../wire/messages/message.js';
 import { assertBusName } from '../wire/names.js';
 import { checkOptions } from '../wire/options.js';
 import type { NameOptions } from './bus-names.js';
+import {
+  askAboutName, askBus, type ConnectionCredentials, credentialsOf, listOfBus, startServiceByName, type StartResult,
+} from './bus-queries.js';
 import { type CallOptions, WAIT_RULES, type WaitOptions } from './call-options.js';
 import { shareRouting } from './call-router.js';
 import { CONNECT_RULES, type ConnectOptions } from './connection.js';
@@ -147,6 +150,104 @@ export class Bus implements MessageLink, AsyncDisposable {
     const { timeout, signal } = options;
     const [names] = await this.call({ ...BUS_OBJECT, member: 'ListNames', replySignature: 'as', timeout, signal });
     return names;
+  }
+
+  /**
+   * Whether a name has an owner at present.
+   * @throws {InvalidNameError} if `name` is not a bus name
+   * @throws {DBusError} if the bus refuses, and the other errors of {@link Bus.call}
+   */
+  async nameHasOwner(name: string, options?: WaitOptions): Promise<boolean> {
+    return (await askAboutName(this, 'nameHasOwner', name, options)) ?? false;
+  }
+
+  /**
+   * The unique names of the owner of a name, first, and of the connections that wait for it, in their order. Empty if
+   * the name has no owner. ‹org.freedesktop.DBus.ListQueuedOwners›
+   * @throws {InvalidNameError} if `name` is not a bus name
+   * @throws {DBusError} if the bus refuses, and the other errors of {@link Bus.call}
+   */
+  async listQueuedOwners(name: string, options?: WaitOptions): Promise<readonly string[]> {
+    return (await askAboutName(this, 'listQueuedOwners', name, options)) ?? [];
+  }
+
+  /**
+   * All names that the bus can start a service for, and the name of the bus itself.
+   * @throws {DBusError} if the bus refuses, and the other errors of {@link Bus.call}
+   */
+  async listActivatableNames(options?: WaitOptions): Promise<readonly string[]> {
+    return askBus(this, 'listActivatableNames', options);
+  }
+
+  /**
+   * Starts the service that the bus knows for a name, unless it runs already. Resolves when the service owns the name,
+   * which can take longer than the timeout of other calls. A call to the name starts its service too.
+   * @throws {InvalidNameError} if `name` is not a bus name
+   * @throws {DBusError} `ServiceUnknown` if the bus knows no service of that name, `Spawn.…` if it cannot be started;
+   *   and the other errors of {@link Bus.call} ‹org.freedesktop.DBus.StartServiceByName›
+   */
+  async startServiceByName(name: string, options?: WaitOptions): Promise<StartResult> {
+    return startServiceByName(this, name, options);
+  }
+
+  /**
+   * What the bus knows about the program that owns a name; undefined if the name has no owner.
+   * ‹org.freedesktop.DBus.GetConnectionCredentials›
+   * @throws {InvalidNameError} if `name` is not a bus name
+   * @throws {DBusError} if the bus refuses, and the other errors of {@link Bus.call}
+   */
+  async getConnectionCredentials(name: string, options?: WaitOptions): Promise<ConnectionCredentials | undefined> {
+    const all = await askAboutName(this, 'getConnectionCredentials', name, options);
+    return all === undefined ? undefined : credentialsOf(all);
+  }
+
+  /**
+   * The numeric user id of the owner of a name; undefined if the name has no owner, or if the bus does not know the id.
+   * ‹org.freedesktop.DBus.GetConnectionUnixUser›
+   * @throws {InvalidNameError} if `name` is not a bus name
+   * @throws {DBusError} if the bus refuses, and the other errors of {@link Bus.call}
+   */
+  async getConnectionUnixUser(name: string, options?: WaitOptions): Promise<number | undefined> {
+    return askAboutName(this, 'getConnectionUnixUser', name, options);
+  }
+
+  /**
+   * The process id of the owner of a name; undefined if the name has no owner, or if the bus does not know the id.
+   * ‹org.freedesktop.DBus.GetConnectionUnixProcessID›
+   * @throws {InvalidNameError} if `name` is not a bus name
+   * @throws {DBusError} if the bus refuses, and the other errors of {@link Bus.call}
+   */
+  async getConnectionUnixProcessId(name: string, options?: WaitOptions): Promise<number | undefined> {
+    return askAboutName(this, 'getConnectionUnixProcessId', name, options);
+  }
+
+  /**
+   * The id of the bus, 32 hex digits: the same for all addresses of the bus, unlike {@link Bus.guid}, and another one
+   * after a restart. ‹org.freedesktop.DBus.GetId›
+   * @throws {DBusError} if the bus refuses, and the other errors of {@link Bus.call}
+   */
+  async getId(options?: WaitOptions): Promise<string> {
+    return askBus(this, 'getId', options);
+  }
+
+  /**
+   * The optional features of the bus, such as `HeaderFiltering`; empty if the bus is older than the property.
+   * ‹org.freedesktop.DBus, Features›
+   * @throws {UnexpectedSignatureError} if the property is not a list of texts
+   * @throws {DBusError} if the bus refuses, and the other errors of {@link Bus.call}
+   */
+  async listFeatures(options?: WaitOptions): Promise<readonly string[]> {
+    return listOfBus(this, 'Features', options);
+  }
+
+  /**
+   * The interfaces of the bus besides `org.freedesktop.DBus` and the standard ones, such as
+   * `org.freedesktop.DBus.Monitoring`; empty if the bus is older than the property. ‹org.freedesktop.DBus, Interfaces›
+   * @throws {UnexpectedSignatureError} if the property is not a list of texts
+   * @throws {DBusError} if the bus refuses, and the other errors of {@link Bus.call}
+   */
+  async listInterfaces(options?: WaitOptions): Promise<readonly string[]> {
+    return listOfBus(this, 'Interfaces', options);
   }
 
   /**
