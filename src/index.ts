@@ -16,6 +16,9 @@ export type {
 } from './wire/messages/message.js';
 export { variant, type Variant } from './wire/variant.js';
 export { AuthError, type AuthErrorCode, type AuthErrorDetails } from './auth/errors.js';
+export {
+  type Address, type AddressParts, escapeAddressValue, formatAddress, parseAddresses, unescapeAddressValue,
+} from './protocol/address.js';
 export type { NameReleaseResult, NameRequestResult } from './protocol/bus.js';
 export { ErrorName } from './protocol/error-names.js';
 export {
@@ -25,6 +28,7 @@ export {
 export { formatMatchRule } from './protocol/format-match-rule.js';
 export type { MatchRule } from './protocol/match-rule.js';
 export { parseMatchRule } from './protocol/parse-match-rule.js';
+export { escapePathElement, unescapePathElement } from './protocol/path-element.js';
 export { ConnectError, EndOfStreamError, type OutputOverflowCode, OutputOverflowError } from './transport/errors.js';
 export { memoryPair, type MemoryPairOptions } from './transport/memory-pair.js';
 export type { OpenOptions } from './transport/open.js';

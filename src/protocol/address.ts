@@ -1,8 +1,10 @@
 // Server addresses as data: parses lists, and formats single addresses. It treats the addresses of all transports
 // alike and opens none; transport/ does. Specification: Server Addresses.
-import { quote } from '../wire/describe.js';
+import { argumentError, checkObject, checkText, tagOf } from '../wire/arguments.js';
+import { describe, quote } from '../wire/describe.js';
 import { isGuid } from '../wire/uuid.js';
 import { AddressError, type AddressErrorCode } from './errors.js';
+import { escapeBytes } from './escaped-bytes.js';
 
 /** One server address. ‹Server Addresses› */
 export interface Address {
@@ -12,6 +14,16 @@ export interface Address {
   readonly keys: ReadonlyMap<string, string>;
   /** The GUID of the server, if the address has one: 32 hex digits, in lower case so that GUIDs can be compared. */
   readonly guid: string | undefined;
+}
+
+/** The parts of an address that is to be formatted. ‹Server Addresses› */
+export interface AddressParts {
+  /** `unix`, `tcp` or any other name. */
+  readonly transport: string;
+  /** The keys with their values, not escaped. Default: none. */
+  readonly keys?: ReadonlyMap<string, string> | Readonly<Record<string, string>> | undefined;
+  /** The GUID of the server, 32 hex digits. Default: none. */
+  readonly guid?: string | undefined;
 }
 
 /** The characters of a value that need no escape. Names of transports and keys must be made of the same characters. */
@@ -50,8 +62,10 @@ function splitParts({ text, offset }: Part, separator: string): readonly Part[] 
  * The addresses of a list such as `unix:path=/run/bus;tcp:host=localhost,port=4242`: one or more, with any transports
  * and keys. ‹Server Addresses›
  * @throws {AddressError} if the list breaks the grammar, with the offset of the mistake
+ * @throws {ArgumentError} if the list is not a string
  */
 export function parseAddresses(address: string): readonly Address[] {
+  checkText('parseAddresses', 'address list', address);
   return splitParts({ text: address, offset: 0 }, ';').map((part) => parseAddress(part, address));
 }
 
@@ -152,44 +166,78 @@ function unescapeValue({ text, offset }: Part, address: string): string {
 
 function escapeValue(value: string): string {
   return Array.from(value.toWellFormed(), (character) => {
-    if (OPTIONALLY_ESCAPED.test(character)) return character;
-    const escaped = encodeURIComponent(character); // which leaves some ASCII as it is
-    if (escaped !== character) return escaped.toLowerCase();
-    return `%${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
+    return OPTIONALLY_ESCAPED.test(character) ? character : escapeBytes(character, '%');
   }).join('');
+}
+
+/**
+ * A value as it is written in an address: every byte of its UTF-8 as `%` and two hex digits, except for
+ * `0-9 A-Z a-z - _ / . \ *`. ‹Server Addresses›
+ * @throws {AddressError} `VALUE_EMPTY`, `VALUE_CONTAINS_NUL` or `VALUE_NOT_UTF8` if no address can have the value
+ * @throws {ArgumentError} if the value is not a string
+ */
+export function escapeAddressValue(value: string): string {
+  checkText('escapeAddressValue', 'value', value);
+  return checkedValue('the value', value);
+}
+
+/**
+ * The value that is written so in an address. ‹Server Addresses›
+ * @throws {AddressError} if the text breaks the grammar of values, with the offset of the mistake in it
+ * @throws {ArgumentError} if the text is not a string
+ */
+export function unescapeAddressValue(text: string): string {
+  checkText('unescapeAddressValue', 'text', text);
+  return unescapeValue({ text, offset: 0 }, text);
 }
 
 /**
  * The text of one address, with escaped values; the GUID comes last. A list has `;` between its addresses.
  * ‹Server Addresses›
  * @throws {AddressError} if a name breaks the grammar, or a value is empty, has a NUL or is not well-formed text
+ * @throws {ArgumentError} if a part is not of its type
  */
-export function formatAddress({ transport, keys, guid }: Address): string {
+export function formatAddress(address: AddressParts): string {
+  checkObject('formatAddress', 'address', address);
+  const { transport, keys, guid } = address;
+  checkText('formatAddress', 'transport', transport);
   if (!NAME.test(transport)) {
     throw failure('TRANSPORT_INVALID', `${JSON.stringify(transport)} is not the name of a transport: ${NAME_RULE}`);
   }
-  const pairs = [...keys, ...(guid === undefined ? [] : [['guid', guid] as const])].map(([key, value]) => {
-    if (!NAME.test(key)) {
-      throw failure('KEY_INVALID', `${JSON.stringify(key)} is not the name of a key: ${NAME_RULE}`);
+  const entries = entriesOf(keys);
+  if (guid !== undefined) entries.push(['guid', guid]);
+  const seen = new Set<string>();
+  const pairs = entries.map(([key, value]) => {
+    if (typeof key !== 'string' || !NAME.test(key)) {
+      throw failure('KEY_INVALID', `${describe(key)} is not the name of a key: ${NAME_RULE}`);
     }
-    return `${key}=${checkedValue(key, value)}`;
+    if (seen.has(key)) throw failure('KEY_DUPLICATE', `key ${key} is given twice: it must be there at most once`);
+    seen.add(key);
+    checkText('formatAddress', `value of key ${key}`, value);
+    if (key === 'guid') checkGuid(value);
+    return `${key}=${checkedValue(`key ${key}`, value)}`;
   });
   return `${transport}:${pairs.join(',')}`;
 }
 
-function checkedValue(key: string, value: string): string {
-  if (value === '') throw failure('VALUE_EMPTY', `key ${key} is empty: it must have a value`);
-  if (value.includes('\0')) {
-    throw failure('VALUE_CONTAINS_NUL', `key ${key} has a NUL: its value must not have one`);
-  }
+function entriesOf(keys: AddressParts['keys']): [key: string, value: string][] {
+  if (keys === undefined) return [];
+  if (tagOf(keys) === '[object Map]') return [...(keys as ReadonlyMap<string, string>)];
+  if (typeof keys === 'object' && keys !== null && !Array.isArray(keys)) return Object.entries(keys);
+  throw argumentError('formatAddress', 'the keys must be an object or a Map', keys);
+}
+
+/** The escaped value; `name` is its name in an error. */
+function checkedValue(name: string, value: string): string {
+  if (value === '') throw failure('VALUE_EMPTY', `${name} is empty: an address must have a value here`);
+  if (value.includes('\0')) throw failure('VALUE_CONTAINS_NUL', `${name} has a NUL: a value must not have one`);
   if (!value.isWellFormed()) {
-    throw failure('VALUE_NOT_UTF8', `key ${key} has a lone surrogate: its value must be well-formed`);
+    throw failure('VALUE_NOT_UTF8', `${name} has a lone surrogate: a value must be well-formed`);
   }
-  if (key === 'guid') checkGuid(value);
   return escapeValue(value);
 }
 
 /** The address of a Unix socket in the file system. */
 export function unixPathAddress(path: string): string {
-  return formatAddress({ transport: 'unix', keys: new Map([['path', path]]), guid: undefined });
+  return formatAddress({ transport: 'unix', keys: { path } });
 }

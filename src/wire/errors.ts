@@ -170,7 +170,8 @@ export class SignatureError extends DBusWireError {
 }
 
 /** The kinds of names that are checked. ‹Valid Names, Valid Object Paths› */
-export type NameKind = 'object path' | 'interface name' | 'member name' | 'error name' | 'bus name' | 'property name';
+export type NameKind =
+  | 'object path' | 'path element' | 'interface name' | 'member name' | 'error name' | 'bus name' | 'property name';
 
 /** The caller's fault: a name or an object path that breaks its grammar. ‹Valid Names, Valid Object Paths› */
 export class InvalidNameError extends DBusWireError {

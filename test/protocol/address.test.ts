@@ -1,6 +1,8 @@
 // Addresses: lists parsed and single addresses formatted, with every way to break the grammar.
 import { describe, expect, test } from 'vitest';
-import { type Address, formatAddress, parseAddresses } from '../../src/protocol/address.js';
+import {
+  type Address, type AddressParts, escapeAddressValue, formatAddress, parseAddresses, unescapeAddressValue,
+} from '../../src/protocol/address.js';
 import type { AddressErrorCode } from '../../src/protocol/errors.js';
 import { address, addressErrorOf, GUID, only } from './addresses.js';
 
@@ -185,5 +187,61 @@ describe('the escaping of values', () => {
     [address('unix', { path: '/a' }, 'xyz'), 'GUID_INVALID'],
   ])('%j is not formatted: %s', (unfit, code) => {
     expect(addressErrorOf(() => formatAddress(unfit))).toMatchObject({ code, address: undefined, offset: undefined });
+  });
+
+  test.each<[parts: unknown, message: string]>([
+    [undefined, 'the address must be an object, got undefined'],
+    ['unix:', 'the address must be an object, got string "unix:"'],
+    [{}, 'the transport must be a string, got undefined'],
+    [{ transport: 'unix', keys: [['path', '/a']] }, 'the keys must be an object or a Map, got an array of 1'],
+    [{ transport: 'unix', keys: 5 }, 'the keys must be an object or a Map, got number 5'],
+    [{ transport: 'tcp', keys: { port: 1 } }, 'the value of key port must be a string, got number 1'],
+    [{ transport: 'tcp', guid: 1 }, 'the value of key guid must be a string, got number 1'],
+  ])('%j is not formatted: %s', (parts, message) => {
+    expect(() => formatAddress(parts as AddressParts)).toThrow(message);
+  });
+
+  test('a key that is there twice, as key and as GUID, is not formatted', () => {
+    const twice = { transport: 'unix', keys: { guid: GUID }, guid: GUID };
+    expect(addressErrorOf(() => formatAddress(twice))).toMatchObject({ code: 'KEY_DUPLICATE' });
+  });
+
+  test('keys can be an object, a Map or left out', () => {
+    expect(formatAddress({ transport: 'tcp', keys: { host: '::1', port: '1' } })).toBe('tcp:host=%3a%3a1,port=1');
+    expect(formatAddress({ transport: 'tcp', keys: new Map([['host', '::1']]), guid: GUID }))
+      .toBe(`tcp:host=%3a%3a1,guid=${GUID}`);
+    expect(formatAddress({ transport: 'autolaunch' })).toBe('autolaunch:');
+  });
+
+  test('an address list that is not a string is refused', () => {
+    expect(() => parseAddresses(5 as never)).toThrow('the address list must be a string, got number 5');
+  });
+});
+
+describe('a value alone', () => {
+  test.each([['/a b', '/a%20b'], ['::1', '%3a%3a1'], ['é', '%c3%a9'], ['a-_/.\\*', 'a-_/.\\*'], ['%', '%25']])(
+    '%j is escaped to %s, and back',
+    (value, escaped) => {
+      expect(escapeAddressValue(value)).toBe(escaped);
+      expect(unescapeAddressValue(escaped)).toBe(value);
+    },
+  );
+
+  test.each([['', 'VALUE_EMPTY'], ['a\0', 'VALUE_CONTAINS_NUL'], ['\ud800', 'VALUE_NOT_UTF8']])(
+    '%j cannot be escaped: %s', (value, code) => {
+      expect(addressErrorOf(() => escapeAddressValue(value)).code).toBe(code);
+    },
+  );
+
+  test.each([
+    ['', 'VALUE_EMPTY', 0], ['a b', 'VALUE_NOT_ESCAPED', 1], ['ab%0', 'VALUE_ESCAPE_INVALID', 2],
+    ['%00', 'VALUE_CONTAINS_NUL', 0], ['%ff', 'VALUE_NOT_UTF8', 0], ['a,b', 'VALUE_NOT_ESCAPED', 1],
+  ])('%j is not an escaped value: %s at %i', (text, code, offset) => {
+    expect(addressErrorOf(() => unescapeAddressValue(text))).toMatchObject({ code, offset });
+  });
+
+  test('that is not a string is refused', () => {
+    expect(() => escapeAddressValue(1 as never)).toThrow('the value must be a string, got number 1');
+    expect(() => unescapeAddressValue(null as never)).toThrow('the text must be a string, got null');
   });
 });
