@@ -117,6 +117,12 @@ export class LineReader {
     return undefined;
   }
 
+  /** Copies the bytes that were not read yet, so that the memory of the chunk can be used again. */
+  keep(): void {
+    this.#chunk = new Uint8Array(this.rest());
+    this.#offset = 0;
+  }
+
   /** The bytes after the last line that {@link next} has returned: a view of the chunk, not a copy. */
   rest(): Uint8Array {
     return this.#chunk.subarray(this.#offset);

@@ -19,6 +19,7 @@ export type AuthErrorCode =
   | 'SERVER_CLOSED'
   | 'AUTH_TIMED_OUT'
   // errors of a server ‹Server states, Special credentials-passing nul byte›
+  | 'CLIENT_CLOSED'
   | 'NUL_BYTE_MISSING'
   | 'BEGIN_TOO_EARLY'
   | 'TOO_MANY_REJECTIONS'

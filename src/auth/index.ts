@@ -8,5 +8,7 @@ export {
   anonymous, anonymousServer, type ClientExchange, type ClientMechanism, type ClientResponder, type ClientStep,
   external, externalServer, type ServerMechanism, type ServerStep,
 } from './mechanisms.js';
-export { AuthServer, type ServerProgress, type ServerResult, type ServerState } from './server.js';
+export {
+  AuthServer, type AuthServerOptions, type ServerClaim, type ServerProgress, type ServerResult, type ServerState,
+} from './server.js';
 export { DBusWireError, type ErrorFault } from '../wire/errors.js';

@@ -83,7 +83,7 @@ export type ServerStep =
   | {
       readonly kind: 'challenge';
       readonly challenge: Uint8Array;
-      readonly respond: (response: Uint8Array) => ServerStep;
+      readonly respond: (response: Uint8Array) => ServerStep | Promise<ServerStep>;
     }
   | { readonly kind: 'ok'; readonly identity: string | undefined }
   | { readonly kind: 'rejected' };
@@ -91,8 +91,11 @@ export type ServerStep =
 /** The server's side of a mechanism. ‹Authentication mechanisms› */
 export interface ServerMechanism {
   readonly name: string;
-  /** Answers AUTH; `initialResponse` is undefined if the client has sent none. */
-  readonly begin: (initialResponse: Uint8Array | undefined) => ServerStep;
+  /**
+   * Answers AUTH; `initialResponse` is undefined if the client has sent none. A promise delays the answer; it must not
+   * reject because of the client.
+   */
+  readonly begin: (initialResponse: Uint8Array | undefined) => ServerStep | Promise<ServerStep>;
 }
 
 /**

@@ -143,9 +143,17 @@ export class StreamTransport implements Transport {
       return;
     }
     stream.on('close', () => end(this.#cause));
-    if (this.#rest.length > 0) process.nextTick(receive, this.#rest);
+    const rest = this.#rest;
     this.#rest = NO_BYTES;
-    stream.resume(); // begins in a later tick, after the rest
+    if (rest.length === 0) {
+      stream.resume(); // begins in a later tick
+      return;
+    }
+    // Not before the rest: an earlier resume() of the stream can have a tick scheduled in which all bytes would come.
+    process.nextTick(() => {
+      receive(rest);
+      if (!this.#isCongested) stream.resume();
+    });
   }
 
   write(message: Message, options: EncodeOptions): void {

@@ -17,6 +17,7 @@ export type OptionRules<Options> = { readonly [Key in keyof Required<Options>]: 
 export const ANY: OptionRule = { must: 'anything', accepts: () => true };
 export const FLAG: OptionRule = { must: 'true or false', accepts: (value) => typeof value === 'boolean' };
 export const LIST: OptionRule = { must: 'an array', accepts: (value) => Array.isArray(value) };
+export const FUNCTION: OptionRule = { must: 'a function', accepts: (value) => typeof value === 'function' };
 export const TEXT: OptionRule = { must: 'a string', accepts: (value) => typeof value === 'string' };
 export const BYTE_ORDER: OptionRule = {
   must: '"little" or "big"',

@@ -294,3 +294,62 @@ describe('client and server together', () => {
     expect(outcome).toBe(expected);
   });
 });
+
+describe('a decision that takes its time', () => {
+  const later: ServerMechanism = {
+    name: 'LATER',
+    begin: (response) =>
+      Promise.resolve(
+        response === undefined
+          ? { kind: 'challenge', challenge: bytes('?'), respond: async () => ({ kind: 'ok', identity: 'late' }) }
+          : { kind: 'rejected' },
+      ),
+  };
+
+  test('is pending; the lines after it are read when it is made, although their memory was used again', async () => {
+    const server = new AuthServer({ guid: GUID, mechanisms: [later] });
+    const chunk = bytes('\0NEGOTIATE_UNIX_FD\r\nAUTH LATER\r\nDATA 61\r\nBEGIN\r\nrest');
+    const first = server.receive(chunk);
+    expect(text(first.send)).toBe('ERROR Descriptors cannot be passed\r\n');
+    expect(server.state).toBe('Deciding');
+    expect(authErrorOf(() => server.receive(bytes('x')))).toMatchObject({
+      code: 'OUT_OF_TURN', message: 'receive() was called before "pending" was settled: it must be called after that',
+    });
+    chunk.fill(0);
+    const second = await first.pending;
+    expect(text(second?.send)).toBe('DATA 3f\r\n');
+    const third = await second?.pending;
+    expect(text(third?.send)).toBe(OK);
+    expect(third?.done).toMatchObject({ mechanism: 'LATER', identity: 'late', unixFds: false });
+    expect(text(third?.done?.rest)).toBe('rest');
+  });
+
+  test('counts as a rejection if it is one', async () => {
+    const server = new AuthServer({ guid: GUID, mechanisms: [later] });
+    let progress: ServerProgress | undefined = server.receive(bytes(`\0${'AUTH LATER 61\r\n'.repeat(9)}`));
+    let said = '';
+    for (; progress?.pending !== undefined; progress = await progress.pending) said += text(progress.send);
+    expect(said + text(progress?.send)).toBe('REJECTED LATER\r\n'.repeat(MAX_REJECTIONS));
+    expect(progress?.disconnect?.code).toBe('TOO_MANY_REJECTIONS');
+  });
+
+  test('that fails ends the handshake with its error', async () => {
+    const broken: ServerMechanism = { name: 'LATER', begin: () => Promise.reject(new RangeError('no keyring')) };
+    const server = new AuthServer({ guid: GUID, mechanisms: [broken] });
+    await expect(server.receive(bytes('\0AUTH LATER\r\n')).pending).rejects.toThrow(RangeError);
+    expect(server.state).toBe('Failed');
+  });
+});
+
+describe('descriptors', () => {
+  const agreeing = () => new AuthServer({ guid: GUID, mechanisms: [knownUsers], unixFds: true });
+
+  test.each([
+    ['before OK are refused', '\0NEGOTIATE_UNIX_FD\r\nAUTH EXTERNAL 37\r\nBEGIN\r\n', false],
+    ['after OK are agreed upon', '\0AUTH EXTERNAL 37\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n', true],
+    ['are forgotten with the identity',
+      '\0AUTH EXTERNAL 37\r\nNEGOTIATE_UNIX_FD\r\nCANCEL\r\nAUTH EXTERNAL 37\r\nBEGIN\r\n', false],
+  ])('%s', (_, said, expected) => {
+    expect(agreeing().receive(bytes(said)).done?.unixFds).toBe(expected);
+  });
+});

@@ -29,3 +29,8 @@ export function authErrorOf(act: () => unknown): AuthError {
   }
   throw new Error('nothing was thrown');
 }
+
+/** The hex of a text, as AUTH and DATA carry it. */
+export function encodedHex(value: string): string {
+  return Buffer.from(value, 'latin1').toString('hex');
+}
