@@ -29,7 +29,9 @@ export { formatMatchRule } from './protocol/format-match-rule.js';
 export type { MatchRule } from './protocol/match-rule.js';
 export { parseMatchRule } from './protocol/parse-match-rule.js';
 export { escapePathElement, unescapePathElement } from './protocol/path-element.js';
-export { ConnectError, EndOfStreamError, type OutputOverflowCode, OutputOverflowError } from './transport/errors.js';
+export {
+  ConnectError, EndOfStreamError, ListenError, type ListenErrorCode, type OutputOverflowCode, OutputOverflowError,
+} from './transport/errors.js';
 export { memoryPair, type MemoryPairOptions } from './transport/memory-pair.js';
 export type { OpenOptions } from './transport/open.js';
 export type { Transport, TransportEvents } from './transport/transport.js';

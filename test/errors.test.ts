@@ -15,6 +15,7 @@ import { defineInterface, formatMatchRule, parseIntrospection } from '../src/ind
 import { parseAddresses } from '../src/protocol/address.js';
 import * as transport from '../src/transport/errors.js';
 import { socketPathOf } from '../src/transport/unix.js';
+import { chooseUnixPlace } from '../src/transport/unix-place.js';
 import { sessionBusAddress } from '../src/transport/well-known-buses.js';
 import { ExportError } from '../src/service/errors.js';
 import * as wire from '../src/wire/index.js';
@@ -116,6 +117,7 @@ const FAILURES: Readonly<Record<string, Readonly<Record<string, () => unknown>>>
       { address: 'tcp:host=localhost,port=1' },
     )),
     NOT_CONNECTABLE: socket('unix:tmpdir=/tmp'),
+    NOT_LISTENABLE: () => chooseUnixPlace(parseAddresses('unix:')[0]!),
     SOCKET_NAME_TOO_LONG: socket(`unix:path=/${'a'.repeat(107)}`),
     ABSTRACT_NOT_SUPPORTED: socket('unix:abstract=a', '1.46.0'),
     SESSION_BUS_NOT_FOUND: () => sessionBusAddress({}),
@@ -159,6 +161,9 @@ const FAILURES: Readonly<Record<string, Readonly<Record<string, () => unknown>>>
     UNEXPECTED_COMMAND: client('ERROR\r\nERROR\r\n'),
     SERVER_CLOSED: ended('SERVER_CLOSED'),
     AUTH_TIMED_OUT: ended('AUTH_TIMED_OUT'),
+    CLIENT_CLOSED: thrown(new AuthError(
+      'CLIENT_CLOSED', 'the client closed the connection (state WaitingForAuth): it must get to BEGIN first',
+    )),
     NUL_BYTE_MISSING: server('AUTH\r\n'),
     BEGIN_TOO_EARLY: server('\0BEGIN\r\n'),
     TOO_MANY_REJECTIONS: server(`\0${'AUTH\r\n'.repeat(6)}`),
@@ -192,6 +197,18 @@ const FAILURES: Readonly<Record<string, Readonly<Record<string, () => unknown>>>
     CONNECT_FAILED: thrown(new transport.ConnectError('unix:path=/run/bus', [
       new Error('unix:path=/run/bus: connect ENOENT /run/bus'),
     ])),
+  },
+  ListenError: {
+    ADDRESS_IN_USE: thrown(transport.ListenError.inUse('unix:path=/run/a', 'the socket of a server that runs')),
+    LISTEN_FAILED: thrown(transport.ListenError.because(
+      'unix:path=/run/a', Object.assign(new Error(), { code: 'EACCES', syscall: 'listen' }),
+    )),
+    NONCE_INVALID: thrown(new transport.ListenError(
+      'NONCE_INVALID', 'nonce-tcp:', 'the client sent another nonce: it must be that of the file',
+    )),
+    CLIENT_CUT: thrown(new transport.ListenError(
+      'CLIENT_CUT', 'unix:path=/run/a', 'the server has as many connections as it allows: one must end first',
+    )),
   },
   EndOfStreamError: { END_OF_STREAM: thrown(new transport.EndOfStreamError()) },
   OutputOverflowError: {

@@ -56,3 +56,35 @@ export class OutputOverflowError extends DBusWireError {
     return new OutputOverflowError('OUTPUT_STALLED', `${found}: it must read`);
   }
 }
+
+/** Why a server cannot listen, or has cut a client before its handshake. */
+export type ListenErrorCode = 'ADDRESS_IN_USE' | 'LISTEN_FAILED' | 'NONCE_INVALID' | 'CLIENT_CUT';
+
+/** A server cannot listen on an address, or a client has not sent the nonce of `nonce-tcp:`. */
+export class ListenError extends DBusWireError {
+  override readonly name = 'ListenError';
+  readonly fault = 'link';
+  readonly code: ListenErrorCode;
+  /** The address of the server. */
+  readonly address: string;
+
+  constructor(code: ListenErrorCode, address: string, problem: string, options?: ErrorOptions) {
+    super(problem, options);
+    this.code = code;
+    this.address = address;
+  }
+
+  /** Something else has the address. */
+  static inUse(address: string, occupant: string, options?: ErrorOptions): ListenError {
+    const problem = `cannot listen on ${address}: found ${occupant} there; the address must be free`;
+    return new ListenError('ADDRESS_IN_USE', address, problem, options);
+  }
+
+  /** The system has refused. */
+  static because(address: string, cause: unknown): ListenError {
+    const { code, syscall } = cause as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE') return ListenError.inUse(address, 'another server', { cause });
+    const reason = code === undefined || syscall === undefined ? String(cause) : `${syscall} ${code}`;
+    return new ListenError('LISTEN_FAILED', address, `cannot listen on ${address}: ${reason}`, { cause });
+  }
+}

@@ -34,13 +34,13 @@ export function openUnix(address: Address): OpenedStream {
 }
 
 /** Longest path, or abstract name with the NUL before it, that fits into a socket address of Linux. */
-const MAX_SOCKET_NAME_LENGTH = 107;
+export const MAX_SOCKET_NAME_LENGTH = 107;
 
 /**
  * Whether the sockets of Node pad abstract names with NULs. The NULs become part of the name, which ends only with the
  * socket address. libuv padded names before 1.48, and Node 20 still has 1.46. ‹Unix Domain Sockets›
  */
-function padsAbstractNames(libuv: string): boolean {
+export function padsAbstractNames(libuv: string): boolean {
   const [major = 0, minor = 0] = libuv.split('.').map(Number);
   return major < 1 || (major === 1 && minor < 48);
 }

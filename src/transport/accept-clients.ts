@@ -1,0 +1,119 @@
+// Listens, and authenticates each client that comes, within limits on how many may be about to authenticate and for how
+// long. What is done with an authenticated client is not its concern: connection/listen.ts makes it a connection, and a
+// message bus a member. Tests: accept-clients.test.ts. Specification: Authentication Protocol.
+import type { Address } from '../protocol/address.js';
+import { type AcceptedClient, acceptHandshake } from './accept.js';
+import { ListenError } from './errors.js';
+import { HalfOpen } from './half-open.js';
+import type { OpenedStream } from './incoming.js';
+import { listenStreams, type StreamListener, type StreamPeer } from './listener.js';
+import { type MechanismName, serverMechanisms } from './server-mechanisms.js';
+import type { SendLimits } from './stream-transport.js';
+import { runListener } from './waiting.js';
+
+/** A client that a mechanism has accepted, as the hook `authorize` sees it. */
+export interface ClientClaim {
+  readonly mechanism: string;
+  /** The user id that the mechanism has proved; undefined for ANONYMOUS. */
+  readonly uid: string | undefined;
+  /** The address of the server by which the client has connected. */
+  readonly address: string;
+}
+
+/** Which clients a server accepts. */
+export interface AcceptClientsOptions extends SendLimits {
+  /**
+   * The mechanisms that are offered, in this order. EXTERNAL is offered only at a Unix socket in a directory that only
+   * this user can enter. Default: EXTERNAL.
+   */
+  readonly mechanisms?: readonly MechanismName[] | undefined;
+  /** Decides about a client that a mechanism has accepted: it is rejected unless the result is true. */
+  readonly authorize?: ((claim: ClientClaim) => boolean | Promise<boolean>) | undefined;
+  /** Milliseconds for a handshake, and as many for the nonce of `nonce-tcp:`. Default: 10,000. */
+  readonly handshakeTimeout?: number | undefined;
+  /** Most clients that have not authenticated yet. A further one cuts the one that has waited longest. Default: 64. */
+  readonly maxHandshakes?: number | undefined;
+}
+
+/** Where the clients go. */
+export interface ClientEvents {
+  /** Whether there is room for one more client; asked when it comes, and again when it has authenticated. */
+  readonly hasRoom: () => boolean;
+  /** Takes an authenticated client. It must start the transport, or destroy it. */
+  readonly onClient: (client: AcceptedClient, peer: StreamPeer) => void;
+  /** Reports a client that was not accepted, and why. */
+  readonly onError: (error: unknown, peer: StreamPeer) => void;
+}
+
+/** A server that authenticates its clients. */
+export interface ClientListener extends StreamListener {
+  /** How many clients have not authenticated yet. */
+  readonly handshakes: number;
+}
+
+const HANDSHAKE_TIMEOUT = 10_000;
+const MAX_HANDSHAKES = 64;
+
+/** Listens on all addresses of a list; see {@link listenStreams}. Its `close` also cuts the handshakes that run. */
+export async function acceptClients(
+  address: string | Address, options: AcceptClientsOptions, events: ClientEvents,
+): Promise<ClientListener> {
+  const { mechanisms, authorize, maxSendLength } = options;
+  const { handshakeTimeout = HANDSHAKE_TIMEOUT, maxHandshakes = MAX_HANDSHAKES } = options;
+  const halfOpen = new HalfOpen(maxHandshakes);
+  let reasonToCut = `more than ${maxHandshakes} clients have not authenticated: this one has waited longest`;
+  const onError = (error: unknown, peer: StreamPeer): void => runListener(() => events.onError(error, peer));
+
+  const authenticate = async (opened: OpenedStream, peer: StreamPeer): Promise<void> => {
+    const abort = new AbortController();
+    const leave = halfOpen.add(() => abort.abort(new ListenError('CLIENT_CUT', peer.address, reasonToCut)));
+    try {
+      const client = await acceptHandshake(opened, {
+        guid: peer.guid,
+        mechanisms: serverMechanisms(peer, mechanisms),
+        authorize:
+          authorize && (({ mechanism, identity: uid }) => authorize({ mechanism, uid, address: peer.address })),
+        timeout: handshakeTimeout,
+        signal: abort.signal,
+        maxSendLength,
+      });
+      if (events.hasRoom()) runListener(() => events.onClient(client, peer));
+      else {
+        client.transport.destroy();
+        onError(full(peer), peer);
+      }
+    } catch (error) {
+      onError(error, peer);
+    } finally {
+      leave();
+    }
+  };
+
+  const listener = await listenStreams(address, {
+    onStream: (opened, peer) => {
+      if (events.hasRoom()) return void authenticate(opened, peer);
+      opened.stream.on('error', () => {});
+      opened.stream.destroy();
+      onError(full(peer), peer);
+    },
+    onError,
+    nonceTimeout: handshakeTimeout,
+    maxNonces: maxHandshakes,
+  });
+  return {
+    addresses: listener.addresses,
+    guids: listener.guids,
+    get handshakes() {
+      return halfOpen.size;
+    },
+    async close() {
+      await listener.close();
+      reasonToCut = 'the server has stopped listening';
+      halfOpen.cutAll();
+    },
+  };
+}
+
+function full({ address }: StreamPeer): ListenError {
+  return new ListenError('CLIENT_CUT', address, 'the server has as many connections as it allows: one must end first');
+}

@@ -1,0 +1,265 @@
+// Listens on the addresses of a list, and hands out the streams of clients that have not authenticated yet: one
+// function for each kind of transport. It knows no handshake (accept.ts) and no messages. Tests: listener.test.ts.
+// Specification: Server Addresses, UUIDs.
+import { randomBytes } from 'node:crypto';
+import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
+import { type Address, formatAddress, parseAddresses } from '../protocol/address.js';
+import { AddressError } from '../protocol/errors.js';
+import { checkObject } from '../wire/arguments.js';
+import { quote } from '../wire/describe.js';
+import { ListenError } from './errors.js';
+import { HalfOpen } from './half-open.js';
+import { incomingOf, type OpenedStream } from './incoming.js';
+import { checkNonce, createNonceFile, type NonceFile } from './nonce-file.js';
+import { chooseTcpPlaces, type TcpPlace } from './tcp-place.js';
+import { chooseUnixPlace, occupantOf } from './unix-place.js';
+import { runListener } from './waiting.js';
+
+/** What is known of a client before it has authenticated. */
+export interface StreamPeer {
+  /** The transport of the address that the client has connected to. */
+  readonly transport: 'unix' | 'tcp' | 'nonce-tcp';
+  /** That address, as clients must write it. */
+  readonly address: string;
+  /** Its GUID, which the handshake must give to the client. */
+  readonly guid: string;
+  /** Whether only the user of this process, and root, can reach the socket. */
+  readonly isPrivate: boolean;
+}
+
+/** Where the streams of a listener go, and its limits. */
+export interface ListenerOptions {
+  /**
+   * Takes a stream. It must set `incoming.receive` before it returns, and has to listen to the stream's `error` and
+   * `close` from then on.
+   */
+  readonly onStream: (opened: OpenedStream, peer: StreamPeer) => void;
+  /** Reports a client that was cut before it had a stream, or that could not be accepted. Default: nothing happens. */
+  readonly onError?: ((error: Error, peer: StreamPeer) => void) | undefined;
+  /** Milliseconds for the nonce of `nonce-tcp:`. Default: 10,000. */
+  readonly nonceTimeout?: number | undefined;
+  /** Most clients of `nonce-tcp:` that have not sent their nonce; a further one cuts the oldest. Default: 64. */
+  readonly maxNonces?: number | undefined;
+}
+
+/** A server that listens. */
+export interface StreamListener {
+  /** The addresses as clients must write them, each with its GUID, in the order of the list. */
+  readonly addresses: readonly string[];
+  /** The GUID of each address. */
+  readonly guids: readonly string[];
+  /** Ends listening, and removes socket files and nonce files. Streams that were handed out go on. */
+  close(): Promise<void>;
+}
+
+/** One address of the list on which a server listens. */
+interface OpenPlace {
+  readonly address: string;
+  readonly guid: string;
+  close(): void;
+}
+
+/** The options with their defaults. */
+interface AllOptions extends ListenerOptions {
+  readonly onError: (error: Error, peer: StreamPeer) => void;
+  readonly nonceTimeout: number;
+  readonly maxNonces: number;
+}
+
+type Opener = (address: Address, guid: string, options: AllOptions) => Promise<OpenPlace>;
+
+/** The kinds of transport on which a server can listen. */
+const OPENERS: ReadonlyMap<string, Opener> = new Map([
+  ['unix', listenUnix],
+  ['tcp', listenTcp],
+  ['nonce-tcp', listenTcp],
+]);
+
+const NONCE_TIMEOUT = 10_000;
+const MAX_NONCES = 64;
+/** How often a free port is chosen again if it is not free on all addresses of the host. */
+const MAX_PORT_ATTEMPTS = 8;
+
+/**
+ * Listens on all addresses of a list, each with a GUID of its own unless it has one already.
+ * @throws {AddressError} if the list breaks the grammar, or a server cannot listen on one of its addresses
+ * @throws {ListenError} if the system refuses an address; no other of the list stays open then
+ */
+export async function listenStreams(
+  address: string | Address, options: ListenerOptions,
+): Promise<StreamListener> {
+  const addresses = typeof address === 'string' ? parseAddresses(address) : [address];
+  checkObject('listen', 'address', addresses[0]);
+  const all: AllOptions = {
+    onStream: options.onStream,
+    onError: options.onError ?? (() => {}),
+    nonceTimeout: options.nonceTimeout ?? NONCE_TIMEOUT,
+    maxNonces: options.maxNonces ?? MAX_NONCES,
+  };
+  const open: OpenPlace[] = [];
+  const closeAll = (): void => {
+    for (const place of open.splice(0)) place.close();
+  };
+  try {
+    for (const one of addresses) open.push(await openPlace(one, all));
+  } catch (error) {
+    closeAll();
+    throw error;
+  }
+  return {
+    addresses: open.map((place) => place.address),
+    guids: open.map((place) => place.guid),
+    close: async () => closeAll(),
+  };
+}
+
+async function openPlace(address: Address, options: AllOptions): Promise<OpenPlace> {
+  const opener = OPENERS.get(address.transport);
+  if (opener === undefined) {
+    const found = `transport ${quote(address.transport, 40)} cannot be listened on`;
+    const problem = `${found}: it must be ${[...OPENERS.keys()].join(' or ')}`;
+    throw new AddressError('TRANSPORT_NOT_SUPPORTED', problem, { address: formatAddress(address) });
+  }
+  try {
+    return await opener(address, address.guid ?? newGuid(), options);
+  } catch (error) {
+    if (error instanceof AddressError || error instanceof ListenError) throw error;
+    throw ListenError.because(formatAddress(address), error);
+  }
+}
+
+/** A GUID as the reference implementation makes them: 96 random bits, and the time in seconds. ‹UUIDs› */
+export function newGuid(): string {
+  const seconds = Math.floor(Date.now() / 1_000) % 2 ** 32;
+  return randomBytes(12).toString('hex') + seconds.toString(16).padStart(8, '0');
+}
+
+async function listenUnix(address: Address, guid: string, options: AllOptions): Promise<OpenPlace> {
+  const place = chooseUnixPlace(address);
+  const printed = formatAddress({ transport: 'unix', keys: new Map([[place.key, place.value]]), guid });
+  const peer: StreamPeer = { transport: 'unix', address: printed, guid, isPrivate: place.isPrivate };
+  try {
+    const occupant = await occupantOf(place.socketPath);
+    if (occupant !== undefined) throw ListenError.inUse(formatAddress(address), occupant);
+    const server = await listenAt({ path: place.socketPath, exclusive: true }, {
+      onSocket: (socket) => options.onStream({ stream: socket, incoming: incomingOf(socket) }, peer),
+      onError: (error) => options.onError(error, peer),
+    });
+    const close = (): void => {
+      server.close(); // removes the socket file
+      place.remove();
+    };
+    return { address: printed, guid, close };
+  } catch (error) {
+    place.remove();
+    throw error;
+  }
+}
+
+async function listenTcp(address: Address, guid: string, options: AllOptions): Promise<OpenPlace> {
+  const transport = address.transport === 'tcp' ? 'tcp' : 'nonce-tcp';
+  const { places, port, host, family } = await chooseTcpPlaces(address);
+  const nonceFile = transport === 'nonce-tcp' ? createNonceFile() : undefined;
+  const withoutNonce = new HalfOpen(options.maxNonces);
+  let peer: StreamPeer | undefined;
+  const sockets: SocketEvents = {
+    onSocket: (socket) => {
+      if (peer === undefined) return void socket.destroy(); // not all places are open yet
+      const known = peer;
+      const opened = { stream: socket, incoming: incomingOf(socket) };
+      if (nonceFile === undefined) options.onStream(opened, known);
+      else awaitNonce(opened, { nonceFile, known, withoutNonce, options });
+    },
+    onError: (error) => peer !== undefined && options.onError(error, peer),
+  };
+  try {
+    const { servers, realPort } = await listenOnOnePort(places, port, sockets);
+    const keys = new Map([['host', host], ['port', `${realPort}`]]);
+    if (family !== undefined) keys.set('family', family);
+    if (nonceFile !== undefined) keys.set('noncefile', nonceFile.path);
+    const printed = formatAddress({ transport, keys, guid });
+    peer = { transport, address: printed, guid, isPrivate: false };
+    const close = (): void => {
+      for (const server of servers) server.close();
+      withoutNonce.cutAll();
+      nonceFile?.remove();
+    };
+    return { address: printed, guid, close };
+  } catch (error) {
+    nonceFile?.remove();
+    throw error;
+  }
+}
+
+interface NonceWait {
+  readonly nonceFile: NonceFile;
+  readonly known: StreamPeer;
+  readonly withoutNonce: HalfOpen;
+  readonly options: AllOptions;
+}
+
+function awaitNonce(opened: OpenedStream, { nonceFile, known, withoutNonce, options }: NonceWait): void {
+  let leave = (): void => {};
+  const giveUp = checkNonce(opened, {
+    nonce: nonceFile.nonce,
+    timeout: options.nonceTimeout,
+    passed: () => {
+      leave();
+      options.onStream(opened, known);
+    },
+    failed: (problem) => {
+      leave();
+      options.onError(new ListenError('NONCE_INVALID', known.address, problem), known);
+    },
+  });
+  leave = withoutNonce.add(giveUp);
+}
+
+/** Listens on each place at the same port; a place that the machine does not have is left out if another works. */
+async function listenOnOnePort(
+  places: readonly TcpPlace[], port: number, sockets: SocketEvents,
+): Promise<{ servers: readonly Server[]; realPort: number }> {
+  for (let attempt = 1; ; attempt++) {
+    const servers: Server[] = [];
+    let realPort = port;
+    let missing: unknown;
+    try {
+      for (const { host, ipv6Only } of places) {
+        try {
+          const server = await listenAt({ host, ipv6Only, port: realPort, exclusive: true }, sockets);
+          servers.push(server);
+          realPort = (server.address() as { port: number }).port; // that of a TCP socket which listens
+        } catch (error) {
+          if (!UNAVAILABLE.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+          missing = error;
+        }
+      }
+      if (servers.length === 0) throw missing;
+      return { servers, realPort };
+    } catch (error) {
+      for (const server of servers) server.close();
+      const isRetried = port === 0 && servers.length > 0 && attempt < MAX_PORT_ATTEMPTS;
+      if (!isRetried || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    }
+  }
+}
+
+/** The system's codes for a kind of address that this machine does not have. */
+const UNAVAILABLE: ReadonlySet<string> = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT']);
+
+interface SocketEvents {
+  readonly onSocket: (socket: Socket) => void;
+  readonly onError: (error: Error) => void;
+}
+
+function listenAt(place: ListenOptions, { onSocket, onError }: SocketEvents): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer({ noDelay: true, keepAlive: true }, (socket) => runListener(() => onSocket(socket)));
+    server.once('error', reject);
+    server.listen(place, () => {
+      server.off('error', reject);
+      server.on('error', (error) => runListener(() => onError(error))); // accept() has failed, for example
+      resolve(server);
+    });
+  });
+}

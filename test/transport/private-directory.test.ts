@@ -1,0 +1,40 @@
+// Which directories count as private to the user of this process.
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { isPrivateDirectory } from '../../src/transport/private-directory.js';
+
+function directory(mode = 0o700): string {
+  const path = mkdtempSync(join(tmpdir(), 'private-'));
+  onTestFinished(() => rmSync(path, { recursive: true }));
+  chmodSync(path, mode);
+  return path;
+}
+
+test.each([
+  [0o700, true], [0o744, true], [0o710, false], [0o701, false], [0o711, false], [0o755, false], [0o1777, false],
+])('a directory of ours in /tmp, with mode %o: %s', (mode, expected) => {
+  expect(isPrivateDirectory(directory(mode))).toBe(expected);
+});
+
+test('a directory of another user is not private', () => {
+  expect(isPrivateDirectory(directory(), 54_321)).toBe(false);
+});
+
+test('a directory is not private if others can put another in its place', () => {
+  const parent = directory(0o777);
+  const own = join(parent, 'own');
+  mkdirSync(own, { mode: 0o700 });
+  expect(isPrivateDirectory(own)).toBe(false);
+  chmodSync(parent, 0o1777);
+  expect(isPrivateDirectory(own)).toBe(true);
+});
+
+test('neither a file, nor a missing directory, nor one on a system without user ids is private', () => {
+  const own = directory();
+  writeFileSync(join(own, 'file'), '');
+  expect(isPrivateDirectory(join(own, 'file'))).toBe(false);
+  expect(isPrivateDirectory(join(own, 'missing'))).toBe(false);
+  expect(isPrivateDirectory(own, undefined)).toBe(process.getuid !== undefined); // undefined takes the default
+});
