@@ -46,11 +46,12 @@ export { busOver, type BusOverOptions, connectionOver } from './connection/over-
 export type { Drop, DropReason } from './connection/drops.js';
 export {
   CallTimeoutError, type ConnectionClosedDetails, ConnectionClosedError, HandlerInUseError, NameRequestError,
-  UnexpectedSignatureError,
+  OwnerTimeoutError, UnexpectedSignatureError,
 } from './connection/errors.js';
 export type { MessageLink, MethodCallHandler } from './connection/link.js';
 export type { OwnerListener, OwnerWatch } from './connection/name-owners.js';
 export type { SubscribeOptions, Subscription } from './connection/subscription.js';
+export type { OwnerWaitOptions } from './connection/wait-for-owner.js';
 export { defineInterface } from './interface/define.js';
 export type {
   CallContext, Implementation, InterfaceDefinition, MethodDefinition, MethodHandler, PropertyDefinition,

@@ -40,8 +40,8 @@ const PER_MESSAGE = /^src\/(wire\/(values|messages)|transport|connection|client|
 /** Those among them that work once for a connection, a question to the bus, a name, a rule or an object. */
 const ONCE = new Set([
   'src/connection/bus.ts', 'src/connection/bus-names.ts', 'src/connection/bus-queries.ts', 'src/connection/hello.ts',
-  'src/connection/match-requests.ts', 'src/connection/name-owners.ts', 'src/connection/subscription.ts',
-  'src/service/exported-interface.ts',
+  'src/connection/match-requests.ts', 'src/connection/name-owners.ts', 'src/connection/namespace-owners.ts',
+  'src/connection/subscription.ts', 'src/service/exported-interface.ts',
 ]);
 
 const RE_EXPORT = /^export\s+(type\s+)?(\*(\s+as\s+\w+)?|\{[^}]*\})\s+from\s+'[^']+';$/;

@@ -147,6 +147,7 @@ const FAILURES: Readonly<Record<string, Readonly<Record<string, () => unknown>>>
       path: '/lamp', interface: 'org.freedesktop.DBus.Peer',
     })),
   },
+  OwnerTimeoutError: { OWNER_TIMED_OUT: thrown(new connection.OwnerTimeoutError('com.example.Lamp', 5_000)) },
   HandlerInUseError: { HANDLER_IN_USE: thrown(new connection.HandlerInUseError()) },
   AuthError: {
     LINE_TOO_LONG: client('A'.repeat(20_000)),

@@ -25,7 +25,9 @@ import type { LinkCore } from './link-core.js';
 import { shareCalls } from './invoker.js';
 import type { MessageLink, MethodCallHandler } from './link.js';
 import type { OwnerListener, OwnerWatch } from './name-owners.js';
+import { namespaceOf } from './namespace-owners.js';
 import type { SubscribeOptions, Subscription } from './subscription.js';
+import { type OwnerWaitOptions, waitForOwner } from './wait-for-owner.js';
 import type { Wishes } from './wishes.js';
 
 /** A connection to a message bus, under a unique name. */
@@ -251,17 +253,31 @@ export class Bus implements MessageLink, AsyncDisposable {
   }
 
   /**
-   * Watches the owner of a name. `listener` is called with the present owner, if there is one, and for each change. An
+   * Watches the owner of a name, or of all names below a prefix: `org.mpris.MediaPlayer2.*`. `listener` is called with
+   * the present owner of each name that has one, and then for each change, never before this function returns. An
    * exception of the listener becomes an uncaught exception of the process; other listeners are still called.
-   * @throws {InvalidNameError} if `name` is not a bus name
+   * @throws {InvalidNameError} if `name` is neither a bus name nor a prefix of well-known names
    * @throws {ArgumentError} if `listener` is not a function
    */
   watchOwner(name: string, listener: OwnerListener): OwnerWatch {
-    assertBusName(name);
+    const prefix = namespaceOf(name);
     if (typeof listener !== 'function') {
       throw argumentError('watchOwner', 'the listener must be a function', listener);
     }
-    return this.#wishes.owners.watch(name, listener);
+    return prefix === undefined
+      ? this.#wishes.owners.watch(name, listener)
+      : this.#wishes.namespaces.watch(prefix, listener);
+  }
+
+  /**
+   * Resolves with the unique name of the owner of a name as soon as there is one. It does not start a service.
+   * @throws {InvalidNameError} if `name` is not a bus name
+   * @throws {OwnerTimeoutError} if there is no owner within `timeout`; if `signal` aborts, its reason is thrown
+   * @throws {ConnectionClosedError} if the connection ends
+   * @throws {DBusError} if the bus refuses the match rule
+   */
+  async waitForOwner(name: string, options?: OwnerWaitOptions): Promise<string> {
+    return waitForOwner(this, name, options);
   }
 
   /**

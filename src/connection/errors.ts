@@ -44,6 +44,23 @@ export class CallTimeoutError extends DBusWireError {
   }
 }
 
+/** A bus name got no owner in time. */
+export class OwnerTimeoutError extends DBusWireError {
+  override readonly name = 'OwnerTimeoutError';
+  readonly fault = 'link';
+  readonly code = 'OWNER_TIMED_OUT';
+  /** The name that has no owner. */
+  readonly busName: string;
+  /** How long the owner was awaited, in milliseconds. */
+  readonly timeout: number;
+
+  constructor(busName: string, timeout: number) {
+    super(`${busName} got no owner within ${timeout} ms`);
+    this.busName = busName;
+    this.timeout = timeout;
+  }
+}
+
 /** The body of a reply has other types than its caller expects. */
 export class UnexpectedSignatureError extends DBusWireError {
   override readonly name = 'UnexpectedSignatureError';

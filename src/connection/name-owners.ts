@@ -10,8 +10,11 @@ import type { Engine } from './engine.js';
 import type { MatchRequests } from './match-requests.js';
 import type { CallOutcome } from './pending-call.js';
 
-/** Called with the unique names of the new owner and of the previous one; undefined if there is no owner. */
-export type OwnerListener = (owner: string | undefined, previous: string | undefined) => void;
+/**
+ * Called with the unique names of the new owner and of the previous one, undefined if there is no owner, and with the
+ * name that they own.
+ */
+export type OwnerListener = (owner: string | undefined, previous: string | undefined, name: string) => void;
 
 /** How many former owners of a name are remembered. */
 const MAX_FORMER_OWNERS = 8;
@@ -38,12 +41,17 @@ class WatchedName {
   }
 }
 
-/** A watch on the owner of one name. */
+/** A watch on the owner of one name, or on the owners of all names below a prefix. */
 export interface OwnerWatch extends AsyncDisposable {
-  /** Resolves when the owner is known; rejects if the bus cannot be asked, and then the listener is never called. */
+  /**
+   * Resolves when the owners are known, and the listener has got those that are there; rejects if the bus cannot be
+   * asked, and then the listener is never called.
+   */
   readonly ready: Promise<void>;
-  /** The unique name of the present owner; undefined if there is none, and before `ready`. */
+  /** The unique name of the present owner; undefined if there is none, before `ready`, and for a prefix. */
   readonly owner: string | undefined;
+  /** The names that are watched and have an owner at present, each with the unique name of its owner. */
+  readonly owners: ReadonlyMap<string, string>;
   /** Ends the watch: the listener is not called any more. Resolves when the bus has removed the match rule. */
   close(): Promise<void>;
 }
@@ -87,7 +95,7 @@ export class NameOwners {
       if (owner === last) return;
       const previous = last;
       last = owner;
-      runListener(() => listener(owner, previous));
+      runListener(() => listener(owner, previous, name));
     };
     watched.listeners.add(notify);
     queueMicrotask(() => {
@@ -102,6 +110,9 @@ export class NameOwners {
       ready: watched.ready,
       get owner() {
         return watched.owner;
+      },
+      get owners() {
+        return new Map(watched.owner === undefined ? [] : [[name, watched.owner]]);
       },
       close,
       [Symbol.asyncDispose]: close,

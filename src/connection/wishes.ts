@@ -9,6 +9,7 @@ import { BusNames } from './bus-names.js';
 import type { LinkCore, SignalReceiver } from './link-core.js';
 import { MatchRequests } from './match-requests.js';
 import { NameOwners } from './name-owners.js';
+import { NamespaceOwners } from './namespace-owners.js';
 import { type SignalRequest, type SignalSource, Subscriptions } from './subscription.js';
 
 /** The wishes of one connection to a bus. */
@@ -16,6 +17,7 @@ export class Wishes implements SignalReceiver, SignalSource {
   readonly names: BusNames;
   readonly rules: MatchRequests;
   readonly owners: NameOwners;
+  readonly namespaces: NamespaceOwners;
   readonly subscriptions: Subscriptions;
 
   constructor(core: LinkCore) {
@@ -23,6 +25,7 @@ export class Wishes implements SignalReceiver, SignalSource {
     this.names = new BusNames(engine);
     this.rules = new MatchRequests(engine);
     this.owners = new NameOwners(engine, this.rules);
+    this.namespaces = new NamespaceOwners(engine, this.rules);
     this.subscriptions = new Subscriptions(this, core);
   }
 
@@ -39,6 +42,7 @@ export class Wishes implements SignalReceiver, SignalSource {
     const { sender, interface: interfaceName } = signal.header;
     if (sender === BUS_NAME && interfaceName === BUS_OBJECT.interface) {
       this.owners.handleBusSignal(signal);
+      this.namespaces.handleBusSignal(signal);
       this.names.handleBusSignal(signal);
     }
     this.subscriptions.deliver(signal);

@@ -1,0 +1,170 @@
+// The owners of all names below a prefix, such as `org.mpris.MediaPlayer2.*`: first those that are there, then each
+// change. One match rule and one list of names serve all watches of a prefix. What NameOwnerChanged has said of a name
+// counts; an answer that the bus gives later about the same name is not newer. Tests: namespace-owners.test.ts.
+// Specification: Match Rules (arg0namespace), org.freedesktop.DBus.NameOwnerChanged, org.freedesktop.DBus.ListNames.
+import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
+import { DBusError } from '../protocol/errors.js';
+import { runListener } from '../transport/waiting.js';
+import { InvalidNameError } from '../wire/errors.js';
+import { assertBusName, isWellKnownName } from '../wire/names.js';
+import type { ArrivedSignal } from './arrived-signal.js';
+import type { Engine } from './engine.js';
+import type { MatchRequests } from './match-requests.js';
+import type { OwnerListener, OwnerWatch } from './name-owners.js';
+
+/** How many owners the bus is asked for at once. */
+const QUESTIONS_AT_ONCE = 64;
+
+/** The end of the text for all names below a prefix. */
+const WILDCARD = '.*';
+
+/** The prefix in `org.example.*`; undefined for a bus name. @throws {InvalidNameError} if a text is neither */
+export function namespaceOf(name: string): string | undefined {
+  if (typeof name !== 'string' || !name.endsWith(WILDCARD)) {
+    assertBusName(name);
+    return undefined;
+  }
+  const prefix = name.slice(0, -WILDCARD.length);
+  if (isWellKnownName(`${prefix}.a`)) return prefix;
+  const rule = 'have one or more elements of [A-Za-z_-][A-Za-z0-9_-]* joined by "." before ".*", at most 255 bytes';
+  throw new InvalidNameError('bus name', name, rule);
+}
+
+/** One watch. */
+interface Watcher {
+  readonly listener: OwnerListener;
+  /** Whether it has got the names that were there; before that it gets no changes. */
+  hasBegun: boolean;
+}
+
+/** One prefix that is watched. */
+class WatchedNamespace {
+  readonly owners = new Map<string, string>();
+  readonly watchers = new Set<Watcher>();
+  /** The names that have changed while the bus is asked for their owners; undefined when all owners are known. */
+  changed: Set<string> | undefined = new Set();
+  ready: Promise<void> = Promise.resolve();
+  release: () => Promise<void> = () => Promise.resolve();
+
+  /** Takes the owner of a name, and tells the watches if it is another than before. */
+  update(name: string, owner: string | undefined): void {
+    const previous = this.owners.get(name);
+    if (owner === previous) return;
+    if (owner === undefined) this.owners.delete(name);
+    else this.owners.set(name, owner);
+    for (const watcher of [...this.watchers]) {
+      if (watcher.hasBegun && this.watchers.has(watcher)) runListener(() => watcher.listener(owner, previous, name));
+    }
+  }
+
+  /** Gives a watch the names that are there. */
+  begin(watcher: Watcher): void {
+    if (watcher.hasBegun || this.changed !== undefined) return;
+    watcher.hasBegun = true;
+    for (const [name, owner] of [...this.owners]) {
+      if (!this.watchers.has(watcher)) return; // its listener has closed it
+      runListener(() => watcher.listener(owner, undefined, name));
+    }
+  }
+}
+
+/** The owners below all prefixes that one connection watches. */
+export class NamespaceOwners {
+  readonly #engine: () => Engine;
+  readonly #rules: MatchRequests;
+  readonly #namespaces = new Map<string, WatchedNamespace>();
+
+  constructor(engine: () => Engine, rules: MatchRequests) {
+    this.#engine = engine;
+    this.#rules = rules;
+  }
+
+  /** Watches all names below a valid prefix; see {@link Bus.watchOwner}. No listener is called before this returns. */
+  watch(prefix: string, listener: OwnerListener): OwnerWatch {
+    const watched = this.#namespaces.get(prefix) ?? this.#start(prefix);
+    const watcher: Watcher = { listener, hasBegun: false };
+    watched.watchers.add(watcher);
+    queueMicrotask(() => {
+      if (watched.watchers.has(watcher)) watched.begin(watcher); // if another watch has the same prefix
+    });
+    const close = async (): Promise<void> => {
+      if (!watched.watchers.delete(watcher) || watched.watchers.size > 0) return;
+      this.#forget(prefix, watched);
+      await watched.release();
+    };
+    return {
+      ready: watched.ready,
+      owner: undefined,
+      get owners() {
+        return new Map(watched.owners);
+      },
+      close,
+      [Symbol.asyncDispose]: close,
+    };
+  }
+
+  /** Takes NameOwnerChanged; must be called for every signal of the bus, in order of arrival. */
+  handleBusSignal(signal: ArrivedSignal): void {
+    const { member, signature } = signal.header;
+    if (this.#namespaces.size === 0 || member !== 'NameOwnerChanged' || signature !== 'sss') return;
+    const message = signal.read();
+    if (message === undefined) return;
+    const [name, , owner] = message.body as readonly [string, string, string]; // by its signature
+    for (let dot = name.indexOf('.'); dot > 0; dot = name.indexOf('.', dot + 1)) {
+      const watched = this.#namespaces.get(name.slice(0, dot));
+      watched?.changed?.add(name);
+      watched?.update(name, owner === '' ? undefined : owner);
+    }
+  }
+
+  #start(prefix: string): WatchedNamespace {
+    const watched = new WatchedNamespace();
+    this.#namespaces.set(prefix, watched);
+    const rule = this.#rules.add({
+      type: 'signal',
+      sender: BUS_NAME,
+      interface: BUS_OBJECT.interface,
+      member: 'NameOwnerChanged',
+      path: BUS_OBJECT.path,
+      arg0Namespace: prefix,
+    });
+    watched.release = rule.release;
+    // The names are asked for directly after AddMatch, so that no change can be missed between the two.
+    watched.ready = Promise.all([rule.ready, this.#askNames(prefix, watched)]).then(() => {
+      watched.changed = undefined;
+      for (const watcher of [...watched.watchers]) watched.begin(watcher);
+    });
+    watched.ready.catch(() => {
+      // A reader of `ready` gets the error; the next watch of the prefix asks the bus again.
+      this.#forget(prefix, watched);
+      watched.release().catch(() => {});
+    });
+    return watched;
+  }
+
+  #forget(prefix: string, watched: WatchedNamespace): void {
+    if (this.#namespaces.get(prefix) === watched) this.#namespaces.delete(prefix);
+  }
+
+  /** Asks which names there are below the prefix, and then for their owners, a few at a time. */
+  async #askNames(prefix: string, watched: WatchedNamespace): Promise<void> {
+    const [all] = await this.#engine().call({ ...BUS_OBJECT, member: 'ListNames', replySignature: 'as' });
+    const names = new Set(all.filter((name) => name.startsWith(`${prefix}.`))).values();
+    const askNext = async (): Promise<void> => {
+      for (const name of names) await this.#askOwner(name, watched);
+    };
+    await Promise.all(Array.from({ length: QUESTIONS_AT_ONCE }, askNext));
+  }
+
+  async #askOwner(name: string, watched: WatchedNamespace): Promise<void> {
+    if (watched.watchers.size === 0 || watched.changed?.has(name) === true) return;
+    let owner: string | undefined;
+    const call = { ...BUS_OBJECT, member: 'GetNameOwner', signature: 's', body: [name] } as const;
+    try {
+      [owner] = await this.#engine().call({ ...call, replySignature: 's' });
+    } catch (error) {
+      if (!(error instanceof DBusError)) throw error; // the only error of the bus is that the name has lost its owner
+    }
+    if (watched.changed?.has(name) === false) watched.update(name, owner);
+  }
+}

@@ -1,0 +1,54 @@
+// Waits until a bus name has an owner: for a service that is about to start. It keeps no state.
+// Specification: org.freedesktop.DBus.NameOwnerChanged. Tests: wait-for-owner.test.ts.
+import { onAbort, startTimer } from '../transport/waiting.js';
+import { assertBusName } from '../wire/names.js';
+import { checkOptions, type OptionRules } from '../wire/options.js';
+import { WAIT_RULES } from './call-options.js';
+import { OwnerTimeoutError } from './errors.js';
+import type { OwnerListener, OwnerWatch } from './name-owners.js';
+
+/** How long to wait for an owner. */
+export interface OwnerWaitOptions {
+  /** Milliseconds until the wait rejects with {@link OwnerTimeoutError}. Infinity, for no limit, unless given. */
+  readonly timeout?: number | undefined;
+  /** Ends the wait when it aborts; it then rejects with the reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const OWNER_WAIT_RULES: OptionRules<OwnerWaitOptions> = WAIT_RULES;
+
+/** The part of a bus that this needs. */
+interface WatchingBus {
+  readonly closedSignal: AbortSignal;
+  watchOwner(name: string, listener: OwnerListener): OwnerWatch;
+}
+
+/** See {@link Bus.waitForOwner}. */
+export async function waitForOwner(bus: WatchingBus, name: string, options: OwnerWaitOptions = {}): Promise<string> {
+  assertBusName(name);
+  checkOptions('waitForOwner', options, OWNER_WAIT_RULES);
+  const { timeout = Infinity, signal } = options;
+  const { closedSignal } = bus;
+  signal?.throwIfAborted();
+  closedSignal.throwIfAborted();
+  let end = (): void => {};
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      const watch = bus.watchOwner(name, (owner) => {
+        if (owner !== undefined) resolve(owner);
+      });
+      watch.ready.catch(reject);
+      const timer = startTimer(timeout, () => reject(new OwnerTimeoutError(name, timeout)));
+      const endAbort = onAbort(signal, () => reject(signal?.reason as Error)); // any value that the caller has chosen
+      const endClosed = onAbort(closedSignal, () => reject(closedSignal.reason as Error));
+      end = () => {
+        clearTimeout(timer);
+        endAbort();
+        endClosed();
+        watch.close().catch(() => {}); // the caller has its answer, and the bus forgets the rule with the connection
+      };
+    });
+  } finally {
+    end();
+  }
+}

@@ -1,0 +1,69 @@
+// Waiting until a name has an owner: how the wait ends, and that nothing remains of it.
+import { getEventListeners } from 'node:events';
+import { describe, expect, test } from 'vitest';
+import { until } from '../support/waiting.js';
+import { startBusLink } from './fake-server.js';
+import { deliver, owned, ownerChanged, refused, ruleCalls, SERVICE } from './signals.js';
+
+describe('waitForOwner', () => {
+  test('resolves with the present owner', async () => {
+    await using link = await startBusLink({ answer: owned({ [SERVICE]: ':1.9' }) });
+    expect(await link.bus.waitForOwner(SERVICE)).toBe(':1.9');
+    await until(() => ruleCalls(link.peer).length === 2);
+  });
+
+  test('resolves with the owner that comes, and with no other name', async () => {
+    await using link = await startBusLink();
+    const owner = link.bus.waitForOwner(SERVICE, { timeout: 30_000 });
+    await deliver(
+      link, ownerChanged('com.example.Other', '', ':1.8'), ownerChanged(SERVICE, '', ':1.9'),
+      ownerChanged(SERVICE, ':1.9', ':1.10'),
+    );
+    expect(await owner).toBe(':1.9');
+    await until(() => ruleCalls(link.peer).length === 2);
+  });
+
+  test('rejects with the reason of its signal, now or later', async () => {
+    await using link = await startBusLink();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const owner = link.bus.waitForOwner(SERVICE, { signal });
+    controller.abort('enough');
+    await expect(owner).rejects.toBe('enough');
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    await until(() => ruleCalls(link.peer).length === 2);
+    await expect(link.bus.waitForOwner(SERVICE, { signal })).rejects.toBe('enough');
+    expect(ruleCalls(link.peer)).toHaveLength(2);
+  });
+
+  test('rejects if the time is over, even if the bus answers nothing', async () => {
+    await using link = await startBusLink({ answer: (call, peer) => (call.member === 'Hello' ? owned({})(call, peer) : undefined) });
+    const error = { name: 'OwnerTimeoutError', code: 'OWNER_TIMED_OUT', busName: SERVICE, timeout: 5 };
+    await expect(link.bus.waitForOwner(SERVICE, { timeout: 5 })).rejects.toMatchObject(error);
+  });
+
+  test('rejects if the connection ends, or has ended', async () => {
+    await using link = await startBusLink();
+    const owner = link.bus.waitForOwner(SERVICE);
+    await until(() => ruleCalls(link.peer).length === 1);
+    link.peer.socket.destroy();
+    await expect(owner).rejects.toMatchObject({ name: 'ConnectionClosedError' });
+    await expect(link.bus.waitForOwner(SERVICE)).rejects.toMatchObject({ name: 'ConnectionClosedError' });
+    expect(getEventListeners(link.bus.closedSignal, 'abort').length).toBeLessThan(2);
+  });
+
+  test('rejects if the bus refuses the rule', async () => {
+    await using link = await startBusLink({ answer: (call, peer) => (call.member === 'AddMatch' ? refused : owned({}))(call, peer) });
+    await expect(link.bus.waitForOwner(SERVICE)).rejects.toMatchObject({ name: 'DBusError' });
+  });
+
+  test('refuses invalid names, prefixes and unknown options', async () => {
+    await using link = await startBusLink();
+    for (const name of ['', 'com.example.*', 5 as never]) {
+      await expect(link.bus.waitForOwner(name)).rejects.toMatchObject({ code: 'NAME_INVALID' });
+    }
+    await expect(link.bus.waitForOwner(SERVICE, { timeout: -1 })).rejects.toMatchObject({ code: 'OPTION_INVALID' });
+    await expect(link.bus.waitForOwner(SERVICE, { time: 1 } as never)).rejects.toMatchObject({ code: 'OPTION_UNKNOWN' });
+    expect(ruleCalls(link.peer)).toEqual([]);
+  });
+});

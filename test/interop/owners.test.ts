@@ -1,0 +1,81 @@
+// Owners of names on both real buses: watches of prefixes while names come and go, and waiting for an owner.
+// Specification: Match Rules (arg0namespace), org.freedesktop.DBus.NameOwnerChanged.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type Bus, connectToBus } from '../../src/index.js';
+import type { PrivateBus } from '../support/private-bus.js';
+import { REAL_BUSES } from '../support/private-broker.js';
+import { describeWith } from '../support/programs.js';
+
+const PREFIX = 'org.mpris.MediaPlayer2';
+
+describe.each(REAL_BUSES)('$program:', ({ required, startBus }) => {
+  describeWith(...required)('on a bus with two connections', () => {
+    let daemon: PrivateBus;
+    let service: Bus;
+    let client: Bus;
+
+    beforeAll(async () => {
+      daemon = await startBus();
+    });
+    afterAll(() => daemon?.stop());
+    beforeEach(async () => {
+      [service, client] = await Promise.all([connectToBus(daemon.address), connectToBus(daemon.address)]);
+    });
+    afterEach(async () => {
+      await Promise.all([service.close(), client.close()]);
+    });
+
+    test('a watch of a prefix has the names that are there, and those that come and go', async () => {
+      await service.requestName(`${PREFIX}.vlc`);
+      await service.requestName(PREFIX);
+      const seen: unknown[] = [];
+      const watch = client.watchOwner(`${PREFIX}.*`, (owner, previous, name) => seen.push([name, owner, previous]));
+      await watch.ready;
+      await service.requestName(`${PREFIX}.mpv.instance7`);
+      await service.requestName('org.mpris.Other');
+      await service.releaseName(`${PREFIX}.vlc`);
+      await service.listNames();
+      await client.listNames(); // the client has seen what the bus has sent before
+      const { uniqueName } = service;
+      expect(seen).toEqual([
+        [`${PREFIX}.vlc`, uniqueName, undefined], [`${PREFIX}.mpv.instance7`, uniqueName, undefined],
+        [`${PREFIX}.vlc`, undefined, uniqueName],
+      ]);
+      expect([...watch.owners]).toEqual([[`${PREFIX}.mpv.instance7`, uniqueName]]);
+      await watch.close();
+    });
+
+    test('a watch that begins while hundreds of names come and go misses and repeats none', async () => {
+      const names = Array.from({ length: 300 }, (_, index) => `${PREFIX}.n${index}`);
+      for (const name of names) await service.requestName(name);
+      const present = new Map<string, string | undefined>();
+      const mistakes: unknown[] = [];
+      const changes = names.map(async (name, index) => {
+        if (index % 3 === 0) await service.releaseName(name);
+        if (index % 6 === 0) await service.requestName(name);
+        await service.requestName(`${PREFIX}.later${index}`);
+      });
+      const watch = client.watchOwner(`${PREFIX}.*`, (owner, previous, name) => {
+        if (present.get(name) !== previous || owner === previous) mistakes.push([name, owner, previous]);
+        present.set(name, owner);
+      });
+      await Promise.all([watch.ready, ...changes]);
+      await client.listNames();
+      const there = new Set((await client.listNames()).filter((name) => name.startsWith(`${PREFIX}.`)));
+      const seen = [...present].flatMap(([name, owner]) => owner ?? [] ? [name] : []);
+      expect(mistakes).toEqual([]);
+      expect(new Set(seen)).toEqual(there);
+      expect(new Set(watch.owners.keys())).toEqual(there);
+      expect(there.size).toBe(300 + 200 + 50);
+      await watch.close();
+    });
+
+    test('waiting for an owner ends when a connection takes the name', async () => {
+      const owner = client.waitForOwner('com.example.Late', { timeout: 30_000 });
+      await client.listNames();
+      await service.requestName('com.example.Late');
+      expect(await owner).toBe(service.uniqueName);
+      expect(await client.waitForOwner('com.example.Late')).toBe(service.uniqueName);
+    });
+  });
+});
