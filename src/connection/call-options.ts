@@ -1,7 +1,6 @@
 // The options of a call: their types, their check, and the flags of its message. Valid options are checked without a
 // look-up in a table. Tests: options.test.ts. Specification: Message Format (flags).
 import { MessageFlag } from '../wire/constants.js';
-import type { ErrorPlace } from '../wire/errors.js';
 import type { BodyInputOf, CheckedSignature } from '../wire/infer.js';
 import {
   ABORT_SIGNAL, ANY, checkOptions, FLAG, isAbortSignal, MILLISECONDS, type OptionRules, TEXT,
@@ -44,8 +43,6 @@ export interface CallOptions<In extends string = string, Out extends string = st
   readonly body?: BodyInputOf<In> | undefined;
   /** The signature that the reply must have; it also gives the result its type. If left out, any signature is valid. */
   readonly replySignature?: CheckedSignature<Out> | undefined;
-  /** Replaces `interface` and `member` in errors about the body; for a Set, it can name the property. */
-  readonly place?: ErrorPlace | undefined;
 }
 
 export const WAIT_RULES: OptionRules<WaitOptions> = { timeout: MILLISECONDS, signal: ABORT_SIGNAL };
@@ -56,7 +53,7 @@ export const CALL_FLAG_RULES: OptionRules<CallFlags> = {
 
 // The parts of the message are checked when it is written.
 const MESSAGE_RULES = {
-  destination: ANY, path: ANY, interface: ANY, member: ANY, signature: ANY, body: ANY, replySignature: TEXT, place: ANY,
+  destination: ANY, path: ANY, interface: ANY, member: ANY, signature: ANY, body: ANY, replySignature: TEXT,
 };
 const CALL_RULES: OptionRules<CallOptions> = { ...MESSAGE_RULES, ...WAIT_RULES, ...CALL_FLAG_RULES };
 
@@ -90,7 +87,7 @@ function hasOnlyCallKeys(options: object): boolean {
     switch (key) {
       case 'destination': case 'path': case 'interface': case 'member': case 'signature': case 'body':
       case 'replySignature': case 'timeout': case 'signal': case 'noReply': case 'noAutoStart':
-      case 'allowInteractiveAuthorization': case 'place':
+      case 'allowInteractiveAuthorization':
         break;
       default:
         return false;

@@ -191,12 +191,12 @@ export class Engine {
     let invocation: Invocation;
     try {
       checkCallOptions(options);
-      const { path, interface: interfaceName, member, destination, timeout, signal, replySignature, place } = options;
+      const { path, interface: interfaceName, member, destination, timeout, signal, replySignature } = options;
       // The compiler has compared the body with the signature; their types are of no further use.
       const { signature, body } = options as { signature?: string; body?: readonly unknown[] };
       const parts = { path, interface: interfaceName, member, destination, signature, body, flags: flagsOf(options) };
       const message = methodCall<string>(parts);
-      invocation = { message, timeout, signal, replySignature, place, resultOf: undefined };
+      invocation = { message, timeout, signal, replySignature, place: undefined, resultOf: undefined };
     } catch (error) {
       return Promise.reject(error as Error); // an error of the options, or of a getter in them
     }
