@@ -9,13 +9,13 @@ import { openTransport } from '../transport/open.js';
 import { sessionBusAddress, systemBusAddress } from '../transport/well-known-buses.js';
 import { argumentError } from '../wire/arguments.js';
 import { describe } from '../wire/describe.js';
-import type { BodyOf } from '../wire/infer.js';
+import type { ReadBodyOf } from '../wire/infer.js';
 import { encodeMessage } from '../wire/messages/encode.js';
 import { type Message, type MethodCall, methodCall } from '../wire/messages/message.js';
 import { assertBusName, isUniqueName } from '../wire/names.js';
 import { checkOptions } from '../wire/options.js';
 import type { NameOptions } from './bus-names.js';
-import { type CallOptions, WAIT_RULES, type WaitOptions } from './call-options.js';
+import { type CallOptions, type NoReply, type ReplyOf, WAIT_RULES, type WaitOptions } from './call-options.js';
 import { shareRouting } from './call-router.js';
 import { CONNECT_RULES, type ConnectOptions } from './connection.js';
 import { type DropReason, shareDrops } from './drops.js';
@@ -24,27 +24,34 @@ import { LinkCore } from './link-core.js';
 import { shareCalls } from './invoker.js';
 import type { MessageLink, MethodCallHandler } from './link.js';
 import type { OwnerListener, OwnerWatch } from './name-owners.js';
-import { receiveOptions } from './receive-options.js';
+import { receiveOptions, typedArraysOf } from './receive-options.js';
 import type { SubscribeOptions, Subscription } from './subscription.js';
 import { Wishes } from './wishes.js';
 
 /** An open connection to a bus, after Hello. */
-interface GreetedBus {
+interface GreetedBus<Typed extends boolean> {
+  readonly typedArrays: Typed;
   readonly uniqueName: string;
   readonly core: LinkCore;
   readonly wishes: Wishes;
 }
 
-/** A connection to a message bus, under a unique name. */
-export class Bus implements MessageLink, AsyncDisposable {
+/**
+ * A connection to a message bus, under a unique name. `Typed` says whether arrays of numbers arrive as typed arrays; a
+ * bus that is opened without the option `typedArrays` is a `Bus<false>`, or `Bus` for short.
+ */
+export class Bus<Typed extends boolean = false> implements MessageLink<Typed>, AsyncDisposable {
   /** The name that the bus has given this connection, such as `:1.42`. */
   readonly uniqueName: string;
+  /** Whether arrays of numbers arrive as typed arrays: the option of the same name. */
+  readonly typedArrays: Typed;
   readonly #core: LinkCore;
   readonly #wishes: Wishes;
 
   /** For {@link connectToBus}. */
-  constructor({ uniqueName, core, wishes }: GreetedBus) {
+  constructor({ typedArrays, uniqueName, core, wishes }: GreetedBus<Typed>) {
     this.uniqueName = uniqueName;
+    this.typedArrays = typedArrays;
     this.#core = core;
     this.#wishes = wishes;
     shareDrops(this, core.drops);
@@ -78,10 +85,11 @@ export class Bus implements MessageLink, AsyncDisposable {
   }
 
   /** Calls a method; see {@link MessageLink.call}. */
-  call<const In extends string = '', const Out extends string = string>(
-    options: CallOptions<In, Out>,
-  ): Promise<BodyOf<Out>> {
-    return this.#core.engine.call(options, this.call);
+  call<const In extends string = '', const Out extends string = string, Silent extends NoReply = false>(
+    options: CallOptions<In, Out, Silent>,
+  ): Promise<ReplyOf<ReadBodyOf<Out, Typed>, [], Silent>> {
+    const reply: Promise<unknown> = this.#core.engine.call(options, this.call);
+    return reply as Promise<ReplyOf<ReadBodyOf<Out, Typed>, [], Silent>>; // the engine reads as Typed says
   }
 
   /** Queues a message; see {@link MessageLink.send}. */
@@ -140,7 +148,7 @@ export class Bus implements MessageLink, AsyncDisposable {
     const { timeout, signal } = options;
     const call = { ...BUS_OBJECT, member: 'GetNameOwner', signature: 's', body: [name], replySignature: 's' } as const;
     try {
-      const [owner] = await this.call({ ...call, timeout, signal });
+      const [owner] = await this.#core.engine.call({ ...call, timeout, signal }, this.getNameOwner);
       return owner;
     } catch (error) {
       if (error instanceof DBusError && error.errorName === ErrorName.NAME_HAS_NO_OWNER) return undefined;
@@ -155,7 +163,8 @@ export class Bus implements MessageLink, AsyncDisposable {
   async listNames(options: WaitOptions = {}): Promise<string[]> {
     checkOptions('listNames', options, WAIT_RULES);
     const { timeout, signal } = options;
-    const [names] = await this.call({ ...BUS_OBJECT, member: 'ListNames', replySignature: 'as', timeout, signal });
+    const call = { ...BUS_OBJECT, member: 'ListNames', replySignature: 'as', timeout, signal } as const;
+    const [names] = await this.#core.engine.call(call, this.listNames);
     return names;
   }
 
@@ -200,7 +209,10 @@ function uniqueNameOf([name]: readonly unknown[]): string {
 }
 
 /** Opens a connection to a bus and says Hello. */
-export async function greetBus(addresses: string, options: ConnectOptions): Promise<GreetedBus> {
+export async function greetBus<Typed extends boolean = false>(
+  addresses: string, options: ConnectOptions<Typed>,
+): Promise<GreetedBus<Typed>> {
+  const typedArrays = typedArraysOf(options);
   const { signal, connectTimeout: timeout } = options;
   helloCall ??= methodCall({ ...BUS_OBJECT, member: 'Hello' });
   helloBytes ??= encodeMessage(helloCall, { serial: HELLO_SERIAL }).slice(); // a copy of its own
@@ -219,7 +231,7 @@ export async function greetBus(addresses: string, options: ConnectOptions): Prom
     const wait = { message: helloCall, replySignature: 's', signal, timeout, place: undefined, resultOf: uniqueNameOf };
     const uniqueName = (await core.engine.awaitReply(HELLO_SERIAL, wait)) as string; // what uniqueNameOf() returns
     wishes.names.uniqueName = uniqueName;
-    return { uniqueName, core, wishes };
+    return { typedArrays, uniqueName, core, wishes };
   } catch (error) {
     await core.engine.close({ timeout: 0 });
     throw error;
@@ -233,7 +245,9 @@ export async function greetBus(addresses: string, options: ConnectOptions): Prom
  * @throws {ConnectError} if no address works; if `signal` aborts, its reason is thrown
  * @throws {DBusError | CallTimeoutError | ConnectionClosedError | UnexpectedSignatureError} if Hello fails
  */
-export async function connectToBus(addresses: string, options: ConnectOptions = {}): Promise<Bus> {
+export async function connectToBus<Typed extends boolean = false>(
+  addresses: string, options: ConnectOptions<Typed> = {},
+): Promise<Bus<Typed>> {
   checkOptions('connectToBus', options, CONNECT_RULES);
   return new Bus(await greetBus(addresses, options));
 }
@@ -243,7 +257,9 @@ export async function connectToBus(addresses: string, options: ConnectOptions = 
  * ‹Well-known Message Bus Instances›
  * @throws {AddressError} if neither exists, and the errors of {@link connectToBus}
  */
-export async function sessionBus(options?: ConnectOptions): Promise<Bus> {
+export async function sessionBus<Typed extends boolean = false>(
+  options?: ConnectOptions<Typed>,
+): Promise<Bus<Typed>> {
   checkOptions('sessionBus', options, CONNECT_RULES);
   return connectToBus(sessionBusAddress(), options);
 }
@@ -252,7 +268,9 @@ export async function sessionBus(options?: ConnectOptions): Promise<Bus> {
  * Connects to the system bus: `DBUS_SYSTEM_BUS_ADDRESS`, or else the socket that the specification names.
  * @throws {AddressError} and the errors of {@link connectToBus} ‹Well-known Message Bus Instances›
  */
-export async function systemBus(options?: ConnectOptions): Promise<Bus> {
+export async function systemBus<Typed extends boolean = false>(
+  options?: ConnectOptions<Typed>,
+): Promise<Bus<Typed>> {
   checkOptions('systemBus', options, CONNECT_RULES);
   return connectToBus(systemBusAddress(), options);
 }

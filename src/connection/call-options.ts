@@ -14,18 +14,30 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The flags of a call. ‹Message Format› */
-export interface CallFlags {
+/**
+ * The types of `noReply` in the options of one call: true or false. Null is not a value of it; it stands for no choice,
+ * so that the result of a method is its usual one if TypeScript is asked for it without a call, as by ReturnType.
+ */
+export type NoReply = boolean | null;
+
+/** The result of a call: `Empty` if `Silent` is true, because there is no reply; either of the two for `boolean`. */
+export type ReplyOf<Result, Empty, Silent extends NoReply> =
+  [null] extends [Silent] ? Result : Silent extends true ? Empty : Result;
+
+/** The flags of a call. `Silent` is the type of `noReply`. ‹Message Format› */
+export interface CallFlags<Silent extends NoReply = boolean> {
   /** The bus must not start a service for this call. */
   readonly noAutoStart?: boolean | undefined;
   /** The receiver may ask a user for permission before it replies, which can take minutes. */
   readonly allowInteractiveAuthorization?: boolean | undefined;
   /** No reply is sent; the call resolves with an empty body as soon as it is queued. */
-  readonly noReply?: boolean | undefined;
+  readonly noReply?: (Silent & boolean) | undefined;
 }
 
 /** A METHOD_CALL, and how to wait for its reply. */
-export interface CallOptions<In extends string = string, Out extends string = string> extends WaitOptions, CallFlags {
+export interface CallOptions<
+  In extends string = string, Out extends string = string, Silent extends NoReply = boolean,
+> extends WaitOptions, CallFlags<Silent> {
   /**
    * The bus name of the receiver. Leave it out on a link without a bus; on a bus, a call without it is for the bus
    * itself, which answers with UnknownMethod.

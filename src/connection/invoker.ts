@@ -21,16 +21,16 @@ export function shareCalls(link: object, invoker: Invoker): void {
 }
 
 /** The invoker of a link. For a link that this library did not make, the invoker uses its call(). */
-export function invokerOf(link: MessageLink): Invoker {
+export function invokerOf(link: MessageLink<boolean>): Invoker {
   return invokers.get(link) ?? { invoke: (invocation) => callLink(link, invocation) };
 }
 
-async function callLink(link: MessageLink, invocation: Invocation): Promise<unknown> {
+async function callLink(link: MessageLink<boolean>, invocation: Invocation): Promise<unknown> {
   const { message, timeout, signal, replySignature, place, resultOf } = invocation;
   const { path, interface: interfaceName, member, destination, signature, body, flags } = message;
   let reply: unknown[];
   try {
-    reply = await link.call<string>({
+    reply = await link.call<string, string, boolean>({
       path, interface: interfaceName, member, destination, signature, body, timeout, signal, replySignature,
       noReply: (flags & MessageFlag.NO_REPLY_EXPECTED) !== 0,
       noAutoStart: (flags & MessageFlag.NO_AUTO_START) !== 0,
