@@ -63,8 +63,8 @@ const UUIDS = ['00001800', '00001801', '0000180a', '0000180f', '0000110b', '0000
   (head) => `${head}-0000-1000-8000-00805f9b34fb`,
 );
 
-/** What GetManagedObjects of a Bluetooth daemon answers: one adapter and the devices around it. */
-function managed() {
+/** The reply of a Bluetooth daemon to GetManagedObjects: one adapter and this many devices around it. */
+function managed(devices) {
   const random = generator(0x2545f491);
   const octet = () => (random() & 0xff).toString(16).toUpperCase().padStart(2, '0');
   const adapter = '/org/bluez/hci0';
@@ -85,7 +85,7 @@ function managed() {
       ...common,
     ])],
   ]);
-  for (let i = 0; i < 54; i++) {
+  for (let i = 0; i < devices; i++) {
     const address = Array.from({ length: 6 }, octet).join(':');
     const rssi = -40 - (random() % 50);
     const device = new Map([
@@ -146,6 +146,21 @@ function ints() {
   return call('ints', 'ai', [Array.from({ length: COUNT }, () => random() | 0)]);
 }
 
+const SIGNATURES = 2000;
+const ZERO = { y: 0, b: false, n: 0, q: 0, i: 0, u: 0, x: 0n, t: 0n, d: 0, s: '', o: '/', g: '' };
+
+/** More signatures than ours keeps: each is new when it is read. */
+function signatures() {
+  const random = generator(0x5bd1e995);
+  const codes = Object.keys(ZERO);
+  const fields = new Set();
+  while (fields.size < SIGNATURES) {
+    fields.add(Array.from({ length: 5 + (random() % 4) }, () => codes[random() % codes.length]).join(''));
+  }
+  const values = Array.from(fields, (text) => v(`(${text})`, Array.from(text, (code) => ZERO[code])));
+  return call('signatures', 'av', [values]);
+}
+
 /** A dict of many short keys, as a program that keeps its data in an object sends it. */
 function keys() {
   const random = generator(0x3c6ef372);
@@ -168,8 +183,11 @@ function reply() {
 const PLAIN = ['enc', 'dec'];
 /** `enc Map`: dicts are given as Map and not as plain objects, which only ours takes. */
 const WITH_MAP = ['enc', 'enc Map', 'dec'];
-/** `enc typed`: the array is given as typed array; the C libraries take no other. */
-const WITH_TYPED = ['enc', 'enc typed', 'dec'];
+/**
+ * `typed`: the array is given or returned as a typed array; the C libraries have no other. `dec big`: it is read from a
+ * big-endian message as a typed array.
+ */
+const WITH_TYPED = ['enc', 'enc typed', 'dec', 'dec typed', 'dec big'];
 
 /** Name, what it measures, directions, and the message. */
 export const CASES = [
@@ -177,12 +195,14 @@ export const CASES = [
   { name: 'reply', title: 'a reply with one INT32', directions: PLAIN, make: reply },
   { name: 'props', title: 'PropertiesChanged with 10 mixed entries', directions: WITH_MAP, make: props },
   { name: 'structs', title: 'a(iiu) of 4,000', directions: PLAIN, make: structs },
-  { name: 'managed', title: 'a{oa{sa{sv}}} of about 50 KB', directions: WITH_MAP, make: managed },
+  { name: 'managed', title: 'a{oa{sa{sv}}} of about 50 KB', directions: WITH_MAP, make: () => managed(54) },
+  { name: 'objects', title: 'a{oa{sa{sv}}} of about 5 MB', directions: WITH_MAP, make: () => managed(5400) },
   { name: 'bytes', title: 'ay of 1 MiB', directions: PLAIN, make: bytes },
   { name: 'strings', title: 'as of 1,000 ASCII strings of 8 to 30 characters', directions: PLAIN, make: strings },
   { name: 'doubles', title: 'ad of 100,000', directions: WITH_TYPED, make: doubles },
   { name: 'ints', title: 'ai of 100,000', directions: WITH_TYPED, make: ints },
   { name: 'keys', title: 'a{si} of 100,000 entries', directions: WITH_MAP, make: keys },
+  { name: 'signatures', title: 'av of 2,000 structs, each of another signature', directions: PLAIN, make: signatures },
 ];
 
 /** The serial that every message is given. */

@@ -18,7 +18,7 @@ import { TARGETS } from './targets.mjs';
 const USAGE = `npm run bench -- [options]
   --case NAMES      only these cases, joined by commas: ${CASES.map(({ name }) => name).join(', ')}
   --peers NAMES     only these contestants beside ours: ${COLUMNS.filter((name) => name !== 'baseline').join(', ')}
-  --direction NAME  only this direction: enc, enc Map, enc typed, dec
+  --direction NAME  only this direction: enc, enc Map, enc typed, dec, dec typed, dec big
   --rounds N        rounds of slices, at least 5 (default 15)
   --slice MS        length of a slice in milliseconds (default 25)
   --mixed           every process written in JavaScript first handles all cases, and not only the one that is measured
@@ -108,7 +108,8 @@ async function writeCase({ name, make }) {
   const ours = await openOurs(message, { module: OURS_MODULE });
   const write = (kind, bytes) => writeFileSync(here(`build/cases/${name}.${kind}`), bytes);
   write('sent', ours.directions.enc());
-  write('received', ours.received());
+  write('received', ours.received('little'));
+  write('received-big', ours.received('big'));
   write('steps', formatSteps(message));
   return message;
 }
@@ -148,7 +149,8 @@ async function findFault(contestant, message, { decodeMessage, reference }) {
 function taskFor({ name }, directions, direction) {
   if (directions.includes(direction)) return direction;
   if (direction === 'enc Map') return 'enc'; // the same dict as they take it
-  return direction === 'enc typed' && PROGRAMS.includes(name) ? 'enc' : undefined; // C arrays are typed
+  if (!PROGRAMS.includes(name)) return undefined;
+  return { 'enc typed': 'enc', 'dec typed': 'dec' }[direction]; // C arrays are typed
 }
 
 async function runCase(one, commands) {

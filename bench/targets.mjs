@@ -10,6 +10,7 @@ export const TARGETS = {
   'managed enc': { 'sd-bus': 0.6 },
   'managed enc Map': { 'sd-bus': 0.6 },
   'managed dec': { 'sd-bus': 0.6 },
+  'objects dec': { 'sd-bus': 1.2 },
   'bytes enc': { copy: 1.3 },
   'bytes dec': { copy: 1.3 },
   'strings enc': { 'sd-bus': 1 },
@@ -17,9 +18,14 @@ export const TARGETS = {
   'doubles enc': { floor: 1.5, 'dbus-native': 0.2 },
   'doubles enc typed': { floor: 1.5, 'dbus-native': 0.2 },
   'doubles dec': { floor: 1.5, 'dbus-native': 0.2 },
+  'doubles dec typed': { floor: 1.5 },
+  'doubles dec big': { floor: 1.5 },
   'ints enc': { floor: 1.5, 'dbus-native': 0.2 },
   'ints enc typed': { floor: 1.5, 'dbus-native': 0.2 },
   'ints dec': { floor: 1.5, 'dbus-native': 0.2 },
+  'ints dec typed': { floor: 1.5 },
+  'ints dec big': { floor: 1.5 },
+  'keys enc': { 'sd-bus': 2 },
 };
 
 /**

@@ -26,6 +26,12 @@ const { values: options } = parseArgs({
 /** V8 may drop work whose result nobody can see; this can be seen. */
 globalThis.sink = undefined;
 
+/** What a contestant does for a direction; to read, it gets the bytes in the order that the direction has. */
+function openDirection(direction, one, file) {
+  if (!direction.startsWith('dec')) return one;
+  return one(file(direction === 'dec big' ? 'received-big' : 'received'));
+}
+
 async function openCase(name) {
   const message = CASES.find((one) => one.name === name).make();
   const { open } = await import(`./contestants/${options.contestant}.mjs`);
@@ -39,8 +45,9 @@ async function openCase(name) {
     plainBody: types.map((type, i) => respell(type, message.body[i], WITH_OBJECTS)),
     typedBody: typed && [typed.from(message.body[0])],
   });
-  const { dec, ...operations } = contestant.directions;
-  if (dec !== undefined) operations.dec = dec(file('received'));
+  const operations = Object.fromEntries(
+    Object.entries(contestant.directions).map(([direction, one]) => [direction, openDirection(direction, one, file)]),
+  );
   return { message, types, operations, contestant };
 }
 
@@ -65,9 +72,14 @@ function runFor(operation, nanoseconds) {
 const HEADER_KEYS = ['type', 'path', 'interface', 'member', 'replySerial', 'destination', 'sender', 'signature'];
 
 /** What is wrong with what the contestant reads; undefined where nothing is. */
-function check({ message, types, operations, contestant }) {
-  if (operations.dec === undefined || contestant.read === undefined) return undefined;
-  const decoded = contestant.read(operations.dec());
+function check(opened) {
+  if (opened.contestant.read === undefined) return undefined;
+  const directions = Object.keys(opened.operations).filter((direction) => direction.startsWith('dec'));
+  return directions.map((direction) => checkRead(opened, direction)).find((found) => found !== undefined);
+}
+
+function checkRead({ message, types, operations, contestant }, direction) {
+  const decoded = contestant.read(operations[direction]());
   if (decoded.serial !== SERIAL) return `serial: expected ${SERIAL}, got ${decoded.serial}`;
   for (const key of HEADER_KEYS) {
     if ((decoded[key] ?? undefined) !== message[key]) return `${key}: expected ${message[key]}, got ${decoded[key]}`;

@@ -39,7 +39,7 @@ export { type Environment, sessionBusAddress, systemBusAddress } from './transpo
 export { type Bus, connectToBus, sessionBus, systemBus } from './connection/bus.js';
 export type { NameOptions } from './connection/bus-names.js';
 export type { ConnectionCredentials, StartResult } from './connection/bus-queries.js';
-export type { CallFlags, CallOptions, WaitOptions } from './connection/call-options.js';
+export type { CallFlags, CallOptions, NoReply, WaitOptions } from './connection/call-options.js';
 export type { ReceiveOptions } from './connection/receive-options.js';
 export { type Connection, type ConnectOptions, openConnection } from './connection/connection.js';
 export { busOver, type BusOverOptions, connectionOver } from './connection/over-transport.js';
@@ -71,5 +71,5 @@ export { createProxy, type Proxy, type ProxyMembers } from './client/proxy.js';
 export type { ProxyCallOptions, ProxyReadOptions, ProxyTarget } from './client/proxy-options.js';
 export type { SignalOptions, SignalStream } from './client/signal-stream.js';
 export { ExportError, type ExportErrorCode } from './service/errors.js';
-export { type ExportedObject, exportObject } from './service/export-object.js';
+export { type ExportedObject, exportObject, type ImplementationFor } from './service/export-object.js';
 export type { FailedMember, HandlerError } from './service/handler-errors.js';

@@ -6,7 +6,7 @@ import { OURS } from '../signature.mjs';
 
 /* Output: a scratch buffer, copied at the end into memory of the message's own. */
 
-const out = Buffer.allocUnsafeSlow(1 << 20);
+const out = Buffer.allocUnsafeSlow(1 << 23);
 const outView = new DataView(out.buffer);
 let at = 0;
 
@@ -272,6 +272,7 @@ const ENCODERS = {
     putObjects(objects);
     return finish(template);
   },
+  objects: (template, body) => ENCODERS.managed(template, body),
   bytes: (template, [value]) => () => {
     const bytes = start(template, 4 + value.length);
     new Uint32Array(bytes.buffer, template.length, 1)[0] = value.length;
@@ -285,9 +286,21 @@ const ENCODERS = {
   },
   doubles: (template, [values]) => () => {
     const bytes = start(template, 8 + values.length * 8);
-    new Uint32Array(bytes.buffer, template.length, 2)[0] = values.length * 8;
+    new Uint32Array(bytes.buffer, template.length, 2).set([values.length * 8, 0]); // and padding
     new Float64Array(bytes.buffer, template.length + 8).set(values);
     return bytes;
+  },
+  keys: (template, [dict]) => () => {
+    at = template.length;
+    const lengthAt = beginArray(8);
+    const first = at;
+    for (const key in dict) {
+      pad(8);
+      putString(key);
+      putUint32(dict[key]);
+    }
+    endArray(lengthAt, first);
+    return finish(template);
   },
   ints: (template, [values]) => () => {
     const bytes = start(template, 4 + values.length * 4);
@@ -313,6 +326,19 @@ const DECODERS = {
     return [rows];
   },
   managed: () => [getObjects()],
+  objects: () => [getObjects()],
+  keys: () => {
+    const length = getUint32();
+    position = (position + 7) & ~7;
+    const end = position + length;
+    const dict = new Map();
+    while (position < end) {
+      position = (position + 7) & ~7;
+      const key = getString();
+      dict.set(key, getUint32() | 0);
+    }
+    return [dict];
+  },
   bytes: () => {
     const length = getUint32();
     return [new Uint8Array(new Uint8Array(input.buffer, position, length))];
@@ -329,6 +355,43 @@ const DECODERS = {
   },
 };
 
+const TYPED_DECODERS = {
+  doubles: () => [new Float64Array(new Float64Array(input.buffer, ...arrayRange(8)))],
+  ints: () => [new Int32Array(new Int32Array(input.buffer, ...arrayRange(4)))],
+};
+
+/** Start and length of an array of numbers of this size. */
+function arrayRange(size) {
+  const length = getUint32();
+  position = (position + size - 1) & -size;
+  return [position, length / size];
+}
+
+/** A big-endian message: its numbers are reversed one by one, four bytes at a time, which is all that JavaScript has. */
+const BIG_DECODERS = {
+  doubles: () => {
+    const length = view.getUint32(position);
+    const words = new Int32Array(input.buffer, (position + 11) & ~7, length >> 2);
+    const swapped = new Int32Array(words.length);
+    for (let i = 0; i < words.length; i += 2) {
+      swapped[i] = reverse(words[i + 1]);
+      swapped[i + 1] = reverse(words[i]);
+    }
+    return [new Float64Array(swapped.buffer)];
+  },
+  ints: () => {
+    const words = new Int32Array(input.buffer, position + 4, view.getUint32(position) >> 2);
+    const swapped = new Int32Array(words.length);
+    for (let i = 0; i < words.length; i++) swapped[i] = reverse(words[i]);
+    return [swapped];
+  },
+};
+
+/** Four bytes in reverse: each half is a rotation, which is one instruction. */
+function reverse(word) {
+  return (((word << 8) | (word >>> 24)) & 0x00ff00ff) | (((word << 24) | (word >>> 8)) & 0xff00ff00);
+}
+
 /** Quicker than Array.from, and than an array that grows. */
 function toArray(typed) {
   const { length } = typed;
@@ -343,20 +406,23 @@ const WITHOUT_TEXT = new Set(['quick', 'structs', 'bytes', 'doubles', 'ints']);
 /** Where the value of each header field stands, and where the body starts: the payload-specific knowledge. */
 function layoutOf(bytes) {
   const buffer = Buffer.from(bytes);
-  const fieldsEnd = 16 + buffer.readUInt32LE(12);
+  const uint32At = (offset) => (isBig(bytes) ? buffer.readUInt32BE(offset) : buffer.readUInt32LE(offset));
+  const fieldsEnd = 16 + uint32At(12);
   const fields = {};
   for (let offset = 16; offset < fieldsEnd; ) {
     offset = (offset + 7) & ~7;
     const code = buffer[offset];
     const type = String.fromCharCode(buffer[offset + 2]);
     offset += 4;
-    const length = type === 'g' ? buffer[offset] : type === 'u' ? 0 : buffer.readUInt32LE(offset);
+    const length = type === 'g' ? buffer[offset] : type === 'u' ? 0 : uint32At(offset);
     const valueAt = type === 'u' ? offset : offset + (type === 'g' ? 1 : 4);
     fields[code] = [valueAt, valueAt + length];
     offset = type === 'u' ? offset + 4 : valueAt + length + 1;
   }
   return { fields, bodyStart: (fieldsEnd + 7) & ~7 };
 }
+
+const isBig = (bytes) => bytes[0] === 0x42; // B
 
 /** Reads the header strings out of the text that was just made. */
 function headerReader(message, fields) {
@@ -372,8 +438,8 @@ function headerReader(message, fields) {
   return (body) => ({
     type,
     flags: input[2],
-    serial: view.getUint32(8, true),
-    byteOrder: 'little',
+    serial: view.getUint32(8, !isBig(input)),
+    byteOrder: isBig(input) ? 'big' : 'little',
     path: isReply ? undefined : text.substring(pathAt, pathEnd),
     interface: isReply ? undefined : text.substring(interfaceAt, interfaceEnd),
     member: isReply ? undefined : text.substring(memberAt, memberEnd),
@@ -399,26 +465,27 @@ export async function open(message, { name, sent, plainBody, typedBody }) {
   const { bodyStart } = layoutOf(sent);
   const template = ownCopy(sent.subarray(0, bodyStart));
   template.writeUInt32LE(SERIAL, 8);
+  const decoder = (decodeBody) => (bytes) => {
+    const { fields, bodyStart: received } = layoutOf(bytes);
+    const buffer = ownCopy(bytes);
+    const itsView = new DataView(buffer.buffer);
+    const withHeader = headerReader(message, fields);
+    const textLength = WITHOUT_TEXT.has(name) ? received : buffer.length;
+    return () => {
+      input = buffer;
+      view = itsView;
+      text = buffer.latin1Slice(0, textLength);
+      position = received;
+      return withHeader(decodeBody());
+    };
+  };
   out.set(template); // of the message that was opened last, which is the one to be measured
   return {
     directions: {
       enc: ENCODERS[name](template, plainBody),
       ...(typedBody && { 'enc typed': ENCODERS[name](template, typedBody) }),
-      dec: (bytes) => {
-        const { fields, bodyStart: received } = layoutOf(bytes);
-        const buffer = ownCopy(bytes);
-        const itsView = new DataView(buffer.buffer);
-        const decodeBody = DECODERS[name];
-        const withHeader = headerReader(message, fields);
-        const textLength = WITHOUT_TEXT.has(name) ? received : buffer.length;
-        return () => {
-          input = buffer;
-          view = itsView;
-          text = buffer.latin1Slice(0, textLength);
-          position = received;
-          return withHeader(decodeBody());
-        };
-      },
+      dec: decoder(DECODERS[name]),
+      ...(typedBody && { 'dec typed': decoder(TYPED_DECODERS[name]), 'dec big': decoder(BIG_DECODERS[name]) }),
     },
     access: OURS,
     read: (decoded) => decoded,

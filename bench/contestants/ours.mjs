@@ -17,16 +17,19 @@ export async function open(message, { module }) {
 
   const body = parseTypes(signature).map((type, i) => respell(type, message.body[i], WITH_OBJECTS));
   const typed = TYPED_ARRAY[signature];
+  const decodeTyped = (bytes) => () => decodeMessage(bytes, { typedArrays: true });
   return {
     directions: {
       enc: encoder(body),
       'enc Map': encoder(message.body),
       ...(typed && { 'enc typed': encoder([typed.from(message.body[0])]) }),
       dec: (bytes) => () => decodeMessage(bytes),
+      ...(typed && { 'dec typed': decodeTyped, 'dec big': decodeTyped }),
     },
     access: OURS,
     read: (decoded) => decoded,
     /** The bytes that all contestants decode: as they come from a bus, with their sender. */
-    received: () => encodeMessage({ ...construct(message.body), sender: message.sender }, { serial: SERIAL }),
+    received: (byteOrder) =>
+      encodeMessage({ ...construct(message.body), sender: message.sender }, { serial: SERIAL, byteOrder }),
   };
 }

@@ -25,7 +25,7 @@ type ProxyMethod = (...args: unknown[]) => Promise<unknown>;
 
 /** Makes the function of one method. */
 export function proxyMethod(
-  link: MessageLink,
+  link: MessageLink<boolean>,
   { definition, member, target }: {
     readonly definition: InterfaceDefinition;
     readonly member: string;

@@ -1,6 +1,8 @@
 // The options of a proxy, of its calls and of its signals, and their rules. Tests: test/connection/options.test.ts.
 // Specification: Message Format (flags).
-import { CALL_FLAG_RULES, type CallFlags, WAIT_RULES, type WaitOptions } from '../connection/call-options.js';
+import {
+  CALL_FLAG_RULES, type CallFlags, type NoReply, WAIT_RULES, type WaitOptions,
+} from '../connection/call-options.js';
 import { SUBSCRIBE_RULES } from '../connection/subscription.js';
 import { ANY, type OptionRules } from '../wire/options.js';
 import type { SignalOptions } from './signal-stream.js';
@@ -11,8 +13,9 @@ export interface ProxyReadOptions extends WaitOptions, Omit<CallFlags, 'noReply'
 /**
  * Options of one call: the last argument of every method of a proxy, after all in-arguments. With `noReply` the method
  * resolves with undefined as soon as the call is queued. By default the definition says whether there is a reply.
+ * `Silent` is the type of `noReply`.
  */
-export interface ProxyCallOptions extends WaitOptions, CallFlags {}
+export interface ProxyCallOptions<Silent extends NoReply = boolean> extends WaitOptions, CallFlags<Silent> {}
 
 /** The remote object of a proxy. */
 export interface ProxyTarget {

@@ -54,7 +54,7 @@ interface PropertyCall<Result> {
 }
 
 /** Makes the function that calls org.freedesktop.DBus.Properties of the remote object. */
-function propertyCaller(link: MessageLink, { destination, path, timeout: defaultTimeout }: ProxyTarget) {
+function propertyCaller(link: MessageLink<boolean>, { destination, path, timeout: defaultTimeout }: ProxyTarget) {
   const invoker = invokerOf(link);
   return <Result>(
     member: 'Get' | 'Set' | 'GetAll', body: readonly unknown[],
@@ -72,7 +72,7 @@ function propertyCaller(link: MessageLink, { destination, path, timeout: default
 
 /** Makes the functions for the properties of an interface. */
 export function propertyFunctions(
-  link: MessageLink, definition: InterfaceDefinition, target: ProxyTarget,
+  link: MessageLink<boolean>, definition: InterfaceDefinition, target: ProxyTarget,
 ): PropertyFunctions {
   const { name: interfaceName } = definition;
   const properties = new Map(Object.entries(definition.properties).map(([name, { type }]): [string, ProxyProperty] => (

@@ -2,12 +2,13 @@
 // $signal, names that no member can have. It has no prototype and no other keys, so that it is not mistaken for a
 // promise. It keeps no state: each call goes through the link. Specification: Interfaces.
 // Tests: proxy.test.ts; without a bus, test/connection/link.test.ts.
+import type { NoReply, ReplyOf } from '../connection/call-options.js';
 import type { MessageLink } from '../connection/link.js';
 import type { InterfaceDefinition } from '../interface/definition.js';
 import { unknownMember } from '../interface/errors.js';
 import type {
-  PropertyInput, PropertyValue, PropertyValues, ProxyMethods, ReadableProperty, SignalBody, SignalName,
-  WritableProperty,
+  CallArguments, CallResult, MethodName, PropertyInput, PropertyValue, PropertyValues, ReadableProperty, SignalBody,
+  SignalName, WritableProperty,
 } from '../interface/infer.js';
 import type { InterfaceSpec } from '../interface/spec.js';
 import { argumentError, hasMethods } from '../wire/arguments.js';
@@ -21,13 +22,25 @@ import {
 import { propertyFunctions } from './proxy-properties.js';
 import { type SignalOptions, type SignalStream, signalStream } from './signal-stream.js';
 
+/** A method of a proxy that is called with `Args`. The options of a call follow its arguments. */
+type ProxyMethod<Args extends readonly unknown[], Result> = [Result] extends [void]
+  ? (...args: [...args: Args, options?: ProxyCallOptions | undefined]) => Promise<void>
+  : <Silent extends NoReply = false>(
+    ...args: [...args: Args, options?: ProxyCallOptions<Silent> | undefined]
+  ) => Promise<ReplyOf<Result, void, Silent>>;
+
+/** The methods of a proxy: `Add(step: number, options?: ProxyCallOptions): Promise<number>`. */
+export type ProxyMethods<Spec extends InterfaceSpec, Typed extends boolean = false> = {
+  readonly [M in MethodName<Spec>]: ProxyMethod<CallArguments<Spec, M>, CallResult<Spec, M, Typed>>;
+};
+
 /** The functions of a proxy besides the methods of its interface. */
-export interface ProxyMembers<Spec extends InterfaceSpec> {
+export interface ProxyMembers<Spec extends InterfaceSpec, Typed extends boolean = false> {
   /** Reads a property. Rejects with UnexpectedSignatureError if the value has another type than the definition. */
   readonly $get: <P extends ReadableProperty<Spec>>(
     name: P,
     options?: ProxyReadOptions,
-  ) => Promise<PropertyValue<Spec, P>>;
+  ) => Promise<PropertyValue<Spec, P, Typed>>;
   /** Writes a property. */
   readonly $set: <P extends WritableProperty<Spec>>(
     name: P,
@@ -38,13 +51,16 @@ export interface ProxyMembers<Spec extends InterfaceSpec> {
    * Reads all properties. The result leaves out properties that the definition does not have, and properties whose
    * values have another type than the definition; these are counted as 'unexpected signature' in the drops of the link.
    */
-  readonly $getAll: (options?: ProxyReadOptions) => Promise<Partial<PropertyValues<Spec>>>;
+  readonly $getAll: (options?: ProxyReadOptions) => Promise<Partial<PropertyValues<Spec, Typed>>>;
   /** Subscribes to a signal of the object. Only signals of the owner of the destination are delivered. */
-  readonly $signal: <S extends SignalName<Spec>>(name: S, options?: SignalOptions) => SignalStream<SignalBody<Spec, S>>;
+  readonly $signal: <S extends SignalName<Spec>>(
+    name: S, options?: SignalOptions,
+  ) => SignalStream<SignalBody<Spec, S, Typed>>;
 }
 
-/** An interface of a remote object, as functions. */
-export type Proxy<Spec extends InterfaceSpec> = ProxyMethods<Spec, ProxyCallOptions> & ProxyMembers<Spec>;
+/** An interface of a remote object, as functions. `Typed` is that of its link. */
+export type Proxy<Spec extends InterfaceSpec, Typed extends boolean = false> =
+  ProxyMethods<Spec, Typed> & ProxyMembers<Spec, Typed>;
 
 /**
  * Creates a proxy. Its methods take the in-arguments, and then optionally {@link ProxyCallOptions}. They resolve with
@@ -55,12 +71,12 @@ export type Proxy<Spec extends InterfaceSpec> = ProxyMethods<Spec, ProxyCallOpti
  * @throws {ArgumentError} if an argument is of the wrong kind, such as a promise, or the target has an invalid key, has
  *   no `path`, or has no `destination` on a bus
  */
-export function createProxy<const Spec extends InterfaceSpec>(
-  link: MessageLink,
+export function createProxy<const Spec extends InterfaceSpec, Typed extends boolean = false>(
+  link: MessageLink<Typed>,
   definition: InterfaceDefinition<Spec>,
   target: ProxyTarget,
-): Proxy<Spec>;
-export function createProxy(link: MessageLink, definition: InterfaceDefinition, target: ProxyTarget): object {
+): Proxy<Spec, Typed>;
+export function createProxy(link: MessageLink<boolean>, definition: InterfaceDefinition, target: ProxyTarget): object {
   if (!hasMethods(link, 'subscribe', 'call')) {
     throw argumentError('createProxy', 'the link must be a Bus or a Connection', link);
   }
@@ -98,7 +114,7 @@ function checkGiven(target: ProxyTarget, key: 'destination' | 'path', must: stri
 }
 
 function signalFunction(
-  link: MessageLink, definition: InterfaceDefinition, { destination, path }: ProxyTarget,
+  link: MessageLink<boolean>, definition: InterfaceDefinition, { destination, path }: ProxyTarget,
 ): (name: string, options?: SignalOptions) => SignalStream<readonly unknown[]> {
   const $signal = (name: string, options: SignalOptions = {}): SignalStream<readonly unknown[]> => {
     const { name: interfaceName } = definition;

@@ -7,7 +7,7 @@ import { DBusError } from '../protocol/errors.js';
 import type { MatchRule } from '../protocol/match-rule.js';
 import { sessionBusAddress, systemBusAddress } from '../transport/well-known-buses.js';
 import { argumentError } from '../wire/arguments.js';
-import type { BodyOf } from '../wire/infer.js';
+import type { ReadBodyOf } from '../wire/infer.js';
 import type { Message } from '../wire/messages/message.js';
 import { assertBusName } from '../wire/names.js';
 import { checkOptions } from '../wire/options.js';
@@ -15,7 +15,7 @@ import type { NameOptions } from './bus-names.js';
 import {
   askAboutName, askBus, type ConnectionCredentials, credentialsOf, listOfBus, startServiceByName, type StartResult,
 } from './bus-queries.js';
-import { type CallOptions, WAIT_RULES, type WaitOptions } from './call-options.js';
+import { type CallOptions, type NoReply, type ReplyOf, WAIT_RULES, type WaitOptions } from './call-options.js';
 import { shareRouting } from './call-router.js';
 import { CONNECT_RULES, type ConnectOptions } from './connection.js';
 import { type DropReason, shareDrops } from './drops.js';
@@ -30,16 +30,23 @@ import type { SubscribeOptions, Subscription } from './subscription.js';
 import { type OwnerWaitOptions, waitForOwner } from './wait-for-owner.js';
 import type { Wishes } from './wishes.js';
 
-/** A connection to a message bus, under a unique name. */
-export class Bus implements MessageLink, AsyncDisposable {
+
+/**
+ * A connection to a message bus, under a unique name. `Typed` says whether arrays of numbers arrive as typed arrays; a
+ * bus that is opened without the option `typedArrays` is a `Bus<false>`, or `Bus` for short.
+ */
+export class Bus<Typed extends boolean = false> implements MessageLink<Typed>, AsyncDisposable {
   /** The name that the bus has given this connection, such as `:1.42`. */
   readonly uniqueName: string;
+  /** Whether arrays of numbers arrive as typed arrays: the option of the same name. */
+  readonly typedArrays: Typed;
   readonly #core: LinkCore;
   readonly #wishes: Wishes;
 
   /** For {@link connectToBus}. */
-  constructor({ uniqueName, core, wishes }: GreetedBus) {
+  constructor({ typedArrays, uniqueName, core, wishes }: GreetedBus<Typed>) {
     this.uniqueName = uniqueName;
+    this.typedArrays = typedArrays;
     this.#core = core;
     this.#wishes = wishes;
     shareDrops(this, core.drops);
@@ -73,10 +80,11 @@ export class Bus implements MessageLink, AsyncDisposable {
   }
 
   /** Calls a method; see {@link MessageLink.call}. */
-  call<const In extends string = '', const Out extends string = string>(
-    options: CallOptions<In, Out>,
-  ): Promise<BodyOf<Out>> {
-    return this.#core.engine.call(options, this.call);
+  call<const In extends string = '', const Out extends string = string, Silent extends NoReply = false>(
+    options: CallOptions<In, Out, Silent>,
+  ): Promise<ReplyOf<ReadBodyOf<Out, Typed>, [], Silent>> {
+    const reply: Promise<unknown> = this.#core.engine.call(options, this.call);
+    return reply as Promise<ReplyOf<ReadBodyOf<Out, Typed>, [], Silent>>; // the engine reads as Typed says
   }
 
   /** Queues a message; see {@link MessageLink.send}. */
@@ -135,7 +143,7 @@ export class Bus implements MessageLink, AsyncDisposable {
     const { timeout, signal } = options;
     const call = { ...BUS_OBJECT, member: 'GetNameOwner', signature: 's', body: [name], replySignature: 's' } as const;
     try {
-      const [owner] = await this.call({ ...call, timeout, signal });
+      const [owner] = await this.#core.engine.call({ ...call, timeout, signal }, this.getNameOwner);
       return owner;
     } catch (error) {
       if (error instanceof DBusError && error.errorName === ErrorName.NAME_HAS_NO_OWNER) return undefined;
@@ -150,7 +158,8 @@ export class Bus implements MessageLink, AsyncDisposable {
   async listNames(options: WaitOptions = {}): Promise<string[]> {
     checkOptions('listNames', options, WAIT_RULES);
     const { timeout, signal } = options;
-    const [names] = await this.call({ ...BUS_OBJECT, member: 'ListNames', replySignature: 'as', timeout, signal });
+    const call = { ...BUS_OBJECT, member: 'ListNames', replySignature: 'as', timeout, signal } as const;
+    const [names] = await this.#core.engine.call(call, this.listNames);
     return names;
   }
 
@@ -300,7 +309,9 @@ export class Bus implements MessageLink, AsyncDisposable {
  * @throws {AddressError} if the list holds no address
  * @throws {ConnectError} if no address works; if `signal` aborts, its reason is thrown
  */
-export async function connectToBus(addresses: string, options: ConnectOptions = {}): Promise<Bus> {
+export async function connectToBus<Typed extends boolean = false>(
+  addresses: string, options: ConnectOptions<Typed> = {},
+): Promise<Bus<Typed>> {
   checkOptions('connectToBus', options, CONNECT_RULES);
   return new Bus(await greetBus(addresses, options));
 }
@@ -310,7 +321,9 @@ export async function connectToBus(addresses: string, options: ConnectOptions = 
  * ‹Well-known Message Bus Instances›
  * @throws {AddressError} if neither exists, and the errors of {@link connectToBus}
  */
-export async function sessionBus(options?: ConnectOptions): Promise<Bus> {
+export async function sessionBus<Typed extends boolean = false>(
+  options?: ConnectOptions<Typed>,
+): Promise<Bus<Typed>> {
   checkOptions('sessionBus', options, CONNECT_RULES);
   return connectToBus(sessionBusAddress(), options);
 }
@@ -319,7 +332,9 @@ export async function sessionBus(options?: ConnectOptions): Promise<Bus> {
  * Connects to the system bus: `DBUS_SYSTEM_BUS_ADDRESS`, or else the socket that the specification names.
  * @throws {AddressError} and the errors of {@link connectToBus} ‹Well-known Message Bus Instances›
  */
-export async function systemBus(options?: ConnectOptions): Promise<Bus> {
+export async function systemBus<Typed extends boolean = false>(
+  options?: ConnectOptions<Typed>,
+): Promise<Bus<Typed>> {
   checkOptions('systemBus', options, CONNECT_RULES);
   return connectToBus(systemBusAddress(), options);
 }

@@ -1,7 +1,6 @@
 // The options of a call: their types, their check, and the flags of its message. Valid options are checked without a
 // look-up in a table. Tests: options.test.ts. Specification: Message Format (flags).
 import { MessageFlag } from '../wire/constants.js';
-import type { ErrorPlace } from '../wire/errors.js';
 import type { BodyInputOf, CheckedSignature } from '../wire/infer.js';
 import {
   ABORT_SIGNAL, ANY, checkOptions, FLAG, isAbortSignal, MILLISECONDS, type OptionRules, TEXT,
@@ -15,18 +14,30 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The flags of a call. ‹Message Format› */
-export interface CallFlags {
+/**
+ * The types of `noReply` in the options of one call: true or false. Null is not a value of it; it stands for no choice,
+ * so that the result of a method is its usual one if TypeScript is asked for it without a call, as by ReturnType.
+ */
+export type NoReply = boolean | null;
+
+/** The result of a call: `Empty` if `Silent` is true, because there is no reply; either of the two for `boolean`. */
+export type ReplyOf<Result, Empty, Silent extends NoReply> =
+  [null] extends [Silent] ? Result : Silent extends true ? Empty : Result;
+
+/** The flags of a call. `Silent` is the type of `noReply`. ‹Message Format› */
+export interface CallFlags<Silent extends NoReply = boolean> {
   /** The bus must not start a service for this call. */
   readonly noAutoStart?: boolean | undefined;
   /** The receiver may ask a user for permission before it replies, which can take minutes. */
   readonly allowInteractiveAuthorization?: boolean | undefined;
   /** No reply is sent; the call resolves with an empty body as soon as it is queued. */
-  readonly noReply?: boolean | undefined;
+  readonly noReply?: (Silent & boolean) | undefined;
 }
 
 /** A METHOD_CALL, and how to wait for its reply. */
-export interface CallOptions<In extends string = string, Out extends string = string> extends WaitOptions, CallFlags {
+export interface CallOptions<
+  In extends string = string, Out extends string = string, Silent extends NoReply = boolean,
+> extends WaitOptions, CallFlags<Silent> {
   /**
    * The bus name of the receiver. Leave it out on a link without a bus; on a bus, a call without it is for the bus
    * itself, which answers with UnknownMethod.
@@ -44,8 +55,6 @@ export interface CallOptions<In extends string = string, Out extends string = st
   readonly body?: BodyInputOf<In> | undefined;
   /** The signature that the reply must have; it also gives the result its type. If left out, any signature is valid. */
   readonly replySignature?: CheckedSignature<Out> | undefined;
-  /** Replaces `interface` and `member` in errors about the body; for a Set, it can name the property. */
-  readonly place?: ErrorPlace | undefined;
 }
 
 export const WAIT_RULES: OptionRules<WaitOptions> = { timeout: MILLISECONDS, signal: ABORT_SIGNAL };
@@ -56,7 +65,7 @@ export const CALL_FLAG_RULES: OptionRules<CallFlags> = {
 
 // The parts of the message are checked when it is written.
 const MESSAGE_RULES = {
-  destination: ANY, path: ANY, interface: ANY, member: ANY, signature: ANY, body: ANY, replySignature: TEXT, place: ANY,
+  destination: ANY, path: ANY, interface: ANY, member: ANY, signature: ANY, body: ANY, replySignature: TEXT,
 };
 const CALL_RULES: OptionRules<CallOptions> = { ...MESSAGE_RULES, ...WAIT_RULES, ...CALL_FLAG_RULES };
 
@@ -90,7 +99,7 @@ function hasOnlyCallKeys(options: object): boolean {
     switch (key) {
       case 'destination': case 'path': case 'interface': case 'member': case 'signature': case 'body':
       case 'replySignature': case 'timeout': case 'signal': case 'noReply': case 'noAutoStart':
-      case 'allowInteractiveAuthorization': case 'place':
+      case 'allowInteractiveAuthorization':
         break;
       default:
         return false;

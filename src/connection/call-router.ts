@@ -58,7 +58,7 @@ export function shareRouting(link: object, routed: RoutedLink): void {
  * each call before `router` sees its header.
  * @throws {HandlerInUseError} if the link has a handler or a router already
  */
-export function routeCalls(link: MessageLink, router: CallRouter): () => void {
+export function routeCalls(link: MessageLink<boolean>, router: CallRouter): () => void {
   const routed = routedLinks.get(link);
   if (routed !== undefined) return routed.routeCalls(router);
   return link.handleMethodCalls((call) => {

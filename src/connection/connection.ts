@@ -4,26 +4,29 @@
 import type { MatchRule } from '../protocol/match-rule.js';
 import { OPEN_RULES, type OpenOptions, openTransport } from '../transport/open.js';
 import type { Transport } from '../transport/transport.js';
-import type { BodyOf } from '../wire/infer.js';
+import type { ReadBodyOf } from '../wire/infer.js';
 import type { Message } from '../wire/messages/message.js';
 import { checkOptions, type OptionRules } from '../wire/options.js';
-import type { CallOptions } from './call-options.js';
+import type { CallOptions, NoReply, ReplyOf } from './call-options.js';
 import { shareRouting } from './call-router.js';
 import { type DropReason, shareDrops } from './drops.js';
 import type { ConnectionClosedError } from './errors.js';
 import { shareCalls } from './invoker.js';
 import { LinkCore, type SignalReceiver } from './link-core.js';
 import type { MessageLink, MethodCallHandler } from './link.js';
-import { RECEIVE_RULES, type ReceiveOptions, receiveOptions } from './receive-options.js';
+import { RECEIVE_RULES, type ReceiveOptions, receiveOptions, typedArraysOf } from './receive-options.js';
 import { HEADER_SENDERS, type SubscribeOptions, type Subscription, Subscriptions } from './subscription.js';
 
-/** A connection to another program, without a bus. */
-export class Connection implements MessageLink, AsyncDisposable {
+/** A connection to another program, without a bus. `Typed` says whether arrays of numbers arrive as typed arrays. */
+export class Connection<Typed extends boolean = false> implements MessageLink<Typed>, AsyncDisposable {
+  /** Whether arrays of numbers arrive as typed arrays: the option of the same name. */
+  readonly typedArrays: Typed;
   readonly #core: LinkCore;
   readonly #subscriptions: Subscriptions;
 
   /** For {@link openConnection}. */
-  constructor(transport: Transport, options: ReceiveOptions = {}) {
+  constructor(transport: Transport, options: ReceiveOptions<Typed> = {}) {
+    this.typedArrays = typedArraysOf(options);
     const receiver: SignalReceiver = {
       isOurs: () => true, // without a bus there are no names
       mayOwn: () => true,
@@ -62,10 +65,11 @@ export class Connection implements MessageLink, AsyncDisposable {
   }
 
   /** Calls a method; see {@link MessageLink.call}. */
-  call<const In extends string = '', const Out extends string = string>(
-    options: CallOptions<In, Out>,
-  ): Promise<BodyOf<Out>> {
-    return this.#core.engine.call(options, this.call);
+  call<const In extends string = '', const Out extends string = string, Silent extends NoReply = false>(
+    options: CallOptions<In, Out, Silent>,
+  ): Promise<ReplyOf<ReadBodyOf<Out, Typed>, [], Silent>> {
+    const reply: Promise<unknown> = this.#core.engine.call(options, this.call);
+    return reply as Promise<ReplyOf<ReadBodyOf<Out, Typed>, [], Silent>>; // the engine reads as Typed says
   }
 
   /** Queues a message; see {@link MessageLink.send}. */
@@ -102,11 +106,14 @@ export class Connection implements MessageLink, AsyncDisposable {
   }
 }
 
-/** How a connection is opened, and the limits of what it receives. */
-export interface ConnectOptions extends OpenOptions, ReceiveOptions {}
+/**
+ * How a connection is opened, and the limits of what it receives. `Typed` is the type of `typedArrays`: options with
+ * `typedArrays: true` that are kept in a variable are `ConnectOptions<true>`.
+ */
+export interface ConnectOptions<Typed extends boolean = false> extends OpenOptions, ReceiveOptions<Typed> {}
 
 /** The rules of {@link ConnectOptions}. */
-export const CONNECT_RULES: OptionRules<ConnectOptions> = { ...OPEN_RULES, ...RECEIVE_RULES };
+export const CONNECT_RULES: OptionRules<ConnectOptions<boolean>> = { ...OPEN_RULES, ...RECEIVE_RULES };
 
 /**
  * Connects to the first address of a list that accepts us, without the Hello of a bus: for a program that listens and
@@ -114,7 +121,9 @@ export const CONNECT_RULES: OptionRules<ConnectOptions> = { ...OPEN_RULES, ...RE
  * @throws {AddressError} if the list holds no address
  * @throws {ConnectError} if no address works; if `signal` aborts, its reason is thrown
  */
-export async function openConnection(addresses: string, options: ConnectOptions = {}): Promise<Connection> {
+export async function openConnection<Typed extends boolean = false>(
+  addresses: string, options: ConnectOptions<Typed> = {},
+): Promise<Connection<Typed>> {
   checkOptions('openConnection', options, CONNECT_RULES);
-  return new Connection(await openTransport(addresses, options), receiveOptions(options));
+  return new Connection<Typed>(await openTransport(addresses, options), receiveOptions(options));
 }

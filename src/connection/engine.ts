@@ -20,7 +20,7 @@ import {
 import { checkOptions } from '../wire/options.js';
 import { checkSignature } from '../wire/values/codec.js';
 import type { Reading } from '../wire/values/reading.js';
-import { type CallOptions, checkCallOptions, flagsOf, WAIT_RULES } from './call-options.js';
+import { type CallOptions, checkCallOptions, flagsOf, type NoReply, WAIT_RULES } from './call-options.js';
 import { ArrivedSignal } from './arrived-signal.js';
 import { CallRefusal, type CallRouter, type CallRunner, type MethodCallHeader } from './call-router.js';
 import type { DropCounter } from './drops.js';
@@ -108,7 +108,7 @@ export class Engine {
   #closedError: ConnectionClosedError | undefined;
   #resolveClosed!: () => void; // set by the promise in the constructor
 
-  constructor(transport: Transport, owner: EngineOwner, options: ReceiveOptions) {
+  constructor(transport: Transport, owner: EngineOwner, options: ReceiveOptions<boolean>) {
     checkOptions('Engine', options, RECEIVE_RULES);
     const { maxMessageLength } = options;
     this.#transport = transport;
@@ -197,17 +197,17 @@ export class Engine {
 
   /** Makes a METHOD_CALL and resolves with the body of its reply; see {@link MessageLink.call}. */
   call<const In extends string = '', const Out extends string = string>(
-    options: CallOptions<In, Out>, above: Caller = this.call,
+    options: CallOptions<In, Out, NoReply>, above: Caller = this.call,
   ): Promise<BodyOf<Out>> {
     let invocation: Invocation;
     try {
       checkCallOptions(options);
-      const { path, interface: interfaceName, member, destination, timeout, signal, replySignature, place } = options;
+      const { path, interface: interfaceName, member, destination, timeout, signal, replySignature } = options;
       // The compiler has compared the body with the signature; their types are of no further use.
       const { signature, body } = options as { signature?: string; body?: readonly unknown[] };
       const parts = { path, interface: interfaceName, member, destination, signature, body, flags: flagsOf(options) };
       const message = methodCall<string>(parts);
-      invocation = { message, timeout, signal, replySignature, place, resultOf: undefined };
+      invocation = { message, timeout, signal, replySignature, place: undefined, resultOf: undefined };
     } catch (error) {
       return Promise.reject(error as Error); // an error of the options, or of a getter in them
     }

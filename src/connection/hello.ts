@@ -14,11 +14,12 @@ import { isUniqueName } from '../wire/names.js';
 import type { ConnectOptions } from './connection.js';
 import { CallTimeoutError, ConnectionClosedError } from './errors.js';
 import { LinkCore } from './link-core.js';
-import { type ReceiveOptions, receiveOptions } from './receive-options.js';
+import { type ReceiveOptions, receiveOptions, typedArraysOf } from './receive-options.js';
 import { Wishes } from './wishes.js';
 
 /** An open connection to a bus, after Hello. */
-export interface GreetedBus {
+export interface GreetedBus<Typed extends boolean> {
+  readonly typedArrays: Typed;
   readonly uniqueName: string;
   readonly core: LinkCore;
   readonly wishes: Wishes;
@@ -37,17 +38,19 @@ function uniqueNameOf([name]: readonly unknown[]): string {
 }
 
 /** How Hello is said on a transport. */
-export interface HelloOptions {
+export interface HelloOptions<Typed extends boolean> {
   /** Whether Hello was sent, under its serial, before the transport was made. */
   readonly isSent: boolean;
   /** Milliseconds to wait for the reply; Infinity for no limit. */
   readonly timeout: number | undefined;
   readonly signal: AbortSignal | undefined;
-  readonly receive: ReceiveOptions;
+  readonly receive: ReceiveOptions<Typed>;
 }
 
 /** Makes a transport a connection to a bus. If Hello fails, it destroys the transport. */
-export async function sayHello(transport: Transport, options: HelloOptions): Promise<GreetedBus> {
+export async function sayHello<Typed extends boolean>(
+  transport: Transport, options: HelloOptions<Typed>,
+): Promise<GreetedBus<Typed>> {
   const { isSent, timeout, signal, receive } = options;
   helloCall ??= methodCall({ ...BUS_OBJECT, member: 'Hello' });
   const core: LinkCore = new LinkCore(
@@ -66,7 +69,7 @@ export async function sayHello(transport: Transport, options: HelloOptions): Pro
     const reply = isSent ? engine.awaitReply(HELLO_SERIAL, wait) : engine.invoke(wait, sayHello);
     const uniqueName = (await reply) as string; // what uniqueNameOf() returns
     wishes.names.uniqueName = uniqueName;
-    return { uniqueName, core, wishes };
+    return { typedArrays: typedArraysOf(receive), uniqueName, core, wishes };
   } catch (error) {
     await core.engine.close({ timeout: 0 });
     throw error;
@@ -90,7 +93,9 @@ function helloProblem(error: unknown): string {
 }
 
 /** Opens the first address of a list that accepts us and answers Hello. */
-export function greetBus(addresses: string, options: ConnectOptions): Promise<GreetedBus> {
+export function greetBus<Typed extends boolean = false>(
+  addresses: string, options: ConnectOptions<Typed>,
+): Promise<GreetedBus<Typed>> {
   const { signal } = options;
   helloCall ??= methodCall({ ...BUS_OBJECT, member: 'Hello' });
   helloBytes ??= encodeMessage(helloCall, { serial: HELLO_SERIAL }).slice(); // a copy of its own

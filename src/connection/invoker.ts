@@ -2,7 +2,7 @@
 // reply arrives. Programs use MessageLink.call(). Tests: test/client/proxy.test.ts.
 // Specification: Message Types (METHOD_CALL).
 import { MessageFlag } from '../wire/constants.js';
-import type { Caller } from '../wire/error-place.js';
+import { type Caller, errorAt } from '../wire/error-place.js';
 import type { Invocation } from './engine.js';
 import type { MessageLink } from './link.js';
 
@@ -21,18 +21,23 @@ export function shareCalls(link: object, invoker: Invoker): void {
 }
 
 /** The invoker of a link. For a link that this library did not make, the invoker uses its call(). */
-export function invokerOf(link: MessageLink): Invoker {
+export function invokerOf(link: MessageLink<boolean>): Invoker {
   return invokers.get(link) ?? { invoke: (invocation) => callLink(link, invocation) };
 }
 
-async function callLink(link: MessageLink, invocation: Invocation): Promise<unknown> {
+async function callLink(link: MessageLink<boolean>, invocation: Invocation): Promise<unknown> {
   const { message, timeout, signal, replySignature, place, resultOf } = invocation;
   const { path, interface: interfaceName, member, destination, signature, body, flags } = message;
-  const reply = await link.call<string>({
-    path, interface: interfaceName, member, destination, signature, body, timeout, signal, replySignature, place,
-    noReply: (flags & MessageFlag.NO_REPLY_EXPECTED) !== 0,
-    noAutoStart: (flags & MessageFlag.NO_AUTO_START) !== 0,
-    allowInteractiveAuthorization: (flags & MessageFlag.ALLOW_INTERACTIVE_AUTHORIZATION) !== 0,
-  });
+  let reply: unknown[];
+  try {
+    reply = await link.call<string, string, boolean>({
+      path, interface: interfaceName, member, destination, signature, body, timeout, signal, replySignature,
+      noReply: (flags & MessageFlag.NO_REPLY_EXPECTED) !== 0,
+      noAutoStart: (flags & MessageFlag.NO_AUTO_START) !== 0,
+      allowInteractiveAuthorization: (flags & MessageFlag.ALLOW_INTERACTIVE_AUTHORIZATION) !== 0,
+    });
+  } catch (error) {
+    throw errorAt(error, place ?? message, callLink);
+  }
   return resultOf === undefined ? reply : resultOf(reply);
 }

@@ -38,7 +38,7 @@ export class LinkCore implements EngineOwner {
   #resolveClosed!: (error: ConnectionClosedError) => void; // set by the promise in the constructor
 
   /** Opens an engine on a transport; nothing arrives before the present turn of the event loop ends. */
-  constructor(transport: Transport, receiver: SignalReceiver, options: ReceiveOptions) {
+  constructor(transport: Transport, receiver: SignalReceiver, options: ReceiveOptions<boolean>) {
     this.#receiver = receiver;
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;

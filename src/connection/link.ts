@@ -2,20 +2,27 @@
 // A connection to a bus (bus.ts) and a connection between two programs (connection.ts) both offer it.
 // It has types only. Specification: Message Types.
 import type { MatchRule } from '../protocol/match-rule.js';
-import type { BodyOf } from '../wire/infer.js';
+import type { ReadBodyOf } from '../wire/infer.js';
 import type { Message, MethodCall } from '../wire/messages/message.js';
-import type { CallOptions } from './call-options.js';
+import type { CallOptions, NoReply, ReplyOf } from './call-options.js';
 import type { ConnectionClosedError } from './errors.js';
 import type { SubscribeOptions, Subscription } from './subscription.js';
 
 /** Handles one METHOD_CALL and sends its reply by {@link MessageLink.send}. `close()` waits for the promise. */
 export type MethodCallHandler = (call: MethodCall) => void | Promise<void>;
 
-/** A way to exchange messages: a connection to a bus, or to one other program. */
-export interface MessageLink {
+/**
+ * A way to exchange messages: a connection to a bus, or to one other program. `Typed` says whether arrays of numbers
+ * arrive as typed arrays.
+ */
+export interface MessageLink<Typed extends boolean = false> {
+  /** Whether arrays of numbers arrive as typed arrays; undefined means false. */
+  readonly typedArrays?: Typed | undefined;
+
   /**
    * Calls a method. Resolves with the body of the reply: an array with one value for each type. The call always
-   * settles: with the reply, an error, a timeout, an abort, or the end of the connection.
+   * settles: with the reply, an error, a timeout, an abort, or the end of the connection. With `noReply` the body is
+   * empty.
    * @throws {DBusError} if the other program answers with an error
    * @throws {CallTimeoutError} if no reply arrives in time
    * @throws {ConnectionClosedError} if the connection has ended, or ends before the reply
@@ -24,9 +31,9 @@ export interface MessageLink {
    * @throws {MarshalError | InvalidNameError} if the call is not valid; nothing was sent
    * @throws {ArgumentError} if an option is unknown or its value is not valid; nothing was sent
    */
-  call<const In extends string = '', const Out extends string = string>(
-    options: CallOptions<In, Out>,
-  ): Promise<BodyOf<Out>>;
+  call<const In extends string = '', const Out extends string = string, Silent extends NoReply = false>(
+    options: CallOptions<In, Out, Silent>,
+  ): Promise<ReplyOf<ReadBodyOf<Out, Typed>, [], Silent>>;
 
   /**
    * Queues a message and returns its serial. Messages that are queued in one turn of the event loop leave together at

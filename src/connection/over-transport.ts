@@ -11,9 +11,9 @@ import { sayHello } from './hello.js';
 import { RECEIVE_RULES, type ReceiveOptions, receiveOptions } from './receive-options.js';
 
 /** Options of {@link busOver}: the limits of what is received, and the wait for the reply to Hello. */
-export interface BusOverOptions extends ReceiveOptions, WaitOptions {}
+export interface BusOverOptions<Typed extends boolean = false> extends ReceiveOptions<Typed>, WaitOptions {}
 
-const BUS_OVER_RULES: OptionRules<BusOverOptions> = { ...RECEIVE_RULES, ...WAIT_RULES };
+const BUS_OVER_RULES: OptionRules<BusOverOptions<boolean>> = { ...RECEIVE_RULES, ...WAIT_RULES };
 
 const TRANSPORT_METHODS = ['start', 'write', 'flush', 'drained', 'end', 'destroy'] as const;
 
@@ -29,7 +29,9 @@ function checkTransport(owner: string, value: unknown): asserts value is Transpo
  * then on: nothing else may read or write it, and it ends with the connection.
  * @throws {ArgumentError} if `transport` is not one, an option is unknown, or its value is not valid
  */
-export function connectionOver(transport: Transport, options: ReceiveOptions = {}): Connection {
+export function connectionOver<Typed extends boolean = false>(
+  transport: Transport, options: ReceiveOptions<Typed> = {},
+): Connection<Typed> {
   checkTransport('connectionOver', transport);
   checkOptions('connectionOver', options, RECEIVE_RULES);
   return new Connection(transport, options);
@@ -42,7 +44,9 @@ export function connectionOver(transport: Transport, options: ReceiveOptions = {
  * @throws {DBusError | CallTimeoutError | ConnectionClosedError | UnexpectedSignatureError} if Hello fails; if `signal`
  * aborts, its reason is thrown
  */
-export async function busOver(transport: Transport, options: BusOverOptions = {}): Promise<Bus> {
+export async function busOver<Typed extends boolean = false>(
+  transport: Transport, options: BusOverOptions<Typed> = {},
+): Promise<Bus<Typed>> {
   checkTransport('busOver', transport);
   checkOptions('busOver', options, BUS_OVER_RULES);
   const { timeout, signal } = options;

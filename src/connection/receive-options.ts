@@ -12,8 +12,8 @@ import { READ_RULES, type Reading, toReading } from '../wire/values/reading.js';
  */
 const DEFAULT_MAX_VALUES = 2 ** 20;
 
-/** The limits of what a connection receives, and how it reads numbers. */
-export interface ReceiveOptions {
+/** The limits of what a connection receives, and how it reads numbers. `Typed` is the type of `typedArrays`. */
+export interface ReceiveOptions<Typed extends boolean = false> {
   /**
    * Longest message that is accepted, in bytes, from 16 to 128 MiB; 128 MiB, the limit of the specification, unless
    * given. A longer message ends the connection, because it is refused by its first 16 bytes, and nothing after them
@@ -31,25 +31,32 @@ export interface ReceiveOptions {
   /**
    * Whether arrays of numbers arrive as typed arrays: `ad` as a Float64Array, `ai` as an Int32Array, `ax` as a
    * BigInt64Array, and so on; `ab` stays an array of booleans. False unless given. `ay` is always a Uint8Array.
-   * The types of proxies, handlers and `call` do not change: they stay `number[]` and `bigint[]`. `unmarshal`
-   * and TypedBodyOf, of `dbus-wire/wire`, have the types of typed arrays.
+   * The types follow: `sessionBus({ typedArrays: true })` is a `Bus<true>`, whose `call`, proxies and signals have the
+   * types of typed arrays. The handlers of an object on it are given to `implementTyped()`.
    */
-  readonly typedArrays?: boolean | undefined;
+  readonly typedArrays?: Typed | undefined;
 }
 
 /** The rules of {@link ReceiveOptions}. */
-export const RECEIVE_RULES: OptionRules<ReceiveOptions> = {
+export const RECEIVE_RULES: OptionRules<ReceiveOptions<boolean>> = {
   maxMessageLength: READER_RULES.maxMessageLength,
   maxValues: READ_RULES.maxValues,
   typedArrays: READ_RULES.typedArrays,
 };
 
 /** How a connection reads values. */
-export function receiveReading({ maxValues = DEFAULT_MAX_VALUES, typedArrays }: ReceiveOptions): Reading {
+export function receiveReading({ maxValues = DEFAULT_MAX_VALUES, typedArrays }: ReceiveOptions<boolean>): Reading {
   return toReading({ maxValues, typedArrays });
 }
 
 /** Picks the receiver's options out of the options of a connection. */
-export function receiveOptions({ maxMessageLength, maxValues, typedArrays }: ReceiveOptions): ReceiveOptions {
+export function receiveOptions<Typed extends boolean>(
+  { maxMessageLength, maxValues, typedArrays }: ReceiveOptions<Typed>,
+): ReceiveOptions<Typed> {
   return { maxMessageLength, maxValues, typedArrays };
+}
+
+/** Whether a connection with these options reads typed arrays. */
+export function typedArraysOf<Typed extends boolean>({ typedArrays = false as Typed }: ReceiveOptions<Typed>): Typed {
+  return typedArrays; // without the option, Typed is false: see the functions that open connections
 }

@@ -200,6 +200,9 @@ function checkInterface(spec: InterfaceSpec): InterfaceDefinition {
   place.check(() => assertInterfaceName(name));
   assertBoolean(deprecated, 'deprecated', place);
   const implementThis: InterfaceDefinition['implement'] = (members) => implement(definition, members, implementThis);
+  const implementTyped: InterfaceDefinition['implementTyped'] = (members) => (
+    implement(definition, members, implementTyped)
+  );
   const definition: InterfaceDefinition = {
     name,
     methods: defineMembers(methods, { key: 'methods', place, define: defineMethod }),
@@ -207,6 +210,7 @@ function checkInterface(spec: InterfaceSpec): InterfaceDefinition {
     signals: defineMembers(signals, { key: 'signals', place, define: defineSignal }),
     deprecated,
     implement: implementThis,
+    implementTyped,
   };
   return Object.freeze(definition);
 }

@@ -4,7 +4,8 @@
 import type { MethodCall } from '../wire/messages/message.js';
 import type {
   InSignature, MethodArguments, MethodName, MethodResult, OutSignature, PropertyInput, PropertyName, PropertySignature,
-  PropertyValue, ReadableProperty, SignalArguments, SignaledProperty, SignalName, SignalSignature, WritableProperty,
+  PropertyValue, ReadableProperty, SignalArguments, SignaledProperty, SignalName, SignalSignature, TypedHandlers,
+  WritableProperty,
 } from './infer.js';
 import type { EmitsChanged, InterfaceSpec, PropertySpec } from './spec.js';
 
@@ -60,7 +61,13 @@ export interface InterfaceDefinition<Spec extends InterfaceSpec = InterfaceSpec>
    * only out-argument, or a tuple of all out-arguments; or a promise of that.
    * @throws {DefinitionError} if a handler is missing, is not a function, or has no member
    */
-  implement(members: Members<Spec>): Implementation<Spec>;
+  implement(members: Members<Spec>): Implementation<Spec, TypedHandlers<Spec, false>>;
+  /**
+   * The same as {@link implement}, for a link with the option `typedArrays`: its handlers get arrays of numbers as
+   * typed arrays. The two differ only in their types.
+   * @throws {DefinitionError} if a handler is missing, is not a function, or has no member
+   */
+  implementTyped(members: Members<Spec, true>): Implementation<Spec, TypedHandlers<Spec, true>>;
 }
 
 // ---- handlers -------------------------------------------------------------------------------------------------------
@@ -100,16 +107,16 @@ export interface PropertyHandlers {
 
 type OrPromise<T> = T | PromiseLike<T>;
 
-type HandlerOf<Spec extends InterfaceSpec, M extends MethodName<Spec>> = (
-  ...args: [...args: MethodArguments<Spec, M>, context: CallContext]
+type HandlerOf<Spec extends InterfaceSpec, M extends MethodName<Spec>, Typed extends boolean> = (
+  ...args: [...args: MethodArguments<Spec, M, Typed>, context: CallContext]
 ) => OrPromise<MethodResult<Spec, M>>;
 
-type PropertyHandlersOf<Spec extends InterfaceSpec, P extends PropertyName<Spec>> =
+type PropertyHandlersOf<Spec extends InterfaceSpec, P extends PropertyName<Spec>, Typed extends boolean> =
   & (P extends ReadableProperty<Spec>
     ? { readonly get: (context: CallContext) => OrPromise<PropertyInput<Spec, P>> }
     : { readonly get?: undefined })
   & (P extends WritableProperty<Spec>
-    ? { readonly set: (value: PropertyValue<Spec, P>, context: CallContext) => OrPromise<void> }
+    ? { readonly set: (value: PropertyValue<Spec, P, Typed>, context: CallContext) => OrPromise<void> }
     : { readonly set?: undefined });
 
 /** A group of handlers. It is required if there are members to handle; otherwise the compiler accepts no handler. */
@@ -117,14 +124,17 @@ type Group<Key extends string, Handlers> =
   [keyof Handlers] extends [never] ? { readonly [K in Key]?: { readonly [name: string]: never } | undefined }
   : { readonly [K in Key]: Handlers };
 
-/** The handlers of an interface: one for each method; `get`, `set` or both for each property, according to access. */
-export type Members<Spec extends InterfaceSpec> = string extends MethodName<Spec> | PropertyName<Spec>
-  ? {
+/**
+ * The handlers of an interface: one for each method; `get`, `set` or both for each property, according to access. They
+ * get arrays of numbers as typed arrays if `Typed` is true.
+ */
+export type Members<Spec extends InterfaceSpec, Typed extends boolean = false> =
+  string extends MethodName<Spec> | PropertyName<Spec> ? {
     readonly methods?: Readonly<Record<string, MethodHandler>> | undefined;
     readonly properties?: Readonly<Record<string, Partial<PropertyHandlers>>> | undefined;
   }
-  : Group<'methods', { readonly [M in MethodName<Spec>]: HandlerOf<Spec, M> }> &
-    Group<'properties', { readonly [P in PropertyName<Spec>]: PropertyHandlersOf<Spec, P> }>;
+  : Group<'methods', { readonly [M in MethodName<Spec>]: HandlerOf<Spec, M, Typed> }> &
+    Group<'properties', { readonly [P in PropertyName<Spec>]: PropertyHandlersOf<Spec, P, Typed> }>;
 
 // ---- implementations ------------------------------------------------------------------------------------------------
 
@@ -136,8 +146,13 @@ export interface SignalSink {
   propertiesChanged(names: readonly string[]): void;
 }
 
-/** An interface and the handlers that implement it. It can be exported on any number of objects. */
-export interface Implementation<Spec extends InterfaceSpec = InterfaceSpec> {
+/**
+ * An interface and the handlers that implement it. It can be exported on any number of objects. `Typed` is that of the
+ * links on which it may be exported, because its handlers take what arrives there; `boolean` means any link.
+ */
+export interface Implementation<Spec extends InterfaceSpec = InterfaceSpec, Typed extends boolean = false> {
+  /** For the compiler, which compares `Typed` by it; always undefined. Handlers for any link are handlers for each. */
+  readonly acceptsLink?: ((typed: Typed) => void) | undefined;
   readonly definition: InterfaceDefinition<Spec>;
   /** The handlers of all methods of the definition; the record has no prototype. */
   readonly methods: Readonly<Record<string, MethodHandler>>;

@@ -50,7 +50,7 @@ class Sinks {
  */
 export function implement(
   definition: InterfaceDefinition, members: Members<InterfaceSpec>, above: Caller,
-): Implementation {
+): Implementation<InterfaceSpec, boolean> {
   let handlers: Pick<Implementation, 'methods' | 'properties'>;
   try {
     handlers = checkHandlers(definition, members);

@@ -1,7 +1,10 @@
 // Infers TypeScript types from the signature literals of a specification: arguments, results and values of its members,
 // the methods of a proxy, and the compiler's check of the specification itself. It contains only types.
 // Tests: test/types/interfaces.test.ts, test/types/compile.test.ts.
-import type { BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, InputOf, ValueOf } from '../wire/infer.js';
+import type {
+  BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, InputOf, ReadBodyOf, ReadValueOf,
+} from '../wire/infer.js';
+import type { FixedTypeCode } from '../wire/signature.js';
 import type { InterfaceSpec, MethodSpec, PropertySpec, SignalSpec } from './spec.js';
 
 // ---- members by name ------------------------------------------------------------------------------------------------
@@ -89,9 +92,11 @@ type Unwrap<Body extends readonly unknown[]> =
   : Body extends readonly [infer Value] ? Value
   : Body;
 
+// `Typed` says whether arrays of numbers are read as typed arrays.
+
 /** The in-arguments that the handler of a method gets: undefined for an optional argument that the caller omits. */
-export type MethodArguments<Spec extends InterfaceSpec, M extends MethodName<Spec>> =
-  Split<BodyOf<InSignature<Spec, M>>, OptionalCount<MethodsOf<Spec>[M]>> extends {
+export type MethodArguments<Spec extends InterfaceSpec, M extends MethodName<Spec>, Typed extends boolean = false> =
+  Split<ReadBodyOf<InSignature<Spec, M>, Typed>, OptionalCount<MethodsOf<Spec>[M]>> extends {
     head: infer Head extends unknown[];
     tail: infer Tail extends unknown[];
   } ? [...Head, ...{ [I in keyof Tail]: Tail[I] | undefined }] : never;
@@ -108,20 +113,20 @@ export type CallArguments<Spec extends InterfaceSpec, M extends MethodName<Spec>
   } ? [...Head, ...{ [I in keyof Tail]?: Tail[I] | undefined }] : never;
 
 /** The result that a caller of a method gets: nothing, the only out-argument, or a tuple of all out-arguments. */
-export type CallResult<Spec extends InterfaceSpec, M extends MethodName<Spec>> =
-  Unwrap<BodyOf<OutSignature<Spec, M>>>;
+export type CallResult<Spec extends InterfaceSpec, M extends MethodName<Spec>, Typed extends boolean = false> =
+  Unwrap<ReadBodyOf<OutSignature<Spec, M>, Typed>>;
 
 /** The value of a property, as it is read. */
-export type PropertyValue<Spec extends InterfaceSpec, P extends PropertyName<Spec>> =
-  ValueOf<PropertySignature<Spec, P>>;
+export type PropertyValue<Spec extends InterfaceSpec, P extends PropertyName<Spec>, Typed extends boolean = false> =
+  ReadValueOf<PropertySignature<Spec, P>, Typed>;
 
 /** The values that are accepted for a property when it is written. */
 export type PropertyInput<Spec extends InterfaceSpec, P extends PropertyName<Spec>> =
   InputOf<PropertySignature<Spec, P>>;
 
 /** The values of all properties that a caller can read. */
-export type PropertyValues<Spec extends InterfaceSpec> = {
-  readonly [P in ReadableProperty<Spec>]: PropertyValue<Spec, P>;
+export type PropertyValues<Spec extends InterfaceSpec, Typed extends boolean = false> = {
+  readonly [P in ReadableProperty<Spec>]: PropertyValue<Spec, P, Typed>;
 };
 
 /** The arguments with which a signal is emitted. */
@@ -129,17 +134,21 @@ export type SignalArguments<Spec extends InterfaceSpec, S extends SignalName<Spe
   BodyInputOf<SignalSignature<Spec, S>>;
 
 /** The arguments of a received signal, always as a tuple. */
-export type SignalBody<Spec extends InterfaceSpec, S extends SignalName<Spec>> =
-  BodyOf<SignalSignature<Spec, S>>;
+export type SignalBody<Spec extends InterfaceSpec, S extends SignalName<Spec>, Typed extends boolean = false> =
+  ReadBodyOf<SignalSignature<Spec, S>, Typed>;
 
-// ---- callers --------------------------------------------------------------------------------------------------------
+/** The signatures with an array that is a typed array on some links only; `ay` is one on all. */
+type NumberArray = `${string}a${Exclude<FixedTypeCode, 'b' | 'y'>}${string}`;
 
-/** The methods of a proxy: `Add(step: number, options?: Options): Promise<number>`. */
-export type ProxyMethods<Spec extends InterfaceSpec, Options> = {
-  readonly [M in MethodName<Spec>]: (
-    ...args: [...args: CallArguments<Spec, M>, options?: Options | undefined]
-  ) => Promise<CallResult<Spec, M>>;
-};
+/** The signatures of everything that the handlers of an interface get. */
+type ReceivedSignature<Spec extends InterfaceSpec> =
+  | { [M in MethodName<Spec>]: InSignature<Spec, M> }[MethodName<Spec>]
+  | { [P in WritableProperty<Spec>]: PropertySignature<Spec, P> }[WritableProperty<Spec>];
+
+/** The links that the handlers of an interface are for: `Typed` if they can get arrays of numbers, otherwise any. */
+export type TypedHandlers<Spec extends InterfaceSpec, Typed extends boolean> =
+  string extends ReceivedSignature<Spec> ? Typed
+  : [Extract<ReceivedSignature<Spec>, NumberArray>] extends [never] ? boolean : Typed;
 
 // ---- the check of a specification -----------------------------------------------------------------------------------
 

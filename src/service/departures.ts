@@ -7,15 +7,15 @@ import { hasMethods } from '../wire/arguments.js';
 import type { WatchDepartures } from './callers.js';
 
 /** A link that can say who owns a name. */
-type NamedLink = MessageLink & Pick<Bus, 'getNameOwner'>;
+type NamedLink = MessageLink<boolean> & Pick<Bus, 'getNameOwner'>;
 
 /** Only a bus has names, and reports departures. */
-function isNamed(link: MessageLink): link is NamedLink {
+function isNamed(link: MessageLink<boolean>): link is NamedLink {
   return hasMethods(link, 'getNameOwner', 'subscribe');
 }
 
 /** Watches the departures from a bus; undefined for a link without a bus. */
-export function departuresOf(link: MessageLink): WatchDepartures | undefined {
+export function departuresOf(link: MessageLink<boolean>): WatchDepartures | undefined {
   if (!isNamed(link)) return undefined;
   return (onLeave, known) => {
     // The link has ended, or the bus has no room for the rule. Then no departures are reported.

@@ -6,6 +6,7 @@ import { routeCalls } from '../connection/call-router.js';
 import { ConnectionClosedError } from '../connection/errors.js';
 import type { MessageLink } from '../connection/link.js';
 import type { CallContext, Implementation, InterfaceDefinition, SignalSink } from '../interface/definition.js';
+import type { InterfaceSpec } from '../interface/spec.js';
 import { Properties } from '../interface/standard.js';
 import { methodCall, signal } from '../wire/messages/message.js';
 import { assertObjectPath } from '../wire/names.js';
@@ -24,6 +25,9 @@ export interface ExportedObject extends Disposable {
   unexport(): void;
 }
 
+/** An implementation of any interface for a link with the same `Typed`. */
+export type ImplementationFor<Typed extends boolean> = Implementation<InterfaceSpec, NoInfer<Typed>>;
+
 /** The objects of one link. */
 interface Exports {
   readonly tree: ObjectTree;
@@ -31,9 +35,9 @@ interface Exports {
   readonly unexports: Set<() => void>;
 }
 
-const exportsByLink = new WeakMap<MessageLink, Exports>();
+const exportsByLink = new WeakMap<MessageLink<boolean>, Exports>();
 
-function exportsOf(link: MessageLink): Exports {
+function exportsOf(link: MessageLink<boolean>): Exports {
   const known = exportsByLink.get(link);
   if (known !== undefined) return known;
   const tree = new ObjectTree();
@@ -61,10 +65,10 @@ function exportsOf(link: MessageLink): Exports {
  * @throws {HandlerInUseError} if the application handles the method calls of the link itself
  * @throws {ArgumentError} if `link` or an implementation is something else, such as a definition or a promise
  */
-export function exportObject(
-  link: MessageLink,
+export function exportObject<Typed extends boolean = false>(
+  link: MessageLink<Typed>,
   path: string,
-  implementations: Implementation | readonly Implementation[],
+  implementations: ImplementationFor<Typed> | readonly ImplementationFor<Typed>[],
 ): ExportedObject {
   if (!hasMethods(link, 'handleMethodCalls', 'send')) {
     throw argumentError('exportObject', 'the link must be a bus or a connection', link);
@@ -123,7 +127,7 @@ interface OutgoingSignal {
 }
 
 /** Sends a signal of an object; does nothing if the link is closed. */
-function sendSignal(link: MessageLink, path: string, content: OutgoingSignal): void {
+function sendSignal(link: MessageLink<boolean>, path: string, content: OutgoingSignal): void {
   const { interface: interfaceName, member, signature, body } = content;
   try {
     link.send(signal({ path, interface: interfaceName, member, signature, body }));
@@ -133,7 +137,7 @@ function sendSignal(link: MessageLink, path: string, content: OutgoingSignal): v
 }
 
 /** Sends the signals of one interface of one object. */
-function signalSink(link: MessageLink, path: string, { name, changes }: ExportedInterface): SignalSink {
+function signalSink(link: MessageLink<boolean>, path: string, { name, changes }: ExportedInterface): SignalSink {
   return {
     signal: (member, signature, body) => sendSignal(link, path, { interface: name, member, signature, body }),
     propertiesChanged: (names) => void changes?.announce(names),
@@ -141,7 +145,7 @@ function signalSink(link: MessageLink, path: string, { name, changes }: Exported
 }
 
 /** Announces the property changes of one interface of one object. */
-function propertyChanges(link: MessageLink, path: string, members: ExportedMembers): PropertyChanges {
+function propertyChanges(link: MessageLink<boolean>, path: string, members: ExportedMembers): PropertyChanges {
   const { name: interfaceName } = members;
   return new PropertyChanges(members, {
     send: (changed, invalidated) => {
@@ -155,7 +159,7 @@ function propertyChanges(link: MessageLink, path: string, members: ExportedMembe
 
 /** The context of a `get` that runs for an announcement: the same as in a call of Get, but without a sender. */
 function ownContext(
-  { closedSignal }: MessageLink,
+  { closedSignal }: MessageLink<boolean>,
   path: string,
   { interfaceName, name }: { interfaceName: string; name: string },
 ): CallContext {

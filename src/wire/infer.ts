@@ -30,6 +30,13 @@ export type BodyOf<S extends string> = string extends S ? unknown[] : Values<Par
 /** Like {@link BodyOf}, read with the option `typedArrays`: `TypedBodyOf<'ad'>` is `[Float64Array]`. */
 export type TypedBodyOf<S extends string> = string extends S ? unknown[] : Values<Parse<S, 'typed'>>;
 
+/** {@link BodyOf}, or {@link TypedBodyOf} if `Typed` is true: what a link reads. For `boolean`, either of the two. */
+export type ReadBodyOf<S extends string, Typed extends boolean> = Typed extends true ? TypedBodyOf<S> : BodyOf<S>;
+
+/** Like {@link ReadBodyOf}, for a single complete type. */
+export type ReadValueOf<S extends string, Typed extends boolean> =
+  Typed extends true ? (string extends S ? unknown : Only<Parse<S, 'typed'>>) : ValueOf<S>;
+
 /** Values accepted for a whole signature when writing; `readonly unknown[]` for a `string`. */
 export type BodyInputOf<S extends string> = string extends S ? readonly unknown[] : Readonly<Values<Parse<S, 'input'>>>;
 

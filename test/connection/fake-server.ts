@@ -8,6 +8,7 @@ import { Connection, openConnection } from '../../src/connection/connection.js';
 import { Bus } from '../../src/connection/bus.js';
 import { greetBus } from '../../src/connection/hello.js';
 import type { LinkCore } from '../../src/connection/link-core.js';
+import type { ReceiveOptions } from '../../src/connection/receive-options.js';
 import type { Wishes } from '../../src/connection/wishes.js';
 import { ErrorName } from '../../src/protocol/error-names.js';
 import { StreamTransport } from '../../src/transport/stream-transport.js';
@@ -247,7 +248,7 @@ export interface BusLink extends Omit<Link, 'connection'> {
 export async function startBusLink(options: FakeServerOptions = {}): Promise<BusLink> {
   const server = await startFakeServer(options);
   const { uniqueName, core, wishes } = await greetBus(server.address, {});
-  const bus = new Bus({ uniqueName, core, wishes });
+  const bus = new Bus({ typedArrays: false, uniqueName, core, wishes });
   const peer = await server.peer();
   return {
     server,
@@ -263,15 +264,17 @@ export async function startBusLink(options: FakeServerOptions = {}): Promise<Bus
 }
 
 /** Two connections of this library, one at each end of a socket. */
-export async function startPair(): Promise<AsyncDisposable & { readonly one: Connection; readonly other: Connection }> {
-  let resolve!: (connection: Connection) => void; // set by the promise below
-  const accepted = new Promise<Connection>((settle) => {
+export async function startPair<Typed extends boolean = false>(options: ReceiveOptions<Typed> = {}): Promise<
+  AsyncDisposable & { readonly one: Connection<Typed>; readonly other: Connection<Typed> }
+> {
+  let resolve!: (connection: Connection<Typed>) => void; // set by the promise below
+  const accepted = new Promise<Connection<Typed>>((settle) => {
     resolve = settle;
   });
   const server = await startFakeServer({
-    onBegin: (socket, rest) => resolve(new Connection(new StreamTransport(socket, { guid: GUID, rest }))),
+    onBegin: (socket, rest) => resolve(new Connection(new StreamTransport(socket, { guid: GUID, rest }), options)),
   });
-  const one = await openConnection(server.address);
+  const one = await openConnection(server.address, options);
   const other = await accepted;
   return {
     one,

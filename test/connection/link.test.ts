@@ -91,6 +91,20 @@ describe('a proxy on a connection without a bus', () => {
     const proxy = createProxy(one, Counter, { path: '/a' });
     await expect(proxy.Add(-1)).rejects.toThrow('com.example.Counter1.Add: argument 0 (step): ');
   });
+
+  test('works through a wrapper of the link, and names the argument and the property that do not fit', async () => {
+    exportObject(other, '/a', counter());
+    const wrapper: MessageLink = {
+      call: (options) => one.call(options), send: (message) => one.send(message),
+      subscribe: (rule, options) => one.subscribe(rule, options),
+      handleMethodCalls: (handler) => one.handleMethodCalls(handler),
+      drained: () => one.drained(), closed: one.closed, closedSignal: one.closedSignal,
+    };
+    const proxy = createProxy(wrapper, Counter, { path: '/a' });
+    expect(await proxy.Add(1)).toBe(2);
+    await expect(proxy.Add(-1)).rejects.toThrow('com.example.Counter1.Add: argument 0 (step): ');
+    await expect(proxy.$set('Limit', -1)).rejects.toThrow('com.example.Counter1.Limit: value of type "u": ');
+  });
 });
 
 test('a proxy on a bus needs a destination', async () => {

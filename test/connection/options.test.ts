@@ -64,6 +64,7 @@ describe('an option or argument that is not valid is refused by name', () => {
     ['call: unknown option "timeoutMs"; did you mean "timeout"?',
       () => bus.call(wrong({ ...METHOD, timeoutMs: 5 }))],
     ['call: unknown option "sentAs"; there are', () => bus.call(wrong({ ...METHOD, sentAs: 1 }))],
+    ['call: unknown option "place"; there are', () => bus.call(wrong({ ...METHOD, place: { member: 'Other' } }))],
     ['call: "timeout" must be .*, got number NaN', () => bus.call({ ...METHOD, timeout: NaN })],
     ['call: "timeout" must be .*, got number -1', () => bus.call({ ...METHOD, timeout: -1 })],
     ['call: "timeout" must be .*, got string "5"', () => bus.call(wrong({ ...METHOD, timeout: '5' }))],

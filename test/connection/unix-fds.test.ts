@@ -6,7 +6,7 @@ import { type Message, methodReturn, signal, variant } from '../../src/wire/inde
 import { startPair } from './fake-server.js';
 import { queuedSignals } from './queued.js';
 
-let pair: Awaited<ReturnType<typeof startPair>>;
+let pair: Awaited<ReturnType<typeof startPair<false>>>;
 let signals: Subscription;
 let calls: Message[];
 beforeEach(async () => {

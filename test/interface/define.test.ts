@@ -60,7 +60,8 @@ describe('a definition', () => {
     const Omitted = defineInterface({
       name, methods: { Do: {} }, properties: { State: { type: 's', access: 'read' } }, signals: { Done: {} },
     });
-    expect({ ...Thing, implement: undefined }).toEqual({ ...Omitted, implement: undefined });
+    const functions = { implement: undefined, implementTyped: undefined };
+    expect({ ...Thing, ...functions }).toEqual({ ...Omitted, ...functions });
     const Empty = defineInterface({ name, methods: undefined, properties: undefined, signals: undefined });
     expect([{ ...Empty.methods }, { ...Empty.properties }, { ...Empty.signals }]).toEqual([{}, {}, {}]);
   });

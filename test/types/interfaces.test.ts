@@ -2,12 +2,13 @@
 // run time. compile.test.ts compiles this file: a `@ts-expect-error` without an error is an error.
 
 import { describe, expect, test } from 'vitest';
+import type { ProxyMethods } from '../../src/client/proxy.js';
 import { defineInterface } from '../../src/interface/define.js';
 import type { CallContext, Implementation, InterfaceDefinition } from '../../src/interface/definition.js';
 import { DefinitionError } from '../../src/interface/errors.js';
 import type {
   CallArguments, CallResult, MethodArguments, MethodName, MethodResult, PropertyInput, PropertyName, PropertyValue,
-  PropertyValues, ProxyMethods, ReadableProperty, SignalArguments, SignalBody, SignaledProperty, SignalName,
+  PropertyValues, ReadableProperty, SignalArguments, SignalBody, SignaledProperty, SignalName,
   WritableProperty,
 } from '../../src/interface/infer.js';
 import type { InterfaceSpec } from '../../src/interface/spec.js';
@@ -339,12 +340,10 @@ describe('an implementation', () => {
 });
 
 describe('a proxy', () => {
-  interface Options { readonly timeout?: number }
-
   /** A proxy whose methods resolve with their arguments. */
-  function recorder<Spec extends InterfaceSpec>(definition: InterfaceDefinition<Spec>): ProxyMethods<Spec, Options> {
+  function recorder<Spec extends InterfaceSpec>(definition: InterfaceDefinition<Spec>): ProxyMethods<Spec> {
     const methods = Object.keys(definition.methods).map((name) => [name, async (...args: unknown[]) => args] as const);
-    return Object.fromEntries(methods) as unknown as ProxyMethods<Spec, Options>; // except the results
+    return Object.fromEntries(methods) as unknown as ProxyMethods<Spec>; // except the results
   }
 
   test('has the methods of the interface, which take options after all arguments', async () => {

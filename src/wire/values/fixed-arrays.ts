@@ -110,12 +110,18 @@ function listFloat64(source: Float64Array): number[] {
   return values;
 }
 
+function listOther(source: FixedArray): (number | bigint)[] {
+  const values = new Array<number | bigint>(source.length); // Array.from() takes twice as long
+  for (let i = 0; i < source.length; i++) values[i] = source[i]!;
+  return values;
+}
+
 /** The elements of a typed array as a plain array. */
 export function listFixedArray(source: FixedArray): (number | bigint)[] {
   if (source instanceof Float64Array) return listFloat64(source);
   if (source instanceof Int32Array) return listInt32(source);
   if (source instanceof Uint32Array) return listUint32(source);
-  return Array.from<number | bigint>(source);
+  return listOther(source);
 }
 
 /** Reverses the bytes of each element, of 2, 4 or 8 bytes, in place. */
@@ -136,14 +142,20 @@ function swap16(halves: Uint16Array): void {
   halves[halves.length - 1] = (last << 8) | (last >> 8);
 }
 
-/** Four bytes in reverse. */
+/** Four bytes in reverse. The two shifts of each half are a rotation, which is one instruction. */
 function reverse(word: number): number {
-  const pairs = ((word & 0x00ff00ff) << 8) | ((word >>> 8) & 0x00ff00ff);
-  return (pairs << 16) | (pairs >>> 16);
+  return (((word << 8) | (word >>> 24)) & 0x00ff00ff) | (((word << 24) | (word >>> 8)) & 0xff00ff00);
 }
 
 function swap32(words: Int32Array): void {
-  for (let i = 0; i < words.length; i++) words[i] = reverse(words[i]!);
+  let i = 0;
+  for (; i + 4 <= words.length; i += 4) {
+    words[i] = reverse(words[i]!);
+    words[i + 1] = reverse(words[i + 1]!);
+    words[i + 2] = reverse(words[i + 2]!);
+    words[i + 3] = reverse(words[i + 3]!);
+  }
+  for (; i < words.length; i++) words[i] = reverse(words[i]!);
 }
 
 function swap64(words: Int32Array): void {

@@ -51,14 +51,14 @@ export const compileUnmarshalFixedArray = oncePerCode((code): Unmarshal => {
     const length = (end - start) / size;
     if (!Number.isInteger(length)) throw lengthMismatch(reader, end);
     reader.offset = end;
-    if (constructor !== undefined && reader.reading.typedArrays) {
-      const copy = new Uint8Array(reader.bytes.subarray(start, end));
-      if (reader.littleEndian !== HOST_IS_LITTLE_ENDIAN) swapBytes(copy.buffer, size);
-      return new constructor(copy.buffer, 0, length);
-    }
-    if (constructor !== undefined && length >= BULK_LENGTH && reader.littleEndian === HOST_IS_LITTLE_ENDIAN) {
-      const { buffer, byteOffset } = alignedBytes(reader.bytes.subarray(start, end), size);
-      return listFixedArray(new constructor(buffer, byteOffset, length));
+    const { typedArrays } = reader.reading;
+    if (constructor !== undefined && (typedArrays || length >= BULK_LENGTH)) {
+      const bytes = reader.bytes.subarray(start, end);
+      const isForeign = reader.littleEndian !== HOST_IS_LITTLE_ENDIAN;
+      const { buffer, byteOffset } = typedArrays || isForeign ? new Uint8Array(bytes) : alignedBytes(bytes, size);
+      if (isForeign) swapBytes(buffer, size);
+      const elements = new constructor(buffer, byteOffset, length);
+      return typedArrays ? elements : listFixedArray(elements);
     }
     const values: unknown[] = [];
     try {

@@ -2,6 +2,7 @@
 // It knows types and the reader, not messages and their headers. Values share no memory with the bytes they are read
 // from, so that no value keeps a message alive. Specification: Marshaling (Wire Format).
 import { checkBytes, checkText } from '../arguments.js';
+import { CACHE_LIMITS } from '../cache-limits.js';
 import { type Codec, codecOf } from './codec.js';
 import type { ByteOrder } from '../constants.js';
 import { checkDepth, countValues, lengthMismatch, readArrayEnd } from './containers.js';
@@ -70,8 +71,15 @@ function compileUnmarshalArray(elementType: Type): Unmarshal {
   };
 }
 
+/**
+ * The number of keys of one dict that are looked for among the texts that repeat. More keys than the cache has slots are
+ * not names of properties, and would push those out.
+ */
+const MOST_NAMES = CACHE_LIMITS.receivedTexts.slots;
+
 function compileUnmarshalDict(type: DictType): Unmarshal {
-  const key = type.key.signature === 's' ? unmarshalStringKey : compileUnmarshal(type.key);
+  const key = compileUnmarshal(type.key);
+  const firstKey = type.key.code === 's' ? unmarshalStringKey : key;
   const value = compileUnmarshal(type.value);
   const kind = KEY_KIND[type.key.code];
   return (reader, depth) => {
@@ -87,7 +95,7 @@ function compileUnmarshalDict(type: DictType): Unmarshal {
         countValues(reader, 2);
         reader.align(8, 0);
         const keyOffset = reader.offset;
-        entryKey = key(reader, depth + 2);
+        entryKey = entry < MOST_NAMES ? firstKey(reader, depth + 2) : key(reader, depth + 2);
         // A repeated key is corrupt, but receivers need not refuse it ‹Container types›: the last value wins.
         dict.set(entryKey, value(reader, depth + 2));
         if (entry < WORTH_COUNTING || kind === undefined) continue;
