@@ -31,6 +31,7 @@ export { parseMatchRule } from './protocol/parse-match-rule.js';
 export { escapePathElement, unescapePathElement } from './protocol/path-element.js';
 export {
   ConnectError, EndOfStreamError, ListenError, type ListenErrorCode, type OutputOverflowCode, OutputOverflowError,
+  type ProgramEnd, ProgramEndedError,
 } from './transport/errors.js';
 export { memoryPair, type MemoryPairOptions } from './transport/memory-pair.js';
 export type { OpenOptions } from './transport/open.js';

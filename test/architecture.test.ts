@@ -42,6 +42,7 @@ const ONCE = new Set([
   'src/connection/bus.ts', 'src/connection/bus-names.ts', 'src/connection/bus-queries.ts', 'src/connection/hello.ts',
   'src/connection/match-requests.ts', 'src/connection/name-owners.ts', 'src/connection/namespace-owners.ts',
   'src/connection/subscription.ts', 'src/service/exported-interface.ts',
+  'src/transport/socket.ts', 'src/transport/tcp.ts',
 ]);
 
 const RE_EXPORT = /^export\s+(type\s+)?(\*(\s+as\s+\w+)?|\{[^}]*\})\s+from\s+'[^']+';$/;

@@ -14,6 +14,7 @@ import * as main from '../src/index.js';
 import { defineInterface, formatMatchRule, parseIntrospection } from '../src/index.js';
 import { parseAddresses } from '../src/protocol/address.js';
 import * as transport from '../src/transport/errors.js';
+import { notSupported } from '../src/transport/other-transports.js';
 import { socketPathOf } from '../src/transport/unix.js';
 import { chooseUnixPlace } from '../src/transport/unix-place.js';
 import { sessionBusAddress } from '../src/transport/well-known-buses.js';
@@ -112,9 +113,8 @@ const FAILURES: Readonly<Record<string, Readonly<Record<string, () => unknown>>>
     VALUE_CONTAINS_NUL: address('unix:path=/%00'),
     VALUE_NOT_UTF8: address('unix:path=/%ff'),
     GUID_INVALID: address('unix:path=/a,guid=0'),
-    TRANSPORT_NOT_SUPPORTED: thrown(new main.AddressError(
-      'TRANSPORT_NOT_SUPPORTED', 'transport "tcp" is not supported: it must be unix',
-      { address: 'tcp:host=localhost,port=1' },
+    TRANSPORT_NOT_SUPPORTED: thrown(notSupported(
+      parseAddresses('x-future:a=1')[0]!, ['unix', 'tcp', 'nonce-tcp', 'unixexec'],
     )),
     NOT_CONNECTABLE: socket('unix:tmpdir=/tmp'),
     NOT_LISTENABLE: () => chooseUnixPlace(parseAddresses('unix:')[0]!),
@@ -210,6 +210,11 @@ const FAILURES: Readonly<Record<string, Readonly<Record<string, () => unknown>>>
     CLIENT_CUT: thrown(new transport.ListenError(
       'CLIENT_CUT', 'unix:path=/run/a', 'the server has as many connections as it allows: one must end first',
     )),
+  },
+  ProgramEndedError: {
+    PROGRAM_ENDED: thrown(new transport.ProgramEndedError('ssh', {
+      exitCode: 255, stderr: 'ssh: Could not resolve hostname example\n',
+    })),
   },
   EndOfStreamError: { END_OF_STREAM: thrown(new transport.EndOfStreamError()) },
   OutputOverflowError: {

@@ -1,4 +1,5 @@
 // The errors of byte streams: no stream could be opened, or one has ended. Specification: Server Addresses.
+import { quote } from '../wire/describe.js';
 import { DBusWireError } from '../wire/errors.js';
 
 /** The reason why a stream was cut while output was waiting. */
@@ -30,6 +31,37 @@ export class EndOfStreamError extends DBusWireError {
 
   constructor() {
     super('the peer closed the connection');
+  }
+}
+
+/** How a program ended. */
+export interface ProgramEnd {
+  /** Undefined or null if a signal ended it. */
+  readonly exitCode?: number | null | undefined;
+  readonly signal?: string | null | undefined;
+  /** The end of what it wrote to its standard error. */
+  readonly stderr?: string | undefined;
+}
+
+/** The program of a `unixexec:` address has ended, and the connection with it. ‹Executed Subprocesses on Unix› */
+export class ProgramEndedError extends DBusWireError {
+  override readonly name = 'ProgramEndedError';
+  readonly fault = 'link';
+  readonly code = 'PROGRAM_ENDED';
+  /** The exit code of the program; undefined if a signal ended it. */
+  readonly exitCode: number | undefined;
+  /** The signal that ended the program, such as `SIGTERM`; undefined if it has ended by itself. */
+  readonly signal: string | undefined;
+  /** The last characters that it wrote to its standard error, up to 1,000. */
+  readonly stderr: string;
+
+  constructor(program: string, { exitCode, signal, stderr = '' }: ProgramEnd) {
+    const how = typeof exitCode === 'number' ? `with exit code ${exitCode}` : `by signal ${signal ?? 'unknown'}`;
+    const words = stderr.trim() === '' ? '' : `; its last words were ${quote(stderr.trim().slice(-200), 200)}`;
+    super(`the program ${quote(program, 60)} has ended ${how}${words}`);
+    this.exitCode = exitCode ?? undefined;
+    this.signal = signal ?? undefined;
+    this.stderr = stderr;
   }
 }
 

@@ -38,6 +38,7 @@ export class Handshake {
   readonly result: Promise<Transport>;
   readonly #stream: Duplex;
   readonly #incoming: Incoming;
+  readonly #preamble: Uint8Array | undefined;
   readonly #auth: AuthClient;
   readonly #options: HandshakeOptions;
   readonly #timer: NodeJS.Timeout | undefined;
@@ -48,9 +49,10 @@ export class Handshake {
   #resolve!: (transport: Transport) => void; // both are set by the promise
   #reject!: (error: unknown) => void;
 
-  constructor({ stream, incoming }: OpenedStream, auth: AuthClient, options: HandshakeOptions) {
+  constructor({ stream, incoming, preamble }: OpenedStream, auth: AuthClient, options: HandshakeOptions) {
     this.#stream = stream;
     this.#incoming = incoming;
+    this.#preamble = preamble;
     this.#auth = auth;
     this.#options = options;
     this.result = new Promise((resolve, reject) => {
@@ -75,7 +77,8 @@ export class Handshake {
   #begin(): void {
     try {
       const start = this.#auth.start();
-      this.#stream.write(this.#auth.hasBegun ? concat(start, this.#options.greeting) : start);
+      const first = this.#preamble === undefined ? start : concat(this.#preamble, start);
+      this.#stream.write(this.#auth.hasBegun ? concat(first, this.#options.greeting) : first);
     } catch (error) {
       this.#fail(error);
     }

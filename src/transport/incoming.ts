@@ -12,6 +12,8 @@ export class Incoming {
 export interface OpenedStream {
   readonly stream: Duplex;
   readonly incoming: Incoming;
+  /** Bytes that a client must send before the first byte of the handshake; undefined for none. */
+  readonly preamble?: Uint8Array | undefined;
 }
 
 /** The bytes of any stream of Node. */

@@ -3,18 +3,22 @@
 // Specification: Server Addresses, Authentication Protocol.
 import { AuthClient, type AuthClientOptions } from '../auth/client.js';
 import { AuthError, type AuthErrorCode } from '../auth/errors.js';
-import { external } from '../auth/mechanisms.js';
+import { type ClientMechanism, external } from '../auth/mechanisms.js';
 import { type Address, formatAddress, readAddressList } from '../protocol/address.js';
 import { AddressError } from '../protocol/errors.js';
 import { argumentError } from '../wire/arguments.js';
-import { quote } from '../wire/describe.js';
 import { FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH } from '../wire/constants.js';
 import { ABORT_SIGNAL, integer, MILLISECONDS, type OptionRules } from '../wire/options.js';
 import { ConnectError } from './errors.js';
 import { handshake } from './handshake.js';
 import type { OpenedStream } from './incoming.js';
+import { openNonceTcp } from './nonce-tcp.js';
+import { notSupported } from './other-transports.js';
+import { reasonOf } from './reasons.js';
+import { openTcp } from './tcp.js';
 import type { Transport } from './transport.js';
 import { openUnix } from './unix.js';
+import { openProgram } from './unixexec.js';
 import { onAbort, startTimer } from './waiting.js';
 
 /** Opens a stream to an address of one kind; the stream may still be connecting. It throws {@link AddressError}. */
@@ -23,6 +27,9 @@ type Opener = (address: Address) => OpenedStream;
 /** The kinds of transport that a client can connect by. */
 const OPENERS: ReadonlyMap<string, Opener> = new Map([
   ['unix', openUnix],
+  ['tcp', openTcp],
+  ['nonce-tcp', openNonceTcp],
+  ['unixexec', openProgram],
 ]);
 
 /** Default limit for connecting to one address and authenticating, in milliseconds. */
@@ -56,6 +63,8 @@ export const OPEN_RULES: OptionRules<OpenOptions> = {
 export interface GreetingOptions extends OpenOptions {
   /** The first message. It is sent together with the handshake, so that opening and greeting cost one round trip. */
   readonly greeting?: Uint8Array | undefined;
+  /** The mechanisms, in the order in which they are tried. Default: EXTERNAL with `uid`, then without. */
+  readonly mechanisms?: readonly ClientMechanism[] | undefined;
 }
 
 /** A transport, and how long it may still take until the connection can be used. */
@@ -74,16 +83,18 @@ interface AcceptedTransport extends OpenedTransport {
 export class UseError extends Error {}
 
 /**
- * Connects to one address and authenticates. If the server accepts the claimed identity, that costs one round trip;
- * otherwise a second connection goes step by step, since a server that has rejected a handshake with BEGIN in it must
- * disconnect. File descriptors are always negotiated, although Node drops them: a client that has not asked for them
- * gets no message with descriptors from dbus-daemon, and is disconnected by dbus-broker.
+ * Connects to one address and authenticates. At a Unix socket, a server that accepts the claimed identity costs one
+ * round trip; otherwise a second connection goes step by step, since a server that has rejected a handshake with BEGIN
+ * in it must disconnect. Other transports go step by step from the start: the server does not see our user there, and a
+ * second connection can cost much. File descriptors are always negotiated, although Node drops them: a client that has
+ * not asked for them gets no message with descriptors from dbus-daemon, and is disconnected by dbus-broker.
  */
 async function openAddress(address: Address, options: GreetingOptions): Promise<AcceptedTransport> {
   const deadline = performance.now() + (options.connectTimeout ?? CONNECT_TIMEOUT);
   const claimed = options.uid ?? process.getuid?.().toString();
-  const mechanisms = [external({ uid: claimed })];
-  if (claimed !== undefined && options.greeting !== undefined) {
+  const { mechanisms = [external({ uid: claimed })], greeting } = options;
+  const isAccepted = address.transport === 'unix' && claimed !== undefined && options.mechanisms === undefined;
+  if (isAccepted && greeting !== undefined) {
     try {
       const auth = { mechanisms, negotiateUnixFds: true, earlyBegin: true };
       return await openWith(auth, { address, deadline }, options);
@@ -145,30 +156,8 @@ function sleep(delay: number, signal: AbortSignal | undefined): Promise<void> {
 /** @throws {AddressError} `TRANSPORT_NOT_SUPPORTED` if no opener has the transport, and the errors of the opener */
 function openStream(address: Address): OpenedStream {
   const open = OPENERS.get(address.transport);
-  if (open !== undefined) return open(address);
-  const found = `transport ${quote(address.transport, 40)} is not supported`;
-  const problem = `${found}: it must be ${[...OPENERS.keys()].join(' or ')}`;
-  throw new AddressError('TRANSPORT_NOT_SUPPORTED', problem, { address: formatAddress(address) });
-}
-
-/** The meaning of the system's errors for a client that connects. */
-const SYSTEM_REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such socket',
-  ECONNREFUSED: 'no server listens there',
-  EACCES: 'permission denied',
-  EAGAIN: 'too many clients wait to be accepted',
-};
-
-/** The reason why an address does not work, in words that do not repeat the address. */
-function reasonOf(error: unknown): string {
-  if (error instanceof AddressError) {
-    return error.offset === undefined ? error.problem : `${error.problem} (offset ${error.offset})`;
-  }
-  if (!(error instanceof Error)) return String(error);
-  const { code, syscall } = error as NodeJS.ErrnoException;
-  if (syscall === undefined || code === undefined) return error.message;
-  const reason = SYSTEM_REASONS[code];
-  return `${syscall} ${code}${reason === undefined ? '' : ` (${reason})`}`;
+  if (open === undefined) throw notSupported(address, [...OPENERS.keys()]);
+  return open(address);
 }
 
 /** `accepted as user 1000` for the exchange `EXTERNAL as user 1000`. */

@@ -1,36 +1,15 @@
 // Opens the socket that a `unix:` address names. Specification: Unix Domain Sockets.
-import { connect } from 'node:net';
 import { type Address, formatAddress } from '../protocol/address.js';
 import { AddressError, type AddressErrorCode } from '../protocol/errors.js';
-import { Incoming, type OpenedStream } from './incoming.js';
-
-/** Memory that a socket reads into, again and again: as much as libuv asks for at once. */
-const READ_LENGTH = 65_536;
+import type { OpenedStream } from './incoming.js';
+import { openSocket } from './socket.js';
 
 /**
- * Memory for all sockets: Node reads into it and runs the callback at once, before it reads from another socket. Deno
- * waits in between, so that there each socket needs memory of its own.
- */
-let sharedMemory: Uint8Array | undefined;
-
-function readMemory(): Uint8Array {
-  if ('Deno' in globalThis) return new Uint8Array(READ_LENGTH);
-  sharedMemory ??= new Uint8Array(READ_LENGTH);
-  return sharedMemory;
-}
-
-/**
- * Starts to connect to the socket of a `unix:` address. Its bytes arrive only in `incoming`, without events.
+ * Starts to connect to the socket of a `unix:` address.
  * @throws {AddressError} as {@link socketPathOf} does
  */
 export function openUnix(address: Address): OpenedStream {
-  const path = socketPathOf(address);
-  const incoming = new Incoming();
-  const callback = (length: number, bytes: Uint8Array): boolean => {
-    incoming.receive(bytes.subarray(0, length));
-    return true; // go on reading, unless the receiver has paused the socket
-  };
-  return { stream: connect({ path, onread: { buffer: readMemory(), callback } }), incoming };
+  return openSocket({ path: socketPathOf(address) });
 }
 
 /** Longest path, or abstract name with the NUL before it, that fits into a socket address of Linux. */

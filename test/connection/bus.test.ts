@@ -366,7 +366,9 @@ describeWith('dbus-daemon')('a connection to a bus', () => {
     test.each<[what: string, address: () => string]>([
       ['first is dead', () => `unix:path=/nonexistent/socket;${daemon.address}`],
       ['first is nobody\'s transport', () => `carrier-pigeon:loft=7;${daemon.address}`],
-      ['first is a transport that Node could, and we do not', () => `tcp:host=127.0.0.1,port=1;${daemon.address}`],
+      ['first is a port without a server', () => `tcp:host=127.0.0.1,port=1;${daemon.address}`],
+      ['first is a program that is not there', () => `unixexec:path=/nonexistent/program;${daemon.address}`],
+      ['three firsts do not work', () => `vsock:cid=1;unix:path=/nonexistent/socket;autolaunch:;${daemon.address}`],
       ['first is for servers', () => `unix:tmpdir=/tmp;${daemon.address}`],
       ['path is percent-encoded', () => `unix:path=${hexAll(daemon.socketPath)}`],
       ['guid is the server\'s', () => `${daemon.address},guid=${daemon.guid.toUpperCase()}`],
@@ -393,7 +395,7 @@ describeWith('dbus-daemon')('a connection to a bus', () => {
         name: 'ConnectError', code: 'CONNECT_FAILED', address: addresses.join(';'),
         errors: [
           { message: expect.stringMatching(/^unix:path=\/nonexistent\/socket: .*ENOENT/), cause: { code: 'ENOENT' } },
-          { cause: { code: 'TRANSPORT_NOT_SUPPORTED' } },
+          { cause: { code: 'ECONNREFUSED' } },
           { message: expect.stringContaining(silent.address), cause: { code: 'AUTH_TIMED_OUT' } },
           { cause: { name: 'AuthError', code: 'GUID_MISMATCH' } },
         ],
@@ -402,7 +404,7 @@ describeWith('dbus-daemon')('a connection to a bus', () => {
       expect(message).toBe(`cannot connect to ${errors.map((reason) => reason.message).join('; ')}`);
       expect(message).toBe(
         'cannot connect to unix:path=/nonexistent/socket: connect ENOENT (there is no such socket); ' +
-        'tcp:host=127.0.0.1,port=1: transport "tcp" is not supported: it must be unix; ' +
+        'tcp:host=127.0.0.1,port=1: connect ECONNREFUSED (no server listens there); ' +
         `${silent.address}: the server did not answer AUTH (EXTERNAL as user ${process.getuid?.()}) in time; ` +
         `${daemon.address},guid=${'0'.repeat(32)}: the server's GUID is ${daemon.guid}: it must be ${'0'.repeat(32)}, ` +
         'as in its address',

@@ -14,28 +14,37 @@ async function failureOf(addresses: string): Promise<ConnectError> {
   throw error;
 }
 
-test.each(['tcp:host=localhost,port=1', 'nonce-tcp:', 'autolaunch:', 'x-future:', 'constructor:'])(
-  'the transport of %s is not supported',
-  async (address) => {
-    const { message, errors } = await failureOf(address);
-    const transport = address.slice(0, address.indexOf(':'));
-    expect(message).toBe(`cannot connect to ${address}: transport "${transport}" is not supported: it must be unix`);
-    expect(errors).toMatchObject([{ cause: { name: 'AddressError', code: 'TRANSPORT_NOT_SUPPORTED', address } }]);
-  },
-);
+test.each<[address: string, problem: string]>([
+  ['x-future:', 'transport "x-future" is not supported: it must be unix, tcp, nonce-tcp or unixexec'],
+  ['constructor:', 'transport "constructor" is not supported: it must be unix, tcp, nonce-tcp or unixexec'],
+  ['autolaunch:', 'transport autolaunch needs a program that finds or starts a bus for the X11 display: set DBUS_SESSION_'],
+  ['launchd:env=A', 'transport launchd needs launchd of macOS: use unix:path= with the path that `launchctl getenv` prints'],
+  ['vsock:cid=2,port=1', 'transport vsock needs sockets of the family AF_VSOCK, which Node does not have: use unixexec:'],
+  ['systemd:', 'transport systemd is for servers that systemd starts: a client must use the address of the socket'],
+])('the transport of %s is not supported', async (address, problem) => {
+  const { message, errors } = await failureOf(address);
+  const expected = `cannot connect to ${address}: ${problem}`;
+  expect(message.slice(0, expected.length)).toBe(expected);
+  expect(errors).toMatchObject([{ cause: { name: 'AddressError', code: 'TRANSPORT_NOT_SUPPORTED', address } }]);
+});
 
 test('each address of a list has its reason, in order', async () => {
   const missing = `unix:path=${join(scratchDirectory(), 'missing')}`;
-  const { message, errors, fault, code } = await failureOf(`tcp:;${missing};unix:dir=/a;unix`);
+  const { message, errors, fault, code } = await failureOf(`vsick:;${missing};unix:dir=/a;unix;tcp:`);
   expect({ fault, code }).toEqual({ fault: 'link', code: 'CONNECT_FAILED' });
-  expect(errors).toHaveLength(4);
+  expect(errors).toHaveLength(5);
   expect(message).toBe(`cannot connect to ${errors.map((error) => error.message).join('; ')}`);
   expect(errors.map((error) => error.message)).toEqual([
-    'tcp:: transport "tcp" is not supported: it must be unix',
+    'vsick:: transport "vsick" is not supported: it must be unix, tcp, nonce-tcp or unixexec',
     `${missing}: connect ENOENT (there is no such socket)`,
     'unix:dir=/a: key dir is for servers: a client must use the address that the server prints',
     '"unix": found no transport: an address must begin with one, as in unix:path=/tmp/bus (offset 0)',
+    'tcp:: port is missing: a client must know it',
   ]);
+});
+
+test.each(['', ';', ';;', ';;;;'])('a list without entries, %j, is an AddressError', async (list) => {
+  await expect(openTransport(list)).rejects.toMatchObject({ name: 'AddressError', code: 'ADDRESS_EMPTY', offset: 0 });
 });
 
 test('a list without a valid address is an AddressError', async () => {

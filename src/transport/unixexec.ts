@@ -1,0 +1,135 @@
+// Runs the program that a `unixexec:` address names, and makes one stream of its standard input and output. The program
+// ends with the stream. Specification: Executed Subprocesses on Unix. Tests: unixexec.test.ts.
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { Duplex } from 'node:stream';
+import { type Address, formatAddress } from '../protocol/address.js';
+import { AddressError } from '../protocol/errors.js';
+import { ProgramEndedError } from './errors.js';
+import { Incoming, type OpenedStream } from './incoming.js';
+
+/** Most characters of the program's standard error that are kept: the last ones. */
+const MAX_STDERR = 1_000;
+/** How long a program may take to end after SIGTERM, in milliseconds; then it gets SIGKILL. */
+const MAX_TERMINATION = 1_000;
+/** How long a program whose input is closed may take to end by itself, in milliseconds, before the stream fails. */
+const MAX_LAST_WORDS = 100;
+
+type Callback = (error?: Error | null) => void;
+
+/**
+ * The standard input and output of a program, as one stream. Its bytes arrive only in `incoming`, without events. It is
+ * closed only after the program has ended.
+ */
+class ProgramStream extends Duplex {
+  readonly incoming = new Incoming();
+  /** As for a socket: whether the program is being started. */
+  connecting = true;
+  readonly #program: ChildProcessWithoutNullStreams;
+  readonly #name: string;
+  #stderr = '';
+  /** Called when the program has ended, if the stream waits for that. */
+  #onEnded: (() => void) | undefined;
+  #hasEnded = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(program: ChildProcessWithoutNullStreams, name: string) {
+    super();
+    this.#program = program;
+    this.#name = name;
+    program.once('spawn', () => {
+      this.connecting = false;
+      this.emit('connect');
+    });
+    program.once('error', (error) => {
+      this.#hasEnded ||= program.pid === undefined; // it has not started
+      this.destroy(error);
+    });
+    program.once('close', (code, signal) => this.#end(code, signal));
+    program.stdout.on('data', (chunk: Uint8Array) => this.incoming.receive(chunk));
+    program.stdout.on('error', (error) => this.destroy(error));
+    program.stdin.on('error', (error) => this.#failInput(error));
+    program.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr = (this.#stderr + text).slice(-MAX_STDERR);
+    });
+    program.stderr.on('error', () => {}); // what it would have said is lost
+  }
+
+  override pause(): this {
+    this.#program.stdout.pause();
+    return super.pause();
+  }
+
+  override resume(): this {
+    this.#program.stdout.resume();
+    return super.resume();
+  }
+
+  override _read(): void {} // the bytes do not pass through the buffer of this stream
+
+  override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: Callback): void {
+    this.#program.stdin.write(chunk, (error) => {
+      if (error === null || error === undefined) done();
+    });
+  }
+
+  override _final(done: Callback): void {
+    this.#program.stdin.end(done);
+  }
+
+  /** A program that does not read any more mostly ends: then its last words are the better error. */
+  #failInput(error: Error): void {
+    if (this.destroyed || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => this.destroy(error), MAX_LAST_WORDS);
+  }
+
+  #end(code: number | null, signal: NodeJS.Signals | null): void {
+    this.#hasEnded = true;
+    clearTimeout(this.#timer);
+    if (this.#onEnded !== undefined) this.#onEnded();
+    else this.destroy(new ProgramEndedError(this.#name, { exitCode: code, signal, stderr: this.#stderr }));
+  }
+
+  override _destroy(error: Error | null, done: Callback): void {
+    clearTimeout(this.#timer);
+    const { stdin, stdout, stderr } = this.#program;
+    for (const stream of [stdin, stdout, stderr]) stream.destroy();
+    if (this.#hasEnded) return done(error);
+    this.#onEnded = () => done(error);
+    this.#program.kill('SIGTERM');
+    this.#timer = setTimeout(() => this.#program.kill('SIGKILL'), MAX_TERMINATION);
+  }
+}
+
+/** The program of an address and its arguments. ‹Executed Subprocesses on Unix› */
+export interface ProgramOfAddress {
+  readonly path: string;
+  readonly argv0: string;
+  readonly args: readonly string[];
+}
+
+/**
+ * The program that a `unixexec:` address names: `path` is found in PATH if it has no `/`, `argv0` is `path` unless
+ * given, and the arguments end before the first number that is missing. ‹Executed Subprocesses on Unix›
+ * @throws {AddressError} `NOT_CONNECTABLE` if `path` is missing
+ */
+export function programOf(address: Address): ProgramOfAddress {
+  const { keys } = address;
+  const path = keys.get('path');
+  if (path === undefined) {
+    const problem = 'path is missing: a unixexec address must have the path or the name of a program';
+    throw new AddressError('NOT_CONNECTABLE', problem, { address: formatAddress(address) });
+  }
+  const args: string[] = [];
+  for (let arg = keys.get('argv1'); arg !== undefined; arg = keys.get(`argv${args.length + 1}`)) args.push(arg);
+  return { path, argv0: keys.get('argv0') ?? path, args };
+}
+
+/**
+ * Starts the program of a `unixexec:` address. Its environment is that of this process.
+ * @throws {AddressError} as {@link programOf} does
+ */
+export function openProgram(address: Address): OpenedStream {
+  const { path, argv0, args } = programOf(address);
+  const stream = new ProgramStream(spawn(path, args, { argv0, stdio: 'pipe' }), path);
+  return { stream, incoming: stream.incoming };
+}

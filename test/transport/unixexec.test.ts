@@ -1,0 +1,145 @@
+// The programs of unixexec addresses: how they are started, what they can do wrong, and that they end with the stream.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { openConnection } from '../../src/connection/connection.js';
+import { formatAddress } from '../../src/protocol/address.js';
+import { ConnectError } from '../../src/transport/errors.js';
+import { openTransport } from '../../src/transport/open.js';
+import { programOf } from '../../src/transport/unixexec.js';
+import { addressErrorOf, only } from '../protocol/addresses.js';
+import { scratchDirectory } from '../support/reaper.js';
+
+const GUID = '00112233445566778899aabbccddeeff';
+
+describe('the program of an address', () => {
+  test.each([
+    ['unixexec:path=ssh', { path: 'ssh', argv0: 'ssh', args: [] }],
+    [
+      'unixexec:path=ssh,argv1=-xT,argv2=host,argv3=systemd-stdio-bridge',
+      { path: 'ssh', argv0: 'ssh', args: ['-xT', 'host', 'systemd-stdio-bridge'] },
+    ],
+    ['unixexec:argv2=b,argv1=a,path=/p,argv0=q', { path: '/p', argv0: 'q', args: ['a', 'b'] }],
+    ['unixexec:path=/p,argv1=a,argv3=c', { path: '/p', argv0: '/p', args: ['a'] }],
+    ['unixexec:path=/p,argv01=a,argv2=b', { path: '/p', argv0: '/p', args: [] }],
+    ['unixexec:path=/p,argv1=%20,x=1', { path: '/p', argv0: '/p', args: [' '] }],
+  ])('%s', (text, program) => {
+    expect(programOf(only(text))).toEqual(program);
+  });
+
+  test('must be there', () => {
+    expect(addressErrorOf(() => programOf(only('unixexec:argv1=a')))).toMatchObject({
+      code: 'NOT_CONNECTABLE', problem: 'path is missing: a unixexec address must have the path or the name of a program',
+    });
+  });
+});
+
+const shell = (script: string, ...args: readonly string[]): string => {
+  const keys: Record<string, string> = { path: 'sh', argv1: '-c', argv2: script, argv3: 'sh' };
+  args.forEach((arg, index) => (keys[`argv${index + 4}`] = arg));
+  return formatAddress({ transport: 'unixexec', keys });
+};
+
+/** Writes its process id into a file, and then does what a server does. */
+const withPid = (script: string): { address: string; pid: () => number } => {
+  const file = join(scratchDirectory(), 'pid');
+  return { address: shell(`echo $$ >"$1"; ${script}`, file), pid: () => Number(readFileSync(file, 'latin1')) };
+};
+
+const SERVE = `read -r auth; printf 'OK ${GUID}\\r\\n'; read -r negotiate; printf 'AGREE_UNIX_FD\\r\\n'`;
+
+async function reasonFor(address: string, options: object = {}): Promise<string> {
+  const error: unknown = await openTransport(address, options).catch((reason: unknown) => reason);
+  if (!(error instanceof ConnectError)) throw error;
+  return error.message.replace(`cannot connect to ${address}: `, '');
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return !/^State:\sZ/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
+  } catch {
+    return false;
+  }
+}
+
+async function untilGone(pid: number): Promise<void> {
+  for (let i = 0; i < 1_000 && isRunning(pid); i++) await sleep(10);
+  expect(isRunning(pid)).toBe(false);
+}
+
+describe('a program', () => {
+  test.each([
+    ['that is not there', 'unixexec:path=/nonexistent/program', 'spawn ENOENT (there is no such program)'],
+    ['that may not be run', 'unixexec:path=/etc/passwd', 'spawn EACCES (permission denied)'],
+    ['that ends at once', shell('exit 3'), 'the program "sh" has ended with exit code 3'],
+    ['that ends well', shell(':'), 'the program "sh" has ended with exit code 0'],
+    [
+      'that explains its end', shell('echo "Host key\\tchanged." >&2; exit 255'),
+      'the program "sh" has ended with exit code 255; its last words were "Host key\\tchanged."',
+    ],
+    ['that ends by a signal', shell('kill -9 $$'), 'the program "sh" has ended by signal SIGKILL'],
+    ['that reads and ends', shell('read -r auth; exit 4'), 'the program "sh" has ended with exit code 4'],
+    ['that closes its input', shell('exec <&-; sleep 0.02; exit 5'), 'the program "sh" has ended with exit code 5'],
+    ['that prints something else', shell('echo hello; exec sleep 600'), 'a line of the peer'],
+  ])('%s: %s', async (_, address, reason) => {
+    const found = await reasonFor(address);
+    if (reason.startsWith('a line')) expect(found).toMatch(/hello/);
+    else expect(found).toBe(reason);
+  });
+
+  test('gets its argv0', async () => {
+    const address = formatAddress({
+      transport: 'unixexec', keys: { path: '/bin/sh', argv0: 'my bridge', argv1: '-c', argv2: 'echo $0 >&2; exit 1' },
+    });
+    expect(await reasonFor(address)).toContain('its last words were "my bridge"');
+  });
+
+  test('that writes much to its standard error is heard to the end, and the end is kept', async () => {
+    const script = 'i=0; while [ $i -lt 3000 ]; do echo "line $i of many more lines to come" >&2; i=$((i+1)); done; exit 1';
+    const error: unknown = await openTransport(shell(script)).catch((reason: unknown) => reason);
+    const [{ cause }] = (error as ConnectError).errors as [Error];
+    expect(cause).toMatchObject({ name: 'ProgramEndedError', code: 'PROGRAM_ENDED', exitCode: 1, signal: undefined });
+    expect((cause as { stderr: string }).stderr).toMatch(/line 2999 of many more lines to come\n$/);
+    expect((cause as { stderr: string }).stderr.length).toBeLessThanOrEqual(1_000);
+  });
+
+  test.each([
+    ['is silent', 'exec sleep 600'],
+    ['is silent and ignores SIGTERM', 'trap "" TERM; while :; do sleep 0.05; done'],
+    ['prints garbage', 'echo garbage; exec sleep 600'],
+  ])('that %s is ended when the attempt has failed', async (_, script) => {
+    const { address, pid } = withPid(script);
+    await reasonFor(address, { connectTimeout: 300 });
+    await untilGone(pid());
+  });
+
+  test('is ended if the signal aborts', async () => {
+    const { address, pid } = withPid('exec sleep 600');
+    const reason = new Error('enough');
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(reason), 200);
+    await expect(openTransport(address, { signal: controller.signal })).rejects.toBe(reason);
+    await untilGone(pid());
+  });
+
+  test.each([['ends with its input', 'exec cat >/dev/null'], ['never ends by itself', 'exec sleep 600']])(
+    'that %s has ended when the connection is closed', async (_, script) => {
+      const { address, pid } = withPid(`${SERVE}; ${script}`);
+      const connection = await openConnection(address);
+      expect(isRunning(pid())).toBe(true);
+      await connection.close();
+      expect(isRunning(pid())).toBe(false);
+    },
+  );
+
+  test('that ends later ends the connection, which says how', async () => {
+    const connection = await openConnection(shell(`${SERVE}; read -r begin; echo "lost the host" >&2; exit 255`));
+    const { message, cause } = await connection.closed;
+    expect(message).toBe(
+      'the connection has ended: the program "sh" has ended with exit code 255; its last words were "lost the host"',
+    );
+    expect(cause).toMatchObject({ name: 'ProgramEndedError', exitCode: 255, stderr: 'lost the host\n' });
+  });
+});
