@@ -19,6 +19,7 @@ export { AuthError, type AuthErrorCode, type AuthErrorDetails } from './auth/err
 export {
   type Address, type AddressParts, escapeAddressValue, formatAddress, parseAddresses, unescapeAddressValue,
 } from './protocol/address.js';
+export type { MechanismName } from './auth/mechanisms.js';
 export type { NameReleaseResult, NameRequestResult } from './protocol/bus.js';
 export { ErrorName } from './protocol/error-names.js';
 export {

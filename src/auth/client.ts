@@ -84,6 +84,8 @@ export class AuthClient {
   #offered: readonly string[] | undefined;
   /** The text of the server's last ERROR: often the only explanation there is. */
   #complaint = '';
+  /** The last reason why a challenge could not be answered. */
+  #problem = '';
 
   /** @throws {ArgumentError} if an option is unknown, or its value is not valid */
   constructor(options: AuthClientOptions) {
@@ -252,7 +254,10 @@ export class AuthClient {
     const challenge = decodeHex(hex);
     if (challenge === undefined) return formatCommand('ERROR', 'Data is not pairs of hex digits');
     const step = respond(challenge);
-    if (step === undefined) return formatCommand('ERROR', 'Challenge not understood');
+    if (step === undefined || 'problem' in step) {
+      if (step !== undefined) this.#problem = step.problem;
+      return formatCommand('ERROR', 'Challenge not understood');
+    }
     this.#await(step.respond);
     return formatCommand('DATA', encodeHex(step.response));
   }
@@ -292,7 +297,8 @@ export class AuthClient {
   }
 
   #explain(): string {
-    return this.#complaint === '' ? '' : `; its last ERROR was ${quote(this.#complaint)}`;
+    const problem = this.#problem === '' ? '' : `; its challenge was not answered: ${this.#problem}`;
+    return this.#complaint === '' ? problem : `${problem}; its last ERROR was ${quote(this.#complaint)}`;
   }
 
   #details(): { tried: readonly string[]; offered?: readonly string[] } {

@@ -3,10 +3,13 @@
 export {
   AuthClient, type AuthClientOptions, type ClientProgress, type ClientResult, type ClientState,
 } from './client.js';
+export {
+  type Cookie, type CookieHashing, cookieSha1, type CookieSha1Options, cookieSha1Server, type CookieSha1ServerOptions,
+} from './cookie-sha1.js';
 export { AuthError, type AuthErrorCode, type AuthErrorDetails } from './errors.js';
 export {
   anonymous, anonymousServer, type ClientExchange, type ClientMechanism, type ClientResponder, type ClientStep,
-  external, externalServer, type ServerMechanism, type ServerStep,
+  external, externalServer, type MechanismName, type ServerMechanism, type ServerStep,
 } from './mechanisms.js';
 export {
   AuthServer, type AuthServerOptions, type ServerClaim, type ServerProgress, type ServerResult, type ServerState,

@@ -1,9 +1,9 @@
-// The mechanisms EXTERNAL and ANONYMOUS, for either side, as plain data and functions. Each step returns the next one,
-// so that mechanisms have no state and one object serves any number of connections. They know no lines, commands or
-// hex; the state machines do. Tests: client.test.ts, server.test.ts.
+// The mechanisms EXTERNAL and ANONYMOUS, for either side, as plain data and functions; cookie-sha1.ts has the third.
+// Each step returns the next one, so that mechanisms have no state and one object serves any number of connections.
+// They know no lines, commands or hex; the state machines do. Tests: client.test.ts, server.test.ts.
 // Specification: Authentication mechanisms.
 import { asciiBytes } from './command.js';
-import { checkOptions, TEXT } from '../wire/options.js';
+import { checkOptions, type OptionRule, TEXT } from '../wire/options.js';
 import { AuthError } from './errors.js';
 
 /** A client's answer to a challenge: CONTINUE(RESP) of the state diagram with `respond`, OK(RESP) without it. */
@@ -12,8 +12,11 @@ export interface ClientStep {
   readonly respond?: ClientResponder;
 }
 
-/** Answers a challenge; returns undefined if it does not understand the challenge. ‹Client states› */
-export type ClientResponder = (challenge: Uint8Array) => ClientStep | undefined;
+/**
+ * Answers a challenge. If it cannot, it returns undefined or the reason, which becomes part of the client's error.
+ * ‹Client states›
+ */
+export type ClientResponder = (challenge: Uint8Array) => ClientStep | { readonly problem: string } | undefined;
 
 /** One way to use a mechanism, begun with one AUTH. */
 export interface ClientExchange {
@@ -31,6 +34,18 @@ export interface ClientMechanism {
   /** The ways to use it, in the order in which they are tried. */
   readonly exchanges: readonly ClientExchange[];
 }
+
+/** The mechanisms of this library. ‹Authentication mechanisms› */
+export type MechanismName = 'EXTERNAL' | 'DBUS_COOKIE_SHA1' | 'ANONYMOUS';
+
+const MECHANISM_NAMES: readonly unknown[] = ['EXTERNAL', 'DBUS_COOKIE_SHA1', 'ANONYMOUS'] satisfies MechanismName[];
+
+/** The rule for an option that lists mechanisms. */
+export const MECHANISM_LIST: OptionRule = {
+  must: `an array of one or more of ${MECHANISM_NAMES.join(', ')}`,
+  accepts: (value) =>
+    Array.isArray(value) && value.length > 0 && value.every((name) => MECHANISM_NAMES.includes(name)),
+};
 
 const EMPTY = new Uint8Array(0);
 
@@ -71,7 +86,8 @@ export function anonymous(options: { readonly trace?: string | undefined } = {})
   return { name: 'ANONYMOUS', exchanges: [{ description: 'ANONYMOUS', initialResponse: identityBytes(trace, rule) }] };
 }
 
-function identityBytes(text: string, rule: string): Uint8Array {
+/** An identity or a trace as bytes. @throws {AuthError} `IDENTITY_INVALID` if AUTH cannot carry it */
+export function identityBytes(text: string, rule: string): Uint8Array {
   if (!/^[ -~]{1,255}$/.test(text)) {
     throw new AuthError('IDENTITY_INVALID', `${JSON.stringify(text)} is not valid: ${rule}`);
   }
@@ -86,7 +102,8 @@ export type ServerStep =
       readonly respond: (response: Uint8Array) => ServerStep | Promise<ServerStep>;
     }
   | { readonly kind: 'ok'; readonly identity: string | undefined }
-  | { readonly kind: 'rejected' };
+  /** `cause` is the reason, if it is an error of this side. */
+  | { readonly kind: 'rejected'; readonly cause?: unknown };
 
 /** The server's side of a mechanism. ‹Authentication mechanisms› */
 export interface ServerMechanism {

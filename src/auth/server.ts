@@ -102,6 +102,7 @@ export class AuthServer {
   #phase: Phase = { state: 'WaitingForNul' };
   #rejections = 0;
   #unixFds = false;
+  #refusal: unknown;
 
   /**
    * @throws {AuthError} `GUID_INVALID` unless `guid` is 32 hex digits
@@ -122,6 +123,11 @@ export class AuthServer {
   /** The state of the handshake. */
   get state(): ServerState {
     return this.#phase.state;
+  }
+
+  /** The last error of this side for which the client was rejected: of `authorize`, or of a mechanism. */
+  get refusal(): unknown {
+    return this.#refusal;
   }
 
   /**
@@ -257,7 +263,7 @@ export class AuthServer {
   #takeStep(mechanism: string, step: ServerStep): Answer {
     switch (step.kind) {
       case 'rejected':
-        return this.#reject();
+        return this.#refuse(step.cause);
       case 'challenge':
         this.#phase = { state: 'WaitingForData', mechanism, respond: step.respond };
         return formatCommand('DATA', encodeHex(step.challenge));
@@ -276,10 +282,15 @@ export class AuthServer {
     try {
       const decision = this.#authorize({ mechanism, identity });
       if (typeof decision === 'boolean') return decide(decision);
-      return Promise.resolve(decision).then(decide, () => decide(false));
-    } catch {
-      return decide(false);
+      return Promise.resolve(decision).then(decide, (error: unknown) => this.#refuse(error));
+    } catch (error) {
+      return this.#refuse(error);
     }
+  }
+
+  #refuse(cause: unknown): string {
+    if (cause !== undefined) this.#refusal = cause;
+    return this.#reject();
   }
 
   #reject(): string {

@@ -1,13 +1,14 @@
 // Listens, and authenticates each client that comes, within limits on how many may be about to authenticate and for how
 // long. What is done with an authenticated client is not its concern: connection/listen.ts makes it a connection, and a
 // message bus a member. Tests: accept-clients.test.ts. Specification: Authentication Protocol.
+import type { MechanismName } from '../auth/mechanisms.js';
 import type { Address } from '../protocol/address.js';
 import { type AcceptedClient, acceptHandshake } from './accept.js';
 import { ListenError } from './errors.js';
 import { HalfOpen } from './half-open.js';
 import type { OpenedStream } from './incoming.js';
 import { listenStreams, type StreamListener, type StreamPeer } from './listener.js';
-import { type MechanismName, serverMechanisms } from './server-mechanisms.js';
+import { serverMechanisms } from './server-mechanisms.js';
 import type { SendLimits } from './stream-transport.js';
 import { runListener } from './waiting.js';
 
@@ -24,7 +25,7 @@ export interface ClientClaim {
 export interface AcceptClientsOptions extends SendLimits {
   /**
    * The mechanisms that are offered, in this order. EXTERNAL is offered only at a Unix socket in a directory that only
-   * this user can enter. Default: EXTERNAL.
+   * this user can enter. Default: EXTERNAL, then DBUS_COOKIE_SHA1.
    */
   readonly mechanisms?: readonly MechanismName[] | undefined;
   /** Decides about a client that a mechanism has accepted: it is rejected unless the result is true. */

@@ -44,7 +44,7 @@ const MAX_LINGER = 250;
  * Authenticates the client at the other end of a stream, and makes the stream a transport. It takes the bytes of the
  * stream from the call on. If it fails, it sends the answers that are due and destroys the stream.
  * @throws {AuthError} if the client breaks the protocol, is rejected too often, closes the stream or does not finish in
- * time; its `cause` is the last error of `authorize`, if there was one
+ * time; its `cause` is the last error of `authorize` or of a mechanism, if there was one
  * @throws the stream's own error if the stream fails, the reason of `signal` if it aborts, the error of a mechanism
  */
 export function acceptHandshake(opened: OpenedStream, options: AcceptOptions): Promise<AcceptedClient> {
@@ -64,8 +64,6 @@ class Accepting {
   /** Chunks that arrived while a decision was pending, although the stream was paused. */
   readonly #early: Uint8Array[] = [];
   #hasEnded = false;
-  /** The last error of `authorize`. */
-  #refusal: unknown;
   #resolve!: (accepted: AcceptedClient) => void; // both are set by the promise
   #reject!: (error: unknown) => void;
 
@@ -74,8 +72,7 @@ class Accepting {
     this.#stream = stream;
     this.#incoming = incoming;
     this.#options = options;
-    const hook = authorize === undefined ? undefined : (claim: ServerClaim) => this.#ask(authorize, claim);
-    this.#auth = new AuthServer({ guid, mechanisms, authorize: hook, unixFds });
+    this.#auth = new AuthServer({ guid, mechanisms, authorize, unixFds });
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -94,15 +91,6 @@ class Accepting {
   #ended(code: 'CLIENT_CLOSED' | 'AUTH_TIMED_OUT', found: string): AuthError {
     const { state } = this.#auth;
     return new AuthError(code, `${found} (state ${state}): it must get to BEGIN first`);
-  }
-
-  async #ask(authorize: NonNullable<AcceptOptions['authorize']>, claim: ServerClaim): Promise<boolean> {
-    try {
-      return await authorize(claim);
-    } catch (error) {
-      this.#refusal = error;
-      return false;
-    }
   }
 
   #receive(chunk: Uint8Array): void {
@@ -161,7 +149,7 @@ class Accepting {
       stream.once('close', () => clearTimeout(timer));
       stream.end(lastAnswer, () => stream.destroy());
     }
-    if (error instanceof AuthError && this.#refusal !== undefined) error.cause ??= this.#refusal;
+    if (error instanceof AuthError && this.#auth.refusal !== undefined) error.cause ??= this.#auth.refusal;
     this.#reject(error);
   }
 

@@ -3,12 +3,13 @@
 // Specification: Server Addresses, Authentication Protocol.
 import { AuthClient, type AuthClientOptions } from '../auth/client.js';
 import { AuthError, type AuthErrorCode } from '../auth/errors.js';
-import { type ClientMechanism, external } from '../auth/mechanisms.js';
+import { MECHANISM_LIST, type MechanismName } from '../auth/mechanisms.js';
 import { type Address, formatAddress, readAddressList } from '../protocol/address.js';
 import { AddressError } from '../protocol/errors.js';
 import { argumentError } from '../wire/arguments.js';
 import { FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH } from '../wire/constants.js';
 import { ABORT_SIGNAL, integer, MILLISECONDS, type OptionRules } from '../wire/options.js';
+import { clientMechanisms } from './client-mechanisms.js';
 import { ConnectError } from './errors.js';
 import { handshake } from './handshake.js';
 import type { OpenedStream } from './incoming.js';
@@ -44,6 +45,11 @@ export interface OpenOptions {
   /** The identity that is claimed first, as a decimal user id. Default: that of this process. ‹EXTERNAL› */
   readonly uid?: string | undefined;
   /**
+   * The mechanisms that are tried, in this order. After the first rejection, those that the server does not offer are
+   * left out. Default: EXTERNAL, then DBUS_COOKIE_SHA1. ‹Authentication mechanisms›
+   */
+  readonly mechanisms?: readonly MechanismName[] | undefined;
+  /**
    * Longest message that is sent, in bytes, from 16 to 128 MiB. A longer one is refused before anything is sent.
    * Default: 128 MiB, the limit of the specification. Set it to the limit of the bus if that is lower, since a bus ends
    * the connection that exceeds it. The limit of a system bus of dbus-daemon is often 32 MiB.
@@ -56,6 +62,7 @@ export const OPEN_RULES: OptionRules<OpenOptions> = {
   signal: ABORT_SIGNAL,
   connectTimeout: MILLISECONDS,
   uid: { must: 'a user id as a string', accepts: (value) => typeof value === 'string' && value !== '' },
+  mechanisms: MECHANISM_LIST,
   maxSendLength: integer(FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH),
 };
 
@@ -63,8 +70,6 @@ export const OPEN_RULES: OptionRules<OpenOptions> = {
 export interface GreetingOptions extends OpenOptions {
   /** The first message. It is sent together with the handshake, so that opening and greeting cost one round trip. */
   readonly greeting?: Uint8Array | undefined;
-  /** The mechanisms, in the order in which they are tried. Default: EXTERNAL with `uid`, then without. */
-  readonly mechanisms?: readonly ClientMechanism[] | undefined;
 }
 
 /** A transport, and how long it may still take until the connection can be used. */
@@ -92,9 +97,9 @@ export class UseError extends Error {}
 async function openAddress(address: Address, options: GreetingOptions): Promise<AcceptedTransport> {
   const deadline = performance.now() + (options.connectTimeout ?? CONNECT_TIMEOUT);
   const claimed = options.uid ?? process.getuid?.().toString();
-  const { mechanisms = [external({ uid: claimed })], greeting } = options;
-  const isAccepted = address.transport === 'unix' && claimed !== undefined && options.mechanisms === undefined;
-  if (isAccepted && greeting !== undefined) {
+  const mechanisms = clientMechanisms(claimed, options.mechanisms);
+  const needsNoChallenge = mechanisms[0]?.exchanges[0]?.respond === undefined;
+  if (address.transport === 'unix' && needsNoChallenge && options.greeting !== undefined) {
     try {
       const auth = { mechanisms, negotiateUnixFds: true, earlyBegin: true };
       return await openWith(auth, { address, deadline }, options);

@@ -1,31 +1,49 @@
 // The mechanisms that a server offers to a client, by what is known of the client's stream: EXTERNAL only if nobody but
 // our own user can reach the socket, since Node cannot ask the kernel who the client is. Tests: accept-clients.test.ts.
 // Specification: Authentication mechanisms.
-import { anonymousServer, externalServer, type ServerMechanism } from '../auth/mechanisms.js';
+import { userInfo } from 'node:os';
+import { cookieSha1Server } from '../auth/cookie-sha1.js';
+import { anonymousServer, externalServer, type MechanismName, type ServerMechanism } from '../auth/mechanisms.js';
+import { COOKIE_HASHING } from './client-mechanisms.js';
+import { Keyring } from './keyring.js';
 import type { StreamPeer } from './listener.js';
 
-/** The mechanisms that a server can offer. */
-export type MechanismName = 'EXTERNAL' | 'ANONYMOUS';
-
 /** The mechanisms of a server that does not choose. */
-const DEFAULT_MECHANISMS: readonly MechanismName[] = ['EXTERNAL'];
+const DEFAULT_MECHANISMS: readonly MechanismName[] = ['EXTERNAL', 'DBUS_COOKIE_SHA1'];
+
+/** The keyring in which all servers of this process put their cookies. */
+let keyring: Keyring | undefined;
 
 /**
- * The mechanisms for one client, in the order of `names`, without those that prove nothing on its stream. EXTERNAL
- * accepts the user of this process and nobody else, whether the client claims it or claims nothing. ‹EXTERNAL›
+ * The mechanisms for one client, in the order of `names`, without those that prove nothing on its stream. EXTERNAL and
+ * DBUS_COOKIE_SHA1 accept the user of this process and nobody else; EXTERNAL also accepts a client that claims nothing.
  */
 export function serverMechanisms(
   peer: StreamPeer, names: readonly MechanismName[] = DEFAULT_MECHANISMS,
 ): readonly ServerMechanism[] {
+  const uid = process.getuid?.().toString();
   return names.flatMap((name): readonly ServerMechanism[] => {
     switch (name) {
-      case 'EXTERNAL': {
-        const uid = process.getuid?.().toString();
+      case 'EXTERNAL':
         if (!peer.isPrivate || uid === undefined) return [];
         return [externalServer((claimed) => (claimed === undefined || claimed === uid ? uid : undefined))];
+      case 'DBUS_COOKIE_SHA1': {
+        if (uid === undefined) return []; // Windows
+        const { sha1, challenge } = COOKIE_HASHING;
+        const takeCookie = () => (keyring ??= new Keyring()).takeCookie();
+        return [cookieSha1Server({ uid, names: namesOfUser(), sha1, challenge, takeCookie })];
       }
       case 'ANONYMOUS':
         return [anonymousServer()];
     }
   });
+}
+
+/** The login name of the user of this process, if it has one. */
+function namesOfUser(): readonly string[] {
+  try {
+    return [userInfo().username];
+  } catch {
+    return []; // the user database does not know the user
+  }
 }

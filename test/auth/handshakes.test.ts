@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { AuthClient } from '../../src/auth/client.js';
 import { decodeHex } from '../../src/auth/command.js';
+import { cookieSha1, cookieSha1Server } from '../../src/auth/cookie-sha1.js';
 import {
   anonymous,
   anonymousServer,
@@ -47,8 +48,8 @@ function dataOf(fixture: Handshake, side: 'client' | 'server'): string {
   return text(decodeHex(hex ?? ''));
 }
 
-function sha1(challenge: string, clientChallenge: string, cookie: string): string {
-  return createHash('sha1').update(`${challenge}:${clientChallenge}:${cookie}`).digest('hex');
+function sha1(hashed: string): string {
+  return createHash('sha1').update(hashed).digest('hex');
 }
 
 /** The cookie, and both challenges, as they were in the captured exchange. ‹DBUS_COOKIE_SHA1› */
@@ -59,39 +60,19 @@ function cookieSecrets(fixture: Handshake) {
   return { challenge: challenge ?? '', clientChallenge: clientChallenge ?? '', cookie: cookie ?? '' };
 }
 
-/** DBUS_COOKIE_SHA1 written against the mechanism interface, with the captured client's random challenge. */
+/** With the captured client's random challenge. */
 function cookieClient(fixture: Handshake): ClientMechanism {
   const { clientChallenge, cookie } = cookieSecrets(fixture);
-  return {
-    name: 'DBUS_COOKIE_SHA1',
-    exchanges: [
-      {
-        description: 'DBUS_COOKIE_SHA1 as user 0',
-        initialResponse: bytes('0'),
-        respond: (data) => {
-          const challenge = text(data).split(' ')[2];
-          if (challenge === undefined) return undefined;
-          return { response: bytes(`${clientChallenge} ${sha1(challenge, clientChallenge, cookie)}`) };
-        },
-      },
-    ],
-  };
+  return cookieSha1({ uid: '0', findCookie: () => cookie, sha1, challenge: () => clientChallenge });
 }
 
+/** With the captured server's random challenge. */
 function cookieServer(fixture: Handshake): ServerMechanism {
   const { challenge, cookie } = cookieSecrets(fixture);
-  return {
-    name: 'DBUS_COOKIE_SHA1',
-    begin: (user) => ({
-      kind: 'challenge',
-      challenge: bytes(dataOf(fixture, 'server')),
-      respond: (response) => {
-        const [clientChallenge = '', digest] = text(response).split(' ');
-        const isRight = digest === sha1(challenge, clientChallenge, cookie);
-        return isRight ? { kind: 'ok', identity: text(user) } : { kind: 'rejected' };
-      },
-    }),
-  };
+  const [context = '', id = ''] = dataOf(fixture, 'server').split(' ');
+  return cookieSha1Server({
+    uid: '0', takeCookie: () => ({ context, id, secret: cookie }), sha1, challenge: () => challenge,
+  });
 }
 
 const uid0 = external({ uid: '0' });

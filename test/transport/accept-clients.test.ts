@@ -56,17 +56,19 @@ describe('the mechanisms', () => {
   };
 
   test.each<[string, () => Setup, string]>([
-    ['a socket in a private directory', () => ({}), 'REJECTED EXTERNAL'],
-    ['a socket in a directory that others can enter', () => ({ address: `unix:path=${publicDirectory()}/a` }), 'REJECTED'],
-    ['a socket in a new directory', () => ({ address: `unix:dir=${publicDirectory()}` }), 'REJECTED EXTERNAL'],
-    ['a port', () => ({ address: 'tcp:host=127.0.0.1' }), 'REJECTED'],
-    ['a port, with ANONYMOUS', () => ({ address: 'tcp:host=127.0.0.1', mechanisms: ['EXTERNAL', 'ANONYMOUS'] }), 'REJECTED ANONYMOUS'],
-    ['a private socket, with both', () => ({ mechanisms: ['ANONYMOUS', 'EXTERNAL'] }), 'REJECTED ANONYMOUS EXTERNAL'],
+    ['a socket in a private directory', () => ({}), 'EXTERNAL DBUS_COOKIE_SHA1'],
+    ['a socket in a directory that others can enter',
+      () => ({ address: `unix:path=${publicDirectory()}/a` }), 'DBUS_COOKIE_SHA1'],
+    ['a socket in a new directory', () => ({ address: `unix:dir=${publicDirectory()}` }), 'EXTERNAL DBUS_COOKIE_SHA1'],
+    ['a port', () => ({ address: 'tcp:host=127.0.0.1' }), 'DBUS_COOKIE_SHA1'],
+    ['a port, with ANONYMOUS',
+      () => ({ address: 'tcp:host=127.0.0.1', mechanisms: ['EXTERNAL', 'ANONYMOUS'] }), 'ANONYMOUS'],
+    ['a private socket, with both', () => ({ mechanisms: ['ANONYMOUS', 'EXTERNAL'] }), 'ANONYMOUS EXTERNAL'],
   ])('of %s', async (_, setup, expected) => {
     const { dial } = await serve(setup());
     const { say, heard } = dial();
     say('\0AUTH\r\n');
-    await until(() => heard() === `${expected}\r\n`);
+    await until(() => heard() === `REJECTED ${expected}\r\n`);
   });
 
   test('EXTERNAL accepts our user, claimed or not, and nobody else', async () => {

@@ -1,0 +1,38 @@
+// The mechanisms with which a client authenticates, with the keyring and the cryptography of Node.
+// Tests: test/transport/open.test.ts, test/interop/peer-to-peer.test.ts. Specification: Authentication mechanisms.
+import { createHash, randomBytes } from 'node:crypto';
+import { cookieSha1, type CookieHashing } from '../auth/cookie-sha1.js';
+import { anonymous, type ClientMechanism, external, type MechanismName } from '../auth/mechanisms.js';
+import { Keyring } from './keyring.js';
+
+/** The mechanisms of a client that does not choose. */
+const DEFAULT_MECHANISMS: readonly MechanismName[] = ['EXTERNAL', 'DBUS_COOKIE_SHA1'];
+
+/** What DBUS_COOKIE_SHA1 needs of Node. */
+export const COOKIE_HASHING: CookieHashing = {
+  sha1: (text) => createHash('sha1').update(text, 'latin1').digest('hex'),
+  challenge: () => randomBytes(16).toString('hex'),
+};
+
+/**
+ * The mechanisms of a client, in the order of `names`. `uid` is the identity that is claimed; if it is undefined, as on
+ * Windows, EXTERNAL leaves the identity to the server, and DBUS_COOKIE_SHA1 is left out.
+ */
+export function clientMechanisms(
+  uid: string | undefined, names: readonly MechanismName[] = DEFAULT_MECHANISMS,
+): readonly ClientMechanism[] {
+  return names.flatMap((name): readonly ClientMechanism[] => {
+    switch (name) {
+      case 'EXTERNAL':
+        return [external({ uid })];
+      case 'DBUS_COOKIE_SHA1': {
+        if (uid === undefined) return [];
+        const { sha1, challenge } = COOKIE_HASHING;
+        const findCookie = (context: string, id: string) => new Keyring().findSecret(context, id);
+        return [cookieSha1({ uid, sha1, challenge, findCookie })];
+      }
+      case 'ANONYMOUS':
+        return [anonymous()];
+    }
+  });
+}

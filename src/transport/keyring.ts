@@ -1,0 +1,212 @@
+// The keyring of DBUS_COOKIE_SHA1: files of cookies in a directory that only their user can read. A client reads it; a
+// server also adds cookies, under a lock, and drops old ones. It knows no handshake.
+// Tests: keyring.test.ts. Specification: DBUS_COOKIE_SHA1.
+import { randomBytes, randomInt } from 'node:crypto';
+import {
+  closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, type Stats, statSync, writeFileSync,
+} from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Cookie } from '../auth/cookie-sha1.js';
+
+/** The context of servers that have no reason for another. ‹DBUS_COOKIE_SHA1› */
+const CONTEXT = 'org_freedesktop_general';
+
+/** Seconds after which a server uses a new cookie. */
+const RENEWED_AFTER = 5 * 60;
+/** Seconds after which nobody uses a cookie any more: a handshake that began with it has ended. */
+const EXPIRES_AFTER = 7 * 60;
+/** Most seconds that a cookie may come from the future: clocks are set. */
+const MAX_TIME_TRAVEL = 5 * 60;
+/** Longest file, in bytes: a thousand cookies. */
+const MAX_FILE_LENGTH = 2 ** 16;
+/** Bytes of a secret. */
+const SECRET_LENGTH = 24;
+/** How often a server asks for the lock, and the milliseconds in between. After that, the lock is stale. */
+const LOCK_ATTEMPTS = 32;
+const LOCK_INTERVAL = 250;
+
+const READABLE_OR_WRITABLE_BY_OTHERS = 0o066;
+
+/** The place of a keyring, and the clock. */
+export interface KeyringOptions {
+  /** Default: `.dbus-keyrings` in the home directory of the user. */
+  readonly directory?: string | undefined;
+  /** The time in seconds since 1970. */
+  readonly now?: (() => number) | undefined;
+  /** Milliseconds between two attempts to get the lock. Default: 250. */
+  readonly lockInterval?: number | undefined;
+}
+
+/** A cookie, and the time of its creation in seconds since 1970. */
+interface DatedCookie {
+  readonly id: string;
+  readonly created: number;
+  readonly secret: string;
+}
+
+/** The cookies of one user. */
+export class Keyring {
+  readonly #directory: string;
+  readonly #now: () => number;
+  readonly #lockInterval: number;
+  /** A cookie that is about to be added: one for all handshakes of this process. */
+  #adding: Promise<Cookie> | undefined;
+
+  constructor(options: KeyringOptions = {}) {
+    const { directory = join(homedir(), '.dbus-keyrings'), now = secondsNow, lockInterval = LOCK_INTERVAL } = options;
+    this.#directory = directory;
+    this.#now = now;
+    this.#lockInterval = lockInterval;
+  }
+
+  /** The secret of a cookie, for a client; or the reason why it cannot be used. The context must be valid. */
+  findSecret(context: string, id: string): string | { readonly problem: string } {
+    const untrusted = this.#problemOfDirectory();
+    if (untrusted !== undefined) return { problem: untrusted };
+    const path = this.#pathOf(context);
+    let cookies: readonly DatedCookie[];
+    try {
+      cookies = readCookies(path);
+    } catch (error) {
+      return { problem: `${JSON.stringify(path)} cannot be read: ${(error as Error).message}` };
+    }
+    const found = cookies.find((cookie) => cookie.id === id);
+    if (found === undefined) return { problem: `${JSON.stringify(path)} has no cookie ${id}` };
+    if (this.#isUsable(found)) return found.secret;
+    return { problem: `cookie ${id} of ${JSON.stringify(path)} is too old, or comes from the future` };
+  }
+
+  /**
+   * A cookie for a server: the newest if it is at most five minutes old, otherwise a new one, which is in the file when
+   * this resolves.
+   * @throws {Error} if others can read or write the directory, or the file cannot be written
+   */
+  async takeCookie(): Promise<Cookie> {
+    const newest = this.#newestCookie();
+    if (newest !== undefined) return newest;
+    this.#adding ??= this.#addCookie().finally(() => {
+      this.#adding = undefined;
+    });
+    return this.#adding;
+  }
+
+  #pathOf(context: string): string {
+    return join(this.#directory, context);
+  }
+
+  /** Whether a cookie is neither too old nor from the future. */
+  #isUsable({ created }: DatedCookie): boolean {
+    const age = this.#now() - created;
+    return age <= EXPIRES_AFTER && age >= -MAX_TIME_TRAVEL;
+  }
+
+  /** Why the directory must be ignored: others could read the cookies, or write some. ‹DBUS_COOKIE_SHA1› */
+  #problemOfDirectory(): string | undefined {
+    const name = JSON.stringify(this.#directory);
+    let found: Stats;
+    try {
+      found = statSync(this.#directory);
+    } catch (error) {
+      return `${name} cannot be used: ${(error as Error).message}`;
+    }
+    if (!found.isDirectory()) return `${name} is not a directory`;
+    const uid = process.getuid?.();
+    if (uid !== undefined && found.uid !== uid) return `${name} belongs to user ${found.uid}: it must belong to ${uid}`;
+    if (uid === undefined || (found.mode & READABLE_OR_WRITABLE_BY_OTHERS) === 0) return undefined;
+    const mode = (found.mode & 0o777).toString(8);
+    return `${name} has mode ${mode}: others must not be able to read or write it, as with mode 700`;
+  }
+
+  #newestCookie(): Cookie | undefined {
+    if (this.#problemOfDirectory() !== undefined) return undefined;
+    try {
+      return this.#newestOf(readCookies(this.#pathOf(CONTEXT)));
+    } catch {
+      return undefined; // there is no file yet, or it is not one: adding a cookie says why
+    }
+  }
+
+  #newestOf(cookies: readonly DatedCookie[]): Cookie | undefined {
+    const usable = cookies.filter((cookie) => this.#isUsable(cookie) && this.#now() - cookie.created <= RENEWED_AFTER);
+    const [newest] = usable.sort((a, b) => b.created - a.created);
+    return newest && { context: CONTEXT, id: newest.id, secret: newest.secret };
+  }
+
+  async #addCookie(): Promise<Cookie> {
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    const untrusted = this.#problemOfDirectory();
+    if (untrusted !== undefined) throw new Error(untrusted);
+    const path = this.#pathOf(CONTEXT);
+    const lock = `${path}.lock`;
+    await this.#lock(lock);
+    try {
+      const before = readCookiesOrNone(path);
+      const newest = this.#newestOf(before); // another process can have added it meanwhile
+      if (newest !== undefined) return newest;
+      const added = newCookie(before, this.#now());
+      const lines = [...before.filter((cookie) => this.#isUsable(cookie)), added].map(
+        ({ id, created, secret }) => `${id} ${created} ${secret}\n`,
+      );
+      const temporary = `${path}.${randomBytes(8).toString('hex')}`;
+      try {
+        writeFileSync(temporary, lines.join(''), { flag: 'wx', mode: 0o600 });
+        renameSync(temporary, path);
+      } catch (error) {
+        rmSync(temporary, { force: true });
+        throw error;
+      }
+      return { context: CONTEXT, id: added.id, secret: added.secret };
+    } finally {
+      rmSync(lock, { force: true });
+    }
+  }
+
+  /** Makes the file that is the lock. If another process keeps it for eight seconds, that process must have died. */
+  async #lock(path: string): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        closeSync(openSync(path, 'wx', 0o600));
+        return;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > LOCK_ATTEMPTS) throw error;
+      }
+      if (attempt === LOCK_ATTEMPTS) rmSync(path, { force: true });
+      else await sleep(this.#lockInterval);
+    }
+  }
+}
+
+function secondsNow(): number {
+  return Math.floor(Date.now() / 1_000);
+}
+
+/** The lines of a file that are cookies; others are skipped. @throws the system's error if it cannot be read */
+function readCookies(path: string): readonly DatedCookie[] {
+  const { size } = statSync(path);
+  if (size > MAX_FILE_LENGTH) throw new Error(`it has ${size} bytes: it must have at most ${MAX_FILE_LENGTH}`);
+  return readFileSync(path, 'latin1').split('\n').flatMap((line) => {
+    const [, id, created, secret] = /^(\d{1,20}) (\d{1,15}) ([0-9a-fA-F]+)$/.exec(line) ?? [];
+    if (id === undefined || created === undefined || secret === undefined) return [];
+    return [{ id, created: Number(created), secret }];
+  });
+}
+
+function readCookiesOrNone(path: string): readonly DatedCookie[] {
+  try {
+    return readCookies(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** A cookie with an id that no cookie of the file has. */
+function newCookie(others: readonly DatedCookie[], created: number): DatedCookie {
+  const taken = new Set(others.map(({ id }) => id));
+  let id: string;
+  do id = String(randomInt(1, 2 ** 31));
+  while (taken.has(id));
+  return { id, created, secret: randomBytes(SECRET_LENGTH).toString('hex') };
+}
