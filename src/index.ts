@@ -47,11 +47,12 @@ export { type Connection, type ConnectOptions, openConnection } from './connecti
 export { busOver, type BusOverOptions, connectionOver } from './connection/over-transport.js';
 export type { Drop, DropReason } from './connection/drops.js';
 export {
-  CallTimeoutError, type ConnectionClosedDetails, ConnectionClosedError, HandlerInUseError, NameRequestError,
-  OwnerTimeoutError, UnexpectedSignatureError,
+  CallTimeoutError, type ConnectionClosedDetails, ConnectionClosedError, HandlerInUseError, NameLostError,
+  NameRequestError, OwnerTimeoutError, UnexpectedSignatureError,
 } from './connection/errors.js';
 export type { MessageLink, MethodCallHandler } from './connection/link.js';
 export type { OwnerListener, OwnerWatch } from './connection/name-owners.js';
+export { type OwnedName, ownName, type OwnNameOptions, type OwnNameState } from './connection/own-name.js';
 export type { SubscribeOptions, Subscription } from './connection/subscription.js';
 export type { OwnerWaitOptions } from './connection/wait-for-owner.js';
 export { defineInterface } from './interface/define.js';

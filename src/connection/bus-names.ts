@@ -24,7 +24,8 @@ export interface NameOptions extends WaitOptions {
   readonly doNotQueue?: boolean | undefined;
 }
 
-const NAME_RULES: OptionRules<NameOptions> = {
+/** The rules of {@link NameOptions}. */
+export const NAME_RULES: OptionRules<NameOptions> = {
   allowReplacement: FLAG, replaceExisting: FLAG, doNotQueue: FLAG, ...WAIT_RULES,
 };
 

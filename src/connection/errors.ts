@@ -102,3 +102,20 @@ export class NameRequestError extends DBusWireError {
     this.busName = busName;
   }
 }
+
+/** A name was ours and is not any more: another connection has taken it over, or it was released. */
+export class NameLostError extends DBusWireError {
+  override readonly name = 'NameLostError';
+  readonly fault = 'answer';
+  readonly code = 'NAME_LOST';
+  /** The well-known name that was ours. */
+  readonly busName: string;
+  /** The unique name of its new owner; undefined if it has none. */
+  readonly owner: string | undefined;
+
+  constructor(busName: string, owner: string | undefined) {
+    super(owner === undefined ? `${busName} was released` : `${busName} was taken over by ${owner}`);
+    this.busName = busName;
+    this.owner = owner;
+  }
+}

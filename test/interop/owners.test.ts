@@ -1,10 +1,11 @@
 // Owners of names on both real buses: watches of prefixes while names come and go, and waiting for an owner.
 // Specification: Match Rules (arg0namespace), org.freedesktop.DBus.NameOwnerChanged.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type Bus, connectToBus } from '../../src/index.js';
+import { type Bus, connectToBus, ownName, type OwnNameOptions } from '../../src/index.js';
 import type { PrivateBus } from '../support/private-bus.js';
 import { REAL_BUSES } from '../support/private-broker.js';
 import { describeWith } from '../support/programs.js';
+import { until } from '../support/waiting.js';
 
 const PREFIX = 'org.mpris.MediaPlayer2';
 
@@ -68,6 +69,36 @@ describe.each(REAL_BUSES)('$program:', ({ required, startBus }) => {
       expect(new Set(watch.owners.keys())).toEqual(there);
       expect(there.size).toBe(300 + 200 + 50);
       await watch.close();
+    });
+
+    test('a name passes from one owner to the next and comes back to the one that waits', async () => {
+      const NAME = 'com.example.Passed';
+      const seen: unknown[][] = [];
+      const callbacks = (who: string): OwnNameOptions => ({
+        acquired: () => seen.push([who, 'acquired']),
+        queued: (owner) => seen.push([who, 'queued', owner]),
+        replaced: (owner) => seen.push([who, 'replaced', owner]),
+        lost: ({ name }) => seen.push([who, 'lost', name]),
+      });
+      const first = ownName(service, NAME, { allowReplacement: true, doNotQueue: false, ...callbacks('first') });
+      expect(await first.ready).toBe('owner');
+      const second = ownName(client, NAME, { replaceExisting: true, ...callbacks('second') });
+      expect(await second.ready).toBe('owner');
+      await until(() => first.state === 'queued');
+      expect(await service.listQueuedOwners(NAME)).toEqual([client.uniqueName, service.uniqueName]);
+      await second.close();
+      await until(() => first.state === 'owner');
+      const third = ownName(client, NAME, callbacks('third'));
+      await expect(third.ready).rejects.toMatchObject({ code: 'NAME_EXISTS' });
+      await first.close();
+      expect(await service.nameHasOwner(NAME)).toBe(false);
+      const { uniqueName } = client;
+      expect(seen.filter(([who]) => who === 'first')).toEqual([
+        ['first', 'acquired'], ['first', 'replaced', uniqueName], ['first', 'queued', uniqueName], ['first', 'acquired'],
+      ]);
+      expect(seen.filter(([who]) => who !== 'first')).toEqual([
+        ['second', 'acquired'], ['third', 'lost', 'NameRequestError'],
+      ]);
     });
 
     test('waiting for an owner ends when a connection takes the name', async () => {

@@ -3,7 +3,8 @@
 // loses the bus, or is replaced. This file has the order of events; the service itself is in implementation.ts.
 // Tests: program.test.ts.
 import type { Bus } from '../../connection/bus.js';
-import { CallTimeoutError } from '../../connection/errors.js';
+import { CallTimeoutError, NameLostError } from '../../connection/errors.js';
+import { type OwnedName, ownName } from '../../connection/own-name.js';
 import { openBus } from '../../program-options.js';
 import { guardOutput, printLine, report } from '../../program-output.js';
 import { RANDOM_DATA_PATH } from '../../random-data.js';
@@ -11,7 +12,6 @@ import { exportObject } from '../export-object.js';
 import { parseCommandLine, type Settings } from './command-line.js';
 import { complaint, describeConnectFailure, describeFailure, EXIT } from './failures.js';
 import { createRandomData } from './implementation.js';
-import { ownName } from './own-name.js';
 
 /** How long the bus may take to release the name, in milliseconds. */
 const RELEASE_TIMEOUT = 5000;
@@ -29,19 +29,28 @@ async function serve(bus: Bus, settings: Settings, stop: AbortSignal): Promise<v
   const { busName, queue, replace, interval } = settings;
   using randomData = createRandomData({ interval });
   exportObject(bus, RANDOM_DATA_PATH, randomData.implementation); // before the name is requested
-  const end = await ownName(bus, {
-    busName, replace, queue, stop,
-    onOwned: () => print(`ready ${busName} ${bus.uniqueName}`),
-    onWaiting: () => complain(`waiting for ${busName}, which another connection owns`),
+  let end!: (reason: Error | undefined) => void; // set by the promise below
+  const ended = new Promise<Error | undefined>((resolve) => {
+    end = resolve;
   });
-  if (end.reason === 'replaced') complain(`${busName} was taken over by ${end.owner}`);
-  else await releaseName(bus, busName);
+  stop.addEventListener('abort', () => end(undefined));
+  if (stop.aborted) return;
+  const name = ownName(bus, busName, {
+    allowReplacement: true, replaceExisting: replace, doNotQueue: !queue,
+    acquired: () => print(`ready ${busName} ${bus.uniqueName}`),
+    queued: () => complain(`waiting for ${busName}, which another connection owns`),
+    lost: end,
+  });
+  const reason = await ended;
+  if (reason === undefined) await release(name);
+  else if (reason instanceof NameLostError) complain(reason.message);
+  else throw reason;
 }
 
 /** Releases the name. The bus replies after all calls that it has routed here, so every accepted call is answered. */
-async function releaseName(bus: Bus, busName: string): Promise<void> {
+async function release(name: OwnedName): Promise<void> {
   try {
-    await bus.releaseName(busName, { timeout: RELEASE_TIMEOUT });
+    await name.close({ timeout: RELEASE_TIMEOUT });
   } catch (error) {
     // A bus that does not reply releases the name when the connection is closed, which happens next.
     if (!(error instanceof CallTimeoutError)) throw error;
