@@ -48,11 +48,13 @@ export { busOver, type BusOverOptions, connectionOver } from './connection/over-
 export type { Drop, DropReason } from './connection/drops.js';
 export {
   CallTimeoutError, type ConnectionClosedDetails, ConnectionClosedError, HandlerInUseError, NameLostError,
-  NameRequestError, OwnerTimeoutError, UnexpectedSignatureError,
+  NameRequestError, OwnerTimeoutError, QueueOverflowError, UnexpectedSignatureError,
 } from './connection/errors.js';
 export type { MessageLink, MethodCallHandler } from './connection/link.js';
 export type { OwnerListener, OwnerWatch } from './connection/name-owners.js';
 export { type OwnedName, ownName, type OwnNameOptions, type OwnNameState } from './connection/own-name.js';
+export type { ListenedSubscription, ListenOptions, SignalListener, SignalOf } from './connection/signal-listener.js';
+export type { OverflowPolicy } from './connection/signal-queue.js';
 export type { SubscribeOptions, Subscription } from './connection/subscription.js';
 export type { OwnerWaitOptions } from './connection/wait-for-owner.js';
 export { defineInterface } from './interface/define.js';

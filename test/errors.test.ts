@@ -149,6 +149,11 @@ const FAILURES: Readonly<Record<string, Readonly<Record<string, () => unknown>>>
   },
   OwnerTimeoutError: { OWNER_TIMED_OUT: thrown(new connection.OwnerTimeoutError('com.example.Lamp', 5_000)) },
   NameLostError: { NAME_LOST: thrown(new connection.NameLostError('com.example.Lamp', ':1.42')) },
+  QueueOverflowError: {
+    QUEUE_OVERFLOW: thrown(new connection.QueueOverflowError(
+      { waiting: 1_024, bytes: 98_304 }, { limit: 1_024, maxBytes: 2 ** 24 },
+    )),
+  },
   HandlerInUseError: { HANDLER_IN_USE: thrown(new connection.HandlerInUseError()) },
   AuthError: {
     LINE_TOO_LONG: client('A'.repeat(20_000)),

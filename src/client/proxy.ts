@@ -123,9 +123,10 @@ function signalFunction(
       throw unknownMember('signal', name, { definition, caller: `$signal of ${interfaceName}`, above: $signal });
     }
     checkOptions(`$signal of ${interfaceName}.${name}`, options, SIGNAL_RULES);
-    const { signal, queueLimit, queueBytes } = options;
+    const { signal, queueLimit, queueBytes, overflow } = options;
     const rule = { sender: destination, path, interface: interfaceName, member: name };
-    return signalStream(link.subscribe(rule, { signal, queueLimit, queueBytes, signature: definedSignal.args }));
+    const { args: signature } = definedSignal;
+    return signalStream(link.subscribe(rule, { signal, queueLimit, queueBytes, overflow, signature }));
   };
   return $signal;
 }

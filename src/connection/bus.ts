@@ -26,6 +26,7 @@ import { shareCalls } from './invoker.js';
 import type { MessageLink, MethodCallHandler } from './link.js';
 import type { OwnerListener, OwnerWatch } from './name-owners.js';
 import { namespaceOf } from './namespace-owners.js';
+import type { ListenedSubscription, ListenOptions, SignalListener } from './signal-listener.js';
 import type { SubscribeOptions, Subscription } from './subscription.js';
 import { type OwnerWaitOptions, waitForOwner } from './wait-for-owner.js';
 import type { Wishes } from './wishes.js';
@@ -103,14 +104,29 @@ export class Bus<Typed extends boolean = false> implements MessageLink<Typed>, A
   }
 
   /**
+   * Subscribes a listener to the signals that match a rule: it is called as each signal arrives.
+   * @throws as the form with an iterator does
+   */
+  subscribe(
+    rule: MatchRule, listener: SignalListener, options?: Pick<ListenOptions, 'signal'>,
+  ): ListenedSubscription;
+  /** The same for signals with one signature, which gives their bodies a type. */
+  subscribe<const Args extends string>(
+    rule: MatchRule, listener: SignalListener<Args>, options: ListenOptions<Args>,
+  ): ListenedSubscription;
+  /**
    * Subscribes to the signals that match a rule. If the rule has a `sender`, only signals of the present owner of that
    * name are delivered: no other connection can forge one, and the subscription survives a restart of the service.
    * @throws {InvalidNameError | MatchRuleError} if a bus would refuse the rule
    * @throws {SignatureError} if `signature` is not valid
    * @throws {ArgumentError} if an option is unknown or its value is not valid
    */
-  subscribe(rule: MatchRule, options?: SubscribeOptions): Subscription {
-    return this.#wishes.subscriptions.subscribe(rule, options);
+  subscribe(rule: MatchRule, options?: SubscribeOptions): Subscription;
+  subscribe(
+    rule: MatchRule, how?: SubscribeOptions | SignalListener, options?: ListenOptions,
+  ): Subscription | ListenedSubscription {
+    const subscriptions = this.#wishes.subscriptions;
+    return typeof how === 'function' ? subscriptions.listen(rule, how, options) : subscriptions.subscribe(rule, how);
   }
 
   /**

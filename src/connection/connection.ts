@@ -15,6 +15,7 @@ import { shareCalls } from './invoker.js';
 import { LinkCore, type SignalReceiver } from './link-core.js';
 import type { MessageLink, MethodCallHandler } from './link.js';
 import { RECEIVE_RULES, type ReceiveOptions, receiveOptions, typedArraysOf } from './receive-options.js';
+import type { ListenedSubscription, ListenOptions, SignalListener } from './signal-listener.js';
 import { HEADER_SENDERS, type SubscribeOptions, type Subscription, Subscriptions } from './subscription.js';
 
 /** A connection to another program, without a bus. `Typed` says whether arrays of numbers arrive as typed arrays. */
@@ -77,9 +78,24 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
     return this.#core.engine.send(message, this.send);
   }
 
+  /**
+   * Subscribes a listener to the signals that match a rule: it is called as each signal arrives.
+   * @throws as the form with an iterator does
+   */
+  subscribe(
+    rule: MatchRule, listener: SignalListener, options?: Pick<ListenOptions, 'signal'>,
+  ): ListenedSubscription;
+  /** The same for signals with one signature, which gives their bodies a type. */
+  subscribe<const Args extends string>(
+    rule: MatchRule, listener: SignalListener<Args>, options: ListenOptions<Args>,
+  ): ListenedSubscription;
   /** Subscribes to the signals that match a rule; see {@link MessageLink.subscribe}. */
-  subscribe(rule: MatchRule, options?: SubscribeOptions): Subscription {
-    return this.#subscriptions.subscribe(rule, options);
+  subscribe(rule: MatchRule, options?: SubscribeOptions): Subscription;
+  subscribe(
+    rule: MatchRule, how?: SubscribeOptions | SignalListener, options?: ListenOptions,
+  ): Subscription | ListenedSubscription {
+    const subscriptions = this.#subscriptions;
+    return typeof how === 'function' ? subscriptions.listen(rule, how, options) : subscriptions.subscribe(rule, how);
   }
 
   /** Resolves when the other side has taken nearly everything; see {@link MessageLink.drained}. */

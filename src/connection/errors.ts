@@ -61,6 +61,22 @@ export class OwnerTimeoutError extends DBusWireError {
   }
 }
 
+/** A queue that may not drop messages is full: its reader is too slow. */
+export class QueueOverflowError extends DBusWireError {
+  override readonly name = 'QueueOverflowError';
+  readonly fault = 'caller';
+  readonly code = 'QUEUE_OVERFLOW';
+
+  /** For the library: the messages that wait, and the limits of the queue. */
+  constructor(
+    { waiting, bytes }: { readonly waiting: number; readonly bytes: number },
+    { limit, maxBytes }: { readonly limit: number; readonly maxBytes: number },
+  ) {
+    super(`${waiting} messages of ${bytes} bytes wait to be read, and one more has come: `
+      + `at most ${limit} messages of ${maxBytes} bytes may wait`);
+  }
+}
+
 /** The body of a reply has other types than its caller expects. */
 export class UnexpectedSignatureError extends DBusWireError {
   override readonly name = 'UnexpectedSignatureError';

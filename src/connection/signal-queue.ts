@@ -1,78 +1,113 @@
-// The queue between the arrival of signals and their one reader: it keeps their order and has a limit, and the reader
-// sees its end after the last signal. It knows no rules and no connections. Tests: signal-queue.test.ts.
+// The queue between the arrival of messages and their one reader: it keeps their order and has a limit, and the reader
+// sees its end after the last message. It knows no rules and no connections. Tests: signal-queue.test.ts.
 // (No clause of the specification.)
-import type { Signal } from '../wire/messages/message.js';
+import type { Message, Signal } from '../wire/messages/message.js';
+import { type OptionRule } from '../wire/options.js';
+import { QueueOverflowError } from './errors.js';
 
-/** A reader that waits for the next signal. */
-interface Reader {
-  readonly resolve: (result: IteratorResult<Signal>) => void;
+/** A reader that waits for the next message. */
+interface Reader<Item> {
+  readonly resolve: (result: IteratorResult<Item>) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /** An element of a linked list: removing the first element of a long array would move all others. */
-interface Link {
-  readonly signal: Signal;
+interface Link<Item> {
+  readonly item: Item;
   readonly bytes: number;
-  next: Link | undefined;
+  next: Link<Item> | undefined;
 }
 
-const DONE: IteratorResult<Signal> = Object.freeze({ value: undefined, done: true });
+const DONE: IteratorResult<never> = Object.freeze({ value: undefined, done: true });
 
-/** The queue of one subscription. */
-export class SignalQueue {
-  readonly #limit: number;
-  readonly #maxBytes: number;
-  readonly #onDrop: (signal: Signal) => void;
-  #first: Link | undefined;
-  #last: Link | undefined;
+/**
+ * What happens to a message for which a queue has no place: the oldest one in the queue is dropped for it, or it is
+ * dropped itself, or it is dropped and the queue ends with a {@link QueueOverflowError}.
+ */
+export type OverflowPolicy = 'drop oldest' | 'drop newest' | 'error';
+
+export const OVERFLOW: OptionRule = {
+  must: '"drop oldest", "drop newest" or "error"',
+  accepts: (value) => value === 'drop oldest' || value === 'drop newest' || value === 'error',
+};
+
+/** The limits of a queue. */
+export interface QueueLimits<Item> {
+  /** Most messages. */
+  readonly limit: number;
+  /** Most bytes of all messages together; a single message may have more. */
+  readonly maxBytes: number;
+  /** `drop oldest` unless given. */
+  readonly overflow?: OverflowPolicy | undefined;
+  /** Takes each message that is dropped. */
+  readonly onDrop: (item: Item) => void;
+  /** Called when the queue ends by its policy. */
+  readonly onOverflow?: ((error: QueueOverflowError) => void) | undefined;
+}
+
+/** The queue of one reader. */
+export class SignalQueue<Item extends Message = Signal> {
+  readonly #limits: QueueLimits<Item>;
+  #first: Link<Item> | undefined;
+  #last: Link<Item> | undefined;
   #length = 0;
   #bytes = 0;
   #dropped = 0;
-  #waiting: Reader[] = [];
+  #waiting: Reader<Item>[] = [];
   #isEnded = false;
-  /** The error that the reader gets after the last signal, until it has got it. */
+  /** The error that the reader gets after the last message, until it has got it. */
   #error: { readonly reason: unknown } | undefined;
 
-  /**
-   * Above `limit` signals, or `maxBytes` bytes of all of them, the oldest is dropped and given to `onDrop`; a single
-   * signal may have more bytes.
-   */
-  constructor({ limit, maxBytes, onDrop }: {
-    readonly limit: number;
-    readonly maxBytes: number;
-    readonly onDrop: (signal: Signal) => void;
-  }) {
-    this.#limit = limit;
-    this.#maxBytes = maxBytes;
-    this.#onDrop = onDrop;
+  constructor(limits: QueueLimits<Item>) {
+    this.#limits = limits;
   }
 
-  /** How many signals were pushed out of the full queue. */
+  /** How many messages were dropped because the queue was full. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** Adds a signal whose message has so many bytes. */
-  push(signal: Signal, bytes: number): void {
+  /** Adds a message that has so many bytes. */
+  push(item: Item, bytes: number): void {
     if (this.#isEnded) return;
     const waiting = this.#waiting.shift();
-    if (waiting !== undefined) return waiting.resolve({ value: signal, done: false });
-    const link: Link = { signal, bytes, next: undefined };
+    if (waiting !== undefined) return waiting.resolve({ value: item, done: false });
+    const { overflow = 'drop oldest' } = this.#limits;
+    if (overflow !== 'drop oldest' && this.#exceeds(this.#length + 1, this.#bytes + bytes)) {
+      this.#drop(item);
+      if (overflow === 'error') this.#overflow();
+      return;
+    }
+    const link: Link<Item> = { item, bytes, next: undefined };
     if (this.#last === undefined) this.#first = link;
     else this.#last.next = link;
     this.#last = link;
     this.#length++;
     this.#bytes += bytes;
-    while (this.#length > this.#limit || (this.#bytes > this.#maxBytes && this.#length > 1)) {
-      this.#dropped++;
-      this.#onDrop(this.#take()!); // not empty: it has more than a limit
-    }
+    while (this.#exceeds(this.#length, this.#bytes)) this.#drop(this.#take()!); // not empty: it has more than a limit
   }
 
-  /** The next signal, as soon as there is one. After the end, queued signals come first. */
-  next(): Promise<IteratorResult<Signal>> {
-    const signal = this.#take();
-    if (signal !== undefined) return Promise.resolve({ value: signal, done: false });
+  #exceeds(length: number, bytes: number): boolean {
+    const { limit, maxBytes } = this.#limits;
+    return length > limit || (bytes > maxBytes && length > 1);
+  }
+
+  #drop(item: Item): void {
+    this.#dropped++;
+    this.#limits.onDrop(item);
+  }
+
+  #overflow(): void {
+    const { limit, maxBytes, onOverflow } = this.#limits;
+    const error = new QueueOverflowError({ waiting: this.#length, bytes: this.#bytes }, { limit, maxBytes });
+    this.end({ reason: error });
+    onOverflow?.(error);
+  }
+
+  /** The next message, as soon as there is one. After the end, queued messages come first. */
+  next(): Promise<IteratorResult<Item>> {
+    const item = this.#take();
+    if (item !== undefined) return Promise.resolve({ value: item, done: false });
     if (!this.#isEnded) return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
     const error = this.#error;
     this.#error = undefined; // an iterator that has thrown is done
@@ -80,7 +115,7 @@ export class SignalQueue {
   }
 
   /**
-   * Closes the queue to new signals. The reader still gets the signals that are queued, then `error` once, if it is
+   * Closes the queue to new messages. The reader still gets the messages that are queued, then `error` once, if it is
    * given, and then the end.
    */
   end(error?: { readonly reason: unknown }): void {
@@ -93,7 +128,7 @@ export class SignalQueue {
     }
   }
 
-  /** Ends the queue and discards the signals in it. */
+  /** Ends the queue and discards the messages in it. */
   discard(): void {
     this.end();
     this.#first = undefined;
@@ -103,13 +138,13 @@ export class SignalQueue {
     this.#error = undefined;
   }
 
-  #take(): Signal | undefined {
+  #take(): Item | undefined {
     const link = this.#first;
     if (link === undefined) return undefined;
     this.#first = link.next;
     if (this.#first === undefined) this.#last = undefined;
     this.#length--;
     this.#bytes -= link.bytes;
-    return link.signal;
+    return link.item;
   }
 }

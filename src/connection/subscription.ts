@@ -8,12 +8,15 @@ import { matchesArguments, matchesHeader } from '../protocol/matches-rule.js';
 import { onAbort } from '../transport/waiting.js';
 import { argumentError, tagOf } from '../wire/arguments.js';
 import type { Signal } from '../wire/messages/message.js';
-import { ABORT_SIGNAL, checkOptions, type OptionRules, TEXT } from '../wire/options.js';
+import { ABORT_SIGNAL, checkOptions, type OptionRule, type OptionRules, TEXT } from '../wire/options.js';
 import { splitSignature } from '../wire/signature.js';
 import type { ArrivedSignal, SignalHeader } from './arrived-signal.js';
 import type { DropCounter } from './drops.js';
 import { SignalIndex } from './signal-index.js';
-import { SignalQueue } from './signal-queue.js';
+import {
+  LISTEN_RULES, type ListenedSubscription, type ListenOptions, SignalListening, type SignalListener, type SignalSink,
+} from './signal-listener.js';
+import { OVERFLOW, type OverflowPolicy, SignalQueue } from './signal-queue.js';
 
 /** How many signals a subscription keeps for a slow reader, unless its options say otherwise. */
 const DEFAULT_QUEUE_LIMIT = 1024;
@@ -28,13 +31,19 @@ const DEFAULT_QUEUE_BYTES = 2 ** 24;
 export interface SubscribeOptions {
   /** Ends the subscription when it aborts; the reader then gets its reason as an error. */
   readonly signal?: AbortSignal | undefined;
-  /** How many signals are kept until they are read, 1,024 unless given. Above it the oldest is dropped and counted. */
+  /** How many signals are kept until they are read, 1,024 unless given. Above it one is dropped and counted. */
   readonly queueLimit?: number | undefined;
   /**
-   * How many bytes the messages may have that are kept until they are read, 16 MiB unless given. Above it the oldest is
-   * dropped and counted; the newest is always kept.
+   * How many bytes the messages may have that are kept until they are read, 16 MiB unless given. Above it one is
+   * dropped and counted; a single message may have more.
    */
   readonly queueBytes?: number | undefined;
+  /**
+   * What happens when a signal arrives and the queue is full: `'drop oldest'` (unless given) drops the signal that
+   * waits longest, `'drop newest'` the one that arrives, and `'error'` ends the subscription with a
+   * {@link QueueOverflowError} after the signals that wait.
+   */
+  readonly overflow?: OverflowPolicy | undefined;
   /** The only signature that is delivered; signals with another one are dropped and counted. Any unless given. */
   readonly signature?: string | undefined;
 }
@@ -50,6 +59,7 @@ export const SUBSCRIBE_RULES: OptionRules<SubscribeOptions> = {
     must: 'a number of bytes, 0 or more, or Infinity',
     accepts: (value) => value === Infinity || (Number.isInteger(value) && Number(value) >= 0),
   },
+  overflow: OVERFLOW,
   signature: TEXT,
 };
 
@@ -63,7 +73,7 @@ export const SUBSCRIBE_RULES: OptionRules<SubscribeOptions> = {
 export interface Subscription extends AsyncIterableIterator<Signal>, AsyncDisposable {
   /** Resolves when the bus has the rule and the sender's owner is known; rejects if the bus refuses. */
   readonly ready: Promise<void>;
-  /** How many signals were dropped: those that were pushed out of the queue, and those with another signature. */
+  /** How many signals were dropped: those for which the queue had no place, and those with another signature. */
   readonly dropped: number;
   /** Ends the subscription as `close` does; a `for await` loop that is left early calls it. */
   return(): Promise<IteratorResult<Signal>>;
@@ -98,8 +108,8 @@ export const HEADER_SENDERS: SignalSource = {
 /** The path of signals to one subscription. */
 class Route {
   readonly rule: MatchRule;
-  readonly queue: SignalQueue;
   readonly ready: Promise<void>;
+  readonly #sink: SignalSink;
   #mismatched = 0;
   #released: Promise<void> | undefined;
   readonly #request: SignalRequest;
@@ -112,8 +122,9 @@ class Route {
 
   constructor(
     rule: MatchRule,
-    { signal, queueLimit = DEFAULT_QUEUE_LIMIT, queueBytes = DEFAULT_QUEUE_BYTES, signature }: SubscribeOptions,
-    { request, drops, remove }: {
+    { signal, signature }: Pick<SubscribeOptions, 'signal' | 'signature'>,
+    { sink, request, drops, remove }: {
+      readonly sink: SignalSink;
       readonly request: SignalRequest;
       readonly drops: DropCounter;
       readonly remove: (route: Route) => void;
@@ -121,8 +132,7 @@ class Route {
   ) {
     this.rule = rule;
     this.#hasArguments = [rule.args, rule.argPaths, rule.arg0Namespace].some((key) => key !== undefined);
-    const onDrop = (message: Signal): void => drops.count('queue overflow', { message });
-    this.queue = new SignalQueue({ limit: queueLimit, maxBytes: queueBytes, onDrop });
+    this.#sink = sink;
     this.#request = request;
     this.#signature = signature;
     this.#drops = drops;
@@ -133,7 +143,7 @@ class Route {
   }
 
   get dropped(): number {
-    return this.queue.dropped + this.#mismatched;
+    return this.#sink.dropped + this.#mismatched;
   }
 
   /** Takes a signal whose header matches the rule and that comes from the sender of the rule. */
@@ -143,7 +153,7 @@ class Route {
     if (!hasSignature && !this.#hasArguments) return this.#countMismatch(header);
     const message = signal.read();
     if (message === undefined || (this.#hasArguments && !matchesArguments(this.rule, message))) return;
-    if (hasSignature) this.queue.push(message, signal.length);
+    if (hasSignature) this.#sink.push(message, signal.length);
     else this.#countMismatch(header);
   }
 
@@ -154,7 +164,7 @@ class Route {
 
   /** Ends the subscription; its reader gets the reason as an error, after the signals in the queue. */
   fail(reason: unknown): void {
-    this.queue.end({ reason });
+    this.#sink.end({ reason });
     this.release().catch(() => {}); // the reader has an error already, and the bus forgets the rule with the connection
   }
 
@@ -174,9 +184,11 @@ class Route {
 /** The reader's side of a route. */
 class RouteReader implements Subscription {
   readonly #route: Route;
+  readonly #queue: SignalQueue;
 
-  constructor(route: Route) {
+  constructor(route: Route, queue: SignalQueue) {
     this.#route = route;
+    this.#queue = queue;
   }
 
   get ready(): Promise<void> {
@@ -188,7 +200,7 @@ class RouteReader implements Subscription {
   }
 
   next(): Promise<IteratorResult<Signal>> {
-    return this.#route.queue.next();
+    return this.#queue.next();
   }
 
   async return(): Promise<IteratorResult<Signal>> {
@@ -201,13 +213,29 @@ class RouteReader implements Subscription {
   }
 
   async close(): Promise<void> {
-    this.#route.queue.discard();
+    this.#queue.discard();
     await this.#route.release();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+/** Checks a rule and the options of a subscription; returns the rule for signals. */
+function checkSubscription(
+  rule: MatchRule, options: Pick<SubscribeOptions, 'signal' | 'signature'>, rules: Readonly<Record<string, OptionRule>>,
+): MatchRule {
+  if (tagOf(rule) !== '[object Object]') throw argumentError('subscribe', 'the rule must be an object', rule);
+  checkOptions('subscribe', options, rules);
+  options.signal?.throwIfAborted();
+  if (options.signature !== undefined) splitSignature(options.signature); // throws if it is not valid
+  if (rule.type !== undefined && rule.type !== 'signal') {
+    throw new MatchRuleError(`"type" must be "signal" in a subscription, got ${JSON.stringify(rule.type)}`);
+  }
+  const signalRule: MatchRule = { ...rule, type: 'signal' };
+  formatMatchRule(signalRule); // throws before the bus is asked
+  return signalRule;
 }
 
 /** The parts of a link that subscriptions need. */
@@ -231,20 +259,41 @@ export class Subscriptions {
 
   /** Subscribes to the signals that match a rule; see {@link MessageLink.subscribe}. */
   subscribe(rule: MatchRule, options: SubscribeOptions = {}): Subscription {
-    if (tagOf(rule) !== '[object Object]') throw argumentError('subscribe', 'the rule must be an object', rule);
-    checkOptions('subscribe', options, SUBSCRIBE_RULES);
-    options.signal?.throwIfAborted();
-    if (options.signature !== undefined) splitSignature(options.signature); // throws if it is not valid
-    if (rule.type !== undefined && rule.type !== 'signal') {
-      throw new MatchRuleError(`"type" must be "signal" in a subscription, got ${JSON.stringify(rule.type)}`);
-    }
-    const signalRule: MatchRule = { ...rule, type: 'signal' };
-    formatMatchRule(signalRule); // throws before the bus is asked
+    const signalRule = checkSubscription(rule, options, SUBSCRIBE_RULES);
+    const { queueLimit = DEFAULT_QUEUE_LIMIT, queueBytes = DEFAULT_QUEUE_BYTES, overflow } = options;
+    const onDrop = (message: Signal): void => this.#link.drops.count('queue overflow', { message });
+    const onOverflow = (error: Error): void => route.fail(error);
+    const queue = new SignalQueue({ limit: queueLimit, maxBytes: queueBytes, overflow, onDrop, onOverflow });
+    const route = this.#open(signalRule, options, queue);
+    return new RouteReader(route, queue);
+  }
+
+  /** Gives the signals that match a rule to a listener; see {@link Bus.subscribe}. */
+  listen(rule: MatchRule, listener: SignalListener, options: ListenOptions = {}): ListenedSubscription {
+    const signalRule = checkSubscription(rule, options, LISTEN_RULES);
+    const sink = new SignalListening(listener);
+    const route = this.#open(signalRule, options, sink);
+    const close = (): Promise<void> => {
+      sink.end();
+      return route.release();
+    };
+    return {
+      ready: route.ready,
+      closed: sink.closed,
+      get dropped() {
+        return route.dropped;
+      },
+      close,
+      [Symbol.asyncDispose]: close,
+    };
+  }
+
+  #open(rule: MatchRule, options: Pick<SubscribeOptions, 'signal' | 'signature'>, sink: SignalSink): Route {
     const { drops } = this.#link;
-    const request = this.#request(signalRule);
-    const route = new Route(signalRule, options, { request, drops, remove: (ended) => this.#remove(ended) });
+    const request = this.#request(rule);
+    const route = new Route(rule, options, { sink, request, drops, remove: (ended) => this.#remove(ended) });
     this.#add(route);
-    return new RouteReader(route);
+    return route;
   }
 
   #request(rule: MatchRule): SignalRequest {

@@ -79,6 +79,7 @@ describe('an option or argument that is not valid is refused by name', () => {
 
     ['subscribe: unknown option "limit"; did you mean "queueLimit"?', () => bus.subscribe({}, wrong({ limit: 5 }))],
     ['subscribe: "queueLimit" must be .*, got number -1', () => bus.subscribe({}, { queueLimit: -1 })],
+    ['subscribe: "overflow" must be "drop oldest", "drop newest" or "error", got string "drop"', () => bus.subscribe({}, { overflow: 'drop' as never })],
     ['subscribe: "queueBytes" must be .*, got number -1', () => bus.subscribe({}, { queueBytes: -1 })],
     ['subscribe: "queueLimit" must be .*, got number NaN', () => bus.subscribe({}, { queueLimit: NaN })],
     ['subscribe: "signal" must be', () => bus.subscribe({}, wrong({ signal: {} }))],

@@ -1,10 +1,15 @@
 // The queue of a subscription: its order, its limit, its end, and the reader that waits.
 import { describe, expect, test } from 'vitest';
-import { SignalQueue } from '../../src/connection/signal-queue.js';
+import { type OverflowPolicy, SignalQueue } from '../../src/connection/signal-queue.js';
+import { encodeMessage } from '../../src/wire/messages/encode.js';
+import type { Signal } from '../../src/wire/messages/message.js';
+import { until } from '../support/waiting.js';
 import { expectProportionalWork } from '../support/work.js';
 import { startBusLink } from './fake-server.js';
 import { queued } from './queued.js';
-import { deliver, happened, RULE } from './signals.js';
+import { deliver, happened, RULE, ruleCalls } from './signals.js';
+
+const bytesOf = (signal: Signal): number => encodeMessage(signal, { serial: 1 }).length;
 
 describe('the queue of a subscription', () => {
   test.each<[limit: number | undefined, sent: number, kept: number]>([
@@ -44,6 +49,52 @@ describe('the queue of a subscription', () => {
     await deliver(link, happened(1), happened(2));
     expect([subscription.dropped, link.bus.dropped.get('queue overflow')]).toEqual([1, 1]);
     expect(await queued(subscription)).toEqual([2]);
+  });
+
+  test.each<[policy: OverflowPolicy, kept: readonly number[], dropped: readonly number[], error: string | undefined]>([
+    ['drop oldest', [3, 4], [1, 2], undefined],
+    ['drop newest', [1, 2], [3, 4], undefined],
+    ['error', [1, 2], [3], 'QUEUE_OVERFLOW'],
+  ])('that is full follows its policy, %s: it keeps %j and drops %j', async (overflow, kept, dropped, code) => {
+    await using link = await startBusLink();
+    for (const limits of [{ queueLimit: 2 }, { queueBytes: 2 * bytesOf(happened(1)) + 1 }]) {
+      const before = link.bus.dropped.get('queue overflow') ?? 0;
+      const subscription = link.bus.subscribe(RULE, { ...limits, overflow });
+      await subscription.ready;
+      await deliver(link, ...[1, 2, 3, 4].map((n) => happened(n)));
+      expect(subscription.dropped).toBe(dropped.length);
+      expect(link.bus.dropped.get('queue overflow')).toBe(before + dropped.length);
+      const read = [(await subscription.next()).value.body[0], (await subscription.next()).value.body[0]];
+      expect(read).toEqual(kept);
+      if (code !== undefined) {
+        await expect(subscription.next()).rejects.toMatchObject({ code });
+        expect((await subscription.next()).done).toBe(true);
+        await until(() => ruleCalls(link.peer).at(-1)?.[0] === 'RemoveMatch');
+      }
+      await subscription.close();
+      const [added, removed] = ['AddMatch', 'RemoveMatch'].map((member) => link.peer.calls(member).length);
+      expect(added).toBe(removed);
+    }
+  });
+
+  test.each<OverflowPolicy>(['drop oldest', 'drop newest', 'error'])(
+    'with the policy %s gives a reader that waits each signal, whatever its limits',
+    async (overflow) => {
+      const queue = new SignalQueue({ limit: 0, maxBytes: 0, overflow, onDrop: () => {} });
+      const next = [queue.next(), queue.next()];
+      for (const n of [1, 2]) queue.push(happened(n), 100);
+      expect((await Promise.all(next)).map(({ value }) => value.body[0])).toEqual([1, 2]);
+      queue.push(happened(3), 100);
+      expect(queue.dropped).toBe(1);
+    },
+  );
+
+  test('takes a single signal that is longer than its limit, whatever its policy', async () => {
+    for (const overflow of ['drop oldest', 'drop newest', 'error'] as const) {
+      const queue = new SignalQueue({ limit: 10, maxBytes: 5, overflow, onDrop: () => expect.unreachable() });
+      queue.push(happened(1), 100);
+      expect((await queue.next()).value.body).toEqual([1]);
+    }
   });
 
   test('is read in a time proportional to its length', async () => {

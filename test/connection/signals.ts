@@ -37,7 +37,7 @@ export async function deliver(
 }
 
 /** The calls of AddMatch and RemoveMatch that a server has got. */
-export function ruleCalls(peer: FakePeer): unknown[] {
+export function ruleCalls(peer: FakePeer): [member: unknown, text: unknown][] {
   const calls = peer.messages.filter(({ member }) => member === 'AddMatch' || member === 'RemoveMatch');
   return calls.map(({ member, body: [text] }) => [member, text]);
 }

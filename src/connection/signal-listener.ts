@@ -1,0 +1,80 @@
+// Signals for a function instead of a reader: it is called as each signal arrives, so that none waits and none is
+// dropped. It knows no rules and no connections. Tests: signal-listener.test.ts. (No clause of the specification.)
+import { runListener } from '../transport/waiting.js';
+import type { BodyOf, CheckedSignature } from '../wire/infer.js';
+import type { Signal } from '../wire/messages/message.js';
+import { ABORT_SIGNAL, type OptionRules, TEXT } from '../wire/options.js';
+
+/** A signal whose body has the types of a signature. */
+export type SignalOf<Args extends string = string> = Omit<Signal, 'body'> & { readonly body: BodyOf<Args> };
+
+/**
+ * Called with each signal as it arrives, before any later message is read; a promise that it returns is not awaited. An
+ * exception becomes an uncaught exception of the process, and the subscription goes on.
+ */
+export type SignalListener<Args extends string = string> = (signal: SignalOf<Args>) => void;
+
+/** How a subscription with a listener behaves. */
+export interface ListenOptions<Args extends string = string> {
+  /** Ends the subscription when it aborts. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * The only signature that is delivered, which gives the body of the signal its types; signals with another one are
+   * dropped and counted. Any unless given.
+   */
+  readonly signature?: CheckedSignature<Args> | undefined;
+}
+
+/** The rules of {@link ListenOptions}. */
+export const LISTEN_RULES: OptionRules<ListenOptions> = { signal: ABORT_SIGNAL, signature: TEXT };
+
+/** A subscription whose signals go to a listener. */
+export interface ListenedSubscription extends AsyncDisposable {
+  /** Resolves when the bus has the rule and the sender's owner is known; rejects if the bus refuses. */
+  readonly ready: Promise<void>;
+  /** How many signals were dropped because they had another signature. */
+  readonly dropped: number;
+  /**
+   * Resolves when the subscription has ended, and never rejects: with the reason of its AbortSignal, the error of a bus
+   * that refuses the rule, or the {@link ConnectionClosedError} of the connection; with undefined after `close`.
+   */
+  readonly closed: Promise<unknown>;
+  /** Ends the subscription and gives up its match rule; the listener is not called any more. */
+  close(): Promise<void>;
+}
+
+/** Where the signals of a subscription go: to a queue, or to a listener. */
+export interface SignalSink {
+  /** How many signals it has dropped. */
+  readonly dropped: number;
+  /** Takes a signal whose message has so many bytes. */
+  push(signal: Signal, bytes: number): void;
+  /** Takes no more signals; the error, if it is given, is the reason. */
+  end(error?: { readonly reason: unknown }): void;
+}
+
+/** The way of signals to a listener. */
+export class SignalListening implements SignalSink {
+  readonly dropped = 0;
+  readonly closed: Promise<unknown>;
+  readonly #listener: SignalListener;
+  #isEnded = false;
+  #resolveClosed!: (reason: unknown) => void; // set by the promise in the constructor
+
+  constructor(listener: SignalListener) {
+    this.#listener = listener;
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+  }
+
+  push(signal: Signal): void {
+    if (this.#isEnded) return;
+    runListener(() => this.#listener(signal as SignalOf)); // its body is an array
+  }
+
+  end(error?: { readonly reason: unknown }): void {
+    this.#isEnded = true;
+    this.#resolveClosed(error?.reason);
+  }
+}
