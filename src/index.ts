@@ -37,8 +37,10 @@ export {
 export { memoryPair, type MemoryPairOptions } from './transport/memory-pair.js';
 export type { OpenOptions } from './transport/open.js';
 export type { Transport, TransportEvents } from './transport/transport.js';
-export { type Environment, sessionBusAddress, systemBusAddress } from './transport/well-known-buses.js';
-export { type Bus, connectToBus, sessionBus, systemBus } from './connection/bus.js';
+export {
+  type Environment, sessionBusAddress, starterBusAddress, systemBusAddress,
+} from './transport/well-known-buses.js';
+export { type Bus, connectToBus, sessionBus, starterBus, systemBus } from './connection/bus.js';
 export type { NameOptions } from './connection/bus-names.js';
 export type { ConnectionCredentials, StartResult } from './connection/bus-queries.js';
 export type { CallFlags, CallOptions, NoReply, WaitOptions } from './connection/call-options.js';

@@ -17,7 +17,7 @@ import * as transport from '../src/transport/errors.js';
 import { notSupported } from '../src/transport/other-transports.js';
 import { socketPathOf } from '../src/transport/unix.js';
 import { chooseUnixPlace } from '../src/transport/unix-place.js';
-import { sessionBusAddress } from '../src/transport/well-known-buses.js';
+import { sessionBusAddress, starterBusAddress } from '../src/transport/well-known-buses.js';
 import { ExportError } from '../src/service/errors.js';
 import * as wire from '../src/wire/index.js';
 import { codeSpans, decodeExample, evaluate, tableUnder, thrownBy } from './support/pages.js';
@@ -121,6 +121,7 @@ const FAILURES: Readonly<Record<string, Readonly<Record<string, () => unknown>>>
     SOCKET_NAME_TOO_LONG: socket(`unix:path=/${'a'.repeat(107)}`),
     ABSTRACT_NOT_SUPPORTED: socket('unix:abstract=a', '1.46.0'),
     SESSION_BUS_NOT_FOUND: () => sessionBusAddress({}),
+    STARTER_BUS_NOT_FOUND: () => starterBusAddress({}),
   },
   MatchRuleError: {
     MATCH_RULE_INVALID: () => formatMatchRule({ path: '/', pathNamespace: '/' }),

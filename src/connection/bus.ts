@@ -5,7 +5,7 @@ import { BUS_OBJECT, type NameReleaseResult, type NameRequestResult } from '../p
 import { ErrorName } from '../protocol/error-names.js';
 import { DBusError } from '../protocol/errors.js';
 import type { MatchRule } from '../protocol/match-rule.js';
-import { sessionBusAddress, systemBusAddress } from '../transport/well-known-buses.js';
+import { sessionBusAddress, starterBusAddress, systemBusAddress } from '../transport/well-known-buses.js';
 import { argumentError } from '../wire/arguments.js';
 import type { ReadBodyOf } from '../wire/infer.js';
 import type { Message } from '../wire/messages/message.js';
@@ -345,7 +345,7 @@ export async function sessionBus<Typed extends boolean = false>(
 }
 
 /**
- * Connects to the system bus: `DBUS_SYSTEM_BUS_ADDRESS`, or else the socket that the specification names.
+ * Connects to the system bus: `DBUS_SYSTEM_BUS_ADDRESS`, or else its standard sockets in `/run` and `/var/run`.
  * @throws {AddressError} and the errors of {@link connectToBus} ‹Well-known Message Bus Instances›
  */
 export async function systemBus<Typed extends boolean = false>(
@@ -353,4 +353,17 @@ export async function systemBus<Typed extends boolean = false>(
 ): Promise<Bus<Typed>> {
   checkOptions('systemBus', options, CONNECT_RULES);
   return connectToBus(systemBusAddress(), options);
+}
+
+/**
+ * Connects to the bus that has started this program as a service: `DBUS_STARTER_ADDRESS`, or else the bus that
+ * `DBUS_STARTER_BUS_TYPE` names. A service that runs on either bus needs no option for that.
+ * ‹Well-known Message Bus Instances›
+ * @throws {AddressError} if neither is set, and the errors of {@link connectToBus}
+ */
+export async function starterBus<Typed extends boolean = false>(
+  options?: ConnectOptions<Typed>,
+): Promise<Bus<Typed>> {
+  checkOptions('starterBus', options, CONNECT_RULES);
+  return connectToBus(starterBusAddress(), options);
 }

@@ -23,7 +23,8 @@ export type AddressErrorCode =
   | 'NOT_LISTENABLE'
   | 'SOCKET_NAME_TOO_LONG'
   | 'ABSTRACT_NOT_SUPPORTED'
-  | 'SESSION_BUS_NOT_FOUND';
+  | 'SESSION_BUS_NOT_FOUND'
+  | 'STARTER_BUS_NOT_FOUND';
 
 /** An address that is not valid or cannot be used, or a bus that has no known address. ‹Server Addresses› */
 export class AddressError extends DBusWireError {

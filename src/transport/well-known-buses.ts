@@ -1,8 +1,10 @@
-// The addresses of the two well-known buses: from the environment, else the standard places.
+// The addresses of the well-known buses: from the environment, else the standard places.
 // Specification: Well-known Message Bus Instances.
-import { type Stats, statSync } from 'node:fs';
+import { realpathSync, type Stats, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { unixPathAddress } from '../protocol/address.js';
 import { AddressError } from '../protocol/errors.js';
+import { quote } from '../wire/describe.js';
 
 /** The variables of a process, such as `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -42,16 +44,48 @@ function problemOfUserSocket(path: string): string | undefined {
 const SYSTEM_BUS_SOCKETS = ['/run/dbus/system_bus_socket', '/var/run/dbus/system_bus_socket'] as const;
 
 /**
- * The address list of the system bus: `DBUS_SYSTEM_BUS_ADDRESS`, or else the first of its standard sockets, in `/run`
- * and `/var/run`, that exists; the one in `/run` if neither does. ‹Well-known Message Bus Instances›
+ * The address list of the system bus: `DBUS_SYSTEM_BUS_ADDRESS`, or else its standard sockets in `/run` and `/var/run`,
+ * which are one on most machines. ‹Well-known Message Bus Instances›
  */
 export function systemBusAddress(env: Environment = process.env): string {
   const address = env['DBUS_SYSTEM_BUS_ADDRESS'] ?? '';
-  return address !== '' ? address : unixPathAddress(SYSTEM_BUS_SOCKETS.find(isSocket) ?? SYSTEM_BUS_SOCKETS[0]);
+  return address !== '' ? address : addressesOf(SYSTEM_BUS_SOCKETS);
 }
 
-function isSocket(path: string): boolean {
-  return statOf(path)?.isSocket() === true;
+/** The list of the sockets that are there, each once, in order; of all places if none is there. */
+export function addressesOf(paths: readonly string[]): string {
+  const places = new Map(paths.map((path) => [realPathOf(path), path] as const).reverse()); // the first of each stays
+  const distinct = paths.filter((path) => [...places.values()].includes(path));
+  const found = distinct.filter((path) => statOf(path)?.isSocket() === true);
+  return (found.length > 0 ? found : distinct).map(unixPathAddress).join(';');
+}
+
+/** The path without symbolic links in its directory. */
+function realPathOf(path: string): string {
+  try {
+    return join(realpathSync(dirname(path)), basename(path));
+  } catch {
+    return path;
+  }
+}
+
+/**
+ * The address list of the bus that has started this program: `DBUS_STARTER_ADDRESS`; or the session bus or the system
+ * bus, if only `DBUS_STARTER_BUS_TYPE` is set and says which. ‹Well-known Message Bus Instances›
+ * @throws {AddressError} `STARTER_BUS_NOT_FOUND` if neither is set, and the errors of {@link sessionBusAddress}
+ */
+export function starterBusAddress(env: Environment = process.env): string {
+  const address = env['DBUS_STARTER_ADDRESS'] ?? '';
+  if (address !== '') return address;
+  const type = env['DBUS_STARTER_BUS_TYPE'] ?? '';
+  if (type === 'session') return sessionBusAddress(env);
+  if (type === 'system') return systemBusAddress(env);
+  const found = type === '' ? 'not set' : `${quote(type, 40)}, not "session" or "system"`;
+  throw new AddressError(
+    'STARTER_BUS_NOT_FOUND',
+    'found no bus that has started this program: DBUS_STARTER_ADDRESS is not set and DBUS_STARTER_BUS_TYPE is ' +
+      `${found}; a bus sets both for the services that it starts`,
+  );
 }
 
 function statOf(path: string): Stats | undefined {

@@ -2,11 +2,8 @@
 import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { anonymous } from '../../src/auth/mechanisms.js';
-import { Bus, connectToBus } from '../../src/connection/bus.js';
-import { greetBus } from '../../src/connection/hello.js';
+import { connectToBus } from '../../src/connection/bus.js';
 import { formatAddress, parseAddresses } from '../../src/protocol/address.js';
-import type { GreetingOptions } from '../../src/transport/open.js';
 import { signal } from '../../src/wire/messages/message.js';
 import { describeWith, type Program, start } from '../support/programs.js';
 import { scratchDirectory } from '../support/reaper.js';
@@ -55,8 +52,7 @@ describeWith('dbus-daemon')('an address that dbus-daemon prints', () => {
     await using _daemon = daemon;
     expect(printed).toEqual([expect.stringMatching(expected)]);
     const [address = ''] = printed;
-    const mechanisms = address.startsWith('unix:') ? undefined : [anonymous()];
-    const bus = new Bus(await greetBus(address, { mechanisms } as GreetingOptions));
+    const bus = await connectToBus(address, { mechanisms: address.startsWith('unix:') ? undefined : ['ANONYMOUS'] });
     expect(bus.guid).toBe(parseAddresses(address)[0]?.guid);
     expect(await bus.listNames()).toContain(bus.uniqueName);
     await bus.close();
@@ -78,7 +74,7 @@ describeWith('dbus-daemon')('an address that dbus-daemon prints', () => {
     const [unix = '', tcp = ''] = [...printed].sort((a, b) => Number(a.startsWith('nonce')) - Number(b.startsWith('nonce')));
     const keys = new Map(parseAddresses(tcp)[0]?.keys).set('noncefile', nonceFile);
     const wrong = formatAddress({ transport: 'nonce-tcp', keys });
-    await expect(greetBus(wrong, {})).rejects.toThrow(
+    await expect(connectToBus(wrong)).rejects.toThrow(
       /: (the server closed the connection before it answered AUTH|read ECONNRESET \(the server cut the connection\))/,
     );
     await using bus = await connectToBus(`${wrong};${unix}`);

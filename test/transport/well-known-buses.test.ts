@@ -1,9 +1,11 @@
 // The places of the session bus and the system bus: the variables, and the sockets in standard places.
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { sessionBusAddress, systemBusAddress } from '../../src/transport/well-known-buses.js';
+import {
+  addressesOf, sessionBusAddress, starterBusAddress, systemBusAddress,
+} from '../../src/transport/well-known-buses.js';
 import { address, addressErrorOf, only } from '../protocol/addresses.js';
 import { scratchDirectory } from '../support/reaper.js';
 
@@ -84,10 +86,72 @@ describe('the system bus', () => {
     expect(systemBusAddress({ DBUS_SYSTEM_BUS_ADDRESS: 'unix:path=/a' })).toBe('unix:path=/a');
   });
 
-  test('is at its well-known place if that variable is empty or not set', () => {
-    const inVar = !existsSync('/run/dbus/system_bus_socket') && existsSync('/var/run/dbus/system_bus_socket');
-    const expected = `unix:path=${inVar ? '/var' : ''}/run/dbus/system_bus_socket`;
-    expect(systemBusAddress({})).toBe(expected);
-    expect(systemBusAddress({ DBUS_SYSTEM_BUS_ADDRESS: '' })).toBe(expected);
+  test('is at its well-known places if that variable is empty or not set', () => {
+    const list = systemBusAddress({});
+    expect(systemBusAddress({ DBUS_SYSTEM_BUS_ADDRESS: '' })).toBe(list);
+    expect(list).toMatch(/^unix:path=(\/var)?\/run\/dbus\/system_bus_socket(;unix:path=\/var\/run\/dbus\/system_bus_socket)?$/);
+    if (existsSync('/run/dbus/system_bus_socket')) expect(list).toMatch(/^unix:path=\/run\/dbus\//);
+  });
+});
+
+describe('the list of standard sockets', () => {
+  /** Two directories, and sockets in some of them. */
+  async function withSockets(names: readonly string[], run: (paths: readonly [string, string]) => void): Promise<void> {
+    const root = scratchDirectory();
+    const paths = ['a', 'b'].map((name) => join(root, name, 'bus')) as unknown as readonly [string, string]; // two names
+    mkdirSync(join(root, 'a'));
+    mkdirSync(join(root, 'b'));
+    const servers = names.map((name) => createServer().listen({ path: join(root, name, 'bus') }));
+    await Promise.all(servers.map((server) => new Promise((done) => server.once('listening', done))));
+    try {
+      run(paths);
+    } finally {
+      await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+    }
+  }
+
+  test('has both if both are sockets, or if neither is there', async () => {
+    const both = ([one, other]: readonly [string, string]): void => {
+      expect(addressesOf([one, other])).toBe(`unix:path=${one};unix:path=${other}`);
+    };
+    await withSockets(['a', 'b'], both);
+    await withSockets([], both);
+  });
+
+  test('has only the one that is there', async () => {
+    await withSockets(['a'], ([one, other]) => expect(addressesOf([one, other])).toBe(`unix:path=${one}`));
+    await withSockets(['b'], ([one, other]) => expect(addressesOf([one, other])).toBe(`unix:path=${other}`));
+  });
+
+  test('has one place once, under its first path', async () => {
+    const root = scratchDirectory();
+    mkdirSync(join(root, 'run'));
+    symlinkSync(join(root, 'run'), join(root, 'var'));
+    const paths = [join(root, 'var', 'bus'), join(root, 'run', 'bus')];
+    expect(addressesOf(paths)).toBe(`unix:path=${paths[0]}`);
+  });
+});
+
+describe('the starter bus', () => {
+  test('is at DBUS_STARTER_ADDRESS, whatever its type', () => {
+    const DBUS_STARTER_ADDRESS = 'unix:path=/a';
+    expect(starterBusAddress({ DBUS_STARTER_ADDRESS })).toBe('unix:path=/a');
+    expect(starterBusAddress({ DBUS_STARTER_ADDRESS, DBUS_STARTER_BUS_TYPE: 'system' })).toBe('unix:path=/a');
+  });
+
+  test('is the bus of its type if it has no address', () => {
+    const env = { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/a', DBUS_SYSTEM_BUS_ADDRESS: 'unix:path=/b' };
+    expect(starterBusAddress({ ...env, DBUS_STARTER_BUS_TYPE: 'session' })).toBe('unix:path=/a');
+    expect(starterBusAddress({ ...env, DBUS_STARTER_BUS_TYPE: 'system' })).toBe('unix:path=/b');
+  });
+
+  test.each([
+    [{}, 'DBUS_STARTER_ADDRESS is not set and DBUS_STARTER_BUS_TYPE is not set; a bus sets both'],
+    [{ DBUS_STARTER_ADDRESS: '', DBUS_STARTER_BUS_TYPE: 'user' }, 'DBUS_STARTER_BUS_TYPE is "user", not "session" or'],
+    [{ DBUS_SESSION_BUS_ADDRESS: 'unix:path=/a' }, 'found no bus that has started this program'],
+  ])('is not found with %j', (env, message) => {
+    const error = addressErrorOf(() => starterBusAddress(env));
+    expect(error.code).toBe('STARTER_BUS_NOT_FOUND');
+    expect(error.message).toContain(message);
   });
 });
