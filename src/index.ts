@@ -53,6 +53,7 @@ export {
   NameRequestError, OwnerTimeoutError, QueueOverflowError, UnexpectedSignatureError,
 } from './connection/errors.js';
 export type { MessageLink, MethodCallHandler } from './connection/link.js';
+export { becomeMonitor, type Monitor, type MonitorOptions } from './connection/monitor.js';
 export type { OwnerListener, OwnerWatch } from './connection/name-owners.js';
 export { type OwnedName, ownName, type OwnNameOptions, type OwnNameState } from './connection/own-name.js';
 export type { ListenedSubscription, ListenOptions, SignalListener, SignalOf } from './connection/signal-listener.js';

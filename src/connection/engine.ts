@@ -107,6 +107,8 @@ export class Engine {
   #isClosing = false;
   #closedError: ConnectionClosedError | undefined;
   #resolveClosed!: () => void; // set by the promise in the constructor
+  /** Takes all messages in place of the owner; undefined except for a monitor. */
+  #diverted: ((frame: Uint8Array) => void) | undefined;
 
   constructor(transport: Transport, owner: EngineOwner, options: ReceiveOptions<boolean>) {
     checkOptions('Engine', options, RECEIVE_RULES);
@@ -260,9 +262,15 @@ export class Engine {
     clearTimeout(timer);
   }
 
+  /** Gives each message that arrives from now on to `take`, which must not keep its memory, and answers none. */
+  divert(take: (frame: Uint8Array) => void): void {
+    this.#diverted = take;
+  }
+
   /** Looks at the header of a message; only a message that is wanted has its body made into values. */
   #route(frame: Uint8Array): void {
     if (this.#closedError !== undefined) return;
+    if (this.#diverted !== undefined) return this.#diverted(frame);
     let header: MessageHeader;
     try {
       header = decodeHeaderAs(this.#reading, frame);

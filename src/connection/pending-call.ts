@@ -135,7 +135,8 @@ export class ListenedCall extends PendingCall {
   }
 }
 
-function toDBusError({ errorName, signature, body }: ErrorMessage, call: NamedCall): DBusError {
+/** The error for an ERROR that answers a call. */
+export function toDBusError({ errorName, signature, body }: ErrorMessage, call: NamedCall): DBusError {
   const [text] = body;
   return new DBusError(errorName, typeof text === 'string' ? text : '', { signature, body, call: describeCall(call) });
 }

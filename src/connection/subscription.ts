@@ -48,17 +48,22 @@ export interface SubscribeOptions {
   readonly signature?: string | undefined;
 }
 
-/** The rules of {@link SubscribeOptions}. */
-export const SUBSCRIBE_RULES: OptionRules<SubscribeOptions> = {
-  signal: ABORT_SIGNAL,
+/** The rules of the limits of a queue. */
+export const QUEUE_LIMIT_RULES: OptionRules<Pick<SubscribeOptions, 'queueLimit' | 'queueBytes'>> = {
   queueLimit: {
-    must: 'a number of signals, 0 or more, or Infinity',
+    must: 'a number of messages, 0 or more, or Infinity',
     accepts: (value) => value === Infinity || (Number.isInteger(value) && Number(value) >= 0),
   },
   queueBytes: {
     must: 'a number of bytes, 0 or more, or Infinity',
     accepts: (value) => value === Infinity || (Number.isInteger(value) && Number(value) >= 0),
   },
+};
+
+/** The rules of {@link SubscribeOptions}. */
+export const SUBSCRIBE_RULES: OptionRules<SubscribeOptions> = {
+  ...QUEUE_LIMIT_RULES,
+  signal: ABORT_SIGNAL,
   overflow: OVERFLOW,
   signature: TEXT,
 };
