@@ -35,6 +35,7 @@ export {
   type ProgramEnd, ProgramEndedError,
 } from './transport/errors.js';
 export { memoryPair, type MemoryPairOptions } from './transport/memory-pair.js';
+export type { AcceptClientsOptions, ClientClaim } from './transport/accept-clients.js';
 export type { OpenOptions } from './transport/open.js';
 export type { Transport, TransportEvents } from './transport/transport.js';
 export {
@@ -48,6 +49,9 @@ export type { ReceiveOptions } from './connection/receive-options.js';
 export { type Connection, type ConnectOptions, openConnection } from './connection/connection.js';
 export { busOver, type BusOverOptions, connectionOver } from './connection/over-transport.js';
 export type { Drop, DropReason } from './connection/drops.js';
+export {
+  type ConnectionListener, listen, type PeerServer, type PeerServerOptions, type Refusal,
+} from './connection/listen.js';
 export {
   CallTimeoutError, type ConnectionClosedDetails, ConnectionClosedError, HandlerInUseError, NameLostError,
   NameRequestError, OwnerTimeoutError, QueueOverflowError, UnexpectedSignatureError,

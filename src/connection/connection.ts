@@ -133,7 +133,7 @@ export const CONNECT_RULES: OptionRules<ConnectOptions<boolean>> = { ...OPEN_RUL
 
 /**
  * Connects to the first address of a list that accepts us, without the Hello of a bus: for a program that listens and
- * is not a bus. This library has no listening side yet.
+ * is not a bus, such as a server that {@link listen} has made.
  * @throws {AddressError} if the list holds no address
  * @throws {ConnectError} if no address works; if `signal` aborts, its reason is thrown
  */

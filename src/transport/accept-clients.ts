@@ -9,7 +9,6 @@ import { HalfOpen } from './half-open.js';
 import type { OpenedStream } from './incoming.js';
 import { listenStreams, type StreamListener, type StreamPeer } from './listener.js';
 import { serverMechanisms } from './server-mechanisms.js';
-import type { SendLimits } from './stream-transport.js';
 import { runListener } from './waiting.js';
 
 /** A client that a mechanism has accepted, as the hook `authorize` sees it. */
@@ -22,7 +21,7 @@ export interface ClientClaim {
 }
 
 /** Which clients a server accepts. */
-export interface AcceptClientsOptions extends SendLimits {
+export interface AcceptClientsOptions {
   /**
    * The mechanisms that are offered, in this order. EXTERNAL is offered only at a Unix socket in a directory that only
    * this user can enter. Default: EXTERNAL, then DBUS_COOKIE_SHA1.
@@ -34,6 +33,8 @@ export interface AcceptClientsOptions extends SendLimits {
   readonly handshakeTimeout?: number | undefined;
   /** Most clients that have not authenticated yet. A further one cuts the one that has waited longest. Default: 64. */
   readonly maxHandshakes?: number | undefined;
+  /** Longest message that is sent, in bytes. Default: 128 MiB, the limit of the specification. */
+  readonly maxSendLength?: number | undefined;
 }
 
 /** Where the clients go. */

@@ -98,8 +98,10 @@ export async function listenStreams(
   };
   const open: OpenPlace[] = [];
   const closeAll = (): void => {
+    forgetAtExit(closeAll);
     for (const place of open.splice(0)) place.close();
   };
+  runAtExit(closeAll);
   try {
     for (const one of addresses) open.push(await openPlace(one, all));
   } catch (error) {
@@ -111,6 +113,22 @@ export async function listenStreams(
     guids: open.map((place) => place.guid),
     close: async () => closeAll(),
   };
+}
+
+/** What is done when the process exits, so that it leaves no files. */
+const atExit = new Set<() => void>();
+
+const runAll = (): void => {
+  for (const close of atExit) close();
+};
+
+function runAtExit(close: () => void): void {
+  if (atExit.size === 0) process.on('exit', runAll);
+  atExit.add(close);
+}
+
+function forgetAtExit(close: () => void): void {
+  if (atExit.delete(close) && atExit.size === 0) process.off('exit', runAll);
 }
 
 async function openPlace(address: Address, options: AllOptions): Promise<OpenPlace> {

@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type Address, parseAddresses } from '../../src/protocol/address.js';
 import { listenStreams, type ListenerOptions, type StreamPeer } from '../../src/transport/listener.js';
 import { occupantOf } from '../../src/transport/unix-place.js';
+import { run } from '../support/programs.js';
 import { scratchDirectory } from '../support/reaper.js';
 import { until } from '../support/waiting.js';
 
@@ -277,4 +278,18 @@ describe('a list of addresses', () => {
     await expect(listen(`unix:path=${directory}/a;unix:dir=${directory};unix:path=/proc/a`)).rejects.toThrow('/proc/a');
     expect(readdirSync(directory)).toEqual([]);
   });
+});
+
+test('a process that exits removes its socket files and nonce files', async () => {
+  const directory = scratchDirectory();
+  const entry = new URL('../../dist/index.js', import.meta.url).href;
+  const script = `import { listen } from '${entry}';
+    await listen('unix:path=${directory}/a;unix:dir=${directory};nonce-tcp:host=127.0.0.1');
+    console.log((await import('node:fs')).readdirSync('${directory}').length);
+    process.exit();`;
+  const { stdout, stderr } = await run(process.execPath, ['--input-type=module', '--eval', script], {
+    env: { TMPDIR: directory },
+  });
+  expect({ stdout, stderr }).toEqual({ stdout: '3\n', stderr: '' });
+  expect(readdirSync(directory)).toEqual([]);
 });
