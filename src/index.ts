@@ -29,6 +29,7 @@ export type { OpenOptions } from './transport/open.js';
 export { type Environment, sessionBusAddress, systemBusAddress } from './transport/well-known-buses.js';
 export { type Bus, connectToBus, sessionBus, systemBus } from './connection/bus.js';
 export type { NameOptions } from './connection/bus-names.js';
+export type { CallLimits } from './connection/call-limits.js';
 export type { CallFlags, CallOptions, NoReply, WaitOptions } from './connection/call-options.js';
 export type { ReceiveOptions } from './connection/receive-options.js';
 export { type Connection, type ConnectOptions, openConnection } from './connection/connection.js';

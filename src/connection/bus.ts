@@ -15,11 +15,14 @@ import { type Message, type MethodCall, methodCall } from '../wire/messages/mess
 import { assertBusName, isUniqueName } from '../wire/names.js';
 import { checkOptions } from '../wire/options.js';
 import type { NameOptions } from './bus-names.js';
+import { callLimits, type FullCallLimits } from './call-limits.js';
 import { type CallOptions, type NoReply, type ReplyOf, WAIT_RULES, type WaitOptions } from './call-options.js';
 import { shareRouting } from './call-router.js';
+import { limitCalls } from './callers.js';
 import { CONNECT_RULES, type ConnectOptions } from './connection.js';
 import { type DropReason, shareDrops } from './drops.js';
 import type { ConnectionClosedError } from './errors.js';
+import { handleCalls } from './handled-calls.js';
 import { LinkCore } from './link-core.js';
 import { shareCalls } from './invoker.js';
 import type { MessageLink, MethodCallHandler } from './link.js';
@@ -31,6 +34,7 @@ import { Wishes } from './wishes.js';
 /** An open connection to a bus, after Hello. */
 interface GreetedBus<Typed extends boolean> {
   readonly typedArrays: Typed;
+  readonly limits: FullCallLimits;
   readonly uniqueName: string;
   readonly core: LinkCore;
   readonly wishes: Wishes;
@@ -49,13 +53,14 @@ export class Bus<Typed extends boolean = false> implements MessageLink<Typed>, A
   readonly #wishes: Wishes;
 
   /** For {@link connectToBus}. */
-  constructor({ typedArrays, uniqueName, core, wishes }: GreetedBus<Typed>) {
+  constructor({ typedArrays, limits, uniqueName, core, wishes }: GreetedBus<Typed>) {
     this.uniqueName = uniqueName;
     this.typedArrays = typedArrays;
     this.#core = core;
     this.#wishes = wishes;
     shareDrops(this, core.drops);
     shareRouting(this, core);
+    limitCalls(this, limits);
     shareCalls(this, core);
   }
 
@@ -104,7 +109,7 @@ export class Bus<Typed extends boolean = false> implements MessageLink<Typed>, A
 
   /** Registers the handler of method calls; see {@link MessageLink.handleMethodCalls}. */
   handleMethodCalls(handler: MethodCallHandler): () => void {
-    return this.#core.handleMethodCalls(handler);
+    return handleCalls(this, this.#core, handler);
   }
 
   /**
@@ -212,7 +217,6 @@ function uniqueNameOf([name]: readonly unknown[]): string {
 export async function greetBus<Typed extends boolean = false>(
   addresses: string, options: ConnectOptions<Typed>,
 ): Promise<GreetedBus<Typed>> {
-  const typedArrays = typedArraysOf(options);
   const { signal, connectTimeout: timeout } = options;
   helloCall ??= methodCall({ ...BUS_OBJECT, member: 'Hello' });
   helloBytes ??= encodeMessage(helloCall, { serial: HELLO_SERIAL }).slice(); // a copy of its own
@@ -231,7 +235,7 @@ export async function greetBus<Typed extends boolean = false>(
     const wait = { message: helloCall, replySignature: 's', signal, timeout, place: undefined, resultOf: uniqueNameOf };
     const uniqueName = (await core.engine.awaitReply(HELLO_SERIAL, wait)) as string; // what uniqueNameOf() returns
     wishes.names.uniqueName = uniqueName;
-    return { typedArrays, uniqueName, core, wishes };
+    return { typedArrays: typedArraysOf(options), limits: callLimits(options), uniqueName, core, wishes };
   } catch (error) {
     await core.engine.close({ timeout: 0 });
     throw error;

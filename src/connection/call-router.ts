@@ -40,7 +40,7 @@ export interface CallRouter {
 }
 
 /** The part of a link that takes a router. */
-interface RoutedLink {
+export interface RoutedLink {
   /** Sets the router and returns the function that removes it; throws HandlerInUseError if there is one. */
   routeCalls(router: CallRouter): () => void;
 }

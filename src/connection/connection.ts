@@ -7,10 +7,13 @@ import type { Transport } from '../transport/transport.js';
 import type { ReadBodyOf } from '../wire/infer.js';
 import type { Message } from '../wire/messages/message.js';
 import { checkOptions, type OptionRules } from '../wire/options.js';
+import { callLimits } from './call-limits.js';
 import type { CallOptions, NoReply, ReplyOf } from './call-options.js';
 import { shareRouting } from './call-router.js';
+import { limitCalls } from './callers.js';
 import { type DropReason, shareDrops } from './drops.js';
 import type { ConnectionClosedError } from './errors.js';
+import { handleCalls } from './handled-calls.js';
 import { shareCalls } from './invoker.js';
 import { LinkCore, type SignalReceiver } from './link-core.js';
 import type { MessageLink, MethodCallHandler } from './link.js';
@@ -36,6 +39,7 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
     this.#subscriptions = new Subscriptions(HEADER_SENDERS, this.#core);
     shareDrops(this, this.#core.drops);
     shareRouting(this, this.#core);
+    limitCalls(this, callLimits(options));
     shareCalls(this, this.#core);
   }
 
@@ -89,7 +93,7 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
 
   /** Registers the handler of method calls; see {@link MessageLink.handleMethodCalls}. */
   handleMethodCalls(handler: MethodCallHandler): () => void {
-    return this.#core.handleMethodCalls(handler);
+    return handleCalls(this, this.#core, handler);
   }
 
   /**
