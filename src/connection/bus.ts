@@ -51,6 +51,15 @@ export class Bus<Typed extends boolean = false> implements MessageLink<Typed>, A
   readonly typedArrays: Typed;
   readonly #core: LinkCore;
   readonly #wishes: Wishes;
+  readonly #limits: FullCallLimits;
+
+  static {
+    const coreOf = (link: object): LinkCore | undefined => (#core in link ? link.#core : undefined);
+    shareDrops((link) => coreOf(link)?.drops);
+    shareRouting(coreOf);
+    limitCalls((link) => (#limits in link ? link.#limits : undefined));
+    shareCalls(coreOf);
+  }
 
   /** For {@link connectToBus}. */
   constructor({ typedArrays, limits, uniqueName, core, wishes }: GreetedBus<Typed>) {
@@ -58,10 +67,7 @@ export class Bus<Typed extends boolean = false> implements MessageLink<Typed>, A
     this.typedArrays = typedArrays;
     this.#core = core;
     this.#wishes = wishes;
-    shareDrops(this, core.drops);
-    shareRouting(this, core);
-    limitCalls(this, limits);
-    shareCalls(this, core);
+    this.#limits = limits;
   }
 
   /** The bus's GUID, 32 hex digits. */

@@ -8,6 +8,7 @@ import { callLimits, type FullCallLimits } from './call-limits.js';
 import { CallRefusal } from './call-router.js';
 import { departuresOf, type WatchDepartures } from './departures.js';
 import type { MessageLink } from './link.js';
+import { type PartReader, SharedParts } from './link-parts.js';
 
 /** How long a call must be in progress before departures are watched, in milliseconds: most calls end earlier. */
 export const WATCH_DELAY = 100;
@@ -198,19 +199,19 @@ function limitExceeded(found: string): CallRefusal {
 }
 
 /** The limits of the links of this library. */
-const limitsByLink = new WeakMap<object, FullCallLimits>();
+const linkLimits = new SharedParts<FullCallLimits>();
 const callersByLink = new WeakMap<object, Callers>();
 
-/** Gives a link its limits; without this they are the defaults. */
-export function limitCalls(link: object, limits: FullCallLimits): void {
-  limitsByLink.set(link, limits);
+/** Limits the links of a class; for other links the limits are the defaults. */
+export function limitCalls(reader: PartReader<FullCallLimits>): void {
+  linkLimits.share(reader);
 }
 
 /** The callers of a link. */
 export function callersOf(link: MessageLink<boolean>): Callers {
   const known = callersByLink.get(link);
   if (known !== undefined) return known;
-  const callers = new Callers(departuresOf(link), link.closedSignal, limitsByLink.get(link) ?? callLimits());
+  const callers = new Callers(departuresOf(link), link.closedSignal, linkLimits.of(link) ?? callLimits());
   callersByLink.set(link, callers);
   return callers;
 }

@@ -7,7 +7,7 @@ import type { Transport } from '../transport/transport.js';
 import type { ReadBodyOf } from '../wire/infer.js';
 import type { Message } from '../wire/messages/message.js';
 import { checkOptions, type OptionRules } from '../wire/options.js';
-import { callLimits } from './call-limits.js';
+import { callLimits, type FullCallLimits } from './call-limits.js';
 import type { CallOptions, NoReply, ReplyOf } from './call-options.js';
 import { shareRouting } from './call-router.js';
 import { limitCalls } from './callers.js';
@@ -26,6 +26,15 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
   readonly typedArrays: Typed;
   readonly #core: LinkCore;
   readonly #subscriptions: Subscriptions;
+  readonly #limits: FullCallLimits;
+
+  static {
+    const coreOf = (link: object): LinkCore | undefined => (#core in link ? link.#core : undefined);
+    shareDrops((link) => coreOf(link)?.drops);
+    shareRouting(coreOf);
+    limitCalls((link) => (#limits in link ? link.#limits : undefined));
+    shareCalls(coreOf);
+  }
 
   /** For {@link openConnection}. */
   constructor(transport: Transport, options: ReceiveOptions<Typed> = {}) {
@@ -37,10 +46,7 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
     };
     this.#core = new LinkCore(transport, receiver, options);
     this.#subscriptions = new Subscriptions(HEADER_SENDERS, this.#core);
-    shareDrops(this, this.#core.drops);
-    shareRouting(this, this.#core);
-    limitCalls(this, callLimits(options));
-    shareCalls(this, this.#core);
+    this.#limits = callLimits(options);
   }
 
   /** The server's GUID, 32 hex digits. */
