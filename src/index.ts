@@ -44,6 +44,7 @@ export {
 export { type Bus, connectToBus, sessionBus, starterBus, systemBus } from './connection/bus.js';
 export type { NameOptions } from './connection/bus-names.js';
 export type { ConnectionCredentials, StartResult } from './connection/bus-queries.js';
+export type { CallLimits } from './connection/call-limits.js';
 export type { CallFlags, CallOptions, NoReply, WaitOptions } from './connection/call-options.js';
 export type { ReceiveOptions } from './connection/receive-options.js';
 export { type Connection, type ConnectOptions, openConnection } from './connection/connection.js';

@@ -6,7 +6,7 @@
 //   memory a fresh process makes `count` calls, and is asked for its peak memory
 //   start  a program is run from its start to its end
 // `bus: 'raw'` stands for the partner's own (raw-bus.mjs), else it is a dbus-daemon. `least` operations fill what is in
-// flight; no slice has more than `most`.
+// flight; no slice has more than `most`; before them come at least `warmUp`.
 import { ECHO, objectPath } from './names.mjs';
 
 const call = (n) => ({ name: `call ${n}`, title: `u → u, ${n} in flight`, kind: 'call', n, drive: 'self', least: n });
@@ -49,7 +49,10 @@ export const CASES = [
   service(64, 64),
   { name: 'signal', title: 'a signal to one subscription', kind: 'signal', drive: 'ticks', least: 64 },
   { name: 'reply', title: 'a reply with an ay of 1 MiB, one at a time', kind: 'reply', drive: 'self', least: 2 },
-  { name: 'connect', title: 'the handshake, in a warm process', kind: 'connect', drive: 'self', least: 4, most: 100 },
+  {
+    name: 'connect', title: 'the handshake, in a warm process', kind: 'connect', drive: 'self', least: 4, most: 100,
+    warmUp: 8_000,
+  },
   proxied('get', 'Get', '$get'),
   proxied('set', 'Set', '$set'),
   proxied('getAll', 'GetAll', '$getAll of 5 properties'),

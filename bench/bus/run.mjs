@@ -219,7 +219,7 @@ async function main() {
   ].join(', ');
   try {
     await partner.ready();
-    tell(`${machine}; ${rounds} rounds of ${options.slice} ms`);
+    tell(`${machine}; ${rounds} rounds of ${measuring.sliceMs} ms`);
     for (const one of cases) {
       tell(`${one.name}: ${one.title} …`);
       const leaveOut = (name, reason) => {

@@ -47,21 +47,24 @@ const MAX_WAIT = 2.5;
 
 /**
  * Lets V8 compile what is hot, and finds how many operations make a slice. The warm-up is processor time, so that it
- * is as long on a machine that does other work.
+ * is as long on a machine that does other work. What a process does seldom is compiled late: such a case says how many
+ * operations it takes.
  */
 async function warmUp(entrant, one, partner, { warmUpMs, sliceMs }) {
-  const { least = 1, most = Infinity } = one;
+  const { least = 1, most = Infinity, warmUp: atLeast = 0 } = one;
   let count = least;
+  let done = 0;
   let cpuPassed = 0;
   let wallPassed = 0;
   let wallNs;
   do {
     const passed = await operate(entrant, one, partner, count);
     wallNs = passed.wallNs;
+    done += count;
     cpuPassed += passed.cpuNs;
     wallPassed += wallNs;
     if (wallNs < (sliceMs * MS) / 2) count = Math.min(2 * count, most);
-  } while (cpuPassed < warmUpMs * MS && wallPassed < MAX_WAIT * warmUpMs * MS);
+  } while (done < atLeast || (cpuPassed < warmUpMs * MS && wallPassed < MAX_WAIT * warmUpMs * MS));
   if (one.drive !== 'self') entrant.overheadNs = await overheadOf(entrant);
   entrant.count = Math.round(Math.min(most, Math.max(least, (count * sliceMs * MS) / wallNs)));
 }

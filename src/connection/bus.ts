@@ -15,11 +15,14 @@ import type { NameOptions } from './bus-names.js';
 import {
   askAboutName, askBus, type ConnectionCredentials, credentialsOf, listOfBus, startServiceByName, type StartResult,
 } from './bus-queries.js';
+import type { FullCallLimits } from './call-limits.js';
 import { type CallOptions, type NoReply, type ReplyOf, WAIT_RULES, type WaitOptions } from './call-options.js';
 import { shareRouting } from './call-router.js';
+import { limitCalls } from './callers.js';
 import { CONNECT_RULES, type ConnectOptions } from './connection.js';
 import { type DropReason, shareDrops } from './drops.js';
 import type { ConnectionClosedError } from './errors.js';
+import { handleCalls } from './handled-calls.js';
 import { greetBus, type GreetedBus } from './hello.js';
 import type { LinkCore } from './link-core.js';
 import { shareCalls } from './invoker.js';
@@ -43,16 +46,23 @@ export class Bus<Typed extends boolean = false> implements MessageLink<Typed>, A
   readonly typedArrays: Typed;
   readonly #core: LinkCore;
   readonly #wishes: Wishes;
+  readonly #limits: FullCallLimits;
+
+  static {
+    const coreOf = (link: object): LinkCore | undefined => (#core in link ? link.#core : undefined);
+    shareDrops((link) => coreOf(link)?.drops);
+    shareRouting(coreOf);
+    limitCalls((link) => (#limits in link ? link.#limits : undefined));
+    shareCalls(coreOf);
+  }
 
   /** For {@link connectToBus}. */
-  constructor({ typedArrays, uniqueName, core, wishes }: GreetedBus<Typed>) {
+  constructor({ typedArrays, limits, uniqueName, core, wishes }: GreetedBus<Typed>) {
     this.uniqueName = uniqueName;
     this.typedArrays = typedArrays;
     this.#core = core;
     this.#wishes = wishes;
-    shareDrops(this, core.drops);
-    shareRouting(this, core);
-    shareCalls(this, core);
+    this.#limits = limits;
   }
 
   /** The bus's GUID, 32 hex digits. */
@@ -100,7 +110,7 @@ export class Bus<Typed extends boolean = false> implements MessageLink<Typed>, A
 
   /** Registers the handler of method calls; see {@link MessageLink.handleMethodCalls}. */
   handleMethodCalls(handler: MethodCallHandler): () => void {
-    return this.#core.handleMethodCalls(handler);
+    return handleCalls(this, this.#core, handler);
   }
 
   /**

@@ -5,6 +5,7 @@
 import { errorReply, type MethodCall } from '../wire/messages/message.js';
 import { MessageFlag } from '../wire/constants.js';
 import type { MessageLink } from './link.js';
+import { type PartReader, SharedParts } from './link-parts.js';
 
 /** A METHOD_CALL without its body. */
 export type MethodCallHeader = Omit<MethodCall, 'body'>;
@@ -40,17 +41,17 @@ export interface CallRouter {
 }
 
 /** The part of a link that takes a router. */
-interface RoutedLink {
+export interface RoutedLink {
   /** Sets the router and returns the function that removes it; throws HandlerInUseError if there is one. */
   routeCalls(router: CallRouter): () => void;
 }
 
 /** The routing of the links of this library: for other layers, not for users. */
-const routedLinks = new WeakMap<object, RoutedLink>();
+const routedLinks = new SharedParts<RoutedLink>();
 
-/** Lets other layers route the calls of a link. */
-export function shareRouting(link: object, routed: RoutedLink): void {
-  routedLinks.set(link, routed);
+/** Lets other layers route the calls of the links of a class. */
+export function shareRouting(reader: PartReader<RoutedLink>): void {
+  routedLinks.share(reader);
 }
 
 /**
@@ -59,7 +60,7 @@ export function shareRouting(link: object, routed: RoutedLink): void {
  * @throws {HandlerInUseError} if the link has a handler or a router already
  */
 export function routeCalls(link: MessageLink<boolean>, router: CallRouter): () => void {
-  const routed = routedLinks.get(link);
+  const routed = routedLinks.of(link);
   if (routed !== undefined) return routed.routeCalls(router);
   return link.handleMethodCalls((call) => {
     const decision = router.route(call, 0);

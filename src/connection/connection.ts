@@ -7,10 +7,13 @@ import type { Transport } from '../transport/transport.js';
 import type { ReadBodyOf } from '../wire/infer.js';
 import type { Message } from '../wire/messages/message.js';
 import { checkOptions, type OptionRules } from '../wire/options.js';
+import { callLimits, type FullCallLimits } from './call-limits.js';
 import type { CallOptions, NoReply, ReplyOf } from './call-options.js';
 import { shareRouting } from './call-router.js';
+import { limitCalls } from './callers.js';
 import { type DropReason, shareDrops } from './drops.js';
 import type { ConnectionClosedError } from './errors.js';
+import { handleCalls } from './handled-calls.js';
 import { shareCalls } from './invoker.js';
 import { LinkCore, type SignalReceiver } from './link-core.js';
 import type { MessageLink, MethodCallHandler } from './link.js';
@@ -24,6 +27,15 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
   readonly typedArrays: Typed;
   readonly #core: LinkCore;
   readonly #subscriptions: Subscriptions;
+  readonly #limits: FullCallLimits;
+
+  static {
+    const coreOf = (link: object): LinkCore | undefined => (#core in link ? link.#core : undefined);
+    shareDrops((link) => coreOf(link)?.drops);
+    shareRouting(coreOf);
+    limitCalls((link) => (#limits in link ? link.#limits : undefined));
+    shareCalls(coreOf);
+  }
 
   /** For {@link openConnection}. */
   constructor(transport: Transport, options: ReceiveOptions<Typed> = {}) {
@@ -35,9 +47,7 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
     };
     this.#core = new LinkCore(transport, receiver, options);
     this.#subscriptions = new Subscriptions(HEADER_SENDERS, this.#core);
-    shareDrops(this, this.#core.drops);
-    shareRouting(this, this.#core);
-    shareCalls(this, this.#core);
+    this.#limits = callLimits(options);
   }
 
   /** The server's GUID, 32 hex digits. */
@@ -105,7 +115,7 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
 
   /** Registers the handler of method calls; see {@link MessageLink.handleMethodCalls}. */
   handleMethodCalls(handler: MethodCallHandler): () => void {
-    return this.#core.handleMethodCalls(handler);
+    return handleCalls(this, this.#core, handler);
   }
 
   /**

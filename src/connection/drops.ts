@@ -3,6 +3,7 @@
 // (No clause of the specification.)
 import { channel } from 'node:diagnostics_channel';
 import type { MessageHeader } from '../wire/messages/decode.js';
+import { type PartReader, SharedParts } from './link-parts.js';
 
 /** Why a message, or a property, was not delivered. */
 export type DropReason =
@@ -53,14 +54,14 @@ export class DropCounter {
 }
 
 /** The counters of links: for other layers, not for users. */
-const counters = new WeakMap<object, DropCounter>();
+const counters = new SharedParts<DropCounter>();
 
-/** Lets other layers count in the counter of a link. */
-export function shareDrops(link: object, counter: DropCounter): void {
-  counters.set(link, counter);
+/** Lets other layers count in the counters of the links of a class. */
+export function shareDrops(reader: PartReader<DropCounter>): void {
+  counters.share(reader);
 }
 
 /** Counts a drop of a link, and publishes it. For a link that this library did not make, it only publishes. */
 export function countDrop(link: object, reason: DropReason, details: DropDetails): void {
-  (counters.get(link) ?? new DropCounter()).count(reason, details);
+  (counters.of(link) ?? new DropCounter()).count(reason, details);
 }

@@ -11,6 +11,7 @@ import { describe } from '../wire/describe.js';
 import { encodeMessage } from '../wire/messages/encode.js';
 import { type MethodCall, methodCall } from '../wire/messages/message.js';
 import { isUniqueName } from '../wire/names.js';
+import { callLimits, type FullCallLimits } from './call-limits.js';
 import type { ConnectOptions } from './connection.js';
 import { CallTimeoutError, ConnectionClosedError } from './errors.js';
 import { LinkCore } from './link-core.js';
@@ -20,6 +21,7 @@ import { Wishes } from './wishes.js';
 /** An open connection to a bus, after Hello. */
 export interface GreetedBus<Typed extends boolean> {
   readonly typedArrays: Typed;
+  readonly limits: FullCallLimits;
   readonly uniqueName: string;
   readonly core: LinkCore;
   readonly wishes: Wishes;
@@ -69,7 +71,7 @@ export async function sayHello<Typed extends boolean>(
     const reply = isSent ? engine.awaitReply(HELLO_SERIAL, wait) : engine.invoke(wait, sayHello);
     const uniqueName = (await reply) as string; // what uniqueNameOf() returns
     wishes.names.uniqueName = uniqueName;
-    return { typedArrays: typedArraysOf(receive), uniqueName, core, wishes };
+    return { typedArrays: typedArraysOf(receive), limits: callLimits(receive), uniqueName, core, wishes };
   } catch (error) {
     await core.engine.close({ timeout: 0 });
     throw error;

@@ -5,6 +5,7 @@ import { MessageFlag } from '../wire/constants.js';
 import { type Caller, errorAt } from '../wire/error-place.js';
 import type { Invocation } from './engine.js';
 import type { MessageLink } from './link.js';
+import { type PartReader, SharedParts } from './link-parts.js';
 
 /** Makes calls. */
 export interface Invoker {
@@ -13,16 +14,16 @@ export interface Invoker {
 }
 
 /** The invokers of the links of this library: for other layers, not for users. */
-const invokers = new WeakMap<object, Invoker>();
+const invokers = new SharedParts<Invoker>();
 
-/** Lets other layers make calls on a link. */
-export function shareCalls(link: object, invoker: Invoker): void {
-  invokers.set(link, invoker);
+/** Lets other layers make calls on the links of a class. */
+export function shareCalls(reader: PartReader<Invoker>): void {
+  invokers.share(reader);
 }
 
 /** The invoker of a link. For a link that this library did not make, the invoker uses its call(). */
 export function invokerOf(link: MessageLink<boolean>): Invoker {
-  return invokers.get(link) ?? { invoke: (invocation) => callLink(link, invocation) };
+  return invokers.of(link) ?? { invoke: (invocation) => callLink(link, invocation) };
 }
 
 async function callLink(link: MessageLink<boolean>, invocation: Invocation): Promise<unknown> {

@@ -5,14 +5,12 @@
 // Tests: link.test.ts, connection.test.ts.
 import { setMaxListeners } from 'node:events';
 import type { Transport } from '../transport/transport.js';
-import { argumentError } from '../wire/arguments.js';
 import type { Caller } from '../wire/error-place.js';
 import type { ArrivedSignal } from './arrived-signal.js';
-import type { CallRouter, CallRunner } from './call-router.js';
+import type { CallRouter } from './call-router.js';
 import { DropCounter } from './drops.js';
 import { Engine, type EngineOwner, type Invocation } from './engine.js';
 import { type ConnectionClosedError, HandlerInUseError } from './errors.js';
-import type { MethodCallHandler } from './link.js';
 import type { ReceiveOptions } from './receive-options.js';
 
 /** Decides which messages are for a link, and takes its signals. */
@@ -67,15 +65,6 @@ export class LinkCore implements EngineOwner {
 
   get callRouter(): CallRouter | undefined {
     return this.#router;
-  }
-
-  /** Sets the handler of method calls; returns the function that removes it. */
-  handleMethodCalls(handler: MethodCallHandler): () => void {
-    if (typeof handler !== 'function') {
-      throw argumentError('handleMethodCalls', 'the handler must be a function', handler);
-    }
-    const runner: CallRunner = { run: (call) => handler(call) };
-    return this.routeCalls({ route: () => runner });
   }
 
   /** Sets the router of method calls; returns the function that removes it. */

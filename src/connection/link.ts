@@ -64,7 +64,8 @@ export interface MessageLink<Typed extends boolean = false> {
   /**
    * Registers the handler of all method calls that arrive, in order of arrival, and returns the function that removes
    * it. Without a handler, calls are answered with an error. If the handler throws or rejects, its error becomes an
-   * uncaught exception of the process, and the caller gets no reply.
+   * uncaught exception of the process, and the caller gets no reply. A call counts for the {@link CallLimits} of the
+   * link until the promise of its handler settles; a call above them is answered with LimitsExceeded.
    * @throws {HandlerInUseError} if the link has a handler already; exported objects register one
    * @throws {ArgumentError} if `handler` is not a function
    */

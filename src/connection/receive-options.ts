@@ -1,9 +1,11 @@
-// The options for what a connection receives: the limits on the length and the values of a message, and whether arrays
-// of numbers are typed arrays. Tests: options.test.ts, test/hostile/limits.test.ts.
+// The options for what a connection receives: the limits on the length and the values of a message and on the calls in
+// progress (call-limits.ts), and whether arrays of numbers are typed arrays.
+// Tests: options.test.ts, test/hostile/limits.test.ts.
 // Specification: Message Format (maximum length of a message).
 import { READER_RULES } from '../wire/messages/framing.js';
 import type { OptionRules } from '../wire/options.js';
 import { READ_RULES, type Reading, toReading } from '../wire/values/reading.js';
+import { CALL_LIMIT_RULES, type CallLimits } from './call-limits.js';
 
 /**
  * Default of `maxValues`. At 250 bytes each, so many values take 262 MB, and the arrays of numbers that fit into the
@@ -12,8 +14,11 @@ import { READ_RULES, type Reading, toReading } from '../wire/values/reading.js';
  */
 const DEFAULT_MAX_VALUES = 2 ** 20;
 
-/** The limits of what a connection receives, and how it reads numbers. `Typed` is the type of `typedArrays`. */
-export interface ReceiveOptions<Typed extends boolean = false> {
+/**
+ * The limits of what a connection receives and of the calls in progress, and how it reads numbers. `Typed` is the type
+ * of `typedArrays`.
+ */
+export interface ReceiveOptions<Typed extends boolean = false> extends CallLimits {
   /**
    * Longest message that is accepted, in bytes, from 16 to 128 MiB; 128 MiB, the limit of the specification, unless
    * given. A longer message ends the connection, because it is refused by its first 16 bytes, and nothing after them
@@ -42,6 +47,10 @@ export const RECEIVE_RULES: OptionRules<ReceiveOptions<boolean>> = {
   maxMessageLength: READER_RULES.maxMessageLength,
   maxValues: READ_RULES.maxValues,
   typedArrays: READ_RULES.typedArrays,
+  maxCalls: CALL_LIMIT_RULES.maxCalls,
+  maxCallsPerCaller: CALL_LIMIT_RULES.maxCallsPerCaller,
+  maxCallMemory: CALL_LIMIT_RULES.maxCallMemory,
+  maxCallMemoryPerCaller: CALL_LIMIT_RULES.maxCallMemoryPerCaller,
 };
 
 /** How a connection reads values. */
@@ -50,10 +59,12 @@ export function receiveReading({ maxValues = DEFAULT_MAX_VALUES, typedArrays }: 
 }
 
 /** Picks the receiver's options out of the options of a connection. */
-export function receiveOptions<Typed extends boolean>(
-  { maxMessageLength, maxValues, typedArrays }: ReceiveOptions<Typed>,
-): ReceiveOptions<Typed> {
-  return { maxMessageLength, maxValues, typedArrays };
+export function receiveOptions<Typed extends boolean>({
+  maxMessageLength, maxValues, typedArrays, maxCalls, maxCallsPerCaller, maxCallMemory, maxCallMemoryPerCaller,
+}: ReceiveOptions<Typed>): ReceiveOptions<Typed> {
+  return {
+    maxMessageLength, maxValues, typedArrays, maxCalls, maxCallsPerCaller, maxCallMemory, maxCallMemoryPerCaller,
+  };
 }
 
 /** Whether a connection with these options reads typed arrays. */

@@ -136,6 +136,7 @@ function checkGuid(value: string, at?: Place): void {
 }
 
 function unescapeValue({ text, offset }: Part, address: string): string {
+  if (NAME.test(text)) return text; // nothing is escaped
   if (text === '') throw failure('VALUE_EMPTY', 'found no value: there must be one after "="', { address, offset });
   for (let i = 0; i < text.length; i++) {
     const character = text.charAt(i);

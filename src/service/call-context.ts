@@ -1,9 +1,9 @@
 // The context that a handler gets after its arguments, and whether a handler failed only because its signal aborted.
 // It knows no replies. Tests: dispatch.test.ts, properties.test.ts.
 // Specification: org.freedesktop.DBus.NameOwnerChanged.
+import type { Callers } from '../connection/callers.js';
 import type { CallContext } from '../interface/definition.js';
 import type { MethodCall } from '../wire/messages/message.js';
-import type { Callers } from './callers.js';
 import { isA } from './handler-errors.js';
 
 /** The context of one call. The signal is made when the handler first reads it. */

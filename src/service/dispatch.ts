@@ -4,10 +4,10 @@
 // Specification: Message Types; Error names.
 import { ErrorName } from '../protocol/error-names.js';
 import { CallRefusal, type CallRouter, type CallRunner, type MethodCallHeader } from '../connection/call-router.js';
+import { argumentMemory, type Callers, type RunningCall } from '../connection/callers.js';
 import { describe } from '../wire/describe.js';
 import type { MethodCall } from '../wire/messages/message.js';
 import { hasGivenUp, HandlerContext } from './call-context.js';
-import { argumentMemory, Callers, type RunningCall, type WatchDepartures } from './callers.js';
 import { type ExportedInterface, type ExportedMethod, isPromiseLike } from './exported-interface.js';
 import { reportHandlerError } from './handler-errors.js';
 import type { ObjectNode, ObjectTree } from './object-tree.js';
@@ -25,8 +25,8 @@ export interface DispatcherOptions {
   readonly sink: MessageSink;
   /** Aborts when replies can no longer be delivered. */
   readonly closedSignal: AbortSignal;
-  /** Reports the callers that leave the bus; undefined without a bus. */
-  readonly watchDepartures?: WatchDepartures | undefined;
+  /** Counts the calls in progress. */
+  readonly callers: Callers;
 }
 
 /** Runs one call of a method. */
@@ -54,12 +54,12 @@ export class Dispatcher implements CallRouter {
   readonly #closedSignal: AbortSignal;
   readonly #callers: Callers;
 
-  constructor({ tree, standard, sink, closedSignal, watchDepartures }: DispatcherOptions) {
+  constructor({ tree, standard, sink, closedSignal, callers }: DispatcherOptions) {
     this.#tree = tree;
     this.#standard = standard;
     this.#sink = sink;
     this.#closedSignal = closedSignal;
-    this.#callers = new Callers(watchDepartures, closedSignal);
+    this.#callers = callers;
   }
 
   /** Finds the method that a call must run, or the reason why there is none. Never throws. */

@@ -3,6 +3,7 @@
 import { argumentError, hasMethods } from '../wire/arguments.js';
 import { ArgumentError } from '../wire/errors.js';
 import { routeCalls } from '../connection/call-router.js';
+import { callersOf } from '../connection/callers.js';
 import { ConnectionClosedError } from '../connection/errors.js';
 import type { MessageLink } from '../connection/link.js';
 import type { CallContext, Implementation, InterfaceDefinition, SignalSink } from '../interface/definition.js';
@@ -10,7 +11,6 @@ import type { InterfaceSpec } from '../interface/spec.js';
 import { Properties } from '../interface/standard.js';
 import { methodCall, signal } from '../wire/messages/message.js';
 import { assertObjectPath } from '../wire/names.js';
-import { departuresOf } from './departures.js';
 import { Dispatcher } from './dispatch.js';
 import { ExportError } from './errors.js';
 import { type ExportedInterface, exportedInterface, type ExportedMembers } from './exported-interface.js';
@@ -43,7 +43,7 @@ function exportsOf(link: MessageLink<boolean>): Exports {
   const tree = new ObjectTree();
   const standard = standardInterfaces(tree, link);
   const { closedSignal } = link;
-  const dispatcher = new Dispatcher({ tree, standard, sink: link, closedSignal, watchDepartures: departuresOf(link) });
+  const dispatcher = new Dispatcher({ tree, standard, sink: link, closedSignal, callers: callersOf(link) });
   routeCalls(link, dispatcher);
   const exports = { tree, unexports: new Set<() => void>() };
   // An implementation may outlive the link and must not keep it in memory. There is one listener for all objects,

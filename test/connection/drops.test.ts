@@ -32,12 +32,19 @@ test('dropped messages are published on the channel dbus-wire:drop', async () =>
   expect(drops[1]?.message).not.toHaveProperty('body');
 });
 
-test('other layers count in the counter of a link', () => {
-  const link = {};
-  const counter = new DropCounter();
-  shareDrops(link, counter);
-  const before = counter.snapshot();
+test('other layers count in the counter of their link, and in no other', () => {
+  class Link {
+    readonly #counter = new DropCounter();
+    static {
+      shareDrops((link) => (#counter in link ? link.#counter : undefined));
+    }
+    get dropped() {
+      return [...this.#counter.snapshot()];
+    }
+  }
+  const [link, other] = [new Link(), new Link()];
   countDrop(link, 'unexpected signature', {});
   countDrop({}, 'unexpected signature', {}); // a link that is not of this library
-  expect([[...before], [...counter.snapshot()]]).toEqual([[], [['unexpected signature', 1]]]);
+  countDrop(new Proxy(link, {}), 'unexpected signature', {});
+  expect([link.dropped, other.dropped]).toEqual([[['unexpected signature', 1]], []]);
 });

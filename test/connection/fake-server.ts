@@ -247,8 +247,9 @@ export interface BusLink extends Omit<Link, 'connection'> {
 
 export async function startBusLink(options: FakeServerOptions = {}): Promise<BusLink> {
   const server = await startFakeServer(options);
-  const { uniqueName, core, wishes } = await greetBus(server.address, {});
-  const bus = new Bus({ typedArrays: false, uniqueName, core, wishes });
+  const greeted = await greetBus(server.address, {});
+  const { core, wishes } = greeted;
+  const bus = new Bus(greeted);
   const peer = await server.peer();
   return {
     server,

@@ -1,8 +1,10 @@
 // Handlers that still run when the connection is closed: close() waits for their answers, but not for handlers that wait
 // for close() themselves.
 
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { RunningHandlers } from '../../src/connection/running-handlers.js';
 import { defineInterface } from '../../src/interface/define.js';
 import { exportObject } from '../../src/service/export-object.js';
 import { methodCall, methodReturn } from '../../src/wire/messages/message.js';
@@ -77,6 +79,54 @@ describe('a handler that waits for close()', () => {
     const outside = connection.close(FOREVER);
     quit();
     await outside;
+  });
+});
+
+describe('on an engine whose stacks do not show the handler, a storage', () => {
+  const received = methodCall({ path: '/', member: 'Quit' });
+
+  test('shows that a handler waits for the end of all handlers itself', async () => {
+    const handlers = new RunningHandlers(new AsyncLocalStorage());
+    const order: string[] = [];
+    const quit = async (): Promise<void> => {
+      await sleep(1);
+      handlers.noteClose();
+      await ended;
+      order.push('ended');
+    };
+    const slow = async (): Promise<void> => {
+      await sleep(5);
+      order.push('answered');
+    };
+    handlers.run({ run: slow }, received);
+    handlers.run({ run: quit }, received);
+    const ended = handlers.ended();
+    await ended;
+    await sleep(1);
+    expect(order).toEqual(['answered', 'ended']);
+  });
+
+  test('does not mistake work that a handler has left behind for a later handler', async () => {
+    const handlers = new RunningHandlers(new AsyncLocalStorage());
+    let isAnswered = false;
+    let close!: () => Promise<void>; // set by the handler
+    const closed = new Promise<void>((resolve, reject) => {
+      close = async () => {
+        handlers.noteClose();
+        await handlers.ended();
+        expect(isAnswered).toBe(true);
+      };
+      const quick = async (): Promise<void> => void setTimeout(() => close().then(resolve, reject), 5);
+      handlers.run({ run: quick }, received);
+    });
+    await sleep(1); // the first handler has ended, and its place is free
+    handlers.run({
+      run: async () => {
+        await sleep(20);
+        isAnswered = true;
+      },
+    }, received);
+    await closed;
   });
 });
 

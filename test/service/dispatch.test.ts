@@ -6,7 +6,9 @@ import { DBusError } from '../../src/protocol/errors.js';
 import type { CallContext } from '../../src/interface/definition.js';
 import { defineInterface } from '../../src/interface/define.js';
 import { WARNING_PERIOD } from '../../src/service/warning-limit.js';
+import { callLimits } from '../../src/connection/call-limits.js';
 import { CallRefusal } from '../../src/connection/call-router.js';
+import { Callers } from '../../src/connection/callers.js';
 import { standardInterfaces } from '../../src/service/standard-interfaces.js';
 import type { Message } from '../../src/wire/messages/message.js';
 import { until } from '../support/waiting.js';
@@ -631,7 +633,9 @@ describe('handlers that do not answer', () => {
       const abort = new AbortController();
       const standard = standardInterfaces(stuck.tree, stuck.sink);
       const { tree, sink } = stuck;
-      return { ...stuck, dispatcher: new TestDispatcher({ tree, standard, sink, closedSignal: abort.signal }) };
+      const closedSignal = abort.signal;
+      const callers = new Callers(undefined, closedSignal, callLimits());
+      return { ...stuck, dispatcher: new TestDispatcher({ tree, standard, sink, closedSignal, callers }) };
     })();
     for (let index = 0; index < 40_000; index++) {
       void dispatcher.dispatch(incomingCall({ path: '/s', member: 'Wait', sender: `:1.${index}` }));

@@ -4,10 +4,12 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { onTestFinished } from 'vitest';
 import { CallRefusal } from '../../src/connection/call-router.js';
+import { callLimits } from '../../src/connection/call-limits.js';
+import { Callers } from '../../src/connection/callers.js';
+import type { WatchDepartures } from '../../src/connection/departures.js';
 import { ConnectionClosedError } from '../../src/connection/errors.js';
 import { DBusError } from '../../src/protocol/errors.js';
 import type { Implementation } from '../../src/interface/definition.js';
-import type { WatchDepartures } from '../../src/service/callers.js';
 import { Dispatcher, type DispatcherOptions } from '../../src/service/dispatch.js';
 import { exportedInterface } from '../../src/service/exported-interface.js';
 import type { HandlerError } from '../../src/service/handler-errors.js';
@@ -89,7 +91,9 @@ export function serviceOf(objects: Readonly<Record<string, readonly Implementati
   const standard = standardInterfaces(tree, sink);
   let leave: ((name: string) => void) | undefined;
   const watchDepartures: WatchDepartures = (onLeave) => void (leave = onLeave);
-  const dispatcher = new TestDispatcher({ tree, standard, sink, closedSignal: abort.signal, watchDepartures });
+  const closedSignal = abort.signal;
+  const callers = new Callers(watchDepartures, closedSignal, callLimits());
+  const dispatcher = new TestDispatcher({ tree, standard, sink, closedSignal, callers });
   return {
     tree, sink, dispatcher, abort,
     leave: (name) => leave?.(name),

@@ -43,7 +43,8 @@ export class OutputBuffer {
   /** Chunks without the last one, which is in the writer. */
   #full: Chunk[] = [];
   #fullBytes = 0;
-  #spare: Block | undefined = newBlock(FIRST_CAPACITY);
+  /** Memory that was taken and given back; made when a chunk is taken, since many connections send only one. */
+  #spare: Block | undefined;
   /** The memory of the chunks that were taken and are still in use, the oldest first. */
   readonly #taken: Block[] = [];
   /** Messages that were appended while another was being written: the getter of a value can do that. */

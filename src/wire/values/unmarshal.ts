@@ -72,8 +72,8 @@ function compileUnmarshalArray(elementType: Type): Unmarshal {
 }
 
 /**
- * The number of keys of one dict that are looked for among the texts that repeat. More keys than the cache has slots
- * are not names of properties, and would push those out.
+ * The most keys of one dict that are looked for among the texts that repeat. More keys than the cache has slots are not
+ * names of properties, and would push those out.
  */
 const MOST_NAMES = CACHE_LIMITS.receivedTexts.slots;
 

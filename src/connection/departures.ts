@@ -1,13 +1,14 @@
 // Reports connections that leave a bus: with one match rule for all of them, which is added when it is first needed.
-// It knows no calls. Tests: export-object.test.ts. Specification: org.freedesktop.DBus.NameOwnerChanged.
-import type { Bus } from '../connection/bus.js';
-import type { MessageLink } from '../connection/link.js';
+// It knows no calls. Tests: test/service/export-object.test.ts. Specification: org.freedesktop.DBus.NameOwnerChanged.
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
 import { hasMethods } from '../wire/arguments.js';
-import type { WatchDepartures } from './callers.js';
+import type { MessageLink } from './link.js';
+
+/** Calls `onLeave` with the unique name of each connection that leaves the bus. Called once, when first needed. */
+export type WatchDepartures = (onLeave: (name: string) => void, known: () => Iterable<string>) => void;
 
 /** A link that can say who owns a name. */
-type NamedLink = MessageLink<boolean> & Pick<Bus, 'getNameOwner'>;
+type NamedLink = MessageLink<boolean> & { getNameOwner(name: string): Promise<string | undefined> };
 
 /** Only a bus has names, and reports departures. */
 function isNamed(link: MessageLink<boolean>): link is NamedLink {

@@ -1,30 +1,17 @@
 // The callers of one link: how many calls each has in progress, and the signal that aborts when it leaves the bus. The
-// calls of a caller that leaves no longer count. It knows no handlers and no replies. Tests: dispatch.test.ts.
+// calls of a caller that leaves no longer count. It knows no handlers and no replies. Tests: callers.test.ts,
+// test/service/dispatch.test.ts.
 // Specification: org.freedesktop.DBus.NameOwnerChanged; Error names (LimitsExceeded).
 import { setMaxListeners } from 'node:events';
-import { CallRefusal } from '../connection/call-router.js';
 import { ErrorName } from '../protocol/error-names.js';
-
-/** Most calls of one link whose handlers have not answered yet; further calls are refused. */
-export const MAX_CALLS_IN_PROGRESS = 32_768;
-
-/** The same for the calls of one caller on a bus, so that no caller can use up the limit of the link. */
-export const MAX_CALLS_PER_CALLER = 1_024;
+import { callLimits, type FullCallLimits } from './call-limits.js';
+import { CallRefusal } from './call-router.js';
+import { departuresOf, type WatchDepartures } from './departures.js';
+import type { MessageLink } from './link.js';
+import { type PartReader, SharedParts } from './link-parts.js';
 
 /** How long a call must be in progress before departures are watched, in milliseconds: most calls end earlier. */
 export const WATCH_DELAY = 100;
-
-/** Calls `onLeave` with the unique name of each connection that leaves the bus. Called once, when first needed. */
-export type WatchDepartures = (onLeave: (name: string) => void, known: () => Iterable<string>) => void;
-
-/**
- * Most memory of the arguments of all calls in progress on one link, in bytes, as {@link argumentMemory} estimates it.
- * A single call may take more.
- */
-export const MAX_ARGUMENT_MEMORY = 2 ** 29;
-
-/** The same for the calls of one caller on a bus. */
-export const MAX_ARGUMENT_MEMORY_PER_CALLER = 2 ** 28;
 
 /** Memory of the most expensive values for each byte of their message. */
 const MEMORY_PER_BYTE = 24;
@@ -34,7 +21,7 @@ const MAX_VALUE_MEMORY = 2 ** 28;
 
 /**
  * Bytes of a message below which its arguments are not estimated, and no limit of memory for all callers applies: as
- * many such calls as can be in progress take less than that limit, whatever their arguments are.
+ * many such calls as can be in progress by default take less than that limit, whatever their arguments are.
  */
 const SHORT = 512;
 
@@ -92,6 +79,7 @@ export class Caller {
 export class Callers {
   readonly #watch: WatchDepartures | undefined;
   readonly #closedSignal: AbortSignal;
+  readonly #limits: FullCallLimits;
   readonly #byName = new Map<string | undefined, Caller>();
   #inProgress = 0;
   #memory = 0;
@@ -99,9 +87,10 @@ export class Callers {
   #timer: NodeJS.Timeout | undefined;
 
   /** `watch` reports departures; undefined on a link without a bus. */
-  constructor(watch: WatchDepartures | undefined, closedSignal: AbortSignal) {
+  constructor(watch: WatchDepartures | undefined, closedSignal: AbortSignal, limits: FullCallLimits) {
     this.#watch = watch;
     this.#closedSignal = closedSignal;
+    this.#limits = limits;
     if (watch === undefined) return;
     closedSignal.addEventListener('abort', () => {
       for (const caller of this.#byName.values()) caller.abort(closedSignal.reason);
@@ -115,23 +104,22 @@ export class Callers {
 
   /** Why a call of a sender must not be in progress whose arguments take `memory` bytes; undefined if it may. */
   refusal(sender: string | undefined, memory: number): CallRefusal | undefined {
-    if (this.#inProgress >= MAX_CALLS_IN_PROGRESS) {
-      return limitExceeded(`${MAX_CALLS_IN_PROGRESS} calls are in progress`);
-    }
+    const { maxCalls, maxCallsPerCaller, maxCallMemory, maxCallMemoryPerCaller } = this.#limits;
+    if (this.#inProgress >= maxCalls) return limitExceeded(`${maxCalls} calls are in progress`);
     const total = this.#memory + memory;
-    if (total > MAX_ARGUMENT_MEMORY && this.#inProgress > 0 && memory >= SHORT) {
-      return limitExceeded(`the arguments of the calls in progress take about ${MAX_ARGUMENT_MEMORY} bytes`);
+    if (total > maxCallMemory && this.#inProgress > 0 && memory >= SHORT) {
+      return limitExceeded(`the arguments of the calls in progress take about ${maxCallMemory} bytes`);
     }
     if (this.#watch === undefined) return undefined;
-    if (this.#inProgress < MAX_CALLS_PER_CALLER && total <= MAX_ARGUMENT_MEMORY_PER_CALLER) return undefined;
+    if (this.#inProgress < maxCallsPerCaller && total <= maxCallMemoryPerCaller) return undefined;
     const caller = this.#byName.get(sender);
     if (caller === undefined || caller.calls.size === 0) return undefined;
-    if (caller.calls.size >= MAX_CALLS_PER_CALLER) {
-      return limitExceeded(`${MAX_CALLS_PER_CALLER} calls of this caller are in progress`);
+    if (caller.calls.size >= maxCallsPerCaller) {
+      return limitExceeded(`${maxCallsPerCaller} calls of this caller are in progress`);
     }
-    if (caller.memory + memory > MAX_ARGUMENT_MEMORY_PER_CALLER) {
+    if (caller.memory + memory > maxCallMemoryPerCaller) {
       const found = 'the arguments of the calls of this caller in progress take about';
-      return limitExceeded(`${found} ${MAX_ARGUMENT_MEMORY_PER_CALLER} bytes`);
+      return limitExceeded(`${found} ${maxCallMemoryPerCaller} bytes`);
     }
     return undefined;
   }
@@ -208,4 +196,22 @@ export class Callers {
 
 function limitExceeded(found: string): CallRefusal {
   return new CallRefusal(ErrorName.LIMITS_EXCEEDED, `${found}: there must not be more`);
+}
+
+/** The limits of the links of this library. */
+const linkLimits = new SharedParts<FullCallLimits>();
+const callersByLink = new WeakMap<object, Callers>();
+
+/** Limits the links of a class; for other links the limits are the defaults. */
+export function limitCalls(reader: PartReader<FullCallLimits>): void {
+  linkLimits.share(reader);
+}
+
+/** The callers of a link. */
+export function callersOf(link: MessageLink<boolean>): Callers {
+  const known = callersByLink.get(link);
+  if (known !== undefined) return known;
+  const callers = new Callers(departuresOf(link), link.closedSignal, linkLimits.of(link) ?? callLimits());
+  callersByLink.set(link, callers);
+  return callers;
 }
