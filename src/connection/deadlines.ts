@@ -1,5 +1,6 @@
 // The deadlines of calls: for each length of wait, a list in the order of the deadlines, with one timer for the first.
-// Adding and removing a call takes constant time. It knows nothing of messages.
+// Adding and removing a call takes constant time. An event loop that was busy when the time ran out reads its sockets
+// once more before anything expires. It knows nothing of messages.
 // Tests: pending.test.ts. (No clause of the specification.)
 
 /** Longest delay of a timer of Node, in milliseconds: 24 days. */
@@ -21,6 +22,9 @@ class DeadlineList {
   #first: Expirable | undefined;
   #last: Expirable | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** Set while the sockets are read once more: elements with this deadline or an earlier one expire afterwards. */
+  #look: NodeJS.Immediate | undefined;
+  #overdue = 0;
 
   constructor(delay: number, expire: (element: Expirable) => void, onIdle: (list: DeadlineList) => void) {
     this.#delay = delay;
@@ -43,7 +47,7 @@ class DeadlineList {
     if (this.#last === undefined) this.#first = element;
     else this.#last.next = element;
     this.#last = element;
-    this.#timer ??= setTimeout(this.#onTimer, this.#delay);
+    if (this.#look === undefined) this.#timer ??= setTimeout(this.#onTimer, this.#delay);
   }
 
   /** The timer stays set: one that fires in vain costs less than setting and clearing a timer for each call. */
@@ -60,20 +64,33 @@ class DeadlineList {
 
   readonly #onTimer = (): void => {
     this.#timer = undefined;
-    const now = performance.now() + 1; // a timer of Node may fire up to 1 ms early
-    for (let first = this.#first; first !== undefined && first.deadline <= now; first = this.#first) {
+    this.#overdue = performance.now() + 1; // a timer of Node may fire up to 1 ms early
+    // Immediates run after the sockets were read: what had arrived while the loop was busy then counts as in time.
+    if (this.#first !== undefined && this.#first.deadline <= this.#overdue) this.#look = setImmediate(this.#onLook);
+    else this.#continue();
+  };
+
+  readonly #onLook = (): void => {
+    this.#look = undefined;
+    for (let first = this.#first; first !== undefined && first.deadline <= this.#overdue; first = this.#first) {
       this.remove(first);
       this.#expire(first);
     }
-    if (this.#timer !== undefined) return; // an element was added meanwhile
-    if (this.#first === undefined) this.#onIdle(this);
-    else this.#timer = setTimeout(this.#onTimer, Math.max(1, Math.ceil(this.#first.deadline - now + 1)));
+    if (this.#timer === undefined) this.#continue(); // otherwise an element was added meanwhile
   };
+
+  #continue(): void {
+    if (this.#first === undefined) return this.#onIdle(this);
+    const delay = Math.max(1, Math.ceil(this.#first.deadline - performance.now()));
+    this.#timer = setTimeout(this.#onTimer, delay);
+  }
 
   /** Stops the timer. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    clearImmediate(this.#look);
+    this.#look = undefined;
   }
 }
 
