@@ -65,6 +65,7 @@ export type { ListenedSubscription, ListenOptions, SignalListener, SignalOf } fr
 export type { OverflowPolicy } from './connection/signal-queue.js';
 export type { SubscribeOptions, Subscription } from './connection/subscription.js';
 export type { OwnerWaitOptions } from './connection/wait-for-owner.js';
+export type { DeclaredError, DeclaredErrorClass } from './interface/declared-errors.js';
 export { defineInterface } from './interface/define.js';
 export type {
   CallContext, Implementation, InterfaceDefinition, MethodDefinition, MethodHandler, PropertyDefinition,

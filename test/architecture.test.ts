@@ -15,7 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   wire: [],
   auth: ['wire'],
   protocol: ['wire'],
-  interface: ['wire'],
+  interface: ['wire', 'protocol'],
   transport: ['wire', 'auth', 'protocol'],
   connection: ['wire', 'auth', 'protocol', 'transport'],
   service: ['wire', 'protocol', 'interface', 'connection'],

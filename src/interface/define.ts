@@ -4,8 +4,9 @@ import { isRecord } from '../wire/arguments.js';
 import { describe } from '../wire/describe.js';
 import { stackOfCaller } from '../wire/error-place.js';
 import { InvalidNameError, SignatureError } from '../wire/errors.js';
-import { assertInterfaceName, assertMemberName, isInterfaceName } from '../wire/names.js';
+import { assertErrorName, assertInterfaceName, assertMemberName, isInterfaceName } from '../wire/names.js';
 import { parseSignature, parseSingleType } from '../wire/signature.js';
+import { declareErrors } from './declared-errors.js';
 import type { InterfaceDefinition, MethodDefinition, PropertyDefinition, SignalDefinition } from './definition.js';
 import { DefinitionError, type DefinitionErrorCode } from './errors.js';
 import { implement } from './implement.js';
@@ -14,7 +15,9 @@ import {
   EMITS_CHANGED, type InterfaceSpec, type MethodSpec, PROPERTY_ACCESS, type PropertySpec, type SignalSpec,
 } from './spec.js';
 
-const INTERFACE_KEYS: readonly (keyof InterfaceSpec)[] = ['name', 'methods', 'properties', 'signals', 'deprecated'];
+const INTERFACE_KEYS: readonly (keyof InterfaceSpec)[] = [
+  'name', 'methods', 'properties', 'signals', 'errors', 'deprecated',
+];
 const METHOD_KEYS: readonly (keyof MethodSpec)[] = [
   'in', 'out', 'inNames', 'outNames', 'optional', 'noReply', 'deprecated',
 ];
@@ -190,11 +193,32 @@ function defineSignal(spec: SignalSpec, name: string, place: Place): SignalDefin
   return Object.freeze({ args, argNames: checkArgumentNames(argNames, { count, key: 'argNames', place }), deprecated });
 }
 
+/** Checks the name of an ERROR message. The key is the name of a class, with the grammar of member names. */
+function checkError(errorName: string, key: string, place: Place): string {
+  place.check(() => assertMemberName(key));
+  place.check(() => assertErrorName(errorName));
+  return errorName;
+}
+
+function defineErrors(specs: InterfaceSpec['errors'], place: Place): InterfaceDefinition['errors'] {
+  const names = defineMembers(specs, { key: 'errors', place, define: checkError });
+  const keys = new Map<string, string>();
+  for (const [key, errorName] of Object.entries(names)) {
+    const other = keys.get(errorName);
+    if (other !== undefined) {
+      const problem = `"errors" has ${errorName} twice, as ${other} and as ${key}: names must be different`;
+      throw place.error('SPEC_INVALID', problem);
+    }
+    keys.set(errorName, key);
+  }
+  return declareErrors(names);
+}
+
 // ---- the interface --------------------------------------------------------------------------------------------------
 
 function checkInterface(spec: InterfaceSpec): InterfaceDefinition {
   assertObject(spec, new Place(undefined));
-  const { name, methods, properties, signals, deprecated = false } = spec;
+  const { name, methods, properties, signals, errors, deprecated = false } = spec;
   const place = new Place(isInterfaceName(name) ? name : undefined);
   assertKeys(spec, INTERFACE_KEYS, place);
   place.check(() => assertInterfaceName(name));
@@ -208,6 +232,7 @@ function checkInterface(spec: InterfaceSpec): InterfaceDefinition {
     methods: defineMembers(methods, { key: 'methods', place, define: defineMethod }),
     properties: defineMembers(properties, { key: 'properties', place, define: defineProperty }),
     signals: defineMembers(signals, { key: 'signals', place, define: defineSignal }),
+    errors: defineErrors(errors, place),
     deprecated,
     implement: implementThis,
     implementTyped,

@@ -2,10 +2,11 @@
 // implementation. It contains only types and knows no connection and no object path: signals leave through sinks that
 // the exporter of an object attaches. Tests: define.test.ts, implement.test.ts.
 import type { MethodCall } from '../wire/messages/message.js';
+import type { DeclaredErrorClass } from './declared-errors.js';
 import type {
-  InSignature, MethodArguments, MethodName, MethodResult, OutSignature, PropertyInput, PropertyName, PropertySignature,
-  PropertyValue, ReadableProperty, SignalArguments, SignaledProperty, SignalName, SignalSignature, TypedHandlers,
-  WritableProperty,
+  ErrorKey, ErrorNameOf, InSignature, MethodArguments, MethodName, MethodResult, OutSignature, PropertyInput,
+  PropertyName, PropertySignature, PropertyValue, ReadableProperty, SignalArguments, SignaledProperty, SignalName,
+  SignalSignature, TypedHandlers, WritableProperty,
 } from './infer.js';
 import type { EmitsChanged, InterfaceSpec, PropertySpec } from './spec.js';
 
@@ -54,6 +55,11 @@ export interface InterfaceDefinition<Spec extends InterfaceSpec = InterfaceSpec>
   };
   readonly properties: { readonly [P in PropertyName<Spec>]: PropertyDefinition<PropertySignature<Spec, P>> };
   readonly signals: { readonly [S in SignalName<Spec>]: SignalDefinition<SignalSignature<Spec, S>> };
+  /**
+   * The class of each declared error. A handler throws one: `throw new Player.errors.NoTrack('no track')`. A call of a
+   * proxy rejects with one, so that `instanceof` holds on both sides.
+   */
+  readonly errors: { readonly [E in ErrorKey<Spec>]: DeclaredErrorClass<ErrorNameOf<Spec, E>> };
   readonly deprecated: boolean;
   /**
    * Joins the interface with its handlers: one for each method, and `get`, `set` or both for each property, according

@@ -26,6 +26,14 @@ export type PropertyName<Spec extends InterfaceSpec> = Extract<keyof PropertiesO
 /** The names of the signals of an interface. */
 export type SignalName<Spec extends InterfaceSpec> = Extract<keyof SignalsOf<Spec>, string>;
 
+type ErrorsOf<Spec extends InterfaceSpec> = Present<Spec['errors']>;
+
+/** The names of the classes of the errors of an interface. */
+export type ErrorKey<Spec extends InterfaceSpec> = Extract<keyof ErrorsOf<Spec>, string>;
+
+/** The name of the ERROR message of a declared error. */
+export type ErrorNameOf<Spec extends InterfaceSpec, E extends ErrorKey<Spec>> = Extract<ErrorsOf<Spec>[E], string>;
+
 type PropertyWhere<Spec extends InterfaceSpec, Condition> = {
   [P in PropertyName<Spec>]: PropertiesOf<Spec>[P] extends Condition ? P : never;
 }[PropertyName<Spec>];
@@ -196,6 +204,13 @@ type CheckedMethods<Group> = { readonly [M in keyof Group]: CheckedMethod<Group[
 type CheckedProperties<Group> = { readonly [P in keyof Group]: CheckedProperty<Group[P]> };
 type CheckedSignals<Group> = { readonly [S in keyof Group]: CheckedSignal<Group[S]> };
 
+type CheckedErrors<Group> = {
+  readonly [E in keyof Group]:
+    Group[E] extends `${string}.${string}` ? Group[E]
+    : string extends Group[E] ? Group[E]
+    : 'the name of an error must have two or more elements: com.example.Error.NoTrack';
+};
+
 /**
  * The specification itself if it is valid. Otherwise each wrong literal has a text as its type, so that the compiler
  * reports an error at this literal, with the reason.
@@ -205,6 +220,7 @@ export type CheckedSpec<Spec> = {
     K extends 'methods' ? CheckedMethods<Spec[K]>
     : K extends 'properties' ? CheckedProperties<Spec[K]>
     : K extends 'signals' ? CheckedSignals<Spec[K]>
+    : K extends 'errors' ? CheckedErrors<Spec[K]>
     : K extends keyof InterfaceSpec ? Spec[K]
     : `unknown key of an interface: ${K & string}`;
 };

@@ -60,6 +60,12 @@ export interface InterfaceSpec {
   readonly methods?: Readonly<Record<string, MethodSpec>> | undefined;
   readonly properties?: Readonly<Record<string, PropertySpec>> | undefined;
   readonly signals?: Readonly<Record<string, SignalSpec>> | undefined;
+  /**
+   * The errors that its methods answer with: the name of a class, and the name of the ERROR message, such as
+   * `NoTrack: 'com.example.Error.NoTrack'`. The definition has the classes as `errors`. Introspection data have no
+   * place for them.
+   */
+  readonly errors?: Readonly<Record<string, string>> | undefined;
   /** Whether introspection data mark it as deprecated. False by default. */
   readonly deprecated?: boolean | undefined;
 }

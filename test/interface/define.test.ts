@@ -127,7 +127,7 @@ describe('a specification is rejected with its interface, its member and the rea
     [new Map(), 'SPEC_INVALID', undefined, 'the specification must be an object, got an object of class Map'],
     [
       Proxy.revocable({}, {}), 'SPEC_INVALID', undefined,
-      'unknown key "proxy": it must be one of name, methods, properties, signals, deprecated',
+      'unknown key "proxy": it must be one of name, methods, properties, signals, errors, deprecated',
     ],
     [{}, 'NAME_INVALID', undefined, 'undefined is not a valid interface name: it must '],
     [{ name: 5 }, 'NAME_INVALID', undefined, 'number 5 is not a valid interface name: it must '],

@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { ProxyMethods } from '../../src/client/proxy.js';
+import type { DeclaredError } from '../../src/interface/declared-errors.js';
 import { defineInterface } from '../../src/interface/define.js';
 import type { CallContext, Implementation, InterfaceDefinition } from '../../src/interface/definition.js';
 import { DefinitionError } from '../../src/interface/errors.js';
@@ -13,6 +14,7 @@ import type {
 } from '../../src/interface/infer.js';
 import type { InterfaceSpec } from '../../src/interface/spec.js';
 import { DBusDaemon, Introspectable, ObjectManager, Peer, Properties } from '../../src/interface/standard.js';
+import type { DBusError } from '../../src/protocol/errors.js';
 import { ArgumentError, MarshalError } from '../../src/wire/errors.js';
 import type { Variant } from '../../src/wire/variant.js';
 import { RandomData } from '../../src/random-data.js';
@@ -217,6 +219,36 @@ describe('a definition', () => {
       name: 'com.example.Wrong1',
       // @ts-expect-error no such access
       properties: { P: { type: 's', access: 'readonly' } },
+    })).toThrow(DefinitionError);
+  });
+});
+
+describe('the errors of an interface', () => {
+  const Player = defineInterface({
+    name: 'com.example.Player1',
+    errors: { NoTrack: 'com.example.Error.NoTrack', Busy: 'com.example.Error.Busy' },
+  });
+
+  test('are classes with the literal name, and extend DBusError', () => {
+    const error = new Player.errors.NoTrack('no track');
+    same<Same<typeof Player.errors.NoTrack.errorName, 'com.example.Error.NoTrack'>>();
+    same<Same<typeof error, DeclaredError<'com.example.Error.NoTrack'>>>();
+    const plain: DBusError = error;
+    const caught: unknown = plain;
+    if (!(caught instanceof Player.errors.NoTrack)) throw caught;
+    same<Same<typeof caught.errorName, 'com.example.Error.NoTrack'>>();
+    expect(caught.errorName).toBe('com.example.Error.NoTrack');
+    // @ts-expect-error no such error
+    expect(Player.errors.NoTrak).toBeUndefined();
+    // @ts-expect-error an interface without errors
+    expect(Peer.errors.NoTrack).toBeUndefined();
+  });
+
+  test('with a mistake are an error at the wrong literal, and at run time', () => {
+    expect(() => defineInterface({
+      name: 'com.example.Wrong1',
+      // @ts-expect-error a name of one element
+      errors: { NoTrack: 'NoTrack' },
     })).toThrow(DefinitionError);
   });
 });
