@@ -9,11 +9,13 @@ export {
   type UnmarshalErrorCode,
 } from './wire/errors.js';
 export type { BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, InputOf, ValueOf } from './wire/infer.js';
+export { type JsonValue, toJson } from './wire/json.js';
 export type { MessageHeader } from './wire/messages/decode.js';
 export type { EncodeOptions } from './wire/messages/encode.js';
 export type {
   ErrorMessage, Message, MessageBase, MethodCall, MethodReturn, Signal, UnknownField, UnknownMessage,
 } from './wire/messages/message.js';
+export { isVariantOf, take, type TakenValue, toPlain, unwrap, type VariantDict } from './wire/plain.js';
 export { variant, type Variant } from './wire/variant.js';
 export { AuthError, type AuthErrorCode, type AuthErrorDetails } from './auth/errors.js';
 export {

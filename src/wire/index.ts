@@ -17,6 +17,8 @@ export {
   type ReaderOptions,
 } from './messages/framing.js';
 export type { BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, InputOf, TypedBodyOf, ValueOf } from './infer.js';
+export { type JsonValue, toJson } from './json.js';
+export { isVariantOf, take, type TakenValue, toPlain, unwrap, type VariantDict } from './plain.js';
 export { marshal } from './values/marshal.js';
 export {
   type Answerable, type BodyOptions, errorReply, type ErrorMessage, type Message, type MessageBase, methodCall,
