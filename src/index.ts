@@ -67,6 +67,7 @@ export type { ListenedSubscription, ListenOptions, SignalListener, SignalOf } fr
 export type { OverflowPolicy } from './connection/signal-queue.js';
 export type { SubscribeOptions, Subscription } from './connection/subscription.js';
 export type { OwnerWaitOptions } from './connection/wait-for-owner.js';
+export type { Annotations } from './interface/annotations.js';
 export type { DeclaredError, DeclaredErrorClass } from './interface/declared-errors.js';
 export { defineInterface } from './interface/define.js';
 export type {
@@ -80,7 +81,10 @@ export type {
   MethodArguments, MethodResult, PropertyInput, PropertyValue, SignalArguments, SignalBody,
 } from './interface/infer.js';
 export { formatIntrospection, type IntrospectedObject } from './interface/format-introspection.js';
-export { parseIntrospection, type ParsedInterface, type ParsedNode } from './interface/parse-introspection.js';
+export type { IntrospectionProblem, IntrospectionProblemCode } from './interface/introspection-problems.js';
+export {
+  parseIntrospection, type ParsedInterface, type ParsedIntrospection, type ParsedNode, type ParseIntrospectionOptions,
+} from './interface/parse-introspection.js';
 export type { EmitsChanged, InterfaceSpec, MethodSpec, PropertySpec, SignalSpec } from './interface/spec.js';
 export { DBusDaemon, Introspectable, ObjectManager, Peer, Properties } from './interface/standard.js';
 export { createProxy, type Proxy, type ProxyMembers } from './client/proxy.js';

@@ -84,7 +84,7 @@ const socket = (text: string, libuv = '1.48.0') => () => socketPathOf(parseAddre
 const define = (spec: object) => () => defineInterface({ name: 'com.example.Lamp1', ...spec } as never);
 const implement = (spec: object, handlers: object) => () =>
   defineInterface({ name: 'com.example.Lamp1', ...spec } as never).implement(handlers as never);
-const xml = (text: string) => () => parseIntrospection(text);
+const xml = (text: string) => () => parseIntrospection(text, { strict: true });
 const thrown = (error: Error) => () => {
   throw error;
 };

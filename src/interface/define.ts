@@ -1,11 +1,13 @@
 // Makes a definition from a specification: checks all of it, and fills in the defaults. It knows no connection and no
 // object path. Specification: Interfaces, Valid Names, Introspection Data Format (annotations). Tests: define.test.ts.
 import { isRecord } from '../wire/arguments.js';
-import { describe } from '../wire/describe.js';
+import { MAX_NAME_LENGTH } from '../wire/constants.js';
+import { describe, quote } from '../wire/describe.js';
 import { stackOfCaller } from '../wire/error-place.js';
 import { InvalidNameError, SignatureError } from '../wire/errors.js';
 import { assertErrorName, assertInterfaceName, assertMemberName, isInterfaceName } from '../wire/names.js';
 import { parseSignature, parseSingleType } from '../wire/signature.js';
+import { type AnnotatedKind, type Annotations, isPlainText, isXmlText, keyOfAnnotation } from './annotations.js';
 import { declareErrors } from './declared-errors.js';
 import type { InterfaceDefinition, MethodDefinition, PropertyDefinition, SignalDefinition } from './definition.js';
 import { DefinitionError, type DefinitionErrorCode } from './errors.js';
@@ -16,13 +18,16 @@ import {
 } from './spec.js';
 
 const INTERFACE_KEYS: readonly (keyof InterfaceSpec)[] = [
-  'name', 'methods', 'properties', 'signals', 'errors', 'deprecated',
+  'name', 'methods', 'properties', 'signals', 'errors', 'deprecated', 'annotations',
 ];
 const METHOD_KEYS: readonly (keyof MethodSpec)[] = [
-  'in', 'out', 'inNames', 'outNames', 'optional', 'noReply', 'deprecated',
+  'in', 'out', 'inNames', 'outNames', 'optional', 'noReply', 'deprecated', 'annotations', 'inAnnotations',
+  'outAnnotations',
 ];
-const PROPERTY_KEYS: readonly (keyof PropertySpec)[] = ['type', 'access', 'emitsChanged', 'deprecated'];
-const SIGNAL_KEYS: readonly (keyof SignalSpec)[] = ['args', 'argNames', 'deprecated'];
+const PROPERTY_KEYS: readonly (keyof PropertySpec)[] = ['type', 'access', 'emitsChanged', 'deprecated', 'annotations'];
+const SIGNAL_KEYS: readonly (keyof SignalSpec)[] = [
+  'args', 'argNames', 'deprecated', 'annotations', 'argAnnotations',
+];
 
 /** The interface or member that is being checked: makes the errors about it. */
 class Place {
@@ -54,13 +59,6 @@ class Place {
 }
 
 // ---- parts of every specification -----------------------------------------------------------------------------------
-
-/** The characters of XML 1.0. Names of properties and arguments have no other rule, but become attributes in XML. */
-const PLAIN_TEXT = /^[^\u0000-\u001f\u007f\ufffe\uffff]*$/;
-
-function isPlainText(value: unknown): value is string {
-  return typeof value === 'string' && PLAIN_TEXT.test(value) && value.isWellFormed();
-}
 
 /** Property names SHOULD be member names, but need not. ‹org.freedesktop.DBus.Properties› */
 function assertPropertyName(value: string): void {
@@ -123,6 +121,55 @@ function checkArgumentNames(
   return Object.freeze([...names]);
 }
 
+/** Checks annotations, under `key`, of one thing of this kind. */
+function checkAnnotations(
+  annotations: Annotations | undefined,
+  kind: AnnotatedKind,
+  { place, key = 'annotations' }: { readonly place: Place; readonly key?: string },
+): Annotations {
+  const checked = Object.create(null) as Record<string, string>; // Object.create has no type for "nothing inherited"
+  if (annotations === undefined) return Object.freeze(checked);
+  if (!isRecord(annotations)) {
+    throw place.error('SPEC_INVALID', `"${key}" must be an object of texts, got ${describe(annotations)}`);
+  }
+  for (const [name, value] of Object.entries(annotations)) {
+    const label = `annotation ${quote(name, MAX_NAME_LENGTH)}`;
+    const own = keyOfAnnotation(kind, name);
+    if (own !== undefined) {
+      const must = kind === 'interface' && own === 'emitsChanged' ? `"${own}" of each property` : `the key "${own}"`;
+      throw place.error('SPEC_INVALID', `${label} in "${key}": it must be written as ${must}`);
+    }
+    if (name === '' || !isPlainText(name)) {
+      throw place.error('SPEC_INVALID', `${label} in "${key}": it must be text without control characters`);
+    }
+    if (!isXmlText(value)) {
+      const problem = `${label} in "${key}" must be text that XML can contain, got ${describe(value)}`;
+      throw place.error('SPEC_INVALID', problem);
+    }
+    checked[name] = value;
+  }
+  return Object.freeze(checked);
+}
+
+/** Checks the annotations of arguments under `key`: one object for each argument, or none at all. */
+function checkArgumentAnnotations(
+  list: readonly Annotations[] | undefined,
+  { count, key, place }: { readonly count: number; readonly key: string; readonly place: Place },
+): readonly Annotations[] {
+  if (list === undefined) return Object.freeze([]);
+  if (!Array.isArray(list)) {
+    throw place.error('SPEC_INVALID', `"${key}" must be an array of objects, got ${describe(list)}`);
+  }
+  if (list.length > 0 && list.length !== count) {
+    const must = `must have one object for each of ${count} arguments ({} for no annotations)`;
+    throw place.error('SPEC_INVALID', `"${key}" ${must}, got ${list.length}`);
+  }
+  return Object.freeze(Array.from(list, (each: Annotations, index) => {
+    if (each === undefined) throw place.error('SPEC_INVALID', `"${key}" must have objects, got undefined at ${index}`);
+    return checkAnnotations(each, 'arg', { place, key });
+  }));
+}
+
 /** A record of the members under `key`, each checked by `define`. It can have any name as a key, even `__proto__`. */
 function defineMembers<MemberSpec, Member>(
   specs: Readonly<Record<string, MemberSpec>> | undefined,
@@ -147,6 +194,7 @@ function defineMethod(spec: MethodSpec, name: string, place: Place): MethodDefin
   assertKeys(spec, METHOD_KEYS, place);
   const {
     in: inSignature = '', out = '', inNames = [], outNames = [], optional = 0, noReply = false, deprecated = false,
+    annotations, inAnnotations, outAnnotations,
   } = spec;
   const inCount = checkSignature(inSignature, 'in', place);
   const outCount = checkSignature(out, 'out', place);
@@ -167,6 +215,9 @@ function defineMethod(spec: MethodSpec, name: string, place: Place): MethodDefin
     optional,
     noReply,
     deprecated,
+    annotations: checkAnnotations(annotations, 'method', { place }),
+    inAnnotations: checkArgumentAnnotations(inAnnotations, { count: inCount, key: 'inAnnotations', place }),
+    outAnnotations: checkArgumentAnnotations(outAnnotations, { count: outCount, key: 'outAnnotations', place }),
   });
 }
 
@@ -174,23 +225,31 @@ function defineProperty(spec: PropertySpec, name: string, place: Place): Propert
   place.check(() => assertPropertyName(name));
   assertObject(spec, place);
   assertKeys(spec, PROPERTY_KEYS, place);
-  const { type, access, emitsChanged = 'true', deprecated = false } = spec;
+  const { type, access, emitsChanged = 'true', deprecated = false, annotations } = spec;
   checkSignature(type, 'type', place);
   place.check(() => parseSingleType(type), '"type": ');
   assertOneOf(access, 'access', { words: PROPERTY_ACCESS, place });
   assertOneOf(emitsChanged, 'emitsChanged', { words: EMITS_CHANGED, place });
   assertBoolean(deprecated, 'deprecated', place);
-  return Object.freeze({ type, access, emitsChanged, deprecated });
+  return Object.freeze({
+    type, access, emitsChanged, deprecated, annotations: checkAnnotations(annotations, 'property', { place }),
+  });
 }
 
 function defineSignal(spec: SignalSpec, name: string, place: Place): SignalDefinition {
   place.check(() => assertMemberName(name));
   assertObject(spec, place);
   assertKeys(spec, SIGNAL_KEYS, place);
-  const { args = '', argNames = [], deprecated = false } = spec;
+  const { args = '', argNames = [], deprecated = false, annotations, argAnnotations } = spec;
   const count = checkSignature(args, 'args', place);
   assertBoolean(deprecated, 'deprecated', place);
-  return Object.freeze({ args, argNames: checkArgumentNames(argNames, { count, key: 'argNames', place }), deprecated });
+  return Object.freeze({
+    args,
+    argNames: checkArgumentNames(argNames, { count, key: 'argNames', place }),
+    deprecated,
+    annotations: checkAnnotations(annotations, 'signal', { place }),
+    argAnnotations: checkArgumentAnnotations(argAnnotations, { count, key: 'argAnnotations', place }),
+  });
 }
 
 /** Checks the name of an ERROR message. The key is the name of a class, with the grammar of member names. */
@@ -218,7 +277,7 @@ function defineErrors(specs: InterfaceSpec['errors'], place: Place): InterfaceDe
 
 function checkInterface(spec: InterfaceSpec): InterfaceDefinition {
   assertObject(spec, new Place(undefined));
-  const { name, methods, properties, signals, errors, deprecated = false } = spec;
+  const { name, methods, properties, signals, errors, deprecated = false, annotations } = spec;
   const place = new Place(isInterfaceName(name) ? name : undefined);
   assertKeys(spec, INTERFACE_KEYS, place);
   place.check(() => assertInterfaceName(name));
@@ -234,6 +293,7 @@ function checkInterface(spec: InterfaceSpec): InterfaceDefinition {
     signals: defineMembers(signals, { key: 'signals', place, define: defineSignal }),
     errors: defineErrors(errors, place),
     deprecated,
+    annotations: checkAnnotations(annotations, 'interface', { place }),
     implement: implementThis,
     implementTyped,
   };

@@ -2,6 +2,7 @@
 // implementation. It contains only types and knows no connection and no object path: signals leave through sinks that
 // the exporter of an object attaches. Tests: define.test.ts, implement.test.ts.
 import type { MethodCall } from '../wire/messages/message.js';
+import type { Annotations } from './annotations.js';
 import type { DeclaredErrorClass } from './declared-errors.js';
 import type {
   ErrorKey, ErrorNameOf, InSignature, MethodArguments, MethodName, MethodResult, OutSignature, PropertyInput,
@@ -27,6 +28,12 @@ export interface MethodDefinition<In extends string = string, Out extends string
   /** Whether callers need not request a reply, because it is empty. */
   readonly noReply: boolean;
   readonly deprecated: boolean;
+  /** The annotations that are not keys of their own. */
+  readonly annotations: Annotations;
+  /** The annotations of each in-argument; empty if none has any. */
+  readonly inAnnotations: readonly Annotations[];
+  /** The annotations of each out-argument; empty if none has any. */
+  readonly outAnnotations: readonly Annotations[];
 }
 
 /** A property of a definition. */
@@ -36,6 +43,8 @@ export interface PropertyDefinition<Type extends string = string> {
   readonly access: PropertySpec['access'];
   readonly emitsChanged: EmitsChanged;
   readonly deprecated: boolean;
+  /** The annotations that are not keys of their own. */
+  readonly annotations: Annotations;
 }
 
 /** A signal of a definition. */
@@ -45,6 +54,10 @@ export interface SignalDefinition<Args extends string = string> {
   /** One name for each argument, `''` for an argument without a name; empty if none has a name. */
   readonly argNames: readonly string[];
   readonly deprecated: boolean;
+  /** The annotations that are not keys of their own. */
+  readonly annotations: Annotations;
+  /** The annotations of each argument; empty if none has any. */
+  readonly argAnnotations: readonly Annotations[];
 }
 
 /** A checked interface, with the defaults filled in. Its records have no prototype, so that any name can be a key. */
@@ -61,6 +74,8 @@ export interface InterfaceDefinition<Spec extends InterfaceSpec = InterfaceSpec>
    */
   readonly errors: { readonly [E in ErrorKey<Spec>]: DeclaredErrorClass<ErrorNameOf<Spec, E>> };
   readonly deprecated: boolean;
+  /** The annotations that are not keys of their own. */
+  readonly annotations: Annotations;
   /**
    * Joins the interface with its handlers: one for each method, and `get`, `set` or both for each property, according
    * to its access. The handler of a method takes the in-arguments and a {@link CallContext}. It returns nothing, the

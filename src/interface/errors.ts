@@ -124,6 +124,8 @@ export class IntrospectionError extends DBusWireError {
   readonly offset: number;
   /** The line of the mistake, from 1. */
   readonly line: number;
+  /** The message without the place. */
+  readonly problem: string;
 
   constructor(
     code: IntrospectionErrorCode,
@@ -135,5 +137,6 @@ export class IntrospectionError extends DBusWireError {
     this.code = code;
     this.offset = at.offset;
     this.line = at.line;
+    this.problem = problem;
   }
 }

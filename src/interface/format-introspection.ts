@@ -1,6 +1,7 @@
 // Writes introspection data: the interfaces and children of an object, as XML for other programs and for people. It
 // reads definitions; the object tree knows the interfaces and children. Specification: Introspection Data Format.
 import { splitSignature } from '../wire/signature.js';
+import { Annotation, type Annotations } from './annotations.js';
 import type { InterfaceDefinition, MethodDefinition, PropertyDefinition, SignalDefinition } from './definition.js';
 
 /** An object to be described. */
@@ -11,68 +12,75 @@ export interface IntrospectedObject {
   readonly children: readonly string[];
 }
 
-/** The annotations that the specification defines. ‹Introspection Data Format› */
-export const Annotation = {
-  DEPRECATED: 'org.freedesktop.DBus.Deprecated',
-  NO_REPLY: 'org.freedesktop.DBus.Method.NoReply',
-  EMITS_CHANGED_SIGNAL: 'org.freedesktop.DBus.Property.EmitsChangedSignal',
-} as const;
-
 const DOCTYPE = `<!DOCTYPE node PUBLIC "-//freedesktop//DTD D-BUS Object Introspection 1.0//EN"
                       "http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd">`;
 
-const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+/** Line ends and tabs are written as references: a reader gets those that are not as spaces. */
+const ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', '\t': '&#9;', '\n': '&#10;', '\r': '&#13;',
+};
 
 type Attributes = readonly (readonly [name: string, value: string])[];
 
 /** One element on its own lines; its content, if any, is indented by two spaces. */
 function element(name: string, attributes: Attributes, content: readonly string[] = []): string {
-  const values = attributes.map(([key, value]) => ` ${key}="${value.replace(/[&<>"]/g, (c) => ESCAPES[c] ?? c)}"`);
+  const escaped = (value: string): string => value.replace(/[&<>"\t\n\r]/g, (c) => ESCAPES[c] ?? c);
+  const values = attributes.map(([key, value]) => ` ${key}="${escaped(value)}"`);
   const tag = `${name}${values.join('')}`;
   if (content.length === 0) return `<${tag}/>`;
   const lines = content.flatMap((child) => child.split('\n')).map((line) => `  ${line}`);
   return [`<${tag}>`, ...lines, `</${name}>`].join('\n');
 }
 
-function annotations(values: Readonly<Record<string, string | boolean>>): string[] {
-  return Object.entries(values)
-    .filter(([, value]) => value !== false)
+/** The annotations that are keys of a definition, then its others. */
+function annotations(keys: Readonly<Record<string, string | boolean>>, others: Annotations | undefined): string[] {
+  return [...Object.entries(keys).filter(([, value]) => value !== false), ...Object.entries(others ?? {})]
     .map(([name, value]) => element('annotation', [['name', name], ['value', String(value)]]));
 }
 
 /** The `arg` elements of a signature. Those of a signal have no direction, because all of them are out-arguments. */
-function args(signature: string, names: readonly string[], direction?: 'in' | 'out'): string[] {
+function args(
+  signature: string,
+  { names, annotated, direction }: {
+    readonly names: readonly string[];
+    readonly annotated: readonly Annotations[];
+    readonly direction?: 'in' | 'out';
+  },
+): string[] {
   return splitSignature(signature).map((type, index) => {
     const name = names[index] ?? '';
     return element('arg', [
       ['type', type],
       ...(name === '' ? [] : [['name', name] as const]),
       ...(direction === undefined ? [] : [['direction', direction] as const]),
-    ]);
+    ], annotations({}, annotated[index]));
   });
 }
 
 function methodElement(name: string, method: MethodDefinition): string {
+  const keys = { [Annotation.DEPRECATED]: method.deprecated, [Annotation.NO_REPLY]: method.noReply };
   return element('method', [['name', name]], [
-    ...args(method.in, method.inNames, 'in'),
-    ...args(method.out, method.outNames, 'out'),
-    ...annotations({ [Annotation.DEPRECATED]: method.deprecated, [Annotation.NO_REPLY]: method.noReply }),
+    ...args(method.in, { names: method.inNames, annotated: method.inAnnotations, direction: 'in' }),
+    ...args(method.out, { names: method.outNames, annotated: method.outAnnotations, direction: 'out' }),
+    ...annotations(keys, method.annotations),
   ]);
 }
 
 function signalElement(name: string, signal: SignalDefinition): string {
   return element('signal', [['name', name]], [
-    ...args(signal.args, signal.argNames),
-    ...annotations({ [Annotation.DEPRECATED]: signal.deprecated }),
+    ...args(signal.args, { names: signal.argNames, annotated: signal.argAnnotations }),
+    ...annotations({ [Annotation.DEPRECATED]: signal.deprecated }, signal.annotations),
   ]);
 }
 
 function propertyElement(name: string, property: PropertyDefinition): string {
-  return element('property', [['type', property.type], ['name', name], ['access', property.access]], annotations({
+  const keys = {
     [Annotation.DEPRECATED]: property.deprecated,
     // A property without this annotation has the value "true".
     [Annotation.EMITS_CHANGED_SIGNAL]: property.emitsChanged === 'true' ? false : property.emitsChanged,
-  }));
+  };
+  const attributes = [['type', property.type], ['name', name], ['access', property.access]] as const;
+  return element('property', attributes, annotations(keys, property.annotations));
 }
 
 function interfaceElement(definition: InterfaceDefinition): string {
@@ -80,7 +88,7 @@ function interfaceElement(definition: InterfaceDefinition): string {
     ...Object.entries(definition.methods).map(([name, method]) => methodElement(name, method)),
     ...Object.entries(definition.signals).map(([name, signal]) => signalElement(name, signal)),
     ...Object.entries(definition.properties).map(([name, property]) => propertyElement(name, property)),
-    ...annotations({ [Annotation.DEPRECATED]: definition.deprecated }),
+    ...annotations({ [Annotation.DEPRECATED]: definition.deprecated }, definition.annotations),
   ]);
 }
 

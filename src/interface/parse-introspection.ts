@@ -1,22 +1,26 @@
 // Reads introspection data: the XML of another program, as specifications that `defineInterface` takes. It skips
-// unknown elements and annotations, as the specification requires. It checks the types of arguments, because it joins
-// them into one signature. It does not check names. Specification: Introspection Data Format.
+// unknown elements, as the specification requires. One thing that is not understood hides no other: it is kept or
+// skipped, and listed. Specification: Introspection Data Format.
 import { argumentError } from '../wire/arguments.js';
-import { MAX_SIGNATURE_LENGTH } from '../wire/constants.js';
 import { quote } from '../wire/describe.js';
-import { parseSingleType } from '../wire/signature.js';
+import { isInterfaceName } from '../wire/names.js';
+import { checkOptions, FLAG } from '../wire/options.js';
+import type { Annotations } from './annotations.js';
 import type { MethodDefinition, PropertyDefinition, SignalDefinition } from './definition.js';
 import { IntrospectionError } from './errors.js';
-import { Annotation } from './format-introspection.js';
-import { EMITS_CHANGED, type EmitsChanged, PROPERTY_ACCESS } from './spec.js';
+import { type IntrospectionProblem, ProblemList } from './introspection-problems.js';
+import {
+  AnnotationList, emptyRecord, mistake, type PropertyDraft, readContent, readMembers, readMethod, readProperty,
+  readSignal, remark, requireAttribute, type Source, within,
+} from './parse-members.js';
 import { type StartTag, type XmlFormat, XmlReader } from './xml-reader.js';
 
 /** The greatest length of introspection data, in UTF-16 code units. */
 export const MAX_INTROSPECTION_LENGTH = 2 ** 23;
-/** The greatest depth of nested elements. */
+/** The greatest depth of nested elements; unless reading is strict, of nested objects. */
 export const MAX_INTROSPECTION_DEPTH = 64;
 
-const FORMAT: XmlFormat = {
+const STRICT: XmlFormat = {
   kind: 'introspection data',
   root: 'node',
   maxLength: MAX_INTROSPECTION_LENGTH,
@@ -31,185 +35,157 @@ export interface ParsedInterface {
   readonly properties: Readonly<Record<string, PropertyDefinition>>;
   readonly signals: Readonly<Record<string, SignalDefinition>>;
   readonly deprecated: boolean;
+  /** The annotations that are not keys of their own. */
+  readonly annotations: Annotations;
 }
 
 /** An object as another program describes it. */
 export interface ParsedNode {
-  /** For a child, the last element of its path. For the root, its path, or undefined if the data do not contain it. */
+  /**
+   * For a child, the last element of its path, as the data give it. For the root, its path. Undefined if the data do
+   * not contain it, which is a problem for a child.
+   */
   readonly name: string | undefined;
   readonly interfaces: readonly ParsedInterface[];
   /** The objects directly below. The data of most programs give only their names: each must be introspected itself. */
   readonly children: readonly ParsedNode[];
 }
 
-/** Reads the rest of an element after its start tag: its content and its end tag. */
-type ReadElement = (reader: XmlReader, tag: StartTag) => void;
-
-/** Reads the content of an element: each child with the reader for its name. A child without a reader is skipped. */
-function readContent(reader: XmlReader, readers: Readonly<Record<string, ReadElement>>): void {
-  for (let tag = reader.next(); tag?.kind === 'start'; tag = reader.next()) {
-    const read = Object.hasOwn(readers, tag.name) ? readers[tag.name] : undefined;
-    if (read === undefined) readContent(reader, {});
-    else read(reader, tag);
-  }
+/** What a text of introspection data contains. */
+export interface ParsedIntrospection extends ParsedNode {
+  /** The mistakes that were passed over, in the order of the text: at most 1,000. Empty if reading was strict. */
+  readonly problems: readonly IntrospectionProblem[];
+  /** The number of all mistakes. */
+  readonly problemCount: number;
 }
 
-function requireAttribute(reader: XmlReader, tag: StartTag, attribute: string): string {
-  const value = tag.attributes.get(attribute);
-  if (value !== undefined) return value;
-  const problem = `<${tag.name}> without ${attribute}: it must have this attribute`;
-  throw reader.error('ATTRIBUTE_MISSING', problem, tag.offset);
+/** Options of {@link parseIntrospection}. */
+export interface ParseIntrospectionOptions {
+  /**
+   * Whether the first mistake ends the reading with an error. False by default: what is not understood is kept or
+   * skipped, and listed in `problems`. Strict reading leaves the check of names to `defineInterface`.
+   */
+  readonly strict?: boolean | undefined;
 }
 
-/** The value, which must be one of those that the specification lists. */
-function oneOf<T extends string>(value: string, allowed: readonly T[], at: { reader: XmlReader; tag: StartTag }): T {
-  const found = allowed.find((candidate) => candidate === value);
-  if (found !== undefined) return found;
-  const problem = `${quote(value, 40)} in <${at.tag.name}>: it must be one of ${allowed.join(', ')}`;
-  throw at.reader.error('VALUE_INVALID', problem, at.tag.offset);
-}
+const OPTION_RULES = { strict: FLAG };
 
-function requireType(reader: XmlReader, tag: StartTag): string {
-  const type = requireAttribute(reader, tag, 'type');
-  try {
-    return parseSingleType(type).signature;
-  } catch (cause) {
-    const problem = `type ${quote(type, MAX_SIGNATURE_LENGTH)} in <${tag.name}>: it must be one single complete type`;
-    throw reader.error('TYPE_INVALID', problem, tag.offset, { cause });
-  }
-}
-
-/** The standard annotations of one element. */
-class Annotations {
-  deprecated = false;
-  noReply = false;
-  emitsChanged: EmitsChanged | undefined;
-
-  readonly read: ReadElement = (reader, tag) => {
-    const name = requireAttribute(reader, tag, 'name');
-    const value = requireAttribute(reader, tag, 'value');
-    const at = { reader, tag };
-    if (name === Annotation.DEPRECATED) this.deprecated = oneOf(value, ['true', 'false'], at) === 'true';
-    if (name === Annotation.NO_REPLY) this.noReply = oneOf(value, ['true', 'false'], at) === 'true';
-    if (name === Annotation.EMITS_CHANGED_SIGNAL) this.emitsChanged = oneOf(value, EMITS_CHANGED, at);
-    readContent(reader, {});
-  };
-}
-
-/** The arguments of one direction. */
-class Arguments {
-  signature = '';
-  readonly names: string[] = [];
-
-  add(type: string, name: string): void {
-    this.signature += type;
-    this.names.push(name);
-  }
-}
-
-/** Reads one `arg` into the list of its direction. */
-function readArgument(lists: { readonly in: Arguments; readonly out: Arguments }, standard: 'in' | 'out'): ReadElement {
-  return (reader, tag) => {
-    const direction = oneOf(tag.attributes.get('direction') ?? standard, ['in', 'out'], { reader, tag });
-    lists[direction].add(requireType(reader, tag), tag.attributes.get('name') ?? '');
-    readContent(reader, {});
-  };
-}
-
-function readMethod(reader: XmlReader): MethodDefinition {
-  const lists = { in: new Arguments(), out: new Arguments() };
-  const annotations = new Annotations();
-  readContent(reader, { arg: readArgument(lists, 'in'), annotation: annotations.read });
-  return {
-    in: lists.in.signature,
-    out: lists.out.signature,
-    inNames: lists.in.names,
-    outNames: lists.out.names,
-    optional: 0,
-    noReply: annotations.noReply,
-    deprecated: annotations.deprecated,
-  };
-}
-
-function readSignal(reader: XmlReader): SignalDefinition {
-  const args = new Arguments();
-  const annotations = new Annotations();
-  // A signal has only out-arguments. Some programs give the direction "in" nevertheless.
-  readContent(reader, { arg: readArgument({ in: args, out: args }, 'out'), annotation: annotations.read });
-  return { args: args.signature, argNames: args.names, deprecated: annotations.deprecated };
-}
-
-/** A property; `emitsChanged` is undefined if the property itself has no such annotation, but its interface may. */
-type PropertyDraft = Omit<PropertyDefinition, 'emitsChanged'> & { readonly emitsChanged: EmitsChanged | undefined };
-
-function readProperty(reader: XmlReader, tag: StartTag): PropertyDraft {
-  const type = requireType(reader, tag);
-  const access = requireAttribute(reader, tag, 'access');
-  const annotations = new Annotations();
-  readContent(reader, { annotation: annotations.read });
-  return {
-    type,
-    access: oneOf(access, PROPERTY_ACCESS, { reader, tag }),
-    emitsChanged: annotations.emitsChanged,
-    deprecated: annotations.deprecated,
-  };
-}
-
-/** A record that can have any name as a key. */
-function emptyRecord<T>(): Record<string, T> {
-  return Object.create(null) as Record<string, T>; // Object.create has no type for "nothing inherited"
-}
-
-function readInterface(reader: XmlReader, tag: StartTag): ParsedInterface {
-  const name = requireAttribute(reader, tag, 'name');
+function readInterface(source: Source, name: string): ParsedInterface {
   const methods = emptyRecord<MethodDefinition>();
   const drafts = emptyRecord<PropertyDraft>();
   const signals = emptyRecord<SignalDefinition>();
-  const annotations = new Annotations();
-
-  /** Reads a named member. Some bindings list a method once for each set of default arguments: the first one counts. */
-  const member = <T>(record: Record<string, T>, read: (reader: XmlReader, tag: StartTag) => T): ReadElement =>
-    (_, memberTag) => {
-      const memberName = requireAttribute(reader, memberTag, 'name');
-      const value = read(reader, memberTag);
-      record[memberName] ??= value;
-    };
-
-  readContent(reader, {
-    method: member(methods, readMethod),
-    signal: member(signals, readSignal),
-    property: member(drafts, readProperty),
+  const annotations = new AnnotationList(source, 'interface');
+  readContent(source, {
+    method: readMembers(source, methods, readMethod),
+    signal: readMembers(source, signals, readSignal),
+    property: readMembers(source, drafts, readProperty),
     annotation: annotations.read,
   });
-
   const properties = emptyRecord<PropertyDefinition>();
   for (const [propertyName, draft] of Object.entries(drafts)) {
     properties[propertyName] = { ...draft, emitsChanged: draft.emitsChanged ?? annotations.emitsChanged ?? 'true' };
   }
-  return { name, methods, properties, signals, deprecated: annotations.deprecated };
+  return {
+    name, methods, properties, signals, deprecated: annotations.deprecated, annotations: annotations.others,
+  };
 }
 
-function readNode(reader: XmlReader, name: string | undefined): ParsedNode {
-  const interfaces: ParsedInterface[] = [];
+/** Reads the interfaces of one object. */
+class InterfaceList {
+  readonly interfaces: ParsedInterface[] = [];
+  readonly #source: Source;
+  readonly #names = new Set<string>();
+
+  constructor(source: Source) {
+    this.#source = source;
+  }
+
+  read(tag: StartTag): void {
+    const name = requireAttribute(this.#source, tag, 'name');
+    within(this.#source, name ?? '', () => {
+      const isUsable = name !== undefined && this.#isUsable(name, tag);
+      const parsed = readInterface(this.#source, name ?? '');
+      if (isUsable) this.interfaces.push(parsed);
+    });
+  }
+
+  #isUsable(name: string, tag: StartTag): boolean {
+    if (this.#source.problems === undefined) return true;
+    if (!isInterfaceName(name)) {
+      const must = 'two or more elements joined by dots, each matching [A-Za-z_][A-Za-z0-9_]*, at most 255 bytes';
+      const problem = `the name ${quote(name, 40)} of an interface: it must be ${must}`;
+      remark(this.#source, 'NAME_INVALID', problem, { tag, skipped: true });
+      return false;
+    }
+    if (this.#names.has(name)) {
+      const problem = `a second interface ${name} of the object: it must have each only once`;
+      remark(this.#source, 'NAME_DUPLICATE', problem, { tag, skipped: false });
+    }
+    this.#names.add(name);
+    return true;
+  }
+}
+
+function readNode(source: Source, name: string | undefined, depth = 1): ParsedNode {
+  const list = new InterfaceList(source);
   const children: ParsedNode[] = [];
-  readContent(reader, {
-    interface: (_, tag) => void interfaces.push(readInterface(reader, tag)),
-    node: (_, tag) => void children.push(readNode(reader, requireAttribute(reader, tag, 'name'))),
+  readContent(source, {
+    interface: (tag) => list.read(tag),
+    node: (tag) => {
+      const child = tag.attributes.get('name');
+      if (child === undefined) {
+        const problem = '<node> without name: it must have this attribute';
+        mistake(source, 'ATTRIBUTE_MISSING', problem, { tag, skipped: false });
+      }
+      if (depth < MAX_INTROSPECTION_DEPTH) {
+        children.push(within(source, child ?? '', () => readNode(source, child, depth + 1)));
+      } else {
+        const most = `${MAX_INTROSPECTION_DEPTH} deep`;
+        const problem = `objects are nested more than ${most}: they must be nested at most ${most}`;
+        mistake(source, 'TOO_DEEP', problem, { tag, skipped: true });
+        source.reader.skip();
+      }
+    },
   });
-  return { name, interfaces, children };
+  return { name, interfaces: list.interfaces, children };
+}
+
+/** Reads what follows the root element, which must be comments only. */
+function readEnd(reader: XmlReader, problems: ProblemList): void {
+  try {
+    reader.next();
+  } catch (error) {
+    if (!(error instanceof IntrospectionError)) throw error;
+    problems.add(error.code, error.problem, { offset: error.offset, skipped: true });
+  }
 }
 
 /**
  * Parses introspection data, as the Introspect method returns it: the interfaces of an object and the objects below.
- * Limits: 8,388,608 UTF-16 code units, elements nested 64 deep. Pass an interface to `defineInterface` to use it, which
- * also checks its names.
- * @throws {IntrospectionError} if the text is not well-formed XML, is not introspection data, or exceeds a limit
- * @throws {ArgumentError} if `xml` is not a string
+ * Limits: 8,388,608 UTF-16 code units, objects nested 64 deep. `defineInterface` takes each interface as it is.
+ *
+ * One mistake hides nothing else: a member whose type is none, a second member of the same name, an attribute that is
+ * missing or has an odd value. It is listed in `problems`. With `strict: true` the first mistake is thrown.
+ * @throws {IntrospectionError} if the text is not well-formed XML, has another root element than `node`, or exceeds a
+ * limit
+ * @throws {ArgumentError} if `xml` is not a string, an option is unknown, or the value of one is not valid
  */
-export function parseIntrospection(xml: string): ParsedNode {
+export function parseIntrospection(xml: string, options: ParseIntrospectionOptions = {}): ParsedIntrospection {
   if (typeof xml !== 'string') throw argumentError('parseIntrospection', 'the XML must be a string', xml);
-  const reader = new XmlReader(xml, FORMAT);
-  const node = readNode(reader, reader.root().attributes.get('name'));
-  reader.next(); // throws if anything other than comments follows
-  return node;
+  checkOptions('parseIntrospection', options, OPTION_RULES);
+  if (options.strict === true) {
+    const reader = new XmlReader(xml, STRICT);
+    const node = readNode({ reader, problems: undefined }, reader.root().attributes.get('name'));
+    reader.next(); // throws if anything other than comments follows
+    return { ...node, problems: [], problemCount: 0 };
+  }
+  const problems = new ProblemList();
+  const reader = new XmlReader(xml, {
+    ...STRICT,
+    maxDepth: Infinity,
+    tolerate: (code, problem, offset) => problems.add(code, problem, { offset, skipped: false }),
+  });
+  const node = readNode({ reader, problems }, reader.root().attributes.get('name'));
+  readEnd(reader, problems);
+  return { ...node, problems: problems.finish(xml), problemCount: problems.count };
 }

@@ -2,6 +2,8 @@
 // It contains only types and lists of words; define.ts checks a specification. Tests: define.test.ts.
 // Specification: Interfaces, Introspection Data Format (annotations), org.freedesktop.DBus.Properties.
 
+import type { Annotations } from './annotations.js';
+
 /** A method. */
 export interface MethodSpec {
   /** The signature of the in-arguments; `''` by default. */
@@ -18,6 +20,12 @@ export interface MethodSpec {
   readonly noReply?: boolean | undefined;
   /** Whether introspection data mark it as deprecated. False by default. */
   readonly deprecated?: boolean | undefined;
+  /** Further annotations in introspection data: a text for each name, such as `'com.example.Since': '1.2'`. */
+  readonly annotations?: Annotations | undefined;
+  /** Annotations of all in-arguments, an object for each; `{}` for an argument without annotations. */
+  readonly inAnnotations?: readonly Annotations[] | undefined;
+  /** Annotations of all out-arguments, an object for each. */
+  readonly outAnnotations?: readonly Annotations[] | undefined;
 }
 
 /** The kinds of access that a caller can have to a property. */
@@ -41,6 +49,8 @@ export interface PropertySpec {
   readonly emitsChanged?: EmitsChanged | undefined;
   /** Whether introspection data mark it as deprecated. False by default. */
   readonly deprecated?: boolean | undefined;
+  /** Further annotations in introspection data: a text for each name, such as `'com.example.Since': '1.2'`. */
+  readonly annotations?: Annotations | undefined;
 }
 
 /** A signal. */
@@ -51,6 +61,10 @@ export interface SignalSpec {
   readonly argNames?: readonly string[] | undefined;
   /** Whether introspection data mark it as deprecated. False by default. */
   readonly deprecated?: boolean | undefined;
+  /** Further annotations in introspection data: a text for each name, such as `'com.example.Since': '1.2'`. */
+  readonly annotations?: Annotations | undefined;
+  /** Annotations of all arguments, an object for each; `{}` for an argument without annotations. */
+  readonly argAnnotations?: readonly Annotations[] | undefined;
 }
 
 /** An interface. A method, a property and a signal may have the same name. */
@@ -68,4 +82,6 @@ export interface InterfaceSpec {
   readonly errors?: Readonly<Record<string, string>> | undefined;
   /** Whether introspection data mark it as deprecated. False by default. */
   readonly deprecated?: boolean | undefined;
+  /** Further annotations in introspection data: a text for each name, such as `'com.example.Since': '1.2'`. */
+  readonly annotations?: Annotations | undefined;
 }

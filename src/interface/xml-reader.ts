@@ -38,6 +38,11 @@ export interface XmlFormat {
   /** The name of the root element. */
   readonly root: string;
   readonly makeError: XmlErrorMaker;
+  /**
+   * Gets a mistake that leaves no doubt about the elements: text outside of the root element, an attribute that appears
+   * twice, `<` or an unknown reference in its value, a character that XML must not contain. Without it they are thrown.
+   */
+  readonly tolerate?: (code: XmlErrorCode, problem: string, offset: number) => void;
   /** The greatest length of the text, in UTF-16 code units. */
   readonly maxLength: number;
   /** The greatest depth of nested elements. */
@@ -90,7 +95,9 @@ export class XmlReader {
       throw this.error('TOO_LONG', problem, maxLength);
     }
     const forbidden = text.search(FORBIDDEN_CHARACTER);
-    if (forbidden >= 0) throw this.error('CHARACTER_INVALID', 'found a character that XML must not contain', forbidden);
+    if (forbidden >= 0) {
+      this.#mistake('CHARACTER_INVALID', 'found a character that XML must not contain', forbidden);
+    }
     if (text.startsWith('\ufeff')) this.#offset = 1;
   }
 
@@ -111,12 +118,24 @@ export class XmlReader {
       if (this.#takes('<!--')) this.#skipPast('-->', start, 'comment');
       else if (this.#takes('<?')) this.#skipPast('?>', start, 'processing instruction');
       else if (this.#takes('<![CDATA[')) {
-        if (this.#open.length === 0) throw this.#textOutside(start);
+        if (this.#open.length === 0) this.#textOutside(start);
         this.#skipPast(']]>', start, 'CDATA section');
       } else if (this.#takes('<!DOCTYPE')) this.#skipDoctype(start);
       else if (this.#takes('</')) return this.#endTag(start);
       else return this.#startTag(start);
     }
+  }
+
+  /** Skips the rest of the element whose start tag was read last, at any depth of nesting. */
+  skip(): void {
+    for (let depth = 1; depth > 0;) depth += this.next()?.kind === 'start' ? 1 : -1;
+  }
+
+  /** A mistake that the format may tolerate. */
+  #mistake(code: XmlErrorCode, problem: string, offset: number): void {
+    const { tolerate } = this.#format;
+    if (tolerate === undefined) throw this.error(code, problem, offset);
+    tolerate(code, problem, offset);
   }
 
   /** Makes an error at `offset`, and counts the lines up to it. */
@@ -171,7 +190,7 @@ export class XmlReader {
     const end = markup < 0 ? this.#text.length : markup;
     if (this.#open.length === 0) {
       this.#skipSpace();
-      if (this.#offset < end) throw this.#textOutside(this.#offset);
+      if (this.#offset < end) this.#textOutside(this.#offset);
     }
     this.#offset = end;
     if (markup >= 0) return markup;
@@ -288,7 +307,7 @@ export class XmlReader {
     const name = this.#name('an attribute');
     if (attributes.has(name)) {
       const problem = `attribute ${textOfTag(name)} appears twice in one element: it must appear at most once`;
-      throw this.error('ATTRIBUTE_DUPLICATE', problem, start);
+      this.#mistake('ATTRIBUTE_DUPLICATE', problem, start);
     }
     this.#skipSpace();
     const hasValue = this.#takes('=');
@@ -302,9 +321,10 @@ export class XmlReader {
     const value = this.#text.slice(valueStart, this.#offset - 1);
     if (value.includes('<')) {
       const problem = `"<" in the value of attribute ${textOfTag(name)}: it must be &lt;`;
-      throw this.error('ATTRIBUTE_INVALID', problem, start);
+      this.#mistake('ATTRIBUTE_INVALID', problem, start);
     }
-    attributes.set(name, this.#unescape(value, valueStart));
+    const unescaped = this.#unescape(value, valueStart);
+    if (!attributes.has(name)) attributes.set(name, unescaped); // the first one counts
   }
 
   /** Expands references; in the value of an attribute, line ends and tabs become spaces. */
@@ -314,10 +334,11 @@ export class XmlReader {
     // One pass: the characters of an expanded reference are not read again.
     for (const special of value.matchAll(isAttribute ? /&([^&;]*;)?|\r\n|[\t\r\n]/g : /&([^&;]*;)?/g)) {
       const [source, reference = ''] = special;
-      const character = source.startsWith('&') ? dereference(reference.slice(0, -1)) : ' ';
+      let character = source.startsWith('&') ? dereference(reference.slice(0, -1)) : ' ';
       if (character === undefined) {
         const problem = 'an unknown reference: it must be &amp; &lt; &gt; &quot; &apos; or the number of a character';
-        throw this.error('ENTITY_INVALID', problem, valueStart + special.index);
+        this.#mistake('ENTITY_INVALID', problem, valueStart + special.index);
+        character = source; // as it is written: no entity is expanded
       }
       text += value.slice(end, special.index) + character;
       end = special.index + source.length;
@@ -325,8 +346,8 @@ export class XmlReader {
     return text + value.slice(end);
   }
 
-  #textOutside(offset: number): Error {
-    return this.error('TEXT_OUTSIDE', 'found text outside of the root element: it must be inside', offset);
+  #textOutside(offset: number): void {
+    this.#mistake('TEXT_OUTSIDE', 'found text outside of the root element: it must be inside', offset);
   }
 
   #unterminated(tag: string, start: number): Error {

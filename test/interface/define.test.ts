@@ -9,6 +9,7 @@ import type { InterfaceSpec } from '../../src/interface/spec.js';
 import { InvalidNameError, SignatureError } from '../../src/wire/errors.js';
 
 const name = 'com.example.Thing1';
+const NO_ANNOTATIONS = { annotations: {}, inAnnotations: [], outAnnotations: [] };
 
 /** The error for a specification that the compiler would not accept. */
 function errorFor(spec: unknown): DefinitionError | undefined {
@@ -32,15 +33,15 @@ describe('a definition', () => {
     expect(Thing.name).toBe(name);
     expect(Thing.deprecated).toBe(false);
     expect({ ...Thing.methods }).toEqual({
-      Do: { in: 'us', out: '', inNames: ['count', ''], outNames: [], optional: 0, noReply: false, deprecated: false },
-      Nothing: { in: '', out: '', inNames: [], outNames: [], optional: 0, noReply: false, deprecated: false },
+      Do: { in: 'us', out: '', inNames: ['count', ''], outNames: [], optional: 0, noReply: false, deprecated: false, ...NO_ANNOTATIONS },
+      Nothing: { in: '', out: '', inNames: [], outNames: [], optional: 0, noReply: false, deprecated: false, ...NO_ANNOTATIONS },
     });
     expect({ ...Thing.properties }).toEqual({
-      State: { type: 'a{sv}', access: 'read', emitsChanged: 'true', deprecated: false },
+      State: { type: 'a{sv}', access: 'read', emitsChanged: 'true', deprecated: false, annotations: {} },
     });
     expect({ ...Thing.signals }).toEqual({
-      Done: { args: 's', argNames: [], deprecated: false },
-      Over: { args: '', argNames: [], deprecated: false },
+      Done: { args: 's', argNames: [], deprecated: false, annotations: {}, argAnnotations: [] },
+      Over: { args: '', argNames: [], deprecated: false, annotations: {}, argAnnotations: [] },
     });
   });
 
@@ -64,6 +65,43 @@ describe('a definition', () => {
     expect({ ...Thing, ...functions }).toEqual({ ...Omitted, ...functions });
     const Empty = defineInterface({ name, methods: undefined, properties: undefined, signals: undefined });
     expect([{ ...Empty.methods }, { ...Empty.properties }, { ...Empty.signals }]).toEqual([{}, {}, {}]);
+  });
+
+  test('has annotations, which are copied and frozen', () => {
+    const Thing = defineInterface({
+      name,
+      methods: { Do: { in: 's', annotations: { 'a.b': 'c\n' }, inAnnotations: [{ ['__proto__']: 'x' }] } },
+      annotations: { constructor: 'y' },
+    });
+    expect(Object.entries(Thing.methods.Do.annotations)).toEqual([['a.b', 'c\n']]);
+    expect(Object.entries(Thing.methods.Do.inAnnotations[0] ?? {})).toEqual([['__proto__', 'x']]);
+    expect(Thing.annotations['constructor']).toBe('y');
+    expect(Thing.annotations['toString']).toBeUndefined();
+    for (const part of [Thing.annotations, Thing.methods.Do.inAnnotations, Thing.methods.Do.inAnnotations[0]]) {
+      expect(Object.isFrozen(part)).toBe(true);
+    }
+  });
+
+  test.each<[spec: object, problem: string]>([
+    [{ annotations: { 'org.freedesktop.DBus.Deprecated': 'true' } }, 'it must be written as the key "deprecated"'],
+    [
+      { annotations: { 'org.freedesktop.DBus.Property.EmitsChangedSignal': 'true' } },
+      'it must be written as "emitsChanged" of each property',
+    ],
+    [{ methods: { M: { annotations: { 'org.freedesktop.DBus.Method.NoReply': 'true' } } } }, 'the key "noReply"'],
+    [{ annotations: { '': 'x' } }, 'annotation "" in "annotations": it must be text without control characters'],
+    [{ annotations: { a: 5 } }, 'annotation "a" in "annotations" must be text that XML can contain, got number 5'],
+    [{ annotations: { a: '\0' } }, 'annotation "a" in "annotations" must be text that XML can contain'],
+    [{ annotations: { a: '\ud800' } }, 'must be text that XML can contain'],
+    [{ annotations: 'a' }, '"annotations" must be an object of texts, got string "a"'],
+    [{ methods: { M: { in: 's', inAnnotations: [{}, {}] } } }, '"inAnnotations" must have one object for each of 1 arg'],
+    [{ methods: { M: { out: 's', outAnnotations: {} } } }, '"outAnnotations" must be an array of objects'],
+    [{ signals: { S: { args: 's', argAnnotations: [undefined] } } }, '"argAnnotations" must have objects, got undefined'],
+    [{ signals: { S: { args: 's', argAnnotations: [{ a: 1 }] } } }, 'annotation "a" in "argAnnotations" must be text'],
+  ])('is refused if its annotations are wrong: %j', (spec, problem) => {
+    const error = errorFor({ name, ...spec });
+    expect(error?.code).toBe('SPEC_INVALID');
+    expect(error?.message).toContain(problem);
   });
 
   test('is frozen, and does not change with the specification', () => {
@@ -127,7 +165,7 @@ describe('a specification is rejected with its interface, its member and the rea
     [new Map(), 'SPEC_INVALID', undefined, 'the specification must be an object, got an object of class Map'],
     [
       Proxy.revocable({}, {}), 'SPEC_INVALID', undefined,
-      'unknown key "proxy": it must be one of name, methods, properties, signals, errors, deprecated',
+      'unknown key "proxy": it must be one of name, methods, properties, signals, errors, deprecated, annotations',
     ],
     [{}, 'NAME_INVALID', undefined, 'undefined is not a valid interface name: it must '],
     [{ name: 5 }, 'NAME_INVALID', undefined, 'number 5 is not a valid interface name: it must '],

@@ -100,6 +100,39 @@ describe('introspection data', () => {
     expect(child?.name).toBe('<&"');
   });
 
+  test('contains the annotations of interfaces, members and arguments, and they are parsed back', () => {
+    const Noted = defineInterface({
+      name: 'com.example.Noted1',
+      methods: {
+        Do: {
+          in: 'su', out: 's', noReply: false, deprecated: true, annotations: { 'com.example.Doc': 'Does <it>.\n\tTwice\r' },
+          inAnnotations: [{}, { 'com.example.Unit': 's' }], outAnnotations: [{ 'com.example.Doc': '"' }],
+        },
+      },
+      properties: { P: { type: 's', access: 'read', annotations: { 'com.example.Since': '1' } } },
+      signals: { S: { args: 's', argAnnotations: [{ a: 'b' }], annotations: { c: '' } } },
+      annotations: { 'com.example.Doc': 'all' },
+    });
+    const xml = formatIntrospection({ interfaces: [Noted], children: [] });
+    expect(xml).toContain(`    <method name="Do">
+      <arg type="s" direction="in"/>
+      <arg type="u" direction="in">
+        <annotation name="com.example.Unit" value="s"/>
+      </arg>
+      <arg type="s" direction="out">
+        <annotation name="com.example.Doc" value="&quot;"/>
+      </arg>
+      <annotation name="org.freedesktop.DBus.Deprecated" value="true"/>
+      <annotation name="com.example.Doc" value="Does &lt;it&gt;.&#10;&#9;Twice&#13;"/>
+    </method>`);
+    const { interfaces: [parsed], problems } = parseIntrospection(xml);
+    expect(problems).toEqual([]);
+    const again = defineInterface(parsed!);
+    for (const kind of ['properties', 'annotations'] as const) expect(again[kind]).toEqual(Noted[kind]);
+    expect(again.methods['Do']).toEqual({ ...Noted.methods.Do, inNames: ['', ''], outNames: [''] });
+    expect(again.signals['S']).toEqual({ ...Noted.signals.S, argNames: [''] });
+  });
+
   test.each([Lamp, RandomData, Properties, Peer])('can be parsed back to the definition: $name', (definition) => {
     const { interfaces } = parseIntrospection(formatIntrospection({ interfaces: [definition], children: [] }));
     expect(interfaces).toHaveLength(1);

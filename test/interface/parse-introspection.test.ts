@@ -2,12 +2,15 @@
 // captured replies are in fixtures/messages.
 
 import { describe, expect, test } from 'vitest';
+import { defineInterface } from '../../src/interface/define.js';
 import { IntrospectionError } from '../../src/interface/errors.js';
 import {
   MAX_INTROSPECTION_DEPTH, MAX_INTROSPECTION_LENGTH, parseIntrospection,
 } from '../../src/interface/parse-introspection.js';
 import { SignatureError } from '../../src/wire/errors.js';
 import { capturedXml, refusalOf } from './support.js';
+
+const NO_ANNOTATIONS = { annotations: {}, inAnnotations: [], outAnnotations: [] };
 
 describe('introspection data is parsed', () => {
   test('as GDBus writes it', () => {
@@ -23,11 +26,11 @@ describe('introspection data is parsed', () => {
     expect(Object.keys(clock?.methods ?? {})).toEqual(['SetAlarm', 'FailWithQuark', 'FailWithName', 'Tick']);
     expect(clock?.methods['SetAlarm']).toEqual({
       in: 'ta(bs)', out: 'u', inNames: ['when', 'notes'], outNames: ['id'],
-      optional: 0, noReply: false, deprecated: false,
+      optional: 0, noReply: false, deprecated: false, ...NO_ANNOTATIONS,
     });
-    expect(clock?.signals['Rang']).toEqual({ args: 'tv', argNames: ['when', 'what'], deprecated: false });
+    expect(clock?.signals['Rang']).toEqual({ args: 'tv', argNames: ['when', 'what'], deprecated: false, annotations: {}, argAnnotations: [] });
     expect(clock?.properties['Zone']).toEqual({
-      type: 's', access: 'readwrite', emitsChanged: 'true', deprecated: false,
+      type: 's', access: 'readwrite', emitsChanged: 'true', deprecated: false, annotations: {},
     });
     expect(clock?.properties['Alarms']?.type).toBe('a{u(ts)}');
   });
@@ -114,7 +117,7 @@ describe('introspection data is parsed', () => {
 `);
     expect(interfaces.map(({ name }) => name)).toEqual(['com.example.A1']);
     expect({ ...interfaces[0]?.methods }).toEqual({
-      M: { in: 'as', out: 'u', inNames: ['a&b'], outNames: [''], optional: 0, noReply: false, deprecated: false },
+      M: { in: 'as', out: 'u', inNames: ['a&b'], outNames: [''], optional: 0, noReply: false, deprecated: false, ...NO_ANNOTATIONS },
     });
     expect(children).toMatchObject([
       { name: 'b', interfaces: [{ name: 'com.example.B1' }], children: [{ name: 'c', children: [] }] },
@@ -277,12 +280,150 @@ describe('a text that is not introspection data', () => {
   });
 });
 
+describe('a part that is not understood hides nothing else:', () => {
+  const inInterface = (xml: string): string =>
+    `<node><interface name="com.example.A1"><method name="Before"/>\n${xml}\n<method name="After"/></interface></node>`;
+
+  test.each<readonly [what: string, xml: string, code: string, path: string[], skipped: boolean]>([
+    ['a method without a name', '<method/>', 'ATTRIBUTE_MISSING', [], true],
+    ['a method with an odd name', '<method name="a-b"/>', 'NAME_INVALID', ['a-b'], true],
+    ['a method with an empty name', '<method name=""/>', 'NAME_INVALID', [''], true],
+    ['a second method of one name', '<method name="M"/><method name="M"/>', 'NAME_DUPLICATE', ['M'], true],
+    ['a method with an argument without a type', '<method name="M"><arg name="a"/></method>', 'ATTRIBUTE_MISSING', ['M', 'a'], true],
+    ['a method with a type that is none', '<method name="M"><arg type="k"/></method>', 'TYPE_INVALID', ['M', ''], true],
+    ['a method with two types in one', '<method name="M"><arg type="ss"/></method>', 'TYPE_INVALID', ['M', ''], true],
+    ['a method with an odd direction', '<method name="M"><arg type="s" direction="io"/></method>', 'VALUE_INVALID', ['M', ''], true],
+    ['a method with too many types', `<method name="M">${'<arg type="s"/>'.repeat(256)}</method>`, 'TYPE_INVALID', ['M', ''], true],
+    ['a method with two arguments of one name', '<method name="M"><arg type="s" name="a"/><arg type="s" name="a"/></method>', 'NAME_DUPLICATE', ['M', 'a'], false],
+    ['an argument with a line end in its name', '<method name="M"><arg type="s" name="a&#10;"/></method>', 'NAME_INVALID', ['M', 'a\n'], false],
+    ['a method without a reply that has a result', '<method name="M"><arg type="s" direction="out"/><annotation name="org.freedesktop.DBus.Method.NoReply" value="true"/></method>', 'NO_REPLY_WITH_RESULT', ['M'], false],
+    ['a signal without a name', '<signal/>', 'ATTRIBUTE_MISSING', [], true],
+    ['a second signal of one name', '<signal name="S"/><signal name="S"/>', 'NAME_DUPLICATE', ['S'], true],
+    ['a signal with a type that is none', '<signal name="S"><arg type="("/></signal>', 'TYPE_INVALID', ['S', ''], true],
+    ['a property without a type', '<property name="P" access="read"/>', 'ATTRIBUTE_MISSING', ['P'], true],
+    ['a property with a type that is none', '<property name="P" type="a{vs}" access="read"/>', 'TYPE_INVALID', ['P'], true],
+    ['a property without access', '<property name="P" type="s"/>', 'ATTRIBUTE_MISSING', ['P'], false],
+    ['a property with odd access', '<property name="P" type="s" access="RW"/>', 'VALUE_INVALID', ['P'], false],
+    ['a second property of one name', '<property name="P" type="s" access="read"/><property name="P" type="u" access="read"/>', 'NAME_DUPLICATE', ['P'], true],
+    ['a property with an empty name', '<property name="" type="s" access="read"/>', 'NAME_INVALID', [''], true],
+    ['an annotation without a name', '<annotation value="x"/>', 'ATTRIBUTE_MISSING', [], true],
+    ['an annotation without a value', '<annotation name="x"/>', 'ATTRIBUTE_MISSING', [], true],
+    ['an annotation with an odd value', '<annotation name="org.freedesktop.DBus.Deprecated" value="yes"/>', 'VALUE_INVALID', [], true],
+    ['a second annotation of one name', '<annotation name="x" value="1"/><annotation name="x" value="2"/>', 'NAME_DUPLICATE', [], true],
+    ['an annotation with an empty name', '<annotation name="" value="1"/>', 'NAME_INVALID', [], true],
+    ['an attribute that appears twice', '<method name="M" name="N"/>', 'ATTRIBUTE_DUPLICATE', [], false],
+    ['an unknown reference in a value', '<annotation name="x" value="&nbsp;"/>', 'ENTITY_INVALID', [], false],
+    ['a < in a value', '<annotation name="x" value="a<b"/>', 'ATTRIBUTE_INVALID', [], false],
+  ])('%s', (_, xml, code, path, skipped) => {
+    const text = inInterface(xml);
+    const { interfaces: [parsed], problems, problemCount } = parseIntrospection(text);
+    expect(Object.keys(parsed?.methods ?? {})).toEqual(expect.arrayContaining(['Before', 'After']));
+    expect(problems).toMatchObject([{ code, skipped, line: 2, path: ['com.example.A1', ...path] }]);
+    expect(problemCount).toBe(1);
+    expect(text.slice(problems[0]?.offset)).toMatch(/^(<|name="N"|&nbsp;|value="a<b")/);
+    expect(defineInterface(parsed!).name).toBe('com.example.A1');
+  });
+
+  test('the first of two members counts, and a member with an odd attribute allows what it may mean', () => {
+    const { interfaces: [parsed] } = parseIntrospection(inInterface(`
+      <property name="P" type="s" access="read"/><property name="P" type="u" access="write"/>
+      <property name="Odd" type="s" access="RW"/><property name="None" type="s"/>
+      <method name="M"><arg type="s" name="a"/><arg type="u" name="a"/></method>`));
+    expect(parsed?.properties['P']).toMatchObject({ type: 's', access: 'read' });
+    expect(parsed?.properties['Odd']?.access).toBe('readwrite');
+    expect(parsed?.properties['None']?.access).toBe('readwrite');
+    expect(parsed?.methods['M']).toMatchObject({ in: 'su', inNames: ['a', ''] });
+  });
+
+  test('interfaces without a name or with an odd one are skipped, and a second one of the same name is kept', () => {
+    const { interfaces, problems } = parseIntrospection(`<node>
+      <interface><method name="M"/></interface>
+      <interface name="odd"><method name="M"><arg/></method></interface>
+      <interface name="com.example.A1"><method name="M"/></interface>
+      <interface name="com.example.A1"><method name="N"/></interface>
+    </node>`);
+    expect(interfaces.map(({ name, methods }) => [name, ...Object.keys(methods)])).toEqual([
+      ['com.example.A1', 'M'], ['com.example.A1', 'N'],
+    ]);
+    expect(problems.map(({ code, path, line, skipped }) => [code, path, line, skipped])).toEqual([
+      ['ATTRIBUTE_MISSING', [], 2, true],
+      ['NAME_INVALID', ['odd'], 3, true],
+      ['ATTRIBUTE_MISSING', ['odd', 'M', ''], 3, true],
+      ['NAME_DUPLICATE', ['com.example.A1'], 5, false],
+    ]);
+  });
+
+  test('an object without a name is kept, and the problems of objects have their names', () => {
+    const { children, problems } = parseIntrospection(`<node name="/com"><node><node name="deep">
+      <interface name="com.example.A1"><signal/></interface></node></node><node name="b"/></node>`);
+    expect(children.map(({ name }) => name)).toEqual([undefined, 'b']);
+    expect(problems.map(({ code, path }) => [code, path])).toEqual([
+      ['ATTRIBUTE_MISSING', []], ['ATTRIBUTE_MISSING', ['', 'deep', 'com.example.A1']],
+    ]);
+  });
+
+  test('text around the root element, a second root element and odd characters are passed over', () => {
+    const { children, problems } = parseIntrospection('\nodd <node>\u0001\n<node name="a"/></node> <node/> more');
+    expect(children.map(({ name }) => name)).toEqual(['a']);
+    expect(problems.map(({ code, line }) => [code, line])).toEqual([
+      ['TEXT_OUTSIDE', 2], ['CHARACTER_INVALID', 2], ['ROOT_INVALID', 3],
+    ]);
+  });
+
+  test('at most 1,000 problems are kept, and all are counted', () => {
+    const { problems, problemCount } = parseIntrospection(`<node>${'\n<interface/>'.repeat(5_000)}</node>`);
+    expect(problems).toHaveLength(1_000);
+    expect(problems.at(-1)?.line).toBe(1_001);
+    expect(problemCount).toBe(5_000);
+  });
+
+  test('a text that is not well-formed, or has another root element, is refused nevertheless', () => {
+    for (const xml of ['', 'text', '<node>', '<node></nodes>', '<node name=a/>', '<interface name="a.b"/>', '<node><!--']) {
+      expect(refusalOf(xml, false)).toBeInstanceOf(IntrospectionError);
+    }
+    expect(() => parseIntrospection('<node/>', { strickt: true } as never)).toThrow(/unknown option "strickt"/);
+  });
+});
+
+test('all annotations are kept, of interfaces, members and arguments', () => {
+  const note = (name: string, value = 'x'): string => `<annotation name="com.example.${name}" value="${value}"/>`;
+  const { interfaces: [parsed], problems } = parseIntrospection(`<node><interface name="com.example.A1">${note('I')}
+    <method name="M"><arg type="s">${note('A')}${note('B', '&lt;b&gt;&#10;')}</arg><arg type="u"/>
+      <arg type="s" direction="out"><annotation name="org.freedesktop.DBus.Deprecated" value="true"/></arg>
+      ${note('M')}<annotation name="org.freedesktop.DBus.Deprecated" value="true"/>
+    </method>
+    <signal name="S">${note('S')}<arg type="s">${note('A')}</arg>
+      <annotation name="org.freedesktop.DBus.Method.NoReply" value="odd"/></signal>
+    <property name="P" type="s" access="read">${note('P')}</property>
+  </interface></node>`);
+  expect(problems).toEqual([]);
+  expect(parsed?.annotations).toEqual({ 'com.example.I': 'x' });
+  expect(parsed?.methods['M']).toMatchObject({
+    deprecated: true,
+    annotations: { 'com.example.M': 'x' },
+    inAnnotations: [{ 'com.example.A': 'x', 'com.example.B': '<b>\n' }, {}],
+    outAnnotations: [{ 'org.freedesktop.DBus.Deprecated': 'true' }],
+  });
+  expect(parsed?.signals['S']).toMatchObject({
+    annotations: { 'com.example.S': 'x', 'org.freedesktop.DBus.Method.NoReply': 'odd' },
+    argAnnotations: [{ 'com.example.A': 'x' }],
+  });
+  expect(parsed?.properties['P']?.annotations).toEqual({ 'com.example.P': 'x' });
+  expect(defineInterface(parsed!).methods['M']).toEqual(parsed?.methods['M']);
+});
+
 describe('hostile data', () => {
   test('has no entity expanded', () => {
     const levels = Array.from({ length: 30 }, (_, i) => `<!ENTITY l${i + 1} "${`&l${i};`.repeat(10)}">`);
     const doctype = `<!DOCTYPE node [<!ENTITY l0 "lol"> ${levels.join('\n')} ]>`;
-    const parsed = parseIntrospection(`${doctype}<node>&l30;<node name="a"/>&l30;</node>`);
-    expect(parsed.children).toEqual([{ name: 'a', interfaces: [], children: [] }]);
+    for (const strict of [true, false]) {
+      const parsed = parseIntrospection(`${doctype}<node>&l30;<node name="a"/>&l30;</node>`, { strict });
+      expect(parsed.children).toEqual([{ name: 'a', interfaces: [], children: [] }]);
+      expect(parsed.problems).toEqual([]);
+    }
+    const kept = parseIntrospection(`${doctype}<node name="&l30;"/>`);
+    expect(kept.name).toBe('&l30;');
+    expect(kept.problems).toMatchObject([{ code: 'ENTITY_INVALID', skipped: false }]);
     expect(refusalOf(`${doctype}<node name="&l1;"/>`).code).toBe('ENTITY_INVALID');
     expect(refusalOf(`<!DOCTYPE node [<!ENTITY f SYSTEM "file:///etc/passwd">]><node name="&f;"/>`).code)
       .toBe('ENTITY_INVALID');
@@ -302,6 +443,13 @@ describe('hostile data', () => {
       expect(refusalOf(nested(100_000, tag)).code).toBe('TOO_DEEP');
     }
     expect(refusalOf(`<node>${'<a>'.repeat(1_000_000)}`).code).toBe('TOO_DEEP');
+    // Otherwise what is too deep is skipped, and elements that nobody reads may be nested in any depth.
+    const { children, problems } = parseIntrospection(nested(100_000, 'node'));
+    expect(JSON.stringify(children).match(/"name":"a"/g)).toHaveLength(MAX_INTROSPECTION_DEPTH - 1);
+    expect(problems).toMatchObject([{ code: 'TOO_DEEP', skipped: true }]);
+    expect(problems[0]?.path).toHaveLength(MAX_INTROSPECTION_DEPTH - 1);
+    expect(parseIntrospection(nested(100_000, 'unknown')).problems).toEqual([]);
+    expect(refusalOf(`<node>${'<a>'.repeat(1_000_000)}`, false).code).toBe('NOT_TERMINATED');
   });
 
   test('can be as long as the limit, but not longer', () => {
@@ -321,6 +469,10 @@ describe('hostile data', () => {
   test.each<readonly [construct: string, xml: string]>([
     ['elements', `<node>${'<node name="a"/>'.repeat(many / 4)}</node>`],
     ['methods of one name', inInterface('<method name="M"/>'.repeat(many / 8))],
+    ['arguments without a type', inInterface(`<method name="M">${'\n<arg/>'.repeat(many / 4)}</method>`)],
+    ['texts before the root', `${'\nx<!---->'.repeat(many / 4)}<node/>`],
+    ['attributes of one name', `<node ${'a="" '.repeat(many / 4)}/>`],
+    ['unknown elements inside one another', `<node>${'<a>'.repeat(many)}${'</a>'.repeat(many)}</node>`],
     ['arguments', inInterface(`<method name="M">${'<arg type="a{sv}"/>'.repeat(many / 8)}</method>`)],
     ['attributes', `<node ${Array.from({ length: many / 8 }, (_, i) => `a${i}=""`).join(' ')}/>`],
     ['comments', `${'<!---->'.repeat(many)}<node/>`],
@@ -340,10 +492,12 @@ describe('hostile data', () => {
     ['lines before a mistake', `<node>${'\n'.repeat(many)}`],
   ])('is read or rejected in time proportional to its length: many %s', (_, xml) => {
     // Time that grows with the square of the length takes minutes, and the time limit of the test ends it.
-    try {
-      parseIntrospection(xml);
-    } catch (error) {
-      expect(error).toBeInstanceOf(IntrospectionError);
+    for (const strict of [true, false]) {
+      try {
+        expect(parseIntrospection(xml, { strict }).problems.length).toBeLessThanOrEqual(1_000);
+      } catch (error) {
+        expect(error).toBeInstanceOf(IntrospectionError);
+      }
     }
   }, 60_000);
 
@@ -366,7 +520,9 @@ describe('hostile data', () => {
         xml = xml.slice(0, at) + (pieces[below(pieces.length)] ?? '') + xml.slice(at + below(4));
       }
       try {
-        parseIntrospection(xml);
+        const { problems } = parseIntrospection(xml);
+        for (const { code } of problems) codes.add(code);
+        parseIntrospection(xml, { strict: true });
         codes.add('accepted');
       } catch (error) {
         if (!(error instanceof IntrospectionError)) throw new Error(`round ${round}: ${xml}`, { cause: error });

@@ -10,10 +10,10 @@ export function capturedXml(fixture: 'bus' | 'glib' | 'libdbus'): string {
   return xml;
 }
 
-/** The error that a text is refused with. */
-export function refusalOf(xml: string): IntrospectionError {
+/** The error that a text is refused with, by default when it is read strictly. */
+export function refusalOf(xml: string, strict = true): IntrospectionError {
   try {
-    parseIntrospection(xml);
+    parseIntrospection(xml, { strict });
   } catch (error) {
     if (error instanceof IntrospectionError) return error;
     throw error;
