@@ -316,6 +316,24 @@ export class Bus<Typed extends boolean = false> implements MessageLink<Typed>, A
   }
 
   /**
+   * Lets the connection keep the process alive, as it does at first: until it is closed, the process goes on, even if
+   * nothing else is left to do.
+   */
+  ref(): this {
+    this.#core.isRef = true;
+    return this;
+  }
+
+  /**
+   * The connection does not keep the process alive any more, even while calls wait for their replies: if nothing else
+   * is left to do, the process ends, without `close`.
+   */
+  unref(): this {
+    this.#core.isRef = false;
+    return this;
+  }
+
+  /**
    * Ends the connection in good order: it accepts no more calls, waits for the replies of running handlers, and sends
    * all queued bytes. Calls that still wait for a reply then reject with {@link ConnectionClosedError}. After `timeout`
    * milliseconds (default 5,000; Infinity for no limit) it cuts the connection. The bus releases all of its names.

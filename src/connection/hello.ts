@@ -13,6 +13,7 @@ import { type MethodCall, methodCall } from '../wire/messages/message.js';
 import { isUniqueName } from '../wire/names.js';
 import { callLimits, type FullCallLimits } from './call-limits.js';
 import type { ConnectOptions } from './connection.js';
+import { publishOut } from './diagnostics.js';
 import { CallTimeoutError, ConnectionClosedError } from './errors.js';
 import { LinkCore } from './link-core.js';
 import { type ReceiveOptions, receiveOptions, typedArraysOf } from './receive-options.js';
@@ -68,9 +69,11 @@ export async function sayHello<Typed extends boolean>(
   try {
     const wait = { message: helloCall, replySignature: 's', signal, timeout, place: undefined, resultOf: uniqueNameOf };
     const { engine } = core;
+    if (isSent) publishOut(core.id, helloCall, HELLO_SERIAL);
     const reply = isSent ? engine.awaitReply(HELLO_SERIAL, wait) : engine.invoke(wait, sayHello);
     const uniqueName = (await reply) as string; // what uniqueNameOf() returns
     wishes.names.uniqueName = uniqueName;
+    core.announce(uniqueName);
     return { typedArrays: typedArraysOf(receive), limits: callLimits(receive), uniqueName, core, wishes };
   } catch (error) {
     await core.engine.close({ timeout: 0 });

@@ -8,6 +8,7 @@ import type { Transport } from '../transport/transport.js';
 import type { Caller } from '../wire/error-place.js';
 import type { ArrivedSignal } from './arrived-signal.js';
 import type { CallRouter } from './call-router.js';
+import { nextConnection, publishConnect, publishDisconnect } from './diagnostics.js';
 import { DropCounter } from './drops.js';
 import { Engine, type EngineOwner, type Invocation } from './engine.js';
 import { type ConnectionClosedError, HandlerInUseError } from './errors.js';
@@ -25,6 +26,7 @@ export interface SignalReceiver {
 
 /** The common parts of all links. */
 export class LinkCore implements EngineOwner {
+  readonly id = nextConnection();
   readonly drops = new DropCounter();
   readonly closed: Promise<ConnectionClosedError>;
   readonly #engine: Engine;
@@ -32,6 +34,8 @@ export class LinkCore implements EngineOwner {
   /** Made when somebody asks for its signal: most connections need none, and it costs much of connecting. */
   #abort: AbortController | undefined;
   #failure: ConnectionClosedError | undefined;
+  /** Whether the begin of the link was published. */
+  #isAnnounced = false;
   #router: CallRouter | undefined;
   #resolveClosed!: (error: ConnectionClosedError) => void; // set by the promise in the constructor
 
@@ -47,6 +51,17 @@ export class LinkCore implements EngineOwner {
   /** The engine that is open at present. */
   get engine(): Engine {
     return this.#engine;
+  }
+
+  /** Whether the link keeps the process alive, as it does at first. */
+  set isRef(isRef: boolean) {
+    this.#engine.isRef = isRef;
+  }
+
+  /** Publishes that the link is open; its unique name is undefined without a bus. */
+  announce(uniqueName: string | undefined): void {
+    this.#isAnnounced = true;
+    publishConnect(this.id, this.#engine.guid, uniqueName);
   }
 
   /** Makes a call; see {@link Engine.invoke}. */
@@ -90,6 +105,7 @@ export class LinkCore implements EngineOwner {
 
   handleFailure(error: ConnectionClosedError): void {
     this.#failure = error;
+    if (this.#isAnnounced) publishDisconnect(this.id, error, false);
     this.#abort?.abort(error);
   }
 
