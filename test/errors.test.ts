@@ -228,7 +228,12 @@ const FAILURES: Readonly<Record<string, Readonly<Record<string, () => unknown>>>
     OUTPUT_OVERFLOW: thrown(transport.OutputOverflowError.tooMuch(2 ** 29 + 1, 2 ** 29)),
     OUTPUT_STALLED: thrown(transport.OutputOverflowError.stalled(9_000_000, 10)),
   },
-  ConnectionClosedError: { CONNECTION_CLOSED: thrown(new connection.ConnectionClosedError('the connection was closed')) },
+  ConnectionClosedError: {
+    CONNECTION_CLOSED: thrown(new connection.ConnectionClosedError('the connection was closed')),
+    CONNECTION_LOST: thrown(new connection.ConnectionClosedError(
+      'the connection has ended: the peer closed the connection', { code: 'CONNECTION_LOST' },
+    )),
+  },
   CallTimeoutError: { CALL_TIMED_OUT: thrown(new connection.CallTimeoutError('com.example.Lamp1.Dim', 25_000)) },
   DBusError: {
     ERROR_REPLY: thrown(new main.DBusError(main.ErrorName.SERVICE_UNKNOWN, 'The name com.example.Lamp is not activatable')),

@@ -48,7 +48,6 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
     this.#core = new LinkCore(transport, receiver, options);
     this.#subscriptions = new Subscriptions(HEADER_SENDERS, this.#core);
     this.#limits = callLimits(options);
-    this.#core.announce(undefined);
   }
 
   /** The server's GUID, 32 hex digits. */
@@ -63,7 +62,7 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
 
   /** Bytes that the peer has not taken yet. */
   get queuedBytes(): number {
-    return this.#core.engine.queuedBytes;
+    return this.#core.queuedBytes;
   }
 
   /** Resolves when the connection has ended, and never rejects; the error's `cause` says why. */
@@ -80,13 +79,13 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
   call<const In extends string = '', const Out extends string = string, Silent extends NoReply = false>(
     options: CallOptions<In, Out, Silent>,
   ): Promise<ReplyOf<ReadBodyOf<Out, Typed>, [], Silent>> {
-    const reply: Promise<unknown> = this.#core.engine.call(options, this.call);
+    const reply: Promise<unknown> = this.#core.call(options, this.call);
     return reply as Promise<ReplyOf<ReadBodyOf<Out, Typed>, [], Silent>>; // the engine reads as Typed says
   }
 
   /** Queues a message; see {@link MessageLink.send}. */
   send(message: Message): number {
-    return this.#core.engine.send(message, this.send);
+    return this.#core.send(message, this.send);
   }
 
   /**
@@ -120,30 +119,12 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
   }
 
   /**
-   * Lets the connection keep the process alive, as it does at first: until it is closed, the process goes on, even if
-   * nothing else is left to do.
-   */
-  ref(): this {
-    this.#core.isRef = true;
-    return this;
-  }
-
-  /**
-   * The connection does not keep the process alive any more, even while calls wait for their replies: if nothing else
-   * is left to do, the process ends, without `close`.
-   */
-  unref(): this {
-    this.#core.isRef = false;
-    return this;
-  }
-
-  /**
    * Ends the connection in good order: it accepts no more calls, waits for the replies of running handlers, and sends
    * all queued bytes. Calls that still wait for a reply then reject with {@link ConnectionClosedError}. After `timeout`
    * milliseconds (default 5,000; Infinity for no limit) it cuts the connection.
    */
   close(options?: { readonly timeout?: number | undefined }): Promise<void> {
-    return this.#core.engine.close(options);
+    return this.#core.close(options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,7 +3,7 @@
 // Specification: Message Types (METHOD_CALL).
 import { MessageFlag } from '../wire/constants.js';
 import { type Caller, errorAt } from '../wire/error-place.js';
-import type { Invocation } from './engine.js';
+import type { Invocation } from './invocation.js';
 import type { MessageLink } from './link.js';
 import { type PartReader, SharedParts } from './link-parts.js';
 

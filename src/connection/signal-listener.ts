@@ -3,7 +3,8 @@
 import { runListener } from '../transport/waiting.js';
 import type { BodyOf, CheckedSignature } from '../wire/infer.js';
 import type { Signal } from '../wire/messages/message.js';
-import { ABORT_SIGNAL, type OptionRules, TEXT } from '../wire/options.js';
+import { ABORT_SIGNAL, FUNCTION, type OptionRules, TEXT } from '../wire/options.js';
+import type { Gap } from './gap.js';
 
 /** A signal whose body has the types of a signature. */
 export type SignalOf<Args extends string = string> = Omit<Signal, 'body'> & { readonly body: BodyOf<Args> };
@@ -23,10 +24,12 @@ export interface ListenOptions<Args extends string = string> {
    * dropped and counted. Any unless given.
    */
   readonly signature?: CheckedSignature<Args> | undefined;
+  /** Called when the connection was lost and is restored: signals that were sent meanwhile are missing. */
+  readonly onGap?: ((gap: Gap) => void) | undefined;
 }
 
 /** The rules of {@link ListenOptions}. */
-export const LISTEN_RULES: OptionRules<ListenOptions> = { signal: ABORT_SIGNAL, signature: TEXT };
+export const LISTEN_RULES: OptionRules<ListenOptions> = { signal: ABORT_SIGNAL, signature: TEXT, onGap: FUNCTION };
 
 /** A subscription whose signals go to a listener. */
 export interface ListenedSubscription extends AsyncDisposable {
@@ -34,6 +37,8 @@ export interface ListenedSubscription extends AsyncDisposable {
   readonly ready: Promise<void>;
   /** How many signals were dropped because they had another signature. */
   readonly dropped: number;
+  /** How many times the connection was lost and restored: signals that were sent meanwhile are missing. */
+  readonly gaps: number;
   /**
    * Resolves when the subscription has ended, and never rejects: with the reason of its AbortSignal, the error of a bus
    * that refuses the rule, or the {@link ConnectionClosedError} of the connection; with undefined after `close`.
@@ -49,6 +54,8 @@ export interface SignalSink {
   readonly dropped: number;
   /** Takes a signal whose message has so many bytes. */
   push(signal: Signal, bytes: number): void;
+  /** Signals may be missing from here on. */
+  noteGap(gap: Gap): void;
   /** Takes no more signals; the error, if it is given, is the reason. */
   end(error?: { readonly reason: unknown }): void;
 }
@@ -58,11 +65,13 @@ export class SignalListening implements SignalSink {
   readonly dropped = 0;
   readonly closed: Promise<unknown>;
   readonly #listener: SignalListener;
+  readonly #onGap: ((gap: Gap) => void) | undefined;
   #isEnded = false;
   #resolveClosed!: (reason: unknown) => void; // set by the promise in the constructor
 
-  constructor(listener: SignalListener) {
+  constructor(listener: SignalListener, onGap?: (gap: Gap) => void) {
     this.#listener = listener;
+    this.#onGap = onGap;
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -71,6 +80,10 @@ export class SignalListening implements SignalSink {
   push(signal: Signal): void {
     if (this.#isEnded) return;
     runListener(() => this.#listener(signal as SignalOf)); // its body is an array
+  }
+
+  noteGap(gap: Gap): void {
+    if (!this.#isEnded) runListener(() => this.#onGap?.(gap));
   }
 
   end(error?: { readonly reason: unknown }): void {

@@ -70,6 +70,8 @@ export const OPEN_RULES: OptionRules<OpenOptions> = {
 export interface GreetingOptions extends OpenOptions {
   /** The first message. It is sent together with the handshake, so that opening and greeting cost one round trip. */
   readonly greeting?: Uint8Array | undefined;
+  /** Whether the GUID of an address does not matter, because the server was started again since it was written. */
+  readonly anyGuid?: boolean | undefined;
 }
 
 /** A transport, and how long it may still take until the connection can be used. */
@@ -118,15 +120,14 @@ async function openWith(
   auth: AuthClientOptions, { address, deadline }: { address: Address; deadline: number }, options: GreetingOptions,
 ): Promise<AcceptedTransport> {
   const { signal, greeting = new Uint8Array(0), maxSendLength } = options;
-  const { guid } = address;
+  const guid = options.anyGuid === true ? undefined : address.guid;
   for (let pause = SHORTEST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
     const timeout = Math.max(0, deadline - performance.now());
     try {
       const how = { guid, greeting, timeout, signal, maxSendLength };
       const client = new AuthClient(auth);
       const transport = await handshake(openStream(address), client, how);
-      // If the time is up, the event loop was busy for that long: the greeting gets as much as the handshake got then.
-      const timeLeft = Math.min(Math.abs(deadline - performance.now()), options.connectTimeout ?? CONNECT_TIMEOUT);
+      const timeLeft = Math.max(0, deadline - performance.now());
       return { transport, timeLeft, exchange: client.attempt ?? 'no identity' };
     } catch (error) {
       if (!isBusy(error) || performance.now() + pause >= deadline) throw error;
