@@ -49,6 +49,7 @@ export type { CallFlags, CallOptions, NoReply, WaitOptions } from './connection/
 export type { ReceiveOptions } from './connection/receive-options.js';
 export { type Connection, type ConnectOptions, openConnection } from './connection/connection.js';
 export { busOver, type BusOverOptions, connectionOver } from './connection/over-transport.js';
+export type { Connected, Disconnected, MessageIn, MessageOut } from './connection/diagnostics.js';
 export type { Drop, DropReason } from './connection/drops.js';
 export {
   type ConnectionListener, listen, type PeerServer, type PeerServerOptions, type Refusal,

@@ -335,6 +335,24 @@ export class Bus<Typed extends boolean = false> implements MessageLink<Typed>, A
   }
 
   /**
+   * Lets the connection keep the process alive, as it does at first: until it is closed, the process goes on, even if
+   * nothing else is left to do.
+   */
+  ref(): this {
+    this.#core.isRef = true;
+    return this;
+  }
+
+  /**
+   * The connection does not keep the process alive any more, even while calls wait for their replies: if nothing else
+   * is left to do, the process ends, without `close`.
+   */
+  unref(): this {
+    this.#core.isRef = false;
+    return this;
+  }
+
+  /**
    * Calls `listener` when the connection is lost, when an attempt to restore it fails, and when it is restored; returns
    * the function that ends this. Without the option `reconnect` it is never called. If nobody listens, each name and
    * match rule that could not be restored causes a process warning.

@@ -48,6 +48,7 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
     this.#core = new LinkCore(transport, receiver, options);
     this.#subscriptions = new Subscriptions(HEADER_SENDERS, this.#core);
     this.#limits = callLimits(options);
+    this.#core.announce(undefined);
   }
 
   /** The server's GUID, 32 hex digits. */
@@ -116,6 +117,24 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
   /** Registers the handler of method calls; see {@link MessageLink.handleMethodCalls}. */
   handleMethodCalls(handler: MethodCallHandler): () => void {
     return handleCalls(this, this.#core, handler);
+  }
+
+  /**
+   * Lets the connection keep the process alive, as it does at first: until it is closed, the process goes on, even if
+   * nothing else is left to do.
+   */
+  ref(): this {
+    this.#core.isRef = true;
+    return this;
+  }
+
+  /**
+   * The connection does not keep the process alive any more, even while calls wait for their replies: if nothing else
+   * is left to do, the process ends, without `close`.
+   */
+  unref(): this {
+    this.#core.isRef = false;
+    return this;
   }
 
   /**

@@ -1,5 +1,6 @@
 // The deadlines of calls: for each length of wait, a list in the order of the deadlines, with one timer for the first.
-// Adding and removing a call takes constant time. It knows nothing of messages.
+// Adding and removing a call takes constant time. An event loop that was busy when the time ran out reads its sockets
+// once more before anything expires. It knows nothing of messages.
 // Tests: pending.test.ts. (No clause of the specification.)
 
 /** Longest delay of a timer of Node, in milliseconds: 24 days. */
@@ -18,14 +19,26 @@ class DeadlineList {
   readonly #delay: number;
   readonly #expire: (element: Expirable) => void;
   readonly #onIdle: (list: DeadlineList) => void;
+  #isRef: boolean;
   #first: Expirable | undefined;
   #last: Expirable | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** Set while the sockets are read once more: elements with this deadline or an earlier one expire afterwards. */
+  #look: NodeJS.Immediate | undefined;
+  #overdue = 0;
 
-  constructor(delay: number, expire: (element: Expirable) => void, onIdle: (list: DeadlineList) => void) {
+  constructor(
+    delay: number,
+    { expire, onIdle, isRef }: {
+      readonly expire: (element: Expirable) => void;
+      readonly onIdle: (list: DeadlineList) => void;
+      readonly isRef: boolean;
+    },
+  ) {
     this.#delay = delay;
     this.#expire = expire;
     this.#onIdle = onIdle;
+    this.#isRef = isRef;
   }
 
   get isEmpty(): boolean {
@@ -43,7 +56,19 @@ class DeadlineList {
     if (this.#last === undefined) this.#first = element;
     else this.#last.next = element;
     this.#last = element;
-    this.#timer ??= setTimeout(this.#onTimer, this.#delay);
+    if (this.#look === undefined && this.#timer === undefined) this.#start(this.#delay);
+  }
+
+  #start(delay: number): void {
+    this.#timer = setTimeout(this.#onTimer, delay);
+    if (!this.#isRef) this.#timer.unref();
+  }
+
+  /** Whether the timer keeps the process alive. */
+  set isRef(isRef: boolean) {
+    this.#isRef = isRef;
+    if (isRef) this.#timer?.ref();
+    else this.#timer?.unref();
   }
 
   /** The timer stays set: one that fires in vain costs less than setting and clearing a timer for each call. */
@@ -60,20 +85,33 @@ class DeadlineList {
 
   readonly #onTimer = (): void => {
     this.#timer = undefined;
-    const now = performance.now() + 1; // a timer of Node may fire up to 1 ms early
-    for (let first = this.#first; first !== undefined && first.deadline <= now; first = this.#first) {
+    this.#overdue = performance.now() + 1; // a timer of Node may fire up to 1 ms early
+    // Immediates run after the sockets were read: what had arrived while the loop was busy then counts as in time.
+    if (this.#first !== undefined && this.#first.deadline <= this.#overdue) this.#look = setImmediate(this.#onLook);
+    else this.#continue();
+  };
+
+  readonly #onLook = (): void => {
+    this.#look = undefined;
+    for (let first = this.#first; first !== undefined && first.deadline <= this.#overdue; first = this.#first) {
       this.remove(first);
       this.#expire(first);
     }
-    if (this.#timer !== undefined) return; // an element was added meanwhile
-    if (this.#first === undefined) this.#onIdle(this);
-    else this.#timer = setTimeout(this.#onTimer, Math.max(1, Math.ceil(this.#first.deadline - now + 1)));
+    if (this.#timer === undefined) this.#continue(); // otherwise an element was added meanwhile
   };
+
+  #continue(): void {
+    if (this.#first === undefined) return this.#onIdle(this);
+    const delay = Math.max(1, Math.ceil(this.#first.deadline - performance.now()));
+    this.#start(delay);
+  }
 
   /** Stops the timer. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    clearImmediate(this.#look);
+    this.#look = undefined;
   }
 }
 
@@ -87,6 +125,7 @@ export class Deadlines {
   /** The list that was used last: most calls of a program wait equally long. */
   #recent: DeadlineList | undefined;
   #recentDelay: number | undefined;
+  #isRef = true;
 
   /** `expire` is called with each element whose time is over, after it was removed. */
   constructor(expire: (element: Expirable) => void) {
@@ -103,7 +142,7 @@ export class Deadlines {
   #listOf(delay: number): DeadlineList {
     let list = this.#lists.get(delay);
     if (list === undefined) {
-      list = new DeadlineList(delay, this.#expire, this.#onIdle);
+      list = new DeadlineList(delay, { expire: this.#expire, onIdle: this.#onIdle, isRef: this.#isRef });
       this.#lists.set(delay, list);
     }
     const previous = this.#recent;
@@ -124,6 +163,12 @@ export class Deadlines {
   #end(list: DeadlineList): void {
     list.stop();
     if (this.#lists.get(list.delay) === list) this.#lists.delete(list.delay);
+  }
+
+  /** Whether the timers keep the process alive, as they do at first. */
+  set isRef(isRef: boolean) {
+    this.#isRef = isRef;
+    for (const list of this.#lists.values()) list.isRef = isRef;
   }
 
   /** Stops all timers: nothing expires any more. */

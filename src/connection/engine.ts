@@ -19,6 +19,7 @@ import type { Reading } from '../wire/values/reading.js';
 import { type CallOptions, type NoReply, WAIT_RULES } from './call-options.js';
 import { ArrivedSignal } from './arrived-signal.js';
 import { CallRefusal, type CallRouter, type CallRunner, type MethodCallHeader } from './call-router.js';
+import { publishIn, publishOut } from './diagnostics.js';
 import type { DropCounter } from './drops.js';
 import { ConnectionClosedError } from './errors.js';
 import { checkReplySignature, type Invocation, messageError, notSent, toInvocation } from './invocation.js';
@@ -38,6 +39,8 @@ export const CLOSE_RULES = { timeout: WAIT_RULES.timeout };
 
 /** The link that an engine works for. */
 export interface EngineOwner {
+  /** The number of the link, for diagnostics. */
+  readonly id: number;
   readonly drops: DropCounter;
   /** Decides about the calls that arrive. If it is undefined, they are refused. */
   readonly callRouter: CallRouter | undefined;
@@ -118,6 +121,13 @@ export class Engine {
     return this.#transport.queuedBytes;
   }
 
+  /** Whether the stream, and the calls that wait for a reply, keep the process alive, as they do at first. */
+  set isRef(isRef: boolean) {
+    this.#pending.isRef = isRef;
+    if (isRef) this.#transport.ref?.();
+    else this.#transport.unref?.();
+  }
+
   /** Resolves when the peer has taken nearly everything; see {@link MessageLink.drained}. */
   drained(): Promise<void> {
     return this.#transport.drained();
@@ -136,6 +146,7 @@ export class Engine {
       if (typeof message !== 'object' || message === null) throw messageError(message);
       throw errorAt(error, place ?? message, above);
     }
+    publishOut(this.#owner.id, message, serial);
     return serial;
   }
 
@@ -244,6 +255,7 @@ export class Engine {
       this.#refuse(readEnvelope(frame), error);
       return;
     }
+    publishIn(this.#owner.id, header, frame.length);
     const { destination } = header;
     if (destination !== undefined && header.type !== 'signal' && !this.#owner.isOurs(destination)) {
       this.#owner.drops.count('not addressed to us', { message: header });

@@ -36,7 +36,10 @@ export class ConnectionClosedError extends DBusWireError {
   }
 }
 
-/** No reply arrived in time. A reply that arrives later is dropped and counted. */
+/**
+ * No reply arrived in time, and none lay in the socket of a program that was busy when the time ran out. A reply that
+ * arrives later is dropped and counted.
+ */
 export class CallTimeoutError extends DBusWireError {
   override readonly name = 'CallTimeoutError';
   readonly fault = 'link';

@@ -13,6 +13,7 @@ import { type MethodCall, methodCall } from '../wire/messages/message.js';
 import { isUniqueName } from '../wire/names.js';
 import { callLimits, type FullCallLimits } from './call-limits.js';
 import type { ConnectOptions } from './connection.js';
+import { publishOut } from './diagnostics.js';
 import type { Engine } from './engine.js';
 import { CallTimeoutError, ConnectionClosedError } from './errors.js';
 import { LinkCore } from './link-core.js';
@@ -64,15 +65,20 @@ export async function sayHello<Typed extends boolean>(
     receive,
   );
   const wishes = new Wishes(core); // in the same turn, before any message can arrive
-  const uniqueName = await greet(core.engine, wishes, options);
+  const uniqueName = await greet({ core, wishes }, core.engine, options);
+  core.announce(uniqueName);
   return { typedArrays: typedArraysOf(receive), limits: callLimits(receive), uniqueName, core, wishes };
 }
 
-/** Says Hello on an engine that serves these wishes. If that fails, it ends the engine. */
-async function greet(engine: Engine, wishes: Wishes, { isSent, timeout, signal }: HelloOptions): Promise<string> {
+/** Says Hello on an engine of a link. If that fails, it ends the engine. */
+async function greet(
+  { core, wishes }: Pick<GreetedBus<boolean>, 'core' | 'wishes'>, engine: Engine,
+  { isSent, timeout, signal }: HelloOptions,
+): Promise<string> {
   helloCall ??= methodCall({ ...BUS_OBJECT, member: 'Hello' });
   try {
     const wait = { message: helloCall, replySignature: 's', signal, timeout, place: undefined, resultOf: uniqueNameOf };
+    if (isSent) publishOut(core.id, helloCall, HELLO_SERIAL);
     const reply = isSent ? engine.awaitReply(HELLO_SERIAL, wait) : engine.invoke(wait, greet);
     const uniqueName = (await reply) as string; // what uniqueNameOf() returns
     wishes.names.uniqueName = uniqueName;
@@ -139,6 +145,6 @@ export function greetAgain(
   { core, wishes }: ReopenedBus, addresses: string, options: ConnectOptions<boolean>,
 ): Promise<string> {
   return openBus(addresses, { ...options, anyGuid: true }, (transport, hello) => (
-    greet(core.replaceEngine(transport), wishes, hello)
+    greet({ core, wishes }, core.replaceEngine(transport), hello)
   ));
 }

@@ -13,6 +13,7 @@ import { AnswerableCalls } from './answerable-calls.js';
 import type { ArrivedSignal } from './arrived-signal.js';
 import type { CallOptions, NoReply } from './call-options.js';
 import type { CallRouter } from './call-router.js';
+import { nextConnection, publishConnect, publishDisconnect } from './diagnostics.js';
 import { DropCounter } from './drops.js';
 import { CLOSE_RULES, CLOSED_BY_US, Engine, type EngineOwner } from './engine.js';
 import { ConnectionClosedError, HandlerInUseError } from './errors.js';
@@ -56,6 +57,7 @@ interface Outage {
 
 /** The common parts of all links. */
 export class LinkCore implements EngineOwner {
+  readonly id = nextConnection();
   readonly drops = new DropCounter();
   readonly closed: Promise<ConnectionClosedError>;
   readonly #receiver: SignalReceiver;
@@ -70,6 +72,9 @@ export class LinkCore implements EngineOwner {
   /** Made when somebody asks for its signal: most connections need none, and it costs much of connecting. */
   #abort: AbortController | undefined;
   #failure: ConnectionClosedError | undefined;
+  /** Whether the begin of the link was published. */
+  #isAnnounced = false;
+  #isRef = true;
   #router: CallRouter | undefined;
   #resolveClosed!: (error: ConnectionClosedError) => void; // set by the promise in the constructor
 
@@ -86,6 +91,22 @@ export class LinkCore implements EngineOwner {
   /** The engine that was opened last. */
   get engine(): Engine {
     return this.#engine;
+  }
+
+  /** Whether the link keeps the process alive, as it does at first. */
+  set isRef(isRef: boolean) {
+    this.#isRef = isRef;
+    this.#engine.isRef = isRef;
+  }
+
+  get isRef(): boolean {
+    return this.#isRef;
+  }
+
+  /** Publishes that the link is open; its unique name is undefined without a bus. */
+  announce(uniqueName: string | undefined): void {
+    this.#isAnnounced = true;
+    publishConnect(this.id, this.#engine.guid, uniqueName);
   }
 
   /** The engine that takes requests; undefined while there is no connection. */
@@ -218,6 +239,7 @@ export class LinkCore implements EngineOwner {
   /** Opens an engine on the transport of an attempt. The engine before must have ended. */
   replaceEngine(transport: Transport): Engine {
     this.#engine = new Engine(transport, this, this.#options);
+    if (!this.#isRef) this.#engine.isRef = false;
     return this.#engine;
   }
 
@@ -242,6 +264,7 @@ export class LinkCore implements EngineOwner {
     if (outage === undefined || this.#failure !== undefined) return;
     outage.isGreeted = false;
     this.#failure = error;
+    publishDisconnect(this.id, error, false);
     this.#restorer?.stop(error); // requests reject before subscriptions end
     this.#abort?.abort(error);
     outage.waiting.end(error);
@@ -252,6 +275,7 @@ export class LinkCore implements EngineOwner {
   #break(error: ConnectionClosedError): void {
     const waiting = new WaitingCalls(error, this.#restorer!.limits); // the link is restorable
     this.#outage = { error, waiting, restored: pledge(), isGreeted: false };
+    publishDisconnect(this.id, error, true);
     this.#answerable?.clear();
     this.#router?.handleBreak?.(error);
     this.#restorer?.begin(error);
@@ -259,6 +283,7 @@ export class LinkCore implements EngineOwner {
 
   #end(error: ConnectionClosedError): void {
     this.#failure = error;
+    if (this.#isAnnounced) publishDisconnect(this.id, error, false);
     this.#abort?.abort(error);
   }
 }

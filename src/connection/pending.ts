@@ -31,6 +31,11 @@ export class PendingCalls {
     this.#makeSerial = makeSerial;
   }
 
+  /** Whether a waiting call keeps the process alive, as it does at first. */
+  set isRef(isRef: boolean) {
+    this.#deadlines.isRef = isRef;
+  }
+
   get size(): number {
     return this.#calls.size;
   }

@@ -55,4 +55,8 @@ export interface Transport {
   end(): void;
   /** Cuts the stream; queued messages are lost. `cause` is given to the `end` callback. */
   destroy(cause?: Error): void;
+  /** Lets the stream keep the process alive, as it does at first. A transport need not have this method. */
+  ref?(): void;
+  /** The stream does not keep the process alive any more. */
+  unref?(): void;
 }

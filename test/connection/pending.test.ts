@@ -70,6 +70,8 @@ describe('time', () => {
     const short = add(calls, 3, { timeout: 100 });
     expect(vi.getTimerCount()).toBe(2);
     vi.advanceTimersByTime(100);
+    expect(short).toEqual([]); // the sockets are read once more
+    vi.advanceTimersToNextTimer();
     expect([early, late, short].map(({ length }) => length)).toEqual([0, 0, 1]);
     vi.advanceTimersByTime(500);
     expect([early, late].map(({ length }) => length)).toEqual([1, 0]);
@@ -77,6 +79,27 @@ describe('time', () => {
     expect(late).toEqual([]);
     vi.advanceTimersByTime(2);
     expect([late.length, vi.getTimerCount(), calls.size]).toEqual([1, 0, 0]);
+  });
+
+  test('a reply that comes while the sockets are read once more settles its call', () => {
+    const calls = pendingCalls();
+    const [late, lost, later] = [add(calls, 1), add(calls, 2), add(calls, 3)];
+    vi.advanceTimersByTime(1_000);
+    resolve(calls, replyTo(1));
+    const added = add(calls, 4);
+    vi.advanceTimersToNextTimer();
+    expect([late, lost, later].map(([outcome]) => 'reply' in outcome!)).toEqual([true, false, false]);
+    expect([added.length, calls.size, vi.getTimerCount()]).toEqual([0, 1, 1]);
+    vi.advanceTimersByTime(1_002);
+    expect([added.length, calls.size, vi.getTimerCount()]).toEqual([1, 0, 0]);
+  });
+
+  test('the end of all calls while the sockets are read once more leaves nothing behind', () => {
+    const calls = pendingCalls();
+    const outcomes = add(calls, 1);
+    vi.advanceTimersByTime(1_000);
+    calls.rejectAll(() => new Error('closed'));
+    expect([outcomes.length, vi.getTimerCount()]).toEqual([1, 0]);
   });
 
   test('many calls of different timeouts leave at most one timer when they are answered', () => {
@@ -114,7 +137,7 @@ describe('a call', () => {
     { what: 'its signal', act: (_, abort) => abort.abort(reason), expected: { error: reason } },
     {
       what: 'its timeout',
-      act: () => vi.advanceTimersByTime(1_000),
+      act: () => vi.advanceTimersByTime(1_001),
       expected: { error: expect.objectContaining({ code: 'CALL_TIMED_OUT', timeout: 1_000 }) },
     },
   ])('is settled by $what, once, and leaves nothing behind', ({ act, expected }) => {

@@ -129,9 +129,16 @@ export class KeyCollisions {
   }
 
   /**
-   * Counts a key that was put into the dict; `size` is the number of keys after that. Returns the highest possible
-   * cost: a comparison with every key in the same bucket.
+   * Takes the cost of a key out of the budget of its message. The key starts at `keyOffset`, and was put into the dict;
+   * `size` is the number of keys after that.
+   * @throws {Fault} `DICT_KEYS_COLLIDE` if the budget is spent
    */
+  charge(budget: { passesLeft: number }, key: unknown, size: number, keyOffset: number): void {
+    budget.passesLeft -= this.add(key, size);
+    if (budget.passesLeft < 0) throw keysCollide(keyOffset);
+  }
+
+  /** Counts a key. Returns the highest possible cost: a comparison with every key in the same bucket. */
   add(key: unknown, size: number): number {
     const isNew = size > this.#size;
     this.#size = size;
@@ -158,7 +165,7 @@ export class KeyCollisions {
 }
 
 /** The fault of a dict whose keys share so many buckets that a peer must have chosen them. */
-export function keysCollide(keyOffset: number): Fault<UnmarshalErrorCode> {
+function keysCollide(keyOffset: number): Fault<UnmarshalErrorCode> {
   const problem = 'the keys of the dict are made to collide: they must not slow down the tables of JavaScript';
   return new Fault('DICT_KEYS_COLLIDE', problem, { offset: keyOffset });
 }

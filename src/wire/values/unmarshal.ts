@@ -10,7 +10,7 @@ import { UnmarshalError, type UnmarshalErrorCode } from '../errors.js';
 import { Fault, within } from './fault.js';
 import type { BodyOf, CheckedSignature, TypedBodyOf } from '../infer.js';
 import { BYTE_ORDER, checkOptions, type OptionRules } from '../options.js';
-import { KEY_KIND, KeyCollisions, keysCollide, WORTH_COUNTING } from './key-collisions.js';
+import { KEY_KIND, KeyCollisions, WORTH_COUNTING } from './key-collisions.js';
 import { Reader, type Unmarshal } from './reader.js';
 import { DEFAULT_READING, READ_RULES, type ReadOptions, toReading } from './reading.js';
 import type { DictType, StructType, Type } from '../signature.js';
@@ -100,7 +100,7 @@ function compileUnmarshalDict(type: DictType): Unmarshal {
         dict.set(entryKey, value(reader, depth + 2));
         if (entry < WORTH_COUNTING || kind === undefined) continue;
         if (collisions === undefined) collisions = new KeyCollisions(kind, dict);
-        else if ((reader.passesLeft -= collisions.add(entryKey, dict.size)) < 0) throw keysCollide(keyOffset);
+        else collisions.charge(reader, entryKey, dict.size, keyOffset);
       }
     } catch (error) {
       throw within(error, entryKey);

@@ -1,0 +1,102 @@
+// An event loop that is busy for longer than a timeout: an answer that lies in the socket by then counts as come, both
+// for calls and for connecting. An answer that does not come is given up all the same.
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Bus, connectToBus } from '../../src/connection/bus.js';
+import { openConnection } from '../../src/connection/connection.js';
+import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
+import { describeWith, start } from '../support/programs.js';
+import { scratchDirectory } from '../support/reaper.js';
+
+/** Keeps the event loop busy for this many milliseconds. */
+function beBusy(duration: number): void {
+  const end = performance.now() + duration;
+  while (performance.now() < end);
+}
+
+const LIST_NAMES = {
+  destination: 'org.freedesktop.DBus', path: '/org/freedesktop/DBus', interface: 'org.freedesktop.DBus',
+  member: 'ListNames', replySignature: 'as',
+} as const;
+
+describeWith('dbus-daemon')('a program that is busy for longer than a timeout', () => {
+  let daemon: PrivateBus;
+  let bus: Bus;
+  beforeAll(async () => {
+    daemon = await startPrivateBus();
+    bus = await connectToBus(daemon.address);
+  });
+  afterAll(async () => {
+    await bus?.close();
+    await daemon?.stop();
+  });
+
+  test('gets the replies that came meanwhile', async () => {
+    const timeouts = [1, 20, 20, 50, 100, 500];
+    const calls = timeouts.map((timeout) => bus.call({ ...LIST_NAMES, timeout }));
+    await turn(); // the calls leave
+    beBusy(1_000);
+    for (const [names] of await Promise.all(calls)) expect(names).toContain(bus.uniqueName);
+  });
+
+  test('gets the reply that came meanwhile if it is busy again and again', async () => {
+    for (let round = 0; round < 5; round++) {
+      const call = bus.call({ ...LIST_NAMES, timeout: 20 });
+      const isSettled = call.then(() => true);
+      await turn();
+      setTimeout(() => beBusy(60), 15);
+      beBusy(60);
+      expect(await isSettled).toBe(true);
+    }
+  });
+
+  test('is connected, whichever step of connecting was next', async () => {
+    for (let turns = 0; turns < 6; turns++) {
+      const connecting = connectToBus(daemon.address, { connectTimeout: 100 });
+      for (let i = 0; i < turns; i++) await turn();
+      beBusy(400);
+      await (await connecting).close();
+    }
+    const opening = openConnection(daemon.address, { connectTimeout: 100 });
+    await turn();
+    beBusy(400);
+    await (await opening).close();
+  });
+
+  test('gives up a call that is not answered, after its replies to others', async () => {
+    await using service = await connectToBus(daemon.address);
+    service.handleMethodCalls(() => {});
+    const late = bus.call({ destination: service.uniqueName, path: '/', member: 'Late', timeout: 20 });
+    const isLate = expect(late).rejects.toMatchObject({ name: 'CallTimeoutError' });
+    const good = bus.call({ ...LIST_NAMES, timeout: 20 });
+    await turn();
+    beBusy(100);
+    await good;
+    await isLate;
+  });
+});
+
+/** A server that accepts and is silent. */
+const SILENT_SERVER = `
+import socket, sys
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+server.listen(5)
+print('ready', flush=True)
+clients = []
+while True:
+    clients.append(server.accept())
+`;
+
+describeWith('python3')('a program that is busy for longer than connectTimeout', () => {
+  test('gives up a server that is silent', async () => {
+    const path = `${scratchDirectory()}/silent`;
+    await using server = await start('python3', ['-c', SILENT_SERVER, path]);
+    await server.line('ready');
+    const connecting = connectToBus(`unix:path=${path}`, { connectTimeout: 50 });
+    const isGivenUp = expect(connecting).rejects.toThrow('in time');
+    await turn();
+    beBusy(200);
+    await isGivenUp;
+  });
+});

@@ -1,0 +1,195 @@
+// Connecting to a server that stops somewhere: after each single byte that it could send, by closing or by silence; and
+// after each byte that it has read. Connecting always settles, the next address is tried, and nothing stays open.
+import { getEventListeners } from 'node:events';
+import { rmSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connectToBus } from '../../src/connection/bus.js';
+import { ConnectError } from '../../src/transport/errors.js';
+import { encodeMessage } from '../../src/wire/messages/encode.js';
+import { methodReturn } from '../../src/wire/messages/message.js';
+import { describeWith, start } from '../support/programs.js';
+import { scratchDirectory } from '../support/reaper.js';
+import { type FakeServer, GUID, startFakeServer, UNIQUE_NAME } from './fake-server.js';
+
+const UID = process.getuid?.().toString() ?? '';
+const HANDSHAKE = `OK ${GUID}\r\nAGREE_UNIX_FD\r\n`;
+
+/** The reply to Hello. */
+const reply = methodReturn({ serial: 1, sender: undefined }, { signature: 's', body: [UNIQUE_NAME] });
+const HELLO_REPLY = encodeMessage({ ...reply, sender: 'org.freedesktop.DBus' }, { serial: 1 }).slice();
+
+/** Everything that a server says after it has heard Hello, which has the serial 1. */
+const ANSWERS = Buffer.concat([Buffer.from(HANDSHAKE), HELLO_REPLY]);
+
+/** Waits for all that a client sends in an early handshake, and then calls `answer`. */
+function afterHello(socket: Socket, answer: () => void): void {
+  let received = Buffer.alloc(0);
+  socket.on('data', (chunk: Buffer) => {
+    received = Buffer.concat([received, chunk]);
+    const begin = received.indexOf('BEGIN\r\n');
+    if (begin >= 0 && received.includes('Hello', begin)) answer();
+  });
+}
+
+/** Sends the first `count` bytes of a good server, and then does `stop`. */
+const stopAfter = (count: number, stop: (socket: Socket) => void) => (socket: Socket): void => {
+  afterHello(socket, () => socket.write(ANSWERS.subarray(0, count), () => stop(socket)));
+};
+
+async function untilClosed(server: FakeServer): Promise<void> {
+  for (let i = 0; i < 2_000 && server.sockets.some(({ closed }) => !closed); i++) {
+    for (const socket of server.sockets) socket.resume();
+    await sleep(5);
+  }
+  expect(server.sockets.map(({ closed }) => closed)).not.toContain(false);
+}
+
+let good: FakeServer;
+beforeAll(async () => {
+  good = await startFakeServer();
+});
+afterAll(() => good?.[Symbol.asyncDispose]());
+
+/** The counts of bytes from 0 to before `end`. */
+const counts = (end: number): number[] => Array.from({ length: end }, (_, index) => index);
+
+/** The one reason why the address of the server did not work. */
+async function reasonFor(server: FakeServer, connectTimeout: number): Promise<string> {
+  const error: unknown = await connectToBus(server.address, { connectTimeout }).catch((reason: unknown) => reason);
+  if (!(error instanceof ConnectError)) throw new Error('it connected, or failed otherwise', { cause: error });
+  return error.message.replace(`cannot connect to ${server.address}: `, '');
+}
+
+describe('a server that stops after a number of bytes', () => {
+  const accepted = `accepted as user ${UID}, then the server`;
+  /** The reason after `count` bytes, for each way to stop. */
+  const expected = (count: number, closed: boolean): string => {
+    if (count < `OK ${GUID}\r\n`.length) {
+      const auth = `AUTH (EXTERNAL as user ${UID})`;
+      return closed ? `the server closed the connection before it answered ${auth}` : `the server did not answer ${auth} in time`;
+    }
+    if (count < HANDSHAKE.length) {
+      return closed
+        ? 'the server closed the connection before it answered NEGOTIATE_UNIX_FD'
+        : 'the server did not answer NEGOTIATE_UNIX_FD in time';
+    }
+    return closed ? `${accepted} closed the connection before the reply to Hello` : `${accepted} did not answer Hello in time`;
+  };
+
+  test('by closing is named with the step, for each number, and nothing stays open', async () => {
+    for (const count of counts(ANSWERS.length)) {
+      await using server = await startFakeServer({ onSocket: stopAfter(count, (socket) => socket.end()) });
+      // Before the end of the handshake a second connection goes step by step, to which this server says nothing.
+      const reason = await reasonFor(server, count < HANDSHAKE.length ? 30 : 30_000);
+      if (count >= HANDSHAKE.length) expect({ count, reason }).toEqual({ count, reason: expected(count, true) });
+      else expect(reason).toMatch(/^the server (closed the connection before it answered|did not answer) /);
+      await untilClosed(server);
+    }
+  });
+
+  test('by silence is given up after connectTimeout, for each number, and nothing stays open', async () => {
+    await Promise.all(counts(ANSWERS.length).map(async (count) => {
+      await using server = await startFakeServer({ onSocket: stopAfter(count, () => {}) });
+      expect({ count, reason: await reasonFor(server, 300) }).toEqual({ count, reason: expected(count, false) });
+      await untilClosed(server);
+    }));
+  });
+
+  test.each([['closing', (socket: Socket) => void socket.end()], ['cutting', (socket: Socket) => void socket.destroy()]])(
+    'by %s does not keep the next address from being tried', async (_, stop) => {
+      for (const count of counts(ANSWERS.length).filter((each) => each % 7 === 0)) {
+        await using server = await startFakeServer({ onSocket: stopAfter(count, stop) });
+        await using bus = await connectToBus(`${server.address};${good.address}`, { connectTimeout: 50 });
+        expect(bus.uniqueName).toBe(UNIQUE_NAME);
+      }
+    },
+  );
+
+  test('is left at once if the signal aborts, for each number, with no listener and no socket left', async () => {
+    await Promise.all(counts(ANSWERS.length).map(async (count) => {
+      const controller = new AbortController();
+      const reason = new Error('enough');
+      await using server = await startFakeServer({
+        onSocket: stopAfter(count, () => setTimeout(() => controller.abort(reason), 5)),
+      });
+      await expect(connectToBus(server.address, { signal: controller.signal })).rejects.toBe(reason);
+      expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
+      await untilClosed(server);
+    }));
+  });
+});
+
+test('a server that closes after each number of bytes that it has read is an error, and the next address is tried', async () => {
+  for (const count of [0, 1, 2, 10, 20, 30, 60, 100, 150]) {
+    const onSocket = (socket: Socket): void => {
+      let received = 0;
+      if (count === 0) return void socket.destroy();
+      socket.on('data', (chunk) => {
+        received += chunk.length;
+        if (received >= count) socket.destroy();
+      });
+    };
+    await using server = await startFakeServer({ onSocket });
+    // A second connection, step by step, sends less at first than this server may wait for.
+    expect(await reasonFor(server, 300)).toMatch(/closed the connection|ECONNRESET|EPIPE|did not answer AUTH/);
+    await using bus = await connectToBus(`${server.address};${good.address}`, { connectTimeout: 300 });
+    expect(bus.uniqueName).toBe(UNIQUE_NAME);
+    await untilClosed(server);
+  }
+});
+
+test('a server that sends its answers one byte at a time is connected to', async () => {
+  await using server = await startFakeServer({
+    onSocket: (socket) => {
+      afterHello(socket, () => {
+        socket.removeAllListeners('data').resume();
+        void (async () => {
+          for (const byte of ANSWERS) {
+            socket.write(Uint8Array.of(byte));
+            await sleep(1);
+          }
+        })();
+      });
+    },
+  });
+  await using bus = await connectToBus(server.address, { connectTimeout: 30_000 });
+  expect(bus.uniqueName).toBe(UNIQUE_NAME);
+});
+
+/** A server whose places for waiting clients are taken. */
+const BUSY_SERVER = `
+import socket, sys, time
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+server.listen(0)
+client = socket.socket(socket.AF_UNIX)
+client.connect(sys.argv[1])
+print('busy', flush=True)
+time.sleep(600)
+`;
+
+describe('a socket path that vanishes', () => {
+  test('after the connection was made does not end it, and a second client does not find it', async () => {
+    await using server = await startFakeServer();
+    await using bus = await connectToBus(server.address);
+    rmSync(server.path);
+    await bus.call({
+      destination: 'org.freedesktop.DBus', path: '/', interface: 'org.freedesktop.DBus.Peer', member: 'Ping',
+    });
+    await expect(connectToBus(server.address)).rejects.toThrow('connect ENOENT (there is no such socket)');
+  });
+});
+
+describeWith('python3')('a socket path that vanishes', () => {
+  test('while its server has no place free ends the wait for one, and the next address is tried', async () => {
+    const path = join(scratchDirectory(), 'busy');
+    await using server = await start('python3', ['-c', BUSY_SERVER, path]);
+    await server.line('busy');
+    setTimeout(() => rmSync(path), 30);
+    await using bus = await connectToBus(`unix:path=${path};${good.address}`);
+    expect(bus.uniqueName).toBe(UNIQUE_NAME);
+  });
+});
