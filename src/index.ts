@@ -45,7 +45,7 @@ export { type Bus, type BusOptions, connectToBus, sessionBus, starterBus, system
 export type { NameOptions } from './connection/bus-names.js';
 export type { ConnectionCredentials, StartResult } from './connection/bus-queries.js';
 export type { CallLimits } from './connection/call-limits.js';
-export type { CallFlags, CallOptions, NoReply, WaitOptions } from './connection/call-options.js';
+export type { CallDefaults, CallFlags, CallOptions, NoReply, WaitOptions } from './connection/call-options.js';
 export type { ReceiveOptions } from './connection/receive-options.js';
 export { type Connection, type ConnectOptions, openConnection } from './connection/connection.js';
 export { busOver, type BusOverOptions, connectionOver } from './connection/over-transport.js';

@@ -16,7 +16,7 @@ import { FrameReader } from '../wire/messages/framing.js';
 import { errorReply, type Message, type MethodCall } from '../wire/messages/message.js';
 import { checkOptions } from '../wire/options.js';
 import type { Reading } from '../wire/values/reading.js';
-import { type CallOptions, type NoReply, WAIT_RULES } from './call-options.js';
+import { type CallDefaults, type CallOptions, type NoReply, WAIT_RULES } from './call-options.js';
 import { ArrivedSignal } from './arrived-signal.js';
 import { CallRefusal, type CallRouter, type CallRunner, type MethodCallHeader } from './call-router.js';
 import { publishIn, publishOut } from './diagnostics.js';
@@ -41,6 +41,8 @@ export const CLOSE_RULES = { timeout: WAIT_RULES.timeout };
 export interface EngineOwner {
   /** The number of the link, for diagnostics. */
   readonly id: number;
+  /** What calls do unless their own options say otherwise. */
+  readonly callDefaults: CallDefaults;
   readonly drops: DropCounter;
   /** Decides about the calls that arrive. If it is undefined, they are refused. */
   readonly callRouter: CallRouter | undefined;
@@ -195,7 +197,7 @@ export class Engine {
   ): Promise<BodyOf<Out>> {
     let invocation: Invocation;
     try {
-      invocation = toInvocation(options);
+      invocation = toInvocation(options, this.#owner.callDefaults);
     } catch (error) {
       return Promise.reject(error as Error); // an error of the options, or of a getter in them
     }

@@ -6,7 +6,7 @@ import { type Caller, errorAt } from '../wire/error-place.js';
 import type { ErrorPlace } from '../wire/errors.js';
 import { type Message, methodCall, type MethodCall } from '../wire/messages/message.js';
 import { checkSignature } from '../wire/values/codec.js';
-import { type CallOptions, checkCallOptions, flagsOf, type NoReply } from './call-options.js';
+import { type CallDefaults, type CallOptions, checkCallOptions, flagsOf, type NoReply } from './call-options.js';
 import { ConnectionClosedError } from './errors.js';
 import { describeCall, type ResultOf } from './pending-call.js';
 
@@ -25,17 +25,19 @@ export interface Invocation {
 }
 
 /**
- * Makes an invocation of the options of a call.
+ * Makes an invocation of the options of a call, and of the defaults for those that are not given.
  * @throws {ArgumentError} if a key is unknown or a value is not valid; and the error of a getter in the options
  */
 export function toInvocation<In extends string, Out extends string>(
-  options: CallOptions<In, Out, NoReply>,
+  options: CallOptions<In, Out, NoReply>, defaults: CallDefaults,
 ): Invocation {
   checkCallOptions(options);
-  const { path, interface: interfaceName, member, destination, timeout, signal, replySignature } = options;
+  const { path, interface: interfaceName, member, destination, signal, replySignature } = options;
+  const { timeout = defaults.timeout } = options;
   // The compiler has compared the body with the signature; their types are of no further use.
   const { signature, body } = options as { signature?: string; body?: readonly unknown[] };
-  const parts = { path, interface: interfaceName, member, destination, signature, body, flags: flagsOf(options) };
+  const flags = flagsOf(options, false, defaults);
+  const parts = { path, interface: interfaceName, member, destination, signature, body, flags };
   return { message: methodCall<string>(parts), timeout, signal, replySignature, place: undefined, resultOf: undefined };
 }
 

@@ -11,7 +11,9 @@ import type { Message } from '../wire/messages/message.js';
 import { checkOptions } from '../wire/options.js';
 import { AnswerableCalls } from './answerable-calls.js';
 import type { ArrivedSignal } from './arrived-signal.js';
-import type { CallOptions, NoReply } from './call-options.js';
+import {
+  type CallDefaults, type CallOptions, mergeDefaults, NO_DEFAULTS, type NoReply,
+} from './call-options.js';
 import type { CallRouter } from './call-router.js';
 import { nextConnection, publishConnect, publishDisconnect } from './diagnostics.js';
 import { DropCounter } from './drops.js';
@@ -58,6 +60,7 @@ interface Outage {
 /** The common parts of all links. */
 export class LinkCore implements EngineOwner {
   readonly id = nextConnection();
+  readonly callDefaults: CallDefaults;
   readonly drops = new DropCounter();
   readonly closed: Promise<ConnectionClosedError>;
   readonly #receiver: SignalReceiver;
@@ -82,6 +85,7 @@ export class LinkCore implements EngineOwner {
   constructor(transport: Transport, receiver: SignalReceiver, options: ReceiveOptions<boolean>) {
     this.#receiver = receiver;
     this.#options = options;
+    this.callDefaults = mergeDefaults(options.callDefaults ?? NO_DEFAULTS, NO_DEFAULTS); // a copy
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -137,7 +141,7 @@ export class LinkCore implements EngineOwner {
     if (this.#outage === undefined) return this.#engine.call(options, above);
     try {
       // The signature of the reply is compared, or none was given.
-      return this.#outage.waiting.add(toInvocation(options), above) as Promise<BodyOf<Out>>;
+      return this.#outage.waiting.add(toInvocation(options, this.callDefaults), above) as Promise<BodyOf<Out>>;
     } catch (error) {
       return Promise.reject(error as Error); // an error of the options, or of a getter in them
     }
