@@ -1,14 +1,18 @@
 // Connections that are restored, against servers in this process that play a bus and decide when it ends: what is sent
 // on the next connection and in what order, what waits, what fails, and what the program learns.
+import { getEventListeners } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createProxy } from '../../src/client/proxy.js';
 import { type Bus, connectToBus } from '../../src/connection/bus.js';
 import type { ConnectionChange, ConnectionRestored, Gap } from '../../src/connection/gap.js';
+import { ownName } from '../../src/connection/own-name.js';
 import type { ReconnectOptions } from '../../src/connection/reconnect-options.js';
 import { defineInterface } from '../../src/interface/define.js';
 import { exportObject } from '../../src/service/export-object.js';
 import { errorReply, type MethodCall, methodCall, methodReturn } from '../../src/wire/messages/message.js';
+import { memoryInUse } from '../support/memory.js';
 import { until } from '../support/waiting.js';
 import { type Answer, answerAsBus, FakePeer, type FakeServer, type FakeServerOptions, startFakeServer } from './fake-server.js';
 import { queued } from './queued.js';
@@ -67,12 +71,15 @@ async function startBus(options: FakeServerOptions & { readonly reconnect?: Reco
     });
     broken.socket.destroy();
   });
-  let count = 0;
+  let [count, restoredCount] = [0, 0];
+  bus.watchConnection(({ state }) => {
+    if (state === 'connected') restoredCount++;
+  });
   const restore = async (broken: FakePeer): Promise<FakePeer> => {
     count++;
     broken.socket.destroy(); // unless the test has done that
     const next = await server.peer();
-    await until(() => restored().length >= count);
+    await until(() => restoredCount >= count);
     return next;
   };
   return { server, bus, peer, changes, restored, restore, breakOf };
@@ -656,6 +663,83 @@ describe('a connection that is being restored ends', () => {
     expect(next.calls('Method')).toHaveLength(1);
     expect((await bus.closed).cause).toBeUndefined();
   });
+});
+
+describe('an owned name', () => {
+  test.each<[result: number | undefined, state: string, seen: unknown[]]>([
+    [PRIMARY_OWNER, 'owner', ['acquired']],
+    [IN_QUEUE, 'queued', ['queued']],
+    [EXISTS, 'lost', [['lost', 'NameRequestError']]],
+    [undefined, 'lost', [['lost', 'NameLostError']]],
+  ])('for which the next bus answers %s is then %s', async (result, state, seen) => {
+    let isBack = false;
+    const answer: Answer = (call, peer) => {
+      if (!isBack || call.member !== 'RequestName') return giving()(call, peer);
+      return result === undefined ? refused(call, peer) : giving({ [NAME]: result })(call, peer);
+    };
+    const { bus, peer, restore, breakOf } = await startBus({ answer });
+    const calls: unknown[] = [];
+    const name = ownName(bus, NAME, {
+      acquired: () => calls.push('acquired'),
+      queued: () => calls.push('queued'),
+      lost: (reason) => calls.push(['lost', reason.name]),
+    });
+    await name.ready;
+    peer.send(ownerChanged(NAME, '', ':1.7'));
+    await bus.call({ path: '/', member: 'Ping' });
+    isBack = true;
+    await breakOf(peer);
+    expect([name.state, calls]).toEqual(['requesting', ['acquired']]);
+    await restore(peer);
+    await sleep(0);
+    expect([name.state, calls]).toEqual([state, ['acquired', ...seen]]);
+  });
+
+  test('that is asked for or released while there is no connection is so on the next one', async () => {
+    const { bus, peer, restore, breakOf } = await startBus();
+    const released = ownName(bus, 'com.example.Released');
+    await released.ready;
+    await breakOf(peer);
+    const name = ownName(bus, NAME);
+    await released.close();
+    const next = await restore(peer);
+    expect(await name.ready).toBe('owner');
+    expect(next.calls('RequestName').map(({ body }) => body[0])).toEqual([NAME]);
+  });
+});
+
+test('a hundred restarts leave no timers, listeners, sockets or memory behind', async () => {
+  const abort = new AbortController();
+  const { server, bus, peer, restore, changes } = await startBus({
+    answer: giving({}, owned({ [SERVICE]: ':1.9' })), reconnect: { signal: abort.signal },
+  });
+  await bus.requestName(NAME);
+  const subscription = bus.subscribe({ ...RULE, sender: SERVICE }, { onGap: () => {} });
+  const watch = bus.watchOwner('com.example.below.*', () => {});
+  await Promise.all([subscription.ready, watch.ready]);
+  const Lamp = defineInterface({ name: 'com.example.Lamp1', methods: { Get: { out: 'u' } } });
+  exportObject(bus, '/', Lamp.implement({ methods: { Get: () => 1 } }));
+  let current = peer;
+  const restart = async (): Promise<void> => {
+    const call = failureOf(bus.call(METHOD));
+    current = await restore(current);
+    await call;
+    server.sockets.length = 1;
+    changes.length = 0;
+  };
+  const state = (): unknown[] => [
+    getEventListeners(abort.signal, 'abort').length, getEventListeners(bus.closedSignal, 'abort').length,
+    process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length,
+    readdirSync('/proc/self/fd').length,
+  ];
+  for (let i = 0; i < 20; i++) await restart();
+  await sleep(10);
+  const [before, bytes] = [state(), memoryInUse()];
+  for (let i = 0; i < 100; i++) await restart();
+  await sleep(10);
+  expect(state()).toEqual(before);
+  expect((memoryInUse() - bytes) / 100).toBeLessThan(5_000); // bytes for each restart
+  expect([subscription.gaps, bus.state]).toEqual([120, 'connected']);
 });
 
 test.each<[reconnect: unknown, problem: string]>([
