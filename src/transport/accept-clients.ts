@@ -108,6 +108,7 @@ export async function acceptClients(
     get handshakes() {
       return halfOpen.size;
     },
+    setRef: (isRef) => listener.setRef(isRef),
     async close() {
       await listener.close();
       reasonToCut = 'the server has stopped listening';
