@@ -31,13 +31,14 @@ export type { MatchRule } from './protocol/match-rule.js';
 export { parseMatchRule } from './protocol/parse-match-rule.js';
 export { escapePathElement, unescapePathElement } from './protocol/path-element.js';
 export {
-  ConnectError, EndOfStreamError, ListenError, type ListenErrorCode, type OutputOverflowCode, OutputOverflowError,
+  ConnectError, DescriptorError, type DescriptorErrorCode, EndOfStreamError, ListenError, type ListenErrorCode,
+  type OutputOverflowCode, OutputOverflowError,
   type ProgramEnd, ProgramEndedError,
 } from './transport/errors.js';
 export { memoryPair, type MemoryPairOptions } from './transport/memory-pair.js';
 export type { AcceptClientsOptions, ClientClaim } from './transport/accept-clients.js';
 export type { OpenOptions } from './transport/open.js';
-export type { Transport, TransportEvents } from './transport/transport.js';
+export type { DescriptorCarrier, Transport, TransportEvents } from './transport/transport.js';
 export {
   type Environment, sessionBusAddress, starterBusAddress, systemBusAddress,
 } from './transport/well-known-buses.js';
@@ -48,6 +49,7 @@ export type { CallLimits } from './connection/call-limits.js';
 export type { CallDefaults, CallFlags, CallOptions, NoReply, WaitOptions } from './connection/call-options.js';
 export type { ReceiveOptions } from './connection/receive-options.js';
 export { type Connection, type ConnectOptions, openConnection } from './connection/connection.js';
+export { attachDescriptors, takeDescriptors } from './connection/descriptors.js';
 export { busOver, type BusOverOptions, connectionOver } from './connection/over-transport.js';
 export type { Connected, Disconnected, MessageIn, MessageOut } from './connection/diagnostics.js';
 export type { Drop, DropReason } from './connection/drops.js';

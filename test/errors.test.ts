@@ -218,6 +218,11 @@ const FAILURES: Readonly<Record<string, Readonly<Record<string, () => unknown>>>
       'CLIENT_CUT', 'unix:path=/run/a', 'the server has as many connections as it allows: one must end first',
     )),
   },
+  DescriptorError: {
+    DESCRIPTOR_INDEX_INVALID: thrown(transport.DescriptorError.index(2, 1, 'caller')),
+    DESCRIPTORS_MISSING: thrown(transport.DescriptorError.missing(2, 1)),
+    TOO_MANY_DESCRIPTORS: thrown(transport.DescriptorError.tooMany(300, 253, 'caller')),
+  },
   ProgramEndedError: {
     PROGRAM_ENDED: thrown(new transport.ProgramEndedError('ssh', {
       exitCode: 255, stderr: 'ssh: Could not resolve hostname example\n',

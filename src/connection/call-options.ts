@@ -63,6 +63,11 @@ export interface CallOptions<
   readonly signature?: CheckedSignature<In> | undefined;
   /** The arguments: one value for each type of `signature`. */
   readonly body?: BodyInputOf<In> | undefined;
+  /**
+   * The file descriptors that the call carries, on a connection whose transport carries them; see
+   * {@link attachDescriptors}. A UNIX_FD in `body` is an index of them.
+   */
+  readonly descriptors?: readonly number[] | undefined;
   /** The signature that the reply must have; it also gives the result its type. If left out, any signature is valid. */
   readonly replySignature?: CheckedSignature<Out> | undefined;
 }
@@ -101,7 +106,8 @@ export function mergeDefaults(first: CallDefaults, second: CallDefaults): CallDe
 
 // The parts of the message are checked when it is written.
 const MESSAGE_RULES = {
-  destination: ANY, path: ANY, interface: ANY, member: ANY, signature: ANY, body: ANY, replySignature: TEXT,
+  destination: ANY, path: ANY, interface: ANY, member: ANY, signature: ANY, body: ANY, descriptors: ANY,
+  replySignature: TEXT,
 };
 const CALL_RULES: OptionRules<CallOptions> = { ...MESSAGE_RULES, ...WAIT_RULES, ...CALL_FLAG_RULES };
 
@@ -135,7 +141,7 @@ function hasOnlyCallKeys(options: object): boolean {
     switch (key) {
       case 'destination': case 'path': case 'interface': case 'member': case 'signature': case 'body':
       case 'replySignature': case 'timeout': case 'signal': case 'noReply': case 'noAutoStart':
-      case 'allowInteractiveAuthorization':
+      case 'allowInteractiveAuthorization': case 'descriptors':
         break;
       default:
         return false;

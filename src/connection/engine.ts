@@ -19,6 +19,7 @@ import type { Reading } from '../wire/values/reading.js';
 import { type CallDefaults, type CallOptions, type NoReply, WAIT_RULES } from './call-options.js';
 import { ArrivedSignal } from './arrived-signal.js';
 import { CallRefusal, type CallRouter, type CallRunner, type MethodCallHeader } from './call-router.js';
+import { DescriptorDesk } from './descriptors.js';
 import { publishIn, publishOut } from './diagnostics.js';
 import type { DropCounter } from './drops.js';
 import { ConnectionClosedError } from './errors.js';
@@ -81,7 +82,11 @@ export class Engine {
   readonly #pending: PendingCalls;
   readonly #reading: Reading;
   /** The constructor arguments of all signals. */
-  readonly #receiving: { readonly reading: Reading; readonly drops: DropCounter };
+  readonly #receiving: {
+    readonly reading: Reading; readonly drops: DropCounter; readonly desk: DescriptorDesk | undefined;
+  };
+  /** Undefined if the transport carries no descriptors. */
+  readonly #desk: DescriptorDesk | undefined;
   readonly #running = new RunningHandlers();
   readonly #closed: Promise<void>;
   #isClosing = false;
@@ -96,18 +101,25 @@ export class Engine {
     this.#transport = transport;
     this.#owner = owner;
     this.#reading = receiveReading(options);
-    this.#receiving = { reading: this.#reading, drops: owner.drops };
+    const { descriptors: carrier } = transport;
+    const desk = carrier === undefined ? undefined : new DescriptorDesk(transport, carrier);
+    this.#desk = desk;
+    this.#receiving = { reading: this.#reading, drops: owner.drops, desk };
     this.#pending = new PendingCalls((name, sender) => owner.mayOwn(name, sender));
     this.#closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
+    const route = (frame: Uint8Array): void => this.#route(frame);
     const inlet = new Inlet({
       transport,
       frames: new FrameReader({ maxMessageLength }),
-      handOn: (frame) => this.#route(frame),
+      handOn: desk === undefined ? route : (frame) => desk.handle(frame, route),
     });
     transport.start({
-      receive: (chunk) => inlet.receive(chunk),
+      receive: (chunk, descriptors) => {
+        if (descriptors !== undefined) desk?.add(descriptors);
+        inlet.receive(chunk);
+      },
       relieved: () => inlet.relieved(),
       end: (cause) => this.#end(cause),
     });
@@ -143,7 +155,8 @@ export class Engine {
     if (this.#closedError !== undefined) throw notSent(message, this.#closedError, above);
     const serial = this.#pending.nextSerial();
     try {
-      this.#transport.write(message, { serial });
+      if (this.#desk === undefined) this.#transport.write(message, { serial });
+      else this.#desk.write(message, serial);
     } catch (error) {
       if (typeof message !== 'object' || message === null) throw messageError(message);
       throw errorAt(error, place ?? message, above);
@@ -309,6 +322,7 @@ export class Engine {
     let reply: Message;
     try {
       reply = decodeBodyAs(this.#reading, header, frame);
+      this.#desk?.deliver(reply.body, reply);
     } catch (error) {
       this.#owner.drops.count('invalid message', { message: header, error });
       call.fail(() => error);
@@ -326,6 +340,7 @@ export class Engine {
     let call: Message;
     try {
       call = decodeBodyAs(this.#reading, header, frame);
+      this.#desk?.deliver(call, call);
     } catch (error) {
       this.#refuse(header, error, header);
       return;
@@ -350,6 +365,7 @@ export class Engine {
   }
 
   #end(cause: Error | undefined): void {
+    this.#desk?.close();
     const error = this.#fail(
       cause === undefined
         ? new ConnectionClosedError(CLOSED_BY_US)

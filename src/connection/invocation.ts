@@ -7,6 +7,7 @@ import type { ErrorPlace } from '../wire/errors.js';
 import { type Message, methodCall, type MethodCall } from '../wire/messages/message.js';
 import { checkSignature } from '../wire/values/codec.js';
 import { type CallDefaults, type CallOptions, checkCallOptions, flagsOf, type NoReply } from './call-options.js';
+import { attachDescriptors } from './descriptors.js';
 import { ConnectionClosedError } from './errors.js';
 import { describeCall, type ResultOf } from './pending-call.js';
 
@@ -32,13 +33,15 @@ export function toInvocation<In extends string, Out extends string>(
   options: CallOptions<In, Out, NoReply>, defaults: CallDefaults,
 ): Invocation {
   checkCallOptions(options);
-  const { path, interface: interfaceName, member, destination, signal, replySignature } = options;
+  const { path, interface: interfaceName, member, destination, signal, replySignature, descriptors } = options;
   const { timeout = defaults.timeout } = options;
   // The compiler has compared the body with the signature; their types are of no further use.
   const { signature, body } = options as { signature?: string; body?: readonly unknown[] };
   const flags = flagsOf(options, false, defaults);
   const parts = { path, interface: interfaceName, member, destination, signature, body, flags };
-  return { message: methodCall<string>(parts), timeout, signal, replySignature, place: undefined, resultOf: undefined };
+  const call = methodCall<string>(parts);
+  const message = descriptors === undefined ? call : attachDescriptors(call, descriptors);
+  return { message, timeout, signal, replySignature, place: undefined, resultOf: undefined };
 }
 
 /**
