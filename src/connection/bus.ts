@@ -188,7 +188,7 @@ export class Bus<Typed extends boolean = false> implements MessageLink<Typed>, A
     const { timeout, signal } = options;
     const call = { ...BUS_OBJECT, member: 'GetNameOwner', signature: 's', body: [name], replySignature: 's' } as const;
     try {
-      const [owner] = await this.#core.engine.call({ ...call, timeout, signal }, this.getNameOwner);
+      const [owner] = await this.#core.call({ ...call, timeout, signal }, this.getNameOwner);
       return owner;
     } catch (error) {
       if (error instanceof DBusError && error.errorName === ErrorName.NAME_HAS_NO_OWNER) return undefined;
@@ -204,7 +204,7 @@ export class Bus<Typed extends boolean = false> implements MessageLink<Typed>, A
     checkOptions('listNames', options, WAIT_RULES);
     const { timeout, signal } = options;
     const call = { ...BUS_OBJECT, member: 'ListNames', replySignature: 'as', timeout, signal } as const;
-    const [names] = await this.#core.engine.call(call, this.listNames);
+    const [names] = await this.#core.call(call, this.listNames);
     return names;
   }
 

@@ -41,6 +41,8 @@ export interface Restorer {
   readonly limits: WaitingLimits;
   /** Whether a connection that ends now is restored. */
   readonly isWilling: boolean;
+  /** Whether the wait for the next attempt keeps the process alive, as it does at first. */
+  isRef: boolean;
   /** Begins to restore the link, whose connection has ended with an error. */
   begin(error: ConnectionClosedError): void;
   /** Ends all attempts: the link has ended. */
@@ -101,6 +103,8 @@ export class LinkCore implements EngineOwner {
   set isRef(isRef: boolean) {
     this.#isRef = isRef;
     this.#engine.isRef = isRef;
+    if (this.#outage !== undefined) this.#outage.waiting.isRef = isRef;
+    if (this.#restorer !== undefined) this.#restorer.isRef = isRef;
   }
 
   get isRef(): boolean {
@@ -278,6 +282,7 @@ export class LinkCore implements EngineOwner {
 
   #break(error: ConnectionClosedError): void {
     const waiting = new WaitingCalls(error, this.#restorer!.limits); // the link is restorable
+    waiting.isRef = this.#isRef;
     this.#outage = { error, waiting, restored: pledge(), isGreeted: false };
     publishDisconnect(this.id, error, true);
     this.#answerable?.clear();

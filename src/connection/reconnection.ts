@@ -26,6 +26,8 @@ interface Outage {
   readonly previousUniqueName: string;
   /** Ends the wait or the attempt that is under way. */
   readonly abort: AbortController;
+  /** The wait for the next attempt. */
+  timer: NodeJS.Timeout | undefined;
   attempts: number;
 }
 
@@ -40,6 +42,7 @@ export class Reconnection implements Restorer {
   readonly #listeners = new Set<ConnectionChangeListener>();
   #uniqueName: string;
   #openedAt = performance.now();
+  #isRef = true;
   #outage: Outage | undefined;
   #stopListening: () => void = () => {};
 
@@ -70,11 +73,21 @@ export class Reconnection implements Restorer {
     return () => void this.#listeners.delete(own);
   }
 
+  get isRef(): boolean {
+    return this.#isRef;
+  }
+
+  set isRef(isRef: boolean) {
+    this.#isRef = isRef;
+    if (isRef) this.#outage?.timer?.ref();
+    else this.#outage?.timer?.unref();
+  }
+
   begin(error: ConnectionClosedError): void {
     const now = performance.now();
     this.#backoff.noteLifetime(now - this.#openedAt);
     const outage: Outage = {
-      since: now, previousUniqueName: this.#uniqueName, abort: new AbortController(), attempts: 0,
+      since: now, previousUniqueName: this.#uniqueName, abort: new AbortController(), timer: undefined, attempts: 0,
     };
     this.#outage = outage;
     this.#stopListening = onAbort(this.#signal, () => {
@@ -104,7 +117,7 @@ export class Reconnection implements Restorer {
         return this.#giveUp(`${outage.attempts} attempts to restore it have failed`, error);
       }
       this.#report({ state: 'reconnecting', error, attempts: outage.attempts, delay });
-      await pause(delay, outage.abort.signal);
+      await this.#pause(delay, outage);
       if (this.#outage !== outage) return;
       outage.attempts++;
       try {
@@ -116,6 +129,22 @@ export class Reconnection implements Restorer {
         error = failure;
       }
     }
+  }
+
+  /** Resolves after the delay, or when the attempts are ended. */
+  #pause(delay: number, outage: Outage): Promise<void> {
+    return new Promise((resolve) => {
+      outage.timer = startTimer(delay, () => {
+        endAbort();
+        resolve();
+      });
+      if (!this.#isRef) outage.timer?.unref();
+      const endAbort = onAbort(outage.abort.signal, () => {
+        clearTimeout(outage.timer);
+        endAbort();
+        resolve();
+      });
+    });
   }
 
   /** Makes one attempt. Resolves with undefined if the link has ended meanwhile. */
@@ -143,6 +172,7 @@ export class Reconnection implements Restorer {
   /** The connection is restored. @throws {ConnectionClosedError} if it has ended again */
   #end(): void {
     if (!this.#core.resume()) throw new ConnectionClosedError('the connection has ended again');
+    this.#core.announce(this.#uniqueName);
     this.#openedAt = performance.now();
     this.#outage = undefined;
     this.#stopListening();
@@ -158,19 +188,4 @@ export class Reconnection implements Restorer {
       process.emitWarning(printable(text), { type: 'ReconnectWarning', code: 'DBUS_WIRE_NOT_RESTORED' });
     }
   }
-}
-
-/** Resolves after the delay, or when the signal aborts. */
-function pause(delay: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = startTimer(delay, () => {
-      endAbort();
-      resolve();
-    });
-    const endAbort = onAbort(signal, () => {
-      clearTimeout(timer);
-      endAbort();
-      resolve();
-    });
-  });
 }

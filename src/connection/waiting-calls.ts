@@ -53,6 +53,11 @@ export class WaitingCalls {
     this.#limits = limits;
   }
 
+  /** Whether the calls keep the process alive, as they do at first. */
+  set isRef(isRef: boolean) {
+    this.#deadlines.isRef = isRef;
+  }
+
   /** How many calls wait. */
   get size(): number {
     return this.#calls.size;

@@ -56,6 +56,20 @@ describe('the channels', () => {
     expect(seen[5]?.[1]['isRestorable']).toBe(false);
   });
 
+  test('publish each connection of a bus that is restored under one number', async () => {
+    await using server = await startFakeServer();
+    const seen = record('connect', 'disconnect');
+    const bus = await connectToBus(server.address, { reconnect: { initialDelay: 1 } });
+    (await server.peer()).socket.destroy();
+    await until(() => seen.length === 3);
+    await bus.close();
+    const [{ connection } = {}] = seen.map(([, event]) => event);
+    expect(seen.map(([name, event]) => [name, event['isRestorable'], event['connection']])).toEqual([
+      ['connect', undefined, connection], ['disconnect', true, connection],
+      ['connect', undefined, connection], ['disconnect', false, connection],
+    ]);
+  });
+
   test('give each connection a number, and one without a bus has no unique name', async () => {
     await using server = await startFakeServer();
     const seen = record('connect');

@@ -105,6 +105,7 @@ describe('everything that is wanted', () => {
     const waiting = bus.call({ ...METHOD, signature: 's', body: ['waits'] });
     waiting.catch(() => {});
     const next = await restore(peer);
+    await next.call('Method');
     const change = "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',member='NameOwnerChanged'";
     const at = ",path='/org/freedesktop/DBus'";
     expect(callsOf(next)).toEqual([
@@ -249,6 +250,14 @@ describe('a call', () => {
     const failure = failureOf(bus.call(METHOD));
     await restore(peer);
     expect([await sum, await failure]).toEqual([3, expect.objectContaining({ errorName: 'a.B', message: 'no' })]);
+  });
+
+  test('to the bus itself waits too', async () => {
+    const { bus, peer, restore, breakOf } = await startBus({ answer: giving({}, owned({ [SERVICE]: ':1.9' })) });
+    await breakOf(peer);
+    const answers = [bus.listNames(), bus.getNameOwner(SERVICE), bus.waitForOwner(SERVICE)];
+    await restore(peer);
+    expect(await Promise.all(answers)).toEqual([[BUS], ':1.9', ':1.9']);
   });
 
   test('that waits rejects after its timeout, or when its signal aborts, and is not sent', async () => {

@@ -37,6 +37,23 @@ describeWith('dbus-daemon')('a program with a connection', () => {
     expect({ stdout, stderr, status }).toEqual({ stdout: 'done\n', stderr: '', status: 0 });
   });
 
+  test('that is being restored and does not count ends by itself, even while a call waits', async () => {
+    await using other = await startPrivateBus();
+    const code = `const bus = await sessionBus({ reconnect: { initialDelay: 60_000 } });
+      bus.unref();
+      const timer = setInterval(() => {}, 1_000);
+      bus.watchConnection(() => {
+        void bus.listNames();
+        clearInterval(timer);
+        console.log('lost');
+      });
+      console.log('done');`;
+    await using running = await start(process.execPath, node(code), { env: other.env, cwd });
+    await running.line('done');
+    await other.stop();
+    expect(await running.end()).toMatchObject({ stdout: 'done\nlost\n', stderr: '', code: 0 });
+  });
+
   test.each([
     ['at first', ''],
     ['again', 'bus.unref(); bus.ref();'],
