@@ -168,6 +168,11 @@ export class StreamTransport implements Transport {
     }
   }
 
+  writeBytes(message: Uint8Array): void {
+    this.#output.appendBytes(message);
+    this.#scheduleFlush();
+  }
+
   #scheduleFlush(): void {
     const { queuedBytes } = this;
     if (queuedBytes > this.#maxQueuedBytes) {

@@ -64,6 +64,11 @@ export interface Transport {
    * them; if it sends them later, it must have duplicated them. UNIX_FDS of the message is their number.
    */
   write(message: Message, options: EncodeOptions, descriptors?: readonly number[]): void;
+  /**
+   * Queues one whole message that is encoded already, as {@link Transport.write} queues one that is not. The bytes are
+   * copied and not checked. Only a message bus calls it; if it is absent, the bus decodes the message and writes it.
+   */
+  writeBytes?(message: Uint8Array): void;
   /** Sends the queued messages now, or after earlier messages that are still being sent. */
   flush(): void;
   /** Resolves when at most 1 MiB waits to be taken by the peer, or when the stream has ended; never rejects. */
