@@ -5,6 +5,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { environmentOf, type PrivateBus, startPrivateBus } from './private-bus.js';
+import { startPrivateMessageBus } from './private-message-bus.js';
 import { type Program, PYTHON, start } from './programs.js';
 import { scratchDirectory } from './reaper.js';
 
@@ -53,4 +54,10 @@ export async function startPrivateBroker(): Promise<PrivateBus> {
 export const REAL_BUSES = [
   { program: 'dbus-daemon', required: ['dbus-daemon'], startBus: () => startPrivateBus() },
   { program: 'dbus-broker', required: ['dbus-broker', 'dbus-python'], startBus: startPrivateBroker },
+] as const;
+
+/** The real buses and our own. */
+export const ALL_BUSES = [
+  ...REAL_BUSES,
+  { program: 'our message bus', required: [], startBus: () => startPrivateMessageBus() },
 ] as const;
