@@ -38,7 +38,7 @@ export interface ListenerOptions {
   readonly onError?: ((error: Error, peer: StreamPeer) => void) | undefined;
   /** Milliseconds for the nonce of `nonce-tcp:`. Default: 10,000. */
   readonly nonceTimeout?: number | undefined;
-  /** Most clients of `nonce-tcp:` that have not sent their nonce; a further one cuts the oldest. Default: 64. */
+  /** Most clients of `nonce-tcp:` that have not sent their nonce after a second; see {@link HalfOpen}. Default: 64. */
   readonly maxNonces?: number | undefined;
 }
 
