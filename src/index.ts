@@ -51,7 +51,7 @@ export type { ReceiveOptions } from './connection/receive-options.js';
 export { type Connection, type ConnectOptions, openConnection } from './connection/connection.js';
 export { attachDescriptors, takeDescriptors } from './connection/descriptors.js';
 export { busOver, type BusOverOptions, connectionOver } from './connection/over-transport.js';
-export type { Connected, Disconnected, MessageIn, MessageOut } from './connection/diagnostics.js';
+export type { Connected, Disconnected, MessageIn, MessageOut, Reconnected } from './connection/diagnostics.js';
 export type { Drop, DropReason } from './connection/drops.js';
 export {
   type ConnectionListener, listen, type PeerServer, type PeerServerOptions, type Refusal,

@@ -5,6 +5,7 @@ import { channel } from 'node:diagnostics_channel';
 import type { MessageHeader } from '../wire/messages/decode.js';
 import type { Message } from '../wire/messages/message.js';
 import type { ConnectionClosedError } from './errors.js';
+import type { Gap } from './gap.js';
 
 /** On `dbus-wire:message-in`: a message has arrived whose header is valid. It is published before it is delivered. */
 export interface MessageIn {
@@ -34,7 +35,20 @@ export interface Connected {
   readonly uniqueName: string | undefined;
 }
 
-/** On `dbus-wire:disconnect`: a connection has ended; it may be restored. */
+/** On `dbus-wire:reconnect`: a connection is restored, and so is everything that the program wants of the bus. */
+export interface Reconnected extends Connected {
+  /** The unique name that it had before. */
+  readonly previousUniqueName: string;
+  /** From the end of one connection until the bus has accepted the next one, in milliseconds. */
+  readonly downtime: number;
+  /** How many attempts were made; the last one has succeeded. */
+  readonly attempts: number;
+}
+
+/**
+ * On `dbus-wire:disconnect`: a connection has ended. If it is to be restored and that fails for good, this is published
+ * once more.
+ */
 export interface Disconnected {
   readonly connection: number;
   /** Why; its `cause` is undefined if this side has closed the connection. */
@@ -48,6 +62,7 @@ const messagesIn = channel('dbus-wire:message-in');
 const messagesOut = channel('dbus-wire:message-out');
 const connects = channel('dbus-wire:connect');
 const disconnects = channel('dbus-wire:disconnect');
+const reconnects = channel('dbus-wire:reconnect');
 
 let connectionCount = 0;
 
@@ -70,4 +85,10 @@ export function publishConnect(connection: number, guid: string, uniqueName: str
 
 export function publishDisconnect(connection: number, error: ConnectionClosedError, isRestorable: boolean): void {
   if (disconnects.hasSubscribers) disconnects.publish({ connection, error, isRestorable } satisfies Disconnected);
+}
+
+export function publishReconnect(connection: number, guid: string, gap: Gap): void {
+  if (!reconnects.hasSubscribers) return;
+  const { uniqueName, previousUniqueName, downtime, attempts } = gap;
+  reconnects.publish({ connection, guid, uniqueName, previousUniqueName, downtime, attempts } satisfies Reconnected);
 }

@@ -5,6 +5,7 @@
 import { onAbort, runListener, startTimer } from '../transport/waiting.js';
 import { printable } from '../wire/printable.js';
 import { Backoff } from './backoff.js';
+import { publishReconnect } from './diagnostics.js';
 import { ConnectionClosedError } from './errors.js';
 import type { ConnectionChange, ConnectionChangeListener, ConnectionRestored, Gap } from './gap.js';
 import type { ReopenedBus } from './hello.js';
@@ -122,7 +123,10 @@ export class Reconnection implements Restorer {
       outage.attempts++;
       try {
         const restored = await this.#attempt(outage);
-        if (restored !== undefined) this.#report(restored);
+        if (restored !== undefined) {
+          publishReconnect(this.#core.id, this.#core.engine.guid, restored);
+          this.#report(restored);
+        }
         return;
       } catch (failure) {
         if (this.#outage !== outage) return;
@@ -172,7 +176,6 @@ export class Reconnection implements Restorer {
   /** The connection is restored. @throws {ConnectionClosedError} if it has ended again */
   #end(): void {
     if (!this.#core.resume()) throw new ConnectionClosedError('the connection has ended again');
-    this.#core.announce(this.#uniqueName);
     this.#openedAt = performance.now();
     this.#outage = undefined;
     this.#stopListening();

@@ -8,7 +8,7 @@ import { GUID, startFakeServer, startLink, UNIQUE_NAME } from './fake-server.js'
 import { happened } from './signals.js';
 import { uncaughtException } from './uncaught.js';
 
-const CHANNELS = ['message-in', 'message-out', 'connect', 'disconnect'] as const;
+const CHANNELS = ['message-in', 'message-out', 'connect', 'disconnect', 'reconnect'] as const;
 
 let stop: (() => void)[] = [];
 
@@ -56,18 +56,27 @@ describe('the channels', () => {
     expect(seen[5]?.[1]['isRestorable']).toBe(false);
   });
 
-  test('publish each connection of a bus that is restored under one number', async () => {
+  test('publish the gaps of a connection that is restored, under its number, and its end', async () => {
     await using server = await startFakeServer();
-    const seen = record('connect', 'disconnect');
-    const bus = await connectToBus(server.address, { reconnect: { initialDelay: 1 } });
+    const seen = record('connect', 'disconnect', 'reconnect');
+    const bus = await connectToBus(server.address, { reconnect: { initialDelay: 1, maxAttempts: 1 } });
     (await server.peer()).socket.destroy();
     await until(() => seen.length === 3);
+    (await server.peer()).socket.destroy();
+    await until(() => seen.length === 5); // it has ended again too soon: no attempt is left
     await bus.close();
     const [{ connection } = {}] = seen.map(([, event]) => event);
-    expect(seen.map(([name, event]) => [name, event['isRestorable'], event['connection']])).toEqual([
-      ['connect', undefined, connection], ['disconnect', true, connection],
-      ['connect', undefined, connection], ['disconnect', false, connection],
+    const error = expect.objectContaining({ name: 'ConnectionClosedError' }) as Error;
+    expect(seen.slice(0, 4)).toEqual([
+      ['connect', { connection, guid: GUID, uniqueName: UNIQUE_NAME }],
+      ['disconnect', { connection, error, isRestorable: true }],
+      ['reconnect', {
+        connection, guid: GUID, uniqueName: UNIQUE_NAME, previousUniqueName: UNIQUE_NAME,
+        downtime: expect.any(Number) as number, attempts: 1,
+      }],
+      ['disconnect', { connection, error, isRestorable: true }],
     ]);
+    expect(seen.at(-1)).toEqual(['disconnect', { connection, error, isRestorable: false }]);
   });
 
   test('give each connection a number, and one without a bus has no unique name', async () => {
