@@ -14,7 +14,7 @@ import type { ArrivedSignal } from './arrived-signal.js';
 import { type CallOptions, WAIT_RULES, type WaitOptions } from './call-options.js';
 import type { Engine } from './engine.js';
 import { NameRequestError } from './errors.js';
-import type { NameRestoreResult } from './gap.js';
+import type { ConnectionState, NameRestoreResult } from './gap.js';
 import { isPostponed, type WishLink } from './match-requests.js';
 
 /** How a name is requested. ‹org.freedesktop.DBus.RequestName› */
@@ -41,8 +41,7 @@ function resultOf<Result>(results: ReadonlyMap<number, Result>, code: number, me
 /** A link through which names are requested: calls wait while there is no connection. */
 export interface NameLink extends WishLink {
   call<In extends 's' | 'su'>(options: CallOptions<In, 'u'>): Promise<readonly [number]>;
-  /** Resolves when there is a connection; rejects if there will be none. */
-  restored(): Promise<void>;
+  readonly state: ConnectionState;
 }
 
 /** The names that were requested on a new connection. */
@@ -114,13 +113,14 @@ export class BusNames {
   /** A request that a connection takes with it when it ends is made again on the next one. */
   async #request(call: CallOptions<'su', 'u'>): Promise<NameRequestResult | 'exists'> {
     for (;;) {
+      const wasConnected = this.#link.state === 'connected';
       try {
         const [code] = await this.#link.call(call);
         return resultOf(REQUEST_NAME_RESULT, code, 'RequestName');
       } catch (error) {
-        if (!isPostponed(error, this.#link)) throw error;
+        // A request that could not even wait for a connection is not made again.
+        if (!isPostponed(error, this.#link) || !(wasConnected || error.wasSent === true)) throw error;
       }
-      await this.#link.restored();
     }
   }
 

@@ -21,7 +21,6 @@ import { CLOSE_RULES, CLOSED_BY_US, Engine, type EngineOwner } from './engine.js
 import { ConnectionClosedError, HandlerInUseError } from './errors.js';
 import type { ConnectionState } from './gap.js';
 import { type Invocation, notSent, toInvocation } from './invocation.js';
-import { type Pledge, pledge } from './pledge.js';
 import type { ReceiveOptions } from './receive-options.js';
 import { randomSerial } from './serials.js';
 import { WaitingCalls, type WaitingLimits } from './waiting-calls.js';
@@ -53,8 +52,6 @@ export interface Restorer {
 interface Outage {
   readonly error: ConnectionClosedError;
   readonly waiting: WaitingCalls;
-  /** Resolves when the connection is restored. */
-  readonly restored: Pledge;
   /** Whether there is an engine after Hello: the wishes and replies of the program leave, its calls wait. */
   isGreeted: boolean;
 }
@@ -224,7 +221,7 @@ export class LinkCore implements EngineOwner {
     if (this.#outage === undefined) return this.#engine.close(options);
     if (this.#failure !== undefined) return;
     this.end(new ConnectionClosedError(CLOSED_BY_US));
-    await this.#engine.close({ timeout: 0 }); // that of an attempt
+    await this.#engine.close({ timeout: 0 });
   }
 
   // ---- for the restorer ----
@@ -237,11 +234,6 @@ export class LinkCore implements EngineOwner {
 
   get isRestorable(): boolean {
     return !this.#isClosing && this.#failure === undefined && this.#restorer?.isWilling === true;
-  }
-
-  /** Resolves when there is a connection, with all wishes of the program; rejects if there will be none. */
-  restored(): Promise<void> {
-    return this.#outage?.restored.promise ?? Promise.resolve();
   }
 
   /** Opens an engine on the transport of an attempt. The engine before must have ended. */
@@ -262,7 +254,6 @@ export class LinkCore implements EngineOwner {
     if (outage?.isGreeted !== true || this.#failure !== undefined) return false;
     this.#outage = undefined;
     outage.waiting.flush(this.#engine);
-    outage.restored.resolve();
     return true;
   }
 
@@ -276,14 +267,14 @@ export class LinkCore implements EngineOwner {
     this.#restorer?.stop(error); // requests reject before subscriptions end
     this.#abort?.abort(error);
     outage.waiting.end(error);
-    outage.restored.reject(error);
+    void this.#engine.close({ timeout: 0 }); // that of an attempt; it never rejects
     this.#resolveClosed(error);
   }
 
   #break(error: ConnectionClosedError): void {
     const waiting = new WaitingCalls(error, this.#restorer!.limits); // the link is restorable
     waiting.isRef = this.#isRef;
-    this.#outage = { error, waiting, restored: pledge(), isGreeted: false };
+    this.#outage = { error, waiting, isGreeted: false };
     publishDisconnect(this.id, error, true);
     this.#answerable?.clear();
     this.#router?.handleBreak?.(error);

@@ -20,7 +20,7 @@ export interface WishLink {
 }
 
 /** Whether a request has failed only for now: it is made again on the next engine. */
-export function isPostponed(error: unknown, link: WishLink): boolean {
+export function isPostponed(error: unknown, link: WishLink): error is ConnectionClosedError {
   return error instanceof ConnectionClosedError && link.isRestorable;
 }
 
