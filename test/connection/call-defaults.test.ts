@@ -127,6 +127,20 @@ describe('the timeout', () => {
   });
 });
 
+test('defaults are those of calls that wait until the connection is restored, too', async () => {
+  await using server = await startFakeServer({ answer: answering(false) });
+  await using bus = await connectToBus(server.address, {
+    callDefaults: { timeout: 30_000, noAutoStart: true }, reconnect: { initialDelay: 50 },
+  });
+  const proxy = createProxy(bus, I, TARGET);
+  const lost = new Promise<void>((resolve) => bus.watchConnection(() => resolve()));
+  (await server.peer()).socket.destroy();
+  await lost;
+  await Promise.all([bus.call(CALL), proxy.M()]);
+  const calls = (await server.peer()).messages.filter(({ member }) => member === 'M');
+  expect(calls.map(({ flags }) => flags)).toEqual([NO_AUTO_START, NO_AUTO_START]);
+});
+
 test('defaults are copied when the connection begins', async () => {
   const callDefaults = { timeout: 5 };
   await using link = await connect(callDefaults, { isMute: true });
