@@ -133,15 +133,12 @@ export class Bus<Typed extends boolean = false> implements MessageLink<Typed>, A
   }
 
   /**
-   * Subscribes a listener to the signals that match a rule: it is called as each signal arrives.
+   * Subscribes a listener to the signals that match a rule: it is called as each signal arrives. The option `signature`
+   * gives their bodies a type.
    * @throws as the form with an iterator does
    */
-  subscribe(
-    rule: MatchRule, listener: SignalListener, options?: Pick<ListenOptions, 'signal'>,
-  ): ListenedSubscription;
-  /** The same for signals with one signature, which gives their bodies a type. */
-  subscribe<const Args extends string>(
-    rule: MatchRule, listener: SignalListener<Args>, options: ListenOptions<Args>,
+  subscribe<const Args extends string = string>(
+    rule: MatchRule, listener: SignalListener<NoInfer<Args>, Typed>, options?: ListenOptions<Args>,
   ): ListenedSubscription;
   /**
    * Subscribes to the signals that match a rule. If the rule has a `sender`, only signals of the present owner of that

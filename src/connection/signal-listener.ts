@@ -1,19 +1,23 @@
 // Signals for a function instead of a reader: it is called as each signal arrives, so that none waits and none is
 // dropped. It knows no rules and no connections. Tests: signal-listener.test.ts. (No clause of the specification.)
 import { runListener } from '../transport/waiting.js';
-import type { BodyOf, CheckedSignature } from '../wire/infer.js';
+import type { CheckedSignature, ReadBodyOf } from '../wire/infer.js';
 import type { Signal } from '../wire/messages/message.js';
 import { ABORT_SIGNAL, FUNCTION, type OptionRules, TEXT } from '../wire/options.js';
 import type { Gap } from './gap.js';
 
-/** A signal whose body has the types of a signature. */
-export type SignalOf<Args extends string = string> = Omit<Signal, 'body'> & { readonly body: BodyOf<Args> };
+/** A signal whose body has the types of a signature; `Typed` says whether arrays of numbers are typed arrays. */
+export type SignalOf<Args extends string = string, Typed extends boolean = false> = Omit<Signal, 'body'> & {
+  readonly body: ReadBodyOf<Args, Typed>;
+};
 
 /**
  * Called with each signal as it arrives, before any later message is read; a promise that it returns is not awaited. An
  * exception becomes an uncaught exception of the process, and the subscription goes on.
  */
-export type SignalListener<Args extends string = string> = (signal: SignalOf<Args>) => void;
+export type SignalListener<Args extends string = string, Typed extends boolean = false> = (
+  signal: SignalOf<Args, Typed>,
+) => void;
 
 /** How a subscription with a listener behaves. */
 export interface ListenOptions<Args extends string = string> {
