@@ -16,6 +16,7 @@ import type { Engine } from './engine.js';
 import { NameRequestError } from './errors.js';
 import type { ConnectionState, NameRestoreResult } from './gap.js';
 import { isPostponed, type WishLink } from './match-requests.js';
+import { DEFAULT_CALL_TIMEOUT } from './pending.js';
 
 /** How a name is requested. ‹org.freedesktop.DBus.RequestName› */
 export interface NameOptions extends WaitOptions {
@@ -161,7 +162,7 @@ export class BusNames {
     const errors: Error[] = [];
     await Promise.all(Array.from(this.#wanted, async ([name, flags]) => {
       try {
-        const [code] = await engine.call<'su', 'u'>(requestOf(name, flags));
+        const [code] = await engine.call<'su', 'u'>({ ...requestOf(name, flags), timeout: DEFAULT_CALL_TIMEOUT });
         const result = resultOf(REQUEST_NAME_RESULT, code, 'RequestName');
         names.set(name, result);
         if (result === 'primary owner' || result === 'already owner') this.#owned.add(name);

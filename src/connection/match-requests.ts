@@ -9,6 +9,7 @@ import { formatMatchRule } from '../protocol/format-match-rule.js';
 import type { MatchRule } from '../protocol/match-rule.js';
 import type { Engine } from './engine.js';
 import { CallTimeoutError, ConnectionClosedError } from './errors.js';
+import { DEFAULT_CALL_TIMEOUT } from './pending.js';
 import { type Pledge, pledge } from './pledge.js';
 
 /** The link whose bus is asked. */
@@ -98,7 +99,9 @@ export class MatchRequests {
 
   async #addMatch(engine: Engine, text: string, wanted: WantedRule): Promise<void> {
     wanted.askedOn = engine;
-    await engine.call({ ...BUS_OBJECT, member: 'AddMatch', signature: 's', body: [text] });
+    // A default of the program for the timeout of its calls must not end a subscription.
+    const call = { ...BUS_OBJECT, member: 'AddMatch', signature: 's', body: [text] } as const;
+    await engine.call({ ...call, timeout: DEFAULT_CALL_TIMEOUT });
     wanted.ready.resolve();
   }
 

@@ -13,6 +13,7 @@ import type { Engine } from './engine.js';
 import type { ConnectionClosedError } from './errors.js';
 import { isPostponed, type MatchRequests, type WishLink } from './match-requests.js';
 import type { OwnerListener, OwnerWatch } from './name-owners.js';
+import { DEFAULT_CALL_TIMEOUT } from './pending.js';
 import { type Pledge, pledge } from './pledge.js';
 
 /** How many owners the bus is asked for at once. */
@@ -191,7 +192,8 @@ export class NamespaceOwners {
 
   /** Asks which names there are below the prefix, and then for their owners, a few at a time. */
   async #askNames(engine: Engine, prefix: string, watched: WatchedNamespace): Promise<void> {
-    const [all] = await engine.call({ ...BUS_OBJECT, member: 'ListNames', replySignature: 'as' });
+    const call = { ...BUS_OBJECT, member: 'ListNames', replySignature: 'as', timeout: DEFAULT_CALL_TIMEOUT } as const;
+    const [all] = await engine.call(call);
     const names = new Set(all.filter((name) => name.startsWith(`${prefix}.`))).values();
     const askNext = async (): Promise<void> => {
       for (const name of names) await this.#askOwner(engine, name, watched);
@@ -205,7 +207,7 @@ export class NamespaceOwners {
     let owner: string | undefined;
     const call = { ...BUS_OBJECT, member: 'GetNameOwner', signature: 's', body: [name] } as const;
     try {
-      [owner] = await engine.call({ ...call, replySignature: 's' });
+      [owner] = await engine.call({ ...call, replySignature: 's', timeout: DEFAULT_CALL_TIMEOUT });
     } catch (error) {
       if (!(error instanceof DBusError)) throw error; // the only error of the bus is that the name has lost its owner
     }

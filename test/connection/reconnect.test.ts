@@ -213,6 +213,28 @@ describe('everything that is wanted', () => {
     });
 });
 
+test('a short default for the timeout of calls is not that of what is restored', async () => {
+  let isSlow = false;
+  const answer: Answer = (call, peer) => {
+    const reply = giving()(call, peer);
+    if (!isSlow || call.member === 'Hello' || reply === undefined) return reply;
+    setTimeout(() => peer.send(reply), 60);
+    return undefined;
+  };
+  const server = await startFakeServer({ answer });
+  await using bus = await connectToBus(server.address, { reconnect: { initialDelay: 1 }, callDefaults: { timeout: 20 } });
+  onTestFinished(() => server[Symbol.asyncDispose]());
+  await bus.requestName(NAME, { timeout: 5_000 });
+  await bus.subscribe(RULE).ready;
+  await bus.watchOwner('com.example.below.*', () => {}).ready;
+  isSlow = true;
+  const restored = new Promise<ConnectionChange>((resolve) => {
+    bus.watchConnection((change) => (change.state === 'connected' || change.attempts > 0) && resolve(change));
+  });
+  (await server.peer()).socket.destroy();
+  expect(await restored).toMatchObject({ state: 'connected', attempts: 1, errors: [] });
+});
+
 describe('a call', () => {
   test('that is in flight when the connection is lost rejects, and says that it was sent', async () => {
     const { bus, peer, breakOf } = await startBus();
