@@ -10,7 +10,12 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** The output of each door, without its ending, and its source. */
-const DOORS = { index: 'src/index.ts', 'wire/index': 'src/wire/index.ts', 'auth/index': 'src/auth/index.ts' };
+const DOORS = {
+  index: 'src/index.ts',
+  'wire/index': 'src/wire/index.ts',
+  'auth/index': 'src/auth/index.ts',
+  'message-bus/index': 'src/message-bus/index.ts',
+};
 /** Programs share nothing: what starts loads one file. */
 const PROGRAMS = {
   'dbus-wire-service': 'src/service/random-data/main.ts',

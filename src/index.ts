@@ -33,36 +33,44 @@ export type { MatchRule } from './protocol/match-rule.js';
 export { parseMatchRule } from './protocol/parse-match-rule.js';
 export { escapePathElement, unescapePathElement } from './protocol/path-element.js';
 export {
-  ConnectError, EndOfStreamError, ListenError, type ListenErrorCode, type OutputOverflowCode, OutputOverflowError,
+  ConnectError, DescriptorError, type DescriptorErrorCode, EndOfStreamError, ListenError, type ListenErrorCode,
+  type OutputOverflowCode, OutputOverflowError,
   type ProgramEnd, ProgramEndedError,
 } from './transport/errors.js';
 export { memoryPair, type MemoryPairOptions } from './transport/memory-pair.js';
 export type { AcceptClientsOptions, ClientClaim } from './transport/accept-clients.js';
 export type { OpenOptions } from './transport/open.js';
-export type { Transport, TransportEvents } from './transport/transport.js';
+export type { DescriptorCarrier, Transport, TransportEvents } from './transport/transport.js';
 export {
   type Environment, sessionBusAddress, starterBusAddress, systemBusAddress,
 } from './transport/well-known-buses.js';
-export { type Bus, connectToBus, sessionBus, starterBus, systemBus } from './connection/bus.js';
+export { type Bus, type BusOptions, connectToBus, sessionBus, starterBus, systemBus } from './connection/bus.js';
 export type { NameOptions } from './connection/bus-names.js';
 export type { ConnectionCredentials, StartResult } from './connection/bus-queries.js';
 export type { CallLimits } from './connection/call-limits.js';
-export type { CallFlags, CallOptions, NoReply, WaitOptions } from './connection/call-options.js';
+export type { CallDefaults, CallFlags, CallOptions, NoReply, WaitOptions } from './connection/call-options.js';
 export type { ReceiveOptions } from './connection/receive-options.js';
 export { type Connection, type ConnectOptions, openConnection } from './connection/connection.js';
+export { attachDescriptors, takeDescriptors } from './connection/descriptors.js';
 export { busOver, type BusOverOptions, connectionOver } from './connection/over-transport.js';
+export type { Connected, Disconnected, MessageIn, MessageOut, Reconnected } from './connection/diagnostics.js';
 export type { Drop, DropReason } from './connection/drops.js';
 export {
   type ConnectionListener, listen, type PeerServer, type PeerServerOptions, type Refusal,
 } from './connection/listen.js';
 export {
-  CallTimeoutError, type ConnectionClosedDetails, ConnectionClosedError, HandlerInUseError, NameLostError,
-  NameRequestError, OwnerTimeoutError, QueueOverflowError, UnexpectedSignatureError,
+  CallTimeoutError, type ConnectionClosedCode, type ConnectionClosedDetails, ConnectionClosedError, HandlerInUseError,
+  NameLostError, NameRequestError, OwnerTimeoutError, QueueOverflowError, UnexpectedSignatureError,
 } from './connection/errors.js';
+export type {
+  ConnectionChange, ConnectionChangeListener, ConnectionLost, ConnectionRestored, ConnectionState, Gap,
+  NameRestoreResult,
+} from './connection/gap.js';
 export type { MessageLink, MethodCallHandler } from './connection/link.js';
 export { becomeMonitor, type Monitor, type MonitorOptions } from './connection/monitor.js';
 export type { OwnerListener, OwnerWatch } from './connection/name-owners.js';
 export { type OwnedName, ownName, type OwnNameOptions, type OwnNameState } from './connection/own-name.js';
+export type { ReconnectOptions } from './connection/reconnect-options.js';
 export type { ListenedSubscription, ListenOptions, SignalListener, SignalOf } from './connection/signal-listener.js';
 export type { OverflowPolicy } from './connection/signal-queue.js';
 export type { SubscribeOptions, Subscription } from './connection/subscription.js';

@@ -20,6 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   connection: ['wire', 'auth', 'protocol', 'transport'],
   service: ['wire', 'protocol', 'interface', 'connection'],
   client: ['wire', 'protocol', 'interface', 'connection'],
+  'message-bus': LIBRARY,
   'random-data.ts': ['wire', 'interface'],
   'program-options.ts': ['wire', 'protocol', 'connection'],
   'program-output.ts': ['wire'],
@@ -36,7 +37,7 @@ function folderOf(file: string): string {
 }
 
 /** The files that work on every message: an object spread in them costs more than the rest of their work. */
-const PER_MESSAGE = /^src\/(wire\/(values|messages)|transport|connection|client|service)\/(?!random-data\/)/;
+const PER_MESSAGE = /^src\/(wire\/(values|messages)|transport|connection|client|service|message-bus)\/(?!random-data\/)/;
 /** Those among them that work once for a connection, a question to the bus, a name, a rule or an object. */
 const ONCE = new Set([
   'src/connection/bus.ts', 'src/connection/bus-names.ts', 'src/connection/bus-queries.ts', 'src/connection/hello.ts',
@@ -44,6 +45,7 @@ const ONCE = new Set([
   'src/connection/namespace-owners.ts', 'src/connection/monitor.ts', 'src/connection/own-name.ts',
   'src/connection/subscription.ts', 'src/service/exported-interface.ts',
   'src/transport/socket.ts', 'src/transport/tcp.ts',
+  'src/message-bus/limits.ts', 'src/message-bus/driver/driver.ts', 'src/message-bus/driver/interfaces.ts',
 ]);
 
 const RE_EXPORT = /^export\s+(type\s+)?(\*(\s+as\s+\w+)?|\{[^}]*\})\s+from\s+'[^']+';$/;

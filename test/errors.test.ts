@@ -218,6 +218,11 @@ const FAILURES: Readonly<Record<string, Readonly<Record<string, () => unknown>>>
       'CLIENT_CUT', 'unix:path=/run/a', 'the server has as many connections as it allows: one must end first',
     )),
   },
+  DescriptorError: {
+    DESCRIPTOR_INDEX_INVALID: thrown(transport.DescriptorError.index(2, 1, 'caller')),
+    DESCRIPTORS_MISSING: thrown(transport.DescriptorError.missing(2, 1)),
+    TOO_MANY_DESCRIPTORS: thrown(transport.DescriptorError.tooMany(300, 253, 'caller')),
+  },
   ProgramEndedError: {
     PROGRAM_ENDED: thrown(new transport.ProgramEndedError('ssh', {
       exitCode: 255, stderr: 'ssh: Could not resolve hostname example\n',
@@ -228,7 +233,12 @@ const FAILURES: Readonly<Record<string, Readonly<Record<string, () => unknown>>>
     OUTPUT_OVERFLOW: thrown(transport.OutputOverflowError.tooMuch(2 ** 29 + 1, 2 ** 29)),
     OUTPUT_STALLED: thrown(transport.OutputOverflowError.stalled(9_000_000, 10)),
   },
-  ConnectionClosedError: { CONNECTION_CLOSED: thrown(new connection.ConnectionClosedError('the connection was closed')) },
+  ConnectionClosedError: {
+    CONNECTION_CLOSED: thrown(new connection.ConnectionClosedError('the connection was closed')),
+    CONNECTION_LOST: thrown(new connection.ConnectionClosedError(
+      'the connection has ended: the peer closed the connection', { code: 'CONNECTION_LOST' },
+    )),
+  },
   CallTimeoutError: { CALL_TIMED_OUT: thrown(new connection.CallTimeoutError('com.example.Lamp1.Dim', 25_000)) },
   DBusError: {
     ERROR_REPLY: thrown(new main.DBusError(main.ErrorName.SERVICE_UNKNOWN, 'The name com.example.Lamp is not activatable')),

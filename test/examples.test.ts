@@ -21,7 +21,7 @@ async function outputOf(name: string, ...args: string[]): Promise<string> {
 
 test('every example is run here', () => {
   const programs = readdirSync(example('.')).filter((name) => name.endsWith('.mjs'));
-  expect(programs.sort()).toEqual(['dissect.mjs', 'own-socket.mjs', 'proxy.mjs']);
+  expect(programs.sort()).toEqual(['dissect.mjs', 'own-socket.mjs', 'proxy.mjs', 'reconnect.mjs']);
 });
 
 describe('dissect.mjs', () => {
@@ -126,5 +126,20 @@ describeWith('dbus-daemon', 'dbus-send', 'gdbus')('proxy.mjs', () => {
     await using bus = await startPrivateBus();
     const ended = await run(process.execPath, [example('proxy.mjs')], { env: bus.env });
     expect(ended).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('usage: ') });
+  });
+});
+
+describeWith('dbus-daemon')('reconnect.mjs', () => {
+  test('keeps the name and the subscription over three restarts of the bus, and says how long it was gone', async () => {
+    const output = await outputOf('reconnect.mjs');
+    const lines = output.trimEnd().split('\n');
+    const gone = /: gone for \d+ ms/;
+    expect(lines.filter((line) => line.startsWith('service') && gone.test(line) && line.endsWith('primary owner of its name')))
+      .toHaveLength(3);
+    expect(lines.filter((line) => line.startsWith('client') && gone.test(line))).toHaveLength(3);
+    const [, counted, received] = /counted to (\d+), the client has received (\d+) /.exec(output) ?? [];
+    expect(Number(received)).toBeGreaterThan(100);
+    expect(Number(received)).toBeLessThanOrEqual(Number(counted));
+    expect(lines.at(-1)).toMatch(/^3 gaps, \d+ ticks while the service had no bus, 0 dropped by the client$/);
   });
 });

@@ -1,7 +1,7 @@
 // One method of a proxy: a function that calls the method of the remote object. It leaves out optional arguments that
 // are undefined, and rejects a wrong number of arguments. It runs for every call.
 // Tests: proxy.test.ts, error-stacks.test.ts.
-import { flagsOf } from '../connection/call-options.js';
+import { flagsOf, mergeDefaults } from '../connection/call-options.js';
 import { invokerOf } from '../connection/invoker.js';
 import type { MessageLink } from '../connection/link.js';
 import type { InterfaceDefinition } from '../interface/definition.js';
@@ -32,7 +32,7 @@ export function proxyMethod(
     readonly target: ProxyTarget;
   },
 ): ProxyMethod {
-  const { destination, path, timeout: defaultTimeout } = target;
+  const { destination, path } = target;
   const { in: signature, out, optional, inNames, noReply: hasNoReply } = definition.methods[member]!; // it is a key
   const types = splitSignature(signature);
   const outCount = splitSignature(out).length;
@@ -40,11 +40,12 @@ export function proxyMethod(
   // The signature of a call by its number of optional arguments.
   const signatures = Array.from({ length: optional + 1 }, (_, count) => types.slice(0, least + count).join(''));
   const place: ErrorPlace = { interface: definition.name, member, argumentNames: inNames };
-  const defaultFlags = flagsOf(NO_OPTIONS, hasNoReply);
   const label = `${definition.name}.${member}`;
 
   const resultOf = outCount === 1 ? onlyElement : outCount === 0 ? nothing : undefined;
   const invoker = invokerOf(link);
+  const defaults = mergeDefaults(target, invoker.callDefaults);
+  const defaultFlags = flagsOf(NO_OPTIONS, hasNoReply, defaults);
 
   const method: ProxyMethod = (...args) => {
     try {
@@ -69,7 +70,7 @@ export function proxyMethod(
   };
 
   const send = (args: readonly unknown[], options: ProxyCallOptions): Promise<unknown> => {
-    const flags = options === NO_OPTIONS ? defaultFlags : flagsOf(options, hasNoReply);
+    const flags = options === NO_OPTIONS ? defaultFlags : flagsOf(options, hasNoReply, defaults);
     const isAnswered = (flags & MessageFlag.NO_REPLY_EXPECTED) === 0;
     const message = methodCall<string>({
       destination, path, interface: definition.name, member,
@@ -77,7 +78,7 @@ export function proxyMethod(
       body: args, flags,
     });
     return invoker.invoke({
-      message, timeout: options.timeout ?? defaultTimeout, signal: options.signal, replySignature: out, place,
+      message, timeout: options.timeout ?? defaults.timeout, signal: options.signal, replySignature: out, place,
       resultOf: isAnswered ? resultOf : nothing,
     }, method);
   };

@@ -1,7 +1,7 @@
 // The options of a proxy, of its calls and of its signals, and their rules. Tests: test/connection/options.test.ts.
 // Specification: Message Format (flags).
 import {
-  CALL_FLAG_RULES, type CallFlags, type NoReply, WAIT_RULES, type WaitOptions,
+  CALL_DEFAULT_RULES, CALL_FLAG_RULES, type CallDefaults, type CallFlags, type NoReply, WAIT_RULES, type WaitOptions,
 } from '../connection/call-options.js';
 import { SUBSCRIBE_RULES } from '../connection/subscription.js';
 import { ANY, type OptionRules } from '../wire/options.js';
@@ -17,14 +17,15 @@ export interface ProxyReadOptions extends WaitOptions, Omit<CallFlags, 'noReply'
  */
 export interface ProxyCallOptions<Silent extends NoReply = boolean> extends WaitOptions, CallFlags<Silent> {}
 
-/** The remote object of a proxy. */
-export interface ProxyTarget {
+/**
+ * The remote object of a proxy, and the defaults of its calls: what they do unless their own options say otherwise. A
+ * default that is left out is that of the connection.
+ */
+export interface ProxyTarget extends CallDefaults {
   /** The bus name to which calls go and from which signals come. It can be omitted only on a link without a bus. */
   readonly destination?: string | undefined;
   /** The path of the object. */
   readonly path: string;
-  /** The default timeout of calls in milliseconds: 25,000 if omitted, Infinity for none. */
-  readonly timeout?: number | undefined;
 }
 
 /** No options: the defaults. */
@@ -38,4 +39,4 @@ const { signature: _, ...SIGNAL_STREAM_RULES } = SUBSCRIBE_RULES; // the definit
 export const SIGNAL_RULES: OptionRules<SignalOptions> = SIGNAL_STREAM_RULES;
 
 // The destination and the path are checked by their grammar.
-export const TARGET_RULES: OptionRules<ProxyTarget> = { destination: ANY, path: ANY, timeout: WAIT_RULES.timeout };
+export const TARGET_RULES: OptionRules<ProxyTarget> = { destination: ANY, path: ANY, ...CALL_DEFAULT_RULES };

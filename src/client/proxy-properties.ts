@@ -1,6 +1,6 @@
 // The properties of a proxy: $get, $set and $getAll, which call org.freedesktop.DBus.Properties of the remote object.
 // Tests: proxy.test.ts. Specification: org.freedesktop.DBus.Properties.
-import { flagsOf } from '../connection/call-options.js';
+import { flagsOf, mergeDefaults } from '../connection/call-options.js';
 import { countDrop } from '../connection/drops.js';
 import { UnexpectedSignatureError } from '../connection/errors.js';
 import { invokerOf } from '../connection/invoker.js';
@@ -54,17 +54,19 @@ interface PropertyCall<Result> {
 }
 
 /** Makes the function that calls org.freedesktop.DBus.Properties of the remote object. */
-function propertyCaller(link: MessageLink<boolean>, { destination, path, timeout: defaultTimeout }: ProxyTarget) {
+function propertyCaller(link: MessageLink<boolean>, target: ProxyTarget) {
+  const { destination, path } = target;
   const invoker = invokerOf(link);
+  const defaults = mergeDefaults(target, invoker.callDefaults);
   return <Result>(
     member: 'Get' | 'Set' | 'GetAll', body: readonly unknown[],
     { place, options, resultOf, above }: PropertyCall<Result>,
   ): Promise<Result> => {
     const { in: signature, out: replySignature } = Properties.methods[member];
     const message = methodCall<string>({
-      destination, path, interface: Properties.name, member, signature, body, flags: flagsOf(options),
+      destination, path, interface: Properties.name, member, signature, body, flags: flagsOf(options, false, defaults),
     });
-    const { timeout = defaultTimeout, signal } = options;
+    const { timeout = defaults.timeout, signal } = options;
     const result = invoker.invoke({ message, timeout, signal, replySignature, place, resultOf }, above);
     return result as Promise<Result>; // what resultOf returns
   };

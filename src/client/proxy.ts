@@ -123,10 +123,10 @@ function signalFunction(
       throw unknownMember('signal', name, { definition, caller: `$signal of ${interfaceName}`, above: $signal });
     }
     checkOptions(`$signal of ${interfaceName}.${name}`, options, SIGNAL_RULES);
-    const { signal, queueLimit, queueBytes, overflow } = options;
+    const { signal, queueLimit, queueBytes, overflow, onGap } = options;
     const rule = { sender: destination, path, interface: interfaceName, member: name };
     const { args: signature } = definedSignal;
-    return signalStream(link.subscribe(rule, { signal, queueLimit, queueBytes, overflow, signature }));
+    return signalStream(link.subscribe(rule, { signal, queueLimit, queueBytes, overflow, onGap, signature }));
   };
   return $signal;
 }

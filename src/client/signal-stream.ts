@@ -11,6 +11,8 @@ export interface SignalStream<Body extends readonly unknown[]> extends AsyncIter
   readonly ready: Promise<void>;
   /** How many signals were dropped, because the queue was full or because they had another signature. */
   readonly dropped: number;
+  /** How many times the connection was lost and restored: signals that were sent meanwhile are missing. */
+  readonly gaps: number;
   /** Ends the stream and removes its match rule; queued signals are discarded. */
   close(): Promise<void>;
 }
@@ -24,6 +26,9 @@ export function signalStream(subscription: Subscription): SignalStream<readonly 
     ready: subscription.ready,
     get dropped() {
       return subscription.dropped;
+    },
+    get gaps() {
+      return subscription.gaps;
     },
     async next() {
       const result = await subscription.next();

@@ -3,6 +3,7 @@
 import { decodeBodyAs, type MessageHeader } from '../wire/messages/decode.js';
 import type { Signal } from '../wire/messages/message.js';
 import type { Reading } from '../wire/values/reading.js';
+import type { DescriptorDesk } from './descriptors.js';
 import type { DropCounter } from './drops.js';
 
 /** A SIGNAL without its body. */
@@ -14,17 +15,21 @@ export class ArrivedSignal {
   readonly #frame: Uint8Array;
   readonly #reading: Reading;
   readonly #drops: DropCounter;
+  readonly #desk: DescriptorDesk | undefined;
   #message: Signal | undefined;
   #isInvalid = false;
 
   constructor(
     header: SignalHeader, frame: Uint8Array,
-    { reading, drops }: { readonly reading: Reading; readonly drops: DropCounter },
+    { reading, drops, desk }: {
+      readonly reading: Reading; readonly drops: DropCounter; readonly desk: DescriptorDesk | undefined;
+    },
   ) {
     this.header = header;
     this.#frame = frame;
     this.#reading = reading;
     this.#drops = drops;
+    this.#desk = desk;
   }
 
   /** The length of the message in bytes. */
@@ -41,7 +46,9 @@ export class ArrivedSignal {
   #decode(): void {
     try {
       // The header is that of a signal, and so the message is a signal.
-      this.#message = decodeBodyAs(this.#reading, this.header as MessageHeader, this.#frame) as Signal;
+      const message = decodeBodyAs(this.#reading, this.header as MessageHeader, this.#frame) as Signal;
+      this.#desk?.deliver(message, message);
+      this.#message = message;
     } catch (error) {
       this.#isInvalid = true;
       this.#drops.count('invalid message', { message: this.header, error });

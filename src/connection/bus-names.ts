@@ -1,6 +1,7 @@
-// The names of this side on a bus: which are wanted, with which flags, and which the bus has given us.
-// It knows no names of others (name-owners.ts). Specification: Message Bus Names, org.freedesktop.DBus.RequestName.
-// Tests: wishes.test.ts, bus.test.ts.
+// The names of this side on a bus: which are wanted, with which flags, and which the bus has given us. On a new
+// connection they are requested again. It knows no names of others (name-owners.ts).
+// Specification: Message Bus Names, org.freedesktop.DBus.RequestName. Tests: wishes.test.ts, bus.test.ts,
+// reconnect.test.ts.
 import {
   BUS_OBJECT, type NameReleaseResult, type NameRequestResult, RELEASE_NAME_RESULT, REQUEST_NAME_FLAG,
   REQUEST_NAME_RESULT,
@@ -10,9 +11,12 @@ import { DBusError } from '../protocol/errors.js';
 import { assertWellKnownName } from '../wire/names.js';
 import { checkOptions, FLAG, type OptionRules } from '../wire/options.js';
 import type { ArrivedSignal } from './arrived-signal.js';
-import { WAIT_RULES, type WaitOptions } from './call-options.js';
+import { type CallOptions, WAIT_RULES, type WaitOptions } from './call-options.js';
 import type { Engine } from './engine.js';
 import { NameRequestError } from './errors.js';
+import type { ConnectionState, NameRestoreResult } from './gap.js';
+import { isPostponed, type WishLink } from './match-requests.js';
+import { DEFAULT_CALL_TIMEOUT } from './pending.js';
 
 /** How a name is requested. ‹org.freedesktop.DBus.RequestName› */
 export interface NameOptions extends WaitOptions {
@@ -35,16 +39,35 @@ function resultOf<Result>(results: ReadonlyMap<number, Result>, code: number, me
   return result;
 }
 
-/** The names of one connection to a bus. */
+/** A link through which names are requested: calls wait while there is no connection. */
+export interface NameLink extends WishLink {
+  call<In extends 's' | 'su'>(options: CallOptions<In, 'u'>): Promise<readonly [number]>;
+  readonly state: ConnectionState;
+}
+
+/** The names that were requested on a new connection. */
+export interface RestoredNames {
+  readonly names: ReadonlyMap<string, NameRestoreResult>;
+  /** The reason for each name that is not wanted any more. */
+  readonly errors: readonly Error[];
+}
+
+/** The call that requests or releases a name, as the bus takes it. */
+function requestOf(name: string, flags: number) {
+  const call = { ...BUS_OBJECT, member: 'RequestName', signature: 'su', replySignature: 'u' } as const;
+  return { ...call, body: [name, flags] } as const;
+}
+
+/** The names of one link to a bus. */
 export class BusNames {
   /** The name that Hello has given us; undefined before its reply. */
   uniqueName: string | undefined;
-  readonly #engine: () => Engine;
+  readonly #link: NameLink;
   readonly #owned = new Set<string>();
   readonly #wanted = new Map<string, number>();
 
-  constructor(engine: () => Engine) {
-    this.#engine = engine;
+  constructor(link: NameLink) {
+    this.#link = link;
   }
 
   /** The well-known names that were requested and not released, with the flags of RequestName. */
@@ -81,13 +104,25 @@ export class BusNames {
       (allowReplacement ? REQUEST_NAME_FLAG.ALLOW_REPLACEMENT : 0) |
       (replaceExisting ? REQUEST_NAME_FLAG.REPLACE_EXISTING : 0) |
       (doNotQueue ? REQUEST_NAME_FLAG.DO_NOT_QUEUE : 0);
-    const call = { ...BUS_OBJECT, member: 'RequestName', signature: 'su', body: [name, flags] } as const;
-    const [code] = await this.#engine().call({ ...call, replySignature: 'u', timeout, signal });
-    const result = resultOf(REQUEST_NAME_RESULT, code, 'RequestName');
+    const result = await this.#request({ ...requestOf(name, flags), timeout, signal });
     if (result === 'exists') throw new NameRequestError(name);
     this.#wanted.set(name, flags);
     if (result !== 'in queue') this.#owned.add(name);
     return result;
+  }
+
+  /** A request that a connection takes with it when it ends is made again on the next one. */
+  async #request(call: CallOptions<'su', 'u'>): Promise<NameRequestResult | 'exists'> {
+    for (;;) {
+      const wasConnected = this.#link.state === 'connected';
+      try {
+        const [code] = await this.#link.call(call);
+        return resultOf(REQUEST_NAME_RESULT, code, 'RequestName');
+      } catch (error) {
+        // A request that could not even wait for a connection is not made again.
+        if (!isPostponed(error, this.#link) || !(wasConnected || error.wasSent === true)) throw error;
+      }
+    }
   }
 
   /** See {@link Bus.releaseName}. */
@@ -95,9 +130,51 @@ export class BusNames {
     assertWellKnownName(name);
     checkOptions('releaseName', options, WAIT_RULES);
     const { timeout, signal } = options;
+    if (this.#link.open === undefined) return this.#unwant(name);
     const call = { ...BUS_OBJECT, member: 'ReleaseName', signature: 's', body: [name], replySignature: 'u' } as const;
-    const [code] = await this.#engine().call({ ...call, timeout, signal });
-    this.#wanted.delete(name);
-    return resultOf(RELEASE_NAME_RESULT, code, 'ReleaseName');
+    try {
+      const [code] = await this.#link.call({ ...call, timeout, signal });
+      this.#wanted.delete(name);
+      return resultOf(RELEASE_NAME_RESULT, code, 'ReleaseName');
+    } catch (error) {
+      if (isPostponed(error, this.#link)) return this.#unwant(name);
+      throw error;
+    }
+  }
+
+  /** Releases a name of a bus that has ended. */
+  #unwant(name: string): NameReleaseResult {
+    return this.#wanted.delete(name) ? 'released' : 'not owner';
+  }
+
+  /** Must be called when a connection ends that is restored: the next bus has given us no name yet. */
+  handleBreak(): void {
+    this.uniqueName = undefined;
+    this.#owned.clear();
+  }
+
+  /**
+   * Requests all names on a new engine, with the flags of the first request. A name that another program owns, or that
+   * the bus refuses, is not wanted any more. Rejects if the engine ends or a reply does not come.
+   */
+  async replay(engine: Engine): Promise<RestoredNames> {
+    const names = new Map<string, NameRestoreResult>();
+    const errors: Error[] = [];
+    await Promise.all(Array.from(this.#wanted, async ([name, flags]) => {
+      try {
+        const [code] = await engine.call<'su', 'u'>({ ...requestOf(name, flags), timeout: DEFAULT_CALL_TIMEOUT });
+        const result = resultOf(REQUEST_NAME_RESULT, code, 'RequestName');
+        names.set(name, result);
+        if (result === 'primary owner' || result === 'already owner') this.#owned.add(name);
+        if (result !== 'exists') return;
+        errors.push(new NameRequestError(name));
+      } catch (error) {
+        if (!(error instanceof DBusError)) throw error;
+        names.set(name, 'refused');
+        errors.push(error);
+      }
+      if (this.#wanted.get(name) === flags) this.#wanted.delete(name);
+    }));
+    return { names, errors };
   }
 }

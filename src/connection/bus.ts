@@ -10,7 +10,7 @@ import { argumentError } from '../wire/arguments.js';
 import type { ReadBodyOf } from '../wire/infer.js';
 import type { Message } from '../wire/messages/message.js';
 import { assertBusName } from '../wire/names.js';
-import { checkOptions } from '../wire/options.js';
+import { checkOptions, type OptionRules } from '../wire/options.js';
 import type { NameOptions } from './bus-names.js';
 import {
   askAboutName, askBus, type ConnectionCredentials, credentialsOf, listOfBus, startServiceByName, type StartResult,
@@ -22,31 +22,33 @@ import { limitCalls } from './callers.js';
 import { CONNECT_RULES, type ConnectOptions } from './connection.js';
 import { type DropReason, shareDrops } from './drops.js';
 import type { ConnectionClosedError } from './errors.js';
+import type { ConnectionChangeListener, ConnectionState } from './gap.js';
 import { handleCalls } from './handled-calls.js';
-import { greetBus, type GreetedBus } from './hello.js';
+import { greetAgain, greetBus, type GreetedBus } from './hello.js';
 import type { LinkCore } from './link-core.js';
 import { shareCalls } from './invoker.js';
 import type { MessageLink, MethodCallHandler } from './link.js';
 import type { OwnerListener, OwnerWatch } from './name-owners.js';
 import { namespaceOf } from './namespace-owners.js';
+import { RECONNECT, reconnectionOf, type ReconnectOptions } from './reconnect-options.js';
+import { Reconnection } from './reconnection.js';
 import type { ListenedSubscription, ListenOptions, SignalListener } from './signal-listener.js';
 import type { SubscribeOptions, Subscription } from './subscription.js';
 import { type OwnerWaitOptions, waitForOwner } from './wait-for-owner.js';
 import type { Wishes } from './wishes.js';
-
 
 /**
  * A connection to a message bus, under a unique name. `Typed` says whether arrays of numbers arrive as typed arrays; a
  * bus that is opened without the option `typedArrays` is a `Bus<false>`, or `Bus` for short.
  */
 export class Bus<Typed extends boolean = false> implements MessageLink<Typed>, AsyncDisposable {
-  /** The name that the bus has given this connection, such as `:1.42`. */
-  readonly uniqueName: string;
   /** Whether arrays of numbers arrive as typed arrays: the option of the same name. */
   readonly typedArrays: Typed;
+  readonly #firstName: string;
   readonly #core: LinkCore;
   readonly #wishes: Wishes;
   readonly #limits: FullCallLimits;
+  readonly #reconnection: Reconnection | undefined;
 
   static {
     const coreOf = (link: object): LinkCore | undefined => (#core in link ? link.#core : undefined);
@@ -56,13 +58,27 @@ export class Bus<Typed extends boolean = false> implements MessageLink<Typed>, A
     shareCalls(coreOf);
   }
 
-  /** For {@link connectToBus}. */
-  constructor({ typedArrays, limits, uniqueName, core, wishes }: GreetedBus<Typed>) {
-    this.uniqueName = uniqueName;
+  /** For {@link connectToBus}. Without a reconnection, the bus ends with its connection. */
+  constructor({ typedArrays, limits, uniqueName, core, wishes }: GreetedBus<Typed>, reconnection?: Reconnection) {
+    this.#firstName = uniqueName;
+    this.#reconnection = reconnection;
     this.typedArrays = typedArrays;
     this.#core = core;
     this.#wishes = wishes;
     this.#limits = limits;
+  }
+
+  /**
+   * The name that the bus has given this connection, such as `:1.42`. It changes when the connection is restored; until
+   * then it is that of the connection that has ended.
+   */
+  get uniqueName(): string {
+    return this.#reconnection?.uniqueName ?? this.#firstName;
+  }
+
+  /** Whether there is a connection, with all that the program wants of the bus. */
+  get state(): ConnectionState {
+    return this.#core.state;
   }
 
   /** The bus's GUID, 32 hex digits. */
@@ -77,10 +93,13 @@ export class Bus<Typed extends boolean = false> implements MessageLink<Typed>, A
 
   /** Bytes that the bus has not taken yet. */
   get queuedBytes(): number {
-    return this.#core.engine.queuedBytes;
+    return this.#core.queuedBytes;
   }
 
-  /** Resolves when the connection has ended, and never rejects; the error's `cause` says why. */
+  /**
+   * Resolves when the connection has ended, and never rejects; the error's `cause` says why. A connection that is being
+   * restored has not ended.
+   */
   get closed(): Promise<ConnectionClosedError> {
     return this.#core.closed;
   }
@@ -94,13 +113,13 @@ export class Bus<Typed extends boolean = false> implements MessageLink<Typed>, A
   call<const In extends string = '', const Out extends string = string, Silent extends NoReply = false>(
     options: CallOptions<In, Out, Silent>,
   ): Promise<ReplyOf<ReadBodyOf<Out, Typed>, [], Silent>> {
-    const reply: Promise<unknown> = this.#core.engine.call(options, this.call);
+    const reply: Promise<unknown> = this.#core.call(options, this.call);
     return reply as Promise<ReplyOf<ReadBodyOf<Out, Typed>, [], Silent>>; // the engine reads as Typed says
   }
 
   /** Queues a message; see {@link MessageLink.send}. */
   send(message: Message): number {
-    return this.#core.engine.send(message, this.send);
+    return this.#core.send(message, this.send);
   }
 
   /** Resolves when the other side has taken nearly everything; see {@link MessageLink.drained}. */
@@ -114,15 +133,12 @@ export class Bus<Typed extends boolean = false> implements MessageLink<Typed>, A
   }
 
   /**
-   * Subscribes a listener to the signals that match a rule: it is called as each signal arrives.
+   * Subscribes a listener to the signals that match a rule: it is called as each signal arrives. The option `signature`
+   * gives their bodies a type.
    * @throws as the form with an iterator does
    */
-  subscribe(
-    rule: MatchRule, listener: SignalListener, options?: Pick<ListenOptions, 'signal'>,
-  ): ListenedSubscription;
-  /** The same for signals with one signature, which gives their bodies a type. */
-  subscribe<const Args extends string>(
-    rule: MatchRule, listener: SignalListener<Args>, options: ListenOptions<Args>,
+  subscribe<const Args extends string = string>(
+    rule: MatchRule, listener: SignalListener<NoInfer<Args>, Typed>, options?: ListenOptions<Args>,
   ): ListenedSubscription;
   /**
    * Subscribes to the signals that match a rule. If the rule has a `sender`, only signals of the present owner of that
@@ -169,7 +185,7 @@ export class Bus<Typed extends boolean = false> implements MessageLink<Typed>, A
     const { timeout, signal } = options;
     const call = { ...BUS_OBJECT, member: 'GetNameOwner', signature: 's', body: [name], replySignature: 's' } as const;
     try {
-      const [owner] = await this.#core.engine.call({ ...call, timeout, signal }, this.getNameOwner);
+      const [owner] = await this.#core.call({ ...call, timeout, signal }, this.getNameOwner);
       return owner;
     } catch (error) {
       if (error instanceof DBusError && error.errorName === ErrorName.NAME_HAS_NO_OWNER) return undefined;
@@ -185,7 +201,7 @@ export class Bus<Typed extends boolean = false> implements MessageLink<Typed>, A
     checkOptions('listNames', options, WAIT_RULES);
     const { timeout, signal } = options;
     const call = { ...BUS_OBJECT, member: 'ListNames', replySignature: 'as', timeout, signal } as const;
-    const [names] = await this.#core.engine.call(call, this.listNames);
+    const [names] = await this.#core.call(call, this.listNames);
     return names;
   }
 
@@ -316,17 +332,71 @@ export class Bus<Typed extends boolean = false> implements MessageLink<Typed>, A
   }
 
   /**
+   * Lets the connection keep the process alive, as it does at first: until it is closed, the process goes on, even if
+   * nothing else is left to do.
+   */
+  ref(): this {
+    this.#core.isRef = true;
+    return this;
+  }
+
+  /**
+   * The connection does not keep the process alive any more, even while calls wait for their replies: if nothing else
+   * is left to do, the process ends, without `close`.
+   */
+  unref(): this {
+    this.#core.isRef = false;
+    return this;
+  }
+
+  /**
+   * Calls `listener` when the connection is lost, when an attempt to restore it fails, and when it is restored; returns
+   * the function that ends this. Without the option `reconnect` it is never called. If nobody listens, each name and
+   * match rule that could not be restored causes a process warning.
+   * @throws {ArgumentError} if `listener` is not a function
+   */
+  watchConnection(listener: ConnectionChangeListener): () => void {
+    if (typeof listener !== 'function') {
+      throw argumentError('watchConnection', 'the listener must be a function', listener);
+    }
+    return this.#reconnection?.watch(listener) ?? (() => {});
+  }
+
+  /**
    * Ends the connection in good order: it accepts no more calls, waits for the replies of running handlers, and sends
    * all queued bytes. Calls that still wait for a reply then reject with {@link ConnectionClosedError}. After `timeout`
-   * milliseconds (default 5,000; Infinity for no limit) it cuts the connection. The bus releases all of its names.
+   * milliseconds (default 5,000; Infinity for no limit) it cuts the connection. The bus releases all of its names. A
+   * connection that is being restored ends at once.
    */
   close(options?: { readonly timeout?: number | undefined }): Promise<void> {
-    return this.#core.engine.close(options);
+    return this.#core.close(options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+/** How a bus is opened, and whether the connection is restored after it has ended. */
+export interface BusOptions<Typed extends boolean = boolean> extends ConnectOptions<Typed> {
+  /** Restores the connection after it has ended: true, or how. False unless given. The first attempt must succeed. */
+  readonly reconnect?: boolean | ReconnectOptions | undefined;
+}
+
+/** The rules of {@link BusOptions}. */
+const BUS_RULES: OptionRules<BusOptions> = { ...CONNECT_RULES, reconnect: RECONNECT };
+
+/** Opens a bus. The addresses are asked for anew for each attempt to restore it. */
+async function openBus<Typed extends boolean = false>(
+  addresses: () => string, options: BusOptions<Typed> = {},
+): Promise<Bus<Typed>> {
+  const settings = reconnectionOf(options.reconnect);
+  const greeted = await greetBus(addresses(), options);
+  if (settings === undefined) return new Bus(greeted);
+  const reopen = async (signal: AbortSignal): Promise<string> => {
+    return greetAgain(greeted, addresses(), { ...options, signal });
+  };
+  return new Bus(greeted, new Reconnection(greeted, settings, reopen));
 }
 
 /**
@@ -336,10 +406,10 @@ export class Bus<Typed extends boolean = false> implements MessageLink<Typed>, A
  * @throws {ConnectError} if no address works; if `signal` aborts, its reason is thrown
  */
 export async function connectToBus<Typed extends boolean = false>(
-  addresses: string, options: ConnectOptions<Typed> = {},
+  addresses: string, options: BusOptions<Typed> = {},
 ): Promise<Bus<Typed>> {
-  checkOptions('connectToBus', options, CONNECT_RULES);
-  return new Bus(await greetBus(addresses, options));
+  checkOptions('connectToBus', options, BUS_RULES);
+  return openBus(() => addresses, options);
 }
 
 /**
@@ -347,22 +417,18 @@ export async function connectToBus<Typed extends boolean = false>(
  * ‹Well-known Message Bus Instances›
  * @throws {AddressError} if neither exists, and the errors of {@link connectToBus}
  */
-export async function sessionBus<Typed extends boolean = false>(
-  options?: ConnectOptions<Typed>,
-): Promise<Bus<Typed>> {
-  checkOptions('sessionBus', options, CONNECT_RULES);
-  return connectToBus(sessionBusAddress(), options);
+export async function sessionBus<Typed extends boolean = false>(options?: BusOptions<Typed>): Promise<Bus<Typed>> {
+  checkOptions('sessionBus', options, BUS_RULES);
+  return openBus(() => sessionBusAddress(), options);
 }
 
 /**
  * Connects to the system bus: `DBUS_SYSTEM_BUS_ADDRESS`, or else its standard sockets in `/run` and `/var/run`.
  * @throws {AddressError} and the errors of {@link connectToBus} ‹Well-known Message Bus Instances›
  */
-export async function systemBus<Typed extends boolean = false>(
-  options?: ConnectOptions<Typed>,
-): Promise<Bus<Typed>> {
-  checkOptions('systemBus', options, CONNECT_RULES);
-  return connectToBus(systemBusAddress(), options);
+export async function systemBus<Typed extends boolean = false>(options?: BusOptions<Typed>): Promise<Bus<Typed>> {
+  checkOptions('systemBus', options, BUS_RULES);
+  return openBus(() => systemBusAddress(), options);
 }
 
 /**
@@ -371,9 +437,7 @@ export async function systemBus<Typed extends boolean = false>(
  * ‹Well-known Message Bus Instances›
  * @throws {AddressError} if neither is set, and the errors of {@link connectToBus}
  */
-export async function starterBus<Typed extends boolean = false>(
-  options?: ConnectOptions<Typed>,
-): Promise<Bus<Typed>> {
-  checkOptions('starterBus', options, CONNECT_RULES);
-  return connectToBus(starterBusAddress(), options);
+export async function starterBus<Typed extends boolean = false>(options?: BusOptions<Typed>): Promise<Bus<Typed>> {
+  checkOptions('starterBus', options, BUS_RULES);
+  return openBus(() => starterBusAddress(), options);
 }

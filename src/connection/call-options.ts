@@ -3,7 +3,7 @@
 import { MessageFlag } from '../wire/constants.js';
 import type { BodyInputOf, CheckedSignature } from '../wire/infer.js';
 import {
-  ABORT_SIGNAL, ANY, checkOptions, FLAG, isAbortSignal, MILLISECONDS, type OptionRules, TEXT,
+  ABORT_SIGNAL, ANY, checkOptions, FLAG, isAbortSignal, MILLISECONDS, type OptionRule, type OptionRules, TEXT,
 } from '../wire/options.js';
 
 /** How long a call waits for its reply. */
@@ -34,6 +34,16 @@ export interface CallFlags<Silent extends NoReply = boolean> {
   readonly noReply?: (Silent & boolean) | undefined;
 }
 
+/** What calls do unless their own options say otherwise. An option of a call that is undefined is not given. */
+export interface CallDefaults {
+  /** Milliseconds until a call rejects with {@link CallTimeoutError}; 25,000 unless given, Infinity for never. */
+  readonly timeout?: number | undefined;
+  /** The bus must not start a service for a call. */
+  readonly noAutoStart?: boolean | undefined;
+  /** The receiver may ask a user for permission before it replies, which can take minutes. */
+  readonly allowInteractiveAuthorization?: boolean | undefined;
+}
+
 /** A METHOD_CALL, and how to wait for its reply. */
 export interface CallOptions<
   In extends string = string, Out extends string = string, Silent extends NoReply = boolean,
@@ -53,6 +63,11 @@ export interface CallOptions<
   readonly signature?: CheckedSignature<In> | undefined;
   /** The arguments: one value for each type of `signature`. */
   readonly body?: BodyInputOf<In> | undefined;
+  /**
+   * The file descriptors that the call carries, on a connection whose transport carries them; see
+   * {@link attachDescriptors}. A UNIX_FD in `body` is an index of them.
+   */
+  readonly descriptors?: readonly number[] | undefined;
   /** The signature that the reply must have; it also gives the result its type. If left out, any signature is valid. */
   readonly replySignature?: CheckedSignature<Out> | undefined;
 }
@@ -63,9 +78,36 @@ export const CALL_FLAG_RULES: OptionRules<CallFlags> = {
   noAutoStart: FLAG, allowInteractiveAuthorization: FLAG, noReply: FLAG,
 };
 
+/** The rules of {@link CallDefaults}. */
+export const CALL_DEFAULT_RULES: OptionRules<CallDefaults> = {
+  timeout: MILLISECONDS, noAutoStart: FLAG, allowInteractiveAuthorization: FLAG,
+};
+
+/** The rule of an option that has the defaults of calls; its own options are checked by their rules. */
+export const CALL_DEFAULTS: OptionRule = {
+  must: 'the defaults of calls',
+  accepts: (value) => {
+    checkOptions('callDefaults', value, CALL_DEFAULT_RULES);
+    return true;
+  },
+};
+
+/** No defaults but those of the library. */
+export const NO_DEFAULTS: CallDefaults = Object.freeze({});
+
+/** The defaults of the first, and where it has none, those of the second. */
+export function mergeDefaults(first: CallDefaults, second: CallDefaults): CallDefaults {
+  return {
+    timeout: first.timeout ?? second.timeout,
+    noAutoStart: first.noAutoStart ?? second.noAutoStart,
+    allowInteractiveAuthorization: first.allowInteractiveAuthorization ?? second.allowInteractiveAuthorization,
+  };
+}
+
 // The parts of the message are checked when it is written.
 const MESSAGE_RULES = {
-  destination: ANY, path: ANY, interface: ANY, member: ANY, signature: ANY, body: ANY, replySignature: TEXT,
+  destination: ANY, path: ANY, interface: ANY, member: ANY, signature: ANY, body: ANY, descriptors: ANY,
+  replySignature: TEXT,
 };
 const CALL_RULES: OptionRules<CallOptions> = { ...MESSAGE_RULES, ...WAIT_RULES, ...CALL_FLAG_RULES };
 
@@ -99,7 +141,7 @@ function hasOnlyCallKeys(options: object): boolean {
     switch (key) {
       case 'destination': case 'path': case 'interface': case 'member': case 'signature': case 'body':
       case 'replySignature': case 'timeout': case 'signal': case 'noReply': case 'noAutoStart':
-      case 'allowInteractiveAuthorization':
+      case 'allowInteractiveAuthorization': case 'descriptors':
         break;
       default:
         return false;
@@ -108,13 +150,15 @@ function hasOnlyCallKeys(options: object): boolean {
   return true;
 }
 
-/** The flags byte of a call. `hasNoReply` is used if `noReply` is left out. */
+/** The flags byte of a call. `hasNoReply` is used if `noReply` is left out, and `defaults` for the other flags. */
 export function flagsOf(
-  { noReply, noAutoStart, allowInteractiveAuthorization }: CallFlags, hasNoReply = false,
+  { noReply, noAutoStart, allowInteractiveAuthorization }: CallFlags<NoReply>, hasNoReply = false,
+  defaults: CallDefaults = NO_DEFAULTS,
 ): number {
   return (
     ((noReply ?? hasNoReply) ? MessageFlag.NO_REPLY_EXPECTED : 0) |
-    (noAutoStart === true ? MessageFlag.NO_AUTO_START : 0) |
-    (allowInteractiveAuthorization === true ? MessageFlag.ALLOW_INTERACTIVE_AUTHORIZATION : 0)
+    ((noAutoStart ?? defaults.noAutoStart) === true ? MessageFlag.NO_AUTO_START : 0) |
+    ((allowInteractiveAuthorization ?? defaults.allowInteractiveAuthorization) === true
+      ? MessageFlag.ALLOW_INTERACTIVE_AUTHORIZATION : 0)
   );
 }

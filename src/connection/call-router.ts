@@ -4,6 +4,7 @@
 // Specification: Message Types (METHOD_CALL, ERROR).
 import { errorReply, type MethodCall } from '../wire/messages/message.js';
 import { MessageFlag } from '../wire/constants.js';
+import type { ConnectionClosedError } from './errors.js';
 import type { MessageLink } from './link.js';
 import { type PartReader, SharedParts } from './link-parts.js';
 
@@ -38,6 +39,11 @@ export interface CallRouter {
    * `length` is the length of the whole message in bytes; 0 if the link does not know it.
    */
   route(header: MethodCallHeader, length: number): CallRunner | CallRefusal;
+  /**
+   * The connection on which all calls so far have come has ended, and another one follows. Their callers get no reply:
+   * what is sent to them is dropped.
+   */
+  handleBreak?(reason: ConnectionClosedError): void;
 }
 
 /** The part of a link that takes a router. */

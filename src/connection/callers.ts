@@ -176,6 +176,13 @@ export class Callers {
     this.#watch?.((name) => this.#leave(name), () => this.#names());
   }
 
+  /** The connection of all callers has ended, and another follows: nobody waits for the answers. */
+  abandonAll(reason: unknown): void {
+    const callers = [...this.#byName.values()];
+    this.#byName.clear();
+    for (const caller of callers) this.#abandon(caller, reason);
+  }
+
   #names(): string[] {
     return [...this.#byName.keys()].filter((name) => name !== undefined);
   }
@@ -184,12 +191,16 @@ export class Callers {
     const caller = this.#byName.get(name);
     if (caller === undefined) return;
     this.#byName.delete(name);
+    this.#abandon(caller, new DOMException(`the caller ${name} has left the bus`, 'AbortError'));
+  }
+
+  #abandon(caller: Caller, reason: unknown): void {
     caller.isGone = true;
     this.#inProgress -= caller.calls.size;
     this.#memory -= caller.memory;
     const calls = [...caller.calls];
     caller.calls.clear();
-    caller.abort(new DOMException(`the caller ${name} has left the bus`, 'AbortError'));
+    caller.abort(reason);
     for (const { abandon } of calls) abandon();
   }
 }

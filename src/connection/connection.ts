@@ -48,6 +48,7 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
     this.#core = new LinkCore(transport, receiver, options);
     this.#subscriptions = new Subscriptions(HEADER_SENDERS, this.#core);
     this.#limits = callLimits(options);
+    this.#core.announce(undefined);
   }
 
   /** The server's GUID, 32 hex digits. */
@@ -62,7 +63,7 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
 
   /** Bytes that the peer has not taken yet. */
   get queuedBytes(): number {
-    return this.#core.engine.queuedBytes;
+    return this.#core.queuedBytes;
   }
 
   /** Resolves when the connection has ended, and never rejects; the error's `cause` says why. */
@@ -79,25 +80,22 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
   call<const In extends string = '', const Out extends string = string, Silent extends NoReply = false>(
     options: CallOptions<In, Out, Silent>,
   ): Promise<ReplyOf<ReadBodyOf<Out, Typed>, [], Silent>> {
-    const reply: Promise<unknown> = this.#core.engine.call(options, this.call);
+    const reply: Promise<unknown> = this.#core.call(options, this.call);
     return reply as Promise<ReplyOf<ReadBodyOf<Out, Typed>, [], Silent>>; // the engine reads as Typed says
   }
 
   /** Queues a message; see {@link MessageLink.send}. */
   send(message: Message): number {
-    return this.#core.engine.send(message, this.send);
+    return this.#core.send(message, this.send);
   }
 
   /**
-   * Subscribes a listener to the signals that match a rule: it is called as each signal arrives.
+   * Subscribes a listener to the signals that match a rule: it is called as each signal arrives. The option `signature`
+   * gives their bodies a type.
    * @throws as the form with an iterator does
    */
-  subscribe(
-    rule: MatchRule, listener: SignalListener, options?: Pick<ListenOptions, 'signal'>,
-  ): ListenedSubscription;
-  /** The same for signals with one signature, which gives their bodies a type. */
-  subscribe<const Args extends string>(
-    rule: MatchRule, listener: SignalListener<Args>, options: ListenOptions<Args>,
+  subscribe<const Args extends string = string>(
+    rule: MatchRule, listener: SignalListener<NoInfer<Args>, Typed>, options?: ListenOptions<Args>,
   ): ListenedSubscription;
   /** Subscribes to the signals that match a rule; see {@link MessageLink.subscribe}. */
   subscribe(rule: MatchRule, options?: SubscribeOptions): Subscription;
@@ -119,12 +117,30 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
   }
 
   /**
+   * Lets the connection keep the process alive, as it does at first: until it is closed, the process goes on, even if
+   * nothing else is left to do.
+   */
+  ref(): this {
+    this.#core.isRef = true;
+    return this;
+  }
+
+  /**
+   * The connection does not keep the process alive any more, even while calls wait for their replies: if nothing else
+   * is left to do, the process ends, without `close`.
+   */
+  unref(): this {
+    this.#core.isRef = false;
+    return this;
+  }
+
+  /**
    * Ends the connection in good order: it accepts no more calls, waits for the replies of running handlers, and sends
    * all queued bytes. Calls that still wait for a reply then reject with {@link ConnectionClosedError}. After `timeout`
    * milliseconds (default 5,000; Infinity for no limit) it cuts the connection.
    */
   close(options?: { readonly timeout?: number | undefined }): Promise<void> {
-    return this.#core.engine.close(options);
+    return this.#core.close(options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -19,6 +19,7 @@ class DeadlineList {
   readonly #delay: number;
   readonly #expire: (element: Expirable) => void;
   readonly #onIdle: (list: DeadlineList) => void;
+  #isRef: boolean;
   #first: Expirable | undefined;
   #last: Expirable | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -26,10 +27,18 @@ class DeadlineList {
   #look: NodeJS.Immediate | undefined;
   #overdue = 0;
 
-  constructor(delay: number, expire: (element: Expirable) => void, onIdle: (list: DeadlineList) => void) {
+  constructor(
+    delay: number,
+    { expire, onIdle, isRef }: {
+      readonly expire: (element: Expirable) => void;
+      readonly onIdle: (list: DeadlineList) => void;
+      readonly isRef: boolean;
+    },
+  ) {
     this.#delay = delay;
     this.#expire = expire;
     this.#onIdle = onIdle;
+    this.#isRef = isRef;
   }
 
   get isEmpty(): boolean {
@@ -47,7 +56,19 @@ class DeadlineList {
     if (this.#last === undefined) this.#first = element;
     else this.#last.next = element;
     this.#last = element;
-    if (this.#look === undefined) this.#timer ??= setTimeout(this.#onTimer, this.#delay);
+    if (this.#look === undefined && this.#timer === undefined) this.#start(this.#delay);
+  }
+
+  #start(delay: number): void {
+    this.#timer = setTimeout(this.#onTimer, delay);
+    if (!this.#isRef) this.#timer.unref();
+  }
+
+  /** Whether the timer keeps the process alive. */
+  set isRef(isRef: boolean) {
+    this.#isRef = isRef;
+    if (isRef) this.#timer?.ref();
+    else this.#timer?.unref();
   }
 
   /** The timer stays set: one that fires in vain costs less than setting and clearing a timer for each call. */
@@ -82,7 +103,7 @@ class DeadlineList {
   #continue(): void {
     if (this.#first === undefined) return this.#onIdle(this);
     const delay = Math.max(1, Math.ceil(this.#first.deadline - performance.now()));
-    this.#timer = setTimeout(this.#onTimer, delay);
+    this.#start(delay);
   }
 
   /** Stops the timer. */
@@ -104,6 +125,7 @@ export class Deadlines {
   /** The list that was used last: most calls of a program wait equally long. */
   #recent: DeadlineList | undefined;
   #recentDelay: number | undefined;
+  #isRef = true;
 
   /** `expire` is called with each element whose time is over, after it was removed. */
   constructor(expire: (element: Expirable) => void) {
@@ -120,7 +142,7 @@ export class Deadlines {
   #listOf(delay: number): DeadlineList {
     let list = this.#lists.get(delay);
     if (list === undefined) {
-      list = new DeadlineList(delay, this.#expire, this.#onIdle);
+      list = new DeadlineList(delay, { expire: this.#expire, onIdle: this.#onIdle, isRef: this.#isRef });
       this.#lists.set(delay, list);
     }
     const previous = this.#recent;
@@ -141,6 +163,12 @@ export class Deadlines {
   #end(list: DeadlineList): void {
     list.stop();
     if (this.#lists.get(list.delay) === list) this.#lists.delete(list.delay);
+  }
+
+  /** Whether the timers keep the process alive, as they do at first. */
+  set isRef(isRef: boolean) {
+    this.#isRef = isRef;
+    for (const list of this.#lists.values()) list.isRef = isRef;
   }
 
   /** Stops all timers: nothing expires any more. */

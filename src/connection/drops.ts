@@ -19,7 +19,7 @@ export type DropReason =
   | 'not addressed to us'
   /** A message of a type that the specification does not define. */
   | 'unknown message type'
-  /** An error reply of this library that could not be sent. */
+  /** An error reply that could not be sent; on a connection that was restored, also a reply or a signal. */
   | 'undeliverable';
 
 /** A message on the diagnostics channel `dbus-wire:drop`. */

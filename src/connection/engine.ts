@@ -6,7 +6,6 @@ import { ErrorName } from '../protocol/error-names.js';
 import { Inlet } from '../transport/inlet.js';
 import type { Transport } from '../transport/transport.js';
 import { runListener, startTimer } from '../transport/waiting.js';
-import { argumentError } from '../wire/arguments.js';
 import { MessageFlag } from '../wire/constants.js';
 import { type Caller, errorAt } from '../wire/error-place.js';
 import type { ErrorPlace } from '../wire/errors.js';
@@ -14,47 +13,37 @@ import type { BodyOf } from '../wire/infer.js';
 import { decodeBodyAs, decodeHeaderAs, type MessageHeader } from '../wire/messages/decode.js';
 import { type Envelope, readEnvelope } from '../wire/messages/envelope.js';
 import { FrameReader } from '../wire/messages/framing.js';
-import {
-  errorReply, type Message, methodCall, type MethodCall,
-} from '../wire/messages/message.js';
+import { errorReply, type Message, type MethodCall } from '../wire/messages/message.js';
 import { checkOptions } from '../wire/options.js';
-import { checkSignature } from '../wire/values/codec.js';
 import type { Reading } from '../wire/values/reading.js';
-import { type CallOptions, checkCallOptions, flagsOf, type NoReply, WAIT_RULES } from './call-options.js';
+import { type CallDefaults, type CallOptions, type NoReply, WAIT_RULES } from './call-options.js';
 import { ArrivedSignal } from './arrived-signal.js';
 import { CallRefusal, type CallRouter, type CallRunner, type MethodCallHeader } from './call-router.js';
+import { DescriptorDesk } from './descriptors.js';
+import { publishIn, publishOut } from './diagnostics.js';
 import type { DropCounter } from './drops.js';
 import { ConnectionClosedError } from './errors.js';
+import { checkReplySignature, type Invocation, messageError, notSent, toInvocation } from './invocation.js';
 import { DEFAULT_CALL_TIMEOUT, PendingCalls, type ReplyHeader } from './pending.js';
 import {
-  type CallOutcome, describeCall, ListenedCall, type PendingCall, PromisedCall, promiseOf, type Reply, type ResultOf,
+  type CallOutcome, describeCall, ListenedCall, type PendingCall, PromisedCall, promiseOf, type Reply,
 } from './pending-call.js';
 import { RECEIVE_RULES, type ReceiveOptions, receiveReading } from './receive-options.js';
 import { RunningHandlers } from './running-handlers.js';
 
-const CLOSED_BY_US = 'the connection was closed';
+export const CLOSED_BY_US = 'the connection was closed';
 
 /** How long close() waits for handlers and bytes, in milliseconds, unless its caller says otherwise. */
 const DRAIN_TIMEOUT = 5_000;
 
-const CLOSE_RULES = { timeout: WAIT_RULES.timeout };
-
-/** A call as the engine makes it, with all its keys. */
-export interface Invocation {
-  readonly message: MethodCall;
-  /** Milliseconds; 25,000 unless given. */
-  readonly timeout: number | undefined;
-  readonly signal: AbortSignal | undefined;
-  /** The signature that the reply must have; undefined for any. */
-  readonly replySignature: string | undefined;
-  /** Replaces interface and member in errors about the body. */
-  readonly place: ErrorPlace | undefined;
-  /** Makes the value of the promise from the body of the reply; undefined for the body itself. */
-  readonly resultOf: ResultOf | undefined;
-}
+export const CLOSE_RULES = { timeout: WAIT_RULES.timeout };
 
 /** The link that an engine works for. */
 export interface EngineOwner {
+  /** The number of the link, for diagnostics. */
+  readonly id: number;
+  /** What calls do unless their own options say otherwise. */
+  readonly callDefaults: CallDefaults;
   readonly drops: DropCounter;
   /** Decides about the calls that arrive. If it is undefined, they are refused. */
   readonly callRouter: CallRouter | undefined;
@@ -67,20 +56,12 @@ export interface EngineOwner {
   mayOwn(name: string, sender: string): boolean;
   /** Takes every signal, in order of arrival. */
   handleSignal(signal: ArrivedSignal): void;
+  /** Whether another engine follows if this one ends now. */
+  readonly isRestorable: boolean;
   /** Called once, when nothing can be sent or received any more. */
   handleFailure(error: ConnectionClosedError): void;
   /** Called once, when the stream has ended. */
   handleEnd(error: ConnectionClosedError): void;
-}
-
-/** A call or a signal by its name, a reply by the serial that it answers. */
-function describeMessage(message: Message): string {
-  if (message.type === 'method_call' || message.type === 'signal') return describeCall(message);
-  return `a message of type ${message.type}, reply to serial ${message.replySerial},`;
-}
-
-function messageError(message: unknown): Error {
-  return argumentError('send', 'the message must be an object', message);
 }
 
 const NO_OBJECTS = new CallRefusal(ErrorName.UNKNOWN_OBJECT, 'this connection exports no objects');
@@ -88,10 +69,10 @@ const IS_CLOSING = new CallRefusal(ErrorName.DISCONNECTED, 'the connection is ab
 
 /** The error of one call that waited when the connection ended, after `sentBytes` bytes of the stream. */
 function noReply(
-  call: PendingCall, { message, cause }: ConnectionClosedError, sentBytes: number,
+  call: PendingCall, { message, cause, code }: ConnectionClosedError, sentBytes: number,
 ): ConnectionClosedError {
   const text = `no reply to ${describeCall(call)}: ${message}`;
-  return new ConnectionClosedError(text, { cause, wasSent: call.end <= sentBytes });
+  return new ConnectionClosedError(text, { cause, code, wasSent: call.end <= sentBytes });
 }
 
 /** One open stream, its calls that await replies, and its handlers that run. */
@@ -101,7 +82,11 @@ export class Engine {
   readonly #pending: PendingCalls;
   readonly #reading: Reading;
   /** The constructor arguments of all signals. */
-  readonly #receiving: { readonly reading: Reading; readonly drops: DropCounter };
+  readonly #receiving: {
+    readonly reading: Reading; readonly drops: DropCounter; readonly desk: DescriptorDesk | undefined;
+  };
+  /** Undefined if the transport carries no descriptors. */
+  readonly #desk: DescriptorDesk | undefined;
   readonly #running = new RunningHandlers();
   readonly #closed: Promise<void>;
   #isClosing = false;
@@ -116,18 +101,25 @@ export class Engine {
     this.#transport = transport;
     this.#owner = owner;
     this.#reading = receiveReading(options);
-    this.#receiving = { reading: this.#reading, drops: owner.drops };
+    const { descriptors: carrier } = transport;
+    const desk = carrier === undefined ? undefined : new DescriptorDesk(transport, carrier);
+    this.#desk = desk;
+    this.#receiving = { reading: this.#reading, drops: owner.drops, desk };
     this.#pending = new PendingCalls((name, sender) => owner.mayOwn(name, sender));
     this.#closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
+    const route = (frame: Uint8Array): void => this.#route(frame);
     const inlet = new Inlet({
       transport,
       frames: new FrameReader({ maxMessageLength }),
-      handOn: (frame) => this.#route(frame),
+      handOn: desk === undefined ? route : (frame) => desk.handle(frame, route),
     });
     transport.start({
-      receive: (chunk) => inlet.receive(chunk),
+      receive: (chunk, descriptors) => {
+        if (descriptors !== undefined) desk?.add(descriptors);
+        inlet.receive(chunk);
+      },
       relieved: () => inlet.relieved(),
       end: (cause) => this.#end(cause),
     });
@@ -143,6 +135,13 @@ export class Engine {
     return this.#transport.queuedBytes;
   }
 
+  /** Whether the stream, and the calls that wait for a reply, keep the process alive, as they do at first. */
+  set isRef(isRef: boolean) {
+    this.#pending.isRef = isRef;
+    if (isRef) this.#transport.ref?.();
+    else this.#transport.unref?.();
+  }
+
   /** Resolves when the peer has taken nearly everything; see {@link MessageLink.drained}. */
   drained(): Promise<void> {
     return this.#transport.drained();
@@ -153,24 +152,17 @@ export class Engine {
    * error names `place`, or else the interface and member of the message.
    */
   send(message: Message, above: Caller, place?: ErrorPlace): number {
-    if (this.#closedError !== undefined) throw this.#notSent(message, this.#closedError, above);
+    if (this.#closedError !== undefined) throw notSent(message, this.#closedError, above);
     const serial = this.#pending.nextSerial();
     try {
-      this.#transport.write(message, { serial });
+      if (this.#desk === undefined) this.#transport.write(message, { serial });
+      else this.#desk.write(message, serial);
     } catch (error) {
       if (typeof message !== 'object' || message === null) throw messageError(message);
       throw errorAt(error, place ?? message, above);
     }
+    publishOut(this.#owner.id, message, serial);
     return serial;
-  }
-
-  #notSent(message: Message, { message: reason, cause }: ConnectionClosedError, above: Caller): Error {
-    if (typeof message !== 'object' || message === null) return messageError(message);
-    const error = new ConnectionClosedError(`${describeMessage(message)} was not sent: ${reason}`, {
-      cause, wasSent: false,
-    });
-    Error.captureStackTrace(error, above);
-    return error;
   }
 
   /**
@@ -192,9 +184,24 @@ export class Engine {
   }
 
   /** Waits for the reply to the call that was written last. */
-  #add(serial: number, call: PendingCall, signal: AbortSignal | undefined): void {
+  #add(serial: number, call: PendingCall, signal: AbortSignal | undefined, left = call.timeout): void {
     call.end = this.#transport.writtenBytes ?? 0;
-    this.#pending.add(serial, call, signal);
+    this.#pending.add(serial, call, signal, left);
+  }
+
+  /**
+   * Sends a call that has waited for this engine; its promise settles later. `left` milliseconds are left of its
+   * timeout.
+   */
+  resume(call: PendingCall, { message, signal, place }: Invocation, left: number): void {
+    let serial: number;
+    try {
+      serial = this.send(message, this.resume, place);
+    } catch (error) {
+      call.fail(() => error);
+      return;
+    }
+    this.#add(serial, call, signal, left);
   }
 
   /** Makes a METHOD_CALL and resolves with the body of its reply; see {@link MessageLink.call}. */
@@ -203,13 +210,7 @@ export class Engine {
   ): Promise<BodyOf<Out>> {
     let invocation: Invocation;
     try {
-      checkCallOptions(options);
-      const { path, interface: interfaceName, member, destination, timeout, signal, replySignature } = options;
-      // The compiler has compared the body with the signature; their types are of no further use.
-      const { signature, body } = options as { signature?: string; body?: readonly unknown[] };
-      const parts = { path, interface: interfaceName, member, destination, signature, body, flags: flagsOf(options) };
-      const message = methodCall<string>(parts);
-      invocation = { message, timeout, signal, replySignature, place: undefined, resultOf: undefined };
+      invocation = toInvocation(options, this.#owner.callDefaults);
     } catch (error) {
       return Promise.reject(error as Error); // an error of the options, or of a getter in them
     }
@@ -222,7 +223,7 @@ export class Engine {
     let serial: number;
     try {
       signal?.throwIfAborted();
-      if (replySignature !== undefined) this.#checkReplySignature(replySignature, invocation, above);
+      if (replySignature !== undefined) checkReplySignature(replySignature, invocation, above);
       serial = this.send(message, above, invocation.place);
       if ((message.flags & MessageFlag.NO_REPLY_EXPECTED) !== 0) {
         return Promise.resolve(resultOf === undefined ? [] : resultOf([]));
@@ -231,15 +232,6 @@ export class Engine {
       return Promise.reject(error as Error);
     }
     return this.awaitReply(serial, invocation);
-  }
-
-  /** Nothing is sent if the signature is not valid: no reply could have it. */
-  #checkReplySignature(signature: string, { message, place }: Invocation, above: Caller): void {
-    try {
-      checkSignature(signature);
-    } catch (error) {
-      throw errorAt(error, place ?? message, above);
-    }
   }
 
   /**
@@ -278,6 +270,7 @@ export class Engine {
       this.#refuse(readEnvelope(frame), error);
       return;
     }
+    publishIn(this.#owner.id, header, frame.length);
     const { destination } = header;
     if (destination !== undefined && header.type !== 'signal' && !this.#owner.isOurs(destination)) {
       this.#owner.drops.count('not addressed to us', { message: header });
@@ -329,6 +322,7 @@ export class Engine {
     let reply: Message;
     try {
       reply = decodeBodyAs(this.#reading, header, frame);
+      this.#desk?.deliver(reply.body, reply);
     } catch (error) {
       this.#owner.drops.count('invalid message', { message: header, error });
       call.fail(() => error);
@@ -346,6 +340,7 @@ export class Engine {
     let call: Message;
     try {
       call = decodeBodyAs(this.#reading, header, frame);
+      this.#desk?.deliver(call, call);
     } catch (error) {
       this.#refuse(header, error, header);
       return;
@@ -370,10 +365,13 @@ export class Engine {
   }
 
   #end(cause: Error | undefined): void {
+    this.#desk?.close();
     const error = this.#fail(
       cause === undefined
         ? new ConnectionClosedError(CLOSED_BY_US)
-        : new ConnectionClosedError(`the connection has ended: ${cause.message}`, { cause }),
+        : new ConnectionClosedError(`the connection has ended: ${cause.message}`, {
+            cause, code: this.#owner.isRestorable ? 'CONNECTION_LOST' : 'CONNECTION_CLOSED',
+          }),
     );
     this.#resolveClosed();
     this.#owner.handleEnd(error);

@@ -2,9 +2,14 @@
 // bus name belongs to another connection. Tests: test/errors.test.ts. Specification: Message Bus Names.
 import { DBusWireError } from '../wire/errors.js';
 
+/** Whether a connection has ended for ever, or is being restored; see {@link ReconnectOptions}. */
+export type ConnectionClosedCode = 'CONNECTION_CLOSED' | 'CONNECTION_LOST';
+
 /** The second argument of the constructor of {@link ConnectionClosedError}. */
 export interface ConnectionClosedDetails {
   readonly cause?: unknown;
+  /** Default: `CONNECTION_CLOSED`. */
+  readonly code?: ConnectionClosedCode | undefined;
   readonly wasSent?: boolean | undefined;
 }
 
@@ -16,7 +21,7 @@ export interface ConnectionClosedDetails {
 export class ConnectionClosedError extends DBusWireError {
   override readonly name = 'ConnectionClosedError';
   readonly fault = 'link';
-  readonly code = 'CONNECTION_CLOSED';
+  readonly code: ConnectionClosedCode;
   /**
    * If the error is about one message, whether that had left this process. False: the other side has not got all of its
    * bytes, so that it has not acted on it. True: the operating system may have got all of them, and the other side may
@@ -26,6 +31,7 @@ export class ConnectionClosedError extends DBusWireError {
 
   constructor(message: string, details: ConnectionClosedDetails = {}) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined);
+    this.code = details.code ?? 'CONNECTION_CLOSED';
     this.wasSent = details.wasSent;
   }
 }

@@ -37,6 +37,10 @@ class HandledCalls implements CallRouter {
     return this.#callers.refusal(sender, memory) ?? new HandledCall(this, memory);
   }
 
+  handleBreak(reason: unknown): void {
+    this.#callers.abandonAll(reason);
+  }
+
   run(call: MethodCall, memory: number): void | Promise<void> {
     const handler = this.#handler;
     const answer = handler(call);

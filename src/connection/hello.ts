@@ -13,6 +13,8 @@ import { type MethodCall, methodCall } from '../wire/messages/message.js';
 import { isUniqueName } from '../wire/names.js';
 import { callLimits, type FullCallLimits } from './call-limits.js';
 import type { ConnectOptions } from './connection.js';
+import { publishOut } from './diagnostics.js';
+import type { Engine } from './engine.js';
 import { CallTimeoutError, ConnectionClosedError } from './errors.js';
 import { LinkCore } from './link-core.js';
 import { type ReceiveOptions, receiveOptions, typedArraysOf } from './receive-options.js';
@@ -40,21 +42,19 @@ function uniqueNameOf([name]: readonly unknown[]): string {
 }
 
 /** How Hello is said on a transport. */
-export interface HelloOptions<Typed extends boolean> {
+export interface HelloOptions {
   /** Whether Hello was sent, under its serial, before the transport was made. */
   readonly isSent: boolean;
   /** Milliseconds to wait for the reply; Infinity for no limit. */
   readonly timeout: number | undefined;
   readonly signal: AbortSignal | undefined;
-  readonly receive: ReceiveOptions<Typed>;
 }
 
 /** Makes a transport a connection to a bus. If Hello fails, it destroys the transport. */
 export async function sayHello<Typed extends boolean>(
-  transport: Transport, options: HelloOptions<Typed>,
+  transport: Transport, options: HelloOptions & { readonly receive: ReceiveOptions<Typed> },
 ): Promise<GreetedBus<Typed>> {
-  const { isSent, timeout, signal, receive } = options;
-  helloCall ??= methodCall({ ...BUS_OBJECT, member: 'Hello' });
+  const { receive } = options;
   const core: LinkCore = new LinkCore(
     transport,
     {
@@ -65,15 +65,26 @@ export async function sayHello<Typed extends boolean>(
     receive,
   );
   const wishes = new Wishes(core); // in the same turn, before any message can arrive
+  const uniqueName = await greet({ core, wishes }, core.engine, options);
+  core.announce(uniqueName);
+  return { typedArrays: typedArraysOf(receive), limits: callLimits(receive), uniqueName, core, wishes };
+}
+
+/** Says Hello on an engine of a link. If that fails, it ends the engine. */
+async function greet(
+  { core, wishes }: Pick<GreetedBus<boolean>, 'core' | 'wishes'>, engine: Engine,
+  { isSent, timeout, signal }: HelloOptions,
+): Promise<string> {
+  helloCall ??= methodCall({ ...BUS_OBJECT, member: 'Hello' });
   try {
     const wait = { message: helloCall, replySignature: 's', signal, timeout, place: undefined, resultOf: uniqueNameOf };
-    const { engine } = core;
-    const reply = isSent ? engine.awaitReply(HELLO_SERIAL, wait) : engine.invoke(wait, sayHello);
+    if (isSent) publishOut(core.id, helloCall, HELLO_SERIAL);
+    const reply = isSent ? engine.awaitReply(HELLO_SERIAL, wait) : engine.invoke(wait, greet);
     const uniqueName = (await reply) as string; // what uniqueNameOf() returns
     wishes.names.uniqueName = uniqueName;
-    return { typedArrays: typedArraysOf(receive), limits: callLimits(receive), uniqueName, core, wishes };
+    return uniqueName;
   } catch (error) {
-    await core.engine.close({ timeout: 0 });
+    await engine.close({ timeout: 0 });
     throw error;
   }
 }
@@ -94,19 +105,46 @@ function helloProblem(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Opens the first address of a list that accepts us and answers Hello. */
-export function greetBus<Typed extends boolean = false>(
-  addresses: string, options: ConnectOptions<Typed>,
-): Promise<GreetedBus<Typed>> {
+/** The options of opening a bus again after it has ended. */
+interface ReopenOptions extends ConnectOptions<boolean> {
+  /** Whether an address may lead to a server with another GUID than the address has: one that was started again. */
+  readonly anyGuid?: boolean | undefined;
+}
+
+/** Opens the first address of a list that accepts us, with Hello in the handshake, and for which `use` resolves. */
+function openBus<T>(
+  addresses: string, options: ReopenOptions, use: (transport: Transport, hello: HelloOptions) => Promise<T>,
+): Promise<T> {
   const { signal } = options;
   helloCall ??= methodCall({ ...BUS_OBJECT, member: 'Hello' });
   helloBytes ??= encodeMessage(helloCall, { serial: HELLO_SERIAL }).slice(); // a copy of its own
-  const receive = receiveOptions(options);
   return openFirst(addresses, { ...options, greeting: helloBytes }, async ({ transport, timeLeft: timeout }) => {
     try {
-      return await sayHello(transport, { isSent: true, timeout, signal, receive });
+      return await use(transport, { isSent: true, timeout, signal });
     } catch (error) {
       throw new UseError(helloProblem(error), { cause: error });
     }
   });
+}
+
+/** Opens the first address of a list that accepts us and answers Hello. */
+export function greetBus<Typed extends boolean = false>(
+  addresses: string, options: ConnectOptions<Typed>,
+): Promise<GreetedBus<Typed>> {
+  const receive = receiveOptions(options);
+  return openBus(addresses, options, (transport, { isSent, timeout, signal }) => (
+    sayHello(transport, { isSent, timeout, signal, receive })
+  ));
+}
+
+/** The parts of a bus that stay when its connection ends. */
+export type ReopenedBus = Pick<GreetedBus<boolean>, 'core' | 'wishes' | 'uniqueName'>;
+
+/** The same for a link that is open no more: it gets a new engine. Resolves with the unique name. */
+export function greetAgain(
+  { core, wishes }: ReopenedBus, addresses: string, options: ConnectOptions<boolean>,
+): Promise<string> {
+  return openBus(addresses, { ...options, anyGuid: true }, (transport, hello) => (
+    greet({ core, wishes }, core.replaceEngine(transport), hello)
+  ));
 }

@@ -3,12 +3,15 @@
 // Specification: Message Types (METHOD_CALL).
 import { MessageFlag } from '../wire/constants.js';
 import { type Caller, errorAt } from '../wire/error-place.js';
-import type { Invocation } from './engine.js';
+import { type CallDefaults, NO_DEFAULTS } from './call-options.js';
+import type { Invocation } from './invocation.js';
 import type { MessageLink } from './link.js';
 import { type PartReader, SharedParts } from './link-parts.js';
 
 /** Makes calls. */
 export interface Invoker {
+  /** What calls do unless their own options say otherwise; the caller of `invoke` has to follow it. */
+  readonly callDefaults: CallDefaults;
   /** Makes a call. The stack of an error of the message begins at the caller of the function `above`. */
   invoke(invocation: Invocation, above: Caller): Promise<unknown>;
 }
@@ -23,7 +26,7 @@ export function shareCalls(reader: PartReader<Invoker>): void {
 
 /** The invoker of a link. For a link that this library did not make, the invoker uses its call(). */
 export function invokerOf(link: MessageLink<boolean>): Invoker {
-  return invokers.of(link) ?? { invoke: (invocation) => callLink(link, invocation) };
+  return invokers.of(link) ?? { callDefaults: NO_DEFAULTS, invoke: (invocation) => callLink(link, invocation) };
 }
 
 async function callLink(link: MessageLink<boolean>, invocation: Invocation): Promise<unknown> {

@@ -138,6 +138,18 @@ export class PeerServer<Typed extends boolean = false>
     return { next: () => this.#next(), return: async () => ({ value: undefined, done: true }) };
   }
 
+  /** Lets the process end although the server listens. Its connections have functions of the same names. */
+  unref(): this {
+    this.#listener?.setRef(false);
+    return this;
+  }
+
+  /** Keeps the process alive as long as the server listens, as a new server does. */
+  ref(): this {
+    this.#listener?.setRef(true);
+    return this;
+  }
+
   /**
    * Ends listening, then all connections in good order: see {@link Connection.close}, which gets `timeout`. Resolves
    * when they have ended.

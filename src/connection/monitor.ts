@@ -12,6 +12,7 @@ import { type Message, methodCall } from '../wire/messages/message.js';
 import { checkOptions, type OptionRules, TEXT } from '../wire/options.js';
 import type { Reading } from '../wire/values/reading.js';
 import { CONNECT_RULES, type ConnectOptions } from './connection.js';
+import { publishIn } from './diagnostics.js';
 import type { DropReason } from './drops.js';
 import type { ConnectionClosedError } from './errors.js';
 import { greetBus } from './hello.js';
@@ -87,6 +88,7 @@ class BusMonitor implements Monitor {
     let message: Message;
     try {
       header = decodeHeaderAs(this.#reading, frame);
+      publishIn(this.#core.id, header, frame.length);
       if (this.#isFarewell(header)) return;
       message = decodeBodyAs(this.#reading, header, frame);
     } catch (error) {

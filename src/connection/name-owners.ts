@@ -1,14 +1,17 @@
 // The present owner of each watched bus name, and every change of it: the basis for trusting the sender of a signal.
 // One request to the bus serves all watches of a name. The order of arrival counts: a reply to GetNameOwner that comes
-// after a NameOwnerChanged is ignored. Tests: name-owners.test.ts.
+// after a NameOwnerChanged is ignored. A bus that ends takes all owners with it, and the next one is asked again.
+// Tests: name-owners.test.ts, reconnect.test.ts.
 // Specification: org.freedesktop.DBus.NameOwnerChanged, org.freedesktop.DBus.GetNameOwner.
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
 import { runListener } from '../transport/waiting.js';
 import { methodCall } from '../wire/messages/message.js';
 import type { ArrivedSignal, SignalHeader } from './arrived-signal.js';
 import type { Engine } from './engine.js';
-import type { MatchRequests } from './match-requests.js';
+import type { ConnectionClosedError } from './errors.js';
+import { isPostponed, type MatchRequests, type WishLink } from './match-requests.js';
 import type { CallOutcome } from './pending-call.js';
+import { type Pledge, pledge } from './pledge.js';
 
 /**
  * Called with the unique names of the new owner and of the previous one, undefined if there is no owner, and with the
@@ -28,12 +31,25 @@ class WatchedName {
   hasChanged = false;
   /** Each gets the new owner, and keeps the previous one itself. */
   readonly listeners = new Set<(owner: string | undefined) => void>();
+  /** Settles when the bus has been asked. */
+  readonly asked: Pledge = pledge();
   ready: Promise<void> = Promise.resolve();
   release: () => Promise<void> = () => Promise.resolve();
 
   update(owner: string | undefined): void {
     if (this.owner !== undefined) this.former.push(this.owner);
     if (this.former.length > MAX_FORMER_OWNERS) this.former.shift();
+    this.#setOwner(owner);
+  }
+
+  /** The bus has ended: nothing that is known of the name is true on the next one. */
+  reset(): void {
+    this.former.length = 0;
+    this.hasChanged = false;
+    if (this.owner !== undefined) this.#setOwner(undefined);
+  }
+
+  #setOwner(owner: string | undefined): void {
     this.owner = owner;
     for (const listener of [...this.listeners]) {
       if (this.listeners.has(listener)) listener(owner); // an earlier listener may have closed this watch
@@ -58,12 +74,12 @@ export interface OwnerWatch extends AsyncDisposable {
 
 /** The owners of all names that one connection watches. */
 export class NameOwners {
-  readonly #engine: () => Engine;
+  readonly #link: WishLink;
   readonly #rules: MatchRequests;
   readonly #names = new Map<string, WatchedName>();
 
-  constructor(engine: () => Engine, rules: MatchRequests) {
-    this.#engine = engine;
+  constructor(link: WishLink, rules: MatchRequests) {
+    this.#link = link;
     this.#rules = rules;
   }
 
@@ -142,31 +158,58 @@ export class NameOwners {
       member: 'NameOwnerChanged',
       path: BUS_OBJECT.path,
       args: { 0: name },
-    });
+    }, () => this.#giveUp(name, watched));
     watched.release = rule.release;
     // The owner is asked for directly after AddMatch, so that no change can be missed between the two.
-    watched.ready = Promise.all([rule.ready, this.#askOwner(name, watched)]).then(() => undefined);
-    watched.ready.catch(() => {
-      // A reader of `ready` gets the error; the next watch of the name asks the bus again.
-      this.#forget(name, watched);
-      watched.release().catch(() => {});
-    });
+    const { open } = this.#link;
+    if (open !== undefined) {
+      this.#askOwner(open, name, watched).catch((error: unknown) => {
+        if (!isPostponed(error, this.#link)) watched.asked.reject(error);
+      });
+    }
+    watched.ready = Promise.all([rule.ready, watched.asked.promise]).then(() => undefined);
+    watched.ready.catch(() => this.#giveUp(name, watched)); // a reader of `ready` gets the error
     return watched;
+  }
+
+  /** The bus cannot report the owner: the next watch of the name asks again. */
+  #giveUp(name: string, watched: WatchedName): void {
+    this.#forget(name, watched);
+    watched.release().catch(() => {});
+  }
+
+  /** Must be called when a connection ends that is restored: on the next one, all owners are others. */
+  handleBreak(): void {
+    for (const watched of [...this.#names.values()]) watched.reset();
+  }
+
+  /**
+   * Asks a new engine for the owners of all names, whose rules must have been sent before. Rejects if the engine ends,
+   * or a reply does not come.
+   */
+  async replay(engine: Engine): Promise<void> {
+    await Promise.all(Array.from(this.#names, ([name, watched]) => this.#askOwner(engine, name, watched)));
+  }
+
+  /** There will be no further engine. */
+  end(error: ConnectionClosedError): void {
+    for (const { asked } of this.#names.values()) asked.reject(error);
   }
 
   #forget(name: string, watched: WatchedName): void {
     if (this.#names.get(name) === watched) this.#names.delete(name);
   }
 
-  #askOwner(name: string, watched: WatchedName): Promise<void> {
+  #askOwner(engine: Engine, name: string, watched: WatchedName): Promise<void> {
     const call = methodCall({ ...BUS_OBJECT, member: 'GetNameOwner', signature: 's', body: [name] });
     return new Promise((resolve, reject) => {
-      this.#engine().request(call, (outcome: CallOutcome) => {
+      engine.request(call, (outcome: CallOutcome) => {
         if ('error' in outcome) return reject(outcome.error);
         const { type, signature, body } = outcome.reply;
         // For a valid name the only error of the bus is that the name has no owner.
         const owner = type === 'method_return' && signature === 's' ? (body[0] as string) : undefined;
         if (!watched.hasChanged) watched.update(owner);
+        watched.asked.resolve();
         resolve();
       });
     });

@@ -1,6 +1,7 @@
 // The owners of all names below a prefix, such as `org.mpris.MediaPlayer2.*`: first those that are there, then each
 // change. One match rule and one list of names serve all watches of a prefix. What NameOwnerChanged has said of a name
-// counts; an answer that the bus gives later about the same name is not newer. Tests: namespace-owners.test.ts.
+// counts; an answer that the bus gives later about the same name is not newer. All owners end with their bus, and the
+// next one is asked again. Tests: namespace-owners.test.ts, reconnect.test.ts.
 // Specification: Match Rules (arg0namespace), org.freedesktop.DBus.NameOwnerChanged, org.freedesktop.DBus.ListNames.
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
 import { DBusError } from '../protocol/errors.js';
@@ -9,8 +10,11 @@ import { InvalidNameError } from '../wire/errors.js';
 import { assertBusName, isWellKnownName } from '../wire/names.js';
 import type { ArrivedSignal } from './arrived-signal.js';
 import type { Engine } from './engine.js';
-import type { MatchRequests } from './match-requests.js';
+import type { ConnectionClosedError } from './errors.js';
+import { isPostponed, type MatchRequests, type WishLink } from './match-requests.js';
 import type { OwnerListener, OwnerWatch } from './name-owners.js';
+import { DEFAULT_CALL_TIMEOUT } from './pending.js';
+import { type Pledge, pledge } from './pledge.js';
 
 /** How many owners the bus is asked for at once. */
 const QUESTIONS_AT_ONCE = 64;
@@ -43,6 +47,8 @@ class WatchedNamespace {
   readonly watchers = new Set<Watcher>();
   /** The names that have changed while the bus is asked for their owners; undefined when all owners are known. */
   changed: Set<string> | undefined = new Set();
+  /** Settles when the bus has been asked. */
+  readonly asked: Pledge = pledge();
   ready: Promise<void> = Promise.resolve();
   release: () => Promise<void> = () => Promise.resolve();
 
@@ -55,6 +61,18 @@ class WatchedNamespace {
     for (const watcher of [...this.watchers]) {
       if (watcher.hasBegun && this.watchers.has(watcher)) runListener(() => watcher.listener(owner, previous, name));
     }
+  }
+
+  /** The bus has ended: no name has an owner, until the next one is asked. */
+  reset(): void {
+    this.changed = new Set();
+    for (const name of [...this.owners.keys()]) this.update(name, undefined);
+  }
+
+  /** All owners are known. */
+  finish(): void {
+    this.changed = undefined;
+    for (const watcher of [...this.watchers]) this.begin(watcher);
   }
 
   /** Gives a watch the names that are there. */
@@ -70,12 +88,12 @@ class WatchedNamespace {
 
 /** The owners below all prefixes that one connection watches. */
 export class NamespaceOwners {
-  readonly #engine: () => Engine;
+  readonly #link: WishLink;
   readonly #rules: MatchRequests;
   readonly #namespaces = new Map<string, WatchedNamespace>();
 
-  constructor(engine: () => Engine, rules: MatchRequests) {
-    this.#engine = engine;
+  constructor(link: WishLink, rules: MatchRequests) {
+    this.#link = link;
     this.#rules = rules;
   }
 
@@ -127,19 +145,45 @@ export class NamespaceOwners {
       member: 'NameOwnerChanged',
       path: BUS_OBJECT.path,
       arg0Namespace: prefix,
-    });
+    }, () => this.#giveUp(prefix, watched));
     watched.release = rule.release;
     // The names are asked for directly after AddMatch, so that no change can be missed between the two.
-    watched.ready = Promise.all([rule.ready, this.#askNames(prefix, watched)]).then(() => {
-      watched.changed = undefined;
-      for (const watcher of [...watched.watchers]) watched.begin(watcher);
-    });
-    watched.ready.catch(() => {
-      // A reader of `ready` gets the error; the next watch of the prefix asks the bus again.
-      this.#forget(prefix, watched);
-      watched.release().catch(() => {});
-    });
+    const { open } = this.#link;
+    if (open !== undefined) {
+      this.#askNames(open, prefix, watched).catch((error: unknown) => {
+        if (!isPostponed(error, this.#link)) watched.asked.reject(error);
+      });
+    }
+    watched.ready = Promise.all([rule.ready, watched.asked.promise]).then(() => watched.finish());
+    watched.ready.catch(() => this.#giveUp(prefix, watched)); // a reader of `ready` gets the error
     return watched;
+  }
+
+  /** The bus cannot report the owners: the next watch of the prefix asks again. */
+  #giveUp(prefix: string, watched: WatchedNamespace): void {
+    this.#forget(prefix, watched);
+    watched.release().catch(() => {});
+  }
+
+  /** Must be called when a connection ends that is restored: on the next one, all owners are others. */
+  handleBreak(): void {
+    for (const watched of [...this.#namespaces.values()]) watched.reset();
+  }
+
+  /**
+   * Asks a new engine for the owners below all prefixes, whose rules must have been sent before. Rejects if the engine
+   * ends or a reply does not come.
+   */
+  async replay(engine: Engine): Promise<void> {
+    await Promise.all(Array.from(this.#namespaces, async ([prefix, watched]) => {
+      await this.#askNames(engine, prefix, watched);
+      watched.finish();
+    }));
+  }
+
+  /** There will be no further engine. */
+  end(error: ConnectionClosedError): void {
+    for (const { asked } of this.#namespaces.values()) asked.reject(error);
   }
 
   #forget(prefix: string, watched: WatchedNamespace): void {
@@ -147,21 +191,23 @@ export class NamespaceOwners {
   }
 
   /** Asks which names there are below the prefix, and then for their owners, a few at a time. */
-  async #askNames(prefix: string, watched: WatchedNamespace): Promise<void> {
-    const [all] = await this.#engine().call({ ...BUS_OBJECT, member: 'ListNames', replySignature: 'as' });
+  async #askNames(engine: Engine, prefix: string, watched: WatchedNamespace): Promise<void> {
+    const call = { ...BUS_OBJECT, member: 'ListNames', replySignature: 'as', timeout: DEFAULT_CALL_TIMEOUT } as const;
+    const [all] = await engine.call(call);
     const names = new Set(all.filter((name) => name.startsWith(`${prefix}.`))).values();
     const askNext = async (): Promise<void> => {
-      for (const name of names) await this.#askOwner(name, watched);
+      for (const name of names) await this.#askOwner(engine, name, watched);
     };
     await Promise.all(Array.from({ length: QUESTIONS_AT_ONCE }, askNext));
+    watched.asked.resolve();
   }
 
-  async #askOwner(name: string, watched: WatchedNamespace): Promise<void> {
+  async #askOwner(engine: Engine, name: string, watched: WatchedNamespace): Promise<void> {
     if (watched.watchers.size === 0 || watched.changed?.has(name) === true) return;
     let owner: string | undefined;
     const call = { ...BUS_OBJECT, member: 'GetNameOwner', signature: 's', body: [name] } as const;
     try {
-      [owner] = await this.#engine().call({ ...call, replySignature: 's' });
+      [owner] = await engine.call({ ...call, replySignature: 's', timeout: DEFAULT_CALL_TIMEOUT });
     } catch (error) {
       if (!(error instanceof DBusError)) throw error; // the only error of the bus is that the name has lost its owner
     }

@@ -10,11 +10,12 @@ import type { Bus } from './bus.js';
 import { NAME_RULES, type NameOptions } from './bus-names.js';
 import type { WaitOptions } from './call-options.js';
 import { ConnectionClosedError, NameLostError, NameRequestError } from './errors.js';
+import type { ConnectionRestored } from './gap.js';
 import type { OwnerWatch } from './name-owners.js';
 
 /**
  * The state of a name that a program wants to own:
- * - `'requesting'`: the bus has not answered yet;
+ * - `'requesting'`: the bus has not answered yet, or the connection is being restored;
  * - `'owner'`: the name is ours;
  * - `'queued'`: another connection owns it, and it becomes ours after that one and those before us in the queue;
  * - `'lost'`: it is not ours and will not be, unless it is requested again;
@@ -27,7 +28,7 @@ export type OwnNameState = 'requesting' | 'owner' | 'queued' | 'lost' | 'release
  * exception of the process. The `timeout` is that of the request; when `signal` aborts, the name is released.
  */
 export interface OwnNameOptions extends NameOptions {
-  /** The name is ours: each time, at first and after a wait in the queue. */
+  /** The name is ours: each time, at first, after a wait in the queue, and after the connection was restored. */
   readonly acquired?: (() => void) | undefined;
   /**
    * We wait for the name in its queue, at first or after `replaced`; `owner` is the present owner, undefined if it is
@@ -88,6 +89,9 @@ class NameHolder implements OwnedName {
     this.#options = options;
     const { closedSignal } = bus;
     this.#stopListening = [
+      bus.watchConnection((change) => {
+        if (change.state === 'connected') this.#handleRestored(change);
+      }),
       onAbort(closedSignal, () => this.#lose(closedSignal.reason as ConnectionClosedError)), // by its description
       onAbort(options.signal, () => void this.close().catch(() => {})), // the bus forgets the name with the connection
     ];
@@ -118,7 +122,31 @@ class NameHolder implements OwnedName {
     }
   }
 
+  /** The bus has requested the name again. */
+  #handleRestored({ names }: ConnectionRestored): void {
+    const { owner } = this.#watch;
+    switch (names.get(this.name)) { // undefined if it is requested only now
+      case 'primary owner':
+      case 'already owner':
+        this.#acquire();
+        if (owner !== undefined && owner !== this.#bus.uniqueName) this.#handleOwner(owner); // it has changed since
+        break;
+      case 'in queue':
+        if (this.#state === 'requesting') this.#enqueue(owner);
+        break;
+      case 'exists':
+        this.#lose(new NameRequestError(this.name));
+        break;
+      case 'refused':
+        this.#lose(new NameLostError(this.name, owner));
+    }
+  }
+
   #handleOwner(owner: string | undefined): void {
+    if (this.#bus.state === 'reconnecting') { // the name is requested again on the next connection
+      if (this.#state === 'owner') this.#state = 'requesting';
+      return;
+    }
     if (owner === this.#bus.uniqueName) this.#acquire();
     else if (this.#state === 'owner') this.#yield(owner);
   }

@@ -31,6 +31,11 @@ export class PendingCalls {
     this.#makeSerial = makeSerial;
   }
 
+  /** Whether a waiting call keeps the process alive, as it does at first. */
+  set isRef(isRef: boolean) {
+    this.#deadlines.isRef = isRef;
+  }
+
   get size(): number {
     return this.#calls.size;
   }
@@ -41,14 +46,14 @@ export class PendingCalls {
   }
 
   /**
-   * Waits for the reply to `serial`. The call is settled once, after this returns. If `signal` aborts, it fails with
-   * the reason. Throws if another call waits for the same serial.
+   * Waits for the reply to `serial`, for `left` milliseconds. The call is settled once, after this returns. If `signal`
+   * aborts, it fails with the reason. Throws if another call waits for the same serial.
    */
-  add(serial: number, call: PendingCall, signal: AbortSignal | undefined): void {
+  add(serial: number, call: PendingCall, signal: AbortSignal | undefined, left = call.timeout): void {
     if (this.#calls.has(serial)) throw new Error(`serial ${serial} is in use: a call waits for its reply`);
     call.serial = serial;
     this.#calls.set(serial, call);
-    this.#deadlines.add(call, call.timeout);
+    this.#deadlines.add(call, left);
     if (signal !== undefined) call.stopListening = onAbort(signal, () => this.#abort(call, signal));
   }
 

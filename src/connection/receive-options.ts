@@ -1,11 +1,12 @@
 // The options for what a connection receives: the limits on the length and the values of a message and on the calls in
-// progress (call-limits.ts), and whether arrays of numbers are typed arrays.
+// progress (call-limits.ts), whether arrays of numbers are typed arrays, and the defaults of calls (call-options.ts).
 // Tests: options.test.ts, test/hostile/limits.test.ts.
 // Specification: Message Format (maximum length of a message).
 import { READER_RULES } from '../wire/messages/framing.js';
 import type { OptionRules } from '../wire/options.js';
 import { READ_RULES, type Reading, toReading } from '../wire/values/reading.js';
 import { CALL_LIMIT_RULES, type CallLimits } from './call-limits.js';
+import { CALL_DEFAULTS, type CallDefaults } from './call-options.js';
 
 /**
  * Default of `maxValues`. At 250 bytes each, so many values take 262 MB, and the arrays of numbers that fit into the
@@ -40,6 +41,11 @@ export interface ReceiveOptions<Typed extends boolean = false> extends CallLimit
    * types of typed arrays. The handlers of an object on it are given to `implementTyped()`.
    */
   readonly typedArrays?: Typed | undefined;
+  /**
+   * The defaults of all calls on this connection, those of its own methods and of proxies included. A proxy can have
+   * defaults of its own, which win, and the options of a call win over both.
+   */
+  readonly callDefaults?: CallDefaults | undefined;
 }
 
 /** The rules of {@link ReceiveOptions}. */
@@ -51,6 +57,7 @@ export const RECEIVE_RULES: OptionRules<ReceiveOptions<boolean>> = {
   maxCallsPerCaller: CALL_LIMIT_RULES.maxCallsPerCaller,
   maxCallMemory: CALL_LIMIT_RULES.maxCallMemory,
   maxCallMemoryPerCaller: CALL_LIMIT_RULES.maxCallMemoryPerCaller,
+  callDefaults: CALL_DEFAULTS,
 };
 
 /** How a connection reads values. */
@@ -61,9 +68,11 @@ export function receiveReading({ maxValues = DEFAULT_MAX_VALUES, typedArrays }: 
 /** Picks the receiver's options out of the options of a connection. */
 export function receiveOptions<Typed extends boolean>({
   maxMessageLength, maxValues, typedArrays, maxCalls, maxCallsPerCaller, maxCallMemory, maxCallMemoryPerCaller,
+  callDefaults,
 }: ReceiveOptions<Typed>): ReceiveOptions<Typed> {
   return {
     maxMessageLength, maxValues, typedArrays, maxCalls, maxCallsPerCaller, maxCallMemory, maxCallMemoryPerCaller,
+    callDefaults,
   };
 }
 

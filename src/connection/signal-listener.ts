@@ -1,18 +1,23 @@
 // Signals for a function instead of a reader: it is called as each signal arrives, so that none waits and none is
 // dropped. It knows no rules and no connections. Tests: signal-listener.test.ts. (No clause of the specification.)
 import { runListener } from '../transport/waiting.js';
-import type { BodyOf, CheckedSignature } from '../wire/infer.js';
+import type { CheckedSignature, ReadBodyOf } from '../wire/infer.js';
 import type { Signal } from '../wire/messages/message.js';
-import { ABORT_SIGNAL, type OptionRules, TEXT } from '../wire/options.js';
+import { ABORT_SIGNAL, FUNCTION, type OptionRules, TEXT } from '../wire/options.js';
+import type { Gap } from './gap.js';
 
-/** A signal whose body has the types of a signature. */
-export type SignalOf<Args extends string = string> = Omit<Signal, 'body'> & { readonly body: BodyOf<Args> };
+/** A signal whose body has the types of a signature; `Typed` says whether arrays of numbers are typed arrays. */
+export type SignalOf<Args extends string = string, Typed extends boolean = false> = Omit<Signal, 'body'> & {
+  readonly body: ReadBodyOf<Args, Typed>;
+};
 
 /**
  * Called with each signal as it arrives, before any later message is read; a promise that it returns is not awaited. An
  * exception becomes an uncaught exception of the process, and the subscription goes on.
  */
-export type SignalListener<Args extends string = string> = (signal: SignalOf<Args>) => void;
+export type SignalListener<Args extends string = string, Typed extends boolean = false> = (
+  signal: SignalOf<Args, Typed>,
+) => void;
 
 /** How a subscription with a listener behaves. */
 export interface ListenOptions<Args extends string = string> {
@@ -23,10 +28,12 @@ export interface ListenOptions<Args extends string = string> {
    * dropped and counted. Any unless given.
    */
   readonly signature?: CheckedSignature<Args> | undefined;
+  /** Called when the connection was lost and is restored: signals that were sent meanwhile are missing. */
+  readonly onGap?: ((gap: Gap) => void) | undefined;
 }
 
 /** The rules of {@link ListenOptions}. */
-export const LISTEN_RULES: OptionRules<ListenOptions> = { signal: ABORT_SIGNAL, signature: TEXT };
+export const LISTEN_RULES: OptionRules<ListenOptions> = { signal: ABORT_SIGNAL, signature: TEXT, onGap: FUNCTION };
 
 /** A subscription whose signals go to a listener. */
 export interface ListenedSubscription extends AsyncDisposable {
@@ -34,6 +41,8 @@ export interface ListenedSubscription extends AsyncDisposable {
   readonly ready: Promise<void>;
   /** How many signals were dropped because they had another signature. */
   readonly dropped: number;
+  /** How many times the connection was lost and restored: signals that were sent meanwhile are missing. */
+  readonly gaps: number;
   /**
    * Resolves when the subscription has ended, and never rejects: with the reason of its AbortSignal, the error of a bus
    * that refuses the rule, or the {@link ConnectionClosedError} of the connection; with undefined after `close`.
@@ -49,6 +58,8 @@ export interface SignalSink {
   readonly dropped: number;
   /** Takes a signal whose message has so many bytes. */
   push(signal: Signal, bytes: number): void;
+  /** Signals may be missing from here on. */
+  noteGap(gap: Gap): void;
   /** Takes no more signals; the error, if it is given, is the reason. */
   end(error?: { readonly reason: unknown }): void;
 }
@@ -58,11 +69,13 @@ export class SignalListening implements SignalSink {
   readonly dropped = 0;
   readonly closed: Promise<unknown>;
   readonly #listener: SignalListener;
+  readonly #onGap: ((gap: Gap) => void) | undefined;
   #isEnded = false;
   #resolveClosed!: (reason: unknown) => void; // set by the promise in the constructor
 
-  constructor(listener: SignalListener) {
+  constructor(listener: SignalListener, onGap?: (gap: Gap) => void) {
     this.#listener = listener;
+    this.#onGap = onGap;
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -71,6 +84,10 @@ export class SignalListening implements SignalSink {
   push(signal: Signal): void {
     if (this.#isEnded) return;
     runListener(() => this.#listener(signal as SignalOf)); // its body is an array
+  }
+
+  noteGap(gap: Gap): void {
+    if (!this.#isEnded) runListener(() => this.#onGap?.(gap));
   }
 
   end(error?: { readonly reason: unknown }): void {

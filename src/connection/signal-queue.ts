@@ -1,9 +1,12 @@
 // The queue between the arrival of messages and their one reader: it keeps their order and has a limit, and the reader
-// sees its end after the last message. It knows no rules and no connections. Tests: signal-queue.test.ts.
+// sees its end after the last message, and a gap where it was. It knows no rules and no connections.
+// Tests: signal-queue.test.ts, reconnect.test.ts.
 // (No clause of the specification.)
+import { runListener } from '../transport/waiting.js';
 import type { Message, Signal } from '../wire/messages/message.js';
 import { type OptionRule } from '../wire/options.js';
 import { QueueOverflowError } from './errors.js';
+import type { Gap } from './gap.js';
 
 /** A reader that waits for the next message. */
 interface Reader<Item> {
@@ -15,6 +18,8 @@ interface Reader<Item> {
 interface Link<Item> {
   readonly item: Item;
   readonly bytes: number;
+  /** A gap after this message. */
+  gap: Gap | undefined;
   next: Link<Item> | undefined;
 }
 
@@ -43,6 +48,8 @@ export interface QueueLimits<Item> {
   readonly onDrop: (item: Item) => void;
   /** Called when the queue ends by its policy. */
   readonly onOverflow?: ((error: QueueOverflowError) => void) | undefined;
+  /** Called when the reader gets to a gap. */
+  readonly onGap?: ((gap: Gap) => void) | undefined;
 }
 
 /** The queue of one reader. */
@@ -55,6 +62,8 @@ export class SignalQueue<Item extends Message = Signal> {
   #dropped = 0;
   #waiting: Reader<Item>[] = [];
   #isEnded = false;
+  /** A gap after the message that was taken last: the reader learns of it when it wants the next one. */
+  #gap: Gap | undefined;
   /** The error that the reader gets after the last message, until it has got it. */
   #error: { readonly reason: unknown } | undefined;
 
@@ -78,7 +87,7 @@ export class SignalQueue<Item extends Message = Signal> {
       if (overflow === 'error') this.#overflow();
       return;
     }
-    const link: Link<Item> = { item, bytes, next: undefined };
+    const link: Link<Item> = { item, bytes, gap: undefined, next: undefined };
     if (this.#last === undefined) this.#first = link;
     else this.#last.next = link;
     this.#last = link;
@@ -104,8 +113,26 @@ export class SignalQueue<Item extends Message = Signal> {
     onOverflow?.(error);
   }
 
+  /** Messages may be missing after the last one so far. `onGap` is called when the reader gets there. */
+  noteGap(gap: Gap): void {
+    if (this.#limits.onGap === undefined || this.#isEnded) return;
+    if (this.#last !== undefined) {
+      this.#last.gap = gap;
+      return;
+    }
+    this.#gap = gap;
+    if (this.#waiting.length > 0) this.#reportGap();
+  }
+
+  #reportGap(): void {
+    const gap = this.#gap;
+    this.#gap = undefined;
+    if (gap !== undefined) runListener(() => this.#limits.onGap?.(gap));
+  }
+
   /** The next message, as soon as there is one. After the end, queued messages come first. */
   next(): Promise<IteratorResult<Item>> {
+    if (this.#gap !== undefined) this.#reportGap();
     const item = this.#take();
     if (item !== undefined) return Promise.resolve({ value: item, done: false });
     if (!this.#isEnded) return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
@@ -135,6 +162,7 @@ export class SignalQueue<Item extends Message = Signal> {
     this.#last = undefined;
     this.#length = 0;
     this.#bytes = 0;
+    this.#gap = undefined;
     this.#error = undefined;
   }
 
@@ -145,6 +173,7 @@ export class SignalQueue<Item extends Message = Signal> {
     if (this.#first === undefined) this.#last = undefined;
     this.#length--;
     this.#bytes -= link.bytes;
+    if (link.gap !== undefined) this.#gap = link.gap;
     return link.item;
   }
 }

@@ -8,10 +8,11 @@ import { matchesArguments, matchesHeader } from '../protocol/matches-rule.js';
 import { onAbort } from '../transport/waiting.js';
 import { argumentError, tagOf } from '../wire/arguments.js';
 import type { Signal } from '../wire/messages/message.js';
-import { ABORT_SIGNAL, checkOptions, type OptionRule, type OptionRules, TEXT } from '../wire/options.js';
+import { ABORT_SIGNAL, checkOptions, FUNCTION, type OptionRule, type OptionRules, TEXT } from '../wire/options.js';
 import { splitSignature } from '../wire/signature.js';
 import type { ArrivedSignal, SignalHeader } from './arrived-signal.js';
 import type { DropCounter } from './drops.js';
+import type { Gap } from './gap.js';
 import { SignalIndex } from './signal-index.js';
 import {
   LISTEN_RULES, type ListenedSubscription, type ListenOptions, SignalListening, type SignalListener, type SignalSink,
@@ -46,6 +47,11 @@ export interface SubscribeOptions {
   readonly overflow?: OverflowPolicy | undefined;
   /** The only signature that is delivered; signals with another one are dropped and counted. Any unless given. */
   readonly signature?: string | undefined;
+  /**
+   * Called if the connection was lost and is restored, between the last signal from before and the first one from
+   * after: signals may be missing there. If several gaps follow one another, it is called for the last of them.
+   */
+  readonly onGap?: ((gap: Gap) => void) | undefined;
 }
 
 /** The rules of the limits of a queue. */
@@ -66,6 +72,7 @@ export const SUBSCRIBE_RULES: OptionRules<SubscribeOptions> = {
   signal: ABORT_SIGNAL,
   overflow: OVERFLOW,
   signature: TEXT,
+  onGap: FUNCTION,
 };
 
 /**
@@ -80,6 +87,8 @@ export interface Subscription extends AsyncIterableIterator<Signal>, AsyncDispos
   readonly ready: Promise<void>;
   /** How many signals were dropped: those for which the queue had no place, and those with another signature. */
   readonly dropped: number;
+  /** How many times the connection was lost and restored: signals that were sent meanwhile are missing. */
+  readonly gaps: number;
   /** Ends the subscription as `close` does; a `for await` loop that is left early calls it. */
   return(): Promise<IteratorResult<Signal>>;
   /** Ends the subscription and gives up its match rule; queued signals are discarded. */
@@ -96,8 +105,8 @@ export interface SignalRequest {
 
 /** The source of signals: a bus, or another program. */
 export interface SignalSource {
-  /** Asks for the signals that match a valid rule. */
-  request(rule: MatchRule): SignalRequest;
+  /** Asks for the signals that match a valid rule. `refuse` is called if a bus refuses the rule, even later. */
+  request(rule: MatchRule, refuse: (error: unknown) => void): SignalRequest;
   /** Whether a signal comes from `sender`, the bus name in a rule. */
   isFrom(sender: string, signal: SignalHeader): boolean;
 }
@@ -114,6 +123,9 @@ export const HEADER_SENDERS: SignalSource = {
 class Route {
   readonly rule: MatchRule;
   readonly ready: Promise<void>;
+  gaps = 0;
+  /** The connection on which its signals came has ended. */
+  isInterrupted = false;
   readonly #sink: SignalSink;
   #mismatched = 0;
   #released: Promise<void> | undefined;
@@ -130,7 +142,7 @@ class Route {
     { signal, signature }: Pick<SubscribeOptions, 'signal' | 'signature'>,
     { sink, request, drops, remove }: {
       readonly sink: SignalSink;
-      readonly request: SignalRequest;
+      readonly request: (refuse: (error: unknown) => void) => SignalRequest;
       readonly drops: DropCounter;
       readonly remove: (route: Route) => void;
     },
@@ -138,12 +150,12 @@ class Route {
     this.rule = rule;
     this.#hasArguments = [rule.args, rule.argPaths, rule.arg0Namespace].some((key) => key !== undefined);
     this.#sink = sink;
-    this.#request = request;
+    this.#request = request((error) => this.fail(error));
     this.#signature = signature;
     this.#drops = drops;
     this.#remove = remove;
     this.#stopListening = onAbort(signal, () => this.fail(signal?.reason));
-    this.ready = request.ready;
+    this.ready = this.#request.ready;
     this.ready.catch((error: unknown) => this.fail(error));
   }
 
@@ -160,6 +172,14 @@ class Route {
     if (message === undefined || (this.#hasArguments && !matchesArguments(this.rule, message))) return;
     if (hasSignature) this.#sink.push(message, signal.length);
     else this.#countMismatch(header);
+  }
+
+  /** The connection is restored after a gap. */
+  noteGap(gap: Gap): void {
+    if (!this.isInterrupted) return;
+    this.isInterrupted = false;
+    this.gaps++;
+    this.#sink.noteGap(gap);
   }
 
   #countMismatch(message: SignalHeader): void {
@@ -202,6 +222,10 @@ class RouteReader implements Subscription {
 
   get dropped(): number {
     return this.#route.dropped;
+  }
+
+  get gaps(): number {
+    return this.#route.gaps;
   }
 
   next(): Promise<IteratorResult<Signal>> {
@@ -265,10 +289,10 @@ export class Subscriptions {
   /** Subscribes to the signals that match a rule; see {@link MessageLink.subscribe}. */
   subscribe(rule: MatchRule, options: SubscribeOptions = {}): Subscription {
     const signalRule = checkSubscription(rule, options, SUBSCRIBE_RULES);
-    const { queueLimit = DEFAULT_QUEUE_LIMIT, queueBytes = DEFAULT_QUEUE_BYTES, overflow } = options;
+    const { queueLimit = DEFAULT_QUEUE_LIMIT, queueBytes = DEFAULT_QUEUE_BYTES, overflow, onGap } = options;
     const onDrop = (message: Signal): void => this.#link.drops.count('queue overflow', { message });
     const onOverflow = (error: Error): void => route.fail(error);
-    const queue = new SignalQueue({ limit: queueLimit, maxBytes: queueBytes, overflow, onDrop, onOverflow });
+    const queue = new SignalQueue({ limit: queueLimit, maxBytes: queueBytes, overflow, onDrop, onOverflow, onGap });
     const route = this.#open(signalRule, options, queue);
     return new RouteReader(route, queue);
   }
@@ -276,7 +300,7 @@ export class Subscriptions {
   /** Gives the signals that match a rule to a listener; see {@link Bus.subscribe}. */
   listen(rule: MatchRule, listener: SignalListener, options: ListenOptions = {}): ListenedSubscription {
     const signalRule = checkSubscription(rule, options, LISTEN_RULES);
-    const sink = new SignalListening(listener);
+    const sink = new SignalListening(listener, options.onGap);
     const route = this.#open(signalRule, options, sink);
     const close = (): Promise<void> => {
       sink.end();
@@ -288,6 +312,9 @@ export class Subscriptions {
       get dropped() {
         return route.dropped;
       },
+      get gaps() {
+        return route.gaps;
+      },
       close,
       [Symbol.asyncDispose]: close,
     };
@@ -295,16 +322,26 @@ export class Subscriptions {
 
   #open(rule: MatchRule, options: Pick<SubscribeOptions, 'signal' | 'signature'>, sink: SignalSink): Route {
     const { drops } = this.#link;
-    const request = this.#request(rule);
+    const request = (refuse: (error: unknown) => void): SignalRequest => this.#request(rule, refuse);
     const route = new Route(rule, options, { sink, request, drops, remove: (ended) => this.#remove(ended) });
     this.#add(route);
     return route;
   }
 
-  #request(rule: MatchRule): SignalRequest {
+  #request(rule: MatchRule, refuse: (error: unknown) => void): SignalRequest {
     const { closedSignal } = this.#link;
-    if (!closedSignal.aborted) return this.#source.request(rule);
+    if (!closedSignal.aborted) return this.#source.request(rule, refuse);
     return { ready: Promise.reject(closedSignal.reason as Error), release: () => Promise.resolve() };
+  }
+
+  /** Must be called when a connection ends that is restored. */
+  handleBreak(): void {
+    for (const route of this.#all) route.isInterrupted = true;
+  }
+
+  /** Must be called when the connection is restored, before any signal arrives on it. */
+  noteGap(gap: Gap): void {
+    for (const route of [...this.#all]) route.noteGap(gap);
   }
 
   /** Gives a signal to the subscriptions that want it; must be called for every signal, in order of arrival. */

@@ -1,11 +1,14 @@
 // Everything that a program wants of a bus and that outlives one open stream: names with their flags, match rules,
-// watched owners, subscriptions. Each part keeps its list and uses the engine that is open at present, so that the
-// lists could be sent again on a new engine: names, then rules, then owners.
-// Specification: Message Bus Specification.
+// watched owners, subscriptions. Each part keeps its list and uses the engine that is open at present; on a new engine
+// the lists are sent again. The names come last: when others see them again, the program hears and knows all that it
+// did before. Specification: Message Bus Specification. Tests: wishes.test.ts, reconnect.test.ts.
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
 import type { MatchRule } from '../protocol/match-rule.js';
 import type { ArrivedSignal, SignalHeader } from './arrived-signal.js';
-import { BusNames } from './bus-names.js';
+import { BusNames, type RestoredNames } from './bus-names.js';
+import type { Engine } from './engine.js';
+import type { ConnectionClosedError } from './errors.js';
+import type { Gap } from './gap.js';
 import type { LinkCore, SignalReceiver } from './link-core.js';
 import { MatchRequests } from './match-requests.js';
 import { NameOwners } from './name-owners.js';
@@ -21,11 +24,10 @@ export class Wishes implements SignalReceiver, SignalSource {
   readonly subscriptions: Subscriptions;
 
   constructor(core: LinkCore) {
-    const engine = (): LinkCore['engine'] => core.engine;
-    this.names = new BusNames(engine);
-    this.rules = new MatchRequests(engine);
-    this.owners = new NameOwners(engine, this.rules);
-    this.namespaces = new NamespaceOwners(engine, this.rules);
+    this.names = new BusNames(core);
+    this.rules = new MatchRequests(core);
+    this.owners = new NameOwners(core, this.rules);
+    this.namespaces = new NamespaceOwners(core, this.rules);
     this.subscriptions = new Subscriptions(this, core);
   }
 
@@ -48,13 +50,43 @@ export class Wishes implements SignalReceiver, SignalSource {
     this.subscriptions.deliver(signal);
   }
 
+  /** Must be called when a connection ends that is restored. */
+  handleBreak(): void {
+    this.names.handleBreak();
+    this.subscriptions.handleBreak();
+    this.owners.handleBreak();
+    this.namespaces.handleBreak();
+  }
+
+  /**
+   * Asks a new engine for everything that is wanted, in one write. Rejects if the engine ends or a reply does not come;
+   * what the bus refuses is in the result.
+   */
+  async replay(engine: Engine, gap: Gap): Promise<RestoredNames> {
+    this.subscriptions.noteGap(gap);
+    // The rules before the questions, so that no change of an owner can be missed between the two.
+    const rules = this.rules.replay(engine);
+    const owners = this.owners.replay(engine);
+    const restored = this.names.replay(engine);
+    const namespaces = this.namespaces.replay(engine); // asks in several steps
+    const [ruleErrors, { names, errors }] = await Promise.all([rules, restored, owners, namespaces]);
+    return { names, errors: [...errors, ...ruleErrors] };
+  }
+
+  /** There will be no further engine. */
+  end(error: ConnectionClosedError): void {
+    this.rules.end(error);
+    this.owners.end(error);
+    this.namespaces.end(error);
+  }
+
   /** Adds the rule, and watches the owner of a well-known sender. */
-  request(rule: MatchRule): SignalRequest {
+  request(rule: MatchRule, refuse: (error: unknown) => void): SignalRequest {
     const { sender } = rule;
     const isWellKnown = sender !== undefined && !sender.startsWith(':') && sender !== BUS_NAME;
     // GetNameOwner is sent before the rule: when the first signal arrives, its permitted sender is known.
     const watch = isWellKnown ? this.owners.watch(sender, () => {}) : undefined;
-    const added = this.rules.add(rule);
+    const added = this.rules.add(rule, refuse);
     return {
       ready: Promise.all([added.ready, watch?.ready]).then(() => undefined),
       release: () => Promise.all([added.release(), watch?.close()]).then(() => undefined),

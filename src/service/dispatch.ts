@@ -75,6 +75,10 @@ export class Dispatcher implements CallRouter {
     return this.#callers.refusal(header.sender, memory) ?? new MethodRunner(this, method, memory);
   }
 
+  handleBreak(reason: unknown): void {
+    this.#callers.abandonAll(reason);
+  }
+
   /**
    * Runs a call that was accepted in the same turn, and replies. Never throws. If the handler answers later, the
    * promise resolves after the reply is sent. The arguments take `memory` bytes, which count until then.

@@ -4,6 +4,7 @@ import { argumentError, hasMethods } from '../wire/arguments.js';
 import { ArgumentError } from '../wire/errors.js';
 import { routeCalls } from '../connection/call-router.js';
 import { callersOf } from '../connection/callers.js';
+import { countDrop } from '../connection/drops.js';
 import { ConnectionClosedError } from '../connection/errors.js';
 import type { MessageLink } from '../connection/link.js';
 import type { CallContext, Implementation, InterfaceDefinition, SignalSink } from '../interface/definition.js';
@@ -126,13 +127,14 @@ interface OutgoingSignal {
   readonly body: readonly unknown[];
 }
 
-/** Sends a signal of an object; does nothing if the link is closed. */
+/** Sends a signal of an object. Does nothing if the link is closed; counts the signal if it is being restored. */
 function sendSignal(link: MessageLink<boolean>, path: string, content: OutgoingSignal): void {
   const { interface: interfaceName, member, signature, body } = content;
   try {
     link.send(signal({ path, interface: interfaceName, member, signature, body }));
   } catch (error) {
     if (!(error instanceof ConnectionClosedError)) throw error;
+    if (error.code === 'CONNECTION_LOST') countDrop(link, 'undeliverable', { error });
   }
 }
 

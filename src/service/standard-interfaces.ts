@@ -8,7 +8,7 @@ import type { Variant } from '../wire/variant.js';
 import type { StandardInterfaces } from './dispatch.js';
 import { type ExportedInterface, exportedInterface } from './exported-interface.js';
 import type { Refusal } from './fitting-properties.js';
-import { readMachineId } from './machine-id.js';
+import { readMachineId } from '../connection/machine-id.js';
 import type { ObjectNode, ObjectTree } from './object-tree.js';
 import { findProperty, getAllProperties, getProperty, setProperty } from './properties.js';
 import { ANSWERED, type MessageSink, thrownRefusal, tryReturn, unknownObject } from './replies.js';

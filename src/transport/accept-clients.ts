@@ -31,7 +31,10 @@ export interface AcceptClientsOptions {
   readonly authorize?: ((claim: ClientClaim) => boolean | Promise<boolean>) | undefined;
   /** Milliseconds for a handshake, and as many for the nonce of `nonce-tcp:`. Default: 10,000. */
   readonly handshakeTimeout?: number | undefined;
-  /** Most clients that have not authenticated yet. A further one cuts the one that has waited longest. Default: 64. */
+  /**
+   * Most clients that have not authenticated a second after they came; of more, those that have waited longest are cut.
+   * Up to 16 times as many may come at once. Default: 64.
+   */
   readonly maxHandshakes?: number | undefined;
   /** Longest message that is sent, in bytes. Default: 128 MiB, the limit of the specification. */
   readonly maxSendLength?: number | undefined;
@@ -108,6 +111,7 @@ export async function acceptClients(
     get handshakes() {
       return halfOpen.size;
     },
+    setRef: (isRef) => listener.setRef(isRef),
     async close() {
       await listener.close();
       reasonToCut = 'the server has stopped listening';

@@ -120,3 +120,44 @@ export class ListenError extends DBusWireError {
     return new ListenError('LISTEN_FAILED', address, `cannot listen on ${address}: ${reason}`, { cause });
   }
 }
+
+/** The rule about file descriptors that a message breaks. */
+export type DescriptorErrorCode = 'DESCRIPTOR_INDEX_INVALID' | 'DESCRIPTORS_MISSING' | 'TOO_MANY_DESCRIPTORS';
+
+/** File descriptors that do not fit their message, on a transport that carries descriptors. ‹UNIX_FD› */
+export class DescriptorError extends DBusWireError {
+  override readonly name = 'DescriptorError';
+  readonly fault: 'caller' | 'peer';
+  readonly code: DescriptorErrorCode;
+
+  constructor(code: DescriptorErrorCode, problem: string, fault: 'caller' | 'peer') {
+    super(problem);
+    this.code = code;
+    this.fault = fault;
+  }
+
+  /** A UNIX_FD in the body has no descriptor. */
+  static index(index: number, count: number, fault: 'caller' | 'peer'): DescriptorError {
+    const problem = `UNIX_FD ${index} has no descriptor: the message carries ${count}, and an index must be less`;
+    return new DescriptorError('DESCRIPTOR_INDEX_INVALID', problem, fault);
+  }
+
+  /** The caller has set UNIX_FDS without attaching as many descriptors. */
+  static notAttached(promised: number, count: number): DescriptorError {
+    const problem = `UNIX_FDS is ${promised}, and ${count} descriptors are attached: it must be their number`;
+    return new DescriptorError('DESCRIPTORS_MISSING', problem, 'caller');
+  }
+
+  /** Fewer descriptors have arrived than a message promises; `promised` is undefined if that cannot be read. */
+  static missing(promised: number | undefined, count: number): DescriptorError {
+    const problem = promised === undefined
+      ? `${count} descriptors arrived with a message that is not valid: they must belong to a message`
+      : `UNIX_FDS is ${promised}, and ${count} descriptors have arrived: they must arrive with their message`;
+    return new DescriptorError('DESCRIPTORS_MISSING', problem, 'peer');
+  }
+
+  static tooMany(count: number, limit: number, fault: 'caller' | 'peer'): DescriptorError {
+    const problem = `${count} descriptors are too many: there must be at most ${limit}`;
+    return new DescriptorError('TOO_MANY_DESCRIPTORS', problem, fault);
+  }
+}

@@ -46,14 +46,14 @@ interface DatedCookie {
   readonly secret: string;
 }
 
+/** The cookies that are about to be added, by directory: one for all handshakes of this process. */
+const adding = new Map<string, Promise<Cookie>>();
+
 /** The cookies of one user. */
 export class Keyring {
   readonly #directory: string;
   readonly #now: () => number;
   readonly #lockInterval: number;
-  /** A cookie that is about to be added: one for all handshakes of this process. */
-  #adding: Promise<Cookie> | undefined;
-
   constructor(options: KeyringOptions = {}) {
     const { directory = join(homedir(), '.dbus-keyrings'), now = secondsNow, lockInterval = LOCK_INTERVAL } = options;
     this.#directory = directory;
@@ -86,10 +86,10 @@ export class Keyring {
   async takeCookie(): Promise<Cookie> {
     const newest = this.#newestCookie();
     if (newest !== undefined) return newest;
-    this.#adding ??= this.#addCookie().finally(() => {
-      this.#adding = undefined;
-    });
-    return this.#adding;
+    const directory = this.#directory;
+    const added = adding.get(directory) ?? this.#addCookie().finally(() => adding.delete(directory));
+    adding.set(directory, added);
+    return added;
   }
 
   #pathOf(context: string): string {

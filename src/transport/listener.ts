@@ -38,7 +38,7 @@ export interface ListenerOptions {
   readonly onError?: ((error: Error, peer: StreamPeer) => void) | undefined;
   /** Milliseconds for the nonce of `nonce-tcp:`. Default: 10,000. */
   readonly nonceTimeout?: number | undefined;
-  /** Most clients of `nonce-tcp:` that have not sent their nonce; a further one cuts the oldest. Default: 64. */
+  /** Most clients of `nonce-tcp:` that have not sent their nonce after a second; see {@link HalfOpen}. Default: 64. */
   readonly maxNonces?: number | undefined;
 }
 
@@ -48,6 +48,8 @@ export interface StreamListener {
   readonly addresses: readonly string[];
   /** The GUID of each address. */
   readonly guids: readonly string[];
+  /** Lets the process end although the server listens, or not. */
+  setRef(isRef: boolean): void;
   /** Ends listening, and removes socket files and nonce files. Streams that were handed out go on. */
   close(): Promise<void>;
 }
@@ -56,6 +58,7 @@ export interface StreamListener {
 interface OpenPlace {
   readonly address: string;
   readonly guid: string;
+  readonly servers: readonly Server[];
   close(): void;
 }
 
@@ -111,6 +114,12 @@ export async function listenStreams(
   return {
     addresses: open.map((place) => place.address),
     guids: open.map((place) => place.guid),
+    setRef(isRef) {
+      for (const server of open.flatMap(({ servers }) => servers)) {
+        if (isRef) server.ref();
+        else server.unref();
+      }
+    },
     close: async () => closeAll(),
   };
 }
@@ -167,7 +176,7 @@ async function listenUnix(address: Address, guid: string, options: AllOptions): 
       server.close(); // removes the socket file
       place.remove();
     };
-    return { address: printed, guid, close };
+    return { address: printed, guid, servers: [server], close };
   } catch (error) {
     place.remove();
     throw error;
@@ -202,7 +211,7 @@ async function listenTcp(address: Address, guid: string, options: AllOptions): P
       withoutNonce.cutAll();
       nonceFile?.remove();
     };
-    return { address: printed, guid, close };
+    return { address: printed, guid, servers, close };
   } catch (error) {
     nonceFile?.remove();
     throw error;

@@ -70,6 +70,8 @@ export const OPEN_RULES: OptionRules<OpenOptions> = {
 export interface GreetingOptions extends OpenOptions {
   /** The first message. It is sent together with the handshake, so that opening and greeting cost one round trip. */
   readonly greeting?: Uint8Array | undefined;
+  /** Whether the GUID of an address does not matter, because the server was started again since it was written. */
+  readonly anyGuid?: boolean | undefined;
 }
 
 /** A transport, and how long it may still take until the connection can be used. */
@@ -118,7 +120,7 @@ async function openWith(
   auth: AuthClientOptions, { address, deadline }: { address: Address; deadline: number }, options: GreetingOptions,
 ): Promise<AcceptedTransport> {
   const { signal, greeting = new Uint8Array(0), maxSendLength } = options;
-  const { guid } = address;
+  const guid = options.anyGuid === true ? undefined : address.guid;
   for (let pause = SHORTEST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
     const timeout = Math.max(0, deadline - performance.now());
     try {

@@ -11,9 +11,6 @@ import type { StreamPeer } from './listener.js';
 /** The mechanisms of a server that does not choose. */
 const DEFAULT_MECHANISMS: readonly MechanismName[] = ['EXTERNAL', 'DBUS_COOKIE_SHA1'];
 
-/** The keyring in which all servers of this process put their cookies. */
-let keyring: Keyring | undefined;
-
 /**
  * The mechanisms for one client, in the order of `names`, without those that prove nothing on its stream. EXTERNAL and
  * DBUS_COOKIE_SHA1 accept the user of this process and nobody else; EXTERNAL also accepts a client that claims nothing.
@@ -30,7 +27,7 @@ export function serverMechanisms(
       case 'DBUS_COOKIE_SHA1': {
         if (uid === undefined) return []; // Windows
         const { sha1, challenge } = COOKIE_HASHING;
-        const takeCookie = () => (keyring ??= new Keyring()).takeCookie();
+        const takeCookie = () => new Keyring().takeCookie();
         return [cookieSha1Server({ uid, names: namesOfUser(), sha1, challenge, takeCookie })];
       }
       case 'ANONYMOUS':

@@ -55,6 +55,9 @@ export interface StreamTransportOptions extends SendLimits {
   readonly maxQueuedBytes?: number | undefined;
 }
 
+/** A stream that can keep the process alive: a socket can, one in memory cannot. */
+type Refable = Duplex & { ref?(): unknown; unref?(): unknown };
+
 interface Deferred {
   readonly promise: Promise<void>;
   readonly resolve: () => void;
@@ -89,6 +92,7 @@ export class StreamTransport implements Transport {
   #congestedAbove = CONGESTED_ABOVE;
   /** Runs from the start of a congestion until few bytes wait. */
   #congestionCheck: NodeJS.Timeout | undefined;
+  #isRef = true;
   #takenAtCheck = 0;
   #idleChecks = 0;
   #drained: Deferred | undefined;
@@ -162,6 +166,11 @@ export class StreamTransport implements Transport {
     } finally {
       this.#scheduleFlush(); // even if it throws: a getter of a value can have written another message
     }
+  }
+
+  writeBytes(message: Uint8Array): void {
+    this.#output.appendBytes(message);
+    this.#scheduleFlush();
   }
 
   #scheduleFlush(): void {
@@ -240,6 +249,18 @@ export class StreamTransport implements Transport {
     this.#output.clear();
   }
 
+  ref(): void {
+    this.#isRef = true;
+    (this.#stream as Refable).ref?.();
+    this.#congestionCheck?.ref();
+  }
+
+  unref(): void {
+    this.#isRef = false;
+    (this.#stream as Refable).unref?.();
+    this.#congestionCheck?.unref();
+  }
+
   /** The stream is closed: no output waits any more. */
   #release(): void {
     if (this.#chunk.length > 0) this.#output.recycle();
@@ -260,6 +281,7 @@ export class StreamTransport implements Transport {
     this.#takenAtCheck = this.#takenBytes;
     this.#idleChecks = 0;
     this.#congestionCheck = setInterval(() => this.#checkProgress(), CHECK_INTERVAL);
+    if (!this.#isRef) this.#congestionCheck.unref();
   }
 
   #checkProgress(): void {

@@ -8,19 +8,33 @@ import type { Message } from '../wire/messages/message.js';
 export interface TransportEvents {
   /**
    * Bytes have arrived. The memory of the chunk is used again: it is valid until the callback returns. If the transport
-   * is congested then, no chunk follows until it is relieved.
+   * is congested then, no chunk follows until it is relieved. `descriptors` are the file descriptors that have arrived
+   * with the chunk, if the transport carries them; they belong to the receiver.
    */
-  readonly receive: (chunk: Uint8Array) => void;
+  readonly receive: (chunk: Uint8Array, descriptors?: readonly number[]) => void;
   /** The transport is not congested any more: messages that were held back may be passed on. */
   readonly relieved?: (() => void) | undefined;
   /** The stream has ended; no callback follows. `cause` is undefined if this side ended it. */
   readonly end: (cause: Error | undefined) => void;
 }
 
+/** How a transport carries file descriptors. */
+export interface DescriptorCarrier {
+  /** Most descriptors that one message may have; Linux carries up to 253 at once. */
+  readonly maxPerMessage: number;
+  /** Closes a descriptor that has arrived and that nobody takes. */
+  close(descriptor: number): void;
+}
+
 /** An authenticated stream: chunks of bytes come in, messages go out. */
 export interface Transport {
   /** The GUID that the server gave in the handshake. */
   readonly guid: string;
+  /**
+   * Set if the stream carries file descriptors and both sides have agreed to them. The sockets of Node carry none.
+   * ‹NEGOTIATE_UNIX_FD Command›
+   */
+  readonly descriptors?: DescriptorCarrier | undefined;
   /** How many bytes the peer has not taken yet. */
   readonly queuedBytes: number;
   /**
@@ -45,8 +59,16 @@ export interface Transport {
    * 512 MiB are queued, or if the peer takes nothing for 10 seconds while the transport is congested.
    * @throws {InvalidNameError | MarshalError} if the message is not valid, refers to file descriptors, has more than 63
    *   containers inside one another, or is longer than `maxSendLength`
+   *
+   * A transport that carries descriptors sends `descriptors` with the first byte of the message. It does not close
+   * them; if it sends them later, it must have duplicated them. UNIX_FDS of the message is their number.
    */
-  write(message: Message, options: EncodeOptions): void;
+  write(message: Message, options: EncodeOptions, descriptors?: readonly number[]): void;
+  /**
+   * Queues one whole message that is encoded already, as {@link Transport.write} queues one that is not. The bytes are
+   * copied and not checked. Only a message bus calls it; if it is absent, the bus decodes the message and writes it.
+   */
+  writeBytes?(message: Uint8Array): void;
   /** Sends the queued messages now, or after earlier messages that are still being sent. */
   flush(): void;
   /** Resolves when at most 1 MiB waits to be taken by the peer, or when the stream has ended; never rejects. */
@@ -55,4 +77,8 @@ export interface Transport {
   end(): void;
   /** Cuts the stream; queued messages are lost. `cause` is given to the `end` callback. */
   destroy(cause?: Error): void;
+  /** Lets the stream keep the process alive, as it does at first. A transport need not have this method. */
+  ref?(): void;
+  /** The stream does not keep the process alive any more. */
+  unref?(): void;
 }

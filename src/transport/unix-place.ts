@@ -1,7 +1,7 @@
 // Where a server puts the socket of a `unix:` address: the place that the address names or leaves to us, and whether
 // only this user can reach it. It removes a socket file to which nobody answers, and never anything else.
 // Tests: listener.test.ts. Specification: Unix Domain Sockets.
-import { lstatSync, mkdtempSync, realpathSync, rmdirSync, unlinkSync } from 'node:fs';
+import { lstatSync, mkdtempSync, realpathSync, rmdirSync, type Stats, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { type Address, formatAddress } from '../protocol/address.js';
@@ -101,14 +101,18 @@ function removeDirectory(directory: string): void {
 /** What is at the path of a socket: undefined if nothing is, or if it was a socket without a server and was removed. */
 export async function occupantOf(path: string): Promise<string | undefined> {
   if (path.startsWith('\0')) return undefined;
+  let found: Stats;
   try {
-    if (!lstatSync(path).isSocket()) return 'a file that is not a socket';
+    found = lstatSync(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
+  if (!found.isSocket()) return 'a file that is not a socket';
   if (await hasServer(path)) return 'the socket of a server that runs';
   try {
+    const { ino, ctimeMs } = lstatSync(path); // another server can have replaced it in the meantime
+    if (ino !== found.ino || ctimeMs !== found.ctimeMs) return 'the socket of a server that runs';
     unlinkSync(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error; // another process can have removed it

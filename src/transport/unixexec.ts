@@ -1,6 +1,7 @@
 // Runs the program that a `unixexec:` address names, and makes one stream of its standard input and output. The program
 // ends with the stream. Specification: Executed Subprocesses on Unix. Tests: unixexec.test.ts.
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { type Address, formatAddress } from '../protocol/address.js';
 import { AddressError } from '../protocol/errors.js';
@@ -52,6 +53,22 @@ class ProgramStream extends Duplex {
       this.#stderr = (this.#stderr + text).slice(-MAX_STDERR);
     });
     program.stderr.on('error', () => {}); // what it would have said is lost
+  }
+
+  ref(): this {
+    return this.#keepAlive('ref');
+  }
+
+  unref(): this {
+    return this.#keepAlive('unref');
+  }
+
+  /** The pipes to a program are sockets. */
+  #keepAlive(how: 'ref' | 'unref'): this {
+    const { stdin, stdout, stderr } = this.#program;
+    this.#program[how]();
+    for (const pipe of [stdin, stdout, stderr]) (pipe as unknown as Socket)[how]();
+    return this;
   }
 
   override pause(): this {

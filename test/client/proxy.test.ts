@@ -386,6 +386,21 @@ suite('signals of a proxy', () => {
     expect((await overflows.next()).value).toEqual([3, '']);
   });
 
+  test.each([
+    ['drop newest', [0, 1], undefined],
+    ['error', [0, 1], 'QUEUE_OVERFLOW'],
+  ] as const)('above the limit of the queue follow the policy %s: %j is read, then %s', async (overflow, kept, code) => {
+    const { proxy, counter } = setup();
+    const overflows = proxy.$signal('Overflow', { queueLimit: 2, overflow });
+    await overflows.ready;
+    for (let index = 0; index < 5; index++) counter.emit('Overflow', index, '');
+    await proxy.Nothing();
+    for (const index of kept) expect((await overflows.next()).value).toEqual([index, '']);
+    if (code !== undefined) await expect(overflows.next()).rejects.toMatchObject({ code });
+    expect(overflows.dropped).toBe(code === undefined ? 3 : 1);
+    await overflows.close();
+  });
+
   test('arrive again after a restart of the service', async () => {
     const { counter } = setup();
     await service.requestName('com.example.Counter');

@@ -1,7 +1,7 @@
 // Connecting to a server that stops somewhere: after each single byte that it could send, by closing or by silence; and
 // after each byte that it has read. Connecting always settles, the next address is tried, and nothing stays open.
 import { getEventListeners } from 'node:events';
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import { connectToBus } from '../../src/connection/bus.js';
 import { ConnectError } from '../../src/transport/errors.js';
 import { encodeMessage } from '../../src/wire/messages/encode.js';
 import { methodReturn } from '../../src/wire/messages/message.js';
-import { describeWith, start } from '../support/programs.js';
+import { describeWith, run, start } from '../support/programs.js';
 import { scratchDirectory } from '../support/reaper.js';
 import { type FakeServer, GUID, startFakeServer, UNIQUE_NAME } from './fake-server.js';
 
@@ -157,6 +157,38 @@ test('a server that sends its answers one byte at a time is connected to', async
   });
   await using bus = await connectToBus(server.address, { connectTimeout: 30_000 });
   expect(bus.uniqueName).toBe(UNIQUE_NAME);
+});
+
+test('attempts that failed, ran out of time or were aborted leave nothing that keeps a process alive', async () => {
+  const library = new URL('../../dist/index.js', import.meta.url);
+  if (!existsSync(library)) throw new Error('dist/ is not there: `npm run build` first');
+  await using silent = await startFakeServer({ onSocket: (socket) => void socket.resume() });
+  const nonce = join(scratchDirectory(), 'nonce');
+  writeFileSync(nonce, new Uint8Array(16));
+  const script = `
+    import { createServer } from 'node:net';
+    import { connectToBus, openConnection } from ${JSON.stringify(library.href)};
+    const server = createServer((socket) => socket.on('error', () => {}).resume());
+    await new Promise((done) => server.listen(0, '127.0.0.1', done));
+    server.unref();
+    const { port } = server.address();
+    const addresses = [
+      ${JSON.stringify(silent.address)}, 'tcp:host=127.0.0.1,port=' + port,
+      'nonce-tcp:host=127.0.0.1,port=' + port + ',noncefile=' + ${JSON.stringify(nonce)},
+      'unixexec:path=sleep,argv1=600', 'unixexec:path=false', 'unixexec:path=/nonexistent', 'unix:path=/nonexistent',
+      'tcp:host=127.0.0.1,port=1',
+    ];
+    const attempts = addresses.flatMap((address) => [connectToBus, openConnection].flatMap((connect) => [
+      connect(address, { connectTimeout: 50 }), connect(address, { signal: AbortSignal.timeout(50) }),
+      connect(address, { signal: AbortSignal.abort(new Error('before')) }),
+    ]));
+    const outcomes = await Promise.allSettled(attempts);
+    console.log(outcomes.length, new Set(outcomes.map(({ status }) => status)).size, outcomes[0].status);
+    setTimeout(() => { console.log('still alive', process.getActiveResourcesInfo()); process.exit(1); }, 10_000).unref();
+  `;
+  const ended = await run(process.execPath, ['--input-type=module', '-e', script], { timeout: 40_000 });
+  expect(ended).toMatchObject({ code: 0, stdout: '48 1 rejected\n', stderr: '' });
+  await untilClosed(silent);
 });
 
 /** A server whose places for waiting clients are taken. */

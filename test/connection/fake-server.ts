@@ -141,6 +141,8 @@ export class FakePeer {
 }
 
 export interface FakeServerOptions {
+  /** Where the server listens, in a directory of its own unless given. */
+  readonly path?: string;
   /** Takes each connection over from its first byte on; there is no handshake then. */
   readonly onSocket?: (socket: Socket) => void;
   /** Takes each connection over once the client's BEGIN is there. */
@@ -166,6 +168,11 @@ export class FakeServer implements AsyncDisposable {
     this.address = `unix:path=${path}`;
     this.#options = options;
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
+  }
+
+  /** Accepts no clients until {@link listen} is called again; those that are there stay. */
+  pause(): void {
+    this.#server.close();
   }
 
   listen(): Promise<void> {
@@ -211,7 +218,7 @@ export class FakeServer implements AsyncDisposable {
 }
 
 export async function startFakeServer(options: FakeServerOptions = {}): Promise<FakeServer> {
-  const server = new FakeServer(join(scratchDirectory(), 'socket'), options);
+  const server = new FakeServer(options.path ?? join(scratchDirectory(), 'socket'), options);
   await server.listen();
   return server;
 }

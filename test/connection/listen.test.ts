@@ -1,6 +1,6 @@
 // A server without a bus: connections by callback and by iterator, objects and signals in both directions, its limits,
 // and its end in good order.
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -14,6 +14,7 @@ import { ListenError } from '../../src/transport/errors.js';
 import { encodeMessage } from '../../src/wire/messages/encode.js';
 import { methodCall } from '../../src/wire/messages/message.js';
 import { encodedHex } from '../auth/support.js';
+import { run } from '../support/programs.js';
 import { scratchDirectory } from '../support/reaper.js';
 import { deferred, until } from '../support/waiting.js';
 import { uncaughtException } from './uncaught.js';
@@ -238,6 +239,16 @@ describe('the end', () => {
     await using again = await listen(address);
     expect(again.connections.size).toBe(0);
   });
+});
+
+test('a server that does not count lets its process end, and leaves no file', async () => {
+  const directory = scratchDirectory();
+  const library = new URL('../../dist/index.js', import.meta.url).href;
+  const code = `import { listen } from '${library}';
+    (await listen('unix:dir=${directory};tcp:host=127.0.0.1')).unref();`;
+  const ended = await run(process.execPath, ['--input-type=module', '--eval', code]);
+  expect(ended).toMatchObject({ code: 0, stderr: '' });
+  expect(readdirSync(directory)).toEqual([]);
 });
 
 describe('a mistake of the caller', () => {

@@ -97,7 +97,7 @@ describe('match rules', () => {
 
 test('a request for a rule counts as released once, however often it is released', async () => {
   await using link = await startBusLink();
-  const rules = new MatchRequests(() => link.core.engine);
+  const rules = new MatchRequests(link.core);
   const [one, two] = [rules.add(RULE), rules.add(RULE)];
   await one.release();
   await one.release();
@@ -112,7 +112,7 @@ test('a rule whose request has timed out is removed, since the bus may add it la
     calls.push(`${member} ${noReply}`);
     return member === 'AddMatch' ? Promise.reject(new CallTimeoutError('AddMatch', 25_000)) : Promise.resolve([]);
   };
-  const rules = new MatchRequests(() => ({ call }) as unknown as Engine); // it needs no more of an engine
+  const rules = new MatchRequests({ open: { call } as unknown as Engine, isRestorable: false }); // it needs no more of an engine
   const first = rules.add(RULE);
   await expect(first.ready).rejects.toThrow('no reply');
   await first.release();

@@ -1,8 +1,9 @@
 // Subscriptions with a listener: the order and the types of its calls, how they end, and what an exception does.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { connectToBus } from '../../src/index.js';
 import { until } from '../support/waiting.js';
-import { startBusLink, startPair } from './fake-server.js';
+import { startBusLink, startFakeServer, startPair } from './fake-server.js';
 import { deliver, happened, owned, ownerChanged, refused, RULE, ruleCalls, SERVICE } from './signals.js';
 import { uncaughtException } from './uncaught.js';
 
@@ -106,6 +107,36 @@ describe('the end of a subscription with a listener', () => {
     expect(await subscription.closed).toMatchObject({ name: 'ConnectionClosedError' });
     expect(await link.bus.subscribe(RULE, () => {}).closed).toMatchObject({ name: 'ConnectionClosedError' });
   });
+});
+
+test('a listener on a connection with typed arrays gets them, and the compiler knows', async () => {
+  await using server = await startFakeServer();
+  await using bus = await connectToBus(server.address, { typedArrays: true });
+  const seen: Int32Array[] = [];
+  const subscription = bus.subscribe(RULE, ({ body: [numbers] }) => seen.push(numbers), { signature: 'ai' });
+  await subscription.ready;
+  (await server.peer()).send({ ...happened(0), signature: 'ai', body: [[1, 2]] });
+  await until(() => seen.length === 1);
+  expect(seen).toEqual([Int32Array.of(1, 2)]);
+});
+
+test('a listener learns of a gap, with the types of its signals or without', async () => {
+  await using server = await startFakeServer();
+  await using bus = await connectToBus(server.address, { reconnect: { initialDelay: 1 } });
+  const seen: unknown[] = [];
+  const untyped = bus.subscribe(RULE, ({ body: [n] }) => seen.push(n), { onGap: ({ attempts }) => seen.push(`gap ${attempts}`) });
+  const typed = bus.subscribe(RULE, ({ body: [n] }) => seen.push(n + 10), { signature: 'u', onGap: () => seen.push('gap') });
+  await Promise.all([untyped.ready, typed.ready]);
+  const first = await server.peer();
+  first.send(happened(1));
+  await until(() => seen.length === 2);
+  first.socket.destroy();
+  const second = await server.peer();
+  await until(() => seen.length === 4);
+  second.send(happened(2));
+  await until(() => seen.length === 6);
+  expect(seen).toEqual([1, 11, 'gap 1', 'gap', 2, 12]);
+  expect([untyped.gaps, typed.gaps]).toEqual([1, 1]);
 });
 
 test('a listener works without a bus', async () => {

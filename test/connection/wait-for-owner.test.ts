@@ -1,8 +1,9 @@
 // Waiting until a name has an owner: how the wait ends, and that nothing remains of it.
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
+import { connectToBus } from '../../src/index.js';
 import { until } from '../support/waiting.js';
-import { startBusLink } from './fake-server.js';
+import { startBusLink, startFakeServer } from './fake-server.js';
 import { deliver, owned, ownerChanged, refused, ruleCalls, SERVICE } from './signals.js';
 
 describe('waitForOwner', () => {
@@ -50,6 +51,19 @@ describe('waitForOwner', () => {
     await expect(owner).rejects.toMatchObject({ name: 'ConnectionClosedError' });
     await expect(link.bus.waitForOwner(SERVICE)).rejects.toMatchObject({ name: 'ConnectionClosedError' });
     expect(getEventListeners(link.bus.closedSignal, 'abort').length).toBeLessThan(2);
+  });
+
+  test('goes on while the connection is restored', async () => {
+    await using server = await startFakeServer();
+    await using bus = await connectToBus(server.address, { reconnect: { initialDelay: 1 } });
+    const owner = bus.waitForOwner(SERVICE, { timeout: 30_000 });
+    const first = await server.peer();
+    await until(() => ruleCalls(first).length === 1);
+    first.socket.destroy();
+    const second = await server.peer();
+    await until(() => ruleCalls(second).length === 1);
+    second.send(ownerChanged(SERVICE, '', ':1.9'));
+    expect(await owner).toBe(':1.9');
   });
 
   test('rejects if the bus refuses the rule', async () => {

@@ -5,7 +5,8 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { environmentOf, type PrivateBus, startPrivateBus } from './private-bus.js';
-import { PYTHON, start } from './programs.js';
+import { startPrivateMessageBus } from './private-message-bus.js';
+import { type Program, PYTHON, start } from './programs.js';
 import { scratchDirectory } from './reaper.js';
 
 const CONTROLLER = fileURLToPath(new URL('broker.py', import.meta.url));
@@ -19,20 +20,44 @@ export async function startPrivateBroker(): Promise<PrivateBus> {
   const socketPath = join(directory, 'bus');
   const address = `unix:path=${socketPath}`;
   const env = environmentOf(address);
-  const controller = await start(PYTHON, [CONTROLLER, socketPath, ...LIMITS], { env, cwd: directory });
-  const [, guid = ''] = await controller.line(/^ready ([0-9a-f]{32})$/);
-
-  const stop = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<void> => {
+  const launch = async (): Promise<readonly [Program, string]> => {
+    const program = await start(PYTHON, [CONTROLLER, socketPath, ...LIMITS], { env, cwd: directory });
+    const [, guid = ''] = await program.line(/^ready ([0-9a-f]{32})$/);
+    return [program, guid];
+  };
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
     controller.kill(signal); // the broker ends when its controller is gone
     await controller.exited;
     await controller[Symbol.asyncDispose]();
+  };
+  let [controller, guid] = await launch();
+
+  const stop = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<void> => {
+    await end(signal);
     rmSync(directory, { recursive: true, force: true });
   };
-  return { address, guid, socketPath, directory, pid: controller.pid, env, stop, [Symbol.asyncDispose]: () => stop() };
+  const restart = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<void> => {
+    await end(signal);
+    rmSync(socketPath, { force: true });
+    [controller] = await launch();
+  };
+  return {
+    address, guid, socketPath, directory, env, restart, stop,
+    get pid() {
+      return controller.pid;
+    },
+    [Symbol.asyncDispose]: () => stop(),
+  };
 }
 
 /** The real buses, each with what its tests require: `describeWith(...required)`. */
 export const REAL_BUSES = [
   { program: 'dbus-daemon', required: ['dbus-daemon'], startBus: () => startPrivateBus() },
   { program: 'dbus-broker', required: ['dbus-broker', 'dbus-python'], startBus: startPrivateBroker },
+] as const;
+
+/** The real buses and our own. */
+export const ALL_BUSES = [
+  ...REAL_BUSES,
+  { program: 'our message bus', required: [], startBus: () => startPrivateMessageBus() },
 ] as const;

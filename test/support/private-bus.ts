@@ -3,7 +3,7 @@
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { start } from './programs.js';
+import { type Program, start } from './programs.js';
 import { scratchDirectory } from './reaper.js';
 
 export interface PrivateBusOptions {
@@ -21,12 +21,14 @@ export interface PrivateBusOptions {
 export interface PrivateBus extends AsyncDisposable {
   /** The address to connect to, without the daemon's GUID. */
   readonly address: string;
-  /** The GUID that the daemon announces, 32 hex digits. */
+  /** The GUID that the daemon announces at first, 32 hex digits. */
   readonly guid: string;
   readonly socketPath: string;
   /** Scratch directory of this bus; gone after `stop`. */
   readonly directory: string;
   readonly pid: number;
+  /** Ends the daemon by a signal and starts it again on the same socket; its GUID and its pid are new. */
+  restart(signal?: NodeJS.Signals): Promise<void>;
   /** The variables that make this bus, and no other, the session bus of a program. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Ends the daemon and waits for that; further calls do nothing. */
@@ -76,22 +78,36 @@ export async function startPrivateBus(options: PrivateBusOptions = {}): Promise<
   const address = `unix:path=${socketPath}`;
   const env = environmentOf(address);
   const flags = [`--config-file=${configFile}`, '--nofork', '--nopidfile', '--nosyslog', '--print-address'];
-  const daemon = await start('dbus-daemon', flags, { env, cwd: directory });
-  const [, guid] = await daemon.line(/^unix:path=.*,guid=([0-9a-f]{32})$/);
-
-  const stop = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<void> => {
+  const launch = async (): Promise<readonly [Program, string]> => {
+    const program = await start('dbus-daemon', flags, { env, cwd: directory });
+    const [, guid = ''] = await program.line(/^unix:path=.*,guid=([0-9a-f]{32})$/);
+    return [program, guid];
+  };
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
     daemon.kill(signal);
     await daemon.exited;
     await daemon[Symbol.asyncDispose](); // ends the services that it has activated
+  };
+  let [daemon, guid] = await launch();
+
+  const stop = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<void> => {
+    await end(signal);
     rmSync(directory, { recursive: true, force: true });
+  };
+  const restart = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<void> => {
+    await end(signal);
+    [daemon] = await launch();
   };
   return {
     address,
-    guid: guid ?? '',
+    guid,
     socketPath,
     directory,
-    pid: daemon.pid,
+    get pid() {
+      return daemon.pid;
+    },
     env,
+    restart,
     stop,
     [Symbol.asyncDispose]: () => stop(),
   };

@@ -215,8 +215,11 @@ function escapeRegExp(text: string): string {
 /** Python of the distribution: the one that its D-Bus packages are installed for. */
 export const PYTHON = '/usr/bin/python3';
 
+const LOAD_SD_BUS = `import ctypes; ctypes.CDLL('libsystemd.so.0').sd_bus_set_server`;
+
 /** The requirements of a suite besides programs, and how to find out whether each is installed. */
 const MODULES: Readonly<Record<string, () => boolean>> = {
+  'sd-bus': () => spawnSync(PYTHON, ['-c', LOAD_SD_BUS], { stdio: 'ignore' }).status === 0,
   'dbus-python': () => spawnSync(PYTHON, ['-c', 'import dbus, gi'], { stdio: 'ignore' }).status === 0,
 };
 

@@ -1,33 +1,67 @@
-// The bound on clients that have not authenticated: the oldest is cut, and each is counted out once.
-import { expect, test } from 'vitest';
+// The bound on clients that have not authenticated: many may come at once, the oldest of those that stay is cut, and
+// each is counted out once.
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { HalfOpen } from '../../src/transport/half-open.js';
 
-test('one client too many cuts the one that has waited longest', () => {
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+/** Adds clients that note when they are cut. */
+function clients(halfOpen: HalfOpen, cut: string[], names: string) {
+  return Array.from(names, (name) => halfOpen.add(() => cut.push(name)));
+}
+
+test('clients that come at once get some time; then the oldest are cut, down to the limit', () => {
   const cut: string[] = [];
-  const halfOpen = new HalfOpen(2);
-  const leaveA = halfOpen.add(() => cut.push('a'));
-  halfOpen.add(() => cut.push('b'));
-  expect(cut).toEqual([]);
-  halfOpen.add(() => cut.push('c'));
-  expect({ cut, size: halfOpen.size }).toEqual({ cut: ['a'], size: 2 });
-  leaveA(); // again, as its end does
-  expect(halfOpen.size).toBe(2);
+  const halfOpen = new HalfOpen(2, 500);
+  clients(halfOpen, cut, 'abcd');
+  vi.advanceTimersByTime(501);
+  clients(halfOpen, cut, 'e');
+  expect({ cut, size: halfOpen.size }).toEqual({ cut: [], size: 5 });
+  vi.advanceTimersByTime(501);
+  expect({ cut, size: halfOpen.size }).toEqual({ cut: ['a', 'b', 'c'], size: 2 });
+  vi.advanceTimersByTime(10_000);
+  expect({ cut, timers: vi.getTimerCount() }).toEqual({ cut: ['a', 'b', 'c'], timers: 0 });
 });
 
-test('a client that has left makes room', () => {
+test('a client that came later than the others is not cut before its time', () => {
   const cut: string[] = [];
-  const halfOpen = new HalfOpen(1);
-  for (const name of ['a', 'b', 'c']) halfOpen.add(() => cut.push(name))();
-  expect({ cut, size: halfOpen.size }).toEqual({ cut: [], size: 0 });
+  const halfOpen = new HalfOpen(1, 500);
+  const [leave] = clients(halfOpen, cut, 'ab');
+  leave?.();
+  vi.advanceTimersByTime(501); // a look at one client, which is not too many
+  clients(halfOpen, cut, 'c');
+  vi.advanceTimersByTime(501);
+  expect(cut).toEqual(['b']);
+  clients(halfOpen, cut, 'd');
+  vi.advanceTimersByTime(501);
+  expect(cut).toEqual(['b', 'c']);
+});
+
+test('at sixteen times the limit the oldest is cut at once', () => {
+  const cut: string[] = [];
+  const halfOpen = new HalfOpen(1, 500);
+  clients(halfOpen, cut, 'abcdefghijklmnop');
+  expect(cut).toEqual([]);
+  clients(halfOpen, cut, 'qr');
+  expect({ cut, size: halfOpen.size }).toEqual({ cut: ['a', 'b'], size: 16 });
+});
+
+test('clients that leave in time are never cut', () => {
+  const cut: string[] = [];
+  const halfOpen = new HalfOpen(1, 500);
+  for (const leave of clients(halfOpen, cut, 'abcdefgh')) leave();
+  vi.advanceTimersByTime(10_000);
+  expect({ cut, size: halfOpen.size, timers: vi.getTimerCount() }).toEqual({ cut: [], size: 0, timers: 0 });
 });
 
 test('all can be cut at once, also if one function cuts several clients', () => {
   let count = 0;
-  const halfOpen = new HalfOpen(9);
+  const halfOpen = new HalfOpen(1);
   const cut = (): void => void count++;
   halfOpen.add(cut);
   halfOpen.add(cut);
   halfOpen.cutAll();
   halfOpen.cutAll();
-  expect({ count, size: halfOpen.size }).toEqual({ count: 2, size: 0 });
+  expect({ count, size: halfOpen.size, timers: vi.getTimerCount() }).toEqual({ count: 2, size: 0, timers: 0 });
 });

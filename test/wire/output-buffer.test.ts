@@ -32,6 +32,23 @@ describe('an output buffer', () => {
     expect(output.take()).toHaveLength(0);
   });
 
+  test('takes messages that are encoded already, between others and during one', () => {
+    const output = new OutputBuffer();
+    const [first, second, third] = [1, 2, 3].map((serial) => encodeMessage(text('abc'), { serial }));
+    output.append(text('abc'), { serial: 1 });
+    output.appendBytes(second!);
+    second!.fill(0); // a copy was made
+    output.append(running(() => output.appendBytes(third!)), { serial: 7 });
+    const bytes = [...output.take()];
+    const outer = [...encodeMessage(running(() => {}), { serial: 7 })];
+    const expected = [first!, encodeMessage(text('abc'), { serial: 2 }), outer, third!];
+    expect(bytes).toEqual(expected.flatMap((message) => [...message]));
+    for (let i = 0; i < 3; i++) output.appendBytes(new Uint8Array(2 ** 17).fill(i));
+    const chunks = Array.from({ length: 3 }, () => output.take());
+    expect(chunks.map(({ length }) => length)).toEqual([2 ** 17, 2 ** 17, 2 ** 17]);
+    expect(chunks.map(([byte]) => byte)).toEqual([0, 1, 2]);
+  });
+
   test('is as before after a message that cannot be written', () => {
     const output = new OutputBuffer();
     output.append(text('a'), { serial: 1 });

@@ -91,6 +91,12 @@ export class OutputBuffer {
     }
   }
 
+  /** Appends a copy of one whole message. While another message is being written, it follows that one. */
+  appendBytes(message: Uint8Array): void {
+    if (this.#isWriting) this.#nested.push(message.slice());
+    else this.#copy(message);
+  }
+
   #encodeNested(message: Message, options: EncodeOptions): Uint8Array {
     const writer = newWriter(this.#limits);
     writeMessage(writer, message, options);
@@ -98,16 +104,18 @@ export class OutputBuffer {
   }
 
   #appendNested(): void {
+    for (const message of this.#nested.splice(0)) this.#copy(message);
+  }
+
+  #copy(message: Uint8Array): void {
     const writer = this.#writer;
-    for (const message of this.#nested.splice(0)) {
-      const { block, start, offset } = writer;
-      writer.begin();
-      writer.reserve(message.length);
-      writer.bytes.set(message, writer.offset);
-      writer.offset += message.length;
-      if (writer.block !== block) this.#leave(block, start, offset);
-      if (writer.offset - writer.start >= FULL_CHUNK) this.#endChunk();
-    }
+    const { block, start, offset } = writer;
+    writer.begin();
+    writer.reserve(message.length);
+    writer.bytes.set(message, writer.offset);
+    writer.offset += message.length;
+    if (writer.block !== block) this.#leave(block, start, offset);
+    if (writer.offset - writer.start >= FULL_CHUNK) this.#endChunk();
   }
 
   /** Leaves memory that was too small for a message: earlier messages stay in it, or have moved along. */

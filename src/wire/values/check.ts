@@ -102,7 +102,8 @@ function compileCheck(type: Type): Check {
   }
 }
 
-function checksOf(codec: Codec): readonly Check[] {
+/** The check of each value of a signature. */
+export function checksOf(codec: Codec): readonly Check[] {
   return codec.checks ?? (codec.checks = codec.types.map(compileCheck));
 }
 

@@ -1,5 +1,5 @@
 # A D-Bus server without a bus: the other end of a connection that has no names, on GLib's own implementation.
-# Usage: glib_peer.py ADDRESS; prints "ready ADDRESS GUID" when it listens.
+# Usage: glib_peer.py ADDRESS [anonymous]; prints "ready ADDRESS GUID" when it listens.
 
 import sys
 
@@ -62,7 +62,9 @@ def on_set(connection, sender, path, interface, name, value):
 def main():
     address = sys.argv[1]
     guid = Gio.dbus_generate_guid()
-    server = Gio.DBusServer.new_sync(address, Gio.DBusServerFlags.AUTHENTICATION_REQUIRE_SAME_USER, guid, None, None)
+    same_user = Gio.DBusServerFlags.AUTHENTICATION_REQUIRE_SAME_USER
+    flags = Gio.DBusServerFlags.AUTHENTICATION_ALLOW_ANONYMOUS if 'anonymous' in sys.argv else same_user
+    server = Gio.DBusServer.new_sync(address, flags, guid, None, None)
     information = Gio.DBusNodeInfo.new_for_xml(XML).lookup_interface(INTERFACE)
     connections = []  # kept, also when the other end is gone: our end of those stays open
 

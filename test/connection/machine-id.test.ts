@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readMachineId } from '../../src/service/machine-id.js';
+import { readMachineId } from '../../src/connection/machine-id.js';
 import { scratchDirectory } from '../support/reaper.js';
 
 const ID = '0123456789abcdef0123456789abcdef';

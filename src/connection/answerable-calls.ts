@@ -1,0 +1,61 @@
+// The calls that have arrived on the present connection of a link and can still be answered. A reply to a call of an
+// earlier connection must not be sent: on the next bus, the name of the caller can belong to another program, which can
+// wait for a reply to the same serial. It knows no engine. Tests: answerable-calls.test.ts.
+// Specification: Message Format (REPLY_SERIAL).
+import { MessageFlag } from '../wire/constants.js';
+import type { Message } from '../wire/messages/message.js';
+import { CallRefusal, type CallRouter } from './call-router.js';
+
+/** Above this many calls that were never answered, the oldest cannot be answered any more. */
+const MAX_CALLS = 65_536;
+
+/** The calls of one connection. */
+export class AnswerableCalls {
+  readonly #keys = new Set<string>();
+
+  /** A router that notes each call that another router accepts and whose caller wants a reply. */
+  track(router: CallRouter): CallRouter {
+    return {
+      route: (header, length) => {
+        const decision = router.route(header, length);
+        const isAnswered = !(decision instanceof CallRefusal) && (header.flags & MessageFlag.NO_REPLY_EXPECTED) === 0;
+        if (isAnswered) this.#add(keyOf(header.sender, header.serial));
+        return decision;
+      },
+      handleBreak: (reason) => router.handleBreak?.(reason),
+    };
+  }
+
+  #add(key: string): void {
+    this.#keys.add(key);
+    if (this.#keys.size <= MAX_CALLS) return;
+    for (const oldest of this.#keys) {
+      this.#keys.delete(oldest);
+      break;
+    }
+  }
+
+  /** Whether a message is a reply to a call that cannot be answered any more. */
+  isLate(message: Message): boolean {
+    return isReply(message) && !this.#keys.has(keyOf(message.destination, message.replySerial));
+  }
+
+  /** Must be called with each message that was sent. */
+  noteSent(message: Message): void {
+    if (isReply(message)) this.#keys.delete(keyOf(message.destination, message.replySerial));
+  }
+
+  /** The connection has ended. */
+  clear(): void {
+    this.#keys.clear();
+  }
+}
+
+function isReply(message: Message): boolean {
+  return typeof message === 'object' && message !== null &&
+    (message.type === 'method_return' || message.type === 'error');
+}
+
+function keyOf(name: string | undefined, serial: number | undefined): string {
+  return `${serial} ${name}`;
+}

@@ -1,0 +1,54 @@
+// How long to wait before each attempt to restore a connection: twice as long after each failure, up to a limit, and
+// less by a random part, so that the clients of a bus that has ended do not all return in the same moment. It sets no
+// timers. Tests: backoff.test.ts. (No clause of the specification.)
+
+/** The delays between attempts. */
+export interface BackoffOptions {
+  /** The delay before the first attempt, in milliseconds. */
+  readonly initialDelay: number;
+  /** The longest delay, in milliseconds. */
+  readonly maxDelay: number;
+  /** The most attempts in a row. */
+  readonly maxAttempts: number;
+  /** The part of each delay that is random, from 0 to 1. */
+  readonly jitter: number;
+}
+
+/** A connection that lasts for a shorter time, in milliseconds, counts as a failed attempt. */
+const SHORTEST_STABLE_TIME = 1_000;
+
+/** The delays before attempts that follow one another. */
+export class Backoff {
+  readonly #options: BackoffOptions;
+  readonly #random: () => number;
+  #attempts = 0;
+
+  /** `random` returns numbers from 0 to 1. */
+  constructor(options: BackoffOptions, random: () => number = Math.random) {
+    this.#options = options;
+    this.#random = random;
+  }
+
+  /** The delay before the next attempt, in milliseconds; undefined if there were as many attempts as are allowed. */
+  next(): number | undefined {
+    const { maxAttempts, jitter } = this.#options;
+    if (this.#attempts >= maxAttempts) return undefined;
+    const delay = this.#delay() * (1 - jitter * this.#random());
+    this.#attempts++;
+    return delay;
+  }
+
+  /**
+   * Must be called when a connection ends that has lasted for `lifetime` milliseconds. The delays begin anew only after
+   * a connection that has lasted longer than the delay that is due: a server that accepts each connection and ends it
+   * at once is asked less and less often.
+   */
+  noteLifetime(lifetime: number): void {
+    if (lifetime >= Math.max(SHORTEST_STABLE_TIME, this.#delay())) this.#attempts = 0;
+  }
+
+  #delay(): number {
+    const { initialDelay, maxDelay } = this.#options;
+    return Math.min(maxDelay, initialDelay * 2 ** this.#attempts);
+  }
+}

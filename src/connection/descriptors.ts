@@ -1,0 +1,157 @@
+// File descriptors that travel with messages, on transports that carry them: which message each belongs to, that
+// UNIX_FDS and the indices in the body fit, and that a descriptor that nobody takes is closed. On other transports
+// nothing here runs, and messages with descriptors are refused when they are written. It knows no sockets.
+// Tests: descriptors.test.ts. Specification: Header Fields (UNIX_FDS), Basic types (UNIX_FD).
+import { DescriptorError } from '../transport/errors.js';
+import type { DescriptorCarrier, Transport } from '../transport/transport.js';
+import { runListener } from '../transport/waiting.js';
+import { argumentError } from '../wire/arguments.js';
+import { decodeHeader, decodeMessage, type MessageHeader } from '../wire/messages/decode.js';
+import { encodeMessage } from '../wire/messages/encode.js';
+import type { Message } from '../wire/messages/message.js';
+import { largestUnixFd } from '../wire/values/unix-fd-indices.js';
+
+/** Most descriptors that may wait for the messages that they belong to; more of them end the connection. */
+const MAX_WAITING = 1_024;
+
+const attached = new WeakMap<Message, readonly number[]>();
+
+/**
+ * A message that carries file descriptors: a UNIX_FD in its body is an index of `descriptors`. It can be sent on a
+ * connection whose transport carries descriptors. They stay the sender's: it closes them when the message has left.
+ * ‹UNIX_FD›
+ * @throws {ArgumentError} if `descriptors` is not an array of descriptors, which are integers of 0 or more
+ */
+export function attachDescriptors<M extends Message>(message: M, descriptors: readonly number[]): M {
+  if (!Array.isArray(descriptors) || !descriptors.every((each) => Number.isInteger(each) && each >= 0)) {
+    throw argumentError('attachDescriptors', 'the descriptors must be an array of integers, 0 or more', descriptors);
+  }
+  const carrying: M = Object.assign({}, message, { unixFds: descriptors.length });
+  attached.set(carrying, [...descriptors]);
+  return carrying;
+}
+
+/** Descriptors that belong to a message that was delivered, until somebody takes them. */
+interface Delivered {
+  readonly descriptors: readonly number[];
+  readonly carrier: DescriptorCarrier;
+}
+
+const delivered = new WeakMap<object, Delivered>();
+
+function closeAll(descriptors: readonly number[], carrier: DescriptorCarrier): void {
+  for (const descriptor of descriptors) runListener(() => carrier.close(descriptor));
+}
+
+/** Closes the descriptors of messages that can no longer be reached: nobody can take them then. */
+const forgotten = new FinalizationRegistry<Delivered>(({ descriptors, carrier }) => closeAll(descriptors, carrier));
+
+/**
+ * The file descriptors of a message that has arrived, or of the body with which a call resolves: a UNIX_FD in the body
+ * is an index of the result. They belong to the caller from then on, which must close them; a second call returns none.
+ * Descriptors that nobody takes are closed when the message is forgotten. ‹UNIX_FD›
+ * @throws {ArgumentError} if `message` is not an object
+ */
+export function takeDescriptors(message: object): readonly number[] {
+  if (typeof message !== 'object' || message === null) {
+    throw argumentError('takeDescriptors', 'the message must be a message, or the body of a reply', message);
+  }
+  const found = delivered.get(message);
+  if (found === undefined) return [];
+  delivered.delete(message);
+  forgotten.unregister(message);
+  return found.descriptors;
+}
+
+/** The descriptors on one transport. */
+export class DescriptorDesk {
+  readonly #transport: Transport;
+  readonly #carrier: DescriptorCarrier;
+  /** Those that have arrived for messages that have not been read yet. */
+  #waiting: number[] = [];
+  /** Those of the message that is being read; undefined if it has none, or if they were delivered. */
+  #current: number[] | undefined;
+
+  constructor(transport: Transport, carrier: DescriptorCarrier) {
+    this.#transport = transport;
+    this.#carrier = carrier;
+  }
+
+  /**
+   * Sends a message with the descriptors that are attached to it.
+   * @throws {DescriptorError} if there are too many, if UNIX_FDS is not their number, or if an index is too large
+   */
+  write(message: Message, serial: number): void {
+    if (message.unixFds === 0 && !/[hv]/.test(message.signature)) return this.#transport.write(message, { serial });
+    const descriptors = attached.get(message) ?? [];
+    const { unixFds } = message;
+    if (unixFds !== descriptors.length) throw DescriptorError.notAttached(unixFds, descriptors.length);
+    const { maxPerMessage } = this.#carrier;
+    if (unixFds > maxPerMessage) throw DescriptorError.tooMany(unixFds, maxPerMessage, 'caller');
+    // What is sent is what was checked, whatever a getter of the values returns the second time.
+    const plain = decodeMessage(encodeMessage(message, { serial }));
+    const largest = largestUnixFd(plain.signature, plain.body);
+    if (largest >= unixFds) throw DescriptorError.index(largest, unixFds, 'caller');
+    this.#transport.write(plain, { serial }, descriptors);
+  }
+
+  /** Takes descriptors that have arrived with a chunk. */
+  add(descriptors: readonly number[]): void {
+    this.#waiting.push(...descriptors);
+    const count = this.#waiting.length;
+    if (count > MAX_WAITING) this.#end(DescriptorError.tooMany(count, MAX_WAITING, 'peer'));
+  }
+
+  /** Runs `route` with a message, and closes its descriptors afterwards unless they were delivered. */
+  handle(frame: Uint8Array, route: (frame: Uint8Array) => void): void {
+    const count = this.#countOf(frame);
+    if (count === undefined || count > this.#waiting.length) {
+      return this.#end(DescriptorError.missing(count, this.#waiting.length));
+    }
+    this.#current = count === 0 ? undefined : this.#waiting.splice(0, count);
+    try {
+      route(frame);
+    } finally {
+      if (this.#current !== undefined) closeAll(this.#current, this.#carrier);
+      this.#current = undefined;
+    }
+  }
+
+  /** The number of descriptors of a message; undefined if its header cannot be read although descriptors wait. */
+  #countOf(frame: Uint8Array): number | undefined {
+    let header: MessageHeader;
+    try {
+      header = decodeHeader(frame);
+    } catch {
+      return this.#waiting.length === 0 ? 0 : undefined; // the reader of the message reports the error
+    }
+    return header.unixFds;
+  }
+
+  /**
+   * Delivers the descriptors of the present message: `key` is the object from which they can be taken.
+   * @throws {DescriptorError} if an index in the body has no descriptor
+   */
+  deliver(key: object, { signature, body }: { readonly signature: string; readonly body: readonly unknown[] }): void {
+    const descriptors = this.#current ?? [];
+    const largest = largestUnixFd(signature, body);
+    if (largest >= descriptors.length) throw DescriptorError.index(largest, descriptors.length, 'peer');
+    if (largest < 0) return; // none can be referred to: they are closed
+    const carrier = this.#carrier;
+    closeAll(descriptors.splice(largest + 1), carrier);
+    const found = { descriptors, carrier };
+    delivered.set(key, found);
+    forgotten.register(key, found, key);
+    this.#current = undefined;
+  }
+
+  #end(error: DescriptorError): void {
+    this.close();
+    this.#transport.destroy(error);
+  }
+
+  /** The transport has ended: descriptors without a message are closed. */
+  close(): void {
+    closeAll(this.#waiting.splice(0), this.#carrier);
+  }
+}

@@ -1,0 +1,177 @@
+// The calls that a program makes while its connection is being restored: they wait for the next connection, in order,
+// up to their timeout, and no more of them than the limits allow. Each is encoded at once: mistakes are reported then,
+// and later changes of its arguments do not matter. It knows no streams. Tests: reconnect.test.ts.
+// Specification: Message Types (METHOD_CALL).
+import { onAbort } from '../transport/waiting.js';
+import { MessageFlag } from '../wire/constants.js';
+import { type Caller, errorAt } from '../wire/error-place.js';
+import { decodeMessage } from '../wire/messages/decode.js';
+import { encodeMessage } from '../wire/messages/encode.js';
+import type { MethodCall } from '../wire/messages/message.js';
+import { Deadlines } from './deadlines.js';
+import type { Engine } from './engine.js';
+import { CallTimeoutError, ConnectionClosedError } from './errors.js';
+import { checkReplySignature, type Invocation, notSent } from './invocation.js';
+import { DEFAULT_CALL_TIMEOUT } from './pending.js';
+import { describeCall, PromisedCall, promiseOf } from './pending-call.js';
+
+/** Any serial: the message gets its own when it is sent. */
+const SERIAL = 1;
+
+/** The limits of the calls that wait. */
+export interface WaitingLimits {
+  readonly maxWaitingCalls: number;
+  readonly maxWaitingBytes: number;
+}
+
+/** A call that waits for a connection. */
+class WaitingCall extends PromisedCall {
+  readonly invocation: Invocation;
+  /** The message as bytes. */
+  readonly bytes: Uint8Array;
+
+  constructor(invocation: Invocation, bytes: Uint8Array) {
+    const { message, timeout = DEFAULT_CALL_TIMEOUT, replySignature, resultOf } = invocation;
+    super(message, timeout, replySignature, resultOf);
+    this.invocation = invocation;
+    this.bytes = bytes;
+  }
+}
+
+/** The calls that wait for one link. */
+export class WaitingCalls {
+  readonly #limits: WaitingLimits;
+  /** Why nothing can be sent at present. */
+  readonly #reason: ConnectionClosedError;
+  readonly #calls = new Set<WaitingCall>();
+  readonly #deadlines = new Deadlines((call) => this.#expire(call as WaitingCall)); // only calls are added
+  #bytes = 0;
+  #end: ConnectionClosedError | undefined;
+
+  constructor(reason: ConnectionClosedError, limits: WaitingLimits) {
+    this.#reason = reason;
+    this.#limits = limits;
+  }
+
+  /** Whether the calls keep the process alive, as they do at first. */
+  set isRef(isRef: boolean) {
+    this.#deadlines.isRef = isRef;
+  }
+
+  /** How many calls wait. */
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  /** How many bytes the messages have that wait. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Makes a call that waits; it settles as a call on an open connection does. */
+  add(invocation: Invocation, above: Caller): Promise<unknown> {
+    const { message, signal, replySignature } = invocation;
+    let call: WaitingCall;
+    try {
+      signal?.throwIfAborted();
+      if (replySignature !== undefined) checkReplySignature(replySignature, invocation, above);
+      const bytes = encode(invocation, above);
+      const refusal = this.#refusal(message, bytes.length);
+      if (refusal !== undefined) throw notSent(message, refusal, above);
+      call = new WaitingCall(invocation, bytes);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+    const promise = promiseOf(call);
+    this.#calls.add(call);
+    this.#bytes += call.bytes.length;
+    this.#deadlines.add(call, call.timeout);
+    if (signal !== undefined) call.stopListening = onAbort(signal, () => this.#abort(call, signal));
+    return promise;
+  }
+
+  /** Why a call must not wait; undefined if it may. */
+  #refusal({ destination }: MethodCall, length: number): ConnectionClosedError | undefined {
+    if (this.#end !== undefined) return this.#end;
+    if (destination?.startsWith(':') === true) {
+      // The next bus can give the same unique name to another program.
+      return this.#lost(`${destination} was a name on a connection that has ended`);
+    }
+    const { maxWaitingCalls, maxWaitingBytes } = this.#limits;
+    if (this.#calls.size >= maxWaitingCalls) {
+      return this.#lost(`${maxWaitingCalls} calls wait for the next connection already`);
+    }
+    if (this.#bytes + length > maxWaitingBytes) {
+      return this.#lost(`more than ${maxWaitingBytes} bytes would wait for the next connection`);
+    }
+    return undefined;
+  }
+
+  #lost(found: string): ConnectionClosedError {
+    return new ConnectionClosedError(found, { code: 'CONNECTION_LOST', cause: this.#reason.cause });
+  }
+
+  /** Sends all calls, in order. */
+  flush(engine: Engine): void {
+    for (const call of [...this.#calls]) {
+      if (!this.#calls.has(call)) continue; // a getter or an abort has ended it meanwhile
+      const left = call.list === undefined ? call.timeout : Math.max(0, call.deadline - performance.now());
+      this.#remove(call);
+      send(call, engine, left);
+    }
+    this.#deadlines.stop();
+  }
+
+  /** Rejects all calls, and all that come later: there will be no connection. */
+  end(error: ConnectionClosedError): void {
+    this.#end = error;
+    for (const call of [...this.#calls]) {
+      this.#remove(call);
+      call.fail(() => notSent(call.invocation.message, error, this.end));
+    }
+    this.#deadlines.stop();
+  }
+
+  #remove(call: WaitingCall): void {
+    this.#calls.delete(call);
+    this.#bytes -= call.bytes.length;
+    this.#deadlines.remove(call);
+    call.stopListening?.();
+    call.stopListening = undefined;
+  }
+
+  #expire(call: WaitingCall): void {
+    this.#remove(call);
+    call.fail(() => new CallTimeoutError(describeCall(call), call.timeout));
+  }
+
+  #abort(call: WaitingCall, signal: AbortSignal): void {
+    this.#remove(call);
+    call.fail(() => signal.reason as unknown);
+  }
+}
+
+/** @throws {MarshalError | InvalidNameError} if the message is not valid, or refers to file descriptors */
+function encode({ message, place }: Invocation, above: Caller): Uint8Array {
+  try {
+    return encodeMessage(message, { serial: SERIAL, allowUnixFds: false }).slice(); // a copy of its own
+  } catch (error) {
+    throw errorAt(error, place ?? message, above);
+  }
+}
+
+function send(call: WaitingCall, engine: Engine, left: number): void {
+  const { invocation, bytes } = call;
+  const { timeout, signal, replySignature, place, resultOf } = invocation;
+  const message = decodeMessage(bytes) as MethodCall; // as it was encoded
+  if ((message.flags & MessageFlag.NO_REPLY_EXPECTED) === 0) {
+    engine.resume(call, { message, timeout, signal, replySignature, place, resultOf }, left);
+    return;
+  }
+  try {
+    engine.send(message, send, place);
+    call.resolve(resultOf === undefined ? [] : resultOf([]));
+  } catch (error) {
+    call.fail(() => error);
+  }
+}

@@ -1,0 +1,64 @@
+// What the bus asks of the part that starts services. The bus itself starts none: a bus without service files has the
+// activator of this file. Interface and its empty implementation; it knows no processes.
+// Specification: Message Bus Starting Services (Activation). Tests: activator.test.ts.
+import type { Client } from './client.js';
+
+/** Somebody who waits for a service: a message to it, or a caller of StartServiceByName. */
+export interface Waiting {
+  /** Sets what is done when the one who waits leaves. Neither `deliver` nor `fail` may be called then. */
+  onGone(forget: () => void): void;
+  /** The name has an owner now. It is called once, or else `fail` is. */
+  deliver(): void;
+  /** The service could not be started. */
+  fail(errorName: string, text: string): void;
+}
+
+/** Starts services. */
+export interface Activator {
+  /** The names for which there is a service file. */
+  names(): readonly string[];
+  /**
+   * Starts the service of a name that has no owner, unless it is starting already, and keeps `waiting` until its name
+   * has an owner, or fails it. Returns false, and keeps nothing, if there is no service file for the name.
+   */
+  start(name: string, waiting: Waiting): boolean;
+  /** A name has an owner: delivers to those who wait for it, in the order in which they came. */
+  nameTaken(name: string): void;
+  /** Adds variables to the environment of services that are started from now on. */
+  updateEnvironment(variables: ReadonlyMap<string, string>): void;
+  /** Reads the service files again; returns whether the set of names has changed. */
+  reload(): boolean;
+}
+
+/** The activator of a bus without service files. */
+export const NO_ACTIVATOR: Activator = {
+  names: () => [],
+  start: () => false,
+  nameTaken: () => {},
+  updateEnvironment: () => {},
+  reload: () => false,
+};
+
+/** The one who waits is a client; it is forgotten when the client leaves. */
+export function waitingOf(
+  { departures }: Client, { deliver, fail }: Pick<Waiting, 'deliver' | 'fail'>,
+): Waiting {
+  let forgetNow: (() => void) | undefined;
+  const settle = (): void => {
+    if (forgetNow !== undefined) departures.delete(forgetNow);
+  };
+  return {
+    onGone: (forget) => {
+      forgetNow = () => forget(); // a function of its own, since a set holds it
+      departures.add(forgetNow);
+    },
+    deliver: () => {
+      settle();
+      deliver();
+    },
+    fail: (errorName, text) => {
+      settle();
+      fail(errorName, text);
+    },
+  };
+}

@@ -1,0 +1,97 @@
+// The state of a bus that its parts share: who is connected, which names, rules and open calls there are. It has no
+// rules of its own; router.ts, departures.ts, name-changes.ts and the driver have them.
+// Specification: Message Bus Specification. Tests: test/interop/bus-rules.test.ts.
+import { randomBytes } from 'node:crypto';
+import { BUS_NAME } from '../protocol/bus.js';
+import { errorReply } from '../wire/messages/message.js';
+import { type Activator, NO_ACTIVATOR } from './activator.js';
+import type { Client } from './client.js';
+import { Delivery } from './delivery.js';
+import type { Limits } from './limits.js';
+import { NameRegistry } from './names.js';
+import { PendingReplies } from './pending-replies.js';
+import type { RoutedMessage } from './routed-message.js';
+
+/** The state of one bus. */
+export class BusCore {
+  /** The id of the bus, 32 hex digits; not the GUID of an address. ‹org.freedesktop.DBus.GetId› */
+  readonly id = randomBytes(16).toString('hex');
+  readonly limits: Limits;
+  /** The names of optional behavior that parts of the bus add. ‹Message Bus Properties› */
+  readonly moreFeatures: readonly string[];
+  /** Everybody who is connected, in any state but gone. */
+  readonly connected = new Set<Client>();
+  /** The registered clients by unique name. */
+  readonly clients = new Map<string, Client>();
+  readonly names = new NameRegistry<Client>();
+  readonly replies = new PendingReplies<Client>();
+  readonly delivery: Delivery;
+  activator: Activator = NO_ACTIVATOR;
+  /** Peaks for Debug.Stats. */
+  readonly peaks = { rules: 0, rulesOfOne: 0, names: 0, namesOfOne: 0 };
+  #connections = 0;
+  /** How many registered clients each user has. */
+  readonly #clientsOfUser = new Map<number | undefined, number>();
+
+  constructor(limits: Limits, moreFeatures: readonly string[] = []) {
+    this.limits = limits;
+    this.moreFeatures = moreFeatures;
+    this.delivery = new Delivery({
+      maxOutgoingBytes: limits.maxOutgoingBytes,
+      isNameOf: (name, client) => this.isNameOf(name, client),
+    });
+  }
+
+  /** A unique name that no connection of this bus has had. ‹Message Bus Names› */
+  nextUniqueName(): string {
+    return `:1.${this.#connections++}`;
+  }
+
+  /** How many registered clients a user has. */
+  countOfUser(uid: number | undefined): number {
+    return this.#clientsOfUser.get(uid) ?? 0;
+  }
+
+  /** Gives a client its unique name. */
+  register(client: Client): void {
+    const { uid } = client.identity;
+    client.register(this.nextUniqueName());
+    this.clients.set(client.uniqueName, client);
+    this.#clientsOfUser.set(uid, this.countOfUser(uid) + 1);
+  }
+
+  /** Takes the unique name from a client; returns whether it had one. */
+  unregister(client: Client): boolean {
+    const { uid } = client.identity;
+    if (!this.clients.delete(client.uniqueName)) return false;
+    const count = this.countOfUser(uid) - 1;
+    if (count > 0) this.#clientsOfUser.set(uid, count);
+    else this.#clientsOfUser.delete(uid);
+    for (const forget of client.departures) forget();
+    client.departures.clear();
+    return true;
+  }
+
+  /** The client that has a unique name, or owns a well-known one, now. */
+  clientOf(name: string): Client | undefined {
+    return name.startsWith(':') ? this.clients.get(name) : this.names.ownerOf(name);
+  }
+
+  /** Whether the bus itself or a client has the name now. */
+  hasOwner(name: string): boolean {
+    return name === BUS_NAME || this.clientOf(name) !== undefined;
+  }
+
+  /** Whether a name means this client: its unique name, a name that it owns, or a name that nobody has. */
+  isNameOf(name: string, client: Client): boolean {
+    return this.clientOf(name) === client;
+  }
+
+  /** Answers a message with an error of the bus itself, if its sender waits for a reply. */
+  refuse(message: RoutedMessage, errorName: string, text: string): void {
+    const { sender, header } = message;
+    if (sender === undefined || !message.wantsReply) return;
+    const call = { serial: header.serial, sender: undefined }; // the destination is written when it is sent
+    this.delivery.fromBus(errorReply(call, { errorName, message: text }), sender);
+  }
+}

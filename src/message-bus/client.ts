@@ -1,0 +1,95 @@
+// One connection to the bus, as the bus knows it: its transport, its state, its names and rules. Data, and the two ways
+// to send it bytes; name registry, index and router decide what changes. Tests: test/interop/bus-rules.test.ts.
+// Specification: Message Bus Message Routing, Message Bus Names.
+import type { Transport } from '../transport/transport.js';
+import { MAX_UINT32 } from '../wire/constants.js';
+import { decodeMessage } from '../wire/messages/decode.js';
+import type { Message } from '../wire/messages/message.js';
+import { senderField, type SenderField } from '../wire/messages/stamp.js';
+import type { Identity } from './identity.js';
+import type { IndexedRule } from './match-index.js';
+import type { NameHolder, NameQueue } from './names.js';
+import type { ClientPolicy } from './policy.js';
+
+/**
+ * A client is new until Hello, then registered. A monitor has no name any more and only receives. Nothing is sent to a
+ * client that is gone.
+ */
+export type ClientState = 'new' | 'registered' | 'monitor' | 'gone';
+
+/** The sender of messages that a client sends before Hello, as monitors see it. */
+const NOT_ACTIVE: SenderField = senderField(':not.active.yet');
+
+/** A rule of a client: how often it has added it, and its places in the indexes. */
+export interface ClientRule {
+  count: number;
+  readonly broadcast: IndexedRule<Client>;
+  /** Set if the rule also asks for messages that are addressed to others. */
+  readonly eavesdrop: IndexedRule<Client> | undefined;
+}
+
+/** One connection to the bus. */
+export class Client implements NameHolder {
+  readonly transport: Transport;
+  readonly identity: Identity;
+  /** What it may do; undefined if everything. */
+  readonly policy: ClientPolicy | undefined;
+  state: ClientState = 'new';
+  /** Empty before Hello. It stays after the end, for what is still said about the client. */
+  uniqueName = '';
+  /** The SENDER of its messages. */
+  sender = NOT_ACTIVE;
+  readonly places = new Set<NameQueue<NameHolder>>();
+  readonly ownedNames = new Set<string>();
+  /** Its match rules by their text in canonical form. */
+  readonly rules = new Map<string, ClientRule>();
+  /** Its rules as a monitor. */
+  readonly monitorRules: IndexedRule<Client>[] = [];
+  /** How many rules it has, each counted as often as it was added. */
+  ruleCount = 0;
+  /** What is done when it leaves, or becomes a monitor: what waits for it is forgotten. */
+  readonly departures = new Set<() => void>();
+  /** The delivery that reached it last; see delivery.ts. */
+  lastDelivery = 0;
+  /** Peaks and totals for Debug.Stats. */
+  readonly peaks = { rules: 0, names: 0, outgoingBytes: 0 };
+  #serial = 0;
+
+  constructor(transport: Transport, identity: Identity, policy?: ClientPolicy) {
+    this.transport = transport;
+    this.identity = identity;
+    this.policy = policy;
+  }
+
+  /** Gives the client its unique name: from now on it is registered. */
+  register(uniqueName: string): void {
+    this.uniqueName = uniqueName;
+    this.sender = senderField(uniqueName);
+    this.state = 'registered';
+  }
+
+  /** The serial of the next message of the bus itself to this client. */
+  nextSerial(): number {
+    this.#serial = this.#serial === MAX_UINT32 ? 1 : this.#serial + 1;
+    return this.#serial;
+  }
+
+  /** Queues a message of the bus itself; returns its serial. */
+  send(message: Message): number {
+    const serial = this.nextSerial();
+    if (this.state !== 'gone') this.transport.write(message, { serial });
+    return serial;
+  }
+
+  /** Queues a whole message. */
+  sendBytes(bytes: Uint8Array): void {
+    if (this.state === 'gone') return;
+    const { transport } = this;
+    if (transport.writeBytes !== undefined) {
+      transport.writeBytes(bytes);
+    } else {
+      const message = decodeMessage(bytes);
+      transport.write(message, { serial: message.serial });
+    }
+  }
+}

@@ -1,0 +1,147 @@
+// Gives messages to clients: to the one to which it is addressed, to all with a matching rule, to monitors and to those
+// who eavesdrop; each at most once. A client that does not read, so that too many bytes wait for it, is marked to be
+// disconnected. It does not decide who may send what (router.ts). Tests: delivery.test.ts.
+// Specification: Message Bus Message Routing, Match Rules (eavesdrop), BecomeMonitor.
+import { BUS_NAME } from '../protocol/bus.js';
+import { MessageFlag } from '../wire/constants.js';
+import type { Message } from '../wire/messages/message.js';
+import type { Client } from './client.js';
+import { MatchIndex } from './match-index.js';
+import { refusingSide } from './admission.js';
+import { type IsNameOf, RoutedMessage } from './routed-message.js';
+
+/** What delivery needs to know of a bus. */
+export interface DeliveryOptions {
+  readonly maxOutgoingBytes: number;
+  readonly isNameOf: IsNameOf;
+}
+
+/** The outgoing side of a bus. */
+export class Delivery {
+  /** The rules for broadcasts. */
+  readonly rules = new MatchIndex<Client>();
+  /** The rules that also ask for messages to others. */
+  readonly eavesdroppers = new MatchIndex<Client>();
+  /** The rules of monitors. */
+  readonly monitors = new MatchIndex<Client>();
+  readonly #maxOutgoingBytes: number;
+  readonly #isNameOf: IsNameOf;
+  /** The clients that have too many bytes waiting. */
+  #overflowing: Client[] = [];
+  /** Counts deliveries, so that a client gets a message once though several of its rules match. */
+  #delivery = 0;
+
+  constructor({ maxOutgoingBytes, isNameOf }: DeliveryOptions) {
+    this.#maxOutgoingBytes = maxOutgoingBytes;
+    this.#isNameOf = isNameOf;
+  }
+
+  /** Takes the clients that must be disconnected because they do not read. */
+  takeOverflowing(): readonly Client[] {
+    if (this.#overflowing.length === 0) return this.#overflowing;
+    const taken = this.#overflowing;
+    this.#overflowing = [];
+    return taken;
+  }
+
+  /** Shows a message to the monitors. It comes before every other delivery of the message. */
+  capture(message: RoutedMessage): void {
+    if (this.monitors.size > 0) this.#toMatching(this.monitors, message, ++this.#delivery);
+  }
+
+  /** Gives a message to its recipient, and to those who eavesdrop. */
+  unicast(message: RoutedMessage, recipient: Client): void {
+    const { bytes } = message;
+    if (bytes === undefined) return;
+    this.#toClient(recipient, bytes);
+    this.overhear(message);
+  }
+
+  /** Gives a message that is addressed to the bus, or has its recipient, to those who eavesdrop. */
+  overhear(message: RoutedMessage): void {
+    if (this.eavesdroppers.size === 0) return;
+    const delivery = ++this.#delivery;
+    if (message.recipient !== undefined) message.recipient.lastDelivery = delivery;
+    this.#toMatching(this.eavesdroppers, message, delivery);
+  }
+
+  /** Gives a signal to all that have a rule for it. */
+  broadcast(message: RoutedMessage): void {
+    this.#toMatching(this.rules, message, ++this.#delivery);
+  }
+
+  /** Sends a message of the bus itself to one client. */
+  fromBus(message: Message, recipient: Client): void {
+    const addressed = addressedTo(message, recipient);
+    if (this.monitors.size === 0 && this.eavesdroppers.size === 0) {
+      if (this.#hasRoom(recipient)) recipient.send(addressed);
+      return;
+    }
+    const routed = RoutedMessage.ofBus(addressed, recipient.nextSerial(), this.#isNameOf);
+    routed.recipient = recipient;
+    this.capture(routed);
+    this.unicast(routed, recipient);
+  }
+
+  /** Broadcasts a signal of the bus itself. */
+  broadcastFromBus(message: Message): void {
+    const routed = RoutedMessage.ofBus(fromBus(message), 1, this.#isNameOf);
+    this.capture(routed);
+    this.#toMatching(this.rules, routed, ++this.#delivery);
+  }
+
+  #toMatching(index: MatchIndex<Client>, message: RoutedMessage, delivery: number): void {
+    index.match(message, (client) => {
+      if (client.lastDelivery === delivery) return;
+      client.lastDelivery = delivery;
+      const { bytes } = message;
+      if (bytes === undefined) return;
+      const isCopy = index === this.eavesdroppers;
+      if (index !== this.monitors && refusingSide(message, client, isCopy) !== undefined) return;
+      if (message.sender === undefined && message.recipient === undefined) writeSerial(bytes, client.nextSerial());
+      this.#toClient(client, bytes);
+    });
+  }
+
+  #toClient(client: Client, bytes: Uint8Array): void {
+    if (this.#hasRoom(client)) client.sendBytes(bytes);
+  }
+
+  #hasRoom(client: Client): boolean {
+    const { queuedBytes } = client.transport;
+    if (queuedBytes > client.peaks.outgoingBytes) client.peaks.outgoingBytes = queuedBytes;
+    if (queuedBytes <= this.#maxOutgoingBytes) return true;
+    this.#overflowing.push(client);
+    return false;
+  }
+}
+
+/** Messages of the bus are little-endian, as encodeMessage() makes them unless asked otherwise. */
+function writeSerial(bytes: Uint8Array, serial: number): void {
+  for (let place = 0; place < 4; place++) bytes[8 + place] = (serial >>> (8 * place)) & 0xff;
+}
+
+/** The same message with the bus as its sender; nobody has to answer it. */
+function fromBus(message: Message, destination = message.destination): Message {
+  return {
+    type: message.type,
+    flags: message.flags | MessageFlag.NO_REPLY_EXPECTED,
+    serial: 0,
+    byteOrder: 'little',
+    path: message.path,
+    interface: message.interface,
+    member: message.member,
+    errorName: message.errorName,
+    replySerial: message.replySerial,
+    destination,
+    sender: BUS_NAME,
+    signature: message.signature,
+    unixFds: 0,
+    unknownFields: message.unknownFields,
+    body: message.body,
+  } as Message; // it has the fields that its type requires
+}
+
+function addressedTo(message: Message, { uniqueName }: Client): Message {
+  return fromBus(message, uniqueName === '' ? undefined : uniqueName);
+}

@@ -1,0 +1,34 @@
+// Turns a client into a monitor: it gets the reply, loses its names, rules and calls, and then sees a copy of every
+// message that one of its rules matches. Delivery sends the copies. Tests: test/interop/bus-rules.test.ts.
+// Specification: org.freedesktop.DBus.Monitoring.BecomeMonitor.
+import { ErrorName } from '../../protocol/error-names.js';
+import { DBusError } from '../../protocol/errors.js';
+import type { BusCore } from '../bus-core.js';
+import { dropRules, readRule } from '../client-rules.js';
+import { dropCalls } from '../departures.js';
+import { surrenderNames } from '../name-changes.js';
+import type { DriverCall, DriverMethods } from './driver-call.js';
+
+function becomeMonitor(core: BusCore, call: DriverCall): undefined {
+  const { client, args } = call;
+  const [texts, flags] = args as readonly [readonly string[], number];
+  if (!client.identity.isPrivileged) {
+    throw new DBusError(ErrorName.ACCESS_DENIED, 'Only the user of the bus and root may become a monitor');
+  }
+  if (flags !== 0) throw new DBusError(ErrorName.INVALID_ARGS, 'BecomeMonitor does not support any flags yet');
+  if (texts.length > core.limits.maxMatchRulesPerConnection) {
+    throw new DBusError(ErrorName.LIMITS_EXCEEDED, `${texts.length} rules are more than a connection may have`);
+  }
+  const rules = texts.length === 0 ? [{}] : texts.map(readRule); // before anything changes
+  call.reply();
+  dropRules(core, client);
+  surrenderNames(core, client);
+  dropCalls(core, client);
+  client.state = 'monitor';
+  for (const rule of rules) client.monitorRules.push(core.delivery.monitors.add(rule, client));
+}
+
+/** Monitoring. */
+export function monitoringMethods(core: BusCore): DriverMethods {
+  return { BecomeMonitor: (call) => becomeMonitor(core, call) };
+}

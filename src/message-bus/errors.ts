@@ -1,0 +1,37 @@
+// The reasons for which a bus disconnects a client that has sent valid bytes. They stay inside the bus: the client only
+// sees its connection end. Specification: Message Bus Specification. Tests: delivery.test.ts.
+
+/** The rule of the bus that a client has broken. */
+export type ProtocolViolationCode = 'NOT_REGISTERED' | 'MONITOR_SENDS' | 'NOT_READING' | 'UNIX_FDS' | 'TOO_LONG';
+
+/** The bus has disconnected a client because of what the client did. */
+export class ProtocolViolation extends Error {
+  override readonly name = 'ProtocolViolation';
+  readonly code: ProtocolViolationCode;
+
+  constructor(code: ProtocolViolationCode, problem: string) {
+    super(problem);
+    this.code = code;
+  }
+
+  static notRegistered(): ProtocolViolation {
+    return new ProtocolViolation('NOT_REGISTERED', 'the client sent a message before Hello: Hello must come first');
+  }
+
+  static monitorSends(): ProtocolViolation {
+    return new ProtocolViolation('MONITOR_SENDS', 'a monitor sent a message: it must not send any');
+  }
+
+  static notReading(): ProtocolViolation {
+    return new ProtocolViolation('NOT_READING', 'too many bytes wait for the client: it must read');
+  }
+
+  static descriptors(count: number): ProtocolViolation {
+    const problem = `the message has ${count} file descriptors: it must have none, since the bus has declined them`;
+    return new ProtocolViolation('UNIX_FDS', problem);
+  }
+
+  static tooLong(): ProtocolViolation {
+    return new ProtocolViolation('TOO_LONG', 'the message is too long with the name of its sender: it must be shorter');
+  }
+}

@@ -1,0 +1,80 @@
+// The limits of a bus, by the names of the reference implementation, with the values that it ships for session buses.
+// Data only: each limit is checked by the file that counts. Tests: start.test.ts.
+// Specification: none (dbus-daemon(1), <limit>).
+import { FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH } from '../wire/constants.js';
+import { integer, MILLISECONDS, type OptionRule, type OptionRules } from '../wire/options.js';
+
+/** The limits of a bus. */
+export interface BusLimits {
+  /** Connections that have said Hello. Default: 100,000. A further Hello gets LimitsExceeded. */
+  readonly maxCompletedConnections?: number | undefined;
+  /** Connections of one user that have said Hello. Default: 100,000. */
+  readonly maxConnectionsPerUser?: number | undefined;
+  /** Connections in the handshake. Default: 64. Further ones are closed. */
+  readonly maxIncompleteConnections?: number | undefined;
+  /** Names of one connection: owned or waited for, the unique one included. Default: 50,000. */
+  readonly maxNamesPerConnection?: number | undefined;
+  /** Match rules of one connection. Default: 50,000. */
+  readonly maxMatchRulesPerConnection?: number | undefined;
+  /** Open calls of one caller. Default: 50,000. */
+  readonly maxRepliesPerConnection?: number | undefined;
+  /**
+   * Bytes that may wait for one connection before another message is added. A connection beyond it is closed.
+   * Default: 127 MiB, the reference implementation's own; its session configuration says 1 GB, which is more than one
+   * process of Node should keep for a client that does not read.
+   */
+  readonly maxOutgoingBytes?: number | undefined;
+  /** Longest time for a reply, in milliseconds; then the caller gets NoReply. Default: Infinity. */
+  readonly replyTimeout?: number | undefined;
+  /** Longest message, in bytes, 16 to 128 MiB. Default: 128 MiB. A longer one closes its sender's connection. */
+  readonly maxMessageSize?: number | undefined;
+  /** Longest handshake, in milliseconds. Default: 240,000. */
+  readonly authTimeout?: number | undefined;
+  /** Longest start of a service, in milliseconds. Default: 120,000. */
+  readonly serviceStartTimeout?: number | undefined;
+  /** Messages that may wait for services that start. Default: 10,000. */
+  readonly maxPendingServiceStarts?: number | undefined;
+}
+
+/** Limits with all values. */
+export type Limits = { readonly [Key in keyof BusLimits]-?: number };
+
+/** The session defaults. */
+export const DEFAULT_LIMITS: Limits = {
+  maxCompletedConnections: 100_000,
+  maxConnectionsPerUser: 100_000,
+  maxIncompleteConnections: 64,
+  maxNamesPerConnection: 50_000,
+  maxMatchRulesPerConnection: 50_000,
+  maxRepliesPerConnection: 50_000,
+  maxOutgoingBytes: 127 * 2 ** 20,
+  replyTimeout: Infinity,
+  maxMessageSize: MAX_MESSAGE_LENGTH,
+  authTimeout: 240_000,
+  serviceStartTimeout: 120_000,
+  maxPendingServiceStarts: 10_000,
+};
+
+const COUNT: OptionRule = integer(0, Number.MAX_SAFE_INTEGER);
+
+/** The rules of {@link BusLimits}. */
+export const LIMIT_RULES: OptionRules<BusLimits> = {
+  maxCompletedConnections: COUNT,
+  maxConnectionsPerUser: COUNT,
+  maxIncompleteConnections: COUNT,
+  maxNamesPerConnection: COUNT,
+  maxMatchRulesPerConnection: COUNT,
+  maxRepliesPerConnection: COUNT,
+  maxOutgoingBytes: COUNT,
+  replyTimeout: MILLISECONDS,
+  maxMessageSize: integer(FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH),
+  authTimeout: MILLISECONDS,
+  serviceStartTimeout: MILLISECONDS,
+  maxPendingServiceStarts: COUNT,
+};
+
+/** The given limits, and the defaults of the others. */
+export function withDefaults(limits: BusLimits = {}): Limits {
+  const given = Object.entries(limits).filter(([, value]) => value !== undefined);
+  return { ...DEFAULT_LIMITS, ...Object.fromEntries(given) };
+}

@@ -1,0 +1,82 @@
+// A message bus: takes transports that are authenticated, reads their messages and routes them until it is closed. It
+// opens no sockets; start.ts does. Specification: Message Bus Specification. Tests: start.test.ts.
+import { Inlet } from '../transport/inlet.js';
+import type { Transport } from '../transport/transport.js';
+import { startTimer } from '../transport/waiting.js';
+import { FrameReader } from '../wire/messages/framing.js';
+import type { Activator } from './activator.js';
+import { BusCore } from './bus-core.js';
+import { Client } from './client.js';
+import { disconnect } from './departures.js';
+import { Driver } from './driver/driver.js';
+import type { Identity } from './identity.js';
+import { type BusLimits, withDefaults } from './limits.js';
+import type { ClientPolicy } from './policy.js';
+import { Router } from './router.js';
+
+/** How a bus is made. */
+export interface MessageBusOptions {
+  readonly limits?: BusLimits | undefined;
+  /** Makes the part that starts services, for the state of this bus. Default: none is started. */
+  readonly activator?: ((core: BusCore) => Activator) | undefined;
+  /** The policy for a client; undefined if it may do everything. Default: every client may. */
+  readonly policyFor?: ((identity: Identity) => ClientPolicy | undefined) | undefined;
+  /** Further names for the property Features. */
+  readonly features?: readonly string[] | undefined;
+}
+
+/** Longest time for the last bytes to clients when a bus is closed, in milliseconds. */
+const MAX_LINGER = 1_000;
+
+/** A message bus without sockets. */
+export class MessageBus {
+  readonly #core: BusCore;
+  readonly #router: Router;
+  readonly #policyFor: (identity: Identity) => ClientPolicy | undefined;
+  /** The clients whose transports have not ended, and the ends. */
+  readonly #open = new Map<Client, Promise<void>>();
+
+  constructor({ limits, activator, policyFor, features }: MessageBusOptions = {}) {
+    this.#core = new BusCore(withDefaults(limits), features);
+    this.#policyFor = policyFor ?? (() => undefined);
+    if (activator !== undefined) this.#core.activator = activator(this.#core);
+    this.#router = new Router(this.#core, new Driver(this.#core));
+  }
+
+  /** The state, for the parts of the bus. */
+  get core(): BusCore {
+    return this.#core;
+  }
+
+  /** Takes a client whose handshake is over. The first message that it sends must be Hello. */
+  accept(transport: Transport, identity: Identity): void {
+    const client = new Client(transport, identity, this.#policyFor(identity));
+    this.#core.connected.add(client);
+    const frames = new FrameReader({ maxMessageLength: this.#core.limits.maxMessageSize });
+    const inlet = new Inlet({ transport, frames, handOn: (frame) => this.#router.receive(client, frame) });
+    const ended = new Promise<void>((resolve) => {
+      transport.start({
+        receive: (chunk) => inlet.receive(chunk),
+        relieved: () => inlet.relieved(),
+        end: () => {
+          this.#open.delete(client);
+          disconnect(this.#core, client);
+          resolve();
+        },
+      });
+    });
+    this.#open.set(client, ended);
+  }
+
+  /** Disconnects everybody, and waits for the ends. What waits for them is sent, if they take it within a second. */
+  async close(): Promise<void> {
+    const clients = [...this.#open.keys()];
+    const ends = Promise.all(this.#open.values());
+    for (const { transport } of clients) transport.end();
+    const timer = startTimer(MAX_LINGER, () => {
+      for (const { transport } of clients) transport.destroy();
+    });
+    await ends;
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,102 @@
+// The calls that a bus has passed on and whose replies it expects: only such a reply is passed on, once. If a callee
+// leaves, its callers can be answered. It knows no messages beyond their serials, and sends nothing.
+// Specification: Message Bus Message Routing; Message Types (METHOD_RETURN, ERROR). Tests: pending-replies.test.ts.
+
+/** The calls of one caller. */
+interface OpenCalls<Peer> {
+  /** The callee of each serial. A serial can be in use at several callees at once; that is rare. */
+  readonly callees: Map<number, Peer | Peer[]>;
+  count: number;
+}
+
+/** A call that gets no reply, since its callee has left. */
+export interface OrphanedCall<Peer> {
+  readonly caller: Peer;
+  readonly serial: number;
+}
+
+/** The expected replies of one bus. A peer is any object that stands for a connection. */
+export class PendingReplies<Peer extends object> {
+  readonly #byCaller = new Map<Peer, OpenCalls<Peer>>();
+  /** For each callee, how many calls each caller has open. */
+  readonly #byCallee = new Map<Peer, Map<Peer, number>>();
+
+  /** How many calls a caller has open. */
+  countOf(caller: Peer): number {
+    return this.#byCaller.get(caller)?.count ?? 0;
+  }
+
+  /** Expects a reply; returns false if the same serial of the same caller is open at that callee already. */
+  expect(caller: Peer, callee: Peer, serial: number): boolean {
+    let calls = this.#byCaller.get(caller);
+    if (calls === undefined) {
+      calls = { callees: new Map(), count: 0 };
+      this.#byCaller.set(caller, calls);
+    }
+    const open = calls.callees.get(serial);
+    if (open === undefined) calls.callees.set(serial, callee);
+    else if (open === callee || (Array.isArray(open) && open.includes(callee))) return false;
+    else if (Array.isArray(open)) open.push(callee);
+    else calls.callees.set(serial, [open, callee]);
+    calls.count++;
+    let callers = this.#byCallee.get(callee);
+    if (callers === undefined) {
+      callers = new Map();
+      this.#byCallee.set(callee, callers);
+    }
+    callers.set(caller, (callers.get(caller) ?? 0) + 1);
+    return true;
+  }
+
+  /** Takes the entry that a reply answers; returns false if the reply was not expected. */
+  take(caller: Peer, callee: Peer, serial: number): boolean {
+    const calls = this.#byCaller.get(caller);
+    if (calls === undefined || !removeCallee(calls, callee, serial)) return false;
+    const callers = this.#byCallee.get(callee);
+    const left = (callers?.get(caller) ?? 1) - 1;
+    if (left > 0) callers?.set(caller, left);
+    else callers?.delete(caller);
+    return true;
+  }
+
+  /** Forgets a caller: replies to it are not expected any more. */
+  forgetCaller(caller: Peer): void {
+    const calls = this.#byCaller.get(caller);
+    if (calls === undefined) return;
+    this.#byCaller.delete(caller);
+    for (const callee of calls.callees.values()) {
+      for (const each of Array.isArray(callee) ? callee : [callee]) this.#byCallee.get(each)?.delete(caller);
+    }
+  }
+
+  /** Forgets a callee; returns the calls that it has not answered, of each caller in the order of the calls. */
+  forgetCallee(callee: Peer): OrphanedCall<Peer>[] {
+    const callers = this.#byCallee.get(callee);
+    if (callers === undefined) return [];
+    this.#byCallee.delete(callee);
+    const orphans: OrphanedCall<Peer>[] = [];
+    for (const caller of callers.keys()) {
+      const calls = this.#byCaller.get(caller);
+      if (calls === undefined) continue;
+      for (const serial of [...calls.callees.keys()]) {
+        if (removeCallee(calls, callee, serial)) orphans.push({ caller, serial });
+      }
+    }
+    return orphans;
+  }
+}
+
+/** Removes one callee of a serial; returns whether it was there. */
+function removeCallee<Peer>(calls: OpenCalls<Peer>, callee: Peer, serial: number): boolean {
+  const open = calls.callees.get(serial);
+  if (open === callee) {
+    calls.callees.delete(serial);
+  } else if (Array.isArray(open) && open.includes(callee)) {
+    const others = open.filter((each) => each !== callee);
+    calls.callees.set(serial, others.length === 1 ? others[0]! : others); // it had two or more
+  } else {
+    return false;
+  }
+  calls.count--;
+  return true;
+}

@@ -1,0 +1,55 @@
+// The longest time for replies, if the bus has a limit on it: one timer for all open calls, since each has the same
+// time. pending-replies.ts knows which are open. Specification: none (dbus-daemon(1), reply_timeout).
+// Tests: reply-timeouts.test.ts.
+
+interface Deadline<Peer> {
+  readonly caller: Peer;
+  readonly callee: Peer;
+  readonly serial: number;
+  readonly time: number;
+}
+
+/** The deadlines of open calls, in the order of the calls. */
+export class ReplyTimeouts<Peer extends object> {
+  readonly #timeout: number;
+  readonly #expired: (caller: Peer, callee: Peer, serial: number) => void;
+  #deadlines: Deadline<Peer>[] = [];
+  /** The newest deadline of each serial of a caller, since serials can be used again. */
+  readonly #newest = new WeakMap<Peer, Map<number, Deadline<Peer>>>();
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param timeout milliseconds; `expired` is called for each call that may still be open after them */
+  constructor(timeout: number, expired: (caller: Peer, callee: Peer, serial: number) => void) {
+    this.#timeout = timeout;
+    this.#expired = expired;
+  }
+
+  /** Starts the time of a call. */
+  add(caller: Peer, callee: Peer, serial: number): void {
+    const deadline = { caller, callee, serial, time: performance.now() + this.#timeout };
+    let newest = this.#newest.get(caller);
+    if (newest === undefined) {
+      newest = new Map();
+      this.#newest.set(caller, newest);
+    }
+    newest.set(serial, deadline);
+    this.#deadlines.push(deadline);
+    this.#timer ??= setTimeout(() => this.#check(), this.#timeout).unref();
+  }
+
+  #check(): void {
+    this.#timer = undefined;
+    const now = performance.now();
+    const first = this.#deadlines.findIndex(({ time }) => time > now);
+    const expired = this.#deadlines.splice(0, first < 0 ? this.#deadlines.length : first);
+    for (const deadline of expired) {
+      const { caller, callee, serial } = deadline;
+      const newest = this.#newest.get(caller);
+      if (newest?.get(serial) !== deadline) continue;
+      newest.delete(serial);
+      this.#expired(caller, callee, serial);
+    }
+    const [next] = this.#deadlines;
+    if (next !== undefined) this.#timer ??= setTimeout(() => this.#check(), Math.max(1, next.time - now)).unref();
+  }
+}

@@ -1,0 +1,186 @@
+// Decides where each message of a client goes: to the bus itself, to the owner of a name, to all who asked for it, or
+// nowhere; and what a client may not say. delivery.ts sends, the driver answers.
+// Specification: Message Bus Message Routing, Message Bus Names. Tests: test/interop/bus-rules.test.ts.
+import { BUS_NAME } from '../protocol/bus.js';
+import { ErrorName } from '../protocol/error-names.js';
+import { MessageFlag } from '../wire/constants.js';
+import { checkBody, decodeHeader, type MessageHeader } from '../wire/messages/decode.js';
+import { type Waiting, waitingOf } from './activator.js';
+import { errorReply } from '../wire/messages/message.js';
+import type { BusCore } from './bus-core.js';
+import type { Client } from './client.js';
+import { disconnect } from './departures.js';
+import { ProtocolViolation } from './errors.js';
+import { refusalText, refusingSide } from './admission.js';
+import { ReplyTimeouts } from './reply-timeouts.js';
+import { type IsNameOf, RoutedMessage } from './routed-message.js';
+
+/** Longest delay of a timer of Node, in milliseconds. */
+const MAX_TIMER_DELAY = 2 ** 31 - 1;
+
+/** Answers calls to the bus itself. */
+export interface CallReceiver {
+  /** Answers a call to the name of the bus. */
+  handle(message: RoutedMessage, client: Client): void;
+  /** Answers a call without a destination, which is for the bus as a peer. */
+  handleAsPeer(message: RoutedMessage, client: Client): void;
+}
+
+/** The router of one bus. */
+export class Router {
+  readonly #core: BusCore;
+  readonly #driver: CallReceiver;
+  /** Undefined if replies may take any time. */
+  readonly #timeouts: ReplyTimeouts<Client> | undefined;
+  readonly #isNameOf: IsNameOf = (name, client) => this.#core.isNameOf(name, client);
+
+  constructor(core: BusCore, driver: CallReceiver) {
+    this.#core = core;
+    this.#driver = driver;
+    const { replyTimeout } = core.limits;
+    if (replyTimeout >= MAX_TIMER_DELAY) return;
+    this.#timeouts = new ReplyTimeouts(replyTimeout, (caller, callee, serial) => this.#expire(caller, callee, serial));
+  }
+
+  #expire(caller: Client, callee: Client, serial: number): void {
+    if (!this.#core.replies.take(caller, callee, serial)) return;
+    const text = 'Message did not receive a reply (timeout by message bus)';
+    const reply = errorReply({ serial, sender: undefined }, { errorName: ErrorName.NO_REPLY, message: text });
+    this.#core.delivery.fromBus(reply, caller);
+    this.#endOverflowing();
+  }
+
+  /** Takes one whole message of a client; its bytes are not used after this returns. */
+  receive(client: Client, frame: Uint8Array): void {
+    if (client.state === 'gone') return;
+    try {
+      this.#route(client, this.#read(client, frame), frame);
+    } catch (error) {
+      // A message that breaks a rule ends its sender, and so does a mistake of the bus in handling it.
+      disconnect(this.#core, client, error as Error);
+    }
+    this.#endOverflowing();
+  }
+
+  /** Disconnects those that do not read. Their ends can be too much for others. */
+  #endOverflowing(): void {
+    for (let clients = this.#core.delivery.takeOverflowing(); clients.length > 0;) {
+      for (const client of clients) disconnect(this.#core, client, ProtocolViolation.notReading());
+      clients = this.#core.delivery.takeOverflowing();
+    }
+  }
+
+  #read(client: Client, frame: Uint8Array): MessageHeader {
+    const header = decodeHeader(frame);
+    checkBody(header, frame);
+    if (header.unixFds > 0) throw ProtocolViolation.descriptors(header.unixFds);
+    if (client.state === 'monitor') throw ProtocolViolation.monitorSends();
+    return header;
+  }
+
+  #route(client: Client, header: MessageHeader, frame: Uint8Array): void {
+    const { type, destination } = header;
+    if (typeof type === 'number') return; // must be ignored ‹Message Types›
+    const message = RoutedMessage.received(header, frame, client, this.#isNameOf);
+    if (destination === undefined && type !== 'signal') {
+      if (type === 'method_call') this.#driver.handleAsPeer(message, client);
+      return;
+    }
+    if (destination === BUS_NAME && (client.state === 'registered' || type === 'method_call')) {
+      this.#toBus(message, client);
+      return;
+    }
+    const recipient = destination === undefined ? undefined : this.#core.clientOf(destination);
+    message.recipient = recipient;
+    this.#core.delivery.capture(message);
+    if (client.state === 'new') throw ProtocolViolation.notRegistered();
+    if (destination === undefined) this.#broadcast(message);
+    else if (recipient === undefined) this.#toNobody(message, destination);
+    else this.#unicast(message, recipient);
+  }
+
+  #toBus(message: RoutedMessage, client: Client): void {
+    const { type, member, interface: interfaceName } = message.header;
+    const isHello = member === 'Hello' && (interfaceName === undefined || interfaceName === BUS_NAME);
+    const isFirst = isHello && client.state === 'new' && type === 'method_call'; // the driver shows it to monitors
+    if (!isFirst) this.#core.delivery.capture(message);
+    if (type === 'method_call') {
+      const side = client.state === 'registered' ? refusingSide(message, undefined, false) : undefined;
+      if (side !== undefined) {
+        this.#core.refuse(message, ErrorName.ACCESS_DENIED, refusalText(side, message));
+      } else if (client.state === 'registered' || isHello) {
+        this.#driver.handle(message, client);
+      } else {
+        const problem = 'Client tried to send a message other than Hello without being registered';
+        this.#core.refuse(message, ErrorName.ACCESS_DENIED, problem);
+      }
+    }
+    this.#core.delivery.overhear(message);
+  }
+
+  #broadcast(message: RoutedMessage): void {
+    if (message.bytes === undefined) throw ProtocolViolation.tooLong();
+    this.#core.delivery.broadcast(message);
+  }
+
+  /** Starts the service of the name, or answers that there is none. */
+  #toNobody(message: RoutedMessage, name: string): void {
+    const { type, flags } = message.header;
+    const isStarting = (flags & MessageFlag.NO_AUTO_START) === 0 && (type === 'method_call' || type === 'signal');
+    if (!isStarting) {
+      this.#core.refuse(message, ErrorName.NAME_HAS_NO_OWNER, `Name "${name}" does not exist`);
+    } else if (name.startsWith(':') || !this.#core.activator.start(name, this.#held(message, name))) {
+      const problem = `The name ${name} was not provided by any .service files`;
+      this.#core.refuse(message, ErrorName.SERVICE_UNKNOWN, problem);
+    }
+  }
+
+  /** A message that waits for a service. It gets memory of its own. */
+  #held({ header, frame, sender }: RoutedMessage, name: string): Waiting {
+    const core = this.#core;
+    const client = sender!; // the bus itself starts no services
+    const message = RoutedMessage.received(header, frame.slice(), client, this.#isNameOf);
+    return waitingOf(client, {
+      deliver: () => {
+        const recipient = core.clientOf(name);
+        if (recipient === undefined) return;
+        message.recipient = recipient;
+        this.#unicast(message, recipient);
+      },
+      fail: (errorName, text) => core.refuse(message, errorName, text),
+    });
+  }
+
+  #unicast(message: RoutedMessage, recipient: Client): void {
+    if (message.bytes === undefined) throw ProtocolViolation.tooLong();
+    if (!this.#isAllowed(message, recipient)) return;
+    this.#core.delivery.unicast(message, recipient);
+  }
+
+  /** Whether a reply is expected, or a call can be: it must not have the serial of an open one. */
+  #isAllowed(message: RoutedMessage, recipient: Client): boolean {
+    const { replies, limits } = this.#core;
+    const { header } = message;
+    const sender = message.sender!; // the bus itself does not go through the router
+    const isReply = header.type === 'method_return' || header.type === 'error';
+    if (isReply && !replies.take(recipient, sender, header.replySerial)) return false;
+    const side = refusingSide(message, recipient, false);
+    if (side !== undefined) {
+      this.#core.refuse(message, ErrorName.ACCESS_DENIED, refusalText(side, message));
+      return false;
+    }
+    if (!message.wantsReply) return true;
+    if (replies.countOf(sender) >= limits.maxRepliesPerConnection) {
+      const problem = 'The maximum number of pending replies per connection has been reached';
+      this.#core.refuse(message, ErrorName.LIMITS_EXCEEDED, problem);
+      return false;
+    }
+    if (replies.expect(sender, recipient, header.serial)) {
+      this.#timeouts?.add(sender, recipient, header.serial);
+      return true;
+    }
+    const problem = 'Message has the same reply serial as a currently-outstanding existing method call';
+    this.#core.refuse(message, ErrorName.ACCESS_DENIED, problem);
+    return false;
+  }
+}

@@ -1,0 +1,96 @@
+// What a policy sees of each message, and what is refused. Policies of configuration files are tested on their own.
+// Reference: dbus-daemon(1), policy.
+
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { ClientPolicy, Passage } from '../../src/message-bus/policy.js';
+import { MessageBus } from '../../src/message-bus/message-bus.js';
+import { ownProcess } from '../../src/message-bus/identity.js';
+import { memoryPair } from '../../src/transport/memory-pair.js';
+import type { MessageHeader } from '../../src/wire/messages/decode.js';
+import { callTo, RawClient, signalOf } from '../support/raw-client.js';
+
+let asked: string[];
+let refused: string;
+let bus: MessageBus;
+
+const words = (side: string, { member }: MessageHeader, { peerNames, isEavesdropped }: Passage): string =>
+  `${side} ${member} ${[...peerNames].join(',')}${isEavesdropped ? ' copy' : ''}`;
+
+const policy: ClientPolicy = {
+  mayOwn: (name) => !name.endsWith('Forbidden'),
+  maySend: (message, passage) => {
+    asked.push(words('send', message, passage));
+    return !asked.at(-1)?.startsWith(refused);
+  },
+  mayReceive: (message, passage) => {
+    asked.push(words('receive', message, passage));
+    return !asked.at(-1)?.startsWith(refused);
+  },
+};
+
+async function connect(): Promise<RawClient> {
+  const [ours, theirs] = memoryPair();
+  bus.accept(ours, ownProcess());
+  const client = new RawClient(theirs);
+  await client.hello();
+  return client;
+}
+
+let one: RawClient;
+let other: RawClient;
+beforeEach(async () => {
+  asked = [];
+  refused = 'nothing';
+  bus = new MessageBus({ policyFor: () => policy });
+  [one, other] = [await connect(), await connect()];
+  await other.ask('RequestName', 'su', ['com.example.Name1', 0]);
+  asked = [];
+});
+afterEach(() => bus.close());
+
+test('a name that a client must not own is refused', async () => {
+  const reply = await one.ask('RequestName', 'su', ['com.example.Forbidden', 0]);
+  const owner = 'Connection ":1.0" is not allowed to own the service "com.example.Forbidden"';
+  expect(reply).toMatchObject({
+    errorName: 'org.freedesktop.DBus.Error.AccessDenied',
+    body: [`${owner} due to security policies in the configuration file`],
+  });
+});
+
+test('both sides of a call are asked, with all names of the other side', async () => {
+  one.send(callTo('com.example.Name1', { flags: 1 }));
+  await other.find(({ member }) => member === 'Do');
+  expect(asked).toEqual(['send Do :1.1,com.example.Name1', 'receive Do :1.0']);
+});
+
+test.each(['send Do', 'receive Do'])('a call is refused if a side refuses: %s', async (side) => {
+  refused = side;
+  const reply = await one.request(callTo(':1.1'));
+  expect(reply).toMatchObject({ errorName: 'org.freedesktop.DBus.Error.AccessDenied' });
+  const text = 'type="method_call" sender=":1.0" interface="com.example.Thing1" member="Do"';
+  expect(reply.body[0]).toContain(`Rejected ${side.split(' ')[0]} message by the policy of the bus; ${text}`);
+});
+
+test('a call to the bus is asked about, and can be refused', async () => {
+  refused = 'send GetId org.freedesktop.DBus';
+  expect(await one.ask('GetId')).toMatchObject({ errorName: 'org.freedesktop.DBus.Error.AccessDenied' });
+});
+
+test('a broadcast that a side refuses is not delivered, in silence', async () => {
+  await other.ask('AddMatch', 's', ["member='Secret'"]);
+  await one.ask('AddMatch', 's', ["member='Secret'"]);
+  refused = 'send Secret :1.1';
+  one.send(signalOf('Secret'));
+  await one.find(({ member }) => member === 'Secret');
+  await other.sync();
+  expect(other.summary()).not.toContain('Secret()');
+});
+
+test('a copy for a third is asked about as a copy', async () => {
+  const witness = await connect();
+  await witness.ask('AddMatch', 's', ["member='Do',eavesdrop='true'"]);
+  asked = [];
+  one.send(callTo(':1.1', { flags: 1 }));
+  await witness.find(({ member }) => member === 'Do');
+  expect(asked.filter((line) => line.endsWith('copy'))).toEqual(['send Do :1.2 copy', 'receive Do :1.0 copy']);
+});

@@ -1,0 +1,68 @@
+// What keeps a process alive: programs with a connection that end by themselves, and some that do not.
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
+import { describeWith, run, start } from '../support/programs.js';
+
+const library = new URL('../../dist/index.js', import.meta.url).href;
+const cwd = fileURLToPath(new URL('../..', import.meta.url));
+const node = (code: string): readonly string[] => [
+  '--input-type=module', '--eval', `import { defineInterface, exportObject, sessionBus } from '${library}';\n${code}`,
+];
+
+/** A call that is not answered: its receiver is the program itself. */
+const NEVER = `bus.handleMethodCalls(() => {}); void bus.call({ destination: bus.uniqueName, path: '/', member: 'M' });`;
+
+describeWith('dbus-daemon')('a program with a connection', () => {
+  let bus: PrivateBus;
+
+  beforeAll(async () => {
+    bus = await startPrivateBus();
+  });
+  afterAll(() => bus?.stop());
+
+  test.each([
+    ['that is closed', 'await bus.listNames(); await bus.close();'],
+    ['that does not count', 'await bus.listNames(); bus.unref();'],
+    ['that does not count while a call waits for its reply', `${NEVER} bus.unref();`],
+    ['that did not count before a call was made', `bus.unref(); ${NEVER}`],
+    [
+      'that serves objects and does not count',
+      'const I = defineInterface({ name: "a.B" }); exportObject(bus, "/", I.implement({})); await bus.requestName("a.b"); bus.unref();',
+    ],
+    ['that subscribes and does not count', 'await bus.subscribe({}, () => {}).ready; bus.unref();'],
+  ])('%s ends by itself', async (_, code) => {
+    const program = node(`const bus = await sessionBus();\n${code}\nconsole.log('done');`);
+    const { stdout, stderr, code: status } = await run(process.execPath, program, { env: bus.env, cwd });
+    expect({ stdout, stderr, status }).toEqual({ stdout: 'done\n', stderr: '', status: 0 });
+  });
+
+  test('that is being restored and does not count ends by itself, even while a call waits', async () => {
+    await using other = await startPrivateBus();
+    const code = `const bus = await sessionBus({ reconnect: { initialDelay: 60_000 } });
+      bus.unref();
+      const timer = setInterval(() => {}, 1_000);
+      bus.watchConnection(() => {
+        void bus.listNames();
+        clearInterval(timer);
+        console.log('lost');
+      });
+      console.log('done');`;
+    await using running = await start(process.execPath, node(code), { env: other.env, cwd });
+    await running.line('done');
+    await other.stop();
+    expect(await running.end()).toMatchObject({ stdout: 'done\nlost\n', stderr: '', code: 0 });
+  });
+
+  test.each([
+    ['at first', ''],
+    ['again', 'bus.unref(); bus.ref();'],
+  ])('that counts %s goes on until it is stopped', async (_, code) => {
+    const program = node(`const bus = await sessionBus();\n${code}\nconsole.log('done');\nawait bus.closed; console.log('closed')`);
+    await using running = await start(process.execPath, program, { env: bus.env, cwd });
+    await running.line('done');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    running.kill('SIGTERM');
+    expect((await running.end()).signal).toBe('SIGTERM');
+  });
+});
