@@ -82,6 +82,9 @@ export type {
   CallContext, Implementation, InterfaceDefinition, MethodDefinition, MethodHandler, PropertyDefinition,
   PropertyHandlers, SignalDefinition,
 } from './interface/definition.js';
+export type {
+  HandlersOf, ImplementationOf, MethodsOf, PropertiesOf, SignalsOf, SpecOf,
+} from './interface/definition-types.js';
 export {
   DefinitionError, type DefinitionErrorCode, IntrospectionError, type IntrospectionErrorCode,
 } from './interface/errors.js';
@@ -96,6 +99,7 @@ export {
 export type { EmitsChanged, InterfaceSpec, MethodSpec, PropertySpec, SignalSpec } from './interface/spec.js';
 export { DBusDaemon, Introspectable, ObjectManager, Peer, Properties } from './interface/standard.js';
 export { createProxy, type Proxy, type ProxyMembers } from './client/proxy.js';
+export type { ProxyOf } from './client/proxy-of.js';
 export type { ProxyCallOptions, ProxyReadOptions, ProxyTarget } from './client/proxy-options.js';
 export type { SignalOptions, SignalStream } from './client/signal-stream.js';
 export { ExportError, type ExportErrorCode } from './service/errors.js';

@@ -84,10 +84,24 @@ export type SignalSignature<Spec extends InterfaceSpec, S extends SignalName<Spe
 
 // ---- values ---------------------------------------------------------------------------------------------------------
 
-/** Splits a tuple before its last `Count` elements. */
+/** The names of arguments under `Key` of a member: a tuple, or an array if there are none or they are not literals. */
+type NamesAt<Member, Key extends string> = Key extends keyof Member ? Member[Key] : undefined;
+
+/**
+ * The types of a body with the labels of the tuple of names. The compiler cannot make a label of a literal: names have
+ * labels if their type is given, as in `['track'] as [track: string]`.
+ */
+type Labeled<Body extends readonly unknown[], Names> =
+  Names extends readonly [unknown, ...unknown[]]
+    ? Names['length'] extends Body['length'] ? { -readonly [I in keyof Names]: I extends keyof Body ? Body[I] : never }
+    : Body
+  : Body;
+
+/** Splits a tuple before its last `Count` elements. Both parts keep their labels. */
 type Split<Tuple extends readonly unknown[], Count, Tail extends readonly unknown[] = []> =
   Tail['length'] extends Count ? { head: Tuple; tail: Tail }
-  : Tuple extends readonly [...infer Head, infer Last] ? Split<Head, Count, [Last, ...Tail]>
+  : Tuple extends readonly [...infer Head, infer _]
+    ? Tuple extends readonly [...Head, ...infer Last] ? Split<Head, Count, [...Last, ...Tail]> : never
   : { head: Tuple; tail: Tail };
 
 /** How many of the last arguments of a method a caller may omit. */
@@ -104,25 +118,31 @@ type Unwrap<Body extends readonly unknown[]> =
 
 /** The in-arguments that the handler of a method gets: undefined for an optional argument that the caller omits. */
 export type MethodArguments<Spec extends InterfaceSpec, M extends MethodName<Spec>, Typed extends boolean = false> =
-  Split<ReadBodyOf<InSignature<Spec, M>, Typed>, OptionalCount<MethodsOf<Spec>[M]>> extends {
+  Split<
+    Labeled<ReadBodyOf<InSignature<Spec, M>, Typed>, NamesAt<MethodsOf<Spec>[M], 'inNames'>>,
+    OptionalCount<MethodsOf<Spec>[M]>
+  > extends {
     head: infer Head extends unknown[];
     tail: infer Tail extends unknown[];
   } ? [...Head, ...{ [I in keyof Tail]: Tail[I] | undefined }] : never;
 
 /** The result of the handler of a method: nothing, the only out-argument, or a tuple of all out-arguments. */
 export type MethodResult<Spec extends InterfaceSpec, M extends MethodName<Spec>> =
-  Unwrap<BodyInputOf<OutSignature<Spec, M>>>;
+  Unwrap<Readonly<Labeled<BodyInputOf<OutSignature<Spec, M>>, NamesAt<MethodsOf<Spec>[M], 'outNames'>>>>;
 
 /** The in-arguments that a caller of a method passes. */
 export type CallArguments<Spec extends InterfaceSpec, M extends MethodName<Spec>> =
-  Split<BodyInputOf<InSignature<Spec, M>>, OptionalCount<MethodsOf<Spec>[M]>> extends {
+  Split<
+    Labeled<BodyInputOf<InSignature<Spec, M>>, NamesAt<MethodsOf<Spec>[M], 'inNames'>>,
+    OptionalCount<MethodsOf<Spec>[M]>
+  > extends {
     head: infer Head extends readonly unknown[];
     tail: infer Tail extends readonly unknown[];
   } ? [...Head, ...{ [I in keyof Tail]?: Tail[I] | undefined }] : never;
 
 /** The result that a caller of a method gets: nothing, the only out-argument, or a tuple of all out-arguments. */
 export type CallResult<Spec extends InterfaceSpec, M extends MethodName<Spec>, Typed extends boolean = false> =
-  Unwrap<ReadBodyOf<OutSignature<Spec, M>, Typed>>;
+  Unwrap<Labeled<ReadBodyOf<OutSignature<Spec, M>, Typed>, NamesAt<MethodsOf<Spec>[M], 'outNames'>>>;
 
 /** The value of a property, as it is read. */
 export type PropertyValue<Spec extends InterfaceSpec, P extends PropertyName<Spec>, Typed extends boolean = false> =
@@ -139,11 +159,11 @@ export type PropertyValues<Spec extends InterfaceSpec, Typed extends boolean = f
 
 /** The arguments with which a signal is emitted. */
 export type SignalArguments<Spec extends InterfaceSpec, S extends SignalName<Spec>> =
-  BodyInputOf<SignalSignature<Spec, S>>;
+  Readonly<Labeled<BodyInputOf<SignalSignature<Spec, S>>, NamesAt<SignalsOf<Spec>[S], 'argNames'>>>;
 
 /** The arguments of a received signal, always as a tuple. */
 export type SignalBody<Spec extends InterfaceSpec, S extends SignalName<Spec>, Typed extends boolean = false> =
-  ReadBodyOf<SignalSignature<Spec, S>, Typed>;
+  Labeled<ReadBodyOf<SignalSignature<Spec, S>, Typed>, NamesAt<SignalsOf<Spec>[S], 'argNames'>>;
 
 /** The signatures with an array that is a typed array on some links only; `ay` is one on all. */
 type NumberArray = `${string}a${Exclude<FixedTypeCode, 'b' | 'y'>}${string}`;

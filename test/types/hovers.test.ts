@@ -1,0 +1,40 @@
+// What an editor shows of proxies, handlers and signals: the names of arguments, if the definition gives them as labels.
+import { expect, test } from 'vitest';
+import { hovers } from './hovers.js';
+
+const DEFINITION = `import { createProxy } from 'SRC/client/proxy.js';
+import type { ProxyOf } from 'SRC/client/proxy-of.js';
+import { defineInterface } from 'SRC/interface/define.js';
+export const Player = defineInterface({
+  name: 'com.example.Player1',
+  methods: {
+    Play: { in: 'su', inNames: ['track', 'start'] as [track: string, start: string], optional: 1 },
+    Seek: { in: 'x', out: 'xs', inNames: ['to'] as [to: string], outNames: ['at', 'unit'] as [at: string, unit: string] },
+    Plain: { in: 's', inNames: ['text'] },
+  },
+  signals: { Started: { args: 'su', argNames: ['track', 'length'] as [track: string, length: string] } },
+  errors: { NoTrack: 'com.example.Error.NoTrack' },
+});
+declare const player: ProxyOf<typeof Player>;
+declare const implementation: ReturnType<typeof Player.implement>;
+`;
+
+test('an editor shows the names of arguments and results, if they have labels', async () => {
+  const [play, seek, plain, body, emit, handler, error] = await hovers(`${DEFINITION}
+await player./*^*/Play('a', 1);
+await player./*^*/Seek(1);
+await player./*^*/Plain('a');
+for await (const /*^*/body of player.$signal('Started')) body;
+implementation./*^*/emit('Started', 'a', 1);
+Player.implement({ methods: { Play() {}, Seek: (...args) => { const /*^*/all = args; return [all[0], 's']; }, Plain() {} } });
+const /*^*/error = new Player.errors.NoTrack('x');
+`);
+  const options = (type: string): string => `options?: ProxyCallOptions<${type}> | undefined`;
+  expect(play).toContain(`(track: string, start?: number | undefined, ${options('boolean')}) => Promise<void>`);
+  expect(seek).toContain(`(to: number | bigint, ${options('false')}) => Promise<[at: bigint, unit: string]>`);
+  expect(plain).toContain(`(args_0: string, ${options('boolean')}) => Promise<void>`);
+  expect(body).toContain('const body: [track: string, length: number]');
+  expect(emit).toContain('(signal: "Started", track: string, length: number): void');
+  expect(handler).toContain('const all: [to: bigint, context: CallContext]');
+  expect(error).toContain('const error: DeclaredError<"com.example.Error.NoTrack">');
+}, 60_000);
