@@ -98,10 +98,17 @@ export {
 } from './interface/parse-introspection.js';
 export type { EmitsChanged, InterfaceSpec, MethodSpec, PropertySpec, SignalSpec } from './interface/spec.js';
 export { DBusDaemon, Introspectable, ObjectManager, Peer, Properties } from './interface/standard.js';
-export { createProxy, type Proxy, type ProxyMembers } from './client/proxy.js';
+export {
+  type CachedMembers, type CachedProxy, type ClosableProxy, createProxy, type NamedSignal, type Proxy,
+  type ProxyMembers, type SignalFunction, type SignalsFunction, type WatchableProperty, type WatchFunction,
+} from './client/proxy.js';
+export type { FollowOptions } from './client/follow.js';
+export type { CacheOptions } from './client/property-cache.js';
+export type { PropertyStream, PropertyWatch } from './client/property-watch.js';
 export type { ProxyOf } from './client/proxy-of.js';
 export type { ProxyCallOptions, ProxyReadOptions, ProxyTarget } from './client/proxy-options.js';
-export type { SignalOptions, SignalStream } from './client/signal-stream.js';
+export type { SignalListenOptions, SignalsOptions } from './client/proxy-signals.js';
+export type { SignalFilter, SignalOptions, SignalStream } from './client/signal-stream.js';
 export { ExportError, type ExportErrorCode } from './service/errors.js';
 export { type ExportedObject, exportObject, type ImplementationFor } from './service/export-object.js';
 export type { FailedMember, HandlerError } from './service/handler-errors.js';

@@ -4,6 +4,7 @@
 import { flagsOf, mergeDefaults } from '../connection/call-options.js';
 import { invokerOf } from '../connection/invoker.js';
 import type { MessageLink } from '../connection/link.js';
+import { asDeclaredError } from '../interface/declared-errors.js';
 import type { InterfaceDefinition } from '../interface/definition.js';
 import { MessageFlag } from '../wire/constants.js';
 import { stackOfCaller } from '../wire/error-place.js';
@@ -46,6 +47,7 @@ export function proxyMethod(
   const invoker = invokerOf(link);
   const defaults = mergeDefaults(target, invoker.callDefaults);
   const defaultFlags = flagsOf(NO_OPTIONS, hasNoReply, defaults);
+  const declaresErrors = Object.keys(definition.errors).length > 0;
 
   const method: ProxyMethod = (...args) => {
     try {
@@ -77,10 +79,15 @@ export function proxyMethod(
       signature: signatures[args.length - least]!, // one for each number of optional arguments
       body: args, flags,
     });
-    return invoker.invoke({
+    const result = invoker.invoke({
       message, timeout: options.timeout ?? defaults.timeout, signal: options.signal, replySignature: out, place,
       resultOf: isAnswered ? resultOf : nothing,
     }, method);
+    return declaresErrors ? result.catch(throwDeclared) : result;
+  };
+
+  const throwDeclared = (error: unknown): never => {
+    throw asDeclaredError(definition, error);
   };
 
   const tooManyArguments = (count: number): ArgumentError => {

@@ -3,9 +3,8 @@
 import {
   CALL_DEFAULT_RULES, CALL_FLAG_RULES, type CallDefaults, type CallFlags, type NoReply, WAIT_RULES, type WaitOptions,
 } from '../connection/call-options.js';
-import { SUBSCRIBE_RULES } from '../connection/subscription.js';
+import { SUBSCRIBE_RULES, type SubscribeOptions } from '../connection/subscription.js';
 import { ANY, type OptionRules } from '../wire/options.js';
-import type { SignalOptions } from './signal-stream.js';
 
 /** Options for reading properties. */
 export interface ProxyReadOptions extends WaitOptions, Omit<CallFlags, 'noReply'> {}
@@ -36,7 +35,7 @@ export const READ_RULES: OptionRules<ProxyReadOptions> = { ...WAIT_RULES, ...REA
 export const CALL_RULES: OptionRules<ProxyCallOptions> = { ...READ_RULES, noReply: NO_REPLY_RULE };
 
 const { signature: _, ...SIGNAL_STREAM_RULES } = SUBSCRIBE_RULES; // the definition has the signature
-export const SIGNAL_RULES: OptionRules<SignalOptions> = SIGNAL_STREAM_RULES;
+export const SIGNAL_RULES: OptionRules<Omit<SubscribeOptions, 'signature'>> = SIGNAL_STREAM_RULES;
 
 // The destination and the path are checked by their grammar.
 export const TARGET_RULES: OptionRules<ProxyTarget> = { destination: ANY, path: ANY, ...CALL_DEFAULT_RULES };

@@ -1,10 +1,10 @@
 // The properties of a proxy: $get, $set and $getAll, which call org.freedesktop.DBus.Properties of the remote object.
 // Tests: proxy.test.ts. Specification: org.freedesktop.DBus.Properties.
 import { flagsOf, mergeDefaults } from '../connection/call-options.js';
-import { countDrop } from '../connection/drops.js';
 import { UnexpectedSignatureError } from '../connection/errors.js';
 import { invokerOf } from '../connection/invoker.js';
 import type { MessageLink } from '../connection/link.js';
+import { asDeclaredError } from '../interface/declared-errors.js';
 import type { InterfaceDefinition } from '../interface/definition.js';
 import { unknownMember } from '../interface/errors.js';
 import { Properties } from '../interface/standard.js';
@@ -13,12 +13,13 @@ import type { ErrorPlace } from '../wire/errors.js';
 import { methodCall } from '../wire/messages/message.js';
 import { checkOptions } from '../wire/options.js';
 import type { Variant } from '../wire/variant.js';
+import { eachFitting } from './fitting-values.js';
 import {
   CALL_RULES, NO_OPTIONS, type ProxyCallOptions, type ProxyReadOptions, type ProxyTarget, READ_RULES,
 } from './proxy-options.js';
 
 /** The functions for properties, without the types of their names and values. */
-interface PropertyFunctions {
+export interface PropertyFunctions {
   readonly $get: (name: string, options?: ProxyReadOptions) => Promise<unknown>;
   readonly $set: (name: string, value: unknown, options?: ProxyCallOptions) => Promise<void>;
   readonly $getAll: (options?: ProxyReadOptions) => Promise<Readonly<Record<string, unknown>>>;
@@ -54,10 +55,16 @@ interface PropertyCall<Result> {
 }
 
 /** Makes the function that calls org.freedesktop.DBus.Properties of the remote object. */
-function propertyCaller(link: MessageLink<boolean>, target: ProxyTarget) {
+export function propertyCaller(
+  link: MessageLink<boolean>, definition: InterfaceDefinition, target: ProxyTarget,
+) {
   const { destination, path } = target;
   const invoker = invokerOf(link);
   const defaults = mergeDefaults(target, invoker.callDefaults);
+  const declaresErrors = Object.keys(definition.errors).length > 0;
+  const throwDeclared = (error: unknown): never => {
+    throw asDeclaredError(definition, error);
+  };
   return <Result>(
     member: 'Get' | 'Set' | 'GetAll', body: readonly unknown[],
     { place, options, resultOf, above }: PropertyCall<Result>,
@@ -68,7 +75,8 @@ function propertyCaller(link: MessageLink<boolean>, target: ProxyTarget) {
     });
     const { timeout = defaults.timeout, signal } = options;
     const result = invoker.invoke({ message, timeout, signal, replySignature, place, resultOf }, above);
-    return result as Promise<Result>; // what resultOf returns
+    const made = result as Promise<Result>; // what resultOf returns
+    return declaresErrors ? made.catch(throwDeclared) : made;
   };
 }
 
@@ -81,7 +89,7 @@ export function propertyFunctions(
     [name, proxyProperty(type, { interface: interfaceName, member: name })]
   )));
   const allPlace: ErrorPlace = { interface: interfaceName };
-  const call = propertyCaller(link, target);
+  const call = propertyCaller(link, definition, target);
 
   const propertyOf = (name: string, caller: '$get' | '$set', above: Caller): ProxyProperty => {
     const property = properties.get(name);
@@ -92,17 +100,11 @@ export function propertyFunctions(
   const valuesOf = ([read]: readonly unknown[]): Readonly<Record<string, unknown>> => {
     const values = read as ReadonlyMap<string, Variant>; // by the signature of the reply
     const result = Object.create(null) as Record<string, unknown>; // the name of a property can be `__proto__`
-    for (const [name, { signature, value }] of values) {
-      const property = properties.get(name);
-      if (property === undefined) continue;
-      if (signature === property.type) {
-        result[name] = value;
-      } else {
-        const mismatch = { expected: property.type, actual: signature };
-        const error = new UnexpectedSignatureError(`GetAll of ${interfaceName}.${name}`, mismatch);
-        countDrop(link, 'unexpected signature', { error });
-      }
-    }
+    eachFitting(link, definition, {
+      source: 'GetAll', variants: values, take: (name, value) => {
+        if (value.length > 0) [result[name]] = value;
+      },
+    });
     return Object.freeze(result);
   };
 

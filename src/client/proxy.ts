@@ -1,26 +1,29 @@
-// A proxy: an interface of a remote object as functions. It has the methods by their names, and $get, $set, $getAll and
-// $signal, names that no member can have. It has no prototype and no other keys, so that it is not mistaken for a
-// promise. It keeps no state: each call goes through the link. Specification: Interfaces.
+// A proxy: an interface of a remote object as functions. It has the methods by their names, and $get, $set, $getAll,
+// $signal, $signals, $watch and $cache, names that no member can have. It has no prototype and no other keys, so that
+// it is not mistaken for a promise. It keeps no state: each call goes through the link. Specification: Interfaces.
 // Tests: proxy.test.ts; without a bus, test/connection/link.test.ts.
 import type { NoReply, ReplyOf } from '../connection/call-options.js';
 import type { MessageLink } from '../connection/link.js';
+import type { ListenedSubscription } from '../connection/signal-listener.js';
 import type { InterfaceDefinition } from '../interface/definition.js';
-import { unknownMember } from '../interface/errors.js';
 import type {
   CallArguments, CallResult, MethodName, PropertyInput, PropertyValue, PropertyValues, ReadableProperty, SignalBody,
-  SignalName, WritableProperty,
+  SignaledProperty, SignalName, WritableProperty,
 } from '../interface/infer.js';
 import type { InterfaceSpec } from '../interface/spec.js';
 import { argumentError, hasMethods } from '../wire/arguments.js';
 import { ArgumentError } from '../wire/errors.js';
+import type { Signal } from '../wire/messages/message.js';
 import { assertBusName, assertObjectPath } from '../wire/names.js';
 import { checkOptions } from '../wire/options.js';
 import { proxyMethod } from './proxy-method.js';
-import {
-  type ProxyCallOptions, type ProxyReadOptions, type ProxyTarget, SIGNAL_RULES, TARGET_RULES,
-} from './proxy-options.js';
+import type { FollowOptions } from './follow.js';
+import { cacheFunction, type CacheOptions } from './property-cache.js';
+import { type PropertyStream, type PropertyWatch, watchFunction } from './property-watch.js';
+import { type ProxyCallOptions, type ProxyReadOptions, type ProxyTarget, TARGET_RULES } from './proxy-options.js';
 import { propertyFunctions } from './proxy-properties.js';
-import { type SignalOptions, type SignalStream, signalStream } from './signal-stream.js';
+import { signalFunctions, type SignalListenOptions, type SignalsOptions } from './proxy-signals.js';
+import type { SignalOptions, SignalStream } from './signal-stream.js';
 
 /** A method of a proxy that is called with `Args`. The options of a call follow its arguments. */
 type ProxyMethod<Args extends readonly unknown[], Result> = [Result] extends [void]
@@ -53,10 +56,90 @@ export interface ProxyMembers<Spec extends InterfaceSpec, Typed extends boolean 
    */
   readonly $getAll: (options?: ProxyReadOptions) => Promise<Partial<PropertyValues<Spec, Typed>>>;
   /** Subscribes to a signal of the object. Only signals of the owner of the destination are delivered. */
-  readonly $signal: <S extends SignalName<Spec>>(
-    name: S, options?: SignalOptions,
-  ) => SignalStream<SignalBody<Spec, S, Typed>>;
+  readonly $signal: SignalFunction<Spec, Typed>;
+  /** Subscribes to several signals of the object, or to all if no name is given. */
+  readonly $signals: SignalsFunction<Spec, Typed>;
+  /**
+   * Watches a property: its present value, and then each new one. A value that the service announces without saying it
+   * is read again. It follows the destination through restarts of the service; while there is none, no value comes.
+   */
+  readonly $watch: WatchFunction<Spec, Typed>;
+  /**
+   * Resolves with the same proxy with `$properties`: the values of all properties, kept as the service announces
+   * changes, and emptied while it is not there. Ends with `$close`. Rejects as `$getAll` does, unless the service is
+   * only absent.
+   */
+  readonly $cache: (options?: CacheOptions<PropertyValues<Spec, Typed>>) => Promise<ClosableProxy<Spec, Typed>>;
 }
+
+/** The function `$signal` of a proxy. */
+export interface SignalFunction<Spec extends InterfaceSpec, Typed extends boolean = false> {
+  /** Gives the arguments of each signal to a listener, and then the whole message, as it arrives. */
+  <S extends SignalName<Spec>>(
+    name: S,
+    listener: (...args: [...args: SignalBody<Spec, S, Typed>, message: Signal]) => void,
+    options?: SignalListenOptions,
+  ): ListenedSubscription;
+  /** The arguments of the signals as tuples, for `for await`. */
+  <S extends SignalName<Spec>>(name: S, options?: SignalOptions): SignalStream<SignalBody<Spec, S, Typed>>;
+}
+
+/** A signal among several: its name says which arguments it has. */
+export type NamedSignal<Spec extends InterfaceSpec, S extends SignalName<Spec>, Typed extends boolean = false> = {
+  readonly [N in S]: {
+    readonly name: N;
+    readonly args: SignalBody<Spec, N, Typed>;
+    /** The path of the object. */
+    readonly path: string;
+    readonly message: Signal;
+  };
+}[S];
+
+/** The function `$signals` of a proxy: names, and then optionally options. */
+export interface SignalsFunction<Spec extends InterfaceSpec, Typed extends boolean = false> {
+  <S extends SignalName<Spec>>(
+    ...namesAndOptions: [...names: S[], options: SignalsOptions]
+  ): SignalStream<NamedSignal<Spec, S, Typed>>;
+  <S extends SignalName<Spec>>(...names: S[]): SignalStream<NamedSignal<Spec, S, Typed>>;
+}
+
+/** The names of the properties that can be watched: those that can be read, and whose changes are announced. */
+export type WatchableProperty<Spec extends InterfaceSpec> = ReadableProperty<Spec> & SignaledProperty<Spec>;
+
+/** The function `$watch` of a proxy. */
+export interface WatchFunction<Spec extends InterfaceSpec, Typed extends boolean = false> {
+  /** Gives each value to a listener, as it arrives. */
+  <P extends WatchableProperty<Spec>>(
+    name: P, listener: (value: PropertyValue<Spec, P, Typed>) => void, options?: FollowOptions,
+  ): PropertyWatch;
+  /** The values, for `for await`; a slow reader gets the newest one only. */
+  <P extends WatchableProperty<Spec>>(
+    name: P, options?: FollowOptions,
+  ): PropertyStream<PropertyValue<Spec, P, Typed>>;
+}
+
+/** What a proxy has whose properties are kept. */
+export interface CachedMembers<Spec extends InterfaceSpec, Typed extends boolean = false> {
+  /**
+   * The values that are known, as a frozen object: the same one until a value changes. It leaves out properties that
+   * were invalidated, whose changes are not announced, or that have another type than the definition: `$get` asks for
+   * them. The drops of the link count the last.
+   */
+  readonly $properties: Partial<PropertyValues<Spec, Typed>>;
+}
+
+/** A proxy whose properties are kept; `$get` asks only for what is not kept. */
+export type CachedProxy<Spec extends InterfaceSpec, Typed extends boolean = false> =
+  Proxy<Spec, Typed> & CachedMembers<Spec, Typed>;
+
+/** What `$cache` resolves with. */
+export type ClosableProxy<Spec extends InterfaceSpec, Typed extends boolean = false> =
+  CachedProxy<Spec, Typed> & AsyncDisposable & {
+    /** Ends the cache and removes its match rule: `$properties` is empty from then on. */
+    readonly $close: () => Promise<void>;
+    /** Resolves when the cache has ended, and never rejects: with the reason, or with undefined after `$close`. */
+    readonly $closed: Promise<unknown>;
+  };
 
 /** An interface of a remote object, as functions. `Typed` is that of its link. */
 export type Proxy<Spec extends InterfaceSpec, Typed extends boolean = false> =
@@ -95,8 +178,10 @@ export function createProxy(link: MessageLink<boolean>, definition: InterfaceDef
   for (const member of Object.keys(definition.methods)) {
     proxy[member] = proxyMethod(link, { definition, member, target });
   }
-  Object.assign(proxy, propertyFunctions(link, definition, target));
-  proxy['$signal'] = signalFunction(link, definition, target);
+  const properties = propertyFunctions(link, definition, target);
+  const functions = Object.assign(proxy, properties, signalFunctions(link, definition, target));
+  proxy['$watch'] = watchFunction(link, definition, { target, read: properties.$get });
+  proxy['$cache'] = cacheFunction(link, definition, { target, proxy: functions });
   return Object.freeze(proxy);
 }
 
@@ -111,22 +196,4 @@ function checkDefinition(definition: unknown): void {
 function checkGiven(target: ProxyTarget, key: 'destination' | 'path', must: string): void {
   if (target[key] !== undefined) return;
   throw new ArgumentError('OPTION_INVALID', `"${key}" must be ${must}, got undefined`, { owner: 'createProxy', key });
-}
-
-function signalFunction(
-  link: MessageLink<boolean>, definition: InterfaceDefinition, { destination, path }: ProxyTarget,
-): (name: string, options?: SignalOptions) => SignalStream<readonly unknown[]> {
-  const $signal = (name: string, options: SignalOptions = {}): SignalStream<readonly unknown[]> => {
-    const { name: interfaceName } = definition;
-    const definedSignal = typeof name === 'string' ? definition.signals[name] : undefined;
-    if (definedSignal === undefined) {
-      throw unknownMember('signal', name, { definition, caller: `$signal of ${interfaceName}`, above: $signal });
-    }
-    checkOptions(`$signal of ${interfaceName}.${name}`, options, SIGNAL_RULES);
-    const { signal, queueLimit, queueBytes, overflow, onGap } = options;
-    const rule = { sender: destination, path, interface: interfaceName, member: name };
-    const { args: signature } = definedSignal;
-    return signalStream(link.subscribe(rule, { signal, queueLimit, queueBytes, overflow, onGap, signature }));
-  };
-  return $signal;
 }

@@ -1,12 +1,15 @@
-// The signals of one member of a remote object, as tuples of their arguments. The subscription drops signals of other
-// senders and signals with another signature. Specification: Message Types (SIGNAL). Tests: proxy.test.ts.
+// The signals of a remote object as an iterator: as tuples of their arguments, or with their names. The subscription
+// drops signals of other senders and signals with another signature. Specification: Message Types (SIGNAL).
+// Tests: proxy.test.ts, proxy-signals.test.ts.
 import type { SubscribeOptions, Subscription } from '../connection/subscription.js';
+import type { MatchRule } from '../protocol/match-rule.js';
+import type { Signal } from '../wire/messages/message.js';
 
 /**
- * The arguments of signals as tuples, in order of arrival, for one reader: `for await (const [level] of stream)`.
- * Leaving the loop closes the stream.
+ * Signals in order of arrival, for one reader. Those of one name are the tuples of their arguments:
+ * `for await (const [level] of stream)`. Leaving the loop closes the stream.
  */
-export interface SignalStream<Body extends readonly unknown[]> extends AsyncIterableIterator<Body>, AsyncDisposable {
+export interface SignalStream<Item> extends AsyncIterableIterator<Item>, AsyncDisposable {
   /** Resolves when no signal can be missed any more. Rejects if the bus refuses the match rule. */
   readonly ready: Promise<void>;
   /** How many signals were dropped, because the queue was full or because they had another signature. */
@@ -17,12 +20,20 @@ export interface SignalStream<Body extends readonly unknown[]> extends AsyncIter
   close(): Promise<void>;
 }
 
-/** Options of a signal stream. */
-export type SignalOptions = Omit<SubscribeOptions, 'signature'>;
+/** Which signals of a name are wanted. The bus sends no others. ‹Match Rules› */
+export interface SignalFilter extends Pick<MatchRule, 'args' | 'argPaths' | 'arg0Namespace'> {
+  /** Takes the signals of all objects at this path and below it, instead of those of the object of the proxy. */
+  readonly pathNamespace?: string | undefined;
+}
 
-/** Makes a stream of the arguments of the signals of a subscription. */
-export function signalStream(subscription: Subscription): SignalStream<readonly unknown[]> {
-  const stream: SignalStream<readonly unknown[]> = {
+/** Options of a signal stream. */
+export interface SignalOptions extends Omit<SubscribeOptions, 'signature'>, SignalFilter {}
+
+/** Makes a stream of what `itemOf` makes of the signals of a subscription. */
+export function signalStream<Item>(
+  subscription: Pick<Subscription, 'ready' | 'dropped' | 'gaps' | 'next' | 'close'>, itemOf: (signal: Signal) => Item,
+): SignalStream<Item> {
+  const stream: SignalStream<Item> = {
     ready: subscription.ready,
     get dropped() {
       return subscription.dropped;
@@ -32,7 +43,7 @@ export function signalStream(subscription: Subscription): SignalStream<readonly 
     },
     async next() {
       const result = await subscription.next();
-      return result.done === true ? { value: undefined, done: true } : { value: result.value.body, done: false };
+      return result.done === true ? { value: undefined, done: true } : { value: itemOf(result.value), done: false };
     },
     async return() {
       await subscription.close();

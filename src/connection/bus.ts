@@ -33,6 +33,7 @@ import { namespaceOf } from './namespace-owners.js';
 import { RECONNECT, reconnectionOf, type ReconnectOptions } from './reconnect-options.js';
 import { Reconnection } from './reconnection.js';
 import type { ListenedSubscription, ListenOptions, SignalListener } from './signal-listener.js';
+import { shareSignals } from './signal-taps.js';
 import type { SubscribeOptions, Subscription } from './subscription.js';
 import { type OwnerWaitOptions, waitForOwner } from './wait-for-owner.js';
 import type { Wishes } from './wishes.js';
@@ -56,6 +57,7 @@ export class Bus<Typed extends boolean = false> implements MessageLink<Typed>, A
     shareRouting(coreOf);
     limitCalls((link) => (#limits in link ? link.#limits : undefined));
     shareCalls(coreOf);
+    shareSignals((link) => (#wishes in link ? link.#wishes.subscriptions : undefined));
   }
 
   /** For {@link connectToBus}. Without a reconnection, the bus ends with its connection. */

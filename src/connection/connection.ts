@@ -19,6 +19,7 @@ import { LinkCore, type SignalReceiver } from './link-core.js';
 import type { MessageLink, MethodCallHandler } from './link.js';
 import { RECEIVE_RULES, type ReceiveOptions, receiveOptions, typedArraysOf } from './receive-options.js';
 import type { ListenedSubscription, ListenOptions, SignalListener } from './signal-listener.js';
+import { shareSignals } from './signal-taps.js';
 import { HEADER_SENDERS, type SubscribeOptions, type Subscription, Subscriptions } from './subscription.js';
 
 /** A connection to another program, without a bus. `Typed` says whether arrays of numbers arrive as typed arrays. */
@@ -35,6 +36,7 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
     shareRouting(coreOf);
     limitCalls((link) => (#limits in link ? link.#limits : undefined));
     shareCalls(coreOf);
+    shareSignals((link) => (#subscriptions in link ? link.#subscriptions : undefined));
   }
 
   /** For {@link openConnection}. */

@@ -86,18 +86,21 @@ export class QueueOverflowError extends DBusWireError {
   }
 }
 
-/** The body of a reply has other types than its caller expects. */
+/** The body of a reply, or a property in a signal, has other types than its receiver expects. */
 export class UnexpectedSignatureError extends DBusWireError {
   override readonly name = 'UnexpectedSignatureError';
   readonly fault = 'peer';
   readonly code = 'UNEXPECTED_SIGNATURE';
-  /** The signature that the caller expects. */
+  /** The signature that the receiver expects. */
   readonly expected: string;
-  /** The signature of the reply. */
+  /** The signature of the reply or the property. */
   readonly actual: string;
 
-  constructor(call: string, { expected, actual }: { expected: string; actual: string }) {
-    super(`the reply to ${call} has signature "${actual}": it must have "${expected}"`);
+  /** For the library: a reply to a call, or a signal if `isSignal` is true. */
+  constructor(
+    message: string, { expected, actual, isSignal = false }: { expected: string; actual: string; isSignal?: boolean },
+  ) {
+    super(`${isSignal ? '' : 'the reply to '}${message} has signature "${actual}": it must have "${expected}"`);
     this.expected = expected;
     this.actual = actual;
   }

@@ -20,13 +20,13 @@ import {
 import { OVERFLOW, type OverflowPolicy, SignalQueue } from './signal-queue.js';
 
 /** How many signals a subscription keeps for a slow reader, unless its options say otherwise. */
-const DEFAULT_QUEUE_LIMIT = 1024;
+export const DEFAULT_QUEUE_LIMIT = 1024;
 
 /**
  * How many bytes the signals have that a subscription keeps, unless its options say otherwise: 16 MiB. The values of a
  * message take at most 24 times its bytes, so that a slow reader costs less than 400 MB.
  */
-const DEFAULT_QUEUE_BYTES = 2 ** 24;
+export const DEFAULT_QUEUE_BYTES = 2 ** 24;
 
 /** How a subscription behaves. */
 export interface SubscribeOptions {
@@ -309,6 +309,27 @@ export class Subscriptions {
     return {
       ready: route.ready,
       closed: sink.closed,
+      get dropped() {
+        return route.dropped;
+      },
+      get gaps() {
+        return route.gaps;
+      },
+      close,
+      [Symbol.asyncDispose]: close,
+    };
+  }
+
+  /** Gives the signals that match a rule to a sink of another layer; see signal-taps.ts. */
+  tap(rule: MatchRule, signature: string | undefined, sink: SignalSink): Omit<ListenedSubscription, 'closed'> {
+    const options = { signature };
+    const route = this.#open(checkSubscription(rule, options, LISTEN_RULES), options, sink);
+    const close = (): Promise<void> => {
+      sink.end();
+      return route.release();
+    };
+    return {
+      ready: route.ready,
       get dropped() {
         return route.dropped;
       },

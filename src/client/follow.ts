@@ -1,0 +1,224 @@
+// Follows the owner of a bus name for what keeps a state of a remote object: the state is loaded when the service is
+// there, emptied when it goes, and loaded again after its restart or a gap of the connection. It does not know what the
+// state is. Tests: property-watch.test.ts, managed-objects.test.ts.
+// Specification: org.freedesktop.DBus.NameOwnerChanged.
+import type { Bus } from '../connection/bus.js';
+import { ConnectionClosedError } from '../connection/errors.js';
+import type { MessageLink } from '../connection/link.js';
+import type { SignalSink } from '../connection/signal-listener.js';
+import { type SignalTap, tapSignals } from '../connection/signal-taps.js';
+import { ErrorName } from '../protocol/error-names.js';
+import { DBusError } from '../protocol/errors.js';
+import type { MatchRule } from '../protocol/match-rule.js';
+import { hasMethods } from '../wire/arguments.js';
+import type { Signal } from '../wire/messages/message.js';
+import { ABORT_SIGNAL, FLAG, type OptionRules } from '../wire/options.js';
+import type { ProxyReadOptions } from './proxy-options.js';
+
+/** How a state of a remote object is followed. */
+export interface FollowOptions {
+  /** Ends it when it aborts. */
+  readonly signal?: AbortSignal | undefined;
+  /** The bus must not start the service. Unless given, it is started at the beginning, and not again when it ends. */
+  readonly noAutoStart?: boolean | undefined;
+}
+
+/** The rules of {@link FollowOptions}. */
+export const FOLLOW_RULES: OptionRules<FollowOptions> = { signal: ABORT_SIGNAL, noAutoStart: FLAG };
+
+/** The state that follows a service. */
+export interface FollowedState {
+  /**
+   * Reads the state from the service. After each wait it must ask whether it is still the newest load: if not, the
+   * service has gone meanwhile, or a newer one has begun.
+   */
+  load(isCurrent: () => boolean, options: ProxyReadOptions): Promise<void>;
+  /** Empties the state: the service has gone. */
+  clear(): void;
+  /** Takes a signal of the service, in order of arrival. */
+  take(signal: Signal, bytes: number): void;
+  /** Nothing follows. With a reason, it has failed; without, it was closed. */
+  end(error?: { readonly reason: unknown }): void;
+}
+
+/** What a state listens to. */
+interface FollowedSignals {
+  readonly rules: readonly MatchRule[];
+  readonly signature: (rule: MatchRule) => string;
+}
+
+/** The errors by which the bus says that nobody can answer, and those of a service that is about to end. */
+const ABSENCE: ReadonlySet<string> = new Set([
+  ErrorName.SERVICE_UNKNOWN, ErrorName.NAME_HAS_NO_OWNER, ErrorName.NO_REPLY, ErrorName.DISCONNECTED,
+]);
+
+const START: ProxyReadOptions = Object.freeze({});
+const NO_START: ProxyReadOptions = Object.freeze({ noAutoStart: true });
+
+type NamedLink = Pick<Bus<boolean>, 'getNameOwner' | 'watchOwner'>;
+
+/** The link, if it is one to a bus, whose names have owners. */
+function asBus(link: MessageLink<boolean>): NamedLink | undefined {
+  const bus = link as MessageLink<boolean> & Partial<NamedLink>; // compared in the next line
+  return hasMethods(bus, 'getNameOwner', 'watchOwner') ? (bus as NamedLink) : undefined;
+}
+
+/** Follows one service for one state. */
+export class Follow {
+  /** Resolves when the state is loaded, or the service is known to be absent. Rejects if it fails before. */
+  readonly ready: Promise<void>;
+  /** Resolves when it has ended, and never rejects: with the reason of a failure, or with undefined after `close`. */
+  readonly closed: Promise<unknown>;
+  readonly #link: MessageLink<boolean>;
+  readonly #destination: string | undefined;
+  readonly #state: FollowedState;
+  readonly #taps: SignalTap[] = [];
+  #closeWatch: () => Promise<void> = () => Promise.resolve();
+  readonly #stopListening: () => void;
+  /** Counts the loads, and the ends of the service; a load with another number is old. */
+  #generation = 0;
+  #isPresent = false;
+  #released: Promise<void> | undefined;
+  #resolveReady!: () => void; // set by the promise in the constructor, as the two below
+  #rejectReady!: (reason: unknown) => void;
+  #resolveClosed!: (reason: unknown) => void;
+
+  constructor(
+    link: MessageLink<boolean>, { destination, signals, state, options }: {
+      readonly destination: string | undefined;
+      readonly signals: FollowedSignals;
+      readonly state: FollowedState;
+      readonly options: FollowOptions;
+    },
+  ) {
+    const { signal, noAutoStart = false } = options;
+    signal?.throwIfAborted();
+    this.#link = link;
+    this.#destination = destination;
+    this.#state = state;
+    this.ready = new Promise((resolve, reject) => {
+      this.#resolveReady = resolve;
+      this.#rejectReady = reject;
+    });
+    this.ready.catch(() => {}); // the same reason ends `closed`
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    const onAbort = (): void => this.fail(signal?.reason);
+    signal?.addEventListener('abort', onAbort);
+    this.#stopListening = () => signal?.removeEventListener('abort', onAbort);
+    const sink: SignalSink = {
+      dropped: 0,
+      push: (arrived, bytes) => {
+        if (this.#released === undefined) this.#state.take(arrived, bytes);
+      },
+      noteGap: () => {}, // the owner of the name has gone and come back
+      end: (error) => {
+        if (error !== undefined) this.fail(error.reason);
+      },
+    };
+    // The rules are sent before the first load, so that no change is missed between the two.
+    this.#taps = signals.rules.map((rule) => tapSignals(link, rule, { signature: signals.signature(rule), sink }));
+    this.#begin(noAutoStart).catch((error: unknown) => this.fail(error));
+  }
+
+  /** How many signals were dropped because they had another signature. */
+  get dropped(): number {
+    return this.#taps.reduce((sum, { dropped }) => sum + dropped, 0);
+  }
+
+  async #begin(noAutoStart: boolean): Promise<void> {
+    const bus = asBus(this.#link);
+    const tapsReady = Promise.all(this.#taps.map(({ ready }) => ready));
+    if (bus === undefined || this.#destination === undefined) {
+      await tapsReady;
+      if (this.#released !== undefined) return;
+      this.#isPresent = true;
+      return this.#load(NO_START);
+    }
+    let wasSeen = false;
+    const watch = bus.watchOwner(this.#destination, (owner, previous) => {
+      wasSeen = true;
+      if (previous !== undefined) this.#leave();
+      if (owner !== undefined) this.#arrive();
+    });
+    this.#closeWatch = () => watch.close();
+    await Promise.all([tapsReady, watch.ready]);
+    if (wasSeen || watch.owner !== undefined || this.#released !== undefined) return;
+    if (noAutoStart) this.#resolveReady();
+    else await this.#load(START); // the bus starts the service for this call, if it can
+  }
+
+  #arrive(): void {
+    if (this.#released !== undefined) return;
+    this.#isPresent = true;
+    void this.#load(NO_START);
+  }
+
+  #leave(): void {
+    if (this.#released !== undefined) return;
+    this.#generation++;
+    this.#isPresent = false;
+    this.#state.clear();
+    this.#resolveReady();
+  }
+
+  /** Loads the state once more, if the service is there. */
+  reload(): void {
+    if (this.#isPresent && this.#released === undefined) void this.#load(NO_START);
+  }
+
+  async #load(options: ProxyReadOptions): Promise<void> {
+    const generation = ++this.#generation;
+    const isCurrent = (): boolean => generation === this.#generation && this.#released === undefined;
+    try {
+      await this.#state.load(isCurrent, options);
+      if (isCurrent()) this.#resolveReady();
+    } catch (error) {
+      if (!isCurrent()) return;
+      const isAbsent = await this.#isAbsence(error);
+      if (!isCurrent()) return;
+      if (isAbsent) this.#resolveReady();
+      else this.fail(error);
+    }
+  }
+
+  /** Whether a call has failed only because the service has gone; the watch of its owner then says when it returns. */
+  async #isAbsence(error: unknown): Promise<boolean> {
+    if (error instanceof ConnectionClosedError) return !this.#link.closedSignal.aborted; // a gap: it is restored
+    if (!(error instanceof DBusError) || !ABSENCE.has(error.errorName)) return false;
+    const bus = asBus(this.#link);
+    if (bus === undefined || this.#destination === undefined) return false;
+    try {
+      return (await bus.getNameOwner(this.#destination)) === undefined;
+    } catch {
+      return true; // the end of the connection has its own reason
+    }
+  }
+
+  /** Ends it, with a reason. */
+  fail(reason: unknown): void {
+    this.#end({ reason });
+    this.#rejectReady(reason);
+  }
+
+  /** Ends it; resolves when the bus has removed the match rules. */
+  async close(): Promise<void> {
+    this.#end();
+    this.#resolveReady();
+    await this.#released;
+  }
+
+  #end(error?: { readonly reason: unknown }): void {
+    if (this.#released !== undefined) return;
+    this.#released = this.#giveBack();
+    this.#released.catch(() => {}); // who closes it gets the error
+    this.#resolveClosed(error?.reason);
+    this.#state.end(error);
+  }
+
+  async #giveBack(): Promise<void> {
+    this.#stopListening();
+    await Promise.all([...this.#taps.map((tap) => tap.close()), this.#closeWatch()]);
+  }
+}

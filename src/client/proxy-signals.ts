@@ -1,0 +1,202 @@
+// The signals of a proxy: of one name as a stream or for a listener, and of several names in one loop. Filters become
+// keys of the match rule, so that the bus applies them. Tests: proxy-signals.test.ts, proxy.test.ts.
+// Specification: Match Rules.
+import { countDrop } from '../connection/drops.js';
+import type { MessageLink } from '../connection/link.js';
+import {
+  type ListenedSubscription, type ListenOptions, SignalListening, type SignalSink,
+} from '../connection/signal-listener.js';
+import { SignalQueue } from '../connection/signal-queue.js';
+import { type SignalTap, tapSignals } from '../connection/signal-taps.js';
+import {
+  DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_LIMIT, type SubscribeOptions,
+} from '../connection/subscription.js';
+import type { InterfaceDefinition } from '../interface/definition.js';
+import { unknownMember } from '../interface/errors.js';
+import type { MatchRule } from '../protocol/match-rule.js';
+import type { Signal } from '../wire/messages/message.js';
+import { ANY, checkOptions, type OptionRules } from '../wire/options.js';
+import { type ProxyTarget, SIGNAL_RULES } from './proxy-options.js';
+import { type SignalFilter, type SignalOptions, type SignalStream, signalStream } from './signal-stream.js';
+
+/** How signals go to a listener. */
+export interface SignalListenOptions extends Pick<ListenOptions, 'signal' | 'onGap'>, SignalFilter {}
+
+/** How several signals are read in one loop. */
+export interface SignalsOptions
+  extends Pick<SubscribeOptions, 'signal' | 'queueLimit' | 'queueBytes' | 'overflow' | 'onGap'>, SignalFilter {}
+
+/** A signal among several. */
+export interface AnySignal {
+  readonly name: string;
+  readonly args: readonly unknown[];
+  readonly path: string;
+  readonly message: Signal;
+}
+
+// The filters are checked by the grammar of match rules.
+const FILTER_RULES: OptionRules<SignalFilter> = { args: ANY, argPaths: ANY, arg0Namespace: ANY, pathNamespace: ANY };
+const STREAM_RULES: OptionRules<SignalOptions> = { ...SIGNAL_RULES, ...FILTER_RULES };
+const { signal, queueLimit, queueBytes, overflow, onGap } = SIGNAL_RULES;
+const LISTEN_RULES: OptionRules<SignalListenOptions> = { signal, onGap, ...FILTER_RULES };
+const SEVERAL_RULES: OptionRules<SignalsOptions> = { signal, queueLimit, queueBytes, overflow, onGap, ...FILTER_RULES };
+
+/** The signals of a proxy, without the types of their names and arguments. */
+interface SignalFunctions {
+  readonly $signal: (
+    name: string, how?: SignalOptions | ((...args: unknown[]) => void), options?: SignalListenOptions,
+  ) => SignalStream<readonly unknown[]> | ListenedSubscription;
+  readonly $signals: (...namesAndOptions: readonly (string | SignalsOptions)[]) => SignalStream<AnySignal>;
+}
+
+/** Makes the functions for the signals of an interface. */
+export function signalFunctions(
+  link: MessageLink<boolean>, definition: InterfaceDefinition, { destination, path }: ProxyTarget,
+): SignalFunctions {
+  const { name: interfaceName } = definition;
+
+  const ruleOf = (member: string, { args, argPaths, arg0Namespace, pathNamespace }: SignalFilter): MatchRule => ({
+    sender: destination, path: pathNamespace === undefined ? path : undefined, interface: interfaceName, member,
+    args, argPaths, arg0Namespace, pathNamespace,
+  });
+
+  const signatureOf = (name: unknown, caller: '$signal' | '$signals'): string => {
+    const defined = typeof name === 'string' ? definition.signals[name] : undefined;
+    if (defined !== undefined) return defined.args;
+    const above = caller === '$signal' ? $signal : $signals;
+    throw unknownMember('signal', name, { definition, caller: `${caller} of ${interfaceName}`, above });
+  };
+
+  const listen = (name: string, listener: (...args: unknown[]) => void, options: SignalListenOptions) => {
+    const signature = signatureOf(name, '$signal');
+    checkOptions(`$signal of ${interfaceName}.${name}`, options, LISTEN_RULES);
+    const listening = new SignalListening((message) => {
+      listener(...(message.body as unknown as readonly unknown[]), message); // a body is an array
+    }, options.onGap);
+    return listenTo(link, { rule: ruleOf(name, options), signature, listening, signal: options.signal });
+  };
+
+  const $signal: SignalFunctions['$signal'] = (name, how = {}, listenOptions = {}) => {
+    if (typeof how === 'function') return listen(name, how, listenOptions);
+    const signature = signatureOf(name, '$signal');
+    checkOptions(`$signal of ${interfaceName}.${name}`, how, STREAM_RULES);
+    const { signal: end, queueLimit: limit, queueBytes: bytes, overflow: policy, onGap: noteGap } = how;
+    const options = { signal: end, queueLimit: limit, queueBytes: bytes, overflow: policy, onGap: noteGap, signature };
+    return signalStream(link.subscribe(ruleOf(name, how), options), ({ body }) => body);
+  };
+
+  const $signals: SignalFunctions['$signals'] = (...namesAndOptions) => {
+    const last = namesAndOptions.at(-1);
+    const options = typeof last === 'object' ? last : {};
+    const given = typeof last === 'object' ? namesAndOptions.slice(0, -1) : namesAndOptions;
+    const names = new Set(given.length === 0 ? Object.keys(definition.signals) : given);
+    const wanted = Array.from(names, (name) => {
+      const signature = signatureOf(name, '$signals');
+      return { rule: ruleOf(String(name), options), signature };
+    });
+    checkOptions(`$signals of ${interfaceName}`, options, SEVERAL_RULES);
+    return signalStream(new SeveralSignals(link, wanted, options), toAnySignal);
+  };
+  return { $signal, $signals };
+}
+
+function toAnySignal(message: Signal): AnySignal {
+  return { name: message.member, args: message.body, path: message.path, message };
+}
+
+/** Gives signals to a listener until `signal` aborts. */
+function listenTo(
+  link: MessageLink<boolean>, { rule, signature, listening, signal }: {
+    readonly rule: MatchRule;
+    readonly signature: string;
+    readonly listening: SignalListening;
+    readonly signal: AbortSignal | undefined;
+  },
+): ListenedSubscription {
+  signal?.throwIfAborted();
+  const tap = tapSignals(link, rule, { signature, sink: listening });
+  const onAbort = (): void => {
+    listening.end({ reason: signal?.reason });
+    tap.close().catch(() => {}); // the reason is that of the signal
+  };
+  signal?.addEventListener('abort', onAbort);
+  void listening.closed.then(() => signal?.removeEventListener('abort', onAbort));
+  const close = (): Promise<void> => tap.close();
+  return Object.freeze({
+    ready: tap.ready,
+    closed: listening.closed,
+    get dropped() {
+      return tap.dropped;
+    },
+    get gaps() {
+      return tap.gaps;
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  });
+}
+
+/** The signals of several rules in one queue, in order of arrival. */
+class SeveralSignals {
+  readonly ready: Promise<void>;
+  readonly #queue: SignalQueue;
+  readonly #taps: readonly SignalTap[];
+  readonly #stopListening: () => void;
+
+  constructor(
+    link: MessageLink<boolean>, wanted: readonly { readonly rule: MatchRule; readonly signature: string }[],
+    options: SignalsOptions,
+  ) {
+    const { signal: end, overflow: policy } = options;
+    const { queueLimit: limit = DEFAULT_QUEUE_LIMIT, queueBytes: maxBytes = DEFAULT_QUEUE_BYTES } = options;
+    end?.throwIfAborted();
+    const fail = (error?: { readonly reason: unknown }): void => {
+      if (error === undefined) return; // each tap that is closed
+      this.#queue.end(error);
+      this.#release().catch(() => {}); // the reader has an error already
+    };
+    this.#queue = new SignalQueue({
+      limit, maxBytes, overflow: policy,
+      onDrop: (message) => countDrop(link, 'queue overflow', { message }),
+      onOverflow: (reason) => fail({ reason }), onGap: options.onGap,
+    });
+    const sinkOf = (index: number): SignalSink => ({
+      dropped: 0,
+      push: (message, bytes) => this.#queue.push(message, bytes),
+      noteGap: (gap) => {
+        if (index === 0) this.#queue.noteGap(gap); // one gap interrupts all of them
+      },
+      end: fail,
+    });
+    const onAbort = (): void => fail({ reason: end?.reason });
+    end?.addEventListener('abort', onAbort);
+    this.#stopListening = () => end?.removeEventListener('abort', onAbort);
+    this.#taps = wanted.map(({ rule, signature }, index) => (
+      tapSignals(link, rule, { signature, sink: sinkOf(index) })
+    ));
+    this.ready = Promise.all(this.#taps.map(({ ready }) => ready)).then(() => undefined);
+    this.ready.catch(() => {}); // the reader gets the error, too
+  }
+
+  get dropped(): number {
+    return this.#taps.reduce((sum, { dropped }) => sum + dropped, this.#queue.dropped);
+  }
+
+  get gaps(): number {
+    return this.#taps[0]?.gaps ?? 0;
+  }
+
+  next(): Promise<IteratorResult<Signal>> {
+    return this.#queue.next();
+  }
+
+  async close(): Promise<void> {
+    this.#queue.discard();
+    await this.#release();
+  }
+
+  async #release(): Promise<void> {
+    this.#stopListening();
+    await Promise.all(this.#taps.map((tap) => tap.close()));
+  }
+}

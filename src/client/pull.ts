@@ -1,0 +1,65 @@
+// The reader's side of something that keeps what is to be read itself: items are taken when they are asked for, so that
+// the keeper can put what waits together. It knows no items. Tests: property-watch.test.ts.
+// (No clause of the specification.)
+
+interface Waiting<Item> {
+  readonly resolve: (result: IteratorResult<Item>) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** Takes the next item out of what waits, in a list of one; undefined if nothing waits. */
+export type TakeNext<Item> = () => readonly [Item] | undefined;
+
+/** An iterator over what a keeper has. */
+export class Pull<Item> implements AsyncIterableIterator<Item> {
+  readonly #take: TakeNext<Item>;
+  readonly #close: () => Promise<void>;
+  readonly #waiting: Waiting<Item>[] = [];
+  #isEnded = false;
+  #error: { readonly reason: unknown } | undefined;
+
+  /** `close` is called when the reader leaves its loop. */
+  constructor(take: TakeNext<Item>, close: () => Promise<void>) {
+    this.#take = take;
+    this.#close = close;
+  }
+
+  /** Must be called when something waits that did not before. */
+  wake(): void {
+    while (this.#waiting.length > 0) {
+      const item = this.#take();
+      if (item === undefined) return;
+      this.#waiting.shift()?.resolve({ value: item[0], done: false });
+    }
+  }
+
+  /** Nothing follows what waits; after it the reader gets the error, if there is one, once. */
+  end(error?: { readonly reason: unknown }): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    if (this.#waiting.length === 0) this.#error = error;
+    for (const { resolve, reject } of this.#waiting.splice(0)) {
+      if (error === undefined) resolve({ value: undefined, done: true });
+      else reject(error.reason);
+    }
+  }
+
+  next(): Promise<IteratorResult<Item>> {
+    const item = this.#take();
+    if (item !== undefined) return Promise.resolve({ value: item[0], done: false });
+    if (!this.#isEnded) return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+    const error = this.#error;
+    this.#error = undefined; // an iterator that has thrown is done
+    return error === undefined ? Promise.resolve({ value: undefined, done: true }) : Promise.reject(error.reason);
+  }
+
+  async return(): Promise<IteratorResult<Item>> {
+    this.end();
+    await this.#close();
+    return { value: undefined, done: true };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}

@@ -1,0 +1,72 @@
+// Lets other layers of this library take signals as they arrive, with the length of their messages: for what keeps a
+// state or has a queue of its own. Programs use MessageLink.subscribe(). Tests: test/client/property-watch.test.ts,
+// test/client/proxy-signals.test.ts. Specification: Match Rules.
+import type { MatchRule } from '../protocol/match-rule.js';
+import type { MessageLink } from './link.js';
+import { type PartReader, SharedParts } from './link-parts.js';
+import type { SignalSink } from './signal-listener.js';
+import type { Subscription } from './subscription.js';
+
+export { runListener } from '../transport/waiting.js'; // for the callbacks of these layers
+
+/** A subscription whose signals go to a sink. */
+export interface SignalTap {
+  /** Resolves when the bus has the rule and the sender's owner is known; rejects if the bus refuses. */
+  readonly ready: Promise<void>;
+  /** How many signals were dropped: by the sink, and because they had another signature. */
+  readonly dropped: number;
+  /** How many times the connection was lost and restored. */
+  readonly gaps: number;
+  /** Ends the subscription and gives up its match rule; nothing more goes to the sink. */
+  close(): Promise<void>;
+}
+
+/** Makes taps. */
+export interface SignalTaps {
+  tap(rule: MatchRule, signature: string | undefined, sink: SignalSink): SignalTap;
+}
+
+/** The subscriptions of the links of this library: for other layers, not for users. */
+const taps = new SharedParts<SignalTaps>();
+
+/** Lets other layers take the signals of the links of a class. */
+export function shareSignals(reader: PartReader<SignalTaps>): void {
+  taps.share(reader);
+}
+
+/**
+ * Gives the signals that match a rule to a sink. Its end comes with a reason if the connection ends or the bus refuses
+ * the rule. For a link that this library did not make, it reads a subscription.
+ * @throws {InvalidNameError | MatchRuleError} if a bus would refuse the rule
+ */
+export function tapSignals(
+  link: MessageLink<boolean>, rule: MatchRule, { signature, sink }: {
+    readonly signature?: string | undefined;
+    readonly sink: SignalSink;
+  },
+): SignalTap {
+  const own = taps.of(link);
+  if (own !== undefined) return own.tap(rule, signature, sink);
+  return pump(link.subscribe(rule, { signature, onGap: (gap) => sink.noteGap(gap) }), sink);
+}
+
+function pump(subscription: Subscription, sink: SignalSink): SignalTap {
+  const run = async (): Promise<void> => {
+    for await (const signal of subscription) sink.push(signal, 0); // its length is not known
+  };
+  run().catch((reason: unknown) => sink.end({ reason }));
+  const close = (): Promise<void> => {
+    sink.end();
+    return subscription.close();
+  };
+  return {
+    ready: subscription.ready,
+    get dropped() {
+      return subscription.dropped + sink.dropped;
+    },
+    get gaps() {
+      return subscription.gaps;
+    },
+    close,
+  };
+}
