@@ -91,6 +91,9 @@ export {
 export type {
   MethodArguments, MethodResult, PropertyInput, PropertyValue, SignalArguments, SignalBody,
 } from './interface/infer.js';
+export {
+  type DefinitionsSource, formatDefinitions, type FormatDefinitionsOptions,
+} from './interface/format-definitions.js';
 export { formatIntrospection, type IntrospectedObject } from './interface/format-introspection.js';
 export type { IntrospectionProblem, IntrospectionProblemCode } from './interface/introspection-problems.js';
 export {

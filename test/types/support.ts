@@ -51,17 +51,22 @@ export function compile(project: string): Promise<Compilation> {
   });
 }
 
-/** Compiles one file of the given text, which may import `SRC/…` as the sources of the project. */
-export async function compileText(text: string): Promise<Compilation> {
+/**
+ * Compiles one file of the given text, and others of the given names beside it, which may import `SRC/…` as the sources
+ * of the project.
+ */
+export async function compileText(text: string, others: Readonly<Record<string, string>> = {}): Promise<Compilation> {
   const directory = await mkdtemp(join(tmpdir(), 'dbus-wire-types-'));
   try {
     await Promise.all([
-      writeFile(join(directory, 'case.ts'), text.replaceAll('SRC/', join(repository, 'src/'))),
+      ...Object.entries({ ...others, 'case.ts': text }).map(([name, content]) => (
+        writeFile(join(directory, name), content.replaceAll('SRC/', join(repository, 'src/')))
+      )),
       writeFile(join(directory, 'package.json'), '{ "type": "module" }'),
       writeFile(join(directory, 'tsconfig.json'), JSON.stringify({
         extends: join(repository, 'tsconfig.json'),
         compilerOptions: { noEmit: true, rootDir: '/', types: [] },
-        include: ['case.ts'],
+        include: ['*.ts'],
       })),
     ]);
     return await compile(join(directory, 'tsconfig.json'));
