@@ -106,6 +106,10 @@ export {
   type ProxyMembers, type SignalFunction, type SignalsFunction, type WatchableProperty, type WatchFunction,
 } from './client/proxy.js';
 export type { FollowOptions } from './client/follow.js';
+export {
+  type ManagedDefinitions, type ManagedObject, type ManagedObjects, manageObjects, type ManageOptions,
+  type ObjectChange,
+} from './client/managed-objects.js';
 export type { CacheOptions } from './client/property-cache.js';
 export type { PropertyStream, PropertyWatch } from './client/property-watch.js';
 export type { ProxyOf } from './client/proxy-of.js';

@@ -46,12 +46,18 @@ export const CHANGED_SIGNATURE = Properties.signals.PropertiesChanged.args;
 /** The body of PropertiesChanged, by its signature. */
 export type ChangedBody = readonly [string, ReadonlyMap<string, Variant>, readonly string[]];
 
-/** The rule for the changes of the properties of an interface of an object. */
+/** The rule for the changes of the properties of an interface: of one object, or of all at a path and below it. */
 export function changesOf(
-  interfaceName: string, { destination, path }: Pick<ProxyTarget, 'destination' | 'path'>,
+  interfaceName: string, { destination, path, pathNamespace }: {
+    readonly destination?: string | undefined;
+    readonly path?: string | undefined;
+    readonly pathNamespace?: string | undefined;
+  },
 ): MatchRule {
-  const { name } = Properties;
-  return { sender: destination, path, interface: name, member: 'PropertiesChanged', args: { 0: interfaceName } };
+  return {
+    sender: destination, path, pathNamespace, interface: Properties.name, member: 'PropertiesChanged',
+    args: { 0: interfaceName },
+  };
 }
 
 type Read = (name: string, options: ProxyReadOptions) => Promise<unknown>;

@@ -20,7 +20,9 @@ export type DropReason =
   /** A message of a type that the specification does not define. */
   | 'unknown message type'
   /** An error reply that could not be sent; on a connection that was restored, also a reply or a signal. */
-  | 'undeliverable';
+  | 'undeliverable'
+  /** An object, or the value of a property, for which a view of managed objects has no place. */
+  | 'too many objects';
 
 /** A message on the diagnostics channel `dbus-wire:drop`. */
 export interface Drop {

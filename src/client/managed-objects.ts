@@ -1,0 +1,321 @@
+// A live view of the objects of an ObjectManager: those that are there, and those that come, change and go. Signals
+// that arrive before the list of all objects wait for it; after a restart of the service the view begins anew.
+// Tests: managed-objects.test.ts, test/interop/managed-objects.test.ts.
+// Specification: org.freedesktop.DBus.ObjectManager.
+import { QueueOverflowError } from '../connection/errors.js';
+import type { MessageLink } from '../connection/link.js';
+import { runListener } from '../connection/signal-taps.js';
+import type { InterfaceDefinition } from '../interface/definition.js';
+import type { SpecOf } from '../interface/definition-types.js';
+import type { ReadableProperty } from '../interface/infer.js';
+import { ObjectManager } from '../interface/standard.js';
+import type { MatchRule } from '../protocol/match-rule.js';
+import { argumentError, hasMethods, isRecord } from '../wire/arguments.js';
+import { ArgumentError } from '../wire/errors.js';
+import type { Signal } from '../wire/messages/message.js';
+import { checkOptions, FUNCTION, type OptionRules } from '../wire/options.js';
+import { Follow, FOLLOW_RULES, type FollowedState, type FollowOptions } from './follow.js';
+import { Change, type ManagedInterface, UnseenChanges } from './object-changes.js';
+import { type AnnouncedInterfaces, type MakeProxy, ObjectStore } from './object-store.js';
+import { type ChangedBody, CHANGED_SIGNATURE, changesOf } from './property-watch.js';
+import { type CachedProxy, createProxy } from './proxy.js';
+import type { ProxyReadOptions, ProxyTarget } from './proxy-options.js';
+import { Pull } from './pull.js';
+
+/** The definitions of the interfaces that a program uses, by names of its own. */
+export type ManagedDefinitions = Readonly<Record<string, InterfaceDefinition>>;
+
+/** An object: for each of its interfaces that has a definition, a proxy that keeps the properties. */
+export type ManagedObject<Definitions extends ManagedDefinitions, Typed extends boolean = false> = {
+  readonly [Kind in keyof Definitions]?: CachedProxy<SpecOf<Definitions[Kind]>, Typed>;
+};
+
+/** A change of an object: `kind`, the key of a definition, says which proxy it has. */
+export type ObjectChange<
+  Definitions extends ManagedDefinitions, Typed extends boolean = false,
+  Type extends 'added' | 'changed' | 'removed' = 'added' | 'changed' | 'removed',
+> = {
+  readonly [Kind in keyof Definitions & string]: {
+    /** The interface is there now, or properties of it have changed, or it is gone. */
+    readonly type: Type;
+    readonly kind: Kind;
+    /** The path of the object. */
+    readonly path: string;
+    /** The properties of one that is gone are those that it had at last. */
+    readonly proxy: CachedProxy<SpecOf<Definitions[Kind]>, Typed>;
+    /** The names of the properties that have changed; empty unless `type` is `'changed'`. */
+    readonly changed: readonly ReadableProperty<SpecOf<Definitions[Kind]>>[];
+  };
+}[keyof Definitions & string];
+
+/** How objects are followed. Exceptions of the callbacks become uncaught exceptions of the process. */
+export interface ManageOptions<
+  Definitions extends ManagedDefinitions = ManagedDefinitions, Typed extends boolean = false,
+> extends FollowOptions {
+  /** Called with each object that is there at first or comes, once for each of its interfaces that has a definition. */
+  readonly added?: ((change: ObjectChange<Definitions, Typed, 'added'>) => void) | undefined;
+  /** Called when properties of an object change. */
+  readonly changed?: ((change: ObjectChange<Definitions, Typed, 'changed'>) => void) | undefined;
+  /** Called when an object goes, or the service does. */
+  readonly removed?: ((change: ObjectChange<Definitions, Typed, 'removed'>) => void) | undefined;
+  /**
+   * Most objects that are kept, each counted once for each of its interfaces that has a definition; 65,536 unless
+   * given. More are dropped and counted.
+   */
+  readonly maxObjects?: number | undefined;
+  /**
+   * Roughly the most memory of the values of all properties, in bytes; 256 MiB unless given. A value above it is not
+   * kept, and counted: `$get` asks for it.
+   */
+  readonly maxBytes?: number | undefined;
+}
+
+const LIMIT = {
+  must: 'a number, 0 or more, or Infinity',
+  accepts: (value: unknown) => value === Infinity || (Number.isInteger(value) && Number(value) >= 0),
+};
+const CALLBACK_RULES = { added: FUNCTION, changed: FUNCTION, removed: FUNCTION };
+const LIMIT_RULES = { maxObjects: LIMIT, maxBytes: LIMIT };
+const MANAGE_RULES: OptionRules<ManageOptions> = { ...FOLLOW_RULES, ...CALLBACK_RULES, ...LIMIT_RULES };
+
+/**
+ * The objects of a service. Each `for await` loop begins with those that are there, as `'added'`, and goes on with each
+ * change. A slow reader misses nothing that matters: what happens to one object meanwhile becomes one change, and an
+ * object that came and went is not shown.
+ */
+export interface ManagedObjects<Definitions extends ManagedDefinitions, Typed extends boolean = false>
+  extends AsyncIterable<ObjectChange<Definitions, Typed>>, AsyncDisposable {
+  /** Resolves when the objects are known, or the service is known to be absent. Rejects if they cannot be read. */
+  readonly ready: Promise<void>;
+  /** The objects that are there, by path, as they change. It has those with an interface that has a definition. */
+  readonly objects: ReadonlyMap<string, ManagedObject<Definitions, Typed>>;
+  /** How many signals, objects and values were dropped: because of a wrong signature, or because of the limits. */
+  readonly dropped: number;
+  /**
+   * Resolves when the view has ended, and never rejects: with the reason of its AbortSignal, the error by which the
+   * objects cannot be read, or the end of the connection; with undefined after `close`.
+   */
+  readonly closed: Promise<unknown>;
+  /** Ends the view and removes its match rules. There are no objects in it from then on. */
+  close(): Promise<void>;
+}
+
+/** The most that waits for the list of all objects. */
+const WAITING_LIMITS = { limit: 65_536, maxBytes: 2 ** 24 };
+/** How often the list is asked for again if more has come meanwhile than may wait. */
+const MAX_ATTEMPTS = 5;
+
+const { InterfacesAdded, InterfacesRemoved } = ObjectManager.signals;
+
+type GetObjects = (options: ProxyReadOptions) => Promise<ReadonlyMap<string, AnnouncedInterfaces>>;
+
+/** The signals that have come since the list was asked for. */
+interface Waiting {
+  readonly signals: Signal[];
+  bytes: number;
+  hasOverflowed: boolean;
+}
+
+/** The state of a view. */
+class ManagedState implements FollowedState {
+  readonly store: ObjectStore;
+  readonly #getObjects: GetObjects;
+  readonly #ended: (error?: { readonly reason: unknown }) => void;
+  #waiting: Waiting | undefined;
+  #isLoaded = false;
+
+  constructor(
+    store: ObjectStore, getObjects: GetObjects, ended: (error?: { readonly reason: unknown }) => void,
+  ) {
+    this.store = store;
+    this.#getObjects = getObjects;
+    this.#ended = ended;
+  }
+
+  async load(isCurrent: () => boolean, options: ProxyReadOptions): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const waiting: Waiting = { signals: [], bytes: 0, hasOverflowed: false };
+      this.#waiting = waiting;
+      this.#isLoaded = false;
+      const objects = await this.#getObjects(options);
+      if (!isCurrent()) return;
+      if (waiting.hasOverflowed && attempt < MAX_ATTEMPTS) continue;
+      if (waiting.hasOverflowed) {
+        throw new QueueOverflowError({ waiting: WAITING_LIMITS.limit, bytes: waiting.bytes }, WAITING_LIMITS);
+      }
+      this.#waiting = undefined;
+      this.#isLoaded = true;
+      for (const [path, interfaces] of objects) this.store.add(path, interfaces, 'GetManagedObjects');
+      for (const signal of waiting.signals) this.#apply(signal);
+      return;
+    }
+  }
+
+  take(signal: Signal, bytes: number): void {
+    if (this.#isLoaded) return this.#apply(signal);
+    const waiting = this.#waiting;
+    if (waiting === undefined || waiting.hasOverflowed) return;
+    waiting.signals.push(signal);
+    waiting.bytes += bytes;
+    if (waiting.signals.length <= WAITING_LIMITS.limit && waiting.bytes <= WAITING_LIMITS.maxBytes) return;
+    waiting.hasOverflowed = true;
+    waiting.signals.length = 0;
+  }
+
+  /** Signals that come before the list can be older than it: they say what was so at some time, in their order. */
+  #apply({ member, path, body }: Signal): void {
+    if (member === 'InterfacesAdded') {
+      const [object, interfaces] = body as unknown as readonly [string, AnnouncedInterfaces]; // by its signature
+      this.store.add(object, interfaces, 'InterfacesAdded');
+    } else if (member === 'InterfacesRemoved') {
+      const [object, interfaces] = body as unknown as readonly [string, readonly string[]]; // by its signature
+      this.store.remove(object, interfaces);
+    } else {
+      const [interfaceName, changed, invalidated] = body as unknown as ChangedBody; // by its signature
+      this.store.change(path, interfaceName, changed, invalidated);
+    }
+  }
+
+  clear(): void {
+    this.#isLoaded = false;
+    this.#waiting = undefined;
+    this.store.clear();
+  }
+
+  end(error?: { readonly reason: unknown }): void {
+    this.#ended(error);
+    this.clear();
+  }
+}
+
+/** Who gets the changes: the callbacks of the program, and each of its loops. */
+class Audience {
+  readonly #options: ManageOptions;
+  readonly #readers = new Map<UnseenChanges, Pull<Change>>();
+  #end: { readonly error: { readonly reason: unknown } | undefined } | undefined;
+
+  constructor(options: ManageOptions) {
+    this.#options = options;
+  }
+
+  #call(type: Change['type'], one: ManagedInterface, names?: readonly string[]): void {
+    const callback = this.#options[type] as ((change: Change) => void) | undefined; // its type is the change's
+    if (callback !== undefined) runListener(() => callback(new Change(type, one, names)));
+  }
+
+  noteAdded(one: ManagedInterface): void {
+    if (this.#end !== undefined) return;
+    for (const [unseen, pull] of this.#readers) {
+      unseen.noteAdded(one);
+      pull.wake();
+    }
+    this.#call('added', one);
+  }
+
+  noteChanged(one: ManagedInterface, names: readonly string[]): void {
+    if (this.#end !== undefined) return;
+    for (const [unseen, pull] of this.#readers) {
+      unseen.noteChanged(one, names);
+      pull.wake();
+    }
+    this.#call('changed', one, names);
+  }
+
+  noteRemoved(one: ManagedInterface): void {
+    if (this.#end !== undefined) return;
+    for (const [unseen, pull] of this.#readers) {
+      unseen.noteRemoved(one);
+      pull.wake();
+    }
+    this.#call('removed', one);
+  }
+
+  /** Opens a loop that begins with the objects of a store. */
+  open(store: ObjectStore): Pull<Change> {
+    const unseen = new UnseenChanges();
+    store.each((one) => unseen.noteAdded(one));
+    const pull = new Pull(() => unseen.take(), () => {
+      this.#readers.delete(unseen);
+      unseen.clear();
+      return Promise.resolve();
+    });
+    if (this.#end === undefined) this.#readers.set(unseen, pull);
+    else pull.end(this.#end.error);
+    return pull;
+  }
+
+  end(error: { readonly reason: unknown } | undefined): void {
+    this.#end ??= { error };
+    for (const [unseen, pull] of this.#readers) {
+      if (error === undefined) unseen.clear(); // it was closed by the program itself
+      pull.end(error);
+    }
+    this.#readers.clear();
+  }
+}
+
+/**
+ * Follows the objects of an ObjectManager, with typed proxies for the interfaces that have a definition:
+ * `manageObjects(bus, { destination: 'org.bluez', path: '/' }, { device: Device1 })`. Other interfaces are passed over.
+ * It follows the destination: while the service is not there, there are no objects.
+ * @throws {InvalidNameError} if `destination` is not a bus name, or `path` is not an object path
+ * @throws {ArgumentError} if an argument or an option is not valid, or two definitions are of one interface
+ */
+export function manageObjects<const Definitions extends ManagedDefinitions, Typed extends boolean = false>(
+  link: MessageLink<Typed>, target: ProxyTarget, definitions: Definitions, options?: ManageOptions<Definitions, Typed>,
+): ManagedObjects<Definitions, Typed>;
+export function manageObjects(
+  link: MessageLink<boolean>, target: ProxyTarget, definitions: ManagedDefinitions, options: ManageOptions = {},
+): object {
+  const manager = createProxy(link, ObjectManager, target); // it checks the link and the target
+  checkDefinitions(definitions);
+  checkOptions('manageObjects', options, MANAGE_RULES);
+  const { destination, path, timeout, noAutoStart, allowInteractiveAuthorization } = target;
+  const { maxObjects = 65_536, maxBytes = 2 ** 28 } = options;
+
+  const makeProxy: MakeProxy = (definition, at) => createProxy(link, definition, {
+    destination, path: at, timeout, noAutoStart, allowInteractiveAuthorization,
+  }) as ReturnType<MakeProxy>; // a proxy of any interface has these functions
+  const audience = new Audience(options);
+  const limits = { maxObjects, maxBytes };
+  const store = new ObjectStore(link, definitions, { makeProxy, limits, listener: audience });
+  const getObjects: GetObjects = (how) => manager.GetManagedObjects(how);
+  const state = new ManagedState(store, getObjects, (error) => audience.end(error));
+
+  const rules: MatchRule[] = ['InterfacesAdded', 'InterfacesRemoved'].map((member) => (
+    { sender: destination, path, interface: ObjectManager.name, member }
+  ));
+  for (const { name } of Object.values(definitions)) rules.push(changesOf(name, { destination, pathNamespace: path }));
+  const signature = ({ member }: MatchRule): string => (
+    member === 'InterfacesAdded' ? InterfacesAdded.args
+      : member === 'InterfacesRemoved' ? InterfacesRemoved.args : CHANGED_SIGNATURE
+  );
+  const follow = new Follow(link, { destination, signals: { rules, signature }, state, options });
+  const close = (): Promise<void> => follow.close();
+  return Object.freeze({
+    ready: follow.ready,
+    closed: follow.closed,
+    objects: store.views,
+    get dropped() {
+      return follow.dropped + store.dropped;
+    },
+    close,
+    [Symbol.asyncIterator]: () => audience.open(store),
+    [Symbol.asyncDispose]: close,
+  });
+}
+
+function checkDefinitions(definitions: unknown): void {
+  if (!isRecord(definitions)) throw argumentError('manageObjects', 'the definitions must be an object', definitions);
+  const kinds = new Map<unknown, string>();
+  for (const [kind, definition] of Object.entries(definitions)) {
+    const must = `"${kind}" must be a definition that was made by defineInterface`;
+    if (!hasMethods(definition, 'implement')) throw argumentError('manageObjects', must, definition);
+    const { name } = definition as InterfaceDefinition; // as the line above says
+    const other = kinds.get(name);
+    kinds.set(name, kind);
+    if (other === undefined) continue;
+    const problem = `"${other}" and "${kind}" are of the interface ${name}: each must be of another one`;
+    throw new ArgumentError('ARGUMENT_INVALID', problem, { owner: 'manageObjects' });
+  }
+}

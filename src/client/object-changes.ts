@@ -1,0 +1,96 @@
+// What a reader of managed objects has not seen yet: for each interface of each object one entry at most, so that a
+// slow reader costs no more than the objects do. An object that came and went meanwhile is not shown at all.
+// It knows no messages. Tests: managed-objects.test.ts. Specification: org.freedesktop.DBus.ObjectManager.
+
+/** An interface of an object. */
+export interface ManagedInterface {
+  readonly path: string;
+  /** The key of its definition. */
+  readonly kind: string;
+  readonly proxy: object;
+}
+
+/** A change of a managed object. The proxy is made when it is first asked for. */
+export class Change {
+  readonly type: 'added' | 'changed' | 'removed';
+  readonly kind: string;
+  readonly path: string;
+  /** The names of the properties that have changed. */
+  readonly changed: readonly string[];
+  readonly #of: ManagedInterface;
+
+  constructor(type: Change['type'], of: ManagedInterface, changed: readonly string[] = []) {
+    this.type = type;
+    this.kind = of.kind;
+    this.path = of.path;
+    this.changed = changed;
+    this.#of = of;
+  }
+
+  get proxy(): object {
+    return this.#of.proxy;
+  }
+}
+
+/** What has become of one interface of one object since the reader has seen it. */
+interface Unseen {
+  /** The one that the reader has seen, if it is gone. */
+  removed: ManagedInterface | undefined;
+  /** The one that is there, if the reader has not seen it. */
+  added: ManagedInterface | undefined;
+  /** The one that the reader has seen, if it has changed. */
+  changed: ManagedInterface | undefined;
+  names: Set<string>;
+}
+
+/** The changes that wait for one reader. */
+export class UnseenChanges {
+  readonly #unseen = new Map<string, Unseen>();
+
+  #of({ kind, path }: ManagedInterface): Unseen {
+    const key = `${kind} ${path}`;
+    let unseen = this.#unseen.get(key);
+    if (unseen === undefined) {
+      unseen = { removed: undefined, added: undefined, changed: undefined, names: new Set() };
+      this.#unseen.set(key, unseen);
+    }
+    return unseen;
+  }
+
+  noteAdded(one: ManagedInterface): void {
+    this.#of(one).added = one;
+  }
+
+  noteChanged(one: ManagedInterface, names: readonly string[]): void {
+    const unseen = this.#of(one);
+    if (unseen.added !== undefined) return; // its values will be the present ones
+    unseen.changed = one;
+    for (const name of names) unseen.names.add(name);
+  }
+
+  noteRemoved(one: ManagedInterface): void {
+    const unseen = this.#of(one);
+    if (unseen.added === undefined) unseen.removed = one;
+    unseen.added = undefined;
+    unseen.changed = undefined;
+    unseen.names.clear();
+    if (unseen.removed === undefined) this.#unseen.delete(`${one.kind} ${one.path}`);
+  }
+
+  /** Takes the change that waits longest, in a list of one. */
+  take(): readonly [Change] | undefined {
+    for (const [key, unseen] of this.#unseen) {
+      const { removed, added, changed, names } = unseen;
+      if (removed !== undefined && added !== undefined) unseen.removed = undefined; // the other one follows
+      else this.#unseen.delete(key);
+      if (removed !== undefined) return [new Change('removed', removed)];
+      if (added !== undefined) return [new Change('added', added)];
+      if (changed !== undefined) return [new Change('changed', changed, [...names])];
+    }
+    return undefined;
+  }
+
+  clear(): void {
+    this.#unseen.clear();
+  }
+}
