@@ -221,6 +221,7 @@ const LOAD_SD_BUS = `import ctypes; ctypes.CDLL('libsystemd.so.0').sd_bus_set_se
 const MODULES: Readonly<Record<string, () => boolean>> = {
   'sd-bus': () => spawnSync(PYTHON, ['-c', LOAD_SD_BUS], { stdio: 'ignore' }).status === 0,
   'dbus-python': () => spawnSync(PYTHON, ['-c', 'import dbus, gi'], { stdio: 'ignore' }).status === 0,
+  'python-dbusmock': () => spawnSync(PYTHON, ['-c', 'import dbusmock'], { stdio: 'ignore' }).status === 0,
 };
 
 /**

@@ -1,0 +1,158 @@
+// Managed objects of services that know nothing of us: one on GLib, and BlueZ as python3-dbusmock plays it; and what becomes of objects and properties when the connection is lost and restored.
+
+import { expect, onTestFinished, test } from 'vitest';
+import { connectToBus, createProxy, defineInterface, exportObject, manageObjects } from '../../src/index.js';
+import { pythonService } from '../support/foreign.js';
+import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
+import { describeWith, PYTHON, start } from '../support/programs.js';
+import { until } from '../support/waiting.js';
+
+const NAME = 'com.example.Devices';
+const Device = defineInterface({
+  name: 'com.example.Device1', methods: { Connect: {} }, properties: { Name: { type: 's', access: 'read' } },
+});
+
+async function startBus(): Promise<PrivateBus> {
+  const daemon = await startPrivateBus();
+  onTestFinished(() => daemon.stop());
+  return daemon;
+}
+
+async function connect(daemon: PrivateBus) {
+  const bus = await connectToBus(daemon.address);
+  onTestFinished(() => bus.close());
+  return bus;
+}
+
+describeWith('dbus-daemon', 'dbus-python')('the objects of a service on GLib', () => {
+  async function startDevices(daemon: PrivateBus, count: number) {
+    const service = await pythonService(daemon, 'glib_objects', [NAME, String(count)]);
+    onTestFinished(() => service[Symbol.asyncDispose]());
+    let commands = 0;
+    const command = async (text: string): Promise<void> => {
+      service.write(`${text}\n`);
+      commands++;
+      await until(() => service.stdout.split('done').length > commands);
+    };
+    return { service, command };
+  }
+
+  test('are listed, come, change and go, and return after a restart', async () => {
+    const daemon = await startBus();
+    const { service, command } = await startDevices(daemon, 2);
+    const bus = await connect(daemon);
+    const said: string[] = [];
+    await using view = manageObjects(bus, { destination: NAME, path: '/com/example' }, { device: Device }, {
+      added: ({ path, proxy }) => said.push(`+${path} ${proxy.$properties.Name}`),
+      changed: ({ path, proxy }) => said.push(`~${path} ${proxy.$properties.Name}`),
+      removed: ({ path }) => said.push(`-${path}`),
+    });
+    await view.ready;
+    expect(said.splice(0).sort()).toEqual(['+/com/example/device0 name0', '+/com/example/device1 name1']);
+    await command('add extra one');
+    await command('rename extra two');
+    await command('remove device0');
+    await until(() => said.length === 3);
+    expect(said.splice(0)).toEqual(['+/com/example/extra one', '~/com/example/extra two', '-/com/example/device0']);
+    service.write('quit\n');
+    await until(() => view.objects.size === 0);
+    expect(said.splice(0).sort()).toEqual(['-/com/example/device1', '-/com/example/extra']);
+    await startDevices(daemon, 1);
+    await until(() => view.objects.size === 1);
+    expect(said).toEqual(['+/com/example/device0 name0']);
+  });
+
+  test('are right if thousands come while the list is on its way', async () => {
+    const daemon = await startBus();
+    const { command } = await startDevices(daemon, 2_000);
+    const bus = await connect(daemon);
+    await using view = manageObjects(bus, { destination: NAME, path: '/com/example' }, { device: Device });
+    const commands = Array.from({ length: 200 }, (_, n) => command(`add late${n} late${n}`));
+    await Promise.all([view.ready, ...commands]);
+    await until(() => view.objects.size === 2_200);
+    expect(view.objects.get('/com/example/late199')?.device?.$properties.Name).toBe('late199');
+    expect(view.dropped).toBe(0);
+  });
+});
+
+const Device1 = defineInterface({
+  name: 'org.bluez.Device1',
+  methods: { Connect: {} },
+  properties: {
+    Alias: { type: 's', access: 'readwrite' }, Connected: { type: 'b', access: 'read' }, Address: { type: 's', access: 'read' },
+  },
+});
+const Adapter1 = defineInterface({
+  name: 'org.bluez.Adapter1', properties: { Name: { type: 's', access: 'read' }, Powered: { type: 'b', access: 'readwrite' } },
+});
+const Mock = defineInterface({
+  name: 'org.bluez.Mock',
+  methods: {
+    AddAdapter: { in: 'ss', out: 's' }, AddDevice: { in: 'sss', out: 's' }, ConnectDevice: { in: 'ss' },
+    PairDevice: { in: 'ssi' },
+  },
+});
+const MockObject = defineInterface({
+  name: 'org.freedesktop.DBus.Mock', methods: { UpdateProperties: { in: 'sa{sv}' } },
+});
+
+describeWith('dbus-daemon', 'python-dbusmock')('the devices of BlueZ', () => {
+  test('are a list whose names follow', async () => {
+    const daemon = await startBus();
+    const args = ['-m', 'dbusmock', '--template', 'bluez5'];
+    const env = { ...daemon.env, DBUS_SYSTEM_BUS_ADDRESS: daemon.address };
+    const mock = await start(PYTHON, args, { env });
+    onTestFinished(() => mock[Symbol.asyncDispose]());
+    const bus = await connect(daemon);
+    await bus.waitForOwner('org.bluez');
+    const control = createProxy(bus, Mock, { destination: 'org.bluez', path: '/org/bluez' });
+    const adapterPath = await control.AddAdapter('hci0', 'my-computer');
+    const first = await control.AddDevice('hci0', '11:22:33:44:55:66', 'phone');
+
+    await using bluez = manageObjects(bus, { destination: 'org.bluez', path: '/' }, { adapter: Adapter1, device: Device1 });
+    await bluez.ready;
+    expect(bluez.objects.get(adapterPath)?.adapter?.$properties.Name).toBe('my-computer');
+    const seen: unknown[] = [];
+    for await (const { type, kind, path, proxy } of bluez) {
+      if (kind !== 'device') continue;
+      seen.push([type, path, proxy.$properties.Alias, proxy.$properties.Connected]);
+      if (seen.length === 1) await control.AddDevice('hci0', '11:22:33:44:55:77', 'headset');
+      if (seen.length === 2) {
+        const object = createProxy(bus, MockObject, { destination: 'org.bluez', path });
+        await object.UpdateProperties('org.bluez.Device1', { Alias: { signature: 's', value: 'my headset' } });
+      }
+      if (seen.length === 3) break;
+    }
+    expect(seen).toEqual([
+      ['added', first, 'phone', false], ['added', '/org/bluez/hci0/dev_11_22_33_44_55_77', 'headset', false],
+      ['changed', '/org/bluez/hci0/dev_11_22_33_44_55_77', 'my headset', false],
+    ]);
+  });
+});
+
+describeWith('dbus-daemon')('a connection that is lost and restored', () => {
+  test('brings objects and properties back', async () => {
+    const daemon = await startBus();
+    const options = { reconnect: { initialDelay: 20, maxDelay: 200 } };
+    const [service, client] = await Promise.all([connectToBus(daemon.address, options), connectToBus(daemon.address, options)]);
+    onTestFinished(async () => {
+      await Promise.all([service.close(), client.close()]);
+    });
+    let label = 'one';
+    exportObject(service, '/device', Device.implement({
+      methods: { Connect: () => {} }, properties: { Name: { get: () => label } },
+    }));
+    await service.requestName(NAME);
+    const device = createProxy(client, Device, { destination: NAME, path: '/device' });
+    const seen: string[] = [];
+    await using watch = device.$watch('Name', (value) => seen.push(value));
+    await using cached = await device.$cache();
+    await watch.ready;
+    expect(cached.$properties.Name).toBe('one');
+    label = 'two';
+    await daemon.restart();
+    await until(() => cached.$properties.Name === 'two');
+    await until(() => seen.length === 2);
+    expect(seen).toEqual(['one', 'two']);
+  });
+});
