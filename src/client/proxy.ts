@@ -85,23 +85,23 @@ export interface SignalFunction<Spec extends InterfaceSpec, Typed extends boolea
 }
 
 /** A signal among several: its name says which arguments it has. */
-export type NamedSignal<Spec extends InterfaceSpec, S extends SignalName<Spec>, Typed extends boolean = false> = {
-  readonly [N in S]: {
-    readonly name: N;
-    readonly args: SignalBody<Spec, N, Typed>;
-    /** The path of the object. */
-    readonly path: string;
-    readonly message: Signal;
-  };
-}[S];
+export interface NamedSignal<Name extends string = string, Args extends readonly unknown[] = readonly unknown[]> {
+  readonly name: Name;
+  readonly args: Args;
+  /** The path of the object. */
+  readonly path: string;
+  readonly message: Signal;
+}
 
 /** The function `$signals` of a proxy: names, and then optionally options. */
-export interface SignalsFunction<Spec extends InterfaceSpec, Typed extends boolean = false> {
-  <S extends SignalName<Spec>>(
-    ...namesAndOptions: [...names: S[], options: SignalsOptions]
-  ): SignalStream<NamedSignal<Spec, S, Typed>>;
-  <S extends SignalName<Spec>>(...names: S[]): SignalStream<NamedSignal<Spec, S, Typed>>;
-}
+export type SignalsFunction<Spec extends InterfaceSpec, Typed extends boolean = false> =
+  <const Wanted extends readonly (SignalName<Spec> | SignalsOptions)[]>(...namesAndOptions: Wanted) => SignalStream<{
+    readonly [N in WantedNames<Spec, Wanted[number]>]: NamedSignal<N, SignalBody<Spec, N, Typed>>;
+  }[WantedNames<Spec, Wanted[number]>]>;
+
+/** The names among the arguments of `$signals`; all names if there are none. */
+type WantedNames<Spec extends InterfaceSpec, Wanted> =
+  [Extract<Wanted, string>] extends [never] ? SignalName<Spec> : Extract<Wanted, SignalName<Spec>>;
 
 /** The names of the properties that can be watched: those that can be read, and whose changes are announced. */
 export type WatchableProperty<Spec extends InterfaceSpec> = ReadableProperty<Spec> & SignaledProperty<Spec>;

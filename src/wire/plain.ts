@@ -73,7 +73,9 @@ type Checked<Signatures> = { readonly [K in keyof Signatures]: CheckedSingle<Ext
  */
 export function unwrap(dict: VariantDict): Record<string, unknown>;
 export function unwrap<const Signatures extends Readonly<Record<string, string>>>(
-  dict: VariantDict, signatures: Signatures & Checked<Signatures>,
+  dict: VariantDict,
+  signatures: { readonly [K in keyof Signatures]: unknown }
+    & (Signatures extends Checked<Signatures> ? Signatures : Checked<Signatures>),
 ): { -readonly [K in keyof Signatures]?: TakenValue<Signatures[K]> };
 export function unwrap(dict: VariantDict, signatures?: Readonly<Record<string, string>>): Record<string, unknown> {
   const values = Object.create(null) as Record<string, unknown>; // Object.create has no type for "nothing inherited"
