@@ -23,6 +23,7 @@ export {
 } from './protocol/address.js';
 export type { MechanismName } from './auth/mechanisms.js';
 export type { NameReleaseResult, NameRequestResult } from './protocol/bus.js';
+export type { ConnectionCredentials } from './protocol/credentials.js';
 export { ErrorName } from './protocol/error-names.js';
 export {
   AddressError, type AddressErrorCode, DBusError, type DBusErrorDetails, MatchRuleError,
@@ -46,7 +47,7 @@ export {
 } from './transport/well-known-buses.js';
 export { type Bus, type BusOptions, connectToBus, sessionBus, starterBus, systemBus } from './connection/bus.js';
 export type { NameOptions } from './connection/bus-names.js';
-export type { ConnectionCredentials, StartResult } from './connection/bus-queries.js';
+export type { StartResult } from './connection/bus-queries.js';
 export type { CallLimits } from './connection/call-limits.js';
 export type { CallDefaults, CallFlags, CallOptions, NoReply, WaitOptions } from './connection/call-options.js';
 export type { ReceiveOptions } from './connection/receive-options.js';
@@ -79,8 +80,8 @@ export type { Annotations } from './interface/annotations.js';
 export type { DeclaredError, DeclaredErrorClass } from './interface/declared-errors.js';
 export { defineInterface } from './interface/define.js';
 export type {
-  CallContext, Implementation, InterfaceDefinition, MethodDefinition, MethodHandler, PropertyDefinition,
-  PropertyHandlers, SignalDefinition,
+  CallContext, EmitOptions, Implementation, InterfaceDefinition, MethodDefinition, MethodHandler, PropertyDefinition,
+  PropertyHandlers, SignalDefinition, SignalSource,
 } from './interface/definition.js';
 export type {
   HandlersOf, ImplementationOf, MethodsOf, PropertiesOf, SignalsOf, SpecOf,

@@ -91,7 +91,11 @@ const thrown = (error: Error) => () => {
 
 const LAMP = { methods: { Dim: { in: 'y' } }, properties: { Watts: { type: 'u', access: 'read', emitsChanged: 'const' } } };
 const HANDLERS = { methods: { Dim: () => {} }, properties: { Watts: { get: () => 1 } } };
-const lamp = (): { emit(...args: unknown[]): void; emitPropertiesChanged(...names: unknown[]): void } =>
+const lamp = (): {
+  emit(...args: unknown[]): void;
+  emitPropertiesChanged(...names: unknown[]): void;
+  values: Record<string, unknown>;
+} =>
   implement(LAMP, HANDLERS)() as never; // called with names that the types do not allow
 
 /** For each code, something that fails with it. The codes of the unions of the wire layer have theirs in wire.md. */
@@ -139,6 +143,7 @@ const FAILURES: Readonly<Record<string, Readonly<Record<string, () => unknown>>>
     SIGNAL_UNKNOWN: () => lamp().emit('Dimmed'),
     PROPERTY_UNKNOWN: () => lamp().emitPropertiesChanged('Color'),
     PROPERTY_DOES_NOT_SIGNAL: () => lamp().emitPropertiesChanged('Watts'),
+    PROPERTY_NOT_STORED: () => lamp().values['Watts'],
   },
   ExportError: {
     INTERFACE_EXPORTED: thrown(new ExportError('INTERFACE_EXPORTED', 'the object has it already', {

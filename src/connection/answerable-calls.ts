@@ -23,6 +23,7 @@ export class AnswerableCalls {
         return decision;
       },
       handleBreak: (reason) => router.handleBreak?.(reason),
+      beforeClose: () => router.beforeClose?.(),
     };
   }
 

@@ -3,6 +3,7 @@
 // Specification: Message Bus Messages. Tests: bus-queries.test.ts, test/interop/bus-queries.test.ts.
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
 import { ErrorName } from '../protocol/error-names.js';
+import type { ConnectionCredentials } from '../protocol/credentials.js';
 import { DBusError } from '../protocol/errors.js';
 import type { BodyOf } from '../wire/infer.js';
 import { assertBusName } from '../wire/names.js';
@@ -83,22 +84,6 @@ export async function startServiceByName(bus: Asked, name: string, options: Wait
   const result = START_RESULTS.get(code);
   if (result === undefined) throw new DBusError(FAILED, `the bus answered StartServiceByName with ${code}`);
   return result;
-}
-
-/** What the bus knows about the program behind a connection. Each field is optional: the bus may not know it. */
-export interface ConnectionCredentials {
-  /** The numeric user id. */
-  readonly unixUserId?: number;
-  /** The numeric ids of all groups, in no certain order. */
-  readonly unixGroupIds?: readonly number[];
-  /** The process id at the time of connecting; the process may have ended, and the id may be that of another one. */
-  readonly processId?: number;
-  /** The security identifier of the user on Windows, such as `S-1-5-18`. */
-  readonly windowsSid?: string;
-  /** The label of a Linux security module, without the NUL byte at its end. Its encoding is not defined. */
-  readonly linuxSecurityLabel?: Uint8Array;
-  /** All credentials as the bus gave them, by their names, those of later versions of the specification included. */
-  readonly all: ReadonlyMap<string, Variant>;
 }
 
 type WritableCredentials = { -readonly [Field in keyof ConnectionCredentials]: ConnectionCredentials[Field] };

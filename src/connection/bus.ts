@@ -2,6 +2,7 @@
 // that wishes.ts keeps. It knows no objects and no exports. Tests: bus.test.ts.
 // Specification: Message Bus Specification.
 import { BUS_OBJECT, type NameReleaseResult, type NameRequestResult } from '../protocol/bus.js';
+import type { ConnectionCredentials } from '../protocol/credentials.js';
 import { ErrorName } from '../protocol/error-names.js';
 import { DBusError } from '../protocol/errors.js';
 import type { MatchRule } from '../protocol/match-rule.js';
@@ -13,7 +14,7 @@ import { assertBusName } from '../wire/names.js';
 import { checkOptions, type OptionRules } from '../wire/options.js';
 import type { NameOptions } from './bus-names.js';
 import {
-  askAboutName, askBus, type ConnectionCredentials, credentialsOf, listOfBus, startServiceByName, type StartResult,
+  askAboutName, askBus, credentialsOf, listOfBus, startServiceByName, type StartResult,
 } from './bus-queries.js';
 import type { FullCallLimits } from './call-limits.js';
 import { type CallOptions, type NoReply, type ReplyOf, WAIT_RULES, type WaitOptions } from './call-options.js';

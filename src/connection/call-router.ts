@@ -44,6 +44,8 @@ export interface CallRouter {
    * what is sent to them is dropped.
    */
   handleBreak?(reason: ConnectionClosedError): void;
+  /** The link is about to end in good order, and all handlers have answered: sends what is to be sent later. */
+  beforeClose?(): void;
 }
 
 /** The part of a link that takes a router. */

@@ -82,6 +82,7 @@ export class Callers {
   readonly #limits: FullCallLimits;
   readonly #byName = new Map<string | undefined, Caller>();
   #inProgress = 0;
+  #breaks = 0;
   #memory = 0;
   #isWatching = false;
   #timer: NodeJS.Timeout | undefined;
@@ -95,6 +96,11 @@ export class Callers {
     closedSignal.addEventListener('abort', () => {
       for (const caller of this.#byName.values()) caller.abort(closedSignal.reason);
     });
+  }
+
+  /** How many connections of the link have ended: a name of an earlier one can now belong to another program. */
+  get breaks(): number {
+    return this.#breaks;
   }
 
   /** How many callers are known. */
@@ -178,6 +184,7 @@ export class Callers {
 
   /** The connection of all callers has ended, and another follows: nobody waits for the answers. */
   abandonAll(reason: unknown): void {
+    this.#breaks++;
     const callers = [...this.#byName.values()];
     this.#byName.clear();
     for (const caller of callers) this.#abandon(caller, reason);

@@ -247,6 +247,7 @@ export class Engine {
     if (!this.#isClosing) {
       this.#isClosing = true;
       await Promise.race([this.#running.ended(), this.#closed]);
+      this.#owner.callRouter?.beforeClose?.();
       this.#fail(new ConnectionClosedError(CLOSED_BY_US), Infinity); // all that is queued still leaves
       this.#transport.end();
     }

@@ -1,13 +1,14 @@
 // The types of what defineInterface and implement() return: a definition, the handlers that implement it, and their
 // implementation. It contains only types and knows no connection and no object path: signals leave through sinks that
 // the exporter of an object attaches. Tests: define.test.ts, implement.test.ts.
+import type { ConnectionCredentials } from '../protocol/credentials.js';
 import type { MethodCall } from '../wire/messages/message.js';
 import type { Annotations } from './annotations.js';
 import type { DeclaredErrorClass } from './declared-errors.js';
 import type {
   ErrorKey, ErrorNameOf, InSignature, MethodArguments, MethodName, MethodResult, OutSignature, PropertyInput,
-  PropertyName, PropertySignature, PropertyValue, ReadableProperty, SignalArguments, SignaledProperty, SignalName,
-  SignalSignature, TypedHandlers, WritableProperty,
+  PropertyInputs, PropertyName, PropertySignature, PropertyValue, ReadableProperty, SignalArguments, SignaledProperty,
+  SignalName, SignalSignature, TypedHandlers, WritableProperty,
 } from './infer.js';
 import type { EmitsChanged, InterfaceSpec, PropertySpec } from './spec.js';
 
@@ -77,16 +78,17 @@ export interface InterfaceDefinition<Spec extends InterfaceSpec = InterfaceSpec>
   /** The annotations that are not keys of their own. */
   readonly annotations: Annotations;
   /**
-   * Joins the interface with its handlers: one for each method, and `get`, `set` or both for each property, according
-   * to its access. The handler of a method takes the in-arguments and a {@link CallContext}. It returns nothing, the
-   * only out-argument, or a tuple of all out-arguments; or a promise of that.
-   * @throws {DefinitionError} if a handler is missing, is not a function, or has no member
+   * Joins the interface with its handlers: one for each method; for each property a plain value (`Volume: 0.5`), an
+   * accessor (`get Volume() { … }`), or an object with `get`, `set` or both, according to its access. The handler of a
+   * method takes the in-arguments and a {@link CallContext}. It returns nothing, the only out-argument, or a tuple of
+   * all out-arguments; or a promise of that.
+   * @throws {DefinitionError} if a handler is missing, is not a function, or has no member, or a value does not fit
    */
   implement(members: Members<Spec>): Implementation<Spec, TypedHandlers<Spec, false>>;
   /**
    * The same as {@link implement}, for a link with the option `typedArrays`: its handlers get arrays of numbers as
    * typed arrays. The two differ only in their types.
-   * @throws {DefinitionError} if a handler is missing, is not a function, or has no member
+   * @throws {DefinitionError} if a handler is missing, is not a function, or has no member, or a value does not fit
    */
   implementTyped(members: Members<Spec, true>): Implementation<Spec, TypedHandlers<Spec, true>>;
 }
@@ -110,6 +112,13 @@ export interface CallContext {
    * caller's side, that does not abort it: D-Bus has no message for that.
    */
   readonly signal: PlatformAbortSignal;
+  /**
+   * Asks the bus who the caller is, once for each call. Undefined without a bus, for a `get` that runs without a call,
+   * and if the caller has left. ‹org.freedesktop.DBus.GetConnectionCredentials›
+   * @throws {DBusError} if the bus refuses
+   * @throws {ConnectionClosedError} if the connection has ended, or ends before the reply
+   */
+  credentials(): Promise<ConnectionCredentials | undefined>;
 }
 
 /**
@@ -132,7 +141,15 @@ type HandlerOf<Spec extends InterfaceSpec, M extends MethodName<Spec>, Typed ext
   ...args: [...args: MethodArguments<Spec, M, Typed>, context: CallContext]
 ) => OrPromise<MethodResult<Spec, M>>;
 
+/** The plain value of a property, or an accessor; or an object with `get`, `set` or both. */
 type PropertyHandlersOf<Spec extends InterfaceSpec, P extends PropertyName<Spec>, Typed extends boolean> =
+  PlainValue<PropertyInput<Spec, P>> | GetAndSet<Spec, P, Typed>;
+
+/** A value without its functions `get` and `set`: with those of a Map, the compiler infers no types for handlers. */
+type PlainValue<Input> =
+  Input extends { readonly get: unknown } | { readonly set: unknown } ? Omit<Input, 'get' | 'set'> : Input;
+
+type GetAndSet<Spec extends InterfaceSpec, P extends PropertyName<Spec>, Typed extends boolean> =
   & (P extends ReadableProperty<Spec>
     ? { readonly get: (context: CallContext) => OrPromise<PropertyInput<Spec, P>> }
     : { readonly get?: undefined })
@@ -146,25 +163,37 @@ type Group<Key extends string, Handlers> =
   : { readonly [K in Key]: Handlers };
 
 /**
- * The handlers of an interface: one for each method; `get`, `set` or both for each property, according to access. They
- * get arrays of numbers as typed arrays if `Typed` is true.
+ * The handlers of an interface: one for each method; for each property its value, an accessor, or an object with `get`,
+ * `set` or both, according to access. They get arrays of numbers as typed arrays if `Typed` is true.
  */
 export type Members<Spec extends InterfaceSpec, Typed extends boolean = false> =
   string extends MethodName<Spec> | PropertyName<Spec> ? {
     readonly methods?: Readonly<Record<string, MethodHandler>> | undefined;
-    readonly properties?: Readonly<Record<string, Partial<PropertyHandlers>>> | undefined;
+    readonly properties?: Readonly<Record<string, unknown>> | undefined;
   }
   : Group<'methods', { readonly [M in MethodName<Spec>]: HandlerOf<Spec, M, Typed> }> &
     Group<'properties', { readonly [P in PropertyName<Spec>]: PropertyHandlersOf<Spec, P, Typed> }>;
 
 // ---- implementations ------------------------------------------------------------------------------------------------
 
+/** Where a signal comes from. */
+export interface SignalSource {
+  /** The path of the only object that sends it. Default: each object that has the implementation. */
+  readonly path?: string | undefined;
+}
+
+/** Where a signal comes from, and where it goes. */
+export interface EmitOptions extends SignalSource {
+  /** The bus name of the only program that gets it. Default: each program that subscribes to it. */
+  readonly destination?: string | undefined;
+}
+
 /** The receiver of the signals of an implementation. A service attaches one for each object that it exports. */
 export interface SignalSink {
   /** Receives a signal of the interface. Its body is not checked yet. */
-  signal(member: string, signature: string, body: readonly unknown[]): void;
+  signal(member: string, signature: string, body: readonly unknown[], options: EmitOptions): void;
   /** Receives the names of changed properties of the interface. Their definitions say which values are announced. */
-  propertiesChanged(names: readonly string[]): void;
+  propertiesChanged(names: readonly string[], source: SignalSource): void;
 }
 
 /**
@@ -180,18 +209,29 @@ export interface Implementation<Spec extends InterfaceSpec = InterfaceSpec, Type
   /** The handlers of all properties of the definition; the record has no prototype. */
   readonly properties: Readonly<Record<string, PropertyHandlers>>;
   /**
-   * Emits a signal from every object that has this implementation. If there is no such object, the arguments are
-   * checked and nothing is sent.
+   * The properties that have a plain value or an accessor, by name: assigning to one changes it, and announces the
+   * change. The assigned value is checked.
+   * @throws {MarshalError} if the value does not fit the type of the property; it stays as it was
+   * @throws {DefinitionError} if the property has `get` or `set`, or its accessor lacks the one that is needed
+   */
+  readonly values: PropertyInputs<Spec>;
+  /**
+   * Emits a signal from every object that has this implementation, or from one of them, to all programs or to one: the
+   * options come after the arguments. If there is no such object, the arguments are checked and nothing is sent.
    * @throws {DefinitionError} if the interface has no such signal
    * @throws {MarshalError} if an argument does not fit the signature; nothing was sent
+   * @throws {InvalidNameError} if `path` is not an object path, or `destination` not a bus name
+   * @throws {ArgumentError} if an option is unknown, or its value is not valid
    */
-  emit<S extends SignalName<Spec>>(signal: S, ...args: SignalArguments<Spec, S>): void;
+  emit<S extends SignalName<Spec>>(signal: S, ...args: [...SignalArguments<Spec, S>, options?: EmitOptions]): void;
   /**
-   * Announces that properties have changed (PropertiesChanged); the new values are read with their `get`.
+   * Announces that properties have changed (PropertiesChanged). The new values are read with their `get` at the end of
+   * the turn of the event loop: all changes of a turn are one signal. `{ path }` as the last argument limits it to one
+   * object.
    * @throws {DefinitionError} if the interface has no such property, or changes of the property are not announced
    * @throws {ArgumentError} if there are no names, or a name is not a string
    */
-  emitPropertiesChanged(first: SignaledProperty<Spec>, ...others: SignaledProperty<Spec>[]): void;
+  emitPropertiesChanged(first: SignaledProperty<Spec>, ...others: (SignaledProperty<Spec> | SignalSource)[]): void;
   /** Attaches a sink, and returns the function that detaches it. */
   attach(sink: SignalSink): () => void;
 }

@@ -32,6 +32,8 @@ export type DefinitionErrorCode =
   | 'PROPERTY_UNKNOWN'
   /** Changes of the property are not announced. */
   | 'PROPERTY_DOES_NOT_SIGNAL'
+  /** The property has `get` or `set`, or an accessor that lacks the one that reading or assigning needs. */
+  | 'PROPERTY_NOT_STORED'
   /** A signature breaks this rule; `cause` is a SignatureError. */
   | SignatureErrorCode;
 

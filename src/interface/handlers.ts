@@ -7,6 +7,7 @@ import type {
   Implementation, InterfaceDefinition, MethodHandler, PropertyDefinition, PropertyHandlers,
 } from './definition.js';
 import { DefinitionError, type DefinitionErrorCode, textOfName } from './errors.js';
+import { handlersOfStored, misfit, storedProperty, type StoredProperty } from './stored-values.js';
 
 type Handlers = Readonly<Record<string, unknown>>;
 
@@ -46,7 +47,7 @@ function pair<Definition, Paired>(
   const paired = Object.create(null) as Record<string, Paired>; // Object.create has no type for "nothing inherited"
   for (const [name, definition] of Object.entries(definitions)) {
     // Only own keys count: the `toString` that every object inherits is not a handler.
-    const handler = left.delete(name) ? handlers[name] : undefined;
+    const handler = left.delete(name) ? valueOf(handlers, name) : undefined;
     const similar = handler === undefined ? similarTo(name, definitions, left) : undefined;
     if (similar !== undefined) {
       const problem = `no handler for ${kind} ${textOfName(name)}: did you mean it by the key ${quote(similar, 40)}?`;
@@ -55,10 +56,16 @@ function pair<Definition, Paired>(
     paired[name] = pairOne(definition, handler, name);
   }
   for (const name of left) {
-    if (handlers[name] === undefined) continue;
+    if (valueOf(handlers, name) === undefined) continue;
     throw errorOf('HANDLER_UNKNOWN', `no ${kind} ${textOfName(name)} in the interface`, name);
   }
   return Object.freeze(paired);
+}
+
+/** The value at a key; for an accessor its descriptor, so that no getter runs. */
+function valueOf(handlers: Handlers, name: string): unknown {
+  const key = Object.getOwnPropertyDescriptor(handlers, name);
+  return key?.get === undefined && key?.set === undefined ? key?.value : key;
 }
 
 /** A key that names no member, and is similar to the name of one that has no handler. */
@@ -73,11 +80,28 @@ function checkMethod(handler: unknown, name: string, errorOf: ErrorOf): MethodHa
   throw errorOf('HANDLER_INVALID', problem, name);
 }
 
+/** Checks a plain value, or an accessor. */
+function checkStored(
+  stored: StoredProperty, definition: PropertyDefinition,
+  { handlers, name, errorOf }: { handlers: Handlers; name: string; errorOf: ErrorOf },
+): void {
+  const { access, type } = definition;
+  const { get, set, value } = Object.getOwnPropertyDescriptor(handlers, name) ?? {};
+  if (get === undefined && set === undefined) {
+    const error = misfit(definition, value);
+    if (error === undefined) return;
+    const problem = `the value of property ${textOfName(name)} does not fit type "${type}": ${error.problem}`;
+    throw errorOf('HANDLER_INVALID', problem, name);
+  }
+  const rule = `property ${textOfName(name)}: with access "${access}" it must have one`;
+  if (get === undefined && access !== 'write') throw errorOf('HANDLER_MISSING', `no getter for ${rule}`, name);
+  if (stored.write === undefined && access !== 'read') throw errorOf('HANDLER_MISSING', `no setter for ${rule}`, name);
+}
+
 function checkProperty(
   { access }: PropertyDefinition, handlers: unknown, { name, errorOf }: { name: string; errorOf: ErrorOf },
 ): PropertyHandlers {
   const property = `property ${textOfName(name)}`;
-  if (handlers === undefined) throw errorOf('HANDLER_MISSING', `no handlers for ${property}`, name);
   if (!isRecord(handlers)) {
     const must = `the handlers of ${property} must be an object with get or set`;
     throw errorOf('HANDLER_INVALID', `${must}, got ${describe(handlers)}`, name);
@@ -98,22 +122,36 @@ function checkProperty(
   return Object.freeze({ get, set });
 }
 
+/** The handlers of all members of an interface, and the properties that the implementation keeps itself. */
+export interface CheckedHandlers extends Pick<Implementation, 'methods' | 'properties'> {
+  readonly stored: ReadonlyMap<string, StoredProperty>;
+}
+
 /**
  * The handlers of all members of an interface.
- * @throws {DefinitionError} if a handler is missing, is not a function, or has no member
+ * @throws {DefinitionError} if a handler is missing, is not a function, or has no member, or a value does not fit
  */
-export function checkHandlers(
-  definition: InterfaceDefinition, members: unknown,
-): Pick<Implementation, 'methods' | 'properties'> {
+export function checkHandlers(definition: InterfaceDefinition, members: unknown): CheckedHandlers {
   const errorOf: ErrorOf = (code, problem, member) => (
     new DefinitionError(code, problem, { interface: definition.name, member })
   );
+  const stored = new Map<string, StoredProperty>();
+  const properties = handlersOf(members, 'properties', errorOf);
+  const pairProperty = (each: PropertyDefinition, handlers: unknown, name: string): PropertyHandlers => {
+    if (handlers === undefined) {
+      throw errorOf('HANDLER_MISSING', `no handlers for property ${textOfName(name)}`, name);
+    }
+    const kept = storedProperty(properties, name, each);
+    if (kept === undefined) return checkProperty(each, handlers, { name, errorOf });
+    checkStored(kept, each, { handlers: properties, name, errorOf });
+    stored.set(name, kept);
+    return handlersOfStored(kept, each);
+  };
   return {
     methods: pair(definition.methods, handlersOf(members, 'methods', errorOf), {
       kind: 'method', errorOf, pairOne: (_, handler, name) => checkMethod(handler, name, errorOf),
     }),
-    properties: pair(definition.properties, handlersOf(members, 'properties', errorOf), {
-      kind: 'property', errorOf, pairOne: (each, handlers, name) => checkProperty(each, handlers, { name, errorOf }),
-    }),
+    properties: pair(definition.properties, properties, { kind: 'property', errorOf, pairOne: pairProperty }),
+    stored,
   };
 }

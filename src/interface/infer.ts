@@ -152,6 +152,11 @@ export type PropertyValue<Spec extends InterfaceSpec, P extends PropertyName<Spe
 export type PropertyInput<Spec extends InterfaceSpec, P extends PropertyName<Spec>> =
   InputOf<PropertySignature<Spec, P>>;
 
+/** The values that are accepted for each property. */
+export type PropertyInputs<Spec extends InterfaceSpec> = {
+  [P in PropertyName<Spec>]: PropertyInput<Spec, P>;
+};
+
 /** The values of all properties that a caller can read. */
 export type PropertyValues<Spec extends InterfaceSpec, Typed extends boolean = false> = {
   readonly [P in ReadableProperty<Spec>]: PropertyValue<Spec, P, Typed>;

@@ -3,23 +3,38 @@
 // Specification: org.freedesktop.DBus.NameOwnerChanged.
 import type { Callers } from '../connection/callers.js';
 import type { CallContext } from '../interface/definition.js';
+import type { ConnectionCredentials } from '../protocol/credentials.js';
 import type { MethodCall } from '../wire/messages/message.js';
 import { isA } from './handler-errors.js';
+
+/** Asks the bus about the program with a unique name. */
+export type AskCredentials = (name: string) => Promise<ConnectionCredentials | undefined>;
+
+/** What the contexts of all calls of one link have in common. */
+export interface ContextSource {
+  /** Counts the calls in progress. */
+  readonly callers: Callers;
+  /** Aborts when replies can no longer be delivered. */
+  readonly closedSignal: AbortSignal;
+  /** Undefined on a link without a bus. */
+  readonly askCredentials?: AskCredentials | undefined;
+}
 
 /** The context of one call. The signal is made when the handler first reads it. */
 export class HandlerContext implements CallContext {
   readonly sender: string | undefined;
   readonly message: MethodCall;
-  readonly #callers: Callers;
-  readonly #closedSignal: AbortSignal;
+  readonly #source: ContextSource;
   #signal: AbortSignal | undefined;
+  #credentials: Promise<ConnectionCredentials | undefined> | undefined;
+  readonly #breaks: number;
   #isOver = false;
 
-  constructor(message: MethodCall, callers: Callers, closedSignal: AbortSignal) {
+  constructor(message: MethodCall, source: ContextSource) {
     this.sender = message.sender;
     this.message = message;
-    this.#callers = callers;
-    this.#closedSignal = closedSignal;
+    this.#source = source;
+    this.#breaks = source.callers.breaks;
   }
 
   /** The signal of a context if a handler has read it. */
@@ -29,8 +44,16 @@ export class HandlerContext implements CallContext {
 
   get signal(): AbortSignal {
     // After the call has ended, its caller may have left already: departures are no longer reported for it.
-    this.#signal ??= this.#isOver ? this.#closedSignal : this.#callers.signalOf(this.sender);
+    this.#signal ??= this.#isOver ? this.#source.closedSignal : this.#source.callers.signalOf(this.sender);
     return this.#signal;
+  }
+
+  credentials(): Promise<ConnectionCredentials | undefined> {
+    const { askCredentials, callers } = this.#source;
+    const isGone = callers.breaks !== this.#breaks; // on the next connection its name may be that of another program
+    if (askCredentials === undefined || this.sender === undefined || isGone) return Promise.resolve(undefined);
+    this.#credentials ??= askCredentials(this.sender);
+    return this.#credentials;
   }
 
   end(): void {

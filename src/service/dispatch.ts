@@ -7,26 +7,24 @@ import { CallRefusal, type CallRouter, type CallRunner, type MethodCallHeader } 
 import { argumentMemory, type Callers, type RunningCall } from '../connection/callers.js';
 import { describe } from '../wire/describe.js';
 import type { MethodCall } from '../wire/messages/message.js';
-import { hasGivenUp, HandlerContext } from './call-context.js';
+import { type ContextSource, hasGivenUp, HandlerContext } from './call-context.js';
 import { type ExportedInterface, type ExportedMethod, isPromiseLike } from './exported-interface.js';
 import { reportHandlerError } from './handler-errors.js';
 import type { ObjectNode, ObjectTree } from './object-tree.js';
 import {
-  ANSWERED, type MessageSink, sendError, sendReturn, shortened, unknownInterface, unknownObject,
+  ANSWERED, AnsweredSoon, type MessageSink, sendError, sendReturn, shortened, unknownInterface, unknownObject,
 } from './replies.js';
+import type { TurnEnd } from './turn-end.js';
 
 /** The interfaces that the library answers itself, at a node; undefined means a path without a node. */
 export type StandardInterfaces = (node: ObjectNode | undefined) => ReadonlyMap<string, ExportedInterface>;
 
 /** The objects, interfaces and connection that a dispatcher works with. */
-export interface DispatcherOptions {
+export interface DispatcherOptions extends ContextSource {
   readonly tree: ObjectTree;
   readonly standard: StandardInterfaces;
   readonly sink: MessageSink;
-  /** Aborts when replies can no longer be delivered. */
-  readonly closedSignal: AbortSignal;
-  /** Counts the calls in progress. */
-  readonly callers: Callers;
+  readonly turnEnd: TurnEnd;
 }
 
 /** Runs one call of a method. */
@@ -51,15 +49,22 @@ export class Dispatcher implements CallRouter {
   readonly #tree: ObjectTree;
   readonly #standard: StandardInterfaces;
   readonly #sink: MessageSink;
-  readonly #closedSignal: AbortSignal;
   readonly #callers: Callers;
+  readonly #turnEnd: TurnEnd;
+  readonly #contexts: ContextSource;
 
-  constructor({ tree, standard, sink, closedSignal, callers }: DispatcherOptions) {
+  constructor(options: DispatcherOptions) {
+    const { tree, standard, sink, callers, turnEnd } = options;
     this.#tree = tree;
     this.#standard = standard;
     this.#sink = sink;
-    this.#closedSignal = closedSignal;
     this.#callers = callers;
+    this.#turnEnd = turnEnd;
+    this.#contexts = options;
+  }
+
+  beforeClose(): void {
+    this.#turnEnd.run();
   }
 
   /** Finds the method that a call must run, or the reason why there is none. Never throws. */
@@ -84,12 +89,18 @@ export class Dispatcher implements CallRouter {
    * promise resolves after the reply is sent. The arguments take `memory` bytes, which count until then.
    */
   run(method: ExportedMethod, call: MethodCall, memory: number): void | Promise<void> {
-    const context = new HandlerContext(call, this.#callers, this.#closedSignal);
+    const context = new HandlerContext(call, this.#contexts);
     try {
       const args = [...call.body];
       args.length = method.inCount; // an optional argument that the caller left out is undefined
       const result = method.handler(...args, context);
       if (isPromiseLike(result)) return this.#replyLater(method, context, { promise: result, memory });
+      if (result instanceof AnsweredSoon) {
+        // Such a call does not count as in progress: it ends with this turn.
+        const { ready } = result;
+        context.end();
+        return ready.then(() => this.#reply(method, call, undefined));
+      }
       this.#reply(method, call, result);
     } catch (error) {
       if (!hasGivenUp(context, error)) sendError(this.#sink, call, { failed: method.place, error });

@@ -2,6 +2,7 @@
 // It knows no replies and no rules of dispatch. Specification: Object Paths, Interfaces.
 import { argumentError, hasMethods } from '../wire/arguments.js';
 import { ArgumentError } from '../wire/errors.js';
+import { Bus } from '../connection/bus.js';
 import { routeCalls } from '../connection/call-router.js';
 import { callersOf } from '../connection/callers.js';
 import { countDrop } from '../connection/drops.js';
@@ -12,12 +13,14 @@ import type { InterfaceSpec } from '../interface/spec.js';
 import { Properties } from '../interface/standard.js';
 import { methodCall, signal } from '../wire/messages/message.js';
 import { assertObjectPath } from '../wire/names.js';
+import type { AskCredentials } from './call-context.js';
 import { Dispatcher } from './dispatch.js';
 import { ExportError } from './errors.js';
 import { type ExportedInterface, exportedInterface, type ExportedMembers } from './exported-interface.js';
 import { ObjectTree } from './object-tree.js';
 import { PropertyChanges } from './property-changes.js';
 import { STANDARD_INTERFACE_NAMES, standardInterfaces } from './standard-interfaces.js';
+import { TurnEnd } from './turn-end.js';
 
 /** Interfaces that are exported at an object path until they are removed. */
 export interface ExportedObject extends Disposable {
@@ -32,6 +35,7 @@ export type ImplementationFor<Typed extends boolean> = Implementation<InterfaceS
 /** The objects of one link. */
 interface Exports {
   readonly tree: ObjectTree;
+  readonly turnEnd: TurnEnd;
   /** The functions that remove what is exported. */
   readonly unexports: Set<() => void>;
 }
@@ -44,9 +48,12 @@ function exportsOf(link: MessageLink<boolean>): Exports {
   const tree = new ObjectTree();
   const standard = standardInterfaces(tree, link);
   const { closedSignal } = link;
-  const dispatcher = new Dispatcher({ tree, standard, sink: link, closedSignal, callers: callersOf(link) });
+  const turnEnd = new TurnEnd();
+  const dispatcher = new Dispatcher({
+    tree, standard, sink: link, closedSignal, callers: callersOf(link), askCredentials: credentialsFrom(link), turnEnd,
+  });
   routeCalls(link, dispatcher);
-  const exports = { tree, unexports: new Set<() => void>() };
+  const exports = { tree, turnEnd, unexports: new Set<() => void>() };
   // An implementation may outlive the link and must not keep it in memory. There is one listener for all objects,
   // because Node searches the whole list of listeners whenever one is added or removed.
   link.closedSignal.addEventListener('abort', () => {
@@ -54,6 +61,11 @@ function exportsOf(link: MessageLink<boolean>): Exports {
   });
   exportsByLink.set(link, exports);
   return exports;
+}
+
+/** How handlers ask who their callers are: undefined on a link without a bus. */
+function credentialsFrom(link: MessageLink<boolean>): AskCredentials | undefined {
+  return link instanceof Bus ? (name) => link.getConnectionCredentials(name) : undefined;
 }
 
 /**
@@ -85,7 +97,7 @@ export function exportObject<Typed extends boolean = false>(
   }
   const exports = exportsOf(link);
   const interfaces = list.map((implementation) =>
-    exportedInterface(implementation, (members) => propertyChanges(link, path, members)),
+    exportedInterface(implementation, (members) => propertyChanges(link, { path, turnEnd: exports.turnEnd }, members)),
   );
   exports.tree.add(path, interfaces);
   const detach = list.map((implementation, index) =>
@@ -93,6 +105,7 @@ export function exportObject<Typed extends boolean = false>(
   );
   const unexport = (): void => {
     exports.unexports.delete(unexport);
+    for (const { changes } of interfaces) changes?.announceNow();
     exports.tree.remove(path, interfaces);
     for (const end of detach.splice(0)) end();
   };
@@ -125,13 +138,14 @@ interface OutgoingSignal {
   readonly member: string;
   readonly signature: string;
   readonly body: readonly unknown[];
+  readonly destination?: string | undefined;
 }
 
 /** Sends a signal of an object. Does nothing if the link is closed; counts the signal if it is being restored. */
 function sendSignal(link: MessageLink<boolean>, path: string, content: OutgoingSignal): void {
-  const { interface: interfaceName, member, signature, body } = content;
+  const { interface: interfaceName, member, signature, body, destination } = content;
   try {
-    link.send(signal({ path, interface: interfaceName, member, signature, body }));
+    link.send(signal({ path, interface: interfaceName, member, signature, body, destination }));
   } catch (error) {
     if (!(error instanceof ConnectionClosedError)) throw error;
     if (error.code === 'CONNECTION_LOST') countDrop(link, 'undeliverable', { error });
@@ -141,13 +155,21 @@ function sendSignal(link: MessageLink<boolean>, path: string, content: OutgoingS
 /** Sends the signals of one interface of one object. */
 function signalSink(link: MessageLink<boolean>, path: string, { name, changes }: ExportedInterface): SignalSink {
   return {
-    signal: (member, signature, body) => sendSignal(link, path, { interface: name, member, signature, body }),
-    propertiesChanged: (names) => void changes?.announce(names),
+    signal: (member, signature, body, { path: only, destination }) => {
+      if (only !== undefined && only !== path) return;
+      sendSignal(link, path, { interface: name, member, signature, body, destination });
+    },
+    propertiesChanged: (names, { path: only }) => {
+      if (only === undefined || only === path) void changes?.announce(names);
+    },
   };
 }
 
 /** Announces the property changes of one interface of one object. */
-function propertyChanges(link: MessageLink<boolean>, path: string, members: ExportedMembers): PropertyChanges {
+function propertyChanges(
+  link: MessageLink<boolean>, { path, turnEnd }: { readonly path: string; readonly turnEnd: TurnEnd },
+  members: ExportedMembers,
+): PropertyChanges {
   const { name: interfaceName } = members;
   return new PropertyChanges(members, {
     send: (changed, invalidated) => {
@@ -156,6 +178,7 @@ function propertyChanges(link: MessageLink<boolean>, path: string, members: Expo
       sendSignal(link, path, { interface: Properties.name, member: 'PropertiesChanged', signature, body });
     },
     contextFor: (name) => ownContext(link, path, { interfaceName, name }),
+    turnEnd,
   });
 }
 
@@ -167,5 +190,5 @@ function ownContext(
 ): CallContext {
   const body = [interfaceName, name] as const;
   const message = methodCall({ path, interface: Properties.name, member: 'Get', signature: 'ss', body });
-  return { sender: undefined, message, signal: closedSignal };
+  return { sender: undefined, message, signal: closedSignal, credentials: async () => undefined };
 }

@@ -44,8 +44,13 @@ export interface ExportedMembers {
 
 /** Announces changes of properties. */
 export interface PropertyAnnouncer {
-  /** Announces that properties have changed. Never throws; a returned promise resolves after the signal is sent. */
+  /**
+   * Announces that properties have changed, all changes of a turn together. Never throws; a returned promise resolves
+   * after the signal is sent.
+   */
   announce(names: readonly string[]): void | Promise<void>;
+  /** Sends at once what is to be announced at the end of this turn. */
+  announceNow(): void;
 }
 
 /** One interface of one object. */

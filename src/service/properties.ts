@@ -12,7 +12,7 @@ import { ofProperty, type PropertyPlace, type Refusal, sendFitting } from './fit
 import { withinTimeLimit } from './getters.js';
 import { describeFailure, isA, reportHandlerError, textOf } from './handler-errors.js';
 import type { ObjectNode } from './object-tree.js';
-import { shortened, thrownRefusal, unknownInterface } from './replies.js';
+import { AnsweredSoon, shortened, thrownRefusal, unknownInterface } from './replies.js';
 
 /** The name of a property of a node. The interface name `''` means the first interface that has the property. */
 export interface PropertyAddress {
@@ -131,17 +131,19 @@ function reportFailure(
 }
 
 /**
- * Writes a property, and then announces its change; returns a promise only if its `set` or the announcement does. `set`
- * runs only if the value has exactly the type of the property.
+ * Writes a property, and then announces its change; the reply waits for the announcement. Returns a promise only if its
+ * `set` does. `set` runs only if the value has exactly the type of the property.
  * @throws {DBusError} PropertyReadOnly or InvalidArgs; the DBusError that its `set` throws; Failed, if `set` throws
  * another error
  */
 export function setProperty(
   { exported, property }: FoundProperty, value: Variant, context: CallContext,
-): void | Promise<void> {
+): void | Promise<void> | AnsweredSoon {
   const announce = (): void | Promise<void> => exported.changes?.announce([property.name]);
   const written = writeProperty(property, value, context);
-  return written === undefined ? announce() : written.then(announce);
+  if (written !== undefined) return written.then(announce);
+  const announced = announce();
+  return announced === undefined ? undefined : new AnsweredSoon(announced);
 }
 
 function writeProperty(property: ExportedProperty, value: Variant, context: CallContext): void | Promise<void> {

@@ -1,13 +1,17 @@
-// Announces changes of the properties of one interface, with their values if those can be read and sent. A value that
-// cannot be read or sent, or comes late, does not hold back the others. It knows no messages.
+// Announces changes of the properties of one interface, with their values if those can be read and sent: all changes of
+// a turn of the event loop together, each once. A value that cannot be read or sent, or comes late, does not hold back
+// the others. It knows no messages.
 // Tests: properties.test.ts. Specification: org.freedesktop.DBus.Properties (PropertiesChanged); EmitsChangedSignal.
 import { ConnectionClosedError } from '../connection/errors.js';
 import type { CallContext } from '../interface/definition.js';
 import type { Variant } from '../wire/variant.js';
-import { type ExportedMembers, isPromiseLike, type PropertyAnnouncer } from './exported-interface.js';
+import {
+  type ExportedMembers, type ExportedProperty, isPromiseLike, type PropertyAnnouncer,
+} from './exported-interface.js';
 import { type Refusal, sendFitting } from './fitting-properties.js';
 import { withinTimeLimit } from './getters.js';
 import { isA, reportHandlerError } from './handler-errors.js';
+import type { TurnEnd } from './turn-end.js';
 
 /** Sends one PropertiesChanged; throws if a value does not fit its type. */
 export type SendChanges = (changed: ReadonlyMap<string, Variant>, invalidated: readonly string[]) => void;
@@ -17,6 +21,8 @@ export interface PropertyChangesOptions {
   readonly send: SendChanges;
   /** The context that the `get` of a property receives, since there is no caller. */
   readonly contextFor: (name: string) => CallContext;
+  /** Says when the changes of a turn are announced. */
+  readonly turnEnd: TurnEnd;
 }
 
 /** Names that are announced together. */
@@ -27,6 +33,10 @@ interface Announcement {
   readonly later: Set<string>;
   /** Sends the values read so far, once; later values are then announced one by one. Set while values are missing. */
   send: (() => void) | undefined;
+}
+
+function isAnnounced(property: ExportedProperty | undefined): boolean {
+  return property !== undefined && property.emitsChanged !== 'const' && property.emitsChanged !== 'false';
 }
 
 /** Marks a value that is not announced. It is not undefined, which a `get` may return, although it fits no type. */
@@ -41,6 +51,10 @@ export class PropertyChanges implements PropertyAnnouncer {
   readonly #options: PropertyChangesOptions;
   /** The properties that are being read, and whether they have changed since. */
   readonly #reading = new Map<string, { hasChanged: boolean }>();
+  /** The properties that have changed in this turn. */
+  readonly #changed = new Set<string>();
+  /** The callers of `announce` that wait for the end of this turn. */
+  #waiting: (() => void)[] = [];
 
   constructor(members: Pick<ExportedMembers, 'name' | 'properties'>, options: PropertyChangesOptions) {
     this.#members = members;
@@ -48,11 +62,40 @@ export class PropertyChanges implements PropertyAnnouncer {
   }
 
   /**
-   * Announces changes with their values. The value is left out if the definition says so or it cannot be read. Never
-   * throws. If some values come later, the others wait for them until the end of the turn of the event loop, to be
-   * announced together; the returned promise resolves then.
+   * Announces changes at the end of the turn of the event loop, each property once, with the value that it has then.
+   * The value is left out if the definition says so or it cannot be read. Never throws. If some values come later, the
+   * others wait for them until the end of the next turn, to be announced together; the returned promise resolves then.
+   * It is undefined if there is nothing to announce.
    */
   announce(names: readonly string[]): void | Promise<void> {
+    const { properties } = this.#members;
+    const announced = names.filter((name) => isAnnounced(properties.get(name)));
+    if (announced.length === 0) return;
+    for (const name of announced) this.#changed.add(name);
+    this.#options.turnEnd.add(this.#atTurnEnd);
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Announces what has changed in this turn, if anything has. */
+  announceNow(): void {
+    this.#options.turnEnd.runNow(this.#atTurnEnd);
+  }
+
+  readonly #atTurnEnd = (): void => {
+    const names = [...this.#changed];
+    const waiting = this.#waiting;
+    this.#changed.clear();
+    this.#waiting = [];
+    const later = this.#announce(names);
+    const resolveAll = (): void => {
+      for (const resolve of waiting) resolve();
+    };
+    if (later === undefined) resolveAll();
+    else void later.then(resolveAll);
+  };
+
+  /** Announces changes, now or, if some values come later, at the end of the turn. */
+  #announce(names: readonly string[]): void | Promise<void> {
     const announcement: Announcement = { values: new Map(), later: new Set(), send: undefined };
     for (const name of names) this.#read(name, announcement);
     const { values, later } = announcement;
@@ -70,9 +113,7 @@ export class PropertyChanges implements PropertyAnnouncer {
 
   /** Adds the value of a property to an announcement, now or later. */
   #read(name: string, announcement: Announcement): void {
-    const property = this.#members.properties.get(name);
-    if (property === undefined || property.emitsChanged === 'const' || property.emitsChanged === 'false') return;
-    const { get, emitsChanged } = property;
+    const { get, emitsChanged } = this.#members.properties.get(name)!; // only properties are announced
     const { values, later } = announcement;
     const running = this.#reading.get(name);
     if (running !== undefined) {
@@ -109,7 +150,7 @@ export class PropertyChanges implements PropertyAnnouncer {
       later.delete(name);
       if (later.size === 0) send();
     }
-    if (reading.hasChanged) void this.announce([name]);
+    if (reading.hasChanged) void this.#announce([name]);
   }
 
   #send(read: ReadonlyMap<string, unknown>): void {

@@ -21,6 +21,16 @@ export interface MessageSink {
 /** The result of a handler that has sent the reply itself. */
 export const ANSWERED = Symbol('answered');
 
+/** The result of a handler that has done its work, and whose empty reply leaves at the end of the turn. */
+export class AnsweredSoon {
+  /** Resolves when the reply may leave. */
+  readonly ready: Promise<void>;
+
+  constructor(ready: Promise<void>) {
+    this.ready = ready;
+  }
+}
+
 /**
  * Sends a METHOD_RETURN; returns the reason if it cannot be sent. Sends nothing, and returns undefined, if the caller
  * expects no reply.
@@ -61,7 +71,8 @@ export function sendReturn(
 
 /**
  * Sends an ERROR: a {@link DBusError} as it is, any other error as Failed with its text only, and then the error is
- * reported under `failed`. A DBusError whose name or body is not valid becomes Failed and is reported too.
+ * reported under `failed`. A DBusError whose body cannot be sent keeps its name: a text is made valid, and any other
+ * body becomes the text, and is reported. One whose name is not valid becomes Failed and is reported too.
  */
 export function sendError(
   sink: MessageSink,
@@ -79,9 +90,34 @@ export function sendError(
     sink.send(errorReply(call, { errorName: error.errorName, signature: error.signature, body: error.body }));
   } catch (refusal) {
     if (isA(refusal, ConnectionClosedError)) return;
+    if (isTextOnly(error) && sendText(sink, call, error)) return;
     const place = { interface: interfaceName, member, role: 'error-argument' } as const;
     reportHandlerError({ error: errorAt(refusal, place, sendError), interface: interfaceName, member, call });
-    sendFailed(sink, call, textOf(error));
+    if (!sendText(sink, call, error)) sendFailed(sink, call, textOf(error));
+  }
+}
+
+/** Whether the body of an error is its text, or what was meant as its text. */
+function isTextOnly(error: DBusError): boolean {
+  try {
+    return error.signature === 's' && error.body.length === 1;
+  } catch {
+    return false; // a getter that throws
+  }
+}
+
+/** The longest text of an error that is sent if the whole text is not valid or too long, in UTF-16 code units. */
+const MAX_TEXT_LENGTH = 65_536;
+
+/** Sends an error with its name and its text, made valid; returns false if that is not possible. */
+function sendText(sink: MessageSink, call: MethodCall, error: DBusError): boolean {
+  try {
+    const text = textOf(error);
+    const message = text.length > MAX_TEXT_LENGTH ? `${text.slice(0, MAX_TEXT_LENGTH).toWellFormed()}…` : text;
+    sink.send(errorReply(call, { errorName: error.errorName, message }));
+    return true;
+  } catch (refusal) {
+    return isA(refusal, ConnectionClosedError);
   }
 }
 

@@ -69,7 +69,7 @@ function properties(tree: ObjectTree, standardOf: StandardInterfaces, sink: Mess
         },
         Set: (interfaceName, name, value, context) => {
           const node = nodeOf(tree, context);
-          return setProperty(findProperty(node, { interfaceName, name }, standardOf(node)), value, context);
+          return setProperty(findProperty(node, { interfaceName, name }, standardOf(node)), value, context) as void;
         },
       },
     }),

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { defineInterface } from '../../src/interface/define.js';
 import type { Implementation, InterfaceDefinition, SignalSink } from '../../src/interface/definition.js';
 import { DefinitionError } from '../../src/interface/errors.js';
+import { variant } from '../../src/wire/variant.js';
 
 const Thing = defineInterface({
   name: 'com.example.Thing1',
@@ -32,8 +33,11 @@ function recorder(): SignalSink & { readonly received: unknown[] } {
   const received: unknown[] = [];
   return {
     received,
-    signal: (member, signature, body) => received.push([member, signature, body]),
-    propertiesChanged: (names) => received.push(names),
+    signal: (member, signature, body, { path, destination }) => {
+      const target = path === undefined && destination === undefined ? [] : [path, destination];
+      received.push([member, signature, body, ...target]);
+    },
+    propertiesChanged: (names, { path }) => received.push(path === undefined ? names : [...names, path]),
   };
 }
 
@@ -206,6 +210,31 @@ describe('a signal of an implementation', () => {
     expect(late.received).toHaveLength(1);
   });
 
+  test('has the object and the destination that follow its arguments', () => {
+    const Taking = defineInterface({ name: 'com.example.Taking1', signals: { Took: { args: 'a{sv}' }, Over: {} } });
+    const thing = Taking.implement({});
+    const sink = recorder();
+    thing.attach(sink);
+    thing.emit('Over', { path: '/a' });
+    thing.emit('Over', {});
+    thing.emit('Over', undefined);
+    thing.emit('Took', { path: variant('s', 'not an option') });
+    thing.emit('Took', {}, { destination: ':1.5', path: undefined });
+    expect(sink.received).toEqual([
+      ['Over', '', [], '/a', undefined], ['Over', '', []], ['Over', '', []],
+      ['Took', 'a{sv}', [{ path: variant('s', 'not an option') }]],
+      ['Took', 'a{sv}', [{}], undefined, ':1.5'],
+    ]);
+  });
+
+  test('for changed properties of one object has its path', () => {
+    const thing = Thing.implement(members);
+    const sink = recorder();
+    thing.attach(sink);
+    thing.emitPropertiesChanged('Level', { path: '/a' });
+    expect(sink.received).toEqual([['Level', '/a']]);
+  });
+
   test('for changed properties contains their names', () => {
     const thing = Thing.implement(members);
     const sink = recorder();
@@ -253,6 +282,30 @@ describe('a signal of an implementation', () => {
     [
       'a property that does not change', (thing) => thing.emitPropertiesChanged('Version'),
       { name: 'DefinitionError', code: 'PROPERTY_DOES_NOT_SIGNAL', member: 'Version' },
+    ],
+    [
+      'an unknown option', (thing) => thing.emit('Over', { to: ':1.1' } as never),
+      { name: 'ArgumentError', code: 'OPTION_UNKNOWN' },
+    ],
+    [
+      'a path that is not valid', (thing) => thing.emit('Over', { path: 'a' }),
+      { name: 'InvalidNameError', kind: 'object path' },
+    ],
+    [
+      'a destination that is not valid', (thing) => thing.emit('Over', { destination: 'a' }),
+      { name: 'InvalidNameError', kind: 'bus name' },
+    ],
+    [
+      'an unknown option of a change', (thing) => thing.emitPropertiesChanged('Level', { destination: ':1.1' } as never),
+      { name: 'ArgumentError', code: 'OPTION_UNKNOWN' },
+    ],
+    [
+      'a path of a change that is not valid', (thing) => thing.emitPropertiesChanged('Level', { path: 'a' }),
+      { name: 'InvalidNameError', kind: 'object path' },
+    ],
+    [
+      'no property but a path', (thing) => thing.emitPropertiesChanged({ path: '/a' } as never),
+      { name: 'ArgumentError', code: 'ARGUMENT_INVALID' },
     ],
     [
       'no property', (thing) => (thing.emitPropertiesChanged as () => void)(),

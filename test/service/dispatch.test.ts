@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } fro
 import { DBusError } from '../../src/protocol/errors.js';
 import type { CallContext } from '../../src/interface/definition.js';
 import { defineInterface } from '../../src/interface/define.js';
+import { TurnEnd } from '../../src/service/turn-end.js';
 import { WARNING_PERIOD } from '../../src/service/warning-limit.js';
 import { callLimits } from '../../src/connection/call-limits.js';
 import { CallRefusal } from '../../src/connection/call-router.js';
@@ -12,7 +13,9 @@ import { Callers } from '../../src/connection/callers.js';
 import { standardInterfaces } from '../../src/service/standard-interfaces.js';
 import type { Message } from '../../src/wire/messages/message.js';
 import { until } from '../support/waiting.js';
-import { CALLER, EXOTIC_ERRORS, incomingCall, recordHandlerErrors, serviceOf, TestDispatcher } from './support.js';
+import {
+  CALLER, errorNameFor, EXOTIC_ERRORS, incomingCall, recordHandlerErrors, serviceOf, TestDispatcher,
+} from './support.js';
 
 const ERROR = 'org.freedesktop.DBus.Error';
 const path = '/com/example/Object';
@@ -298,33 +301,50 @@ describe('an error of a handler', () => {
       expect(reports).toMatchObject([{ error }]);
     });
 
-    test.each(EXOTIC_ERRORS)('may be %s: the caller gets Failed, and it is reported once', async (_, thrown) => {
+    test.each(EXOTIC_ERRORS)('may be %s: the caller gets an error, and it is reported once', async (title, thrown) => {
       const reports = recordHandlerErrors();
-      expect(await fail(thrown())).toEqual([`${ERROR}.Failed`, expect.any(String)]);
+      expect(await fail(thrown())).toEqual([errorNameFor(title), expect.any(String)]);
       expect(reports).toHaveLength(1);
     });
 
-    test.each(EXOTIC_ERRORS)('may be %s: the caller gets Failed, and one warning is emitted', async (_name, thrown) => {
+    test.each(EXOTIC_ERRORS)('may be %s: the caller gets an error, and one warning is emitted', async (title, thrown) => {
       const warning = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
-      expect(await fail(thrown())).toEqual([`${ERROR}.Failed`, expect.any(String)]);
+      expect(await fail(thrown())).toEqual([errorNameFor(title), expect.any(String)]);
       expect(warning).toHaveBeenCalledExactlyOnceWith(
         expect.stringContaining(`${IFACE}.Run: `), expect.objectContaining({ code: 'DBUS_WIRE_HANDLER_ERROR' }),
       );
       warning.mockRestore();
     });
 
-    test('is Failed if the DBusError cannot be sent, and the reason is reported', async () => {
+    test('has its text if the body of the DBusError cannot be sent, and the reason is reported', async () => {
       const reports = recordHandlerErrors();
       for (const [error, reason] of [
         [Object.assign(new DBusError('a.b', 'text'), { errorName: 'not a name' }), 'InvalidNameError'],
         [new DBusError('com.example.Error.No', 'text', { signature: 'u', body: ['x'] }), 'MarshalError'],
         [new DBusError('com.example.Error.No', 'text', { signature: '(', body: [] }), 'MarshalError'],
-        [new DBusError('com.example.Error.No', 'te\0xt'), 'MarshalError'],
       ] as const) {
-        expect(await fail(error)).toEqual([`${ERROR}.Failed`, error.message.replace('\0', '\ufffd')]);
+        const name = reason === 'InvalidNameError' ? `${ERROR}.Failed` : 'com.example.Error.No';
+        expect(await fail(error)).toEqual([name, error.message]);
         const place = { interface: IFACE, member: 'Run' };
         expect(reports.splice(0)).toMatchObject([{ error: { name: reason, ...place } }]);
       }
+    });
+
+    test.each<[string, DBusError, string]>([
+      ['has a NUL', new DBusError('com.example.Error.No', 'te\0xt'), 'te\ufffdxt'],
+      ['has a lone surrogate', new DBusError('com.example.Error.No', 'te\ud800xt'), 'te\ufffdxt'],
+      ['is empty', new DBusError('com.example.Error.No', ''), ''],
+      ['is longer than any message', new DBusError('com.example.Error.No', 'x'.repeat(2 ** 27)),
+        `${'x'.repeat(65_536)}…`],
+      ['is a number', Object.assign(new DBusError('com.example.Error.No', ''), { message: 42, body: [42] }),
+        'the handler failed'],
+      ['is of a declared class', new (defineInterface({
+        name: 'com.example.Player', errors: { NoTrack: 'com.example.Error.No' },
+      }).errors.NoTrack)('no\0track'), 'no\ufffdtrack'],
+    ])('that is a DBusError arrives with its name if its text %s', async (_title, error, text) => {
+      const reports = recordHandlerErrors();
+      expect(await fail(error)).toEqual(['com.example.Error.No', text]);
+      expect(reports).toEqual([]);
     });
 
     test('is Failed too if its text is longer than any message', async () => {
@@ -635,7 +655,7 @@ describe('handlers that do not answer', () => {
       const { tree, sink } = stuck;
       const closedSignal = abort.signal;
       const callers = new Callers(undefined, closedSignal, callLimits());
-      return { ...stuck, dispatcher: new TestDispatcher({ tree, standard, sink, closedSignal, callers }) };
+      return { ...stuck, dispatcher: new TestDispatcher({ tree, standard, sink, closedSignal, callers, turnEnd: new TurnEnd() }) };
     })();
     for (let index = 0; index < 40_000; index++) {
       void dispatcher.dispatch(incomingCall({ path: '/s', member: 'Wait', sender: `:1.${index}` }));

@@ -275,6 +275,29 @@ suite('signals', () => {
     expect(() => implementation.emit('Overflow', -1)).toThrow(MarshalError);
   });
 
+  test('go from one of several objects, and to one receiver, if the options say so', async () => {
+    const { implementation } = counter();
+    exportObject(service, path, implementation);
+    exportObject(service, '/other', implementation);
+    const other = await connectToBus(daemon.address);
+    const rule = { sender: service.uniqueName, interface: Counter.name };
+    const [signals, foreign] = [client.subscribe(rule), other.subscribe(rule)];
+    await Promise.all([signals.ready, foreign.ready]);
+    implementation.emit('Overflow', 1, { path: '/other' });
+    implementation.emit('Overflow', 2, { destination: client.uniqueName, path });
+    implementation.emit('Empty', { path: '/nowhere' });
+    implementation.emit('Empty', { path });
+    const seen = [await signals.next(), await signals.next(), await signals.next()].map(({ value }) => value);
+    expect(seen).toMatchObject([
+      { path: '/other', body: [1], destination: undefined },
+      { path, body: [2], destination: client.uniqueName },
+      { path, member: 'Empty' },
+    ]);
+    const others = [await foreign.next(), await foreign.next()].map(({ value }) => value);
+    expect(others).toMatchObject([{ body: [1] }, { member: 'Empty' }]);
+    await other.close();
+  });
+
   test('of an implementation whose connection has ended are not sent', async () => {
     const { implementation } = counter();
     const failures: unknown[] = [];
@@ -324,6 +347,53 @@ suite('PropertiesChanged', () => {
     await call('Add', 'u', [5]);
     implementation.emitPropertiesChanged('Value', 'Label');
     expect(await next()).toMatchObject(changed(Counter.name, new Map([['Value', variant('u', 5)]]), ['Label']));
+  });
+});
+
+suite('plain values', () => {
+  test('that change in one turn, by callers and by the service, are one PropertiesChanged', async () => {
+    const Player = defineInterface({
+      name: 'com.example.Player1',
+      properties: { Volume: { type: 'd', access: 'readwrite' }, Title: { type: 's', access: 'read' } },
+    });
+    const player = Player.implement({ properties: { Volume: 0.5, Title: '' } });
+    exportObject(service, path, player);
+    const signals = client.subscribe({ sender: service.uniqueName, member: 'PropertiesChanged' });
+    await signals.ready;
+    const target = { destination: service.uniqueName, path, interface: 'org.freedesktop.DBus.Properties' };
+    const set = (value: number) => client.call({
+      ...target, member: 'Set', signature: 'ssv', body: [Player.name, 'Volume', variant('d', value)],
+    });
+    await Promise.all([set(0.1), set(0.2), set(0.3)]);
+    player.values.Title = 'a';
+    player.values.Title = 'b';
+    player.values.Volume = 0.4;
+    await service.close(); // what has changed in the last turn is still announced
+    const bodies = [];
+    for (let index = 0; index < 2; index++) bodies.push(((await signals.next()).value as { body: unknown }).body);
+    expect(bodies).toEqual([
+      [Player.name, new Map([['Volume', variant('d', 0.3)]]), []],
+      [Player.name, new Map<string, unknown>([['Title', variant('s', 'b')], ['Volume', variant('d', 0.4)]]), []],
+    ]);
+    expect(signals.dropped).toBe(0);
+  });
+});
+
+suite('the context of a handler', () => {
+  test('has the credentials of the caller on demand', async () => {
+    const Who = defineInterface({
+      name: 'com.example.Who', methods: { Are: { out: 'ub' } },
+    });
+    exportObject(service, path, Who.implement({
+      methods: {
+        Are: async (context) => {
+          const [first, second] = await Promise.all([context.credentials(), context.credentials()]);
+          return [first?.processId ?? 0, first === second];
+        },
+      },
+    }));
+    const target = { destination: service.uniqueName, path, interface: Who.name };
+    expect(await client.call({ ...target, member: 'Are' })).toEqual([process.pid, true]);
   });
 });
 

@@ -7,11 +7,14 @@ import type { CallContext } from '../../src/interface/definition.js';
 import { defineInterface } from '../../src/interface/define.js';
 import { exportedInterface, type ExportedMembers } from '../../src/service/exported-interface.js';
 import { PropertyChanges } from '../../src/service/property-changes.js';
+import { TurnEnd } from '../../src/service/turn-end.js';
 import { encodeMessage } from '../../src/wire/messages/encode.js';
 import { signal } from '../../src/wire/messages/message.js';
 import { type Variant, variant } from '../../src/wire/variant.js';
 import { until } from '../support/waiting.js';
-import { CALLER, EXOTIC_ERRORS, incomingCall, recordHandlerErrors, revokedProxy, serviceOf } from './support.js';
+import {
+  CALLER, errorNameFor, EXOTIC_ERRORS, incomingCall, recordHandlerErrors, revokedProxy, serviceOf,
+} from './support.js';
 
 const ERROR = 'org.freedesktop.DBus.Error';
 const path = '/com/example/Object';
@@ -377,20 +380,48 @@ describe('GetAll', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test.each(EXOTIC_ERRORS)('leaves out a property whose get throws %s', async (_, thrown) => {
+  test.each(EXOTIC_ERRORS)('leaves out a property whose get throws %s', async (title, thrown) => {
     const reports = recordHandlerErrors();
     const { get, getAll, state } = setup();
     for (const bad of [() => { throw thrown(); }, () => Promise.reject(thrown())]) { // not an Error, on purpose
       state.bad = bad;
       const [, values] = await getAll('com.example.Test1');
       expect([...(values as Map<string, unknown>).keys()]).not.toContain('Bad');
-      expect(await get('Bad')).toEqual([`${ERROR}.Failed`, expect.any(String)]);
+      expect(await get('Bad')).toEqual([errorNameFor(title), expect.any(String)]);
     }
     expect(reports).toHaveLength(4);
   });
 });
 
 describe('PropertiesChanged', () => {
+  test('is sent once for all Set calls of a chunk, and before their replies', async () => {
+    let value = 0;
+    const exported: string[] = [];
+    const Level = defineInterface({
+      name: 'com.example.Level', properties: { Now: { type: 'u', access: 'readwrite' } },
+    });
+    for (const set of [(to: number) => void (value = to), async (to: number) => void (value = to)]) {
+      exported.length = 0;
+      const service = serviceOf({});
+      const implementation = Level.implement({ properties: { Now: { get: () => value, set } } });
+      service.tree.add(path, [exportedInterface(implementation, (members) => new PropertyChanges(members, {
+        send: (changed) => exported.push(`changed ${String(changed.get('Now')?.value)}`),
+        contextFor: () => ({}) as CallContext, // the handler does not look at it
+        turnEnd: new TurnEnd(),
+      }))]);
+      const target = { path, interface: 'org.freedesktop.DBus.Properties' };
+      const sets = [1, 2, 3].map(async (to) => {
+        const body = [Level.name, 'Now', variant('u', to)];
+        await service.dispatcher.dispatch(incomingCall({ ...target, member: 'Set', signature: 'ssv', body }));
+        exported.push(`replied ${to}`);
+      });
+      const [got] = await service.call({ ...target, member: 'Get', signature: 'ss', body: [Level.name, 'Now'] });
+      expect(got).toMatchObject({ body: [variant('u', 3)] });
+      await Promise.all(sets);
+      expect(exported).toEqual(['changed 3', 'replied 1', 'replied 2', 'replied 3']);
+    }
+  });
+
   const Watched = defineInterface({
     name: 'com.example.Watched',
     properties: {
@@ -429,20 +460,47 @@ describe('PropertiesChanged', () => {
         sent.push([Object.fromEntries(changed), invalidated]);
       },
       contextFor: () => ({ sender: undefined }) as CallContext, // none of the handlers looks at more
+      turnEnd: new TurnEnd(),
     });
     return { sent, changes };
   }
 
-  test('has the value of a property, unless the definition leaves it out or callers cannot read it', () => {
+  test('has the value of a property, unless the definition leaves it out or callers cannot read it', async () => {
     const { sent, changes } = watch();
-    expect(changes.announce(['Plain', 'Stale', 'Hidden', 'Slow'])).toBeUndefined();
+    await changes.announce(['Plain', 'Stale', 'Hidden', 'Slow']);
     expect(sent).toEqual([[{ Plain: variant('u', 1), Slow: variant('s', 'slow') }, ['Stale', 'Hidden']]]);
   });
 
-  test('is not sent for a property whose definition says so', () => {
+  test('is not sent for a property whose definition says so', async () => {
     const { sent, changes } = watch();
     expect(changes.announce(['Const', 'Silent', 'Nope'])).toBeUndefined();
+    await sleep(1);
     expect(sent).toEqual([]);
+  });
+
+  test('is one signal for all changes of a turn, with the values at its end', async () => {
+    const { sent, changes, state } = watch();
+    void changes.announce(['Plain']);
+    state.plain = () => 2;
+    void changes.announce(['Stale', 'Plain']);
+    await Promise.resolve();
+    state.plain = () => 3;
+    const last = changes.announce(['Plain', 'Slow', 'Const']);
+    expect(sent).toEqual([]);
+    await last;
+    expect(sent).toEqual([[{ Plain: variant('u', 3), Slow: variant('s', 'slow') }, ['Stale']]]);
+    await sleep(1);
+    expect(sent).toHaveLength(1);
+  });
+
+  test('can be sent before the end of the turn, and is not sent again then', async () => {
+    const { sent, changes } = watch();
+    const announced = changes.announce(['Plain']);
+    changes.announceNow();
+    changes.announceNow();
+    await announced;
+    await sleep(1);
+    expect(sent).toEqual([[{ Plain: variant('u', 1) }, []]]);
   });
 
   test('has the values that come in the same turn of the event loop together', async () => {
@@ -457,9 +515,13 @@ describe('PropertiesChanged', () => {
     const pending: ((value: string) => void)[] = [];
     state.slow = () => new Promise((resolve) => pending.push(resolve));
     const first = changes.announce(['Slow', 'Plain']);
-    expect(changes.announce(['Plain'])).toBeUndefined();
+    changes.announceNow();
+    void changes.announce(['Plain']);
+    changes.announceNow();
     void changes.announce(['Slow', 'Stale']);
+    changes.announceNow();
     void changes.announce(['Slow']);
+    changes.announceNow();
     expect(pending).toHaveLength(1);
     expect(sent).toEqual([[{ Plain: variant('u', 1) }, []], [{}, ['Stale']]]);
     await first; // does not wait for the value of Slow
@@ -481,9 +543,11 @@ describe('PropertiesChanged', () => {
       const { sent, changes, state } = watch();
       state.slow = () => new Promise(() => {});
       void changes.announce(['Slow']);
+      changes.announceNow();
       await vi.advanceTimersByTimeAsync(9_000);
       state.slow = () => 'again';
-      changes.announce(['Slow']);
+      void changes.announce(['Slow']);
+      changes.announceNow();
       expect(sent).toEqual([]);
       await vi.advanceTimersByTimeAsync(1_000);
       expect(sent).toEqual([[{}, ['Slow']], [{ Slow: variant('s', 'again') }, []]]);

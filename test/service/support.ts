@@ -16,6 +16,7 @@ import type { HandlerError } from '../../src/service/handler-errors.js';
 import { ObjectTree } from '../../src/service/object-tree.js';
 import type { MessageSink } from '../../src/service/replies.js';
 import { standardInterfaces } from '../../src/service/standard-interfaces.js';
+import { TurnEnd } from '../../src/service/turn-end.js';
 import { MessageFlag } from '../../src/wire/constants.js';
 import { decodeMessage } from '../../src/wire/messages/decode.js';
 import { encodeMessage } from '../../src/wire/messages/encode.js';
@@ -93,7 +94,7 @@ export function serviceOf(objects: Readonly<Record<string, readonly Implementati
   const watchDepartures: WatchDepartures = (onLeave) => void (leave = onLeave);
   const closedSignal = abort.signal;
   const callers = new Callers(watchDepartures, closedSignal, callLimits());
-  const dispatcher = new TestDispatcher({ tree, standard, sink, closedSignal, callers });
+  const dispatcher = new TestDispatcher({ tree, standard, sink, closedSignal, callers, turnEnd: new TurnEnd() });
   return {
     tree, sink, dispatcher, abort,
     leave: (name) => leave?.(name),
@@ -122,7 +123,10 @@ export function revokedProxy(): object {
   return proxy;
 }
 
-/** Values other than ordinary errors that a handler can throw, by title; each is created anew. */
+/**
+ * Values other than ordinary errors that a handler can throw, by title; each is created anew. See {@link errorNameFor}
+ * for what the caller gets.
+ */
 export const EXOTIC_ERRORS: readonly (readonly [title: string, thrown: () => unknown])[] = [
   ['null', () => null],
   ['undefined', () => undefined],
@@ -139,6 +143,11 @@ export const EXOTIC_ERRORS: readonly (readonly [title: string, thrown: () => unk
   })],
   ['a DBusError whose name is not valid', () => Object.assign(new DBusError('a.b', 'text'), { errorName: 'no name' })],
 ];
+
+/** The name of the ERROR that a caller gets for one of {@link EXOTIC_ERRORS}. */
+export function errorNameFor(title: string): string {
+  return title.startsWith('a DBusError whose body') ? 'com.example.Error.A' : 'org.freedesktop.DBus.Error.Failed';
+}
 
 function withGetter(error: Error, key: string): Error {
   return Object.defineProperty(error, key, {

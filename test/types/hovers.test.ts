@@ -34,7 +34,7 @@ const /*^*/error = new Player.errors.NoTrack('x');
   expect(seek).toContain(`(to: number | bigint, ${options('false')}) => Promise<[at: bigint, unit: string]>`);
   expect(plain).toContain(`(args_0: string, ${options('boolean')}) => Promise<void>`);
   expect(body).toContain('const body: [track: string, length: number]');
-  expect(emit).toContain('(signal: "Started", track: string, length: number): void');
+  expect(emit).toContain('(signal: "Started", track: string, length: number, options?: EmitOptions | undefined): void');
   expect(handler).toContain('const all: [to: bigint, context: CallContext]');
   expect(error).toContain('const error: DeclaredError<"com.example.Error.NoTrack">');
 }, 60_000);
