@@ -2,12 +2,13 @@
 // Specification: Introspection Data Format. Tests: parse-introspection.test.ts.
 import type { IntrospectionErrorCode } from './errors.js';
 
-/** The rule that a part of introspection data breaks. The last three concern definitions, see DefinitionErrorCode. */
+/** The rule that a part of introspection data breaks. The last four are only in lists of problems. */
 export type IntrospectionProblemCode =
   | IntrospectionErrorCode
   | 'NAME_INVALID'
   | 'NAME_DUPLICATE'
-  | 'NO_REPLY_WITH_RESULT';
+  | 'NO_REPLY_WITH_RESULT'
+  | 'ELEMENT_MISPLACED';
 
 /** A mistake in introspection data that did not end the reading. */
 export interface IntrospectionProblem {

@@ -27,12 +27,23 @@ export interface Source {
 /** Reads the rest of an element after its start tag: its content and its end tag. */
 export type ReadElement = (tag: StartTag) => void;
 
+/** The elements of the format. Others are skipped without a word, as the specification requires. */
+const ELEMENTS: readonly string[] = ['node', 'interface', 'method', 'signal', 'property', 'arg', 'annotation'];
+
 /** Reads the content of an element: each child with the reader for its name. A child without a reader is skipped. */
-export function readContent({ reader }: Source, readers: Readonly<Record<string, ReadElement>>): void {
+export function readContent(source: Source, readers: Readonly<Record<string, ReadElement>>): void {
+  const { reader } = source;
   for (let tag = reader.next(); tag?.kind === 'start'; tag = reader.next()) {
     const read = Object.hasOwn(readers, tag.name) ? readers[tag.name] : undefined;
-    if (read === undefined) reader.skip();
-    else read(tag);
+    if (read !== undefined) {
+      read(tag);
+      continue;
+    }
+    if (ELEMENTS.includes(tag.name)) {
+      const problem = `<${tag.name}> is not in an element that can contain it: it must be in another place`;
+      remark(source, 'ELEMENT_MISPLACED', problem, { tag, skipped: true });
+    }
+    reader.skip();
   }
 }
 

@@ -306,6 +306,8 @@ describe('a part that is not understood hides nothing else:', () => {
     ['a property with odd access', '<property name="P" type="s" access="RW"/>', 'VALUE_INVALID', ['P'], false],
     ['a second property of one name', '<property name="P" type="s" access="read"/><property name="P" type="u" access="read"/>', 'NAME_DUPLICATE', ['P'], true],
     ['a property with an empty name', '<property name="" type="s" access="read"/>', 'NAME_INVALID', [''], true],
+    ['an element in a place that cannot contain it', '<arg type="s"/>', 'ELEMENT_MISPLACED', [], true],
+    ['an object inside of a method', '<method name="M"><node name="a"/></method>', 'ELEMENT_MISPLACED', ['M'], true],
     ['an annotation without a name', '<annotation value="x"/>', 'ATTRIBUTE_MISSING', [], true],
     ['an annotation without a value', '<annotation name="x"/>', 'ATTRIBUTE_MISSING', [], true],
     ['an annotation with an odd value', '<annotation name="org.freedesktop.DBus.Deprecated" value="yes"/>', 'VALUE_INVALID', [], true],
