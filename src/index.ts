@@ -103,6 +103,9 @@ export {
 export type { EmitsChanged, InterfaceSpec, MethodSpec, PropertySpec, SignalSpec } from './interface/spec.js';
 export { DBusDaemon, Introspectable, ObjectManager, Peer, Properties } from './interface/standard.js';
 export {
+  introspect, type IntrospectedObjects, type IntrospectFailure, type IntrospectOptions, type RemoteObject,
+} from './client/introspect.js';
+export {
   type CachedMembers, type CachedProxy, type ClosableProxy, createProxy, type NamedSignal, type Proxy,
   type ProxyMembers, type SignalFunction, type SignalsFunction, type WatchableProperty, type WatchFunction,
 } from './client/proxy.js';

@@ -7,6 +7,7 @@ import type { Annotations } from './annotations.js';
 import { defineInterface } from './define.js';
 import type { InterfaceDefinition, MethodDefinition, PropertyDefinition, SignalDefinition } from './definition.js';
 import type { IntrospectionProblem } from './introspection-problems.js';
+import { mergeInterfaces } from './merge-interfaces.js';
 import type { ParsedInterface } from './parse-introspection.js';
 import type { InterfaceSpec } from './spec.js';
 import { constantName, labels, lineComment, literal, objectKey } from './typescript-text.js';
@@ -166,37 +167,9 @@ function interfaceText(definition: InterfaceDefinition, constant: string): strin
   ].join('\n');
 }
 
-/** The members of two interfaces with one name; those of the first count. */
-function merged(first: InterfaceSpec, second: InterfaceSpec): InterfaceSpec {
-  const both = <Member>(
-    one: Readonly<Record<string, Member>> | undefined, other: Readonly<Record<string, Member>> | undefined,
-  ): Record<string, Member> => Object.assign(Object.create(null), other, one) as Record<string, Member>;
-  return {
-    ...first,
-    methods: both(first.methods, second.methods),
-    properties: both(first.properties, second.properties),
-    signals: both(first.signals, second.signals),
-  };
-}
-
-/** The specification of an interface, without the functions of a definition. */
-function specOf(source: ParsedInterface | InterfaceDefinition): InterfaceSpec {
-  const { name, methods, properties, signals, deprecated, annotations } = source;
-  const declared = 'errors' in source ? Object.entries(source.errors) : [];
-  const errors = Object.assign(
-    Object.create(null), // a record that can have any name as a key
-    Object.fromEntries(declared.map(([key, { errorName }]) => [key, errorName])),
-  ) as Record<string, string>;
-  return { name, methods, properties, signals, deprecated, annotations, errors };
-}
-
 /** All interfaces of an object and of those below, one for each name. */
 function collect(source: DefinitionsSource, found: Map<string, InterfaceSpec>): Map<string, InterfaceSpec> {
-  for (const each of source.interfaces) {
-    const spec = specOf(each);
-    const first = found.get(spec.name);
-    found.set(spec.name, first === undefined ? spec : merged(first, spec));
-  }
+  mergeInterfaces(found, source.interfaces);
   for (const child of source.children ?? []) collect(child, found);
   return found;
 }

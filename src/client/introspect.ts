@@ -1,0 +1,217 @@
+// Asks a running object what it is: its definitions, proxies for them, and the objects below, for exploration and for
+// programs without definitions of their own. Specification: org.freedesktop.DBus.Introspectable.
+import type { CallDefaults, WaitOptions } from '../connection/call-options.js';
+import type { MessageLink } from '../connection/link.js';
+import { defineInterface } from '../interface/define.js';
+import type { InterfaceDefinition } from '../interface/definition.js';
+import type { IntrospectionProblem } from '../interface/introspection-problems.js';
+import { mergeInterfaces } from '../interface/merge-interfaces.js';
+import {
+  type ParsedInterface, type ParsedIntrospection, parseIntrospection,
+} from '../interface/parse-introspection.js';
+import type { InterfaceSpec } from '../interface/spec.js';
+import { Introspectable } from '../interface/standard.js';
+import { quote } from '../wire/describe.js';
+import { ArgumentError } from '../wire/errors.js';
+import { assertObjectPath } from '../wire/names.js';
+import { ABORT_SIGNAL, checkOptions, integer, type OptionRules } from '../wire/options.js';
+import { createProxy, type Proxy } from './proxy.js';
+import type { ProxyTarget } from './proxy-options.js';
+
+/** Options of {@link introspect}. */
+export interface IntrospectOptions extends Pick<WaitOptions, 'signal'> {
+  /** How many levels of objects below are asked too: 0, none, by default; at most 64. */
+  readonly depth?: number | undefined;
+  /** The most objects that are asked: 1,000 by default, at most 100,000. */
+  readonly maxObjects?: number | undefined;
+}
+
+/** An object below that could not be asked. */
+export interface IntrospectFailure {
+  /** Its path, as far as the object above gives a valid one. */
+  readonly path: string;
+  readonly error: unknown;
+}
+
+/** A remote object, as it describes itself. `formatDefinitions` takes it as it is. `Typed` is that of its link. */
+export interface RemoteObject<Typed extends boolean = false> {
+  readonly path: string;
+  /** Its interfaces, as they were read. */
+  readonly interfaces: readonly ParsedInterface[];
+  /** The definition of each interface, by its name. The record has no prototype. */
+  readonly definitions: Readonly<Record<string, InterfaceDefinition>>;
+  /** What could not be read of its description. */
+  readonly problems: readonly IntrospectionProblem[];
+  /** The paths of all objects directly below. */
+  readonly childPaths: readonly string[];
+  /** Those of them that were asked and have answered. */
+  readonly children: readonly RemoteObject<Typed>[];
+  /** Those of them that could not be asked: they do not answer, or have no valid path. */
+  readonly failures: readonly IntrospectFailure[];
+  /**
+   * Creates a proxy for an interface; by default for the only one besides those named `org.freedesktop.DBus.…`. The
+   * compiler knows none of its members: methods take any arguments, and resolve with unknown.
+   * @throws {ArgumentError} if the object does not have the interface, or there is not exactly one
+   */
+  proxy(interfaceName?: string): Proxy<InterfaceSpec, Typed>;
+}
+
+/** The object that was asked for. */
+export interface IntrospectedObjects<Typed extends boolean = false> extends RemoteObject<Typed> {
+  /** Whether all objects down to `depth` were asked: false if a limit has ended that. */
+  readonly complete: boolean;
+}
+
+const OPTION_RULES: OptionRules<IntrospectOptions> = {
+  depth: integer(0, 64), maxObjects: integer(1, 100_000), signal: ABORT_SIGNAL,
+};
+
+const DEFAULT_MAX_OBJECTS = 1_000;
+/** The most UTF-16 code units of the descriptions of all objects together. */
+const MAX_TOTAL_LENGTH = 2 ** 26;
+/** The most calls at one time. */
+const MAX_CALLS = 16;
+
+/** The parts of a target that all objects of a service share. */
+type Service = Pick<ProxyTarget, 'destination'> & CallDefaults;
+
+/** An object whose children can still be added. */
+type OpenObject<Typed extends boolean> = RemoteObject<Typed> & {
+  readonly children: RemoteObject<Typed>[];
+  readonly failures: IntrospectFailure[];
+};
+
+/** The paths of the objects directly below, and the names that make none. */
+function childPathsOf(path: string, { children }: ParsedIntrospection): {
+  readonly paths: readonly string[]; readonly failures: IntrospectFailure[];
+} {
+  const paths = new Set<string>();
+  const failures: IntrospectFailure[] = [];
+  for (const { name = '' } of children) {
+    const child = `${path === '/' ? '' : path}/${name}`;
+    try {
+      assertObjectPath(child);
+      if (child !== '/') paths.add(child); // without a name, at the root
+    } catch (error) {
+      failures.push({ path: child, error });
+    }
+  }
+  return { paths: [...paths], failures };
+}
+
+function definitionsOf({ interfaces }: ParsedIntrospection): Readonly<Record<string, InterfaceDefinition>> {
+  const specs = new Map<string, InterfaceSpec>();
+  mergeInterfaces(specs, interfaces);
+  // Object.create has no type for "nothing inherited"
+  const definitions = Object.create(null) as Record<string, InterfaceDefinition>;
+  for (const [name, spec] of specs) definitions[name] = defineInterface(spec);
+  return Object.freeze(definitions);
+}
+
+function choose(path: string, definitions: RemoteObject['definitions'], name: string | undefined): InterfaceDefinition {
+  const names = Object.keys(definitions);
+  const own = names.filter((each) => !each.startsWith('org.freedesktop.DBus.'));
+  const chosen = name ?? (own.length === 1 ? own[0] : undefined);
+  const definition = chosen === undefined ? undefined : definitions[chosen];
+  if (definition !== undefined) return definition;
+  const found = name === undefined
+    ? `${own.length} interfaces at ${path}` : `no interface ${quote(String(name), 255)} at ${path}`;
+  const must = names.length === 0 ? 'the object has none' : `it must be one of ${names.slice(0, 30).join(', ')}`;
+  throw new ArgumentError('ARGUMENT_INVALID', `${found}: ${must}`, { owner: 'proxy' });
+}
+
+/** Asks the objects of one service. */
+class Explorer<Typed extends boolean> {
+  /** Whether no limit has ended the exploration. */
+  complete = true;
+  readonly #link: MessageLink<Typed>;
+  readonly #service: Service;
+  readonly #signal: WaitOptions['signal'];
+  #length = 0;
+
+  constructor(link: MessageLink<Typed>, service: Service, signal: WaitOptions['signal']) {
+    this.#link = link;
+    this.#service = service;
+    this.#signal = signal;
+  }
+
+  async ask(path: string): Promise<OpenObject<Typed>> {
+    const target = { ...this.#service, path };
+    const link: MessageLink<boolean> = this.#link; // a text is the same on every link
+    const xml = await createProxy(link, Introspectable, target).Introspect({ signal: this.#signal });
+    this.#length += xml.length;
+    const parsed = parseIntrospection(xml);
+    const definitions = definitionsOf(parsed);
+    const { paths, failures } = childPathsOf(path, parsed);
+    return {
+      path,
+      interfaces: parsed.interfaces,
+      definitions,
+      problems: parsed.problems,
+      childPaths: paths,
+      children: [],
+      failures,
+      proxy: (name) => createProxy(this.#link, choose(path, definitions, name), target),
+    };
+  }
+
+  /** Asks the objects below, level by level, until a limit ends it. */
+  async descend(root: OpenObject<Typed>, { depth, maxObjects }: { depth: number; maxObjects: number }): Promise<void> {
+    let level = [root];
+    let left = maxObjects - 1;
+    for (let count = 0; count < depth && level.length > 0; count++) {
+      const asked = level.flatMap((parent) => parent.childPaths.map((path) => ({ parent, path })));
+      if (asked.length > left) this.complete = false;
+      const next: OpenObject<Typed>[] = [];
+      const pending = asked.slice(0, left);
+      left -= pending.length;
+      for (let start = 0; start < pending.length; start += MAX_CALLS) {
+        if (this.#length > MAX_TOTAL_LENGTH) {
+          this.complete = false;
+          return;
+        }
+        next.push(...await this.#askAll(pending.slice(start, start + MAX_CALLS)));
+      }
+      level = next;
+    }
+  }
+
+  async #askAll(
+    asked: readonly { readonly parent: OpenObject<Typed>; readonly path: string }[],
+  ): Promise<readonly OpenObject<Typed>[]> {
+    const results = await Promise.allSettled(asked.map(({ path }) => this.ask(path)));
+    this.#signal?.throwIfAborted();
+    return results.flatMap((result, index) => {
+      const { parent, path } = asked[index]!; // one for each result
+      if (result.status === 'fulfilled') {
+        parent.children.push(result.value);
+        return [result.value];
+      }
+      parent.failures.push({ path, error: result.reason });
+      return [];
+    });
+  }
+}
+
+/**
+ * Asks an object, and with `depth` those below, to describe itself (Introspect): its interfaces as definitions, with
+ * proxies for them. What an object says is checked as far as possible, and can be wrong nevertheless: calls and
+ * properties are checked when they are used. Limits: `maxObjects`, 64 Mi characters of descriptions in all.
+ *
+ * Rejects as {@link MessageLink.call} does if the object itself does not answer, and with IntrospectionError if its
+ * answer is not introspection data. For objects below, this is listed in `failures`.
+ * @throws {InvalidNameError} if `destination` is not a bus name, or `path` is not an object path
+ * @throws {ArgumentError} if an argument is of the wrong kind, or an option is unknown or has a value that is not valid
+ */
+export async function introspect<Typed extends boolean = false>(
+  link: MessageLink<Typed>, target: ProxyTarget, options: IntrospectOptions = {},
+): Promise<IntrospectedObjects<Typed>> {
+  createProxy(link, Introspectable, target); // checks both
+  checkOptions('introspect', options, OPTION_RULES);
+  const { depth = 0, maxObjects = DEFAULT_MAX_OBJECTS, signal } = options;
+  const { path, ...service } = target;
+  const explorer = new Explorer(link, service, signal);
+  const root = await explorer.ask(path);
+  await explorer.descend(root, { depth, maxObjects });
+  return { ...root, complete: explorer.complete };
+}
