@@ -406,3 +406,66 @@ suite('manageObjects', () => {
     );
   });
 });
+
+suite('every order of messages', () => {
+  /** Numbers from 0 to `limit`, the same for the same seed. */
+  function below(seed: number): (limit: number) => number {
+    let state = seed;
+    return (limit) => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+      return (state >>> 8) % limit;
+    };
+  }
+
+  test.each([1, 2, 3, 4, 5, 6])('leads to the objects that the service has, with seed %i', async (seed) => {
+    const random = below(seed);
+    const objects = new Map<string, string>();
+    const act = (radio: Radio): void => {
+      const path = `/${random(8)}`;
+      const name = `name ${random(1_000)}`;
+      if (!objects.has(path)) {
+        objects.set(path, name);
+        radio.add(path, device(name));
+      } else if (random(2) === 0) {
+        objects.set(path, name);
+        radio.change(path, { Name: variant('s', name) });
+      } else {
+        objects.delete(path);
+        radio.remove(path, 'com.example.Device1');
+      }
+    };
+    const radio = await startRadio(service, (sender) => {
+      const before = random(2) === 0 ? snapshot() : undefined; // a list that is older than the signals before it
+      for (let n = random(20); n > 0; n--) act(sender);
+      return before ?? snapshot();
+    });
+    const snapshot = (): Objects => Object.fromEntries(Array.from(objects, ([path, name]) => [path, device(name)]));
+    for (let n = 0; n < 10; n++) act(radio);
+    const { view } = follow();
+    const present = () => Array.from(view.objects, ([path, { device: one }]) => [path, one?.$properties.Name]).sort();
+    const shown = new Map<string, string | undefined>();
+    const loop = view[Symbol.asyncIterator]();
+    for (let round = 0; round < 20; round++) {
+      if (round === 0) await view.ready;
+      else for (let n = random(30); n > 0; n--) act(radio);
+      await arrived();
+      expect(present(), `in round ${round}`).toEqual([...objects].sort());
+      while (random(3) > 0 && shown.size === 0 && objects.size > 0) { // a reader that reads little before the end
+        const { value } = await loop.next();
+        if (value.type === 'removed') shown.delete(value.path);
+        else shown.set(value.path, value.proxy.$properties.Name);
+      }
+    }
+    const expected = [...objects].sort();
+    radio.add('/end', device('end'));
+    await arrived();
+    for (;;) {
+      const { value } = await loop.next();
+      if (value.path === '/end') break;
+      if (value.type === 'removed') shown.delete(value.path);
+      else shown.set(value.path, value.proxy.$properties.Name);
+    }
+    expect([...shown].sort()).toEqual(expected);
+    await view.close();
+  });
+});

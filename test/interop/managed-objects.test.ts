@@ -1,8 +1,9 @@
 // Managed objects of services that know nothing of us: one on GLib, and BlueZ as python3-dbusmock plays it; and what becomes of objects and properties when the connection is lost and restored.
 
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { connectToBus, createProxy, defineInterface, exportObject, manageObjects } from '../../src/index.js';
 import { pythonService } from '../support/foreign.js';
+import { REAL_BUSES } from '../support/private-broker.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
 import { describeWith, PYTHON, start } from '../support/programs.js';
 import { until } from '../support/waiting.js';
@@ -12,8 +13,9 @@ const Device = defineInterface({
   name: 'com.example.Device1', methods: { Connect: {} }, properties: { Name: { type: 's', access: 'read' } },
 });
 
-async function startBus(): Promise<PrivateBus> {
-  const daemon = await startPrivateBus();
+/** The bus until the test has finished. */
+async function use(starting: Promise<PrivateBus>): Promise<PrivateBus> {
+  const daemon = await starting;
   onTestFinished(() => daemon.stop());
   return daemon;
 }
@@ -24,7 +26,7 @@ async function connect(daemon: PrivateBus) {
   return bus;
 }
 
-describeWith('dbus-daemon', 'dbus-python')('the objects of a service on GLib', () => {
+describe.each(REAL_BUSES)('on $program', ({ required, startBus }) => void describeWith(...required, 'dbus-python')('the objects of a service on GLib', () => {
   async function startDevices(daemon: PrivateBus, count: number) {
     const service = await pythonService(daemon, 'glib_objects', [NAME, String(count)]);
     onTestFinished(() => service[Symbol.asyncDispose]());
@@ -38,7 +40,7 @@ describeWith('dbus-daemon', 'dbus-python')('the objects of a service on GLib', (
   }
 
   test('are listed, come, change and go, and return after a restart', async () => {
-    const daemon = await startBus();
+    const daemon = await use(startBus());
     const { service, command } = await startDevices(daemon, 2);
     const bus = await connect(daemon);
     const said: string[] = [];
@@ -63,7 +65,7 @@ describeWith('dbus-daemon', 'dbus-python')('the objects of a service on GLib', (
   });
 
   test('are right if thousands come while the list is on its way', async () => {
-    const daemon = await startBus();
+    const daemon = await use(startBus());
     const { command } = await startDevices(daemon, 2_000);
     const bus = await connect(daemon);
     await using view = manageObjects(bus, { destination: NAME, path: '/com/example' }, { device: Device });
@@ -73,7 +75,7 @@ describeWith('dbus-daemon', 'dbus-python')('the objects of a service on GLib', (
     expect(view.objects.get('/com/example/late199')?.device?.$properties.Name).toBe('late199');
     expect(view.dropped).toBe(0);
   });
-});
+}));
 
 const Device1 = defineInterface({
   name: 'org.bluez.Device1',
@@ -98,7 +100,7 @@ const MockObject = defineInterface({
 
 describeWith('dbus-daemon', 'python-dbusmock')('the devices of BlueZ', () => {
   test('are a list whose names follow', async () => {
-    const daemon = await startBus();
+    const daemon = await use(startPrivateBus());
     const args = ['-m', 'dbusmock', '--template', 'bluez5'];
     const env = { ...daemon.env, DBUS_SYSTEM_BUS_ADDRESS: daemon.address };
     const mock = await start(PYTHON, args, { env });
@@ -130,9 +132,9 @@ describeWith('dbus-daemon', 'python-dbusmock')('the devices of BlueZ', () => {
   });
 });
 
-describeWith('dbus-daemon')('a connection that is lost and restored', () => {
+describe.each(REAL_BUSES)('on $program', ({ required, startBus }) => void describeWith(...required)('a connection that is lost and restored', () => {
   test('brings objects and properties back', async () => {
-    const daemon = await startBus();
+    const daemon = await use(startBus());
     const options = { reconnect: { initialDelay: 20, maxDelay: 200 } };
     const [service, client] = await Promise.all([connectToBus(daemon.address, options), connectToBus(daemon.address, options)]);
     onTestFinished(async () => {
@@ -155,4 +157,4 @@ describeWith('dbus-daemon')('a connection that is lost and restored', () => {
     await until(() => seen.length === 2);
     expect(seen).toEqual(['one', 'two']);
   });
-});
+}));
