@@ -8,7 +8,9 @@ export {
   SignatureError, type SignatureErrorCode, UnmarshalError,
   type UnmarshalErrorCode,
 } from './wire/errors.js';
-export type { BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, InputOf, ValueOf } from './wire/infer.js';
+export type {
+  BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, DescriptorIndex, InputOf, ValueOf,
+} from './wire/infer.js';
 export { type JsonValue, toJson } from './wire/json.js';
 export type { MessageHeader } from './wire/messages/decode.js';
 export type { EncodeOptions } from './wire/messages/encode.js';

@@ -25,7 +25,10 @@ import { propertyFunctions } from './proxy-properties.js';
 import { signalFunctions, type SignalListenOptions, type SignalsOptions } from './proxy-signals.js';
 import type { SignalOptions, SignalStream } from './signal-stream.js';
 
-/** A method of a proxy that is called with `Args`. The options of a call follow its arguments. */
+/**
+ * A method of a proxy that is called with `Args`. The options of a call follow its arguments. A result of the type
+ * DescriptorIndex names a file only on a transport that carries descriptors; the sockets of Node do not.
+ */
 type ProxyMethod<Args extends readonly unknown[], Result> = [Result] extends [void]
   ? (...args: [...args: Args, options?: ProxyCallOptions | undefined]) => Promise<void>
   : <Silent extends NoReply = false>(

@@ -160,7 +160,7 @@ function interfaceText(definition: InterfaceDefinition, constant: string): strin
   return [
     lineComment('Interface', definition.name),
     ...descriptors.length === 0 ? [] : [
-      '// File descriptors (h) do not arrive through this library. A value of that type is an index without a file in:',
+      '// On sockets of Node, file descriptors (h) do not arrive: such a value is an index without a file. It is in:',
       ...descriptors.map((name) => lineComment('-', name)),
     ],
     `export const ${constant} = defineInterface(${spec});`,

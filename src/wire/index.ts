@@ -16,7 +16,9 @@ export {
   FrameReader, type FrameReaderOptions, type InvalidMessage, MessageReader, type MessageReaderOptions,
   type ReaderOptions,
 } from './messages/framing.js';
-export type { BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, InputOf, TypedBodyOf, ValueOf } from './infer.js';
+export type {
+  BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, DescriptorIndex, InputOf, TypedBodyOf, ValueOf,
+} from './infer.js';
 export { type JsonValue, toJson } from './json.js';
 export { isVariantOf, take, type TakenValue, toPlain, unwrap, type VariantDict } from './plain.js';
 export { marshal } from './values/marshal.js';

@@ -18,6 +18,13 @@ export interface Variant<S extends string = string, V = ValueOf<S>> {
   readonly value: V;
 }
 
+/**
+ * The value of an `h` that was read: the index of a file descriptor among those of its message. It is a number; the
+ * name is for those who read the type of a method's result. The sockets of Node carry no descriptors: no file belongs
+ * to the index. On a transport that carries them, `takeDescriptors` gives the descriptors. ‹UNIX_FD›
+ */
+export type DescriptorIndex = number & {};
+
 /** Decoded value of a single complete type: `ValueOf<'a{sv}'>` is `Map<string, Variant>`; `unknown` for a `string`. */
 export type ValueOf<S extends string> = string extends S ? unknown : Only<Parse<S, 'value'>>;
 
@@ -73,15 +80,15 @@ type IsSingle<Result> = Result extends [unknown] ? true
 type Mode = 'value' | 'typed' | 'input';
 
 interface LeafValues {
-  y: number; n: number; q: number; i: number; u: number; h: number; d: number;
+  y: number; n: number; q: number; i: number; u: number; h: DescriptorIndex; d: number;
   x: bigint; t: bigint;
   b: boolean;
   s: string; o: string; g: string;
   v: Variant;
 }
 
-interface LeafInputs extends Omit<LeafValues, 'x' | 't'> {
-  x: bigint | number; t: bigint | number;
+interface LeafInputs extends Omit<LeafValues, 'x' | 't' | 'h'> {
+  x: bigint | number; t: bigint | number; h: number;
 }
 
 interface Leaves {

@@ -57,7 +57,7 @@ test('a module has the definition of each interface, with everything that the in
 import { defineInterface } from 'dbus-wire';
 
 // Interface: com.example.Player1
-// File descriptors (h) do not arrive through this library. A value of that type is an index without a file in:
+// On sockets of Node, file descriptors (h) do not arrive: such a value is an index without a file. It is in:
 // -: Open
 export const Player1 = defineInterface({
   name: 'com.example.Player1',

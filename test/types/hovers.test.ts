@@ -11,6 +11,7 @@ export const Player = defineInterface({
     Play: { in: 'su', inNames: ['track', 'start'] as [track: string, start: string], optional: 1 },
     Seek: { in: 'x', out: 'xs', inNames: ['to'] as [to: string], outNames: ['at', 'unit'] as [at: string, unit: string] },
     Plain: { in: 's', inNames: ['text'] },
+    Open: { in: 'h', out: 'h' },
   },
   signals: { Started: { args: 'su', argNames: ['track', 'length'] as [track: string, length: string] } },
   errors: { NoTrack: 'com.example.Error.NoTrack' },
@@ -20,19 +21,22 @@ declare const implementation: ReturnType<typeof Player.implement>;
 `;
 
 test('an editor shows the names of arguments and results, if they have labels', async () => {
-  const [play, seek, plain, body, emit, handler, error] = await hovers(`${DEFINITION}
+  const [play, seek, plain, open, body, emit, handler, error] = await hovers(`${DEFINITION}
 await player./*^*/Play('a', 1);
 await player./*^*/Seek(1);
 await player./*^*/Plain('a');
+export const index: number = await player.Open(5);
+const /*^*/opened = await player.Open(5);
 for await (const /*^*/body of player.$signal('Started')) body;
 implementation./*^*/emit('Started', 'a', 1);
-Player.implement({ methods: { Play() {}, Seek: (...args) => { const /*^*/all = args; return [all[0], 's']; }, Plain() {} } });
+Player.implement({ methods: { Play() {}, Seek: (...args) => { const /*^*/all = args; return [all[0], 's']; }, Plain() {}, Open: (index) => index } });
 const /*^*/error = new Player.errors.NoTrack('x');
 `);
   const options = (type: string): string => `options?: ProxyCallOptions<${type}> | undefined`;
   expect(play).toContain(`(track: string, start?: number | undefined, ${options('boolean')}) => Promise<void>`);
   expect(seek).toContain(`(to: number | bigint, ${options('false')}) => Promise<[at: bigint, unit: string]>`);
   expect(plain).toContain(`(args_0: string, ${options('boolean')}) => Promise<void>`);
+  expect(open).toContain('const opened: DescriptorIndex');
   expect(body).toContain('const body: [track: string, length: number]');
   expect(emit).toContain('(signal: "Started", track: string, length: number, options?: EmitOptions | undefined): void');
   expect(handler).toContain('const all: [to: bigint, context: CallContext]');

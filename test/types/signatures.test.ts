@@ -4,7 +4,7 @@
 import { describe, expect, test } from 'vitest';
 import { MarshalError, SignatureError } from '../../src/wire/errors.js';
 import type {
-  BodyInputOf, BodyOf, CheckedSignature, CheckedSingle, InputOf, TypedBodyOf, ValueOf,
+  BodyInputOf, BodyOf, CheckedSignature, DescriptorIndex, CheckedSingle, InputOf, TypedBodyOf, ValueOf,
 } from '../../src/wire/infer.js';
 import { marshal } from '../../src/wire/values/marshal.js';
 import { unmarshal } from '../../src/wire/values/unmarshal.js';
@@ -18,7 +18,11 @@ function roundTrip<const S extends string>(signature: CheckedSignature<S>, body:
 
 describe('values', () => {
   test('have the types of the table of values', () => {
-    same<Same<ValueOf<'y' | 'n' | 'q' | 'i' | 'u' | 'd' | 'h'>, number>>();
+    same<Same<ValueOf<'y' | 'n' | 'q' | 'i' | 'u' | 'd'>, number>>();
+    same<Same<ValueOf<'h'>, DescriptorIndex>>();
+    const index: ValueOf<'h'> = 5; // it is a number nevertheless, and a number is one
+    const plain: number = index;
+    expect(new Map<ValueOf<'h'>, number>([[plain, 1]]).get(5)).toBe(1);
     same<Same<ValueOf<'x' | 't'>, bigint>>();
     same<Same<ValueOf<'b'>, boolean>>();
     same<Same<ValueOf<'s' | 'o' | 'g'>, string>>();
