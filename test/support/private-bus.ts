@@ -3,6 +3,7 @@
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { chosenBus } from './chosen-bus.js';
 import { type Program, start } from './programs.js';
 import { scratchDirectory } from './reaper.js';
 
@@ -60,8 +61,10 @@ export function environmentOf(address: string): PrivateBus['env'] {
   };
 }
 
-/** Starts a private dbus-daemon and resolves once it listens. */
+/** Starts a private dbus-daemon, or the bus that was chosen instead of it, and resolves once it listens. */
 export async function startPrivateBus(options: PrivateBusOptions = {}): Promise<PrivateBus> {
+  const startChosen = chosenBus();
+  if (startChosen !== undefined) return startChosen(options);
   const directory = scratchDirectory();
   const socketPath = join(directory, 'bus');
   const serviceDirectory = join(directory, 'services');
