@@ -21,6 +21,11 @@ export class PendingReplies<Peer extends object> {
   /** For each callee, how many calls each caller has open. */
   readonly #byCallee = new Map<Peer, Map<Peer, number>>();
 
+  /** How many callers have, or had, open calls and have not left. */
+  get callerCount(): number {
+    return this.#byCaller.size;
+  }
+
   /** How many calls a caller has open. */
   countOf(caller: Peer): number {
     return this.#byCaller.get(caller)?.count ?? 0;
