@@ -16,6 +16,11 @@ export interface DeliveryOptions {
   readonly isNameOf: IsNameOf;
 }
 
+/** A client for which more bytes wait (8 MiB) is slow. */
+const MANY_BYTES = 2 ** 23;
+/** Most bytes that wait for all slow clients together (512 MiB): a user can connect as often as it likes. */
+const MAX_TOTAL_BYTES = 2 ** 29;
+
 /** The outgoing side of a bus. */
 export class Delivery {
   /** The rules for broadcasts. */
@@ -28,6 +33,8 @@ export class Delivery {
   readonly #isNameOf: IsNameOf;
   /** The clients that have too many bytes waiting. */
   #overflowing: Client[] = [];
+  /** The clients that were slow when they last got a message. */
+  readonly #slow = new Set<Client>();
   /** Counts deliveries, so that a client gets a message once though several of its rules match. */
   #delivery = 0;
 
@@ -110,9 +117,30 @@ export class Delivery {
   #hasRoom(client: Client): boolean {
     const { queuedBytes } = client.transport;
     if (queuedBytes > client.peaks.outgoingBytes) client.peaks.outgoingBytes = queuedBytes;
-    if (queuedBytes <= this.#maxOutgoingBytes) return true;
-    this.#overflowing.push(client);
-    return false;
+    if (queuedBytes > this.#maxOutgoingBytes) {
+      this.#overflowing.push(client);
+      return false;
+    }
+    return queuedBytes <= MANY_BYTES || this.#haveAllRoom(client);
+  }
+
+  /** Whether all queues together are short enough. If not, the client with the longest one is disconnected. */
+  #haveAllRoom(client: Client): boolean {
+    this.#slow.add(client);
+    let total = 0;
+    let longest = client;
+    for (const each of this.#slow) {
+      const { queuedBytes } = each.transport;
+      if (each.state === 'gone' || queuedBytes <= MANY_BYTES) {
+        this.#slow.delete(each);
+        continue;
+      }
+      total += queuedBytes;
+      if (queuedBytes > longest.transport.queuedBytes) longest = each;
+    }
+    if (total <= MAX_TOTAL_BYTES) return true;
+    this.#overflowing.push(longest);
+    return longest !== client;
   }
 }
 

@@ -10,7 +10,7 @@ export interface BusLimits {
   readonly maxCompletedConnections?: number | undefined;
   /** Connections of one user that have said Hello. Default: 100,000. */
   readonly maxConnectionsPerUser?: number | undefined;
-  /** Connections in the handshake. Default: 64. Further ones are closed. */
+  /** Connections in the handshake. Default: 10,000. A further one cuts the one that has waited longest. */
   readonly maxIncompleteConnections?: number | undefined;
   /** Names of one connection: owned or waited for, the unique one included. Default: 50,000. */
   readonly maxNamesPerConnection?: number | undefined;
@@ -20,6 +20,7 @@ export interface BusLimits {
   readonly maxRepliesPerConnection?: number | undefined;
   /**
    * Bytes that may wait for one connection before another message is added. A connection beyond it is closed.
+   * If more than 512 MiB wait for all slow connections together, the one with the most is closed too.
    * Default: 127 MiB, the reference implementation's own; its session configuration says 1 GB, which is more than one
    * process of Node should keep for a client that does not read.
    */
@@ -43,7 +44,7 @@ export type Limits = { readonly [Key in keyof BusLimits]-?: number };
 export const DEFAULT_LIMITS: Limits = {
   maxCompletedConnections: 100_000,
   maxConnectionsPerUser: 100_000,
-  maxIncompleteConnections: 64,
+  maxIncompleteConnections: 10_000,
   maxNamesPerConnection: 50_000,
   maxMatchRulesPerConnection: 50_000,
   maxRepliesPerConnection: 50_000,
