@@ -21,8 +21,9 @@ export interface BusLimits {
   /**
    * Bytes that may wait for one connection before another message is added. A connection beyond it is closed.
    * If more than 512 MiB wait for all slow connections together, the one with the most is closed too.
-   * Default: 127 MiB, the reference implementation's own; its session configuration says 1 GB, which is more than one
-   * process of Node should keep for a client that does not read.
+   * Default: 256 MiB. The session configuration of the reference implementation says 1 GB, which is more than one
+   * process of Node should keep for a client that does not read; its own default, 127 MiB, would end clients that read
+   * a burst of long messages in good faith.
    */
   readonly maxOutgoingBytes?: number | undefined;
   /** Longest time for a reply, in milliseconds; then the caller gets NoReply. Default: Infinity. */
@@ -48,7 +49,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxNamesPerConnection: 50_000,
   maxMatchRulesPerConnection: 50_000,
   maxRepliesPerConnection: 50_000,
-  maxOutgoingBytes: 127 * 2 ** 20,
+  maxOutgoingBytes: 2 ** 28,
   replyTimeout: Infinity,
   maxMessageSize: MAX_MESSAGE_LENGTH,
   authTimeout: 240_000,
