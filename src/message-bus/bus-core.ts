@@ -12,6 +12,14 @@ import { NameRegistry } from './names.js';
 import { PendingReplies } from './pending-replies.js';
 import type { RoutedMessage } from './routed-message.js';
 
+/** Longest text of an error. Texts repeat names of clients, which can have any length if they are not valid. */
+const MAX_TEXT_LENGTH = 1_000;
+
+function shortened(text: string): string {
+  if (text.length <= MAX_TEXT_LENGTH) return text;
+  return `${text.slice(0, MAX_TEXT_LENGTH).toWellFormed()}…`; // the cut may split a surrogate pair
+}
+
 /** The state of one bus. */
 export class BusCore {
   /** The id of the bus, 32 hex digits; not the GUID of an address. ‹org.freedesktop.DBus.GetId› */
@@ -92,6 +100,6 @@ export class BusCore {
     const { sender, header } = message;
     if (sender === undefined || !message.wantsReply) return;
     const call = { serial: header.serial, sender: undefined }; // the destination is written when it is sent
-    this.delivery.fromBus(errorReply(call, { errorName, message: text }), sender);
+    this.delivery.fromBus(errorReply(call, { errorName, message: shortened(text) }), sender);
   }
 }

@@ -4,6 +4,7 @@
 import { BUS_NAME } from '../protocol/bus.js';
 import { ErrorName } from '../protocol/error-names.js';
 import { MessageFlag } from '../wire/constants.js';
+import { UnmarshalError } from '../wire/errors.js';
 import { checkBody, decodeHeader, type MessageHeader } from '../wire/messages/decode.js';
 import { type Waiting, waitingOf } from './activator.js';
 import { errorReply } from '../wire/messages/message.js';
@@ -17,6 +18,13 @@ import { type IsNameOf, RoutedMessage } from './routed-message.js';
 
 /** Longest delay of a timer of Node, in milliseconds. */
 const MAX_TIMER_DELAY = 2 ** 31 - 1;
+
+/** Reports an error of the bus itself: it must not end the process, and with it all other connections. */
+function warnOfMistake(error: unknown): void {
+  const detail = error instanceof Error ? error.stack : undefined;
+  const text = `the message bus could not handle a message, and disconnected its sender: ${String(error)}`;
+  process.emitWarning(text, { type: 'MessageBusWarning', code: 'DBUS_WIRE_MESSAGE_NOT_HANDLED', detail });
+}
 
 /** Answers calls to the bus itself. */
 export interface CallReceiver {
@@ -57,6 +65,7 @@ export class Router {
       this.#route(client, this.#read(client, frame), frame);
     } catch (error) {
       // A message that breaks a rule ends its sender, and so does a mistake of the bus in handling it.
+      if (!(error instanceof UnmarshalError || error instanceof ProtocolViolation)) warnOfMistake(error);
       disconnect(this.#core, client, error as Error);
     }
     this.#endOverflowing();

@@ -93,6 +93,19 @@ test('clients that come, ask and vanish leave nothing behind', async () => {
   }).toEqual({ clients: 1, names: 0, rules: 1, eavesdroppers: 0, monitors: 0, calls: 0 });
 });
 
+test('an error does not repeat a name of megabytes', async () => {
+  await using client = await RawClient.registered(bus.address);
+  const name = 'x'.repeat(5_000_000);
+  for (const [member, signature, body] of [
+    ['RequestName', 'su', [name, 0]], ['GetNameOwner', 's', [name]], ['AddMatch', 's', [name]],
+    [`M${'x'.repeat(200)}`, '', []],
+  ] as const) {
+    const { type, body: [text] } = await client.ask(member, signature, body);
+    expect(type).toBe('error');
+    expect(String(text).length).toBeLessThan(1_100);
+  }
+});
+
 test('a client that floods does not keep the others from being served', async () => {
   await using flood = await RawClient.registered(bus.address);
   await using other = await RawClient.registered(bus.address);

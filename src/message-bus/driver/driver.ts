@@ -4,9 +4,9 @@
 import type { InterfaceDefinition } from '../../interface/definition.js';
 import { ErrorName } from '../../protocol/error-names.js';
 import { DBusError } from '../../protocol/errors.js';
-import { UnmarshalError } from '../../wire/errors.js';
+import { MarshalError, UnmarshalError } from '../../wire/errors.js';
 import { decodeBody } from '../../wire/messages/decode.js';
-import { errorReply, methodReturn } from '../../wire/messages/message.js';
+import { methodReturn } from '../../wire/messages/message.js';
 import type { BusCore } from '../bus-core.js';
 import type { Client } from '../client.js';
 import type { RoutedMessage } from '../routed-message.js';
@@ -96,6 +96,7 @@ export class Driver {
     } catch (error) {
       if (error instanceof DBusError) call.fail(error.errorName, error.message);
       else if (error instanceof UnmarshalError) call.fail(ErrorName.INVALID_ARGS, error.message);
+      else if (error instanceof MarshalError) call.fail(ErrorName.LIMITS_EXCEEDED, error.message); // a long list
       else throw error;
     }
   }
@@ -114,9 +115,7 @@ export class Driver {
       reply: (...body) => {
         if (message.wantsReply) core.delivery.fromBus(methodReturn<string>(answered, { signature: out, body }), client);
       },
-      fail: (errorName, text) => {
-        if (message.wantsReply) core.delivery.fromBus(errorReply(answered, { errorName, message: text }), client);
-      },
+      fail: (errorName, text) => core.refuse(message, errorName, text),
     };
   }
 }
