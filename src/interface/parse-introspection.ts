@@ -6,14 +6,23 @@ import { MAX_SIGNATURE_LENGTH } from '../wire/constants.js';
 import { quote } from '../wire/describe.js';
 import { parseSingleType } from '../wire/signature.js';
 import type { MethodDefinition, PropertyDefinition, SignalDefinition } from './definition.js';
+import { IntrospectionError } from './errors.js';
 import { Annotation } from './format-introspection.js';
 import { EMITS_CHANGED, type EmitsChanged, PROPERTY_ACCESS } from './spec.js';
-import { type StartTag, XmlReader } from './xml-reader.js';
+import { type StartTag, type XmlFormat, XmlReader } from './xml-reader.js';
 
 /** The greatest length of introspection data, in UTF-16 code units. */
 export const MAX_INTROSPECTION_LENGTH = 2 ** 23;
 /** The greatest depth of nested elements. */
 export const MAX_INTROSPECTION_DEPTH = 64;
+
+const FORMAT: XmlFormat = {
+  kind: 'introspection data',
+  root: 'node',
+  maxLength: MAX_INTROSPECTION_LENGTH,
+  maxDepth: MAX_INTROSPECTION_DEPTH,
+  makeError: (code, problem, at, options) => new IntrospectionError(code, problem, at, options),
+};
 
 /** An interface, as another program describes it, with the defaults filled in. Its records have no prototype. */
 export interface ParsedInterface {
@@ -199,13 +208,8 @@ function readNode(reader: XmlReader, name: string | undefined): ParsedNode {
  */
 export function parseIntrospection(xml: string): ParsedNode {
   if (typeof xml !== 'string') throw argumentError('parseIntrospection', 'the XML must be a string', xml);
-  const reader = new XmlReader(xml, { maxLength: MAX_INTROSPECTION_LENGTH, maxDepth: MAX_INTROSPECTION_DEPTH });
-  const root = reader.next();
-  if (root?.kind !== 'start' || root.name !== 'node') {
-    const found = root?.kind === 'start' ? `<${root.name.slice(0, 40)}>` : 'an end tag';
-    throw reader.error('ROOT_INVALID', `root element ${found}: it must be <node>`, root?.offset ?? 0);
-  }
-  const node = readNode(reader, root.attributes.get('name'));
+  const reader = new XmlReader(xml, FORMAT);
+  const node = readNode(reader, reader.root().attributes.get('name'));
   reader.next(); // throws if anything other than comments follows
   return node;
 }

@@ -1,8 +1,9 @@
-// Reads the part of XML that introspection data uses: elements and their attributes. It skips text, comments,
-// processing instructions, CDATA and the document type. It expands only the five predefined entities and character
-// references, fetches nothing, and reads each character a bounded number of times. It knows nothing of introspection.
+// Reads the part of XML that introspection data and configuration files use: elements, their attributes, and the text
+// of an element. It skips comments, processing instructions and the document type. It expands only the five predefined
+// entities and character references, fetches nothing, and reads each character a bounded number of times. It does not
+// know what the elements mean.
 // Tests: parse-introspection.test.ts. Reference: Extensible Markup Language 1.0, sections 2 and 3.1.
-import { IntrospectionError, type IntrospectionErrorCode } from './errors.js';
+import type { IntrospectionErrorCode } from './errors.js';
 
 /** The start of an element. An empty element, `<a/>`, has a start tag and an end tag. */
 export interface StartTag {
@@ -19,7 +20,24 @@ export interface EndTag {
   readonly offset: number;
 }
 
-interface XmlLimits {
+/** The rule that a document breaks: all kinds of documents share the codes of introspection data. */
+export type XmlErrorCode = IntrospectionErrorCode;
+
+/** Makes the error of one kind of document. `offset` counts UTF-16 code units from 0, `line` counts from 1. */
+export type XmlErrorMaker = (
+  code: XmlErrorCode,
+  problem: string,
+  at: { readonly offset: number; readonly line: number },
+  options?: ErrorOptions,
+) => Error;
+
+/** One kind of document. */
+export interface XmlFormat {
+  /** The name of the kind, for errors: `introspection data`. */
+  readonly kind: string;
+  /** The name of the root element. */
+  readonly root: string;
+  readonly makeError: XmlErrorMaker;
   /** The greatest length of the text, in UTF-16 code units. */
   readonly maxLength: number;
   /** The greatest depth of nested elements. */
@@ -56,18 +74,19 @@ function textOfTag(name: string): string {
 /** Reads a document tag by tag. */
 export class XmlReader {
   readonly #text: string;
-  readonly #maxDepth: number;
+  readonly #format: XmlFormat;
   readonly #open: string[] = [];
   #offset = 0;
   #rootSeen = false;
   #emptyElement: EndTag | undefined;
 
-  /** @throws {IntrospectionError} if the text is longer than the limit, or contains characters that XML must not */
-  constructor(text: string, { maxLength, maxDepth }: XmlLimits) {
+  /** @throws the error of the format, if the text is longer than the limit, or contains characters that XML must not */
+  constructor(text: string, format: XmlFormat) {
     this.#text = text;
-    this.#maxDepth = maxDepth;
+    this.#format = format;
+    const { kind, maxLength } = format;
     if (text.length > maxLength) {
-      const problem = `the introspection data has ${text.length} characters: it must have at most ${maxLength}`;
+      const problem = `the ${kind} has ${text.length} characters: it must have at most ${maxLength}`;
       throw this.error('TOO_LONG', problem, maxLength);
     }
     const forbidden = text.search(FORBIDDEN_CHARACTER);
@@ -77,7 +96,7 @@ export class XmlReader {
 
   /**
    * Returns the next tag; undefined at the end of the text, after the root element.
-   * @throws {IntrospectionError} if the text is not well-formed, or elements are nested too deep
+   * @throws the error of the format, if the text is not well-formed, or elements are nested too deep
    */
   next(): StartTag | EndTag | undefined {
     const pending = this.#emptyElement;
@@ -101,10 +120,49 @@ export class XmlReader {
   }
 
   /** Makes an error at `offset`, and counts the lines up to it. */
-  error(code: IntrospectionErrorCode, problem: string, offset: number, options?: ErrorOptions): IntrospectionError {
+  error(code: XmlErrorCode, problem: string, offset: number, options?: ErrorOptions): Error {
     let line = 1;
     for (let at = this.#text.indexOf('\n'); at >= 0 && at < offset; at = this.#text.indexOf('\n', at + 1)) line++;
-    return new IntrospectionError(code, problem, { offset, line }, options);
+    return this.#format.makeError(code, problem, { offset, line }, options);
+  }
+
+  /** Reads the start tag of the root element, which must have the name of the format. */
+  root(): StartTag {
+    const tag = this.next();
+    const { root } = this.#format;
+    if (tag?.kind === 'start' && tag.name === root) return tag;
+    const found = tag?.kind === 'start' ? `<${textOfTag(tag.name)}>` : 'an end tag';
+    throw this.error('ROOT_INVALID', `root element ${found}: it must be <${root}>`, tag?.offset ?? 0);
+  }
+
+  /**
+   * Reads the text of the element whose start tag was read last, and its end tag. Comments are left out.
+   * @throws the error of the format, if the element holds another element
+   */
+  readText(): string {
+    let text = '';
+    while (this.#emptyElement === undefined) {
+      const start = this.#offset;
+      const markup = this.#text.indexOf('<', start);
+      const end = markup < 0 ? this.#text.length : markup;
+      text += this.#unescape(this.#text.slice(start, end), start, false);
+      if (this.#skipText() === undefined) break; // throws: the element is open
+      if (this.#takes('<!--')) this.#skipPast('-->', end, 'comment');
+      else if (this.#takes('<?')) this.#skipPast('?>', end, 'processing instruction');
+      else if (this.#takes('<![CDATA[')) {
+        const from = this.#offset;
+        this.#skipPast(']]>', end, 'CDATA section');
+        text += this.#text.slice(from, this.#offset - ']]>'.length);
+      } else if (this.#takes('</')) {
+        this.#endTag(end);
+        return text;
+      } else {
+        const problem = `an element inside <${textOfTag(this.#open.at(-1) ?? '')}>: it must contain text only`;
+        throw this.error('MARKUP_INVALID', problem, end);
+      }
+    }
+    this.next(); // the end of an empty element
+    return text;
   }
 
   /** Skips text up to the next `<`, and returns its offset; undefined at the end of the text. */
@@ -121,7 +179,7 @@ export class XmlReader {
     if (unclosed !== undefined) {
       throw this.error('NOT_TERMINATED', `<${textOfTag(unclosed)}> is not closed: there must be an end tag`, end);
     }
-    if (!this.#rootSeen) throw this.error('ROOT_INVALID', 'no root element: it must be <node>', end);
+    if (!this.#rootSeen) throw this.error('ROOT_INVALID', `no root element: it must be <${this.#format.root}>`, end);
     return undefined;
   }
 
@@ -205,9 +263,10 @@ export class XmlReader {
     if (this.#open.length === 0 && this.#rootSeen) {
       throw this.error('ROOT_INVALID', 'a second root element: there must be only one', start);
     }
-    if (this.#open.length >= this.#maxDepth) {
-      const found = `elements are nested more than ${this.#maxDepth} deep`;
-      throw this.error('TOO_DEEP', `${found}: they must be nested at most ${this.#maxDepth} deep`, start);
+    const { maxDepth } = this.#format;
+    if (this.#open.length >= maxDepth) {
+      const found = `elements are nested more than ${maxDepth} deep`;
+      throw this.error('TOO_DEEP', `${found}: they must be nested at most ${maxDepth} deep`, start);
     }
     this.#rootSeen = true;
     const attributes = new Map<string, string>();
@@ -248,11 +307,12 @@ export class XmlReader {
     attributes.set(name, this.#unescape(value, valueStart));
   }
 
-  #unescape(value: string, valueStart: number): string {
+  /** Expands references; in the value of an attribute, line ends and tabs become spaces. */
+  #unescape(value: string, valueStart: number, isAttribute = true): string {
     let text = '';
     let end = 0;
-    // One pass: the characters of an expanded reference are not read again. Line ends and tabs become spaces.
-    for (const special of value.matchAll(/&([^&;]*;)?|\r\n|[\t\r\n]/g)) {
+    // One pass: the characters of an expanded reference are not read again.
+    for (const special of value.matchAll(isAttribute ? /&([^&;]*;)?|\r\n|[\t\r\n]/g : /&([^&;]*;)?/g)) {
       const [source, reference = ''] = special;
       const character = source.startsWith('&') ? dereference(reference.slice(0, -1)) : ' ';
       if (character === undefined) {
@@ -265,11 +325,11 @@ export class XmlReader {
     return text + value.slice(end);
   }
 
-  #textOutside(offset: number): IntrospectionError {
+  #textOutside(offset: number): Error {
     return this.error('TEXT_OUTSIDE', 'found text outside of the root element: it must be inside', offset);
   }
 
-  #unterminated(tag: string, start: number): IntrospectionError {
+  #unterminated(tag: string, start: number): Error {
     const text = textOfTag(tag);
     if (this.#offset >= this.#text.length) {
       return this.error('NOT_TERMINATED', `the tag ${text} is not terminated: it must end with >`, start);
