@@ -37,7 +37,7 @@ function folderOf(file: string): string {
 }
 
 /** The files that work on every message: an object spread in them costs more than the rest of their work. */
-const PER_MESSAGE = /^src\/(wire\/(values|messages)|transport|connection|client|service|message-bus)\/(?!random-data\/)/;
+const PER_MESSAGE = /^src\/(wire\/(values|messages)|transport|connection|client|service|message-bus)\/(?!(random-data|program|activation|configuration)\/)/;
 /** Those among them that work once for a connection, a question to the bus, a name, a rule or an object. */
 const ONCE = new Set([
   'src/connection/bus.ts', 'src/connection/bus-names.ts', 'src/connection/bus-queries.ts', 'src/connection/hello.ts',
