@@ -97,8 +97,12 @@ export class BusCore {
 
   /** Answers a message with an error of the bus itself, if its sender waits for a reply. */
   refuse(message: RoutedMessage, errorName: string, text: string): void {
-    const { sender, header } = message;
-    if (sender === undefined || !message.wantsReply) return;
+    if (message.wantsReply) this.reject(message, errorName, text);
+  }
+
+  /** Answers a message with an error of the bus itself, although its sender may not wait for a reply. */
+  reject({ sender, header }: RoutedMessage, errorName: string, text: string): void {
+    if (sender === undefined) return;
     const call = { serial: header.serial, sender: undefined }; // the destination is written when it is sent
     this.delivery.fromBus(errorReply(call, { errorName, message: shortened(text) }), sender);
   }

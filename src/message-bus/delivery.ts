@@ -3,11 +3,12 @@
 // disconnected. It does not decide who may send what (router.ts). Tests: delivery.test.ts.
 // Specification: Message Bus Message Routing, Match Rules (eavesdrop), BecomeMonitor.
 import { BUS_NAME } from '../protocol/bus.js';
+import { ErrorName } from '../protocol/error-names.js';
 import { MessageFlag } from '../wire/constants.js';
-import type { Message } from '../wire/messages/message.js';
+import { errorReply, type Message } from '../wire/messages/message.js';
 import type { Client } from './client.js';
 import { MatchIndex } from './match-index.js';
-import { refusingSide } from './admission.js';
+import { refusalText, refusingSide } from './admission.js';
 import { type IsNameOf, RoutedMessage } from './routed-message.js';
 
 /** What delivery needs to know of a bus. */
@@ -80,14 +81,17 @@ export class Delivery {
   /** Sends a message of the bus itself to one client. */
   fromBus(message: Message, recipient: Client): void {
     const addressed = addressedTo(message, recipient);
-    if (this.monitors.size === 0 && this.eavesdroppers.size === 0) {
+    if (this.monitors.size === 0 && this.eavesdroppers.size === 0 && recipient.policy === undefined) {
       if (this.#hasRoom(recipient)) recipient.send(addressed);
       return;
     }
     const routed = RoutedMessage.ofBus(addressed, recipient.nextSerial(), this.#isNameOf);
     routed.recipient = recipient;
     this.capture(routed);
-    this.unicast(routed, recipient);
+    // A policy can keep signals of the bus from a client, but not what the bus answers to it.
+    const side = message.type === 'signal' ? refusingSide(routed, recipient, false) : undefined;
+    if (side === undefined) this.unicast(routed, recipient);
+    else this.#showRefusal(routed, side);
   }
 
   /** Broadcasts a signal of the bus itself. */
@@ -104,10 +108,24 @@ export class Delivery {
       const { bytes } = message;
       if (bytes === undefined) return;
       const isCopy = index === this.eavesdroppers;
-      if (index !== this.monitors && refusingSide(message, client, isCopy) !== undefined) return;
+      const side = index === this.monitors ? undefined : refusingSide(message, client, isCopy);
+      if (side !== undefined) {
+        if (!isCopy) this.#showRefusal(message, side);
+        return;
+      }
       if (message.sender === undefined && message.recipient === undefined) writeSerial(bytes, client.nextSerial());
       this.#toClient(client, bytes);
     });
+  }
+
+  /** Shows the monitors that a message is refused. Its sender does not get the error: the others have the message. */
+  #showRefusal(message: RoutedMessage, side: 'send' | 'receive'): void {
+    if (this.monitors.size === 0) return;
+    const refused = { serial: message.header.serial, sender: message.senderName };
+    const error = { errorName: ErrorName.ACCESS_DENIED, message: refusalText(side, message) };
+    const shown = RoutedMessage.ofBus(fromBus(errorReply(refused, error)), 1, this.#isNameOf);
+    shown.recipient = message.sender;
+    this.capture(shown);
   }
 
   #toClient(client: Client, bytes: Uint8Array): void {

@@ -116,7 +116,7 @@ export class Router {
     if (type === 'method_call') {
       const side = client.state === 'registered' ? refusingSide(message, undefined, false) : undefined;
       if (side !== undefined) {
-        this.#core.refuse(message, ErrorName.ACCESS_DENIED, refusalText(side, message));
+        this.#core.reject(message, ErrorName.ACCESS_DENIED, refusalText(side, message));
       } else if (client.state === 'registered' || isHello) {
         this.#driver.handle(message, client);
       } else {
@@ -172,12 +172,13 @@ export class Router {
     const { header } = message;
     const sender = message.sender!; // the bus itself does not go through the router
     const isReply = header.type === 'method_return' || header.type === 'error';
-    if (isReply && !replies.take(recipient, sender, header.replySerial)) return false;
-    const side = refusingSide(message, recipient, false);
+    const isExpected = !isReply || replies.take(recipient, sender, header.replySerial);
+    const side = refusingSide(message, recipient, false, isExpected);
     if (side !== undefined) {
-      this.#core.refuse(message, ErrorName.ACCESS_DENIED, refusalText(side, message));
+      this.#core.reject(message, ErrorName.ACCESS_DENIED, refusalText(side, message)); // also if it is a signal
       return false;
     }
+    if (!isExpected) return false;
     if (!message.wantsReply) return true;
     if (replies.countOf(sender) >= limits.maxRepliesPerConnection) {
       const problem = 'The maximum number of pending replies per connection has been reached';
