@@ -3,29 +3,24 @@
 // Specification: Message Bus Starting Services.
 import { ErrorName } from '../../protocol/error-names.js';
 import { startTimer } from '../../transport/waiting.js';
+import type { Waiting } from '../activator.js';
 import type { LaunchedProgram, StartFailure } from './launch.js';
 import type { ActivatableService } from './service-file.js';
-
-/** A message, or a call of StartServiceByName, that waits for a service. */
-export interface Waiter {
-  /** Called when the name has an owner. */
-  readonly started: () => void;
-  readonly failed: (failure: StartFailure) => void;
-}
 
 /** How services are started. */
 export interface ActivationOptions {
   readonly launch: (service: ActivatableService) => LaunchedProgram;
   /** Milliseconds that a service has to own its name. */
   readonly timeout: () => number;
-  /** The most waiters, of all services together. */
-  readonly maxWaiters: () => number;
+  /** The most that may wait, for all services together. */
+  readonly maxWaiting: () => number;
 }
 
 interface Activation {
   readonly program: LaunchedProgram;
   readonly timer: NodeJS.Timeout | undefined;
-  readonly waiters: Set<Waiter>;
+  /** In the order of their arrival. */
+  readonly waiting: Set<Waiting>;
 }
 
 /** The services that are being started. */
@@ -40,23 +35,24 @@ export class Activations {
     this.#options = options;
   }
 
-  /**
-   * Starts a service, unless it is being started, and adds a waiter. Returns the function that removes the waiter, for
-   * a sender that leaves; or undefined if there are too many waiters, and nothing was done.
-   */
-  wait(service: ActivatableService, waiter: Waiter): (() => void) | undefined {
-    if (this.#waiting >= this.#options.maxWaiters()) return undefined;
+  /** Starts a service, unless it is being started, and keeps what waits for it; fails it if too much waits already. */
+  start(service: ActivatableService, waiting: Waiting): void {
+    if (this.#waiting >= this.#options.maxWaiting()) {
+      const problem = 'The maximum number of pending activations has been reached';
+      waiting.fail(ErrorName.LIMITS_EXCEEDED, `${problem}, activation of ${service.name} failed`);
+      return;
+    }
     const activation = this.#starting.get(service.name) ?? this.#start(service);
-    activation.waiters.add(waiter);
+    activation.waiting.add(waiting);
     this.#waiting++;
-    return () => {
-      if (activation.waiters.delete(waiter)) this.#waiting--;
-    };
+    waiting.onGone(() => {
+      if (activation.waiting.delete(waiting)) this.#waiting--;
+    });
   }
 
   /** Passes everything on that waits for a name; must be called when the name gets an owner. */
   nameOwned(name: string): void {
-    for (const waiter of this.#finish(name)) waiter.started();
+    for (const waiting of this.#finish(name)) waiting.deliver();
   }
 
   /** Ends all programs that were started and still run. What waits is dropped. */
@@ -77,7 +73,7 @@ export class Activations {
       });
       program.kill('SIGKILL');
     });
-    const activation: Activation = { program, timer, waiters: new Set() };
+    const activation: Activation = { program, timer, waiting: new Set() };
     this.#starting.set(name, activation);
     void program.ended.then((failure) => {
       this.#programs.delete(program);
@@ -88,18 +84,18 @@ export class Activations {
 
   #fail(activation: Activation, name: string, failure: StartFailure): void {
     if (this.#starting.get(name) !== activation) return; // it has its name, and ends later
-    for (const waiter of this.#finish(name)) waiter.failed(failure);
+    for (const waiting of this.#finish(name)) waiting.fail(failure.name, failure.text);
   }
 
-  /** Ends the start of a service; returns its waiters in the order of their arrival. */
-  #finish(name: string): readonly Waiter[] {
+  /** Ends the start of a service; returns what has waited for it. */
+  #finish(name: string): readonly Waiting[] {
     const activation = this.#starting.get(name);
     if (activation === undefined) return [];
     this.#starting.delete(name);
     clearTimeout(activation.timer);
-    const waiters = [...activation.waiters];
-    activation.waiters.clear();
-    this.#waiting -= waiters.length;
-    return waiters;
+    const waiting = [...activation.waiting];
+    activation.waiting.clear();
+    this.#waiting -= waiting.length;
+    return waiting;
   }
 }
