@@ -1,13 +1,13 @@
 // Reads the configuration file of a bus, as dbus-daemon has it, with the files that it includes: addresses, mechanisms,
 // directories of services, limits and policy. It checks everything before the bus starts, and it starts nothing.
-// policy.ts decides by the rules that are read here. Tests: read-configuration.test.ts.
+// rule-policy.ts decides by the rules that are read here. Tests: read-configuration.test.ts.
 // Reference: dbus-daemon(1), configuration file. (No clause of the specification.)
 import { dirname, isAbsolute, join } from 'node:path';
 import { type StartTag, type XmlFormat, XmlReader } from '../../interface/xml-reader.js';
 import { quote } from '../../wire/describe.js';
 import { requireAttributes, requireEmpty, requireText } from './elements.js';
 import { ConfigurationError } from './errors.js';
-import type { PolicyGroup } from './policy.js';
+import type { PolicyGroup } from './rule-policy.js';
 import { type IdOf, readPolicy } from './read-policy.js';
 
 /** The names of limits that a file can set. */

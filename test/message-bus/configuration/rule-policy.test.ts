@@ -1,21 +1,21 @@
 // The policy of a bus: the last rule that matches decides. The expectations follow dbus-daemon(1).
 import { describe, expect, test } from 'vitest';
-import { Policy, type PolicyMessage } from '../../../src/message-bus/configuration/policy.js';
+import { type PolicyMessage, RulePolicy } from '../../../src/message-bus/configuration/rule-policy.js';
 import { readConfiguration } from '../../../src/message-bus/configuration/read-configuration.js';
 
 const CLIENT = { uid: 1000, gids: [1000, 7] };
 
-function policyOf(rules: string, context = 'context="default"'): Policy {
+function policyOf(rules: string, context = 'context="default"'): RulePolicy {
   return policyOfFile(`<policy ${context}>${rules}</policy>`);
 }
 
-function policyOfFile(elements: string): Policy {
+function policyOfFile(elements: string): RulePolicy {
   const { policy } = readConfiguration('/bus.conf', {
     readFile: () => `<busconfig>${elements}</busconfig>`,
     listDirectory: () => [],
     idOf: (kind, name) => ({ 'user root': 0, 'group audio': 7 } as Record<string, number>)[`${kind} ${name}`],
   });
-  return new Policy(policy, CLIENT);
+  return new RulePolicy(policy, CLIENT);
 }
 
 const CALL: PolicyMessage = { type: 'method_call', path: '/a', interface: 'a.B', member: 'C', destination: 'x.Y' };
@@ -109,5 +109,21 @@ describe('contexts', () => {
     expect(policyOf('<deny user="1000"/>').mayConnect(true)).toBe(false);
     expect(policyOf('<allow group="audio"/>').mayConnect(false)).toBe(true);
     expect(policyOf('<allow user="root"/>').mayConnect(false)).toBe(false);
+  });
+});
+
+describe('a policy allows everything', () => {
+  const ALL = '<allow send_destination="*"/><allow receive_sender="*" eavesdrop="true"/><allow own="*"/>';
+  test.each<[string, string, boolean]>([
+    ['as test harnesses write it', '<allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>', true],
+    ['after rules that deny', `<deny own="a.B"/><deny send_interface="a.B"/>${ALL}<allow user="*"/>`, true],
+    ['but one name', `${ALL}<deny own="a.B"/>`, false],
+    ['but one interface', `${ALL}<deny receive_interface="a.B"/>`, false],
+    ['but copies for others', '<allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/>', false],
+    ['but signals', '<allow send_type="method_call"/><allow eavesdrop="true"/><allow own="*"/>', false],
+    ['but it says nothing of names', '<allow send_destination="*"/><allow eavesdrop="true"/>', false],
+    ['but it has no rules', '', false],
+  ])('%s', (_, rules, expected) => {
+    expect(policyOf(rules).allowsEverything).toBe(expected);
   });
 });

@@ -1,8 +1,9 @@
 // The policy of a bus: rules that allow or deny owning a name, and sending or receiving a message. The last rule that
 // matches decides. It is pure: it does not know how the rules were written (read-policy.ts), and gets the names of both
-// sides from the bus. Tests: policy.test.ts.
+// sides from the bus. Tests: rule-policy.test.ts.
 // Reference: dbus-daemon(1), policy. (No clause of the specification.)
 import type { MatchRule } from '../../protocol/match-rule.js';
+import type { ClientPolicy, Passage } from '../policy.js';
 
 /** A type of messages that rules can name. */
 export type MessageTypeName = NonNullable<MatchRule['type']>;
@@ -79,16 +80,6 @@ export interface PolicyMessage {
   readonly unixFds?: number | undefined;
 }
 
-/** How a message travels. */
-export interface Passage {
-  /** The names that the other side owns. The bus itself owns `org.freedesktop.DBus`. */
-  readonly peerNames: Iterable<string>;
-  /** Whether the message answers a call of its receiver that waits. */
-  readonly isRequestedReply: boolean;
-  /** Whether the receiver gets a copy of a message for another. */
-  readonly isEavesdropped: boolean;
-}
-
 /** The user and the groups of a client, as far as they are known. */
 export interface PolicyClient {
   readonly uid: number | undefined;
@@ -102,11 +93,13 @@ function startsNamespace(prefix: string, name: string): boolean {
 }
 
 /** The rules for the clients of one user. */
-export class Policy {
+export class RulePolicy implements ClientPolicy {
   readonly #own: readonly OwnRule[];
   readonly #send: readonly MessageRule[];
   readonly #receive: readonly MessageRule[];
   readonly #connect: readonly ConnectRule[];
+  /** Whether no message and no name is refused, so that the rules need not be asked. */
+  readonly allowsEverything: boolean;
   readonly #uid: number | undefined;
   readonly #gids: readonly number[];
 
@@ -124,6 +117,7 @@ export class Policy {
     this.#connect = rules.filter((rule): rule is ConnectRule => rule.kind === 'user' || rule.kind === 'group');
     this.#uid = uid;
     this.#gids = gids;
+    this.allowsEverything = [this.#own, this.#send, this.#receive].every(endsWithAllowAll);
   }
 
   /** Whether the client may connect; `isBusUser`: it runs as the user of the bus, who may unless a rule denies it. */
@@ -157,6 +151,23 @@ export class Policy {
   mayReceive(message: PolicyMessage, passage: Passage): boolean {
     return lastMatch(this.#receive, message, passage);
   }
+}
+
+/** Whether a rule that allows everything comes after all rules that deny anything. */
+function endsWithAllowAll(rules: readonly (OwnRule | MessageRule)[]): boolean {
+  for (const rule of [...rules].reverse()) {
+    if (!rule.allow) return false;
+    if (rule.kind === 'own' ? (rule.name ?? rule.prefix) === undefined : isUnconditional(rule)) return true;
+  }
+  return false;
+}
+
+/** Whether a rule matches each message that the bus passes on: replies that nobody has asked for are not among them. */
+function isUnconditional({ kind, conditions }: MessageRule): boolean {
+  const { type, path, interface: interfaceName, member, error, peer, peerPrefix, broadcast } = conditions;
+  const named = type ?? path ?? interfaceName ?? member ?? error ?? peer ?? peerPrefix ?? broadcast;
+  const hasAllCopies = kind === 'send' || conditions.eavesdrop;
+  return named === undefined && hasAllCopies && conditions.minUnixFds === 0 && conditions.maxUnixFds === Infinity;
 }
 
 function lastMatch(rules: readonly MessageRule[], message: PolicyMessage, passage: Passage): boolean {
