@@ -21,6 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   service: ['wire', 'protocol', 'interface', 'connection'],
   client: ['wire', 'protocol', 'interface', 'connection'],
   'message-bus': LIBRARY,
+  'message-bus/program': [...LIBRARY, 'message-bus', 'program-options.ts', 'program-output.ts'],
   'random-data.ts': ['wire', 'interface'],
   'program-options.ts': ['wire', 'protocol', 'connection'],
   'program-output.ts': ['wire'],
