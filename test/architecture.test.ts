@@ -41,7 +41,7 @@ function folderOf(file: string): string {
 const PER_MESSAGE = /^src\/(wire\/(values|messages)|transport|connection|client|service|message-bus)\/(?!(random-data|program|activation|configuration)\/)/;
 /** Those among them that work once for a connection, a question to the bus, a name, a rule or an object. */
 const ONCE = new Set([
-  'src/connection/bus.ts', 'src/connection/bus-names.ts', 'src/connection/bus-queries.ts', 'src/connection/hello.ts',
+  'src/connection/open-bus.ts', 'src/connection/bus-names.ts', 'src/connection/bus-queries.ts', 'src/connection/hello.ts',
   'src/connection/listen.ts', 'src/connection/match-requests.ts', 'src/connection/name-owners.ts',
   'src/connection/namespace-owners.ts', 'src/connection/monitor.ts', 'src/connection/own-name.ts',
   'src/connection/subscription.ts', 'src/service/exported-interface.ts',

@@ -4,7 +4,7 @@
 // read.
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { connectToBus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import { encodeMessage } from '../../src/wire/messages/encode.js';
 import { methodCall } from '../../src/wire/messages/message.js';
 import { ALL_BUSES } from '../support/private-broker.js';

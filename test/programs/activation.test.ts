@@ -3,7 +3,7 @@
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { connectToBus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import { RANDOM_DATA_BUS_NAME } from '../../src/random-data.js';
 import { builtProgram, runClient, runService } from '../support/built.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
