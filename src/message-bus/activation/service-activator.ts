@@ -15,7 +15,7 @@ export interface ServiceActivatorOptions {
   readonly address: () => string;
   /** The type of the bus, such as `session`. */
   readonly busType: () => string | undefined;
-  /** The environment of the bus. */
+  /** The environment of the bus; that of this moment counts. */
   readonly environment: NodeJS.ProcessEnv;
   /** Milliseconds that a service has to own its name. */
   readonly startTimeout: number;
@@ -32,11 +32,14 @@ const FOREIGN = ['DBUS_SESSION_BUS_PID', 'DBUS_SESSION_BUS_WINDOWID', 'DBUS_STAR
 export class ServiceActivator implements Activator {
   readonly #options: ServiceActivatorOptions;
   readonly #activations: Activations;
+  readonly #inherited: NodeJS.ProcessEnv;
   readonly #variables = new Map<string, string>();
   #services: ReadonlyMap<string, ActivatableService> = new Map();
 
   constructor(options: ServiceActivatorOptions) {
     this.#options = options;
+    this.#inherited = { ...options.environment };
+    for (const name of FOREIGN) delete this.#inherited[name];
     this.#activations = new Activations({
       launch: (service) => launch(service, this.#environment()),
       timeout: () => options.startTimeout,
@@ -77,9 +80,8 @@ export class ServiceActivator implements Activator {
   }
 
   #environment(): NodeJS.ProcessEnv {
-    const { environment, address, busType } = this.#options;
-    const all: NodeJS.ProcessEnv = { ...environment };
-    for (const name of FOREIGN) delete all[name];
+    const { address, busType } = this.#options;
+    const all: NodeJS.ProcessEnv = { ...this.#inherited };
     for (const [name, value] of this.#variables) all[name] = value;
     all['DBUS_STARTER_ADDRESS'] = address();
     const type = busType();
