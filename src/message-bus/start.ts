@@ -57,7 +57,7 @@ export interface RunningMessageBus extends AsyncDisposable {
 /** Parts that a program adds to a bus. */
 export interface BusParts extends Omit<MessageBusOptions, 'limits'> {
   /** Which services the bus starts, unless there is another activator. Default: none. */
-  readonly services?: Pick<ServiceActivatorOptions, 'directories' | 'busType' | 'onSkipped'> | undefined;
+  readonly services?: Pick<ServiceActivatorOptions, 'directories' | 'busType' | 'onNotice'> | undefined;
   /** Whether a client that has authenticated may connect. Default: each may. */
   readonly mayConnect?: ((identity: Identity) => boolean) | undefined;
 }
@@ -96,7 +96,7 @@ export async function startBusWith(options: StartMessageBusOptions, parts: BusPa
     new ServiceActivator({
       directories: services.directories,
       busType: services.busType,
-      onSkipped: services.onSkipped,
+      onNotice: services.onNotice,
       address: () => address,
       environment: process.env,
       startTimeout: limits.serviceStartTimeout,

@@ -3,8 +3,8 @@
 // Specification: Message Bus Starting Services (Activation), UpdateActivationEnvironment.
 import type { Activator, Waiting } from '../activator.js';
 import { Activations } from './activations.js';
-import { launch } from './launch.js';
-import { findServices, type ServiceDirectory, type SkippedFile } from './service-directories.js';
+import { launch, type LaunchedProgram } from './launch.js';
+import { findServices, type ServiceDirectory } from './service-directories.js';
 import type { ActivatableService } from './service-file.js';
 
 /** What the activator needs to know of its bus. */
@@ -21,8 +21,11 @@ export interface ServiceActivatorOptions {
   readonly startTimeout: number;
   /** The most messages and calls that may wait. */
   readonly maxPendingStarts: number;
-  /** Takes each service file that was passed over. Default: nothing happens. */
-  readonly onSkipped?: ((skipped: SkippedFile) => void) | undefined;
+  /**
+   * Takes what the user of the bus should know, in one line: a service file that was passed over, or a key of one that
+   * has no effect. Default: nothing happens.
+   */
+  readonly onNotice?: ((notice: string) => void) | undefined;
 }
 
 /** Variables about the bus that started this process, and about nothing that it starts. */
@@ -41,7 +44,7 @@ export class ServiceActivator implements Activator {
     this.#inherited = { ...options.environment };
     for (const name of FOREIGN) delete this.#inherited[name];
     this.#activations = new Activations({
-      launch: (service) => launch(service, this.#environment()),
+      launch: (service) => this.#launch(service),
       timeout: () => options.startTimeout,
       maxWaiting: () => options.maxPendingStarts,
     });
@@ -71,12 +74,20 @@ export class ServiceActivator implements Activator {
     const { services, skipped } = findServices(this.#options.directories());
     const before = this.#services;
     this.#services = services;
-    for (const each of skipped) this.#options.onSkipped?.(each);
+    for (const { file, reason } of skipped) this.#options.onNotice?.(`${file} is passed over: ${reason}`);
     return before.size !== services.size || [...services.keys()].some((name) => !before.has(name));
   }
 
   close(): void {
     this.#activations.close();
+  }
+
+  #launch(service: ActivatableService): LaunchedProgram {
+    const { name, systemdService } = service;
+    if (systemdService !== undefined) {
+      this.#options.onNotice?.(`SystemdService of ${name} has no effect here: its Exec is run`);
+    }
+    return launch(service, this.#environment());
   }
 
   #environment(): NodeJS.ProcessEnv {

@@ -31,7 +31,8 @@ export async function startChosenBus(choice: BusChoice, complain: Complain): Pro
   const { configFile, address, features } = choice;
   if (configFile === undefined) {
     const directories = (): readonly ServiceDirectory[] => directoriesOf(SESSION);
-    return startBusWith({ address }, { features, services: { directories, busType: () => SESSION.type } });
+    const services = { directories, busType: () => SESSION.type, onNotice: complain };
+    return startBusWith({ address }, { features, services });
   }
   const file = new LiveConfiguration(configFile, complain);
   const { services, policyFor, mayConnect } = file;
@@ -72,6 +73,7 @@ class LiveConfiguration implements BusParts {
         return directoriesOf(this.#current);
       },
       busType: () => this.#current.type,
+      onNotice: complain,
     };
   }
 

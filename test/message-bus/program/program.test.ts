@@ -140,6 +140,21 @@ describe('a configuration file', () => {
     await client.listNames();
   });
 
+  test('and service files with mistakes, or for systemd, are spoken of', async () => {
+    const directory = scratchDirectory();
+    const file = configuration(directory);
+    const services = join(directory, 'services');
+    writeFileSync(join(services, 'a.Broken.service'), '[D-BUS Service]\nName=a.Broken\n');
+    writeFileSync(join(services, 'a.Unit.service'),
+      '[D-BUS Service]\nName=a.Unit\nExec=/bin/false\nSystemdService=a.service\n');
+    await using bus = await startBus(`--config-file=${file}`, '--print-address');
+    const complaint = (text: string) => bus.line(`dbus-wire-bus: ${text}`, { stream: 'stderr' });
+    await complaint(`${join(services, 'a.Broken.service')} is passed over: Exec is missing: [D-BUS Service] must have it`);
+    await using client = await connectToBus((await bus.line(/^[^;]*/))[0]);
+    await expect(client.startServiceByName('a.Unit')).rejects.toThrow('Process a.Unit exited with status 1');
+    await complaint('SystemdService of a.Unit has no effect here: its Exec is run');
+  });
+
   test('can be a descriptor that the program has inherited', async () => {
     const directory = scratchDirectory();
     const command = `exec "$0" "$1" --config-file=/proc/self/fd/5 --print-address 5<"$2"`;
