@@ -11,9 +11,14 @@ export interface ReadyBus {
   readonly pid: number;
 }
 
+/** A descriptor that cannot be written. */
+export class OutputError extends Error {
+  override readonly name = 'OutputError';
+}
+
 /**
  * Prints what the settings ask for: the address first. Standard output and standard error stay open.
- * @throws {Error} if a descriptor cannot be written
+ * @throws {OutputError} if a descriptor cannot be written
  */
 export function announceBus(
   { address, pid }: ReadyBus,
@@ -30,6 +35,6 @@ function writeLine(descriptor: number, line: string): void {
   try {
     writeSync(descriptor, `${line}\n`);
   } catch (error) {
-    throw new Error(`descriptor ${descriptor} cannot be written: ${textOfError(error)}`, { cause: error });
+    throw new OutputError(`descriptor ${descriptor} cannot be written: ${textOfError(error)}`, { cause: error });
   }
 }

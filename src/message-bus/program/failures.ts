@@ -2,6 +2,7 @@
 // Tests: program.test.ts.
 import { EXIT_USAGE, UsageError } from '../../program-options.js';
 import { describeAny, EXIT_OUTPUT, textOfError } from '../../program-output.js';
+import { OutputError } from './announce.js';
 
 /** Exit codes of the program. */
 export const EXIT = {
@@ -29,11 +30,13 @@ export interface DescribedFailure {
   readonly problem: string;
 }
 
-/** The report of any error. `code` is that of an error which is not about the command line. */
+/** The report of any error. `code` is that of an error about neither the command line nor the output. */
 export function describeFailure(thrown: unknown, code: number = EXIT.FAILED): DescribedFailure {
-  const { code: chosen, text } = describeAny(thrown, (error) =>
-    error instanceof UsageError
-      ? { code: EXIT.USAGE, stream: 'stderr', text: `${error.message} (see --help)` }
-      : { code, stream: 'stderr', text: textOfError(error) });
+  const { code: chosen, text } = describeAny(thrown, (error) => {
+    if (error instanceof UsageError) {
+      return { code: EXIT.USAGE, stream: 'stderr', text: `${error.message} (see --help)` };
+    }
+    return { code: error instanceof OutputError ? EXIT.OUTPUT : code, stream: 'stderr', text: textOfError(error) };
+  });
   return { code: chosen, problem: text };
 }

@@ -10,7 +10,10 @@ import { EXIT } from './failures.js';
 /** What the process in the background says before its bus is ready. */
 type Report = { readonly complaint: string } | { readonly ready: ReadyBus };
 
-/** Starts the bus in the background; resolves to the exit code of this process. */
+/**
+ * Starts the bus in the background; resolves to the exit code of this process.
+ * @throws {OutputError} if the address or the process id cannot be printed
+ */
 export async function serveInBackground(settings: ServeSettings, complain: Complain): Promise<number> {
   const { configFile, address, features } = settings;
   const args = ['--forked'];
@@ -23,7 +26,7 @@ export async function serveInBackground(settings: ServeSettings, complain: Compl
     detached: true,
     stdio: descriptorsFor(configFile),
   });
-  const isReady = await new Promise<boolean>((resolve) => {
+  const isReady = await new Promise<boolean>((resolve, reject) => {
     child.on('error', (error) => {
       complain(error.message);
       resolve(false);
@@ -31,8 +34,13 @@ export async function serveInBackground(settings: ServeSettings, complain: Compl
     child.on('exit', () => resolve(false));
     child.on('message', (report: Report) => {
       if ('complaint' in report) return complain(report.complaint);
-      announceBus(report.ready, settings);
-      resolve(true);
+      try {
+        announceBus(report.ready, settings);
+        resolve(true);
+      } catch (error) {
+        child.kill('SIGTERM'); // nobody would know where it is
+        reject(error);
+      }
     });
   });
   if (!isReady) return child.exitCode ?? EXIT.FAILED;

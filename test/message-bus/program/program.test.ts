@@ -176,6 +176,12 @@ describe('a configuration file', () => {
   });
 });
 
+test.each([['--nofork'], ['--fork']])('a descriptor that cannot be written is an error: %s', async (option) => {
+  expect(await runBus(option, '--print-address=99')).toMatchObject({
+    code: 74, stdout: '', stderr: 'dbus-wire-bus: descriptor 99 cannot be written: EBADF: bad file descriptor, write\n',
+  });
+});
+
 test('wrong usage has an exit code and one line of its own', async () => {
   expect(await runBus('--system')).toMatchObject({
     code: 64, stdout: '', stderr: expect.stringMatching(/^dbus-wire-bus: Option '--system' is refused: .* \(see --help\)\n$/),

@@ -6,9 +6,10 @@ import { dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseAddresses } from '../../../src/protocol/address.js';
 import { builtProgram } from '../../support/built.js';
-import { type ProgramOptions, run, start } from '../../support/programs.js';
+import { describeWith, type ProgramOptions, PYTHON, run, start } from '../../support/programs.js';
 
 const BUS = builtProgram('bus');
+const BUS_NAME = 'org.freedesktop.DBus';
 const runWith = (args: string[], options?: ProgramOptions) => run(process.execPath, [BUS, 'run', ...args], options);
 
 test('the command finds the bus, and no other, and the bus ends with it', async () => {
@@ -28,6 +29,20 @@ test('a program of this package works with it', async () => {
   const { code, stdout } = await runWith(['/bin/sh', '-c', script, process.execPath, service, client]);
   expect(code).toBe(0);
   expect(stdout).toMatch(/^Your random number is: \d{1,3}$/m);
+});
+
+describeWith('gdbus', 'busctl', 'dbus-send', 'dbus-python')('the programs of others', () => {
+  test.each([
+    ['gdbus', ['call', '--session', '-d', BUS_NAME, '-o', '/', '-m', `${BUS_NAME}.ListNames`]],
+    ['busctl', ['--user', '--no-pager', 'list']],
+    ['dbus-send', ['--session', '--print-reply', `--dest=${BUS_NAME}`, '/', `${BUS_NAME}.ListNames`]],
+    [PYTHON, ['-c', 'import dbus; print(dbus.SessionBus().list_names())']],
+  ])('find the bus: %s', async (command, args) => {
+    const { code, stdout, stderr } = await runWith(['--', command, ...args]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain(BUS_NAME);
+    expect(stdout).toContain(':1.0');
+  });
 });
 
 describe('the exit code', () => {
