@@ -4,7 +4,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { connectToBus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import { busctlCall, dbusSendCall, gdbusCall, type Target } from '../support/foreign.js';
 import { type DaemonProgram, type PrivateBus, startPrivateBus } from '../support/private-bus.js';
 import { describeWith, PYTHON } from '../support/programs.js';
