@@ -11,6 +11,12 @@ function namesOf({ uniqueName, places }: Client): readonly string[] {
   return names;
 }
 
+/** Whether the sender may send a message to a service that is not started yet, so that it does not start in vain. */
+export function mayStart({ header, sender }: RoutedMessage, name: string): boolean {
+  const passage = { peerNames: [name], isRequestedReply: false, isEavesdropped: false };
+  return sender?.policy?.maySend(header, passage) !== false;
+}
+
 /**
  * Which side refuses a message; undefined if neither does. `recipient` is undefined for the bus itself, `isExpected` is
  * false for a reply that nobody has asked for.

@@ -12,7 +12,7 @@ import type { BusCore } from './bus-core.js';
 import type { Client } from './client.js';
 import { disconnect } from './departures.js';
 import { ProtocolViolation } from './errors.js';
-import { refusalText, refusingSide } from './admission.js';
+import { mayStart, refusalText, refusingSide } from './admission.js';
 import { ReplyTimeouts } from './reply-timeouts.js';
 import { type IsNameOf, RoutedMessage } from './routed-message.js';
 
@@ -138,6 +138,8 @@ export class Router {
     const isStarting = (flags & MessageFlag.NO_AUTO_START) === 0 && (type === 'method_call' || type === 'signal');
     if (!isStarting) {
       this.#core.refuse(message, ErrorName.NAME_HAS_NO_OWNER, `Name "${name}" does not exist`);
+    } else if (!mayStart(message, name) && this.#core.activator.names().includes(name)) {
+      this.#core.reject(message, ErrorName.ACCESS_DENIED, refusalText('send', message));
     } else if (name.startsWith(':') || !this.#core.activator.start(name, this.#held(message, name))) {
       const problem = `The name ${name} was not provided by any .service files`;
       this.#core.refuse(message, ErrorName.SERVICE_UNKNOWN, problem);

@@ -82,9 +82,13 @@ export async function startMessageBus(options: StartMessageBusOptions = {}): Pro
   return startBusWith(options, { services: { directories: () => directories, busType: () => 'session' } });
 }
 
+/** Longest path of a directory below which the name of a socket is short enough for the system, in bytes. */
+const MAX_DIRECTORY_LENGTH = 80;
+
 /** The default address: a socket in a new directory below that for temporary files. */
 function privateAddress(): string {
-  return formatAddress({ transport: 'unix', keys: new Map([['tmpdir', tmpdir()]]), guid: undefined });
+  const directory = Buffer.byteLength(tmpdir()) <= MAX_DIRECTORY_LENGTH ? tmpdir() : '/tmp';
+  return formatAddress({ transport: 'unix', keys: new Map([['tmpdir', directory]]), guid: undefined });
 }
 
 /** Starts a bus with the parts of its program. */

@@ -2,6 +2,7 @@
 // Reference: dbus-daemon(1), policy.
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { NO_ACTIVATOR } from '../../src/message-bus/activator.js';
 import type { ClientPolicy, Passage } from '../../src/message-bus/policy.js';
 import { MessageBus } from '../../src/message-bus/message-bus.js';
 import { ownProcess } from '../../src/message-bus/identity.js';
@@ -127,4 +128,29 @@ test('a reply that nobody has asked for is dropped, and the policy can say so', 
   refused = 'send undefined :1.1';
   const serial = one.send(unasked);
   expect(await one.replyTo(serial)).toMatchObject({ errorName: 'org.freedesktop.DBus.Error.AccessDenied' });
+});
+
+test('a service is not started for a message that must not be sent to it', async () => {
+  const started: string[] = [];
+  await bus.close();
+  bus = new MessageBus({
+    policyFor: () => policy,
+    activator: () => ({
+      ...NO_ACTIVATOR,
+      names: () => ['com.example.Startable'],
+      start: (name) => {
+        started.push(name);
+        return false;
+      },
+    }),
+  });
+  const client = await connect();
+  refused = 'send Do com.example.';
+  expect(await client.request(callTo('com.example.Startable'))).toMatchObject({
+    errorName: 'org.freedesktop.DBus.Error.AccessDenied',
+  });
+  expect(started).toEqual([]);
+  expect(await client.request(callTo('com.example.Other'))).toMatchObject({
+    errorName: 'org.freedesktop.DBus.Error.ServiceUnknown',
+  });
 });

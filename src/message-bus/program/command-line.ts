@@ -19,7 +19,7 @@ those of dbus-daemon.
   --print-address[=FD]  print the address, on standard output or a descriptor
   --print-pid[=FD]      print the process id, likewise
   --fork                go into the background once clients can connect
-  --nofork              do not, although the configuration says so (default)
+  --nofork              stay in the foreground (default)
   --introspect          print the introspection data of the bus itself
   -h, --help            show this text
   --version             show the version
