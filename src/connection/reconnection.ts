@@ -118,6 +118,7 @@ export class Reconnection implements Restorer {
         return this.#giveUp(`${outage.attempts} attempts to restore it have failed`, error);
       }
       this.#report({ state: 'reconnecting', error, attempts: outage.attempts, delay });
+      if (this.#outage !== outage) return; // a listener has ended the link
       await this.#pause(delay, outage);
       if (this.#outage !== outage) return;
       outage.attempts++;

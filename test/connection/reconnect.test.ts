@@ -93,6 +93,9 @@ async function startBus(options: FakeServerOptions & { readonly reconnect?: Reco
 const callsOf = (peer: FakePeer): unknown[][] =>
   peer.messages.filter(({ type }) => type === 'method_call').map(({ member, body }) => [member, ...body]);
 
+/** How many timers would keep this process alive. */
+const activeTimers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+
 const failureOf = (promise: Promise<unknown>): Promise<unknown> => promise.then(() => 'resolved', (error: unknown) => error);
 
 describe('everything that is wanted', () => {
@@ -159,6 +162,20 @@ describe('everything that is wanted', () => {
     next.send(happened(1));
     expect((await subscription.next()).value.body).toEqual([1]);
     expect(next.calls('AddMatch')).toHaveLength(2);
+  });
+
+  test('and a name that is released while its request waits are not asked for, but a later request is', async () => {
+    const { bus, peer, restore, breakOf } = await startBus();
+    await breakOf(peer);
+    const withdrawn = bus.requestName(NAME).catch((error: unknown) => error);
+    expect(await bus.releaseName(NAME)).toBe('not owner');
+    expect(await withdrawn).toMatchObject({ name: 'NameLostError', busName: NAME, owner: undefined });
+    const closed = ownName(bus, 'com.example.Closed');
+    await closed.close();
+    const again = bus.requestName(NAME);
+    const next = await restore(peer);
+    expect(await again).toBe('primary owner');
+    expect(callsOf(next)).toEqual([['Hello'], ['RequestName', NAME, 4]]);
   });
 
   test('and is being asked for when the connection is lost is asked of the next bus', async () => {
@@ -650,6 +667,16 @@ describe('a connection that is being restored ends', () => {
     expect([server.sockets.length, changes.length]).toEqual([1, 1]);
   });
 
+  test('at once when a listener closes it, and waits for no attempt', async () => {
+    const timers = activeTimers();
+    const { bus, peer } = await startBus({ reconnect: { initialDelay: 60_000, jitter: 0 } });
+    bus.watchConnection(() => void bus.close());
+    peer.socket.destroy();
+    await bus.closed;
+    await sleep(0);
+    expect(activeTimers()).toBeLessThanOrEqual(timers);
+  });
+
   test.each<[at: string, options: FakeServerOptions]>([
     ['the handshake', { onSocket: (socket) => void socket.resume() }],
     ['Hello', { onBegin: (socket) => void socket.resume() }],
@@ -761,6 +788,17 @@ describe('an owned name', () => {
     await restore(peer);
     await sleep(0);
     expect([name.state, calls]).toEqual([state, ['acquired', ...seen]]);
+  });
+
+  test('that waits in the queue is requested while there is no connection, and waits again', async () => {
+    const { bus, peer, restore, breakOf } = await startBus({ answer: giving({ [NAME]: IN_QUEUE }) });
+    const queues: unknown[] = [];
+    const name = ownName(bus, NAME, { doNotQueue: false, queued: (owner) => queues.push(owner) });
+    expect(await name.ready).toBe('queued');
+    await breakOf(peer);
+    expect(name.state).toBe('requesting');
+    await restore(peer);
+    expect([name.state, queues]).toEqual(['queued', [undefined, undefined]]);
   });
 
   test('that is asked for or released while there is no connection is so on the next one', async () => {
