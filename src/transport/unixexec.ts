@@ -11,8 +11,8 @@ import { Incoming, type OpenedStream } from './incoming.js';
 /** Most characters of the program's standard error that are kept: the last ones. */
 const MAX_STDERR = 1_000;
 /**
- * How long a program may take to end after SIGTERM, in milliseconds; then it gets SIGKILL. After that, or if this process
- * must not end it, nobody waits for it any more.
+ * How long a program may take to end after SIGTERM, in milliseconds; then it gets SIGKILL, and as long to end. After
+ * that, or if this process must not end it, nobody waits for it any more.
  */
 const MAX_TERMINATION = 1_000;
 /** How long a program whose input is closed may take to end by itself, in milliseconds, before the stream fails. */
