@@ -68,16 +68,15 @@ export class BusCore {
     this.#clientsOfUser.set(uid, this.countOfUser(uid) + 1);
   }
 
-  /** Takes the unique name from a client; returns whether it had one. */
-  unregister(client: Client): boolean {
+  /** Takes its unique name from a client. */
+  unregister(client: Client): void {
     const { uid } = client.identity;
-    if (!this.clients.delete(client.uniqueName)) return false;
+    this.clients.delete(client.uniqueName);
     const count = this.countOfUser(uid) - 1;
     if (count > 0) this.#clientsOfUser.set(uid, count);
     else this.#clientsOfUser.delete(uid);
     for (const forget of client.departures) forget();
     client.departures.clear();
-    return true;
   }
 
   /** The client that has a unique name, or owns a well-known one, now. */

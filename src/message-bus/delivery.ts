@@ -78,10 +78,10 @@ export class Delivery {
     this.#toMatching(this.rules, message, ++this.#delivery);
   }
 
-  /** Sends a message of the bus itself to one client. */
+  /** Sends a message of the bus itself to one client. Monitors see it, but nobody can eavesdrop on it. */
   fromBus(message: Message, recipient: Client): void {
     const addressed = addressedTo(message, recipient);
-    if (this.monitors.size === 0 && this.eavesdroppers.size === 0 && recipient.policy === undefined) {
+    if (this.monitors.size === 0 && recipient.policy === undefined) {
       if (this.#hasRoom(recipient)) recipient.send(addressed);
       return;
     }
@@ -90,8 +90,8 @@ export class Delivery {
     this.capture(routed);
     // A policy can keep signals of the bus from a client, but not what the bus answers to it.
     const side = message.type === 'signal' ? refusingSide(routed, recipient, false) : undefined;
-    if (side === undefined) this.unicast(routed, recipient);
-    else this.#showRefusal(routed, side);
+    if (side !== undefined) this.#showRefusal(routed, side);
+    else if (routed.bytes !== undefined) this.#toClient(recipient, routed.bytes);
   }
 
   /** Broadcasts a signal of the bus itself. */

@@ -28,8 +28,8 @@ function warnOfMistake(error: unknown): void {
 
 /** Answers calls to the bus itself. */
 export interface CallReceiver {
-  /** Answers a call to the name of the bus. */
-  handle(message: RoutedMessage, client: Client): void;
+  /** Answers a call to the name of the bus; returns false if it has failed. */
+  handle(message: RoutedMessage, client: Client): boolean;
   /** Answers a call without a destination, which is for the bus as a peer. */
   handleAsPeer(message: RoutedMessage, client: Client): void;
 }
@@ -110,21 +110,25 @@ export class Router {
 
   #toBus(message: RoutedMessage, client: Client): void {
     const { type, member, interface: interfaceName } = message.header;
+    const { delivery } = this.#core;
     const isHello = member === 'Hello' && (interfaceName === undefined || interfaceName === BUS_NAME);
     const isFirst = isHello && client.state === 'new' && type === 'method_call'; // the driver shows it to monitors
-    if (!isFirst) this.#core.delivery.capture(message);
-    if (type === 'method_call') {
-      const side = client.state === 'registered' ? refusingSide(message, undefined, false) : undefined;
-      if (side !== undefined) {
-        this.#core.reject(message, ErrorName.ACCESS_DENIED, refusalText(side, message));
-      } else if (client.state === 'registered' || isHello) {
-        this.#driver.handle(message, client);
-      } else {
-        const problem = 'Client tried to send a message other than Hello without being registered';
-        this.#core.refuse(message, ErrorName.ACCESS_DENIED, problem);
-      }
+    if (!isFirst) delivery.capture(message);
+    if (type === 'method_call' && !this.#call(message, client, isHello)) return;
+    delivery.overhear(message); // not if it has failed, as in the reference implementation
+  }
+
+  /** Calls a method of the bus; returns false if the call fails. */
+  #call(message: RoutedMessage, client: Client, isHello: boolean): boolean {
+    if (client.state === 'new' && !isHello) {
+      const problem = 'Client tried to send a message other than Hello without being registered';
+      this.#core.refuse(message, ErrorName.ACCESS_DENIED, problem);
+      return false;
     }
-    this.#core.delivery.overhear(message);
+    const side = client.state === 'new' ? undefined : refusingSide(message, undefined, false);
+    if (side === undefined) return this.#driver.handle(message, client);
+    this.#core.reject(message, ErrorName.ACCESS_DENIED, refusalText(side, message));
+    return false;
   }
 
   #broadcast(message: RoutedMessage): void {
