@@ -10,7 +10,8 @@ import type { OwnerChange } from './names.js';
 const { path, interface: interfaceName } = BUS_OBJECT;
 
 /**
- * Announces a change of the owner of a well-known or a unique name. Monitors see NameLost even of a client that is gone.
+ * Announces a change of the owner of a well-known or a unique name. Monitors see NameLost even of a client that is
+ * gone.
  */
 export function announce(core: BusCore, { name, from, to }: OwnerChange<Client>): void {
   const { delivery } = core;
