@@ -170,6 +170,7 @@ export class Reconnection implements Restorer {
       return { state: 'connected', downtime, attempts, uniqueName, previousUniqueName, names, errors };
     } catch (error) {
       await engine.close({ timeout: 0 });
+      this.#wishes.handleBreak(); // what the bus of this attempt has said is not true on the next one
       throw error;
     }
   }

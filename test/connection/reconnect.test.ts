@@ -222,7 +222,9 @@ describe('everything that is wanted', () => {
         ['Hello', 'AddMatch', 'AddMatch', 'GetNameOwner', 'RequestName', 'Ping'].slice(0, 6),
       );
       expect(restored()).toMatchObject([{ attempts: 3, errors: [] }]);
-      expect(owners).toEqual([':1.9', undefined, ':1.9']);
+      // Two buses end after they have answered who the owner is.
+      const ended = limit === 4 ? [':1.9', undefined, ':1.9', undefined] : [];
+      expect(owners).toEqual([':1.9', undefined, ...ended, ':1.9']);
       last.send(happened(1));
       expect((await subscription.next()).value.body).toEqual([1]);
     });
@@ -637,6 +639,36 @@ describe('a handler that runs when the connection is lost', () => {
     expect(await next.reply(6)).toMatchObject({ body: ['in time'] });
     expect(next.messages.filter(({ type }) => type === 'method_return')).toHaveLength(1);
   });
+});
+
+test('a bus that ends before all is restored leaves nothing that is believed of the next one', async () => {
+  const OTHER = 'com.example.below.Other';
+  const uniqueNames = [':1.7', ':1.8', ':1.9'];
+  let connections = 0;
+  const answer: Answer = (call, peer) => {
+    if (call.member === 'Hello') {
+      const destination = uniqueNames[connections++]!;
+      return { ...methodReturn(call, { signature: 's', body: [destination] }), destination };
+    }
+    if (connections === 2) {
+      if (call.member !== 'RequestName') return giving()(call, peer);
+      peer.send(ownerChanged(SERVICE, '', ':1.20'), ownerChanged(OTHER, '', ':1.21'));
+      peer.socket.end();
+      return undefined;
+    }
+    if (call.member === 'ListNames') return methodReturn(call, { signature: 'as', body: [[BUS, OTHER]] });
+    return giving({}, owned({ [SERVICE]: ':1.30', [OTHER]: ':1.31' }))(call, peer);
+  };
+  const { server, bus, peer, breakOf, restored } = await startBus({ answer });
+  const owners: unknown[] = [];
+  const watch = bus.watchOwner(SERVICE, (owner) => owners.push(owner));
+  const below = bus.watchOwner('com.example.below.*', () => {});
+  await Promise.all([bus.requestName(NAME), watch.ready, below.ready]);
+  await breakOf(peer);
+  await until(() => restored().length === 1);
+  expect([bus.uniqueName, watch.owner, below.owners.get(OTHER)]).toEqual([':1.9', ':1.30', ':1.31']);
+  expect(owners).toEqual([':1.30', undefined, ':1.20', undefined, ':1.30']);
+  expect(server.sockets).toHaveLength(3);
 });
 
 describe('a connection that is being restored ends', () => {
