@@ -1,4 +1,4 @@
-// Programs of services: how their ends are told apart. The texts are those of dbus-daemon.
+// Programs of services: how their ends are distinguished. The texts are those of dbus-daemon.
 import { expect, test } from 'vitest';
 import { launch } from '../../../src/message-bus/activation/launch.js';
 

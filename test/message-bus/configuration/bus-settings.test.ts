@@ -5,6 +5,9 @@ import {
 } from '../../../src/message-bus/configuration/bus-settings.js';
 import { readConfiguration } from '../../../src/message-bus/configuration/read-configuration.js';
 import { NOBODY, ownUser } from '../../../src/message-bus/identity.js';
+import { DEFAULT_LIMITS } from '../../../src/message-bus/limits.js';
+import { codeSpans, tableUnder } from '../../support/pages.js';
+import { read as readPage } from '../../support/sources.js';
 
 const read = (elements: string) =>
   readConfiguration('/bus.conf', {
@@ -18,6 +21,20 @@ test('limits get the names of the bus, and those that it does not have are left 
   )).toEqual({ maxNamesPerConnection: 4, replyTimeout: 100 });
   expect(limitsOf(read(limit('max_message_size', 1_000_000_000)))).toEqual({ maxMessageSize: 2 ** 27 });
   expect(limitsOf(read(limit('max_message_size', 0)))).toEqual({ maxMessageSize: 16 });
+});
+
+test('the page lists all limits, by both names, with their defaults', () => {
+  const scale: Readonly<Record<string, number>> = { '': 1, s: 1_000, MiB: 2 ** 20 };
+  const valueOf = (text: string): number => {
+    const [, digits = '', unit = ''] = /^([\d,]+) ?(\w*)$/.exec(text) ?? [];
+    return text === 'none' ? Infinity : Number(digits.replaceAll(',', '')) * (scale[unit] ?? Number.NaN);
+  };
+  const rows = tableUnder(readPage('docs/bus.md'), 'Limits').map(([name = '', option = '', text = '']) => {
+    const [limit = '', key = ''] = [...codeSpans(name), ...codeSpans(option)];
+    expect(limitsOf(read(`<limit name="${limit}">20</limit>`)), limit).toEqual({ [key]: 20 });
+    return [key, valueOf(text)];
+  });
+  expect(Object.fromEntries(rows)).toEqual(DEFAULT_LIMITS);
 });
 
 describe('mechanisms', () => {
