@@ -1,8 +1,12 @@
 // Starts the bus that a command line chooses: a session bus, or that of a configuration file. On a reload it reads the
 // file again; addresses and limits stay as they are. It knows no signals and no output. Tests: program.test.ts.
 // (Not in the specification; dbus-daemon(1).)
+import { realpathSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { parseAddresses } from '../../protocol/address.js';
 import { ErrorName } from '../../protocol/error-names.js';
 import { DBusError } from '../../protocol/errors.js';
+import { isPrivateDirectory } from '../../transport/private-directory.js';
 import {
   type ServiceDirectory, standardSessionDirectories,
 } from '../activation/service-directories.js';
@@ -28,6 +32,12 @@ const SESSION: Pick<BusConfiguration, 'type' | 'serviceDirectories'> = {
  * @throws {ListenError} if the system refuses an address
  */
 export async function startChosenBus(choice: BusChoice, complain: Complain): Promise<StartedBus> {
+  const bus = await start(choice, complain);
+  complainOfOpenPlaces(bus.address, complain);
+  return bus;
+}
+
+async function start(choice: BusChoice, complain: Complain): Promise<StartedBus> {
   const { configFile, address, features } = choice;
   if (configFile === undefined) {
     const directories = (): readonly ServiceDirectory[] => directoriesOf(SESSION);
@@ -94,6 +104,15 @@ class LiveConfiguration implements BusParts {
       throw new DBusError(ErrorName.FAILED, error.message, { cause: error });
     }
     this.#policies = new Policies(this.#current.policy);
+  }
+}
+
+/** Names the sockets at which clients must prove with a cookie who they are, since some of them cannot. */
+function complainOfOpenPlaces(list: string, complain: Complain): void {
+  for (const { transport, keys } of parseAddresses(list)) {
+    const path = keys.get('path');
+    if (transport !== 'unix' || path === undefined || isPrivateDirectory(realpathSync(dirname(path)))) continue;
+    complain(`EXTERNAL is not offered at ${path}, since others can enter its directory: it must have mode 700`);
   }
 }
 

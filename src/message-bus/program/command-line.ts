@@ -14,7 +14,7 @@ those of dbus-daemon.
 
   --session             be a session bus (default)
   --config-file FILE    read a configuration file of dbus-daemon
-  --address ADDR        listen at this D-Bus address, such as unix:path=/tmp/bus,
+  --address ADDR        listen at this D-Bus address, such as unix:runtime=yes,
                         instead of those of the configuration
   --print-address[=FD]  print the address, on standard output or a descriptor
   --print-pid[=FD]      print the process id, likewise

@@ -2,7 +2,7 @@
 // configuration files, and its end. Reference: dbus-daemon(1).
 
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
@@ -78,6 +78,16 @@ describe('a session bus', () => {
       join(directory, 'a'), expect.stringMatching(/\/dbus-\w+\/socket$/),
     ]);
   });
+});
+
+test('a socket in a directory that others can enter is named', async () => {
+  const directory = scratchDirectory();
+  chmodSync(directory, 0o755);
+  await using bus = await startBus(`--address=unix:path=${directory}/a;unix:dir=${directory}`, '--print-address');
+  await bus.line(/guid=/);
+  expect((await bus.stop()).stderr).toBe(
+    `dbus-wire-bus: EXTERNAL is not offered at ${directory}/a, since others can enter its directory: it must have mode 700\n`,
+  );
 });
 
 describe('a bus in the background', () => {
