@@ -20,6 +20,7 @@ const DOORS = {
 const PROGRAMS = {
   'dbus-wire-service': 'src/service/random-data/main.ts',
   'dbus-wire-client': 'src/client/random-data/main.ts',
+  'dbus-wire-bus': 'src/message-bus/program/main.ts',
 };
 
 /** Runs the TypeScript compiler; prints its errors and returns whether there are none. */

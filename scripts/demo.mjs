@@ -1,5 +1,5 @@
 // `npm run demo`: the main job in front of your eyes. The service and the client talk over a real message bus: the
-// session bus if there is one, else a private dbus-daemon that is started here. However it ends, nothing stays running.
+// session bus if there is one, else a private dbus-daemon, else dbus-wire-bus. However it ends, nothing stays running.
 
 import { spawn } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -51,7 +51,9 @@ async function demo() {
   if (service.child.exitCode !== 0) throw new DemoFailed(`The service ended with ${outcome(service.child)}.`);
 
   console.log(`\n${style('green', 'Done.')} To do it yourself${scratch === undefined ? '' : BUS_HINT}:`);
-  if (scratch !== undefined) show('dbus-run-session -- sh');
+  if (scratch !== undefined) {
+    show(isInstalled('dbus-run-session') ? 'dbus-run-session -- sh' : 'node dist/dbus-wire-bus.js run -- sh');
+  }
   show('node dist/dbus-wire-service.js &');
   show('node dist/dbus-wire-client.js 100');
 }
@@ -72,27 +74,32 @@ async function startOnSessionBus() {
 }
 
 async function startOnPrivateBus() {
-  if (!isInstalled('dbus-daemon')) {
-    throw new DemoFailed(
-      'There is no bus to use and no dbus-daemon to start one: install it (Debian and Ubuntu: apt-get install ' +
-        'dbus-daemon; Fedora: dnf install dbus-daemon; Arch: pacman -S dbus) and run the demo again.',
-    );
-  }
   scratch = mkdtempSync(join(tmpdir().length < 80 ? tmpdir() : '/tmp', 'dbus-wire-demo-'));
   const address = `unix:path=${escapeAddress(join(scratch, 'bus'))}`;
-  writeFileSync(join(scratch, 'bus.conf'), busConfiguration(address));
   say('A private bus, for this demo only; the service takes its name there.');
-  const flags = [`--config-file=${join(scratch, 'bus.conf')}`, '--nofork', '--nopidfile', '--print-address'];
-  const log = join(scratch, 'log'); // what the daemon says about limits and the like is of interest only if it fails
-  const daemon = launch('dbus-daemon', flags, { stdio: ['ignore', 'pipe', openSync(log, 'a')] });
-  show('dbus-daemon --nofork --print-address …');
-  const { matched } = follow(daemon, { pattern: /^unix:/, label: 'bus' });
-  if (!(await inTime(matched, START_TIMEOUT, 'dbus-daemon does not start'))) {
-    throw new DemoFailed(`dbus-daemon ended with ${outcome(daemon)}: ${readFileSync(log, 'utf8').trim()}`);
+  const { name, command, args, shown } = busProgram(address);
+  const log = join(scratch, 'log'); // what the bus says about limits and the like is of interest only if it fails
+  const bus = launch(command, args, { stdio: ['ignore', 'pipe', openSync(log, 'a')] });
+  show(shown);
+  const { matched } = follow(bus, { pattern: /^unix:/, label: 'bus' });
+  if (!(await inTime(matched, START_TIMEOUT, `${name} does not start`))) {
+    throw new DemoFailed(`${name} ended with ${outcome(bus)}: ${readFileSync(log, 'utf8').trim()}`);
   }
   const service = await startService({ ...process.env, DBUS_SESSION_BUS_ADDRESS: address });
   if (service === undefined) throw new DemoFailed('The service did not start on the private bus.');
   return service;
+}
+
+/** The program that is the bus: dbus-daemon if it is installed, otherwise the one of this package. */
+function busProgram(address) {
+  if (!isInstalled('dbus-daemon')) {
+    const args = [program('bus'), '--address', address, '--print-address'];
+    return { name: 'dbus-wire-bus', command: process.execPath, args, shown: 'dbus-wire-bus --print-address …' };
+  }
+  const file = join(scratch, 'bus.conf');
+  writeFileSync(file, busConfiguration(address));
+  const args = [`--config-file=${file}`, '--nofork', '--nopidfile', '--print-address'];
+  return { name: 'dbus-daemon', command: 'dbus-daemon', args, shown: 'dbus-daemon --nofork --print-address …' };
 }
 
 /** Resolves to undefined if the service cannot run on that bus; the service has then said why. */

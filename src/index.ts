@@ -47,7 +47,8 @@ export type { DescriptorCarrier, Transport, TransportEvents } from './transport/
 export {
   type Environment, sessionBusAddress, starterBusAddress, systemBusAddress,
 } from './transport/well-known-buses.js';
-export { type Bus, type BusOptions, connectToBus, sessionBus, starterBus, systemBus } from './connection/bus.js';
+export type { Bus } from './connection/bus.js';
+export { type BusOptions, connectToBus, sessionBus, starterBus, systemBus } from './connection/open-bus.js';
 export type { NameOptions } from './connection/bus-names.js';
 export type { StartResult } from './connection/bus-queries.js';
 export type { CallLimits } from './connection/call-limits.js';

@@ -3,7 +3,8 @@
 // Node: parseArgs.
 import { readFileSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import { type Bus, connectToBus, sessionBus, systemBus } from './connection/bus.js';
+import type { Bus } from './connection/bus.js';
+import { connectToBus, sessionBus, systemBus } from './connection/open-bus.js';
 import type { ConnectOptions } from './connection/connection.js';
 import { isWellKnownName } from './wire/names.js';
 

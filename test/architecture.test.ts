@@ -21,6 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   service: ['wire', 'protocol', 'interface', 'connection'],
   client: ['wire', 'protocol', 'interface', 'connection'],
   'message-bus': LIBRARY,
+  'message-bus/program': [...LIBRARY, 'message-bus', 'program-options.ts', 'program-output.ts'],
   'random-data.ts': ['wire', 'interface'],
   'program-options.ts': ['wire', 'protocol', 'connection'],
   'program-output.ts': ['wire'],
@@ -37,11 +38,11 @@ function folderOf(file: string): string {
 }
 
 /** The files that work on every message: an object spread in them costs more than the rest of their work. */
-const PER_MESSAGE = /^src\/(wire\/(values|messages)|transport|connection|client|service|message-bus)\/(?!random-data\/)/;
+const PER_MESSAGE = /^src\/(wire\/(values|messages)|transport|connection|client|service|message-bus)\/(?!(random-data|program|activation|configuration)\/)/;
 /** Those among them that work once for a connection, a question to the bus, a name, a rule or an object. */
 const ONCE = new Set([
   'src/client/introspect.ts',
-  'src/connection/bus.ts', 'src/connection/bus-names.ts', 'src/connection/bus-queries.ts', 'src/connection/hello.ts',
+  'src/connection/open-bus.ts', 'src/connection/bus-names.ts', 'src/connection/bus-queries.ts', 'src/connection/hello.ts',
   'src/connection/listen.ts', 'src/connection/match-requests.ts', 'src/connection/name-owners.ts',
   'src/connection/namespace-owners.ts', 'src/connection/monitor.ts', 'src/connection/own-name.ts',
   'src/connection/subscription.ts', 'src/service/exported-interface.ts',

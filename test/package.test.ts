@@ -46,7 +46,8 @@ describe('the installed package', () => {
     expect(shared.length).toBeLessThan(6);
     expect(names.filter((name) => !shared.includes(name))).toEqual(
       [
-        'auth/index.js', 'dbus-wire-client.js', 'dbus-wire-service.js', 'index.js', 'message-bus/index.js', 'wire/index.js',
+        'auth/index.js', 'dbus-wire-bus.js', 'dbus-wire-client.js', 'dbus-wire-service.js', 'index.js',
+        'message-bus/index.js', 'wire/index.js',
       ].map((name) => join(...name.split('/'))),
     );
   });
@@ -131,7 +132,7 @@ describe('from TypeScript', () => {
 });
 
 describe('the programs', () => {
-  test.each(['dbus-wire-service', 'dbus-wire-client'])('%s is installed and prints its version', async (program) => {
+  test.each(['dbus-wire-service', 'dbus-wire-client', 'dbus-wire-bus'])('%s is installed and prints its version', async (program) => {
     expect(await use(join(consumer.folder, 'node_modules/.bin', program), '--version')).toContain(manifest.version);
   });
 });

@@ -2,6 +2,9 @@
 // less by a random part, so that the clients of a bus that has ended do not all return in the same moment. It sets no
 // timers. Tests: backoff.test.ts. (No clause of the specification.)
 
+/** After this many failures no delay is doubled any more: zero times infinity is not a number. */
+const MAX_DOUBLINGS = 64;
+
 /** The delays between attempts. */
 export interface BackoffOptions {
   /** The delay before the first attempt, in milliseconds. */
@@ -49,6 +52,6 @@ export class Backoff {
 
   #delay(): number {
     const { initialDelay, maxDelay } = this.#options;
-    return Math.min(maxDelay, initialDelay * 2 ** this.#attempts);
+    return Math.min(maxDelay, initialDelay * 2 ** Math.min(this.#attempts, MAX_DOUBLINGS));
   }
 }

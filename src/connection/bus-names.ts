@@ -8,12 +8,13 @@ import {
 } from '../protocol/bus.js';
 import { ErrorName } from '../protocol/error-names.js';
 import { DBusError } from '../protocol/errors.js';
+import { onAbort } from '../transport/waiting.js';
 import { assertWellKnownName } from '../wire/names.js';
 import { checkOptions, FLAG, type OptionRules } from '../wire/options.js';
 import type { ArrivedSignal } from './arrived-signal.js';
 import { type CallOptions, WAIT_RULES, type WaitOptions } from './call-options.js';
 import type { Engine } from './engine.js';
-import { NameRequestError } from './errors.js';
+import { NameLostError, NameRequestError } from './errors.js';
 import type { ConnectionState, NameRestoreResult } from './gap.js';
 import { isPostponed, type WishLink } from './match-requests.js';
 import { DEFAULT_CALL_TIMEOUT } from './pending.js';
@@ -65,6 +66,8 @@ export class BusNames {
   readonly #link: NameLink;
   readonly #owned = new Set<string>();
   readonly #wanted = new Map<string, number>();
+  /** The requests that the bus has not answered, with the functions that withdraw them. */
+  readonly #unanswered = new Map<string, Set<() => void>>();
 
   constructor(link: NameLink) {
     this.#link = link;
@@ -104,11 +107,31 @@ export class BusNames {
       (allowReplacement ? REQUEST_NAME_FLAG.ALLOW_REPLACEMENT : 0) |
       (replaceExisting ? REQUEST_NAME_FLAG.REPLACE_EXISTING : 0) |
       (doNotQueue ? REQUEST_NAME_FLAG.DO_NOT_QUEUE : 0);
-    const result = await this.#request({ ...requestOf(name, flags), timeout, signal });
+    const withdrawal = new AbortController();
+    const stopListening = onAbort(signal, () => withdrawal.abort(signal?.reason));
+    if (signal?.aborted === true) withdrawal.abort(signal.reason);
+    const forget = this.#noteRequest(name, () => withdrawal.abort(new NameLostError(name, undefined)));
+    let result: NameRequestResult | 'exists';
+    try {
+      result = await this.#request({ ...requestOf(name, flags), timeout, signal: withdrawal.signal });
+    } finally {
+      stopListening();
+      forget();
+    }
     if (result === 'exists') throw new NameRequestError(name);
     this.#wanted.set(name, flags);
     if (result !== 'in queue') this.#owned.add(name);
     return result;
+  }
+
+  /** Keeps the function that withdraws a request; returns the function that forgets it. */
+  #noteRequest(name: string, withdraw: () => void): () => void {
+    const requests = this.#unanswered.get(name) ?? new Set();
+    this.#unanswered.set(name, requests.add(withdraw));
+    return () => {
+      requests.delete(withdraw);
+      if (requests.size === 0) this.#unanswered.delete(name);
+    };
   }
 
   /** A request that a connection takes with it when it ends is made again on the next one. */
@@ -130,20 +153,22 @@ export class BusNames {
     assertWellKnownName(name);
     checkOptions('releaseName', options, WAIT_RULES);
     const { timeout, signal } = options;
-    if (this.#link.open === undefined) return this.#unwant(name);
+    const requests = [...this.#unanswered.get(name) ?? []]; // a later one is not released
+    if (this.#link.open === undefined) return this.#unwant(name, requests);
     const call = { ...BUS_OBJECT, member: 'ReleaseName', signature: 's', body: [name], replySignature: 'u' } as const;
     try {
       const [code] = await this.#link.call({ ...call, timeout, signal });
       this.#wanted.delete(name);
       return resultOf(RELEASE_NAME_RESULT, code, 'ReleaseName');
     } catch (error) {
-      if (isPostponed(error, this.#link)) return this.#unwant(name);
+      if (isPostponed(error, this.#link)) return this.#unwant(name, requests);
       throw error;
     }
   }
 
-  /** Releases a name of a bus that has ended. */
-  #unwant(name: string): NameReleaseResult {
+  /** Releases a name of a bus that has ended, and withdraws the requests that would go to the next one. */
+  #unwant(name: string, requests: readonly (() => void)[]): NameReleaseResult {
+    for (const withdraw of requests) withdraw();
     return this.#wanted.delete(name) ? 'released' : 'not owner';
   }
 

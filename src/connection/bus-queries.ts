@@ -17,6 +17,7 @@ const { FAILED, NAME_HAS_NO_OWNER, UNIX_PROCESS_ID_UNKNOWN } = ErrorName;
 
 /** The questions about a bus name. The bus answers with an error of `none` if there is nothing to answer with. */
 const NAME_QUERIES = {
+  getNameOwner: { member: 'GetNameOwner', out: 's', none: [NAME_HAS_NO_OWNER] },
   nameHasOwner: { member: 'NameHasOwner', out: 'b', none: [] },
   listQueuedOwners: { member: 'ListQueuedOwners', out: 'as', none: [NAME_HAS_NO_OWNER] },
   getConnectionCredentials: { member: 'GetConnectionCredentials', out: 'a{sv}', none: [NAME_HAS_NO_OWNER] },
@@ -28,6 +29,7 @@ const NAME_QUERIES = {
 
 /** The questions about the bus. */
 const BUS_QUERIES = {
+  listNames: { member: 'ListNames', out: 'as' },
   listActivatableNames: { member: 'ListActivatableNames', out: 'as' },
   getId: { member: 'GetId', out: 's' },
 } as const satisfies Readonly<Record<string, { member: string; out: string }>>;

@@ -1,5 +1,6 @@
-// A connection between two programs without a bus: it has no names and no match rules, and no bus checks the senders.
-// engine.ts sends and receives; bus.ts has connections to a bus. Tests: link.test.ts, connection.test.ts.
+// A connection to another program: calls, signals and its end. Without a bus it has no names and no match rules, and no
+// bus checks the senders; bus.ts adds what a bus has. engine.ts sends and receives.
+// Tests: link.test.ts, connection.test.ts.
 // Specification: Message Types.
 import type { MatchRule } from '../protocol/match-rule.js';
 import { OPEN_RULES, type OpenOptions, openTransport } from '../transport/open.js';
@@ -22,7 +23,18 @@ import type { ListenedSubscription, ListenOptions, SignalListener } from './sign
 import { shareSignals } from './signal-taps.js';
 import { HEADER_SENDERS, type SubscribeOptions, type Subscription, Subscriptions } from './subscription.js';
 
-/** A connection to another program, without a bus. `Typed` says whether arrays of numbers arrive as typed arrays. */
+/** The parts of a connection that is open. */
+export interface ConnectionParts<Typed extends boolean> {
+  readonly typedArrays: Typed;
+  readonly limits: FullCallLimits;
+  readonly core: LinkCore;
+  readonly subscriptions: Subscriptions;
+}
+
+/**
+ * A connection to another program; one to a bus is a `Bus`. `Typed` says whether arrays of numbers arrive as typed
+ * arrays.
+ */
 export class Connection<Typed extends boolean = false> implements MessageLink<Typed>, AsyncDisposable {
   /** Whether arrays of numbers arrive as typed arrays: the option of the same name. */
   readonly typedArrays: Typed;
@@ -39,18 +51,12 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
     shareSignals((link) => (#subscriptions in link ? link.#subscriptions : undefined));
   }
 
-  /** For {@link openConnection}. */
-  constructor(transport: Transport, options: ReceiveOptions<Typed> = {}) {
-    this.typedArrays = typedArraysOf(options);
-    const receiver: SignalReceiver = {
-      isOurs: () => true, // without a bus there are no names
-      mayOwn: () => true,
-      deliver: (signal) => this.#subscriptions.deliver(signal),
-    };
-    this.#core = new LinkCore(transport, receiver, options);
-    this.#subscriptions = new Subscriptions(HEADER_SENDERS, this.#core);
-    this.#limits = callLimits(options);
-    this.#core.announce(undefined);
+  /** For the functions that open connections. */
+  constructor({ typedArrays, limits, core, subscriptions }: ConnectionParts<Typed>) {
+    this.typedArrays = typedArrays;
+    this.#core = core;
+    this.#subscriptions = subscriptions;
+    this.#limits = limits;
   }
 
   /** The server's GUID, 32 hex digits. */
@@ -68,7 +74,10 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
     return this.#core.queuedBytes;
   }
 
-  /** Resolves when the connection has ended, and never rejects; the error's `cause` says why. */
+  /**
+   * Resolves when the connection has ended, and never rejects; the error's `cause` says why. A connection that is being
+   * restored has not ended.
+   */
   get closed(): Promise<ConnectionClosedError> {
     return this.#core.closed;
   }
@@ -99,7 +108,14 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
   subscribe<const Args extends string = string>(
     rule: MatchRule, listener: SignalListener<NoInfer<Args>, Typed>, options?: ListenOptions<Args>,
   ): ListenedSubscription;
-  /** Subscribes to the signals that match a rule; see {@link MessageLink.subscribe}. */
+  /**
+   * Subscribes to the signals that match a rule. On a bus, if the rule has a `sender`, only signals of the present
+   * owner of that name are delivered: no other connection can forge one, and the subscription survives a restart of the
+   * service. Without a bus, `sender` is compared with the SENDER field of the signal.
+   * @throws {InvalidNameError | MatchRuleError} if a bus would refuse the rule
+   * @throws {SignatureError} if `signature` is not valid
+   * @throws {ArgumentError} if an option is unknown or its value is not valid
+   */
   subscribe(rule: MatchRule, options?: SubscribeOptions): Subscription;
   subscribe(
     rule: MatchRule, how?: SubscribeOptions | SignalListener, options?: ListenOptions,
@@ -139,7 +155,8 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
   /**
    * Ends the connection in good order: it accepts no more calls, waits for the replies of running handlers, and sends
    * all queued bytes. Calls that still wait for a reply then reject with {@link ConnectionClosedError}. After `timeout`
-   * milliseconds (default 5,000; Infinity for no limit) it cuts the connection.
+   * milliseconds (default 5,000; Infinity for no limit) it cuts the connection. A bus then releases all of its names. A
+   * connection that is being restored ends at once.
    */
   close(options?: { readonly timeout?: number | undefined }): Promise<void> {
     return this.#core.close(options);
@@ -159,6 +176,21 @@ export interface ConnectOptions<Typed extends boolean = false> extends OpenOptio
 /** The rules of {@link ConnectOptions}. */
 export const CONNECT_RULES: OptionRules<ConnectOptions<boolean>> = { ...OPEN_RULES, ...RECEIVE_RULES };
 
+/** Opens a connection without a bus on a transport; nothing arrives before the present turn of the event loop ends. */
+export function connectionOn<Typed extends boolean = false>(
+  transport: Transport, options: ReceiveOptions<Typed> = {},
+): Connection<Typed> {
+  const receiver: SignalReceiver = {
+    isOurs: () => true, // without a bus there are no names
+    mayOwn: () => true,
+    deliver: (signal) => subscriptions.deliver(signal),
+  };
+  const core = new LinkCore(transport, receiver, options);
+  const subscriptions = new Subscriptions(HEADER_SENDERS, core);
+  core.announce(undefined);
+  return new Connection({ typedArrays: typedArraysOf(options), limits: callLimits(options), core, subscriptions });
+}
+
 /**
  * Connects to the first address of a list that accepts us, without the Hello of a bus: for a program that listens and
  * is not a bus, such as a server that {@link listen} has made.
@@ -169,5 +201,5 @@ export async function openConnection<Typed extends boolean = false>(
   addresses: string, options: ConnectOptions<Typed> = {},
 ): Promise<Connection<Typed>> {
   checkOptions('openConnection', options, CONNECT_RULES);
-  return new Connection<Typed>(await openTransport(addresses, options), receiveOptions(options));
+  return connectionOn(await openTransport(addresses, options), receiveOptions(options));
 }

@@ -14,7 +14,7 @@ import { onAbort, runListener } from '../transport/waiting.js';
 import { argumentError, isRecord } from '../wire/arguments.js';
 import { ABORT_SIGNAL, checkOptions, FUNCTION, integer, MILLISECONDS, type OptionRules } from '../wire/options.js';
 import { WAIT_RULES } from './call-options.js';
-import { Connection } from './connection.js';
+import { type Connection, connectionOn } from './connection.js';
 import { RECEIVE_RULES, type ReceiveOptions, receiveOptions } from './receive-options.js';
 
 /** Takes a connection, and what its client has proved. Export objects before it returns, so that calls find them. */
@@ -203,7 +203,7 @@ export class PeerServer<Typed extends boolean = false>
   }
 
   #connect({ client, claim }: WaitingClient): Connection<Typed> {
-    const connection = new Connection(client.transport, receiveOptions(this.#options));
+    const connection = connectionOn(client.transport, receiveOptions(this.#options));
     this.#connections.add(connection);
     this.#claims.set(connection, claim);
     void connection.closed.then(() => this.#connections.delete(connection));

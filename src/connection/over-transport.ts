@@ -6,7 +6,7 @@ import { argumentError, hasMethods, isRecord } from '../wire/arguments.js';
 import { checkOptions, type OptionRules } from '../wire/options.js';
 import { Bus } from './bus.js';
 import { WAIT_RULES, type WaitOptions } from './call-options.js';
-import { Connection } from './connection.js';
+import { type Connection, connectionOn } from './connection.js';
 import { sayHello } from './hello.js';
 import { RECEIVE_RULES, type ReceiveOptions, receiveOptions } from './receive-options.js';
 
@@ -34,7 +34,7 @@ export function connectionOver<Typed extends boolean = false>(
 ): Connection<Typed> {
   checkTransport('connectionOver', transport);
   checkOptions('connectionOver', options, RECEIVE_RULES);
-  return new Connection(transport, options);
+  return connectionOn(transport, options);
 }
 
 /**

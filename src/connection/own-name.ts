@@ -91,6 +91,7 @@ class NameHolder implements OwnedName {
     this.#stopListening = [
       bus.watchConnection((change) => {
         if (change.state === 'connected') this.#handleRestored(change);
+        else if (this.#state === 'owner' || this.#state === 'queued') this.#state = 'requesting';
       }),
       onAbort(closedSignal, () => this.#lose(closedSignal.reason as ConnectionClosedError)), // by its description
       onAbort(options.signal, () => void this.close().catch(() => {})), // the bus forgets the name with the connection
@@ -116,7 +117,8 @@ class NameHolder implements OwnedName {
       }
       return this.#state;
     } catch (error) {
-      if (!(error instanceof NameRequestError)) this.#bus.releaseName(this.name).catch(() => {}); // it may be ours
+      const isWithdrawn = error instanceof NameRequestError || error instanceof NameLostError;
+      if (!isWithdrawn) this.#bus.releaseName(this.name).catch(() => {}); // it may be ours
       this.#lose(error as Error);
       throw error;
     }

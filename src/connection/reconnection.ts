@@ -118,6 +118,7 @@ export class Reconnection implements Restorer {
         return this.#giveUp(`${outage.attempts} attempts to restore it have failed`, error);
       }
       this.#report({ state: 'reconnecting', error, attempts: outage.attempts, delay });
+      if (this.#outage !== outage) return; // a listener has ended the link
       await this.#pause(delay, outage);
       if (this.#outage !== outage) return;
       outage.attempts++;
@@ -169,6 +170,7 @@ export class Reconnection implements Restorer {
       return { state: 'connected', downtime, attempts, uniqueName, previousUniqueName, names, errors };
     } catch (error) {
       await engine.close({ timeout: 0 });
+      this.#wishes.handleBreak(); // what the bus of this attempt has said is not true on the next one
       throw error;
     }
   }

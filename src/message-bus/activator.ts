@@ -28,6 +28,8 @@ export interface Activator {
   updateEnvironment(variables: ReadonlyMap<string, string>): void;
   /** Reads the service files again; returns whether the set of names has changed. */
   reload(): boolean;
+  /** The bus has ended: ends the programs that it has started and that still run. */
+  close(): void;
 }
 
 /** The activator of a bus without service files. */
@@ -37,6 +39,7 @@ export const NO_ACTIVATOR: Activator = {
   nameTaken: () => {},
   updateEnvironment: () => {},
   reload: () => false,
+  close: () => {},
 };
 
 /** The one who waits is a client; it is forgotten when the client leaves. */

@@ -4,20 +4,30 @@ import { BUS_NAME } from '../protocol/bus.js';
 import type { Client } from './client.js';
 import type { RoutedMessage } from './routed-message.js';
 
-/** All names of a client. */
-export function* namesOf({ uniqueName, places }: Client): Generator<string> {
-  if (uniqueName !== '') yield uniqueName;
-  for (const { name } of places) yield name;
+/** All names of a client. A policy goes through them once for each rule. */
+function namesOf({ uniqueName, places }: Client): readonly string[] {
+  const names = uniqueName === '' ? [] : [uniqueName];
+  for (const { name } of places) names.push(name);
+  return names;
 }
 
-/** Which side refuses a message; undefined if neither does. `recipient` is undefined for the bus itself. */
+/** Whether the sender may send a message to a service that is not started yet, so that it does not start in vain. */
+export function mayStart({ header, sender }: RoutedMessage, name: string): boolean {
+  const passage = { peerNames: [name], isRequestedReply: false, isEavesdropped: false };
+  return sender?.policy?.maySend(header, passage) !== false;
+}
+
+/**
+ * Which side refuses a message; undefined if neither does. `recipient` is undefined for the bus itself, `isExpected` is
+ * false for a reply that nobody has asked for.
+ */
 export function refusingSide(
-  message: RoutedMessage, recipient: Client | undefined, isEavesdropped: boolean,
+  message: RoutedMessage, recipient: Client | undefined, isEavesdropped: boolean, isExpected = true,
 ): 'send' | 'receive' | undefined {
   const { header, sender } = message;
   if (sender?.policy === undefined && recipient?.policy === undefined) return undefined;
-  const isRequestedReply = header.replySerial !== undefined; // the router has dropped the others
-  const allNamesOf = (client?: Client): Iterable<string> => (client === undefined ? [BUS_NAME] : namesOf(client));
+  const isRequestedReply = isExpected && header.replySerial !== undefined;
+  const allNamesOf = (client?: Client): readonly string[] => (client === undefined ? [BUS_NAME] : namesOf(client));
   const there = { peerNames: allNamesOf(recipient), isRequestedReply, isEavesdropped };
   if (sender?.policy?.maySend(header, there) === false) return 'send';
   const back = { peerNames: allNamesOf(sender), isRequestedReply, isEavesdropped };

@@ -12,6 +12,14 @@ import { NameRegistry } from './names.js';
 import { PendingReplies } from './pending-replies.js';
 import type { RoutedMessage } from './routed-message.js';
 
+/** Longest text of an error. Texts repeat names of clients, which can have any length if they are not valid. */
+const MAX_TEXT_LENGTH = 1_000;
+
+function shortened(text: string): string {
+  if (text.length <= MAX_TEXT_LENGTH) return text;
+  return `${text.slice(0, MAX_TEXT_LENGTH).toWellFormed()}…`; // the cut may split a surrogate pair
+}
+
 /** The state of one bus. */
 export class BusCore {
   /** The id of the bus, 32 hex digits; not the GUID of an address. ‹org.freedesktop.DBus.GetId› */
@@ -60,16 +68,15 @@ export class BusCore {
     this.#clientsOfUser.set(uid, this.countOfUser(uid) + 1);
   }
 
-  /** Takes the unique name from a client; returns whether it had one. */
-  unregister(client: Client): boolean {
+  /** Takes its unique name from a client. */
+  unregister(client: Client): void {
     const { uid } = client.identity;
-    if (!this.clients.delete(client.uniqueName)) return false;
+    this.clients.delete(client.uniqueName);
     const count = this.countOfUser(uid) - 1;
     if (count > 0) this.#clientsOfUser.set(uid, count);
     else this.#clientsOfUser.delete(uid);
     for (const forget of client.departures) forget();
     client.departures.clear();
-    return true;
   }
 
   /** The client that has a unique name, or owns a well-known one, now. */
@@ -89,9 +96,13 @@ export class BusCore {
 
   /** Answers a message with an error of the bus itself, if its sender waits for a reply. */
   refuse(message: RoutedMessage, errorName: string, text: string): void {
-    const { sender, header } = message;
-    if (sender === undefined || !message.wantsReply) return;
+    if (message.wantsReply) this.reject(message, errorName, text);
+  }
+
+  /** Answers a message with an error of the bus itself, although its sender may not wait for a reply. */
+  reject({ sender, header }: RoutedMessage, errorName: string, text: string): void {
+    if (sender === undefined) return;
     const call = { serial: header.serial, sender: undefined }; // the destination is written when it is sent
-    this.delivery.fromBus(errorReply(call, { errorName, message: text }), sender);
+    this.delivery.fromBus(errorReply(call, { errorName, message: shortened(text) }), sender);
   }
 }

@@ -3,11 +3,12 @@
 // disconnected. It does not decide who may send what (router.ts). Tests: delivery.test.ts.
 // Specification: Message Bus Message Routing, Match Rules (eavesdrop), BecomeMonitor.
 import { BUS_NAME } from '../protocol/bus.js';
+import { ErrorName } from '../protocol/error-names.js';
 import { MessageFlag } from '../wire/constants.js';
-import type { Message } from '../wire/messages/message.js';
+import { errorReply, type Message } from '../wire/messages/message.js';
 import type { Client } from './client.js';
 import { MatchIndex } from './match-index.js';
-import { refusingSide } from './admission.js';
+import { refusalText, refusingSide } from './admission.js';
 import { type IsNameOf, RoutedMessage } from './routed-message.js';
 
 /** What delivery needs to know of a bus. */
@@ -15,6 +16,11 @@ export interface DeliveryOptions {
   readonly maxOutgoingBytes: number;
   readonly isNameOf: IsNameOf;
 }
+
+/** A client for which more bytes wait (8 MiB) is slow. */
+const MANY_BYTES = 2 ** 23;
+/** Most bytes that wait for all slow clients together (512 MiB): a user can connect as often as it likes. */
+const MAX_TOTAL_BYTES = 2 ** 29;
 
 /** The outgoing side of a bus. */
 export class Delivery {
@@ -28,6 +34,8 @@ export class Delivery {
   readonly #isNameOf: IsNameOf;
   /** The clients that have too many bytes waiting. */
   #overflowing: Client[] = [];
+  /** The clients that were slow when they last got a message. */
+  readonly #slow = new Set<Client>();
   /** Counts deliveries, so that a client gets a message once though several of its rules match. */
   #delivery = 0;
 
@@ -70,17 +78,20 @@ export class Delivery {
     this.#toMatching(this.rules, message, ++this.#delivery);
   }
 
-  /** Sends a message of the bus itself to one client. */
+  /** Sends a message of the bus itself to one client. Monitors see it, but nobody can eavesdrop on it. */
   fromBus(message: Message, recipient: Client): void {
     const addressed = addressedTo(message, recipient);
-    if (this.monitors.size === 0 && this.eavesdroppers.size === 0) {
+    if (this.monitors.size === 0 && recipient.policy === undefined) {
       if (this.#hasRoom(recipient)) recipient.send(addressed);
       return;
     }
     const routed = RoutedMessage.ofBus(addressed, recipient.nextSerial(), this.#isNameOf);
     routed.recipient = recipient;
     this.capture(routed);
-    this.unicast(routed, recipient);
+    // A policy can keep signals of the bus from a client, but not what the bus answers to it.
+    const side = message.type === 'signal' ? refusingSide(routed, recipient, false) : undefined;
+    if (side !== undefined) this.#showRefusal(routed, side);
+    else if (routed.bytes !== undefined) this.#toClient(recipient, routed.bytes);
   }
 
   /** Broadcasts a signal of the bus itself. */
@@ -97,10 +108,24 @@ export class Delivery {
       const { bytes } = message;
       if (bytes === undefined) return;
       const isCopy = index === this.eavesdroppers;
-      if (index !== this.monitors && refusingSide(message, client, isCopy) !== undefined) return;
+      const side = index === this.monitors ? undefined : refusingSide(message, client, isCopy);
+      if (side !== undefined) {
+        if (!isCopy) this.#showRefusal(message, side);
+        return;
+      }
       if (message.sender === undefined && message.recipient === undefined) writeSerial(bytes, client.nextSerial());
       this.#toClient(client, bytes);
     });
+  }
+
+  /** Shows the monitors that a message is refused. Its sender does not get the error: the others have the message. */
+  #showRefusal(message: RoutedMessage, side: 'send' | 'receive'): void {
+    if (this.monitors.size === 0) return;
+    const refused = { serial: message.header.serial, sender: message.senderName };
+    const error = { errorName: ErrorName.ACCESS_DENIED, message: refusalText(side, message) };
+    const shown = RoutedMessage.ofBus(fromBus(errorReply(refused, error)), 1, this.#isNameOf);
+    shown.recipient = message.sender;
+    this.capture(shown);
   }
 
   #toClient(client: Client, bytes: Uint8Array): void {
@@ -110,9 +135,30 @@ export class Delivery {
   #hasRoom(client: Client): boolean {
     const { queuedBytes } = client.transport;
     if (queuedBytes > client.peaks.outgoingBytes) client.peaks.outgoingBytes = queuedBytes;
-    if (queuedBytes <= this.#maxOutgoingBytes) return true;
-    this.#overflowing.push(client);
-    return false;
+    if (queuedBytes > this.#maxOutgoingBytes) {
+      this.#overflowing.push(client);
+      return false;
+    }
+    return queuedBytes <= MANY_BYTES || this.#haveAllRoom(client);
+  }
+
+  /** Whether all queues together are short enough. If not, the client with the longest one is disconnected. */
+  #haveAllRoom(client: Client): boolean {
+    this.#slow.add(client);
+    let total = 0;
+    let longest = client;
+    for (const each of this.#slow) {
+      const { queuedBytes } = each.transport;
+      if (each.state === 'gone' || queuedBytes <= MANY_BYTES) {
+        this.#slow.delete(each);
+        continue;
+      }
+      total += queuedBytes;
+      if (queuedBytes > longest.transport.queuedBytes) longest = each;
+    }
+    if (total <= MAX_TOTAL_BYTES) return true;
+    this.#overflowing.push(longest);
+    return longest !== client;
   }
 }
 

@@ -10,7 +10,7 @@ export interface BusLimits {
   readonly maxCompletedConnections?: number | undefined;
   /** Connections of one user that have said Hello. Default: 100,000. */
   readonly maxConnectionsPerUser?: number | undefined;
-  /** Connections in the handshake. Default: 64. Further ones are closed. */
+  /** Connections in the handshake. Default: 10,000. A further one cuts the one that has waited longest. */
   readonly maxIncompleteConnections?: number | undefined;
   /** Names of one connection: owned or waited for, the unique one included. Default: 50,000. */
   readonly maxNamesPerConnection?: number | undefined;
@@ -20,8 +20,10 @@ export interface BusLimits {
   readonly maxRepliesPerConnection?: number | undefined;
   /**
    * Bytes that may wait for one connection before another message is added. A connection beyond it is closed.
-   * Default: 127 MiB, the reference implementation's own; its session configuration says 1 GB, which is more than one
-   * process of Node should keep for a client that does not read.
+   * If more than 512 MiB wait for all slow connections together, the one with the most is closed too.
+   * Default: 256 MiB. The session configuration of the reference implementation says 1 GB, which is more than one
+   * process of Node should keep for a client that does not read; its own default, 127 MiB, would end clients that read
+   * a burst of long messages in good faith.
    */
   readonly maxOutgoingBytes?: number | undefined;
   /** Longest time for a reply, in milliseconds; then the caller gets NoReply. Default: Infinity. */
@@ -43,11 +45,11 @@ export type Limits = { readonly [Key in keyof BusLimits]-?: number };
 export const DEFAULT_LIMITS: Limits = {
   maxCompletedConnections: 100_000,
   maxConnectionsPerUser: 100_000,
-  maxIncompleteConnections: 64,
+  maxIncompleteConnections: 10_000,
   maxNamesPerConnection: 50_000,
   maxMatchRulesPerConnection: 50_000,
   maxRepliesPerConnection: 50_000,
-  maxOutgoingBytes: 127 * 2 ** 20,
+  maxOutgoingBytes: 2 ** 28,
   replyTimeout: Infinity,
   maxMessageSize: MAX_MESSAGE_LENGTH,
   authTimeout: 240_000,

@@ -178,9 +178,17 @@ function childOf<Subscriber>(children: Map<string, Node<Subscriber>>, key: strin
   let child = children.get(key);
   if (child === undefined) {
     child = new Node();
-    children.set(key, child);
+    children.set(flat(key), child);
   }
   return child;
+}
+
+/**
+ * The same text in memory of its own. The texts of a parsed rule are parts of the text of the rule; V8 takes three
+ * times as long to compare such a part with the text of a message.
+ */
+function flat(text: string): string {
+  return Object.keys({ [text]: 0 })[0]!; // it has one key
 }
 
 /** Removes a rule below a node; returns whether it was there. */

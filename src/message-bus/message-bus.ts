@@ -78,5 +78,6 @@ export class MessageBus {
     });
     await ends;
     clearTimeout(timer);
+    this.#core.activator.close();
   }
 }

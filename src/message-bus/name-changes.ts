@@ -9,10 +9,13 @@ import type { OwnerChange } from './names.js';
 
 const { path, interface: interfaceName } = BUS_OBJECT;
 
-/** Announces a change of the owner of a well-known or a unique name. A client that is gone gets no NameLost. */
+/**
+ * Announces a change of the owner of a well-known or a unique name. Monitors see NameLost even of a client that is
+ * gone.
+ */
 export function announce(core: BusCore, { name, from, to }: OwnerChange<Client>): void {
   const { delivery } = core;
-  if (from !== undefined && from.state !== 'gone') {
+  if (from !== undefined) {
     const lost = signal({ path, interface: interfaceName, member: 'NameLost', signature: 's', body: [name] });
     delivery.fromBus(lost, from);
   }
@@ -43,6 +46,7 @@ function releaseName(core: BusCore, client: Client, name: string): void {
 }
 
 function releaseUniqueName(core: BusCore, client: Client): void {
-  if (!core.unregister(client)) return;
+  if (core.clients.get(client.uniqueName) !== client) return; // it has none
   announce(core, { name: client.uniqueName, from: client, to: undefined });
+  core.unregister(client);
 }

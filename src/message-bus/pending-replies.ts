@@ -21,6 +21,11 @@ export class PendingReplies<Peer extends object> {
   /** For each callee, how many calls each caller has open. */
   readonly #byCallee = new Map<Peer, Map<Peer, number>>();
 
+  /** How many callers have, or had, open calls and have not left. */
+  get callerCount(): number {
+    return this.#byCaller.size;
+  }
+
   /** How many calls a caller has open. */
   countOf(caller: Peer): number {
     return this.#byCaller.get(caller)?.count ?? 0;
@@ -69,7 +74,10 @@ export class PendingReplies<Peer extends object> {
     }
   }
 
-  /** Forgets a callee; returns the calls that it has not answered, of each caller in the order of the calls. */
+  /**
+   * Forgets a callee; returns the calls that it has not answered, of each caller the newest first, as in the reference
+   * implementation.
+   */
   forgetCallee(callee: Peer): OrphanedCall<Peer>[] {
     const callers = this.#byCallee.get(callee);
     if (callers === undefined) return [];
@@ -78,7 +86,7 @@ export class PendingReplies<Peer extends object> {
     for (const caller of callers.keys()) {
       const calls = this.#byCaller.get(caller);
       if (calls === undefined) continue;
-      for (const serial of [...calls.callees.keys()]) {
+      for (const serial of [...calls.callees.keys()].reverse()) {
         if (removeCallee(calls, callee, serial)) orphans.push({ caller, serial });
       }
     }

@@ -6,7 +6,7 @@ import type { MessageHeader } from '../wire/messages/decode.js';
 /** How a message travels. */
 export interface Passage {
   /** The names of the other side: owned, or waited for. The bus itself has `org.freedesktop.DBus`. */
-  readonly peerNames: Iterable<string>;
+  readonly peerNames: readonly string[];
   /** Whether the message answers a call of its receiver that waits. */
   readonly isRequestedReply: boolean;
   /** Whether the receiver gets a copy of a message for another. */

@@ -4,6 +4,7 @@
 import { BUS_NAME } from '../protocol/bus.js';
 import { ErrorName } from '../protocol/error-names.js';
 import { MessageFlag } from '../wire/constants.js';
+import { UnmarshalError } from '../wire/errors.js';
 import { checkBody, decodeHeader, type MessageHeader } from '../wire/messages/decode.js';
 import { type Waiting, waitingOf } from './activator.js';
 import { errorReply } from '../wire/messages/message.js';
@@ -11,17 +12,24 @@ import type { BusCore } from './bus-core.js';
 import type { Client } from './client.js';
 import { disconnect } from './departures.js';
 import { ProtocolViolation } from './errors.js';
-import { refusalText, refusingSide } from './admission.js';
+import { mayStart, refusalText, refusingSide } from './admission.js';
 import { ReplyTimeouts } from './reply-timeouts.js';
 import { type IsNameOf, RoutedMessage } from './routed-message.js';
 
 /** Longest delay of a timer of Node, in milliseconds. */
 const MAX_TIMER_DELAY = 2 ** 31 - 1;
 
+/** Reports an error of the bus itself: it must not end the process, and with it all other connections. */
+function warnOfMistake(error: unknown): void {
+  const detail = error instanceof Error ? error.stack : undefined;
+  const text = `the message bus could not handle a message, and disconnected its sender: ${String(error)}`;
+  process.emitWarning(text, { type: 'MessageBusWarning', code: 'DBUS_WIRE_MESSAGE_NOT_HANDLED', detail });
+}
+
 /** Answers calls to the bus itself. */
 export interface CallReceiver {
-  /** Answers a call to the name of the bus. */
-  handle(message: RoutedMessage, client: Client): void;
+  /** Answers a call to the name of the bus; returns false if it has failed. */
+  handle(message: RoutedMessage, client: Client): boolean;
   /** Answers a call without a destination, which is for the bus as a peer. */
   handleAsPeer(message: RoutedMessage, client: Client): void;
 }
@@ -57,6 +65,7 @@ export class Router {
       this.#route(client, this.#read(client, frame), frame);
     } catch (error) {
       // A message that breaks a rule ends its sender, and so does a mistake of the bus in handling it.
+      if (!(error instanceof UnmarshalError || error instanceof ProtocolViolation)) warnOfMistake(error);
       disconnect(this.#core, client, error as Error);
     }
     this.#endOverflowing();
@@ -101,21 +110,25 @@ export class Router {
 
   #toBus(message: RoutedMessage, client: Client): void {
     const { type, member, interface: interfaceName } = message.header;
+    const { delivery } = this.#core;
     const isHello = member === 'Hello' && (interfaceName === undefined || interfaceName === BUS_NAME);
     const isFirst = isHello && client.state === 'new' && type === 'method_call'; // the driver shows it to monitors
-    if (!isFirst) this.#core.delivery.capture(message);
-    if (type === 'method_call') {
-      const side = client.state === 'registered' ? refusingSide(message, undefined, false) : undefined;
-      if (side !== undefined) {
-        this.#core.refuse(message, ErrorName.ACCESS_DENIED, refusalText(side, message));
-      } else if (client.state === 'registered' || isHello) {
-        this.#driver.handle(message, client);
-      } else {
-        const problem = 'Client tried to send a message other than Hello without being registered';
-        this.#core.refuse(message, ErrorName.ACCESS_DENIED, problem);
-      }
+    if (!isFirst) delivery.capture(message);
+    if (type === 'method_call' && !this.#call(message, client, isHello)) return;
+    delivery.overhear(message); // not if it has failed, as in the reference implementation
+  }
+
+  /** Calls a method of the bus; returns false if the call fails. */
+  #call(message: RoutedMessage, client: Client, isHello: boolean): boolean {
+    if (client.state === 'new' && !isHello) {
+      const problem = 'Client tried to send a message other than Hello without being registered';
+      this.#core.refuse(message, ErrorName.ACCESS_DENIED, problem);
+      return false;
     }
-    this.#core.delivery.overhear(message);
+    const side = client.state === 'new' ? undefined : refusingSide(message, undefined, false);
+    if (side === undefined) return this.#driver.handle(message, client);
+    this.#core.reject(message, ErrorName.ACCESS_DENIED, refusalText(side, message));
+    return false;
   }
 
   #broadcast(message: RoutedMessage): void {
@@ -129,6 +142,8 @@ export class Router {
     const isStarting = (flags & MessageFlag.NO_AUTO_START) === 0 && (type === 'method_call' || type === 'signal');
     if (!isStarting) {
       this.#core.refuse(message, ErrorName.NAME_HAS_NO_OWNER, `Name "${name}" does not exist`);
+    } else if (!mayStart(message, name) && this.#core.activator.names().includes(name)) {
+      this.#core.reject(message, ErrorName.ACCESS_DENIED, refusalText('send', message));
     } else if (name.startsWith(':') || !this.#core.activator.start(name, this.#held(message, name))) {
       const problem = `The name ${name} was not provided by any .service files`;
       this.#core.refuse(message, ErrorName.SERVICE_UNKNOWN, problem);
@@ -163,12 +178,13 @@ export class Router {
     const { header } = message;
     const sender = message.sender!; // the bus itself does not go through the router
     const isReply = header.type === 'method_return' || header.type === 'error';
-    if (isReply && !replies.take(recipient, sender, header.replySerial)) return false;
-    const side = refusingSide(message, recipient, false);
+    const isExpected = !isReply || replies.take(recipient, sender, header.replySerial);
+    const side = refusingSide(message, recipient, false, isExpected);
     if (side !== undefined) {
-      this.#core.refuse(message, ErrorName.ACCESS_DENIED, refusalText(side, message));
+      this.#core.reject(message, ErrorName.ACCESS_DENIED, refusalText(side, message)); // also if it is a signal
       return false;
     }
+    if (!isExpected) return false;
     if (!message.wantsReply) return true;
     if (replies.countOf(sender) >= limits.maxRepliesPerConnection) {
       const problem = 'The maximum number of pending replies per connection has been reached';

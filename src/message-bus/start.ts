@@ -7,10 +7,11 @@ import type { Bus } from '../connection/bus.js';
 import { ConnectionClosedError } from '../connection/errors.js';
 import { type BusOverOptions, busOver } from '../connection/over-transport.js';
 import { formatAddress } from '../protocol/address.js';
-import type { AcceptedClient } from '../transport/accept.js';
 import { acceptClients, type ClientListener } from '../transport/accept-clients.js';
 import { memoryPair } from '../transport/memory-pair.js';
-import { ANY, checkOptions, type OptionRules, TEXT } from '../wire/options.js';
+import { ANY, checkOptions, type OptionRules, TEXT, TEXTS } from '../wire/options.js';
+import { ServiceActivator, type ServiceActivatorOptions } from './activation/service-activator.js';
+import { announceActivatable } from './driver/bus-methods.js';
 import { type Identity, NOBODY, ownProcess, ownUser } from './identity.js';
 import { type BusLimits, LIMIT_RULES, withDefaults } from './limits.js';
 import { MessageBus, type MessageBusOptions } from './message-bus.js';
@@ -29,9 +30,16 @@ export interface StartMessageBusOptions {
    */
   readonly mechanisms?: readonly MechanismName[] | undefined;
   readonly limits?: BusLimits | undefined;
+  /**
+   * Directories with service files, the most important first: a message to a name without an owner starts the program
+   * of its file. What still runs of them is ended with the bus. Default: none. ‹Message Bus Starting Services›
+   */
+  readonly serviceDirectories?: readonly string[] | undefined;
 }
 
-const START_RULES: OptionRules<StartMessageBusOptions> = { address: TEXT, mechanisms: MECHANISM_LIST, limits: ANY };
+const START_RULES: OptionRules<StartMessageBusOptions> = {
+  address: TEXT, mechanisms: MECHANISM_LIST, limits: ANY, serviceDirectories: TEXTS,
+};
 
 /** A message bus that runs in this process. */
 export interface RunningMessageBus extends AsyncDisposable {
@@ -46,8 +54,19 @@ export interface RunningMessageBus extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Parts that other programs of this package add to a bus. */
-export type BusParts = Omit<MessageBusOptions, 'limits'>;
+/** Parts that a program adds to a bus. */
+export interface BusParts extends Omit<MessageBusOptions, 'limits'> {
+  /** Which services the bus starts, unless there is another activator. Default: none. */
+  readonly services?: Pick<ServiceActivatorOptions, 'directories' | 'busType' | 'onNotice'> | undefined;
+  /** Whether a client that has authenticated may connect. Default: each may. */
+  readonly mayConnect?: ((identity: Identity) => boolean) | undefined;
+}
+
+/** A bus as its program sees it. */
+export interface StartedBus extends RunningMessageBus {
+  /** Reads the service files again, and announces it if other names can be started now. */
+  reload(): void;
+}
 
 /**
  * Starts a message bus in this process. It runs until it is closed, and keeps the process alive as long as it listens.
@@ -58,31 +77,54 @@ export type BusParts = Omit<MessageBusOptions, 'limits'>;
 export async function startMessageBus(options: StartMessageBusOptions = {}): Promise<RunningMessageBus> {
   checkOptions('startMessageBus', options, START_RULES);
   checkOptions('startMessageBus', options.limits, LIMIT_RULES);
-  return startBusWith(options, {});
+  const directories = options.serviceDirectories?.map((path) => ({ path, hasStrictNames: false }));
+  if (directories === undefined) return startBusWith(options, {});
+  return startBusWith(options, { services: { directories: () => directories, busType: () => 'session' } });
 }
+
+/** Longest path of a directory below which the name of a socket is short enough for the system, in bytes. */
+const MAX_DIRECTORY_LENGTH = 80;
 
 /** The default address: a socket in a new directory below that for temporary files. */
 function privateAddress(): string {
-  return formatAddress({ transport: 'unix', keys: new Map([['tmpdir', tmpdir()]]), guid: undefined });
+  const directory = Buffer.byteLength(tmpdir()) <= MAX_DIRECTORY_LENGTH ? tmpdir() : '/tmp';
+  return formatAddress({ transport: 'unix', keys: new Map([['tmpdir', directory]]), guid: undefined });
 }
 
-/** Starts a bus with parts that this file does not know. */
-export async function startBusWith(options: StartMessageBusOptions, parts: BusParts): Promise<RunningMessageBus> {
+/** Starts a bus with the parts of its program. */
+export async function startBusWith(options: StartMessageBusOptions, parts: BusParts): Promise<StartedBus> {
   const limits = withDefaults(options.limits);
-  const { activator, policyFor, features } = parts;
-  const bus = new MessageBus({ limits, activator, policyFor, features });
+  const { services, policyFor, features, mayConnect } = parts;
+  let address = ''; // known once the bus listens, and nothing is started before
+  const startServices = services && ((): ServiceActivator =>
+    new ServiceActivator({
+      directories: services.directories,
+      busType: services.busType,
+      onNotice: services.onNotice,
+      address: () => address,
+      environment: process.env,
+      startTimeout: limits.serviceStartTimeout,
+      maxPendingStarts: limits.maxPendingServiceStarts,
+    }));
+  const bus = new MessageBus({ limits, activator: parts.activator ?? startServices, policyFor, features });
   const { core } = bus;
   let isClosed = false;
   const { maxIncompleteConnections: maxHandshakes, authTimeout: handshakeTimeout } = limits;
   const listener: ClientListener = await acceptClients(
     options.address ?? privateAddress(),
-    { mechanisms: options.mechanisms, handshakeTimeout, maxHandshakes },
+    {
+      mechanisms: options.mechanisms,
+      handshakeTimeout,
+      maxHandshakes,
+      authorize: mayConnect && (({ uid }) => mayConnect(identityOf(uid))),
+    },
     {
       hasRoom: () => !isClosed && core.connected.size < limits.maxCompletedConnections + maxHandshakes,
-      onClient: (client) => bus.accept(client.transport, identityOf(client)),
+      onClient: (client) => bus.accept(client.transport, identityOf(client.identity.uid)),
       onError: () => {}, // the client knows: it was cut
     },
   );
+  address = listener.addresses.join(';');
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => {
     isClosed = true;
@@ -94,10 +136,13 @@ export async function startBusWith(options: StartMessageBusOptions, parts: BusPa
     bus.accept(ours, ownProcess());
     return busOver(theirs, busOptions);
   };
-  return { address: listener.addresses.join(';'), connect, close, [Symbol.asyncDispose]: close };
+  const reload = (): void => {
+    if (core.activator.reload()) announceActivatable(core);
+  };
+  return { address, connect, close, reload, [Symbol.asyncDispose]: close };
 }
 
-/** What a handshake has proved. */
-function identityOf({ identity }: AcceptedClient): Identity {
-  return identity.uid === undefined ? NOBODY : ownUser();
+/** Who a client is whose handshake has proved the user id. */
+function identityOf(uid: string | undefined): Identity {
+  return uid === undefined ? NOBODY : ownUser();
 }

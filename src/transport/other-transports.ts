@@ -9,7 +9,7 @@ const NEEDS: ReadonlyMap<string, string> = new Map([
   [
     'autolaunch',
     'needs a program that finds or starts a bus for the X11 display: set DBUS_SESSION_BUS_ADDRESS to the address of ' +
-      'a bus, or run the program under dbus-run-session',
+      'a bus, or run the program under dbus-run-session or dbus-wire-bus run',
   ],
   [
     'launchd',

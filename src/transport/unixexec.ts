@@ -1,19 +1,24 @@
 // Runs the program that a `unixexec:` address names, and makes one stream of its standard input and output. The program
 // ends with the stream. Specification: Executed Subprocesses on Unix. Tests: unixexec.test.ts.
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
-import { Duplex } from 'node:stream';
+import { Duplex, type Readable, type Writable } from 'node:stream';
 import { type Address, formatAddress } from '../protocol/address.js';
 import { AddressError } from '../protocol/errors.js';
-import { ProgramEndedError } from './errors.js';
+import { EndOfStreamError, ProgramEndedError } from './errors.js';
 import { Incoming, type OpenedStream } from './incoming.js';
 
 /** Most characters of the program's standard error that are kept: the last ones. */
 const MAX_STDERR = 1_000;
-/** How long a program may take to end after SIGTERM, in milliseconds; then it gets SIGKILL. */
+/**
+ * How long a program may take to end after SIGTERM, in milliseconds; then it gets SIGKILL, and as long to end. After
+ * that, or if this process must not end it, nobody waits for it any more.
+ */
 const MAX_TERMINATION = 1_000;
 /** How long a program whose input is closed may take to end by itself, in milliseconds, before the stream fails. */
 const MAX_LAST_WORDS = 100;
+/** The same for one that has closed its output, and mostly is about to end. */
+const MAX_SILENCE = 1_000;
 
 type Callback = (error?: Error | null) => void;
 
@@ -25,7 +30,7 @@ class ProgramStream extends Duplex {
   readonly incoming = new Incoming();
   /** As for a socket: whether the program is being started. */
   connecting = true;
-  readonly #program: ChildProcessWithoutNullStreams;
+  readonly #program: ChildProcess;
   readonly #name: string;
   #stderr = '';
   /** Called when the program has ended, if the stream waits for that. */
@@ -33,7 +38,7 @@ class ProgramStream extends Duplex {
   #hasEnded = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(program: ChildProcessWithoutNullStreams, name: string) {
+  constructor(program: ChildProcess, name: string) {
     super();
     this.#program = program;
     this.#name = name;
@@ -41,18 +46,26 @@ class ProgramStream extends Duplex {
       this.connecting = false;
       this.emit('connect');
     });
-    program.once('error', (error) => {
+    program.on('error', (error) => {
+      if (this.#onEnded !== undefined) return this.#onEnded(); // it belongs to another user, and cannot be ended
       this.#hasEnded ||= program.pid === undefined; // it has not started
       this.destroy(error);
     });
     program.once('close', (code, signal) => this.#end(code, signal));
-    program.stdout.on('data', (chunk: Uint8Array) => this.incoming.receive(chunk));
-    program.stdout.on('error', (error) => this.destroy(error));
-    program.stdin.on('error', (error) => this.#failInput(error));
-    program.stderr.setEncoding('utf8').on('data', (text: string) => {
+    const { stdin, stdout, stderr } = program; // undefined if there was no descriptor left for them: an error follows
+    stdout?.on('data', (chunk: Uint8Array) => this.incoming.receive(chunk));
+    stdout?.on('error', (error) => this.destroy(error));
+    stdout?.on('end', () => this.#fail(new EndOfStreamError(), MAX_SILENCE));
+    stdin?.on('error', (error) => this.#fail(error, MAX_LAST_WORDS));
+    stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-MAX_STDERR);
     });
-    program.stderr.on('error', () => {}); // what it would have said is lost
+    stderr?.on('error', () => {}); // what it would have said is lost
+  }
+
+  get #pipes(): readonly (Readable | Writable)[] {
+    const { stdin, stdout, stderr } = this.#program;
+    return [stdin, stdout, stderr].filter((pipe) => pipe !== null && pipe !== undefined);
   }
 
   ref(): this {
@@ -65,38 +78,37 @@ class ProgramStream extends Duplex {
 
   /** The pipes to a program are sockets. */
   #keepAlive(how: 'ref' | 'unref'): this {
-    const { stdin, stdout, stderr } = this.#program;
     this.#program[how]();
-    for (const pipe of [stdin, stdout, stderr]) (pipe as unknown as Socket)[how]();
+    for (const pipe of this.#pipes) (pipe as unknown as Socket)[how]();
     return this;
   }
 
   override pause(): this {
-    this.#program.stdout.pause();
+    this.#program.stdout?.pause();
     return super.pause();
   }
 
   override resume(): this {
-    this.#program.stdout.resume();
+    this.#program.stdout?.resume();
     return super.resume();
   }
 
   override _read(): void {} // the bytes do not pass through the buffer of this stream
 
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: Callback): void {
-    this.#program.stdin.write(chunk, (error) => {
+    this.#program.stdin?.write(chunk, (error) => {
       if (error === null || error === undefined) done();
     });
   }
 
   override _final(done: Callback): void {
-    this.#program.stdin.end(done);
+    this.#program.stdin?.end(done);
   }
 
-  /** A program that does not read any more mostly ends: then its last words are the better error. */
-  #failInput(error: Error): void {
+  /** A program that does not read or write any more mostly ends: then its last words are the better error. */
+  #fail(error: Error, delay: number): void {
     if (this.destroyed || this.#timer !== undefined) return;
-    this.#timer = setTimeout(() => this.destroy(error), MAX_LAST_WORDS);
+    this.#timer = setTimeout(() => this.destroy(error), delay);
   }
 
   #end(code: number | null, signal: NodeJS.Signals | null): void {
@@ -108,12 +120,18 @@ class ProgramStream extends Duplex {
 
   override _destroy(error: Error | null, done: Callback): void {
     clearTimeout(this.#timer);
-    const { stdin, stdout, stderr } = this.#program;
-    for (const stream of [stdin, stdout, stderr]) stream.destroy();
+    for (const pipe of this.#pipes) pipe.destroy();
     if (this.#hasEnded) return done(error);
-    this.#onEnded = () => done(error);
+    this.#onEnded = () => {
+      clearTimeout(this.#timer);
+      this.#onEnded = () => {};
+      done(error);
+    };
+    this.#timer = setTimeout(() => {
+      this.#timer = setTimeout(() => this.#onEnded?.(), MAX_TERMINATION); // it waits in the kernel
+      this.#program.kill('SIGKILL');
+    }, MAX_TERMINATION);
     this.#program.kill('SIGTERM');
-    this.#timer = setTimeout(() => this.#program.kill('SIGKILL'), MAX_TERMINATION);
   }
 }
 

@@ -25,7 +25,8 @@ export function sessionBusAddress(env: Environment = process.env): string {
   throw new AddressError(
     'SESSION_BUS_NOT_FOUND',
     `found no session bus: DBUS_SESSION_BUS_ADDRESS is ${address === '' ? 'not set' : address} and ${missing}; ` +
-      'set DBUS_SESSION_BUS_ADDRESS to the address of a bus, or run the program under dbus-run-session',
+      'set DBUS_SESSION_BUS_ADDRESS to the address of a bus, or run the program under dbus-run-session or ' +
+        'dbus-wire-bus run',
   );
 }
 

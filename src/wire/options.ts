@@ -19,6 +19,10 @@ export const FLAG: OptionRule = { must: 'true or false', accepts: (value) => typ
 export const LIST: OptionRule = { must: 'an array', accepts: (value) => Array.isArray(value) };
 export const FUNCTION: OptionRule = { must: 'a function', accepts: (value) => typeof value === 'function' };
 export const TEXT: OptionRule = { must: 'a string', accepts: (value) => typeof value === 'string' };
+export const TEXTS: OptionRule = {
+  must: 'an array of strings',
+  accepts: (value) => Array.isArray(value) && value.every((item) => typeof item === 'string'),
+};
 export const BYTE_ORDER: OptionRule = {
   must: '"little" or "big"',
   accepts: (value) => value === 'little' || value === 'big',

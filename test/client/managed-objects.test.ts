@@ -2,7 +2,8 @@
 
 import { expect, onTestFinished, test } from 'vitest';
 import { manageObjects } from '../../src/client/managed-objects.js';
-import { type Bus, connectToBus } from '../../src/connection/bus.js';
+import type { Bus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import { ConnectionClosedError, QueueOverflowError } from '../../src/connection/errors.js';
 import { defineInterface } from '../../src/interface/define.js';
 import { errorReply, type MethodCall, methodReturn, signal } from '../../src/wire/messages/message.js';

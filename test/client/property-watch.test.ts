@@ -2,7 +2,8 @@
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createProxy } from '../../src/client/proxy.js';
-import { type Bus, connectToBus } from '../../src/connection/bus.js';
+import type { Bus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import { ConnectionClosedError } from '../../src/connection/errors.js';
 import { defineInterface } from '../../src/interface/define.js';
 import { exportObject } from '../../src/service/export-object.js';

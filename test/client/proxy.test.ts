@@ -3,7 +3,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { expect, onTestFinished, test } from 'vitest';
 import { createProxy } from '../../src/client/proxy.js';
-import { type Bus, connectToBus } from '../../src/connection/bus.js';
+import type { Bus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import { DBusError } from '../../src/protocol/errors.js';
 import { CallTimeoutError, ConnectionClosedError, UnexpectedSignatureError } from '../../src/connection/errors.js';
 import { defineInterface } from '../../src/interface/define.js';

@@ -32,8 +32,8 @@ test('the delays begin anew after a connection that has lasted, and only then', 
   expect(nextDelays(backoff, 2)).toEqual([100, 200]);
 });
 
-test('thousands of attempts neither overflow nor end', () => {
-  const backoff = new Backoff(OPTIONS);
+test.each([[100, 1_000], [0, 0]])('thousands of attempts after %i ms neither overflow nor end', (initialDelay, last) => {
+  const backoff = new Backoff({ ...OPTIONS, initialDelay });
   nextDelays(backoff, 5_000);
-  expect(backoff.next()).toBe(1_000);
+  expect(backoff.next()).toBe(last);
 });

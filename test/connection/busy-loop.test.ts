@@ -2,7 +2,8 @@
 // for calls and for connecting. An answer that does not come is given up all the same.
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Bus, connectToBus } from '../../src/connection/bus.js';
+import type { Bus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import { openConnection } from '../../src/connection/connection.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
 import { describeWith, start } from '../support/programs.js';

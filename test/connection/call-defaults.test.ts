@@ -1,7 +1,7 @@
 // Defaults of calls on a connection and on a proxy: an option of a call wins, then the proxy, then the connection.
 import { describe, expect, test } from 'vitest';
 import { createProxy } from '../../src/client/proxy.js';
-import { Connection } from '../../src/connection/connection.js';
+import { connectionOn } from '../../src/connection/connection.js';
 import type { CallDefaults } from '../../src/connection/call-options.js';
 import { connectToBus, defineInterface, openConnection } from '../../src/index.js';
 import { StreamTransport } from '../../src/transport/stream-transport.js';
@@ -120,7 +120,7 @@ describe('the timeout', () => {
     await expect(connection.call({ path: '/', member: 'M' })).rejects.toMatchObject({ timeout: 7 });
     connection.handleMethodCalls(() => {});
     const peer = await server.peer();
-    await using other = new Connection(new StreamTransport(peer.socket, { guid: GUID, rest: new Uint8Array() }), {
+    await using other = connectionOn(new StreamTransport(peer.socket, { guid: GUID, rest: new Uint8Array() }), {
       callDefaults: { timeout: 6 },
     });
     await expect(other.call({ path: '/', member: 'M' })).rejects.toMatchObject({ timeout: 6 });

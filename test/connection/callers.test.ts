@@ -1,7 +1,7 @@
 // The limits of the calls in progress on a link: their options count for exported objects and for a handler that is
 // registered with handleMethodCalls; the calls of a caller that has left the bus no longer count.
 import { expect, onTestFinished, test } from 'vitest';
-import { connectToBus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import type { CallLimits } from '../../src/connection/call-limits.js';
 import { openConnection } from '../../src/connection/connection.js';
 import type { MessageLink } from '../../src/connection/link.js';

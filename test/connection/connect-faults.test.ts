@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { connectToBus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import { ConnectError } from '../../src/transport/errors.js';
 import { encodeMessage } from '../../src/wire/messages/encode.js';
 import { methodReturn } from '../../src/wire/messages/message.js';

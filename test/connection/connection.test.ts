@@ -5,7 +5,7 @@ import { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { CallOptions } from '../../src/connection/call-options.js';
-import { Connection, openConnection } from '../../src/connection/connection.js';
+import { type Connection, connectionOn, openConnection } from '../../src/connection/connection.js';
 import { StreamTransport } from '../../src/transport/stream-transport.js';
 import { MessageFlag } from '../../src/wire/constants.js';
 import { MessageReader } from '../../src/wire/messages/framing.js';
@@ -159,7 +159,7 @@ describe('messages that are sent in one turn of the event loop', () => {
         setImmediate(done);
       },
     });
-    const connection = new Connection(new StreamTransport(sink, { guid: GUID, rest: new Uint8Array(0) }));
+    const connection = connectionOn(new StreamTransport(sink, { guid: GUID, rest: new Uint8Array(0) }));
     const turns = [1_000, 1, 500];
     for (const messages of turns) {
       for (let i = 0; i < messages; i++) connection.send(happened(i));

@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { externalServer } from '../../src/auth/mechanisms.js';
 import { AuthServer } from '../../src/auth/server.js';
-import { Connection, openConnection } from '../../src/connection/connection.js';
+import { type Connection, connectionOn, openConnection } from '../../src/connection/connection.js';
 import { Bus } from '../../src/connection/bus.js';
 import { greetBus } from '../../src/connection/hello.js';
 import type { LinkCore } from '../../src/connection/link-core.js';
@@ -280,7 +280,7 @@ export async function startPair<Typed extends boolean = false>(options: ReceiveO
     resolve = settle;
   });
   const server = await startFakeServer({
-    onBegin: (socket, rest) => resolve(new Connection(new StreamTransport(socket, { guid: GUID, rest }), options)),
+    onBegin: (socket, rest) => resolve(connectionOn(new StreamTransport(socket, { guid: GUID, rest }), options)),
   });
   const one = await openConnection(server.address, options);
   const other = await accepted;

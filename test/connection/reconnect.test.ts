@@ -4,9 +4,10 @@ import { getEventListeners } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { queryObjects } from 'node:v8';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createProxy } from '../../src/client/proxy.js';
-import { type Bus, connectToBus } from '../../src/connection/bus.js';
+import type { Bus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import { Engine } from '../../src/connection/engine.js';
 import type { ConnectionChange, ConnectionRestored, Gap } from '../../src/connection/gap.js';
 import { ownName } from '../../src/connection/own-name.js';
@@ -160,6 +161,20 @@ describe('everything that is wanted', () => {
     expect(next.calls('AddMatch')).toHaveLength(2);
   });
 
+  test('and a name that is released while its request waits are not asked for, but a later request is', async () => {
+    const { bus, peer, restore, breakOf } = await startBus();
+    await breakOf(peer);
+    const withdrawn = bus.requestName(NAME).catch((error: unknown) => error);
+    expect(await bus.releaseName(NAME)).toBe('not owner');
+    expect(await withdrawn).toMatchObject({ name: 'NameLostError', busName: NAME, owner: undefined });
+    const closed = ownName(bus, 'com.example.Closed');
+    await closed.close();
+    const again = bus.requestName(NAME);
+    const next = await restore(peer);
+    expect(await again).toBe('primary owner');
+    expect(callsOf(next)).toEqual([['Hello'], ['RequestName', NAME, 4]]);
+  });
+
   test('and is being asked for when the connection is lost is asked of the next bus', async () => {
     let isSilent = true;
     const answer: Answer = (call, peer) => (isSilent && call.member !== 'Hello' ? undefined : giving()(call, peer));
@@ -207,7 +222,9 @@ describe('everything that is wanted', () => {
         ['Hello', 'AddMatch', 'AddMatch', 'GetNameOwner', 'RequestName', 'Ping'].slice(0, 6),
       );
       expect(restored()).toMatchObject([{ attempts: 3, errors: [] }]);
-      expect(owners).toEqual([':1.9', undefined, ':1.9']);
+      // Two buses end after they have answered who the owner is.
+      const ended = limit === 4 ? [':1.9', undefined, ':1.9', undefined] : [];
+      expect(owners).toEqual([':1.9', undefined, ...ended, ':1.9']);
       last.send(happened(1));
       expect((await subscription.next()).value.body).toEqual([1]);
     });
@@ -624,6 +641,36 @@ describe('a handler that runs when the connection is lost', () => {
   });
 });
 
+test('a bus that ends before all is restored leaves nothing that is believed of the next one', async () => {
+  const OTHER = 'com.example.below.Other';
+  const uniqueNames = [':1.7', ':1.8', ':1.9'];
+  let connections = 0;
+  const answer: Answer = (call, peer) => {
+    if (call.member === 'Hello') {
+      const destination = uniqueNames[connections++]!;
+      return { ...methodReturn(call, { signature: 's', body: [destination] }), destination };
+    }
+    if (connections === 2) {
+      if (call.member !== 'RequestName') return giving()(call, peer);
+      peer.send(ownerChanged(SERVICE, '', ':1.20'), ownerChanged(OTHER, '', ':1.21'));
+      peer.socket.end();
+      return undefined;
+    }
+    if (call.member === 'ListNames') return methodReturn(call, { signature: 'as', body: [[BUS, OTHER]] });
+    return giving({}, owned({ [SERVICE]: ':1.30', [OTHER]: ':1.31' }))(call, peer);
+  };
+  const { server, bus, peer, breakOf, restored } = await startBus({ answer });
+  const owners: unknown[] = [];
+  const watch = bus.watchOwner(SERVICE, (owner) => owners.push(owner));
+  const below = bus.watchOwner('com.example.below.*', () => {});
+  await Promise.all([bus.requestName(NAME), watch.ready, below.ready]);
+  await breakOf(peer);
+  await until(() => restored().length === 1);
+  expect([bus.uniqueName, watch.owner, below.owners.get(OTHER)]).toEqual([':1.9', ':1.30', ':1.31']);
+  expect(owners).toEqual([':1.30', undefined, ':1.20', undefined, ':1.30']);
+  expect(server.sockets).toHaveLength(3);
+});
+
 describe('a connection that is being restored ends', () => {
   test('at once when it is closed, and what waits rejects', async () => {
     const { server, bus, peer, breakOf, changes } = await startBus({ reconnect: { initialDelay: 60_000, jitter: 0 } });
@@ -647,6 +694,17 @@ describe('a connection that is being restored ends', () => {
     expect(() => bus.subscribe(RULE).ready).not.toThrow();
     await bus.close();
     expect([server.sockets.length, changes.length]).toEqual([1, 1]);
+  });
+
+  test('at once when a listener closes it, and waits for no attempt', async () => {
+    const { bus, peer } = await startBus({ reconnect: { initialDelay: 60_000, jitter: 0 } });
+    bus.watchConnection(() => void bus.close());
+    const setting = vi.spyOn(globalThis, 'setTimeout');
+    onTestFinished(() => setting.mockRestore());
+    peer.socket.destroy();
+    await bus.closed;
+    await sleep(0);
+    expect(setting.mock.calls.map(([, delay]) => delay)).not.toContain(60_000);
   });
 
   test.each<[at: string, options: FakeServerOptions]>([
@@ -760,6 +818,17 @@ describe('an owned name', () => {
     await restore(peer);
     await sleep(0);
     expect([name.state, calls]).toEqual([state, ['acquired', ...seen]]);
+  });
+
+  test('that waits in the queue is requested while there is no connection, and waits again', async () => {
+    const { bus, peer, restore, breakOf } = await startBus({ answer: giving({ [NAME]: IN_QUEUE }) });
+    const queues: unknown[] = [];
+    const name = ownName(bus, NAME, { doNotQueue: false, queued: (owner) => queues.push(owner) });
+    expect(await name.ready).toBe('queued');
+    await breakOf(peer);
+    expect(name.state).toBe('requesting');
+    await restore(peer);
+    expect([name.state, queues]).toEqual(['queued', [undefined, undefined]]);
   });
 
   test('that is asked for or released while there is no connection is so on the next one', async () => {

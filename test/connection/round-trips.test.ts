@@ -2,7 +2,8 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { type Bus, connectToBus } from '../../src/connection/bus.js';
+import type { Bus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import { encodeMessage } from '../../src/wire/messages/encode.js';
 import { MessageReader } from '../../src/wire/messages/framing.js';
 import { methodReturn } from '../../src/wire/messages/message.js';

@@ -3,7 +3,7 @@
 import { Duplex } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { Connection } from '../../src/connection/connection.js';
+import { connectionOn } from '../../src/connection/connection.js';
 import { StreamTransport } from '../../src/transport/stream-transport.js';
 import { GUID } from './fake-server.js';
 
@@ -19,7 +19,7 @@ function startConnection() {
       if (!state.isStuck) done();
     },
   });
-  const connection = new Connection(new StreamTransport(stream, { guid: GUID, rest: new Uint8Array(0) }));
+  const connection = connectionOn(new StreamTransport(stream, { guid: GUID, rest: new Uint8Array(0) }));
   const failureOf = (call: Promise<unknown>): Promise<unknown> => call.then(() => 'replied', (error: unknown) => error);
   return { connection, stream, state, failureOf };
 }

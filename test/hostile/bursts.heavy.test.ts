@@ -1,13 +1,13 @@
-// Bursts among programs that read, on real buses and between processes with small heaps: many long calls at once, and
+// Bursts among programs that read, on real buses and on ours, and between processes with small heaps: many long calls at once, and
 // many short calls whose replies are long. All are answered. A program that never reads is another matter: the service
 // serves the others meanwhile. bursts.test.ts has the same without a bus, deaf-peers.heavy.test.ts the peers that never
 // read.
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { connectToBus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import { encodeMessage } from '../../src/wire/messages/encode.js';
 import { methodCall } from '../../src/wire/messages/message.js';
-import { REAL_BUSES } from '../support/private-broker.js';
+import { ALL_BUSES } from '../support/private-broker.js';
 import type { PrivateBus } from '../support/private-bus.js';
 import { describeWith } from '../support/programs.js';
 import { startVictim } from './victim.js';
@@ -15,7 +15,7 @@ import { startVictim } from './victim.js';
 const MIB = 2 ** 20;
 const TARGET = { destination: 'com.example.Victim', path: '/victim', interface: 'com.example.Victim' } as const;
 
-for (const { program, required, startBus } of REAL_BUSES) {
+for (const { program, required, startBus } of ALL_BUSES) {
   describeWith(...required)(`on ${program}`, () => {
     let daemon: PrivateBus;
     beforeAll(async () => {

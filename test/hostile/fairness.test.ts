@@ -1,7 +1,8 @@
 // One caller takes nothing from the others: a service in a process of its own with a small heap, and callers whose
 // calls hang, or that leave with calls in progress.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Bus, connectToBus } from '../../src/connection/bus.js';
+import type { Bus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import type { DBusError } from '../../src/protocol/errors.js';
 import { methodCall, type Signal } from '../../src/wire/messages/message.js';
 import { MessageFlag } from '../../src/wire/constants.js';

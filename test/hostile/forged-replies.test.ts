@@ -1,7 +1,8 @@
 // Replies cannot be guessed: on a bus with the policy of session buses any program can send a reply to any other, with
 // any serial. A client in a process of its own believes none that its callee did not send.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Bus, connectToBus } from '../../src/connection/bus.js';
+import type { Bus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import { errorReply, type MethodCall, methodReturn } from '../../src/wire/messages/message.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
 import { describeWith } from '../support/programs.js';

@@ -1,7 +1,7 @@
 // The limits of what one message, and the messages for one slow reader, can take on a connection. Asserts counts, replies
 // and bytes. test/hostile/worst-messages.heavy.test.ts shows that a small heap survives these limits.
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { connectToBus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import { Connection, openConnection } from '../../src/connection/connection.js';
 import type { ReceiveOptions } from '../../src/connection/receive-options.js';
 import { methodCall, methodReturn, signal } from '../../src/wire/messages/message.js';

@@ -3,7 +3,7 @@
 // worst-messages.heavy.test.ts has the wire library.
 import { expect, test } from 'vitest';
 import { connect, type Socket } from 'node:net';
-import { connectToBus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import { encodeMessage } from '../../src/wire/messages/encode.js';
 import { methodCall } from '../../src/wire/messages/message.js';
 import { startFakeServer } from '../connection/fake-server.js';

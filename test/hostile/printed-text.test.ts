@@ -1,6 +1,7 @@
 // Texts of a peer that would change a terminal: neither program prints them as they are, and no warning does.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Bus, connectToBus } from '../../src/connection/bus.js';
+import type { Bus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import { DBusError } from '../../src/protocol/errors.js';
 import { RANDOM_DATA_BUS_NAME, RANDOM_DATA_PATH, RandomData } from '../../src/random-data.js';
 import { exportObject } from '../../src/service/export-object.js';

@@ -2,7 +2,8 @@
 // held is given back when it leaves. What is compared are counts of answers, and memory before and after.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Bus, connectToBus } from '../../src/connection/bus.js';
+import type { Bus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import type { DBusError } from '../../src/protocol/errors.js';
 import {
   MAX_SLOW_JOBS, MAX_SLOW_JOBS_PER_CALLER, RANDOM_DATA_BUS_NAME, RANDOM_DATA_PATH, RandomData,

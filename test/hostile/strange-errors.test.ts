@@ -1,6 +1,6 @@
 // Handlers that throw what cannot be inspected: the caller gets an error, and the process goes on.
 import { expect, test } from 'vitest';
-import { connectToBus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import { startPrivateBus } from '../support/private-bus.js';
 import { describeWith } from '../support/programs.js';
 import { startVictim } from './victim.js';

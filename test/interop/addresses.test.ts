@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { connectToBus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import { formatAddress, parseAddresses } from '../../src/protocol/address.js';
 import { signal } from '../../src/wire/messages/message.js';
 import { describeWith, type Program, start } from '../support/programs.js';

@@ -8,6 +8,7 @@ import {
   parseIntrospection, Peer, Properties, variant, type Variant,
 } from '../../src/index.js';
 import { signal } from '../../src/wire/index.js';
+import { isOnAnotherBus } from '../support/chosen-bus.js';
 import { busctl, gdbusCall } from '../support/foreign.js';
 import { REAL_BUSES } from '../support/private-broker.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
@@ -15,6 +16,8 @@ import { describeWith } from '../support/programs.js';
 
 const target = { destination: 'org.freedesktop.DBus', path: '/org/freedesktop/DBus' } as const;
 const NAME = 'com.example.Known1';
+/** Our own bus cannot see the process at the other end of a socket. */
+const SEES_NO_PROCESSES = isOnAnotherBus();
 const ACTIVATABLE = 'com.example.Activatable1';
 
 const driverOf = (connected: Bus) => createProxy(connected, DBusDaemon, target);
@@ -47,7 +50,7 @@ async function status(...words: readonly string[]): Promise<Readonly<Record<stri
 }
 
 describeWith('dbus-daemon')('the bus', () => {
-  test('reports the credentials of our connection', async () => {
+  test.skipIf(SEES_NO_PROCESSES)('reports the credentials of our connection', async () => {
     const credentials = await driver.GetConnectionCredentials(bus.uniqueName);
     expect(credentials.get('UnixUserID')).toStrictEqual({ signature: 'u', value: process.getuid?.() });
     expect(credentials.get('ProcessID')).toStrictEqual({ signature: 'u', value: process.pid });
@@ -88,9 +91,10 @@ describeWith('dbus-daemon')('the bus', () => {
   });
 
   test('replies to every other method of our definition', async () => {
-    expect(await driver.ListActivatableNames()).toEqual(expect.arrayContaining([target.destination, ACTIVATABLE]));
+    const startable = isOnAnotherBus() ? [] : [ACTIVATABLE]; // our own bus has no service files here
+    expect(await driver.ListActivatableNames()).toEqual(expect.arrayContaining([target.destination, ...startable]));
     await bus.requestName(ACTIVATABLE);
-    expect(await driver.StartServiceByName(ACTIVATABLE, 0)).toBe(2); // it runs already
+    for (const name of startable) expect(await driver.StartServiceByName(name, 0)).toBe(2); // it runs already
     expect(await driver.UpdateActivationEnvironment({ DBUS_WIRE_TEST: 'grüße' })).toBeUndefined();
     expect(await driver.AddMatch("type='signal',member='Never'")).toBeUndefined();
     expect(await driver.RemoveMatch("type='signal',member='Never'")).toBeUndefined();
@@ -106,7 +110,8 @@ describeWith('dbus-daemon')('the bus', () => {
     expect(await errorNameOf(driver.GetNameOwner('com.example.Unknown1'))).toBe(ErrorName.NAME_HAS_NO_OWNER);
     expect(await errorNameOf(driver.GetConnectionCredentials(':1.999999'))).toBe(ErrorName.NAME_HAS_NO_OWNER);
     expect(await errorNameOf(driver.StartServiceByName('com.example.Unknown1', 0))).toBe(ErrorName.SERVICE_UNKNOWN);
-    expect(await errorNameOf(driver.StartServiceByName(ACTIVATABLE, 0))).toBe(ErrorName.SPAWN_CHILD_EXITED);
+    const failure = isOnAnotherBus() ? ErrorName.SERVICE_UNKNOWN : ErrorName.SPAWN_CHILD_EXITED;
+    expect(await errorNameOf(driver.StartServiceByName(ACTIVATABLE, 0))).toBe(failure);
     expect(await errorNameOf(driver.AddMatch('nonsense'))).toBe(ErrorName.MATCH_RULE_INVALID);
     expect(await errorNameOf(driver.RemoveMatch("member='Never'"))).toBe(ErrorName.MATCH_RULE_NOT_FOUND);
     expect(await errorNameOf(driver.RequestName(':1.5', 0))).toBe(ErrorName.INVALID_ARGS);
@@ -176,7 +181,7 @@ describeWith('dbus-daemon')('the bus', () => {
 });
 
 describeWith('dbus-daemon', 'busctl')('busctl', () => {
-  test('finds the process of our connection by its unique and its well-known name', async () => {
+  test.skipIf(SEES_NO_PROCESSES)('finds the process of our connection by its unique and its well-known name', async () => {
     await bus.requestName(NAME);
     for (const name of [bus.uniqueName, NAME]) {
       const uid = String(process.getuid?.());
@@ -184,7 +189,7 @@ describeWith('dbus-daemon', 'busctl')('busctl', () => {
     }
   });
 
-  test('lists our connection and its names', async () => {
+  test.skipIf(SEES_NO_PROCESSES)('lists our connection and its names', async () => {
     await bus.requestName(NAME);
     const { code, stdout } = await busctl(daemon, ['list', '--no-legend', '--full']);
     expect(code).toBe(0);
@@ -203,7 +208,7 @@ describeWith('dbus-daemon', 'busctl')('busctl', () => {
 });
 
 describeWith('dbus-daemon', 'gdbus')('gdbus', () => {
-  test('gets the credentials of our process from the bus', async () => {
+  test.skipIf(SEES_NO_PROCESSES)('gets the credentials of our process from the bus', async () => {
     const where = { ...target, interface: DBusDaemon.name };
     const { stdout } = await gdbusCall(daemon, where, 'GetConnectionCredentials', [bus.uniqueName]);
     expect(stdout).toContain(`'ProcessID': <uint32 ${process.pid}>`);

@@ -2,7 +2,7 @@
 // dbus-broker would end the connection.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectToBus, MarshalError, type Variant, variant } from '../../src/index.js';
-import { REAL_BUSES } from '../support/private-broker.js';
+import { ALL_BUSES } from '../support/private-broker.js';
 import type { PrivateBus } from '../support/private-bus.js';
 import { describeWith } from '../support/programs.js';
 
@@ -23,7 +23,7 @@ const DEEPEST: readonly (readonly [what: string, value: Variant])[] = [
   ['an array of structs', nested(60, variant('a(s)', [['x']]))],
 ];
 
-for (const { program, required, startBus } of REAL_BUSES) {
+for (const { program, required, startBus } of ALL_BUSES) {
   describeWith(...required)(`containers on ${program}`, () => {
     let bus: PrivateBus;
     beforeAll(async () => {

@@ -1,15 +1,15 @@
-// Owners of names on both real buses: watches of prefixes while names come and go, and waiting for an owner.
+// Owners of names on the real buses and on ours: watches of prefixes while names come and go, and waiting for an owner.
 // Specification: Match Rules (arg0namespace), org.freedesktop.DBus.NameOwnerChanged.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Bus, connectToBus, ownName, type OwnNameOptions } from '../../src/index.js';
 import type { PrivateBus } from '../support/private-bus.js';
-import { REAL_BUSES } from '../support/private-broker.js';
+import { ALL_BUSES } from '../support/private-broker.js';
 import { describeWith } from '../support/programs.js';
 import { until } from '../support/waiting.js';
 
 const PREFIX = 'org.mpris.MediaPlayer2';
 
-describe.each(REAL_BUSES)('$program:', ({ required, startBus }) => {
+describe.each(ALL_BUSES)('$program:', ({ required, startBus }) => {
   describeWith(...required)('on a bus with two connections', () => {
     let daemon: PrivateBus;
     let service: Bus;

@@ -2,7 +2,8 @@
 // keeps its name, its objects and its subscribers, and both sides learn how long they were without a bus.
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createProxy } from '../../src/client/proxy.js';
-import { type Bus, connectToBus, sessionBus } from '../../src/connection/bus.js';
+import type { Bus } from '../../src/connection/bus.js';
+import { connectToBus, sessionBus } from '../../src/connection/open-bus.js';
 import { ConnectionClosedError } from '../../src/connection/errors.js';
 import type { ConnectionChange, ConnectionRestored, Gap } from '../../src/connection/gap.js';
 import { defineInterface } from '../../src/interface/define.js';

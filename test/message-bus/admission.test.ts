@@ -2,11 +2,13 @@
 // Reference: dbus-daemon(1), policy.
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { NO_ACTIVATOR } from '../../src/message-bus/activator.js';
 import type { ClientPolicy, Passage } from '../../src/message-bus/policy.js';
 import { MessageBus } from '../../src/message-bus/message-bus.js';
 import { ownProcess } from '../../src/message-bus/identity.js';
 import { memoryPair } from '../../src/transport/memory-pair.js';
 import type { MessageHeader } from '../../src/wire/messages/decode.js';
+import { methodReturn } from '../../src/wire/index.js';
 import { callTo, RawClient, signalOf } from '../support/raw-client.js';
 
 let asked: string[];
@@ -93,4 +95,62 @@ test('a copy for a third is asked about as a copy', async () => {
   one.send(callTo(':1.1', { flags: 1 }));
   await witness.find(({ member }) => member === 'Do');
   expect(asked.filter((line) => line.endsWith('copy'))).toEqual(['send Do :1.2 copy', 'receive Do :1.0 copy']);
+});
+
+test('the sender of a signal to one client that it must not send gets an error, as with dbus-daemon', async () => {
+  refused = 'send Secret :1.1';
+  const serial = one.send(signalOf('Secret', { destination: ':1.1' }));
+  expect(await one.replyTo(serial)).toMatchObject({ errorName: 'org.freedesktop.DBus.Error.AccessDenied' });
+});
+
+test('monitors see the refusal of a broadcast', async () => {
+  const monitor = await connect();
+  await monitor.ask('BecomeMonitor', 'asu', [["type='error'"], 0], { interface: 'org.freedesktop.DBus.Monitoring' });
+  await other.ask('AddMatch', 's', ["member='Secret'"]);
+  refused = 'receive Secret';
+  const serial = one.send(signalOf('Secret'));
+  const shown = await monitor.find(({ errorName }) => errorName === 'org.freedesktop.DBus.Error.AccessDenied');
+  expect(shown).toMatchObject({ sender: 'org.freedesktop.DBus', destination: ':1.0', replySerial: serial });
+});
+
+test('a signal of the bus can be kept from a client, and an answer cannot', async () => {
+  refused = 'receive ';
+  await other.ask('RequestName', 'su', ['com.example.Name2', 0]);
+  expect(other.summary()).not.toContain('NameAcquired("com.example.Name2")');
+});
+
+test('a reply that nobody has asked for is dropped, and the policy can say so', async () => {
+  const unasked = methodReturn({ serial: 7, sender: ':1.1' });
+  one.send(unasked);
+  await one.sync();
+  await other.sync();
+  expect(other.summary()).not.toContain('reply(7)');
+  refused = 'send undefined :1.1';
+  const serial = one.send(unasked);
+  expect(await one.replyTo(serial)).toMatchObject({ errorName: 'org.freedesktop.DBus.Error.AccessDenied' });
+});
+
+test('a service is not started for a message that must not be sent to it', async () => {
+  const started: string[] = [];
+  await bus.close();
+  bus = new MessageBus({
+    policyFor: () => policy,
+    activator: () => ({
+      ...NO_ACTIVATOR,
+      names: () => ['com.example.Startable'],
+      start: (name) => {
+        started.push(name);
+        return false;
+      },
+    }),
+  });
+  const client = await connect();
+  refused = 'send Do com.example.';
+  expect(await client.request(callTo('com.example.Startable'))).toMatchObject({
+    errorName: 'org.freedesktop.DBus.Error.AccessDenied',
+  });
+  expect(started).toEqual([]);
+  expect(await client.request(callTo('com.example.Other'))).toMatchObject({
+    errorName: 'org.freedesktop.DBus.Error.ServiceUnknown',
+  });
 });

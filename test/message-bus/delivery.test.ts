@@ -120,6 +120,24 @@ test('as a monitor', async () => {
   expect(monitor.ours.cause).toEqual(notReading);
 });
 
+test('together with others, so that many slow clients cost no more than a few', async () => {
+  bus = new MessageBus(); // with the default limit for each
+  const slow = await Promise.all(Array.from({ length: 8 }, connect));
+  const sender = await connect();
+  for (const [i, { ours }] of slow.entries()) {
+    ours.isStuck = true;
+    ours.queuedBytes = (60 + i) * 2 ** 20; // 508 MiB for all
+  }
+  const short = { signature: 's', body: ['x'] };
+  for (const { client } of slow) sender.client.send(signalOf('Changed', { ...short, destination: client.uniqueName }));
+  await sender.client.sync();
+  expect(slow.map(({ ours }) => ours.cause)).toEqual(Array(8).fill(undefined));
+  slow[0]!.ours.queuedBytes += 8 * 2 ** 20;
+  sender.client.send(signalOf('Changed', { ...short, destination: slow[3]!.client.uniqueName }));
+  await sender.client.sync();
+  expect(slow.map(({ ours }) => ours.cause)).toEqual([notReading, ...Array<undefined>(7).fill(undefined)]);
+});
+
 test('one message above the limit reaches a client that reads', async () => {
   const [receiver, sender] = [await connect(), await connect()];
   const long = { signature: 's', body: ['x'.repeat(10 * LIMIT)], destination: receiver.client.uniqueName };

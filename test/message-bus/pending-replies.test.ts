@@ -31,13 +31,13 @@ test('a serial can be open at several callees, and at each of them once', () => 
   expect(replies.expect(caller, callee, 7)).toBe(true);
 });
 
-test('a callee that leaves orphans the calls that it has not answered, in their order', () => {
+test('a callee that leaves orphans the calls that it has not answered, the newest first', () => {
   for (const serial of [5, 3, 9]) replies.expect(caller, callee, serial);
   replies.expect(caller, other, 4);
   replies.expect(other, callee, 3);
   replies.take(caller, callee, 3);
   expect(replies.forgetCallee(callee)).toEqual([
-    { caller, serial: 5 }, { caller, serial: 9 }, { caller: other, serial: 3 },
+    { caller, serial: 9 }, { caller, serial: 5 }, { caller: other, serial: 3 },
   ]);
   expect(replies.countOf(caller)).toBe(1);
   expect(replies.forgetCallee(callee)).toEqual([]);

@@ -103,6 +103,13 @@ describe('a message bus in this process', () => {
     await expect(startMessageBus({ address: 'autolaunch:' })).rejects.toThrow('"autolaunch" cannot be listened on');
   });
 
+  test('lets 200 clients in that come at once', async () => {
+    await using bus = await startMessageBus();
+    const clients = await Promise.all(Array.from({ length: 200 }, () => connectToBus(bus.address)));
+    expect(new Set(clients.map(({ uniqueName }) => uniqueName)).size).toBe(200);
+    await Promise.all(clients.map((client) => client.close()));
+  });
+
   test('closes a connection that sends more than the limit in one message', async () => {
     await using bus = await startMessageBus({ limits: { maxMessageSize: 1_000 } });
     await using client = await RawClient.registered(bus.address);

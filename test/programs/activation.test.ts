@@ -3,10 +3,10 @@
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { connectToBus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import { RANDOM_DATA_BUS_NAME } from '../../src/random-data.js';
 import { builtProgram, runClient, runService } from '../support/built.js';
-import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
+import { type DaemonProgram, type PrivateBus, startPrivateBus } from '../support/private-bus.js';
 import { describeWith } from '../support/programs.js';
 import { scratchDirectory } from '../support/reaper.js';
 
@@ -14,7 +14,7 @@ const FILE = 'com.larry-price.test.service';
 const activationFile = readFileSync(new URL(`../../examples/${FILE}`, import.meta.url), 'utf8');
 
 /** A bus with the program in its PATH, where npm puts it when the package is installed. */
-async function startActivatingBus(): Promise<PrivateBus> {
+async function startActivatingBus(daemon: DaemonProgram): Promise<PrivateBus> {
   const bin = scratchDirectory();
   const program = join(bin, 'dbus-wire-service');
   writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${builtProgram('service')}' "$@"\n`);
@@ -22,7 +22,7 @@ async function startActivatingBus(): Promise<PrivateBus> {
   const path = process.env['PATH'];
   process.env['PATH'] = `${bin}${delimiter}${path}`;
   try {
-    const bus = await startPrivateBus({ serviceFiles: { [FILE]: activationFile } });
+    const bus = await startPrivateBus({ daemon, serviceFiles: { [FILE]: activationFile } });
     onTestFinished(() => bus.stop());
     return bus;
   } finally {
@@ -30,14 +30,16 @@ async function startActivatingBus(): Promise<PrivateBus> {
   }
 }
 
-describeWith('dbus-daemon')('the activation file', () => {
-  test('has the file name of the bus name that it activates', () => {
-    expect(activationFile).toContain(`\nName=${RANDOM_DATA_BUS_NAME}\n`);
-    expect(FILE).toBe(`${RANDOM_DATA_BUS_NAME}.service`);
-  });
+test('the activation file has the file name of the bus name that it activates', () => {
+  expect(activationFile).toContain(`\nName=${RANDOM_DATA_BUS_NAME}\n`);
+  expect(FILE).toBe(`${RANDOM_DATA_BUS_NAME}.service`);
+});
 
+const DAEMONS = [['dbus-daemon', ['dbus-daemon']], ['dbus-wire-bus', []]] as const;
+
+for (const [daemon, required] of DAEMONS) describeWith(...required)(`on ${daemon} the activation file`, () => {
   test('lets the first call start the program, once', async () => {
-    const bus = await startActivatingBus();
+    const bus = await startActivatingBus(daemon);
     await using connection = await connectToBus(bus.address);
     expect(await connection.getNameOwner(RANDOM_DATA_BUS_NAME)).toBeUndefined();
     const clients = await Promise.all([runClient(bus, ['8']), runClient(bus, ['100']), runClient(bus, ['-s', '0'])]);
@@ -52,14 +54,14 @@ describeWith('dbus-daemon')('the activation file', () => {
   });
 
   test('does not replace a service that is running: a second one refuses to run', async () => {
-    const bus = await startActivatingBus();
+    const bus = await startActivatingBus(daemon);
     expect(await runClient(bus, ['8'])).toMatchObject({ code: 0 });
     expect(await runService(bus)).toMatchObject({ code: 1, stdout: 'service is already running\n' });
   });
 
   test('of a program that is not installed is an error of the call', async () => {
     const activatable = { [RANDOM_DATA_BUS_NAME]: '/nonexistent/dbus-wire-service' };
-    await using bus = await startPrivateBus({ activatable });
+    await using bus = await startPrivateBus({ daemon, activatable });
     const { code, stdout, stderr } = await runClient(bus, ['8']);
     expect([code, stderr]).toEqual([2, '']);
     expect(stdout).toMatch(/^Failed to initialize D-Bus object: 'org\.freedesktop\.DBus\.Error\.Spawn\.\w+: .+'\n$/);

@@ -2,7 +2,8 @@
 // there before must still be there and answer another caller; at the end it must not have printed even a warning.
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
-import { type Bus, connectToBus } from '../../src/connection/bus.js';
+import type { Bus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import type { DBusError } from '../../src/protocol/errors.js';
 import { RANDOM_DATA_BUS_NAME, RANDOM_DATA_PATH, RandomData } from '../../src/random-data.js';
 import { startService } from '../support/built.js';

@@ -2,7 +2,7 @@
 // its memory is bounded.
 
 import { expect, test } from 'vitest';
-import { connectToBus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import { MAX_SLOW_JOBS_PER_CALLER, RandomData } from '../../src/random-data.js';
 import { MessageFlag } from '../../src/wire/constants.js';
 import { methodCall, signal } from '../../src/wire/messages/message.js';

@@ -1,7 +1,7 @@
 // The output of the two programs: nothing raw from a peer, numbers only as numbers, and one sentence on failure.
 
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { connectToBus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import { DBusError } from '../../src/protocol/errors.js';
 import { RANDOM_DATA_PATH, RandomData } from '../../src/random-data.js';
 import { describeFailure as describeClientFailure } from '../../src/client/random-data/failures.js';

@@ -2,7 +2,8 @@
 
 import { getEventListeners } from 'node:events';
 import { expect, test } from 'vitest';
-import { type Bus, connectToBus } from '../../src/connection/bus.js';
+import type { Bus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import { ConnectionClosedError } from '../../src/connection/errors.js';
 import { DBusError } from '../../src/protocol/errors.js';
 import { defineInterface } from '../../src/interface/define.js';

@@ -1,4 +1,4 @@
-// The two programs of this package as they are published: the files in dist/, which `npm test` builds first.
+// The programs of this package as they are published: the files in dist/, which `npm test` builds first.
 
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +6,7 @@ import type { PrivateBus } from './private-bus.js';
 import { type Ended, type Program, type ProgramOptions, run, type RunOptions, start } from './programs.js';
 
 /** The file of a program; it is executable by Node. */
-export function builtProgram(name: 'service' | 'client'): string {
+export function builtProgram(name: 'service' | 'client' | 'bus'): string {
   const file = fileURLToPath(new URL(`../../dist/dbus-wire-${name}.js`, import.meta.url));
   if (!existsSync(file)) throw new Error(`${file} is not there: \`npm run build\` first`);
   return file;

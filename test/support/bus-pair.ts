@@ -2,7 +2,8 @@
 // suite, the connections are new for each test.
 
 import { afterAll, beforeAll, beforeEach, onTestFinished } from 'vitest';
-import { type Bus, connectToBus } from '../../src/connection/bus.js';
+import type { Bus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import { type PrivateBus, startPrivateBus } from './private-bus.js';
 
 /** Available to a test; set before each. */

@@ -3,7 +3,9 @@
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { chosenBus } from './chosen-bus.js';
 import { type Program, start } from './programs.js';
+import { builtProgram } from './built.js';
 import { scratchDirectory } from './reaper.js';
 
 export interface PrivateBusOptions {
@@ -15,7 +17,12 @@ export interface PrivateBusOptions {
   readonly serviceFiles?: Readonly<Record<string, string>>;
   /** Rules that come after "allow everything", e.g. `<deny own="com.example.Taken"/>`. */
   readonly policy?: string;
+  /** The program that is started with the configuration; dbus-daemon, or the bus that was chosen instead, by default. */
+  readonly daemon?: DaemonProgram;
 }
+
+/** A program with the command line of dbus-daemon. */
+export type DaemonProgram = 'dbus-daemon' | 'dbus-wire-bus';
 
 /** A running daemon. `await using bus = await startPrivateBus()` ends it with the block, `bus.stop()` by hand. */
 export interface PrivateBus extends AsyncDisposable {
@@ -60,8 +67,12 @@ export function environmentOf(address: string): PrivateBus['env'] {
   };
 }
 
-/** Starts a private dbus-daemon and resolves once it listens. */
+/** Starts a private dbus-daemon, or the bus that was chosen instead of it, and resolves once it listens. */
 export async function startPrivateBus(options: PrivateBusOptions = {}): Promise<PrivateBus> {
+  const startChosen = chosenBus();
+  if (startChosen !== undefined && options.daemon === undefined) return startChosen(options);
+  const [command, ...first] =
+    options.daemon === 'dbus-wire-bus' ? [process.execPath, builtProgram('bus')] as const : ['dbus-daemon'] as const;
   const directory = scratchDirectory();
   const socketPath = join(directory, 'bus');
   const serviceDirectory = join(directory, 'services');
@@ -79,7 +90,7 @@ export async function startPrivateBus(options: PrivateBusOptions = {}): Promise<
   const env = environmentOf(address);
   const flags = [`--config-file=${configFile}`, '--nofork', '--nopidfile', '--nosyslog', '--print-address'];
   const launch = async (): Promise<readonly [Program, string]> => {
-    const program = await start('dbus-daemon', flags, { env, cwd: directory });
+    const program = await start(command, [...first, ...flags], { env, cwd: directory });
     const [, guid = ''] = await program.line(/^unix:path=.*,guid=([0-9a-f]{32})$/);
     return [program, guid];
   };

@@ -4,7 +4,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BusLimits } from '../../src/message-bus/limits.js';
-import { startMessageBus } from '../../src/message-bus/start.js';
+import { startBusWith } from '../../src/message-bus/start.js';
 import { environmentOf, type PrivateBus, type PrivateBusOptions } from './private-bus.js';
 import { scratchDirectory } from './reaper.js';
 
@@ -16,11 +16,19 @@ function limitsOf(limits: PrivateBusOptions['limits'] = {}): BusLimits {
   return Object.fromEntries(named) as BusLimits; // the bus refuses other names
 }
 
+/** Rules like `<deny own="com.example.Taken"/>`. */
+function denied(policy = ''): readonly string[] {
+  return [...policy.matchAll(/<deny own="([^"]*)"\/>/g)].map(([, name = '']) => name);
+}
+
 /** Starts a private message bus of our own. Its process is that of the tests: signals for it have no effect. */
-export async function startPrivateMessageBus({ limits }: Pick<PrivateBusOptions, 'limits'> = {}): Promise<PrivateBus> {
+export async function startPrivateMessageBus({ limits, policy }: PrivateBusOptions = {}): Promise<PrivateBus> {
   const directory = scratchDirectory();
   const socketPath = join(directory, 'bus');
-  const launch = () => startMessageBus({ address: `unix:path=${socketPath}`, limits: limitsOf(limits) });
+  const names = denied(policy);
+  const clientPolicy = { mayOwn: (name: string) => !names.includes(name), maySend: () => true, mayReceive: () => true };
+  const options = { address: `unix:path=${socketPath}`, limits: limitsOf(limits) };
+  const launch = () => startBusWith(options, { policyFor: () => (names.length === 0 ? undefined : clientPolicy) });
   let bus = await launch();
   const [address = '', guid = ''] = bus.address.split(',guid=');
   const restart = async (): Promise<void> => {

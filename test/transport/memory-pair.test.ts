@@ -1,7 +1,7 @@
 // A pair of transports in one process: what arrives, when, in which order, and how each end learns of the other's end.
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { Connection } from '../../src/connection/connection.js';
+import { connectionOn } from '../../src/connection/connection.js';
 import { memoryPair } from '../../src/transport/memory-pair.js';
 import type { Transport } from '../../src/transport/transport.js';
 import { MessageReader } from '../../src/wire/messages/framing.js';
@@ -137,8 +137,8 @@ describe('a pair in memory', () => {
 
   test('carries connections: calls, their errors, and a close in good order', async () => {
     const [one, other] = memoryPair();
-    await using client = new Connection(one);
-    await using server = new Connection(other);
+    await using client = connectionOn(one);
+    await using server = connectionOn(other);
     server.handleMethodCalls((call) => {
       server.send(methodReturn(call, { signature: 'u', body: [(call.body[0] as number) + 1] }));
     });

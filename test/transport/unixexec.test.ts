@@ -1,17 +1,21 @@
 // The programs of unixexec addresses: how they are started, what they can do wrong, and that they end with the stream.
+import { ChildProcess, execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, test, vi } from 'vitest';
 import { openConnection } from '../../src/connection/connection.js';
 import { formatAddress } from '../../src/protocol/address.js';
-import { ConnectError } from '../../src/transport/errors.js';
+import { ConnectError, EndOfStreamError } from '../../src/transport/errors.js';
 import { openTransport } from '../../src/transport/open.js';
 import { programOf } from '../../src/transport/unixexec.js';
 import { addressErrorOf, only } from '../protocol/addresses.js';
 import { scratchDirectory } from '../support/reaper.js';
 
 const GUID = '00112233445566778899aabbccddeeff';
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 describe('the program of an address', () => {
   test.each([
@@ -82,6 +86,8 @@ describe('a program', () => {
     ['that ends by a signal', shell('kill -9 $$'), 'the program "sh" has ended by signal SIGKILL'],
     ['that reads and ends', shell('read -r auth; exit 4'), 'the program "sh" has ended with exit code 4'],
     ['that closes its input', shell('exec <&-; sleep 0.02; exit 5'), 'the program "sh" has ended with exit code 5'],
+    ['that closes its output and ends', shell('exec >&-; sleep 0.02; exit 6'), 'the program "sh" has ended with exit code 6'],
+    ['that closes its output', shell('exec >&-; exec sleep 600'), 'the peer closed the connection'],
     ['that prints something else', shell('echo hello; exec sleep 600'), 'a line of the peer'],
   ])('%s: %s', async (_, address, reason) => {
     const found = await reasonFor(address);
@@ -141,5 +147,40 @@ describe('a program', () => {
       'the connection has ended: the program "sh" has ended with exit code 255; its last words were "lost the host"',
     );
     expect(cause).toMatchObject({ name: 'ProgramEndedError', exitCode: 255, stderr: 'lost the host\n' });
+  });
+
+  test('that has closed its output ends the connection, although it runs on', async () => {
+    const { address, pid } = withPid(`${SERVE}; exec >&-; exec sleep 600`);
+    const connection = await openConnection(address);
+    expect((await connection.closed).cause).toBeInstanceOf(EndOfStreamError);
+    expect(isRunning(pid())).toBe(false);
+  });
+
+  test('that this process must not end is left alone, and the connection is closed', async () => {
+    const { address, pid } = withPid(`${SERVE}; exec sleep 600`);
+    const connection = await openConnection(address);
+    const kill = vi.spyOn(ChildProcess.prototype, 'kill').mockImplementation(function (this: ChildProcess) {
+      this.emit('error', new Error('kill EPERM')); // as for a program with the rights of another user
+      return false;
+    });
+    await connection.close();
+    kill.mockRestore();
+    expect(isRunning(pid())).toBe(true);
+    process.kill(pid(), 'SIGKILL');
+  });
+
+  test('that cannot get its pipes fails with the reason of the system', async () => {
+    const script = `
+      import { openSync } from 'node:fs';
+      import { openConnection } from 'dbus-wire';
+      const open = () => { try { for (;;) openSync('/dev/null'); } catch {} };
+      open();
+      const { message } = await openConnection('unixexec:path=cat').catch((error) => error);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      console.log(message);
+    `;
+    const command = `ulimit -n 100; exec "$0" --input-type=module -e "$1"`;
+    const { stdout } = await promisify(execFile)('sh', ['-c', command, process.execPath, script], { cwd: ROOT });
+    expect(stdout).toBe('cannot connect to unixexec:path=cat: spawn EMFILE\n');
   });
 });

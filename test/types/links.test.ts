@@ -4,7 +4,8 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { createProxy, type Proxy } from '../../src/client/proxy.js';
 import type { ProxyCallOptions } from '../../src/client/proxy-options.js';
-import { type Bus, connectToBus, sessionBus, systemBus } from '../../src/connection/bus.js';
+import type { Bus } from '../../src/connection/bus.js';
+import { connectToBus, sessionBus, systemBus } from '../../src/connection/open-bus.js';
 import { type Connection, type ConnectOptions, openConnection } from '../../src/connection/connection.js';
 import type { MessageLink } from '../../src/connection/link.js';
 import { defineInterface } from '../../src/interface/define.js';

@@ -4,9 +4,9 @@
 import type { InterfaceDefinition } from '../../interface/definition.js';
 import { ErrorName } from '../../protocol/error-names.js';
 import { DBusError } from '../../protocol/errors.js';
-import { UnmarshalError } from '../../wire/errors.js';
+import { MarshalError, UnmarshalError } from '../../wire/errors.js';
 import { decodeBody } from '../../wire/messages/decode.js';
-import { errorReply, methodReturn } from '../../wire/messages/message.js';
+import { methodReturn } from '../../wire/messages/message.js';
 import type { BusCore } from '../bus-core.js';
 import type { Client } from '../client.js';
 import type { RoutedMessage } from '../routed-message.js';
@@ -42,16 +42,16 @@ export class Driver {
     ]);
   }
 
-  /** Answers a call to the name of the bus. */
-  handle(message: RoutedMessage, client: Client): void {
+  /** Answers a call to the name of the bus; returns false if it has failed. */
+  handle(message: RoutedMessage, client: Client): boolean {
     const { header } = message;
     const found = this.#find(header.path, header.interface, header.member);
     if (typeof found === 'string') {
       const problem = `org.freedesktop.DBus does not understand message ${header.member}`;
       this.#core.refuse(message, found, problem);
-      return;
+      return false;
     }
-    this.#run(found, message, client);
+    return this.#run(found, message, client);
   }
 
   /** Answers a call without a destination: only Peer is there. ‹org.freedesktop.DBus.Peer› */
@@ -80,7 +80,7 @@ export class Driver {
     return isInterfaceKnown ? ErrorName.UNKNOWN_METHOD : ErrorName.UNKNOWN_INTERFACE;
   }
 
-  #run({ definition, member }: FoundMethod, message: RoutedMessage, client: Client): void {
+  #run({ definition, member }: FoundMethod, message: RoutedMessage, client: Client): boolean {
     const method = definition.methods[member]!; // found there
     const handler = this.#methods.get(definition.name)?.[member];
     const call = this.#callOf(message, client, method.out);
@@ -93,10 +93,13 @@ export class Driver {
       }
       const result = handler(call);
       if (result !== undefined) call.reply(...result);
+      return true;
     } catch (error) {
       if (error instanceof DBusError) call.fail(error.errorName, error.message);
       else if (error instanceof UnmarshalError) call.fail(ErrorName.INVALID_ARGS, error.message);
+      else if (error instanceof MarshalError) call.fail(ErrorName.LIMITS_EXCEEDED, error.message); // a long list
       else throw error;
+      return false;
     }
   }
 
@@ -114,9 +117,7 @@ export class Driver {
       reply: (...body) => {
         if (message.wantsReply) core.delivery.fromBus(methodReturn<string>(answered, { signature: out, body }), client);
       },
-      fail: (errorName, text) => {
-        if (message.wantsReply) core.delivery.fromBus(errorReply(answered, { errorName, message: text }), client);
-      },
+      fail: (errorName, text) => core.refuse(message, errorName, text),
     };
   }
 }

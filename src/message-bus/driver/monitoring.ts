@@ -21,11 +21,11 @@ function becomeMonitor(core: BusCore, call: DriverCall): undefined {
   }
   const rules = texts.length === 0 ? [{}] : texts.map(readRule); // before anything changes
   call.reply();
+  surrenderNames(core, client); // it may see the end of its names by its old rules
   dropRules(core, client);
-  surrenderNames(core, client);
-  dropCalls(core, client);
   client.state = 'monitor';
   for (const rule of rules) client.monitorRules.push(core.delivery.monitors.add(rule, client));
+  dropCalls(core, client); // it already sees the errors that its callers get
 }
 
 /** Monitoring. */

@@ -19,14 +19,17 @@ const CHILD_OF: ReadonlyMap<string, string> = new Map([
 /** Introspectable. */
 export function introspectableMethods(): DriverMethods {
   return {
-    Introspect: ({ path }) => {
-      const child = CHILD_OF.get(path);
-      const interfaces = DRIVER_INTERFACES
-        .filter(({ isAnywhere }) => isAnywhere || path === CANONICAL_PATH)
-        .map(({ definition }) => definition);
-      return [formatIntrospection({ interfaces, children: child === undefined ? [] : [child] })];
-    },
+    Introspect: ({ path }) => [introspectBus(path)],
   };
+}
+
+/** The introspection data of the bus at a path. */
+export function introspectBus(path: string): string {
+  const child = CHILD_OF.get(path);
+  const interfaces = DRIVER_INTERFACES
+    .filter(({ isAnywhere }) => isAnywhere || path === CANONICAL_PATH)
+    .map(({ definition }) => definition);
+  return formatIntrospection({ interfaces, children: child === undefined ? [] : [child] });
 }
 
 /** Peer. */

@@ -1,0 +1,123 @@
+// Starts the bus that a command line chooses: a session bus, or that of a configuration file. On a reload it reads the
+// file again; addresses and limits stay as they are. It knows no signals and no output. Tests: program.test.ts.
+// (Not in the specification; dbus-daemon(1).)
+import { realpathSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { parseAddresses } from '../../protocol/address.js';
+import { ErrorName } from '../../protocol/error-names.js';
+import { DBusError } from '../../protocol/errors.js';
+import { isPrivateDirectory } from '../../transport/private-directory.js';
+import {
+  type ServiceDirectory, standardSessionDirectories,
+} from '../activation/service-directories.js';
+import { limitsOf, mechanismsOf, Policies, unknownMechanisms } from '../configuration/bus-settings.js';
+import { ConfigurationError } from '../configuration/errors.js';
+import { type BusConfiguration, readConfiguration } from '../configuration/read-configuration.js';
+import { SYSTEM_SOURCE } from '../configuration/system-source.js';
+import { type BusParts, startBusWith, type StartedBus, type StartMessageBusOptions } from '../start.js';
+import type { BusChoice } from './command-line.js';
+
+/** Takes what the user should know, in one line. */
+export type Complain = (problem: string) => void;
+
+/** A session bus without a file: the standard services, and nothing is forbidden. */
+const SESSION: Pick<BusConfiguration, 'type' | 'serviceDirectories'> = {
+  type: 'session', serviceDirectories: ['standard session directories'],
+};
+
+/**
+ * Starts a bus.
+ * @throws {ConfigurationError} if the configuration file is not valid, or cannot be read
+ * @throws {AddressError} if an address is not valid, or nobody can listen on it
+ * @throws {ListenError} if the system refuses an address
+ */
+export async function startChosenBus(choice: BusChoice, complain: Complain): Promise<StartedBus> {
+  const bus = await start(choice, complain);
+  complainOfOpenPlaces(bus.address, complain);
+  return bus;
+}
+
+async function start(choice: BusChoice, complain: Complain): Promise<StartedBus> {
+  const { configFile, address, features } = choice;
+  if (configFile === undefined) {
+    const directories = (): readonly ServiceDirectory[] => directoriesOf(SESSION);
+    const services = { directories, busType: () => SESSION.type, onNotice: complain };
+    return startBusWith({ address }, { features, services });
+  }
+  const file = new LiveConfiguration(configFile, complain);
+  const { services, policyFor, mayConnect } = file;
+  return startBusWith(optionsOf(file.current, address), { features, services, policyFor, mayConnect });
+}
+
+function optionsOf(configuration: BusConfiguration, address: string | undefined): StartMessageBusOptions {
+  const { addresses } = configuration;
+  return {
+    address: address ?? (addresses.length === 0 ? undefined : addresses.join(';')),
+    mechanisms: mechanismsOf(configuration),
+    limits: limitsOf(configuration),
+  };
+}
+
+function directoriesOf({ serviceDirectories }: Pick<BusConfiguration, 'serviceDirectories'>): ServiceDirectory[] {
+  return serviceDirectories.flatMap((directory) =>
+    typeof directory === 'string'
+      ? standardSessionDirectories(process.env)
+      : [{ path: directory.path, hasStrictNames: false }]);
+}
+
+/** A configuration file, which is read again whenever the service files are. */
+class LiveConfiguration implements BusParts {
+  readonly services: NonNullable<BusParts['services']>;
+  #current: BusConfiguration;
+  #policies: Policies;
+  #isFresh = true;
+
+  constructor(file: string, complain: Complain) {
+    this.#current = readConfiguration(file, SYSTEM_SOURCE);
+    this.#policies = new Policies(this.#current.policy);
+    complainOfIgnored(this.#current, complain);
+    this.services = {
+      directories: () => {
+        if (this.#isFresh) this.#isFresh = false;
+        else this.#read(file, complain);
+        return directoriesOf(this.#current);
+      },
+      busType: () => this.#current.type,
+      onNotice: complain,
+    };
+  }
+
+  get current(): BusConfiguration {
+    return this.#current;
+  }
+
+  readonly policyFor: BusParts['policyFor'] = (identity) => this.#policies.policyFor(identity);
+  readonly mayConnect: BusParts['mayConnect'] = (identity) => this.#policies.mayConnect(identity);
+
+  /** Reads the file again. If it is not valid, the bus goes on as it was, and so do its clients. */
+  #read(file: string, complain: Complain): void {
+    try {
+      this.#current = readConfiguration(file, SYSTEM_SOURCE);
+    } catch (error) {
+      if (!(error instanceof ConfigurationError)) throw error;
+      complain(`the configuration stays as it was: ${error.message}`);
+      throw new DBusError(ErrorName.FAILED, error.message, { cause: error });
+    }
+    this.#policies = new Policies(this.#current.policy);
+  }
+}
+
+/** Names the sockets at which clients must prove with a cookie who they are, since some of them cannot. */
+function complainOfOpenPlaces(list: string, complain: Complain): void {
+  for (const { transport, keys } of parseAddresses(list)) {
+    const path = keys.get('path');
+    if (transport !== 'unix' || path === undefined || isPrivateDirectory(realpathSync(dirname(path)))) continue;
+    complain(`EXTERNAL is not offered at ${path}, since others can enter its directory: it must have mode 700`);
+  }
+}
+
+function complainOfIgnored(configuration: BusConfiguration, complain: Complain): void {
+  const mechanisms = unknownMechanisms(configuration).map((name) => `mechanism ${name}`);
+  const all = [...configuration.ignored.map((item) => (item.includes(' ') ? item : `<${item}>`)), ...mechanisms];
+  if (all.length > 0) complain(`no effect here: ${all.join(', ')}`);
+}

@@ -1,0 +1,5 @@
+// The suite of bus.test.ts on our own message bus: what holds on dbus-daemon holds on it.
+// Specification: Message Bus Specification.
+
+import '../support/choose-our-bus.js';
+import './bus.test.js';

@@ -1,0 +1,214 @@
+// The program dbus-wire-bus as a bus of its own, started as test harnesses start dbus-daemon: what it prints where, its
+// configuration files, and its end. Reference: dbus-daemon(1).
+
+import { spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import type { Readable } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import { connectToBus } from '../../../src/index.js';
+import { parseAddresses } from '../../../src/protocol/address.js';
+import { builtProgram } from '../../support/built.js';
+import { type Program, run, start } from '../../support/programs.js';
+import { adopt, scratchDirectory } from '../../support/reaper.js';
+import { until } from '../../support/waiting.js';
+
+const BUS = builtProgram('bus');
+const startBus = (...args: string[]): Promise<Program> => start(process.execPath, [BUS, ...args]);
+const runBus = (...args: string[]) => run(process.execPath, [BUS, ...args]);
+const socketOf = (address: string): string => parseAddresses(address)[0]?.keys.get('path') ?? '';
+
+/** A configuration as test harnesses write it. */
+function configuration(directory: string, more = ''): string {
+  const file = join(directory, 'bus.conf');
+  const services = join(directory, 'services');
+  mkdirSync(services, { recursive: true });
+  writeFileSync(file, `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+    "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+    <busconfig>
+      <type>session</type>
+      <keep_umask/>
+      <listen>unix:path=${join(directory, 'one')}</listen>
+      <listen>unix:path=${join(directory, 'two')}</listen>
+      <servicedir>${services}</servicedir>
+      <policy context="default">
+        <allow send_destination="*" eavesdrop="true"/>
+        <allow eavesdrop="true"/>
+        <allow own="*"/>
+      </policy>
+      <limit name="max_names_per_connection">3</limit>
+      ${more}
+    </busconfig>`);
+  return file;
+}
+
+describe('a session bus', () => {
+  test.each(['SIGTERM', 'SIGINT'] as const)('prints its address and its process id, and ends with %s', async (signal) => {
+    await using bus = await startBus('--session', '--nofork', '--print-address', '--print-pid');
+    const [address] = await bus.line(/^unix:path=.*,guid=[0-9a-f]{32}$/);
+    await bus.line(new RegExp(`^${bus.pid}$`));
+    const socket = socketOf(address);
+    await using client = await connectToBus(address);
+    expect(existsSync(socket)).toBe(true);
+    expect(await bus.stop(signal)).toMatchObject({ code: 0, signal: null, stderr: '' });
+    await client.closed;
+    expect(existsSync(dirname(socket))).toBe(false);
+  });
+
+  test('prints to other descriptors, and closes them', async () => {
+    const child = spawn(process.execPath, [BUS, '--print-address', '3', '--print-pid=4'], {
+      stdio: ['ignore', 'pipe', 'inherit', 'pipe', 'pipe'], detached: true,
+    });
+    adopt(child);
+    const [, , , address, pid] = child.stdio as Readable[]; // the pipes
+    expect(await text(address!)).toMatch(/^unix:path=.*\n$/); // up to the end of the pipe
+    expect(await text(pid!)).toBe(`${child.pid}\n`);
+    const output = text(child.stdout!);
+    child.kill('SIGTERM');
+    expect(await output).toBe('');
+  });
+
+  test('listens at the address of the command line', async () => {
+    const directory = scratchDirectory();
+    await using bus = await startBus(`--address=unix:path=${directory}/a;unix:dir=${directory}`, '--print-address');
+    const [line] = await bus.line(/.*guid=.*/);
+    const addresses = parseAddresses(line);
+    expect(addresses.map(({ keys }) => keys.get('path'))).toEqual([
+      join(directory, 'a'), expect.stringMatching(/\/dbus-\w+\/socket$/),
+    ]);
+  });
+});
+
+test('a socket in a directory that others can enter is named', async () => {
+  const directory = scratchDirectory();
+  chmodSync(directory, 0o755);
+  await using bus = await startBus(`--address=unix:path=${directory}/a;unix:dir=${directory}`, '--print-address');
+  await bus.line(/guid=/);
+  expect((await bus.stop()).stderr).toBe(
+    `dbus-wire-bus: EXTERNAL is not offered at ${directory}/a, since others can enter its directory: it must have mode 700\n`,
+  );
+});
+
+describe('a bus in the background', () => {
+  test('is ready when the command ends, and has left the descriptors of the command', async () => {
+    const ended = await runBus('--fork', '--session', '--print-address', '--print-pid');
+    expect(ended).toMatchObject({ code: 0, stderr: '' });
+    const [address = '', pid = ''] = ended.stdout.split('\n');
+    await using client = await connectToBus(address);
+    process.kill(Number(pid), 'SIGTERM');
+    await client.closed;
+    await until(() => !existsSync(dirname(socketOf(address))));
+  });
+
+  test('says why it cannot be started', async () => {
+    expect(await runBus('--fork', '--config-file=/nonexistent/bus.conf')).toMatchObject({
+      code: 1, stderr: 'dbus-wire-bus: /nonexistent/bus.conf: there is no such file\n',
+    });
+  });
+});
+
+describe('a configuration file', () => {
+  test('has addresses, limits, services and elements without effect', async () => {
+    const directory = scratchDirectory();
+    await using bus = await startBus(`--config-file=${configuration(directory)}`, '--print-address');
+    const [address] = await bus.line(/.*;.*/);
+    await bus.line('dbus-wire-bus: no effect here: <keep_umask>', { stream: 'stderr' });
+    for (const one of address.split(';')) {
+      await using client = await connectToBus(one);
+      for (const name of ['a.A', 'a.B']) await client.requestName(name);
+      await expect(client.requestName('a.C')).rejects.toThrow('max_names_per_connection=3');
+    }
+    expect((await bus.stop()).code).toBe(0);
+    expect(existsSync(join(directory, 'one'))).toBe(false);
+  });
+
+  test('is read again after SIGHUP, and stays as it was if it is not valid', async () => {
+    const directory = scratchDirectory();
+    const file = configuration(directory);
+    await using bus = await startBus(`--config-file=${file}`, '--print-address');
+    const [address = ''] = (await bus.line(/.*;.*/))[0].split(';');
+    await using client = await connectToBus(address);
+    await using changes = client.subscribe({ member: 'ActivatableServicesChanged' });
+    await changes.ready;
+    writeFileSync(join(directory, 'services', 'a.Service.service'), '[D-BUS Service]\nName=a.Service\nExec=/bin/true\n');
+    bus.kill('SIGHUP');
+    await changes.next();
+    expect(await client.listActivatableNames()).toEqual(['org.freedesktop.DBus', 'a.Service']);
+
+    configuration(directory, '<policy context="default"><deny own="a.Forbidden"/></policy>');
+    await client.call({ destination: 'org.freedesktop.DBus', path: '/', member: 'ReloadConfig' });
+    await using later = await connectToBus(address);
+    await expect(later.requestName('a.Forbidden')).rejects.toThrow('due to security policies');
+
+    configuration(directory, '<nonsense/>');
+    const problem = `${file}:15: unknown element <nonsense>`;
+    await expect(client.call({ destination: 'org.freedesktop.DBus', path: '/', member: 'ReloadConfig' }))
+      .rejects.toThrow(problem);
+    bus.kill('SIGHUP');
+    await bus.line(`dbus-wire-bus: the configuration stays as it was: ${problem}`, { stream: 'stderr' });
+    await client.listNames();
+  });
+
+  test('and service files with mistakes, or for systemd, are spoken of', async () => {
+    const directory = scratchDirectory();
+    const file = configuration(directory);
+    const services = join(directory, 'services');
+    writeFileSync(join(services, 'a.Broken.service'), '[D-BUS Service]\nName=a.Broken\n');
+    writeFileSync(join(services, 'a.Unit.service'),
+      '[D-BUS Service]\nName=a.Unit\nExec=/bin/false\nSystemdService=a.service\n');
+    await using bus = await startBus(`--config-file=${file}`, '--print-address');
+    const complaint = (text: string) => bus.line(`dbus-wire-bus: ${text}`, { stream: 'stderr' });
+    await complaint(`${join(services, 'a.Broken.service')} is passed over: Exec is missing: [D-BUS Service] must have it`);
+    await using client = await connectToBus((await bus.line(/^[^;]*/))[0]);
+    await expect(client.startServiceByName('a.Unit')).rejects.toThrow('Process a.Unit exited with status 1');
+    await complaint('SystemdService of a.Unit has no effect here: its Exec is run');
+  });
+
+  test('can be a descriptor that the program has inherited', async () => {
+    const directory = scratchDirectory();
+    const command = `exec "$0" "$1" --config-file=/proc/self/fd/5 --print-address 5<"$2"`;
+    await using bus = await start('/bin/sh', ['-c', command, process.execPath, BUS, configuration(directory)]);
+    const [address] = await bus.line(/^unix:path=[^;]*/);
+    await using client = await connectToBus(address);
+    await client.listNames();
+  });
+
+  test.each<[string, string, string]>([
+    ['an unknown element', '<nonsense/>', ':15: unknown element <nonsense>'],
+    ['an address of an unknown transport', '<listen>debug-pipe:name=a</listen>', 'transport "debug-pipe" cannot be listened on'],
+    ['an address that is in use', '<listen>unix:path=/</listen>', 'unix:path=/'],
+  ])('with %s is refused', async (_, more, problem) => {
+    const file = configuration(scratchDirectory(), more);
+    const { code, stdout, stderr } = await runBus(`--config-file=${file}`, '--print-address');
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain(problem);
+  });
+});
+
+test.each([['--nofork'], ['--fork']])('a descriptor that cannot be written is an error: %s', async (option) => {
+  expect(await runBus(option, '--print-address=99')).toMatchObject({
+    code: 74, stdout: '', stderr: 'dbus-wire-bus: descriptor 99 cannot be written: EBADF: bad file descriptor, write\n',
+  });
+});
+
+test('wrong usage has an exit code and one line of its own', async () => {
+  expect(await runBus('--system')).toMatchObject({
+    code: 64, stdout: '', stderr: expect.stringMatching(/^dbus-wire-bus: Option '--system' is refused: .* \(see --help\)\n$/),
+  });
+});
+
+test('the introspection data are those of the bus', async () => {
+  const { code, stdout } = await runBus('--introspect');
+  expect(code).toBe(0);
+  for (const part of ['<node>', 'org.freedesktop.DBus"', 'org.freedesktop.DBus.Monitoring', 'RequestName']) {
+    expect(stdout).toContain(part);
+  }
+});
+
+test('the files of the package name the program', () => {
+  const { bin } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+    bin: Record<string, string>;
+  };
+  expect(bin['dbus-wire-bus']).toBe('dist/dbus-wire-bus.js');
+});
