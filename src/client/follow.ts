@@ -52,6 +52,14 @@ const ABSENCE: ReadonlySet<string> = new Set([
   ErrorName.SERVICE_UNKNOWN, ErrorName.NAME_HAS_NO_OWNER, ErrorName.NO_REPLY, ErrorName.DISCONNECTED,
 ]);
 
+/** The errors of a service that has its name already, and exports its objects afterwards. */
+const UNKNOWN: ReadonlySet<string> = new Set([
+  ErrorName.UNKNOWN_OBJECT, ErrorName.UNKNOWN_INTERFACE, ErrorName.UNKNOWN_METHOD, ErrorName.UNKNOWN_PROPERTY,
+]);
+
+/** When such a service is asked again, if it has just come: milliseconds after each error. */
+const PATIENCE: readonly number[] = [50, 100, 200, 400, 800];
+
 const START: ProxyReadOptions = Object.freeze({});
 const NO_START: ProxyReadOptions = Object.freeze({ noAutoStart: true });
 
@@ -78,6 +86,9 @@ export class Follow {
   /** Counts the loads, and the ends of the service; a load with another number is old. */
   #generation = 0;
   #isPresent = false;
+  /** The service has come while it was awaited: it may not know its objects yet. */
+  #isNew = false;
+  #retry: NodeJS.Timeout | undefined;
   #released: Promise<void> | undefined;
   #resolveReady!: () => void; // set by the promise in the constructor, as the two below
   #rejectReady!: (reason: unknown) => void;
@@ -137,13 +148,16 @@ export class Follow {
       return this.#load(NO_START);
     }
     let wasSeen = false;
+    let isKnown = false;
     const watch = bus.watchOwner(this.#destination, (owner, previous) => {
       wasSeen = true;
+      this.#isNew = isKnown;
       if (previous !== undefined) this.#leave();
       if (owner !== undefined) this.#arrive();
     });
     this.#closeWatch = () => watch.close();
     await Promise.all([tapsReady, watch.ready]);
+    isKnown = true;
     if (wasSeen || watch.owner !== undefined || this.#released !== undefined) return;
     if (noAutoStart) this.#resolveReady();
     else await this.#load(START); // the bus starts the service for this call, if it can
@@ -158,6 +172,7 @@ export class Follow {
   #leave(): void {
     if (this.#released !== undefined) return;
     this.#generation++;
+    clearTimeout(this.#retry);
     this.#isPresent = false;
     this.#state.clear();
     this.#resolveReady();
@@ -168,7 +183,8 @@ export class Follow {
     if (this.#isPresent && this.#released === undefined) void this.#load(NO_START);
   }
 
-  async #load(options: ProxyReadOptions): Promise<void> {
+  async #load(options: ProxyReadOptions, attempt = 0): Promise<void> {
+    clearTimeout(this.#retry);
     const generation = ++this.#generation;
     const isCurrent = (): boolean => generation === this.#generation && this.#released === undefined;
     try {
@@ -176,6 +192,12 @@ export class Follow {
       if (isCurrent()) this.#resolveReady();
     } catch (error) {
       if (!isCurrent()) return;
+      const delay = this.#isNew && error instanceof DBusError && UNKNOWN.has(error.errorName)
+        ? PATIENCE[attempt] : undefined;
+      if (delay !== undefined) {
+        this.#retry = setTimeout(() => void this.#load(options, attempt + 1), delay);
+        return;
+      }
       const isAbsent = await this.#isAbsence(error);
       if (!isCurrent()) return;
       if (isAbsent) this.#resolveReady();
@@ -219,6 +241,7 @@ export class Follow {
 
   async #giveBack(): Promise<void> {
     this.#stopListening();
+    clearTimeout(this.#retry);
     await Promise.all([...this.#taps.map((tap) => tap.close()), this.#closeWatch()]);
   }
 }

@@ -107,6 +107,7 @@ suite('$watch', () => {
     await watch.ready;
     expect(seen).toEqual(['first']);
     set({ title: 'second' });
+    await expect.poll(() => seen).toEqual(['first', 'second']);
     set({ title: 'third' });
     await expect.poll(() => seen).toEqual(['first', 'second', 'third']);
     await watch.close();
@@ -202,6 +203,33 @@ suite('$watch', () => {
     await volumes.ready;
     await startPlayer(service, { volume: 2 });
     expect(await volumes.next()).toEqual({ value: 2, done: false });
+  });
+
+  test('is patient with a service that has its name before its objects', async () => {
+    const volumes = proxyOf(client).$watch('Volume');
+    await volumes.ready; // there is no service
+    let asked = 0;
+    await startByHand(service, (call) => {
+      const errorName = `org.freedesktop.DBus.Error.${asked === 0 ? 'UnknownObject' : 'UnknownMethod'}`;
+      service.send(++asked < 3 ? errorReply(call, { errorName, message: 'not yet' })
+        : methodReturn(call, { signature: 'v', body: [variant('d', asked)] }));
+    });
+    expect(await volumes.next()).toEqual({ value: 3, done: false });
+    await volumes.close();
+  });
+
+  test('is not patient with a service that is there already, and not for ever', async () => {
+    const hopeless = proxyOf(client).$watch('Volume');
+    await hopeless.ready; // there is no service
+    let asked = 0;
+    await startByHand(service, (call) => {
+      asked++;
+      service.send(errorReply(call, { errorName: 'org.freedesktop.DBus.Error.UnknownMethod', message: 'never' }));
+    });
+    await expect(hopeless.next()).rejects.toThrow('never');
+    expect(asked).toBe(6);
+    await expect(proxyOf(client).$watch('Volume').ready).rejects.toThrow('never');
+    expect(asked).toBe(7);
   });
 
   test('ends with the error of a service that refuses', async () => {
