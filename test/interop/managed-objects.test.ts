@@ -1,12 +1,16 @@
 // Managed objects of services that know nothing of us: one on GLib, and BlueZ as python3-dbusmock plays it; and what becomes of objects and properties when the connection is lost and restored.
 
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connectToBus, createProxy, defineInterface, exportObject, manageObjects } from '../../src/index.js';
 import { pythonService } from '../support/foreign.js';
 import { REAL_BUSES } from '../support/private-broker.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
-import { describeWith, PYTHON, start } from '../support/programs.js';
+import { describeWith, PYTHON, run, start } from '../support/programs.js';
+import { scratchDirectory } from '../support/reaper.js';
 import { until } from '../support/waiting.js';
+import { repository } from '../types/support.js';
 
 const NAME = 'com.example.Devices';
 const Device = defineInterface({
@@ -94,11 +98,52 @@ const Mock = defineInterface({
     PairDevice: { in: 'ssi' },
   },
 });
+const Adapter1Methods = defineInterface({ name: 'org.bluez.Adapter1', methods: { RemoveDevice: { in: 'o' } } });
 const MockObject = defineInterface({
   name: 'org.freedesktop.DBus.Mock', methods: { UpdateProperties: { in: 'sa{sv}' } },
 });
 
+/** The program for BlueZ of the page, compiled in a directory of its own. */
+async function compileProgramOfPage(): Promise<{ readonly file: string; readonly lines: number }> {
+  const page = readFileSync(join(repository, 'docs/services-and-clients.md'), 'utf8');
+  const code = [...page.matchAll(/^```ts no-run\n(.*?)^```$/gms)].map(([, text = '']) => text)
+    .find((text) => text.includes('org.bluez')) ?? '';
+  const directory = scratchDirectory();
+  mkdirSync(join(directory, 'node_modules'));
+  symlinkSync(repository, join(directory, 'node_modules/dbus-wire'));
+  writeFileSync(join(directory, 'package.json'), '{ "type": "module" }');
+  writeFileSync(join(directory, 'bluez.ts'), code);
+  const compilerOptions = {
+    strict: true, target: 'ES2022', module: 'NodeNext', lib: ['ES2023', 'ESNext.Disposable'], types: ['node'],
+    typeRoots: [join(repository, 'node_modules/@types')],
+  };
+  writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['bluez.ts'] }));
+  const compiler = join(repository, 'node_modules/typescript/bin/tsc');
+  expect(await run(process.execPath, [compiler, '-p', '.'], { cwd: directory })).toMatchObject({ stdout: '', code: 0 });
+  return { file: join(directory, 'bluez.js'), lines: code.trim().split('\n').length };
+}
+
 describeWith('dbus-daemon', 'python-dbusmock')('the devices of BlueZ', () => {
+  test('are followed by a program of the page that has less than 15 lines', async () => {
+    const daemon = await use(startPrivateBus());
+    const env = { ...daemon.env, DBUS_SYSTEM_BUS_ADDRESS: daemon.address };
+    await using _mock = await start(PYTHON, ['-m', 'dbusmock', '--template', 'bluez5'], { env });
+    const bus = await connect(daemon);
+    await bus.waitForOwner('org.bluez');
+    const control = createProxy(bus, Mock, { destination: 'org.bluez', path: '/org/bluez' });
+    await control.AddAdapter('hci0', 'my-computer');
+    const path = await control.AddDevice('hci0', '11:22:33:44:55:66', 'phone');
+    const { file, lines } = await compileProgramOfPage();
+    expect(lines).toBeLessThan(15);
+    await using program = await start(process.execPath, [file], { env: { ...env, NO_COLOR: '1' } });
+    await program.line(`added ${path} phone`);
+    const alias = { Alias: { signature: 's', value: 'my phone' } };
+    await createProxy(bus, MockObject, { destination: 'org.bluez', path }).UpdateProperties('org.bluez.Device1', alias);
+    await program.line(`changed ${path} my phone`);
+    await createProxy(bus, Adapter1Methods, { destination: 'org.bluez', path: '/org/bluez/hci0' }).RemoveDevice(path);
+    await program.line(`removed ${path} my phone`);
+  });
+
   test('are a list whose names follow', async () => {
     const daemon = await use(startPrivateBus());
     const args = ['-m', 'dbusmock', '--template', 'bluez5'];
