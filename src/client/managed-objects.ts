@@ -15,7 +15,7 @@ import { ArgumentError } from '../wire/errors.js';
 import type { Signal } from '../wire/messages/message.js';
 import { checkOptions, FUNCTION, type OptionRules } from '../wire/options.js';
 import { Follow, FOLLOW_RULES, type FollowedState, type FollowOptions } from './follow.js';
-import { Change, type ManagedInterface, UnseenChanges } from './object-changes.js';
+import { type Change, changeOf, type ManagedInterface, UnseenChanges } from './object-changes.js';
 import { type AnnouncedInterfaces, type MakeProxy, ObjectStore } from './object-store.js';
 import { type ChangedBody, CHANGED_SIGNATURE, changesOf } from './property-watch.js';
 import { type CachedProxy, createProxy } from './proxy.js';
@@ -200,7 +200,7 @@ class Audience {
 
   #call(type: Change['type'], one: ManagedInterface, names?: readonly string[]): void {
     const callback = this.#options[type] as ((change: Change) => void) | undefined; // its type is the change's
-    if (callback !== undefined) runListener(() => callback(new Change(type, one, names)));
+    if (callback !== undefined) runListener(() => callback(changeOf(type, one, names)));
   }
 
   noteAdded(one: ManagedInterface): void {

@@ -11,25 +11,26 @@ export interface ManagedInterface {
 }
 
 /** A change of a managed object. The proxy is made when it is first asked for. */
-export class Change {
+export interface Change {
   readonly type: 'added' | 'changed' | 'removed';
   readonly kind: string;
   readonly path: string;
+  readonly proxy: object;
   /** The names of the properties that have changed. */
   readonly changed: readonly string[];
-  readonly #of: ManagedInterface;
+}
 
-  constructor(type: Change['type'], of: ManagedInterface, changed: readonly string[] = []) {
-    this.type = type;
-    this.kind = of.kind;
-    this.path = of.path;
-    this.changed = changed;
-    this.#of = of;
-  }
-
-  get proxy(): object {
-    return this.#of.proxy;
-  }
+/** Makes a change. */
+export function changeOf(type: Change['type'], one: ManagedInterface, changed: readonly string[] = []): Change {
+  return {
+    type,
+    kind: one.kind,
+    path: one.path,
+    get proxy() {
+      return one.proxy;
+    },
+    changed,
+  };
 }
 
 /** What has become of one interface of one object since the reader has seen it. */
@@ -83,9 +84,9 @@ export class UnseenChanges {
       const { removed, added, changed, names } = unseen;
       if (removed !== undefined && added !== undefined) unseen.removed = undefined; // the other one follows
       else this.#unseen.delete(key);
-      if (removed !== undefined) return [new Change('removed', removed)];
-      if (added !== undefined) return [new Change('added', added)];
-      if (changed !== undefined) return [new Change('changed', changed, [...names])];
+      if (removed !== undefined) return [changeOf('removed', removed)];
+      if (added !== undefined) return [changeOf('added', added)];
+      if (changed !== undefined) return [changeOf('changed', changed, [...names])];
     }
     return undefined;
   }

@@ -279,7 +279,9 @@ suite('a loop over changes', () => {
     ]);
     const next = loop.next();
     radio.remove('/1', 'com.example.Device1');
-    expect((await next).value).toMatchObject({ type: 'removed', path: '/1' });
+    const { value } = await next;
+    expect(Object.keys({ ...value })).toEqual(['type', 'kind', 'path', 'proxy', 'changed']);
+    expect(value).toMatchObject({ type: 'removed', path: '/1' });
   });
 
   test('ends with the view', async () => {
