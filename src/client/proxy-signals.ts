@@ -12,7 +12,7 @@ import {
   DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_LIMIT, type SubscribeOptions,
 } from '../connection/subscription.js';
 import type { InterfaceDefinition } from '../interface/definition.js';
-import { unknownMember } from '../interface/errors.js';
+import { DefinitionError, unknownMember } from '../interface/errors.js';
 import type { MatchRule } from '../protocol/match-rule.js';
 import type { Signal } from '../wire/messages/message.js';
 import { ANY, checkOptions, type OptionRules } from '../wire/options.js';
@@ -94,6 +94,10 @@ export function signalFunctions(
       const signature = signatureOf(name, '$signals');
       return { rule: ruleOf(String(name), options), signature };
     });
+    if (wanted.length === 0) {
+      const problem = 'the interface has no signals: it must have one to be read';
+      throw new DefinitionError('SIGNAL_UNKNOWN', problem, { interface: interfaceName });
+    }
     checkOptions(`$signals of ${interfaceName}`, options, SEVERAL_RULES);
     return signalStream(new SeveralSignals(link, wanted, options), toAnySignal);
   };

@@ -192,6 +192,8 @@ suite('$signals', () => {
 
   test('refuses names and options that are none', () => {
     const jobs = setup();
+    const silent = createProxy(client, defineInterface({ name: 'com.example.Silent1' }), { destination: 'a.b', path });
+    expect(() => silent.$signals()).toThrow('com.example.Silent1: the interface has no signals: it must have one to be read');
     // @ts-expect-error no such signal
     expect(() => jobs.$signals('Added', 'Remove')).toThrow('no signal Remove in the interface');
     // @ts-expect-error an unknown option

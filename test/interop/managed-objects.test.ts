@@ -3,7 +3,9 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { connectToBus, createProxy, defineInterface, exportObject, manageObjects } from '../../src/index.js';
+import {
+  connectToBus, createProxy, defineInterface, exportObject, manageObjects, ObjectManager,
+} from '../../src/index.js';
 import { pythonService } from '../support/foreign.js';
 import { REAL_BUSES } from '../support/private-broker.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
@@ -15,6 +17,7 @@ import { repository } from '../types/support.js';
 const NAME = 'com.example.Devices';
 const Device = defineInterface({
   name: 'com.example.Device1', methods: { Connect: {} }, properties: { Name: { type: 's', access: 'read' } },
+  signals: { Rang: {} },
 });
 
 /** The bus until the test has finished. */
@@ -186,20 +189,32 @@ describe.each(REAL_BUSES)('on $program', ({ required, startBus }) => void descri
       await Promise.all([service.close(), client.close()]);
     });
     let label = 'one';
-    exportObject(service, '/device', Device.implement({
-      methods: { Connect: () => {} }, properties: { Name: { get: () => label } },
-    }));
+    const device = Device.implement({ methods: { Connect: () => {} }, properties: { Name: { get: () => label } } });
+    const manager = ObjectManager.implement({
+      methods: {
+        GetManagedObjects: () => ({ '/device': { [Device.name]: { Name: { signature: 's', value: label } } } }),
+      },
+    });
+    exportObject(service, '/', manager);
+    exportObject(service, '/device', device);
     await service.requestName(NAME);
-    const device = createProxy(client, Device, { destination: NAME, path: '/device' });
+    const said: string[] = [];
+    await using view = manageObjects(client, { destination: NAME, path: '/' }, { device: Device }, {
+      added: ({ proxy }) => said.push(`+${proxy.$properties.Name}`),
+      removed: ({ proxy }) => said.push(`-${proxy.$properties.Name}`),
+    });
+    const proxy = createProxy(client, Device, { destination: NAME, path: '/device' });
     const seen: string[] = [];
-    await using watch = device.$watch('Name', (value) => seen.push(value));
-    await using cached = await device.$cache();
-    await watch.ready;
+    await using watch = proxy.$watch('Name', (value) => seen.push(value));
+    await using cached = await proxy.$cache();
+    await using signals = proxy.$signals({ pathNamespace: '/' });
+    await Promise.all([watch.ready, view.ready, signals.ready]);
     expect(cached.$properties.Name).toBe('one');
     label = 'two';
     await daemon.restart();
-    await until(() => cached.$properties.Name === 'two');
-    await until(() => seen.length === 2);
+    await until(() => cached.$properties.Name === 'two' && seen.length === 2 && said.length === 3);
     expect(seen).toEqual(['one', 'two']);
+    expect(said).toEqual(['+one', '-one', '+two']);
+    await until(() => signals.gaps === 1);
   });
 }));
