@@ -76,8 +76,9 @@ export const SUBSCRIBE_RULES: OptionRules<SubscribeOptions> = {
 };
 
 /**
- * Signals in order of arrival, for one reader: `for await (const signal of subscription)`. Queueing starts at once. To
- * miss no signal, wait for `ready` before you make the call that causes one.
+ * Signals in order of arrival, for one reader: `for await (const signal of subscription)`. Queueing starts at once.
+ * No signal is missed that a later call on the same connection causes. Wait for `ready` before you cause one by other
+ * means.
  *
  * Reading throws if the subscription was ended by its AbortSignal, by a bus that refuses the rule, or by the end of the
  * connection ({@link ConnectionClosedError}); signals that arrived before are delivered first.
