@@ -1,0 +1,30 @@
+// Two programs that talk without a bus. Without an argument it is the server, which prints its address; with that
+// address it is a client: `peer.ts unix:path=…`.
+import { type Connection, createProxy, defineInterface, exportObject, listen, openConnection } from 'dbus-wire';
+
+const Chat = defineInterface({
+  name: 'com.example.Chat1',
+  methods: { Say: { in: 's', out: 'u' } },
+  signals: { Said: { args: 's' } },
+});
+
+const [address] = process.argv.slice(2);
+if (address === undefined) {
+  let count = 0;
+  const chat = Chat.implement({
+    methods: {
+      Say: (text) => {
+        chat.emit('Said', text); // to every client
+        return ++count;
+      },
+    },
+  });
+  const onConnection = (client: Connection) => void exportObject(client, '/chat', chat);
+  const server = await listen('unix:tmpdir=/tmp', { onConnection });
+  console.log(server.address);
+} else {
+  await using connection = await openConnection(address);
+  const chat = createProxy(connection, Chat, { path: '/chat' });
+  chat.$signal('Said', (text) => console.log('heard', text));
+  console.log('number', await chat.Say('hello'));
+}

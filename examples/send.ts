@@ -1,0 +1,14 @@
+// Calls any method and prints its results as JSON. The types of the arguments come from introspection data; an argument
+// that is no text is written as JSON, a variant as {"signature": "u", "value": 1}.
+//   send.ts org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner org.freedesktop.Notifications
+import { introspect, sessionBus, toJson } from 'dbus-wire';
+import { splitSignature } from 'dbus-wire/wire';
+
+const [destination = '', path = '', method = '', ...texts] = process.argv.slice(2);
+const [, name = '', member = ''] = /^(.+)\.(\w+)$/.exec(method) ?? [];
+await using bus = await sessionBus();
+const { definitions } = await introspect(bus, { destination, path });
+const signature = definitions[name]?.methods[member]?.in ?? '';
+const types = splitSignature(signature);
+const body = texts.map((text, n) => (/^[sog]$/.test(types[n] ?? '') ? text : JSON.parse(text)));
+console.log(JSON.stringify(toJson(await bus.call({ destination, path, interface: name, member, signature, body }))));
