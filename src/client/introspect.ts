@@ -13,7 +13,7 @@ import type { InterfaceSpec } from '../interface/spec.js';
 import { Introspectable } from '../interface/standard.js';
 import { quote } from '../wire/describe.js';
 import { ArgumentError } from '../wire/errors.js';
-import { assertObjectPath } from '../wire/names.js';
+import { assertObjectPath, isObjectPath } from '../wire/names.js';
 import { ABORT_SIGNAL, checkOptions, integer, type OptionRules } from '../wire/options.js';
 import { createProxy, type Proxy } from './proxy.js';
 import type { ProxyTarget } from './proxy-options.js';
@@ -46,7 +46,7 @@ export interface RemoteObject<Typed extends boolean = false> {
   readonly childPaths: readonly string[];
   /** Those of them that were asked and have answered. */
   readonly children: readonly RemoteObject<Typed>[];
-  /** Those of them that could not be asked: they do not answer, or have no valid path. */
+  /** Those of them that could not be asked: they do not answer, or have no valid path (at most 1,000 of these). */
   readonly failures: readonly IntrospectFailure[];
   /**
    * Creates a proxy for an interface; by default for the only one besides those named `org.freedesktop.DBus.…`. The
@@ -69,6 +69,8 @@ const OPTION_RULES: OptionRules<IntrospectOptions> = {
 const DEFAULT_MAX_OBJECTS = 1_000;
 /** The most UTF-16 code units of the descriptions of all objects together. */
 const MAX_TOTAL_LENGTH = 2 ** 26;
+/** The most invalid names of children that are kept for one object: an error takes far more memory than its text. */
+const MAX_FAILURES = 1_000;
 /** The most calls at one time. */
 const MAX_CALLS = 16;
 
@@ -81,6 +83,15 @@ type OpenObject<Typed extends boolean> = RemoteObject<Typed> & {
   readonly failures: IntrospectFailure[];
 };
 
+/** The error for what is not an object path. */
+function refusalOf(path: string): unknown {
+  try {
+    return assertObjectPath(path);
+  } catch (error) {
+    return error;
+  }
+}
+
 /** The paths of the objects directly below, and the names that make none. */
 function childPathsOf(path: string, { children }: ParsedIntrospection): {
   readonly paths: readonly string[]; readonly failures: IntrospectFailure[];
@@ -89,12 +100,9 @@ function childPathsOf(path: string, { children }: ParsedIntrospection): {
   const failures: IntrospectFailure[] = [];
   for (const { name = '' } of children) {
     const child = `${path === '/' ? '' : path}/${name}`;
-    try {
-      assertObjectPath(child);
-      if (child !== '/') paths.add(child); // without a name, at the root
-    } catch (error) {
-      failures.push({ path: child, error });
-    }
+    if (child === '/') continue; // without a name, at the root
+    if (isObjectPath(child)) paths.add(child);
+    else if (failures.length < MAX_FAILURES) failures.push({ path: child, error: refusalOf(child) });
   }
   return { paths: [...paths], failures };
 }

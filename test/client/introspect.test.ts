@@ -157,6 +157,14 @@ test('an endless tree is asked only as far as the limits go, and few calls wait 
   expect(chain.asked).toHaveLength(65);
 });
 
+test('a description with very many objects that have no valid name is read, and some of them are listed', async () => {
+  const { link } = await answering(() => `<node>${'<node name="a b"/>'.repeat(200_000)}<node name="good"/></node>`);
+  const object = await introspect(link, { path: '/' });
+  expect(object.childPaths).toEqual(['/good']);
+  expect(object.failures).toHaveLength(1_000);
+  expect(object.failures[0]?.error).toBeInstanceOf(InvalidNameError);
+}, 30_000);
+
 test('an object that does not answer, or not with introspection data, rejects', async () => {
   const { link } = await answering((path) => path === '/html' ? '<html/>' : undefined);
   await expect(introspect(link, { path: '/gone' })).rejects.toThrow(DBusError);
