@@ -125,4 +125,6 @@ export type { SignalListenOptions, SignalsOptions } from './client/proxy-signals
 export type { SignalFilter, SignalOptions, SignalStream } from './client/signal-stream.js';
 export { ExportError, type ExportErrorCode } from './service/errors.js';
 export { type ExportedObject, exportObject, type ImplementationFor } from './service/export-object.js';
+export { exportObjectManager } from './service/export-object-manager.js';
+export { exportSubtree, type SubtreeHandlers } from './service/export-subtree.js';
 export type { FailedMember, HandlerError } from './service/handler-errors.js';

@@ -146,6 +146,9 @@ const FAILURES: Readonly<Record<string, Readonly<Record<string, () => unknown>>>
     PROPERTY_NOT_STORED: () => lamp().values['Watts'],
   },
   ExportError: {
+    SUBTREE_EXPORTED: thrown(new ExportError('SUBTREE_EXPORTED', 'the path has handlers of a subtree already', {
+      path: '/lamps', interface: '',
+    })),
     INTERFACE_EXPORTED: thrown(new ExportError('INTERFACE_EXPORTED', 'the object has it already', {
       path: '/lamp', interface: 'com.example.Lamp1',
     })),

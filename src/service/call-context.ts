@@ -6,6 +6,7 @@ import type { CallContext } from '../interface/definition.js';
 import type { ConnectionCredentials } from '../protocol/credentials.js';
 import type { MethodCall } from '../wire/messages/message.js';
 import { isA } from './handler-errors.js';
+import type { ObjectNode } from './object-node.js';
 
 /** Asks the bus about the program with a unique name. */
 export type AskCredentials = (name: string) => Promise<ConnectionCredentials | undefined>;
@@ -28,6 +29,7 @@ export class HandlerContext implements CallContext {
   #signal: AbortSignal | undefined;
   #credentials: Promise<ConnectionCredentials | undefined> | undefined;
   readonly #breaks: number;
+  #node: ObjectNode | undefined;
   #isOver = false;
 
   constructor(message: MethodCall, source: ContextSource) {
@@ -35,6 +37,16 @@ export class HandlerContext implements CallContext {
     this.message = message;
     this.#source = source;
     this.#breaks = source.callers.breaks;
+  }
+
+  /** The object of a call, if it is one of a subtree. */
+  static nodeOf(context: CallContext): ObjectNode | undefined {
+    return #node in context ? context.#node : undefined;
+  }
+
+  /** Sets the object of the call. */
+  setNode(node: ObjectNode | undefined): void {
+    this.#node = node;
   }
 
   /** The signal of a context if a handler has read it. */

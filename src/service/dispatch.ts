@@ -3,16 +3,20 @@
 // exception. The header alone decides whether a call is refused. It knows no connection, only a sink for messages.
 // Specification: Message Types; Error names.
 import { ErrorName } from '../protocol/error-names.js';
+import { DBusError } from '../protocol/errors.js';
 import { CallRefusal, type CallRouter, type CallRunner, type MethodCallHeader } from '../connection/call-router.js';
 import { argumentMemory, type Callers, type RunningCall } from '../connection/callers.js';
+import { Peer } from '../interface/standard.js';
 import { describe } from '../wire/describe.js';
 import type { MethodCall } from '../wire/messages/message.js';
 import { type ContextSource, hasGivenUp, HandlerContext } from './call-context.js';
 import { type ExportedInterface, type ExportedMethod, isPromiseLike } from './exported-interface.js';
-import { reportHandlerError } from './handler-errors.js';
-import type { ObjectNode, ObjectTree } from './object-tree.js';
+import { type FailedMember, isA, reportHandlerError } from './handler-errors.js';
+import type { ObjectNode } from './object-node.js';
+import type { ObjectTree } from './object-tree.js';
 import {
-  ANSWERED, AnsweredSoon, type MessageSink, sendError, sendReturn, shortened, unknownInterface, unknownObject,
+  ANSWERED, AnsweredSoon, type MessageSink, sendError, sendReturn, shortened, thrownRefusal, unknownInterface,
+  unknownObject,
 } from './replies.js';
 import type { TurnEnd } from './turn-end.js';
 
@@ -27,13 +31,32 @@ export interface DispatcherOptions extends ContextSource {
   readonly turnEnd: TurnEnd;
 }
 
+/** A call that is being answered. */
+interface Answer {
+  /** Undefined while handlers of a subtree look for it. */
+  method: ExportedMethod | undefined;
+  readonly context: HandlerContext;
+}
+
+function runMethod(method: ExportedMethod, context: HandlerContext): unknown {
+  const args = [...context.message.body];
+  args.length = method.inCount; // an optional argument that the caller left out is undefined
+  return method.handler(...args, context);
+}
+
+/** The member that failed; if none was found, the one that the caller asked for. */
+function failedMember({ method, context: { message } }: Answer): FailedMember {
+  return method?.place ?? { interface: shortened(message.interface ?? ''), member: message.member };
+}
+
 /** Runs one call of a method. */
 class MethodRunner implements CallRunner {
   readonly #dispatcher: Dispatcher;
-  readonly #method: ExportedMethod;
+  /** Undefined if handlers of a subtree have to find it. */
+  readonly #method: ExportedMethod | undefined;
   readonly #memory: number;
 
-  constructor(dispatcher: Dispatcher, method: ExportedMethod, memory: number) {
+  constructor(dispatcher: Dispatcher, method: ExportedMethod | undefined, memory: number) {
     this.#dispatcher = dispatcher;
     this.#method = method;
     this.#memory = memory;
@@ -70,12 +93,11 @@ export class Dispatcher implements CallRouter {
   /** Finds the method that a call must run, or the reason why there is none. Never throws. */
   route(header: MethodCallHeader, length: number): CallRunner | CallRefusal {
     // Refusals are returned, not thrown: the stack of an error costs more than the rest of a call.
-    const method = this.#find(header);
+    const node = this.#tree.get(header.path);
+    const isDynamic = (node === undefined || node.interfaces.size === 0) && header.interface !== Peer.name
+      && this.#tree.subtreeOf(header.path) !== undefined;
+    const method = isDynamic ? undefined : this.#find(node, header);
     if (method instanceof CallRefusal) return method;
-    if (!method.accepts.has(header.signature)) {
-      const problem = `${method.label} takes arguments of signature "${method.in}", got "${header.signature}"`;
-      return new CallRefusal(ErrorName.INVALID_ARGS, problem);
-    }
     const memory = argumentMemory(header.signature, length);
     return this.#callers.refusal(header.sender, memory) ?? new MethodRunner(this, method, memory);
   }
@@ -86,31 +108,58 @@ export class Dispatcher implements CallRouter {
 
   /**
    * Runs a call that was accepted in the same turn, and replies. Never throws. If the handler answers later, the
-   * promise resolves after the reply is sent. The arguments take `memory` bytes, which count until then.
+   * promise resolves after the reply is sent. The arguments take `memory` bytes, which count until then. Without a
+   * method, the handlers of a subtree find it.
    */
-  run(method: ExportedMethod, call: MethodCall, memory: number): void | Promise<void> {
+  run(method: ExportedMethod | undefined, call: MethodCall, memory: number): void | Promise<void> {
     const context = new HandlerContext(call, this.#contexts);
+    const answer: Answer = { method, context };
     try {
-      const args = [...call.body];
-      args.length = method.inCount; // an optional argument that the caller left out is undefined
-      const result = method.handler(...args, context);
-      if (isPromiseLike(result)) return this.#replyLater(method, context, { promise: result, memory });
+      const result = method === undefined ? this.#runDynamic(answer) : runMethod(method, context);
+      if (isPromiseLike(result)) return this.#replyLater(answer, { promise: result, memory });
       if (result instanceof AnsweredSoon) {
         // Such a call does not count as in progress: it ends with this turn.
         const { ready } = result;
         context.end();
-        return ready.then(() => this.#reply(method, call, undefined));
+        return ready.then(() => this.#reply(answer, undefined));
       }
-      this.#reply(method, call, result);
+      this.#reply(answer, result);
     } catch (error) {
-      if (!hasGivenUp(context, error)) sendError(this.#sink, call, { failed: method.place, error });
+      if (!hasGivenUp(context, error)) sendError(this.#sink, call, { failed: failedMember(answer), error });
     }
     context.end();
   }
 
+  /** Finds the object of a path in a subtree, and runs the method there. Throws a refusal as a DBusError. */
+  #runDynamic(answer: Answer): unknown {
+    const { context } = answer;
+    const { path } = context.message;
+    const known = this.#tree.get(path);
+    const found = this.#tree.subtreeOf(path);
+    const run = (node: ObjectNode | undefined): unknown => {
+      const method = this.#find(node, context.message);
+      if (method instanceof CallRefusal) throw thrownRefusal(method);
+      context.setNode(node);
+      answer.method = method;
+      return runMethod(method, context);
+    };
+    const node = found === undefined ? known : found.subtree.find(path, {
+      elements: path.slice(found.below).split('/'), known, context,
+    });
+    return isPromiseLike(node) ? node.then(run) : run(node);
+  }
+
   /** The method for a call; without an interface, the first that has the member, in the order of export. */
-  #find({ path, interface: interfaceName, member }: MethodCallHeader): ExportedMethod | CallRefusal {
-    const node = this.#tree.get(path);
+  #find(node: ObjectNode | undefined, header: MethodCallHeader): ExportedMethod | CallRefusal {
+    const method = this.#lookUp(node, header);
+    if (method instanceof CallRefusal || method.accepts.has(header.signature)) return method;
+    const problem = `${method.label} takes arguments of signature "${method.in}", got "${header.signature}"`;
+    return new CallRefusal(ErrorName.INVALID_ARGS, problem);
+  }
+
+  #lookUp(
+    node: ObjectNode | undefined, { path, interface: interfaceName, member }: MethodCallHeader,
+  ): ExportedMethod | CallRefusal {
     const standard = this.#standard(node);
     if (interfaceName === undefined) {
       const interfaces = [...(node?.interfaces.values() ?? []), ...standard.values()];
@@ -131,28 +180,29 @@ export class Dispatcher implements CallRouter {
 
   /** Resolves after the reply is sent, or when the caller leaves. */
   #replyLater(
-    method: ExportedMethod, context: HandlerContext,
-    { promise, memory }: { readonly promise: PromiseLike<unknown>; readonly memory: number },
+    answer: Answer, { promise, memory }: { readonly promise: PromiseLike<unknown>; readonly memory: number },
   ): Promise<void> {
     return new Promise((resolve) => {
-      void this.#answer(method, context, { promise, running: { memory, abandon: resolve } }).then(resolve);
+      void this.#answer(answer, { promise, running: { memory, abandon: resolve } }).then(resolve);
     });
   }
 
   async #answer(
-    method: ExportedMethod, context: HandlerContext,
+    answer: Answer,
     { promise, running }: { readonly promise: PromiseLike<unknown>; readonly running: RunningCall },
   ): Promise<void> {
+    const { context } = answer;
     const call = context.message;
     const caller = this.#callers.begin(call.sender, running);
     try {
-      const result = await promise;
-      if (!caller.isGone) this.#reply(method, call, result);
+      let result = await promise;
+      if (result instanceof AnsweredSoon) result = await result.ready;
+      if (!caller.isGone) this.#reply(answer, result);
     } catch (error) {
       if (hasGivenUp(context, error)) return;
-      if (!caller.isGone) sendError(this.#sink, call, { failed: method.place, error });
-      else {
-        const { interface: interfaceName, member } = method.place;
+      if (!caller.isGone) sendError(this.#sink, call, { failed: failedMember(answer), error });
+      else if (answer.method !== undefined || !isA(error, DBusError)) {
+        const { interface: interfaceName, member } = failedMember(answer);
         reportHandlerError({ error, interface: interfaceName, member, call });
       }
     } finally {
@@ -161,8 +211,10 @@ export class Dispatcher implements CallRouter {
     }
   }
 
-  #reply({ label, out, outCount, place }: ExportedMethod, call: MethodCall, result: unknown): void {
-    if (result === ANSWERED) return;
+  #reply({ method, context }: Answer, result: unknown): void {
+    if (result === ANSWERED || method === undefined) return; // without a method there is no result
+    const { label, out, outCount, place } = method;
+    const call = context.message;
     const body = outCount === 1 ? [result] : outCount === 0 ? [] : result;
     if (!Array.isArray(body)) {
       const problem = `expected an array of ${outCount} out-arguments, got ${describe(result)}`;

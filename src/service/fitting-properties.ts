@@ -17,42 +17,70 @@ export interface Refusal {
   readonly error: unknown;
 }
 
-/** The values of properties, and the functions that send and report them. */
-export interface PropertyValues {
-  /** By name. Those that cannot be sent are removed. */
+/** The value of one property, in the map that is to be sent. */
+export interface FittingEntry {
+  readonly property: PropertyPlace;
+  /** Has the value at the name of the property. If the value cannot be sent, it is removed. */
   readonly values: Map<string, Variant>;
-  /** Has every property that has a value. */
-  readonly properties: ReadonlyMap<string, PropertyPlace>;
+}
+
+/** The functions that send and report values. */
+export interface FittingSender {
   /** Sends the values that are left; returns the reason if that fails. */
   readonly send: () => Refusal | undefined;
   /** Takes the reason why a value was removed. */
   readonly report: (property: PropertyPlace, error: unknown) => void;
 }
 
+/** The values of the properties of one object, and the functions that send and report them. */
+export interface PropertyValues extends FittingSender {
+  /** By name. Those that cannot be sent are removed. */
+  readonly values: Map<string, Variant>;
+  /** Has every property that has a value. */
+  readonly properties: ReadonlyMap<string, PropertyPlace>;
+}
+
+/** Sends the values of one object; see {@link sendFittingEntries}. */
+export function sendFitting({ values, properties, send, report }: PropertyValues): Refusal | undefined {
+  // Each value was read from a property.
+  const entries = (): FittingEntry[] => [...values.keys()].map((name) => ({ property: properties.get(name)!, values }));
+  return sendFittingEntries(entries, { send, report });
+}
+
+/** Rounds in which one value is removed; then twice as many in each round, so that many values cost no more rounds. */
+const SINGLE_ROUNDS = 8;
+
 /**
  * Sends all values. If that fails, removes and reports each that does not fit alone, and then the longest until the
  * others fit into one message. Returns the reason if not even an empty message can be sent.
  */
-export function sendFitting({ values, properties, send, report }: PropertyValues): Refusal | undefined {
+export function sendFittingEntries(
+  entries: () => readonly FittingEntry[], { send, report }: FittingSender,
+): Refusal | undefined {
   let refusal = send();
   if (refusal === undefined) return undefined;
-  const lengths: { readonly property: PropertyPlace; readonly length: number }[] = [];
-  const before = values.size;
-  for (const [name, value] of [...values]) {
-    const property = properties.get(name)!; // each value was read from one
+  const lengths: { readonly entry: FittingEntry; readonly length: number }[] = [];
+  let isLess = false;
+  for (const entry of entries()) {
+    const { property, values } = entry;
+    const { name } = property;
     try {
-      lengths.push({ property, length: lengthAlone(name, value) });
+      lengths.push({ entry, length: lengthAlone(name, values.get(name)!) }); // each entry has a value
     } catch (error) {
       values.delete(name);
+      isLess = true;
       report(property, ofProperty(error, property, `body[0]${formatSegment(name)}`));
     }
   }
-  if (values.size < before) refusal = send();
+  if (isLess) refusal = send();
   lengths.sort((a, b) => b.length - a.length);
-  for (const { property } of lengths) {
-    if (refusal === undefined) return undefined;
-    values.delete(property.name);
-    report(property, longestOfTooMuch(refusal.error, property));
+  for (let next = 0, round = 1; refusal !== undefined && next < lengths.length; round++) {
+    const count = round <= SINGLE_ROUNDS ? 1 : 2 ** (round - SINGLE_ROUNDS);
+    for (const { entry: { property, values } } of lengths.slice(next, next + count)) {
+      values.delete(property.name);
+      report(property, longestOfTooMuch(refusal.error, property));
+    }
+    next += count;
     refusal = send();
   }
   return refusal;

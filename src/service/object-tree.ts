@@ -4,18 +4,11 @@
 import { assertObjectPath } from '../wire/names.js';
 import { ExportError } from './errors.js';
 import type { ExportedInterface } from './exported-interface.js';
-
-/** One path of the tree. */
-export interface ObjectNode {
-  readonly path: string;
-  /** By name, in the order of export; empty if the node is only a parent of exported objects. */
-  readonly interfaces: ReadonlyMap<string, ExportedInterface>;
-  /** The next path elements of the nodes below. */
-  readonly children: ReadonlySet<string>;
-}
+import type { NodeFinder, ObjectNode } from './object-node.js';
 
 class Node implements ObjectNode {
   readonly path: string;
+  subtree: NodeFinder | undefined;
   readonly interfaces = new Map<string, ExportedInterface>();
   readonly children = new Set<string>();
 
@@ -24,8 +17,19 @@ class Node implements ObjectNode {
   }
 
   get isEmpty(): boolean {
-    return this.interfaces.size === 0 && this.children.size === 0;
+    return this.interfaces.size === 0 && this.children.size === 0 && this.subtree === undefined;
   }
+}
+
+/** The subtree for a path, and the index in the path at which the elements below its root begin. */
+export interface FoundSubtree {
+  readonly subtree: NodeFinder;
+  readonly below: number;
+}
+
+/** The path of a child. */
+export function pathBelow(path: string, element: string): string {
+  return path === '/' ? `/${element}` : `${path}/${element}`;
 }
 
 /** The parent of a path and its last element; undefined for the root, which has no parent. */
@@ -61,6 +65,53 @@ export class ObjectTree {
     if (interfaces.length === 0) return;
     const node = this.#nodes.get(path) ?? this.#create(path);
     for (const exported of interfaces) node.interfaces.set(exported.name, exported);
+  }
+
+  /**
+   * Sets the handlers of the paths below a path; returns the function that removes them.
+   * @throws {InvalidNameError} if `path` is not an object path
+   * @throws {ExportError} if the path has such handlers already
+   */
+  addSubtree(path: string, subtree: NodeFinder): () => void {
+    assertObjectPath(path);
+    if (this.#nodes.get(path)?.subtree !== undefined) {
+      throw new ExportError('SUBTREE_EXPORTED', 'the path has handlers of a subtree already', { path, interface: '' });
+    }
+    const node = this.#nodes.get(path) ?? this.#create(path);
+    node.subtree = subtree;
+    return () => {
+      if (node.subtree !== subtree) return;
+      node.subtree = undefined;
+      this.#prune(node);
+    };
+  }
+
+  /** The subtree that answers for a path, the nearest if there are several. */
+  subtreeOf(path: string): FoundSubtree | undefined {
+    let found: FoundSubtree | undefined;
+    // All parents of a root are nodes: a path of a caller is not looked at any further than the nodes go.
+    for (let end = 0; end !== -1 && path !== '/'; end = path.indexOf('/', end + 1)) {
+      const node = this.#nodes.get(end === 0 ? '/' : path.slice(0, end));
+      if (node === undefined) break;
+      const below = end + 1;
+      if (node.subtree === undefined || (!node.subtree.isDeep && path.includes('/', below))) continue;
+      found = { subtree: node.subtree, below };
+    }
+    return found;
+  }
+
+  /** All nodes below a path, parents first. */
+  *below(path: string): Generator<ObjectNode> {
+    const waiting = [...this.#childrenOf(this.#nodes.get(path))];
+    for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+      yield node;
+      for (const child of this.#childrenOf(node)) waiting.push(child);
+    }
+  }
+
+  *#childrenOf(node: Node | undefined): Generator<Node> {
+    if (node === undefined) return;
+    for (const element of node.children) yield this.#nodes.get(pathBelow(node.path, element))!; // each child is a node
   }
 
   /** Removes interfaces, and with the last one the object and all parents that are left without objects below. */

@@ -11,7 +11,7 @@ import { type ExportedInterface, type ExportedProperty, isPromiseLike } from './
 import { ofProperty, type PropertyPlace, type Refusal, sendFitting } from './fitting-properties.js';
 import { withinTimeLimit } from './getters.js';
 import { describeFailure, isA, reportHandlerError, textOf } from './handler-errors.js';
-import type { ObjectNode } from './object-tree.js';
+import type { ObjectNode } from './object-node.js';
 import { AnsweredSoon, shortened, thrownRefusal, unknownInterface } from './replies.js';
 
 /** The name of a property of a node. The interface name `''` means the first interface that has the property. */

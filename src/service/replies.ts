@@ -21,6 +21,11 @@ export interface MessageSink {
 /** The result of a handler that has sent the reply itself. */
 export const ANSWERED = Symbol('answered');
 
+/** The result of a handler that sends the reply itself, now or later; it takes the place of the out-arguments. */
+export function answered(later: void | Promise<void>): never {
+  return (later === undefined ? ANSWERED : later.then(() => ANSWERED)) as never;
+}
+
 /** The result of a handler that has done its work, and whose empty reply leaves at the end of the turn. */
 export class AnsweredSoon {
   /** Resolves when the reply may leave. */

@@ -5,20 +5,23 @@ import type { CallContext } from '../interface/definition.js';
 import { formatIntrospection } from '../interface/format-introspection.js';
 import { Introspectable, Peer, Properties } from '../interface/standard.js';
 import type { Variant } from '../wire/variant.js';
+import { HandlerContext } from './call-context.js';
 import type { StandardInterfaces } from './dispatch.js';
-import { type ExportedInterface, exportedInterface } from './exported-interface.js';
+import { type ExportedInterface, exportedInterface, isPromiseLike } from './exported-interface.js';
 import type { Refusal } from './fitting-properties.js';
 import { readMachineId } from '../connection/machine-id.js';
-import type { ObjectNode, ObjectTree } from './object-tree.js';
+import type { ObjectNode } from './object-node.js';
+import type { ObjectTree } from './object-tree.js';
 import { findProperty, getAllProperties, getProperty, setProperty } from './properties.js';
-import { ANSWERED, type MessageSink, thrownRefusal, tryReturn, unknownObject } from './replies.js';
+import { answered, type MessageSink, thrownRefusal, tryReturn, unknownObject } from './replies.js';
 
 /** The names of these interfaces; applications cannot export implementations of them. */
 export const STANDARD_INTERFACE_NAMES: ReadonlySet<string> = new Set([Peer.name, Introspectable.name, Properties.name]);
 
 /** The node that a call is for. */
-function nodeOf(tree: ObjectTree, { message: { path } }: CallContext): ObjectNode {
-  const node = tree.get(path);
+function nodeOf(tree: ObjectTree, context: CallContext): ObjectNode {
+  const { path } = context.message;
+  const node = HandlerContext.nodeOf(context) ?? tree.get(path);
   if (node === undefined) throw thrownRefusal(unknownObject(path));
   return node;
 }
@@ -27,21 +30,34 @@ function peer(): ExportedInterface {
   return exportedInterface(Peer.implement({ methods: { Ping: () => {}, GetMachineId: () => readMachineId() } }));
 }
 
-/** Introspectable; `standardOf` gives the interfaces that a node has besides the exported ones. */
-function introspectable(tree: ObjectTree, standardOf: StandardInterfaces): ExportedInterface {
-  const introspect = (node: ObjectNode): string =>
-    formatIntrospection({
-      interfaces: [...node.interfaces.values(), ...standardOf(node).values()].map(({ definition }) => definition),
-      children: [...node.children],
-    });
-  return exportedInterface(
-    Introspectable.implement({ methods: { Introspect: (context) => introspect(nodeOf(tree, context)) } }),
-  );
+const NO_CHILDREN: ReadonlySet<string> = new Set();
+
+/** The children of a node that handlers of a subtree find. */
+function foundChildren(
+  tree: ObjectTree, { path }: ObjectNode, context: CallContext,
+): ReadonlySet<string> | PromiseLike<ReadonlySet<string>> {
+  const own = tree.get(path)?.subtree;
+  if (own !== undefined) return own.children([], context);
+  const above = tree.subtreeOf(path);
+  return above === undefined ? NO_CHILDREN : above.subtree.children(path.slice(above.below).split('/'), context);
 }
 
-/** The result of a handler that sends the reply itself, now or later; it stands in place of the out-arguments. */
-function answered(later: void | Promise<void>): never {
-  return (later === undefined ? ANSWERED : later.then(() => ANSWERED)) as never;
+/** Introspectable; `standardOf` gives the interfaces that a node has besides the exported ones. */
+function introspectable(tree: ObjectTree, standardOf: StandardInterfaces): ExportedInterface {
+  const introspect = (node: ObjectNode, found: ReadonlySet<string>): string =>
+    formatIntrospection({
+      interfaces: [...node.interfaces.values(), ...standardOf(node).values()].map(({ definition }) => definition),
+      children: [...new Set([...node.children, ...found])],
+    });
+  return exportedInterface(Introspectable.implement({
+    methods: {
+      Introspect: (context) => {
+        const node = nodeOf(tree, context);
+        const found = foundChildren(tree, node, context);
+        return isPromiseLike(found) ? found.then((names) => introspect(node, names)) : introspect(node, found);
+      },
+    },
+  }));
 }
 
 /**

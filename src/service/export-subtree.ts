@@ -1,0 +1,177 @@
+// Exports a whole subtree: handlers say which paths exist and what is there, at each call. It knows no rules of
+// dispatch. Specification: Object Paths, Introspectable.
+import type { MessageLink } from '../connection/link.js';
+import type { CallContext, Implementation, SignalSink } from '../interface/definition.js';
+import { ArgumentError } from '../wire/errors.js';
+import { assertObjectPath } from '../wire/names.js';
+import { ANY, checkOptions, FUNCTION } from '../wire/options.js';
+import { checkImplementations, type ExportedObject, type ImplementationFor } from './export-object.js';
+import { type ExportedInterface, exportedInterface, isPromiseLike } from './exported-interface.js';
+import { reportHandlerError } from './handler-errors.js';
+import { checkLink, exportsOf } from './link-exports.js';
+import { propertyChanges, sendSignal } from './outgoing-signals.js';
+import { type FoundObject, Subtree, type SubtreeCallbacks } from './subtree.js';
+import type { TurnEnd } from './turn-end.js';
+
+/** The handlers of a subtree. At least `object` or `fallback` must be given. */
+export interface SubtreeHandlers<Typed extends boolean = false> {
+  /**
+   * The next path elements of the objects below the root (for no elements) or below a path of the subtree.
+   * Introspection and object managers show these objects. {@link escapePathElement} makes any text an element.
+   */
+  readonly children?: ((elements: readonly string[], context: CallContext) =>
+    | Iterable<string> | PromiseLike<Iterable<string>>) | undefined;
+  /**
+   * The object at a path, by its elements below the root: an implementation, several of different interfaces, or
+   * undefined if there is none. It runs for each call of such a path, also for one that `children` does not have.
+   */
+  readonly object?: ((elements: readonly string[], context: CallContext) =>
+    | ImplementationFor<Typed> | readonly ImplementationFor<Typed>[] | undefined
+    | PromiseLike<ImplementationFor<Typed> | readonly ImplementationFor<Typed>[] | undefined>) | undefined;
+  /** Answers calls of all paths of the subtree at which there is no object. */
+  readonly fallback?: ImplementationFor<Typed> | readonly ImplementationFor<Typed>[] | undefined;
+}
+
+const RULES = { children: FUNCTION, object: FUNCTION, fallback: ANY };
+const PATTERN = /^(.*)\/(\*{1,2})$/s;
+
+/** An implementation that a handler has returned for more than one path. */
+const SEVERAL = Symbol('several paths');
+
+/**
+ * Exports a subtree: `/com/example/users/*` is every path with one more element, `/com/example/users/**` every path
+ * below. Objects that are exported at one of these paths come first. An implementation that `object` returns for one
+ * path only sends its signals from there; one for several paths, or of `fallback`, needs the option `path`.
+ * @throws {InvalidNameError} if `pattern` without its last element is not an object path
+ * @throws {ExportError} if the path has a subtree already, or the library implements an interface of `fallback` itself
+ * @throws {ConnectionClosedError} if the link is closed
+ * @throws {HandlerInUseError} if the application handles the method calls of the link itself
+ * @throws {ArgumentError} if `pattern` does not end in `/*` or `/**`, or `link` or a handler is something else
+ */
+export function exportSubtree<Typed extends boolean = false>(
+  link: MessageLink<Typed>, pattern: string, handlers: SubtreeHandlers<NoInfer<Typed>>,
+): ExportedObject {
+  const owner = 'exportSubtree';
+  checkLink(owner, link);
+  const [, parent, stars] = PATTERN.exec(String(pattern)) ?? [];
+  if (parent === undefined || stars === undefined) {
+    const problem = `the pattern must end in /* or /**, got ${JSON.stringify(pattern)}`;
+    throw new ArgumentError('ARGUMENT_INVALID', problem, { owner });
+  }
+  const root = parent === '' ? '/' : parent;
+  assertObjectPath(root);
+  checkOptions(owner, handlers, RULES);
+  const { children, object, fallback } = handlers;
+  if (object === undefined && fallback === undefined) {
+    throw new ArgumentError('ARGUMENT_INVALID', 'the handlers must have object or fallback', { owner });
+  }
+  const everywhere = fallback === undefined ? [] : checkImplementations(owner, pattern, fallback);
+  link.closedSignal.throwIfAborted();
+  const exports = exportsOf(link);
+  const isDeep = stars === '**';
+  const objects = new FoundObjects(link, exports.turnEnd, {
+    covers: (path) => exports.tree.subtreeOf(path)?.subtree === subtree,
+  });
+  const subtree: Subtree = new Subtree({
+    isDeep,
+    callbacks: { children, object: checkedObject(object as SubtreeCallbacks['object'], pattern) },
+    fallbackAt: (path) => everywhere.map((implementation) => objects.exportAt(path, implementation)),
+    exportAt: (path, implementation) => {
+      objects.note(path, implementation);
+      return objects.exportAt(path, implementation);
+    },
+    report: (error, { message }) => {
+      reportHandlerError({ error, interface: message.interface ?? '', member: message.member, call: message });
+    },
+  });
+  const remove = exports.tree.addSubtree(root, subtree);
+  for (const implementation of everywhere) objects.attach(implementation);
+  const unexport = (): void => {
+    exports.unexports.delete(unexport);
+    remove();
+    objects.end();
+  };
+  exports.unexports.add(unexport);
+  return { path: root, unexport, [Symbol.dispose]: unexport };
+}
+
+/** The handler `object`, with its result checked. */
+function checkedObject(object: SubtreeCallbacks['object'], pattern: string): SubtreeCallbacks['object'] {
+  if (object === undefined) return undefined;
+  const check = (found: FoundObject): FoundObject => (
+    found === undefined ? undefined : checkImplementations('exportSubtree', pattern, found)
+  );
+  return (elements, context) => {
+    const found = object(elements, context);
+    return isPromiseLike(found) ? found.then(check) : check(found);
+  };
+}
+
+/** The implementations that stand for objects of one subtree, and their signals. */
+class FoundObjects {
+  readonly #link: MessageLink<boolean>;
+  readonly #turnEnd: TurnEnd;
+  readonly #covers: (path: string) => boolean;
+  /** The path of an implementation, if it was found at one only. */
+  readonly #pathOf = new WeakMap<Implementation, string | typeof SEVERAL>();
+  readonly #attached = new WeakSet<Implementation>();
+  /** The interfaces that were prepared in this turn: their changes are announced together. */
+  readonly #recent = new Map<string, Map<Implementation, ExportedInterface>>();
+  #hasEnded = false;
+  readonly #forget = (): void => this.#recent.clear();
+
+  constructor(
+    link: MessageLink<boolean>, turnEnd: TurnEnd,
+    { covers }: { readonly covers: (path: string) => boolean },
+  ) {
+    this.#link = link;
+    this.#turnEnd = turnEnd;
+    this.#covers = covers;
+  }
+
+  exportAt(path: string, implementation: Implementation): ExportedInterface {
+    if (this.#recent.size === 0) this.#turnEnd.add(this.#forget);
+    let known = this.#recent.get(path);
+    if (known === undefined) this.#recent.set(path, known = new Map<Implementation, ExportedInterface>());
+    const exported = known.get(implementation) ?? exportedInterface(implementation, (members) => (
+      propertyChanges(this.#link, { path, turnEnd: this.#turnEnd }, members)
+    ));
+    known.set(implementation, exported);
+    return exported;
+  }
+
+  /** Notes that a handler has returned an implementation for a path. */
+  note(path: string, implementation: Implementation): void {
+    const known = this.#pathOf.get(implementation);
+    if (known === undefined) this.#pathOf.set(implementation, path);
+    else if (known !== path) this.#pathOf.set(implementation, SEVERAL);
+    this.attach(implementation);
+  }
+
+  /** Sends the signals of an implementation. The sink belongs to the implementation, and goes with it. */
+  attach(implementation: Implementation): void {
+    if (this.#attached.has(implementation)) return;
+    this.#attached.add(implementation);
+    const { name } = implementation.definition;
+    const pathFor = (path = this.#pathOf.get(implementation)): string | undefined => (
+      this.#hasEnded || typeof path !== 'string' || !this.#covers(path) ? undefined : path
+    );
+    const sink: SignalSink = {
+      signal: (member, signature, body, options) => {
+        const path = pathFor(options.path);
+        if (path === undefined) return;
+        const { destination } = options;
+        sendSignal(this.#link, path, { interface: name, member, signature, body, destination });
+      },
+      propertiesChanged: (names, source) => {
+        const path = pathFor(source.path);
+        if (path !== undefined) void this.exportAt(path, implementation).changes?.announce(names);
+      },
+    };
+    implementation.attach(sink);
+  }
+
+  end(): void {
+    this.#hasEnded = true;
+  }
+}

@@ -1,0 +1,107 @@
+// A subtree whose objects are not exported one by one: handlers say which paths exist below its root, and what is at
+// each. It knows no messages and no link. Tests: export-subtree.test.ts. Specification: Object Paths, Introspectable.
+import type { CallContext, Implementation } from '../interface/definition.js';
+import { type ExportedInterface, isPromiseLike } from './exported-interface.js';
+import type { NodeFinder, ObjectNode, PathBelow } from './object-node.js';
+
+type OrPromise<T> = T | PromiseLike<T>;
+
+/** The result of the handler `object`: one implementation, several of different interfaces, or undefined. */
+export type FoundObject = Implementation | readonly Implementation[] | undefined;
+
+/** The handlers of a subtree, without the types of links. */
+export interface SubtreeCallbacks {
+  readonly children?: ((elements: readonly string[], context: CallContext) => OrPromise<Iterable<string>>) | undefined;
+  readonly object?: ((elements: readonly string[], context: CallContext) => OrPromise<FoundObject>) | undefined;
+}
+
+/** How a subtree works with the objects that its handlers find. */
+export interface SubtreeOptions {
+  /** Whether it covers paths of any depth; otherwise one element. */
+  readonly isDeep: boolean;
+  readonly callbacks: SubtreeCallbacks;
+  /** The interfaces of each path without an object; empty if there are none. */
+  readonly fallbackAt: (path: string) => readonly ExportedInterface[];
+  /** Prepares an implementation for one path. */
+  readonly exportAt: (path: string, implementation: Implementation) => ExportedInterface;
+  /** Takes the error of a handler that is left out of an answer. */
+  readonly report: (error: unknown, context: CallContext) => void;
+}
+
+const ELEMENT = /^[A-Za-z0-9_]+$/;
+const NOT_AN_ELEMENT = 'children must return path elements, each with one or more of [A-Za-z0-9_]';
+const NO_CHILDREN: ReadonlySet<string> = new Set();
+
+/** One subtree. */
+export class Subtree implements NodeFinder {
+  readonly isDeep: boolean;
+  readonly #options: SubtreeOptions;
+
+  constructor(options: SubtreeOptions) {
+    this.isDeep = options.isDeep;
+    this.#options = options;
+  }
+
+  find(path: string, { elements, known, context }: PathBelow): OrPromise<ObjectNode | undefined> {
+    if (known !== undefined && known.interfaces.size > 0) return known;
+    const children = known?.children ?? NO_CHILDREN;
+    const nodeOf = (found: FoundObject): OrPromise<ObjectNode | undefined> => {
+      const exported = this.#interfacesOf(path, found);
+      if (exported.length > 0) return { path, children, interfaces: byName(exported) };
+      if (known !== undefined || !this.isDeep) return known;
+      const dynamic = this.children(elements, context);
+      const parentOf = (names: ReadonlySet<string>): ObjectNode | undefined => (
+        names.size === 0 ? undefined : { path, children, interfaces: new Map() }
+      );
+      return isPromiseLike(dynamic) ? dynamic.then(parentOf) : parentOf(dynamic);
+    };
+    const found = this.#options.callbacks.object?.(elements, context);
+    return isPromiseLike(found) ? found.then(nodeOf) : nodeOf(found);
+  }
+
+  #interfacesOf(path: string, found: FoundObject): readonly ExportedInterface[] {
+    const list = found === undefined ? [] : Array.isArray(found) ? found as readonly Implementation[] : [found];
+    if (list.length === 0) return this.#options.fallbackAt(path);
+    return list.map((implementation) => this.#options.exportAt(path, implementation as Implementation));
+  }
+
+  /**
+   * The elements that exist below the root (for no elements) or below a path. A failure of the handler, or an element
+   * that is not valid, is reported and left out.
+   */
+  children(elements: readonly string[], context: CallContext): OrPromise<ReadonlySet<string>> {
+    if (elements.length > 0 && !this.isDeep) return NO_CHILDREN;
+    const { callbacks, report } = this.#options;
+    const failed = (error: unknown): ReadonlySet<string> => {
+      report(error, context);
+      return NO_CHILDREN;
+    };
+    const valid = (names: Iterable<string>): ReadonlySet<string> => {
+      try {
+        const found = new Set<string>();
+        for (const name of names) {
+          if (typeof name === 'string' && ELEMENT.test(name)) found.add(name);
+          else report(new TypeError(NOT_AN_ELEMENT), context);
+        }
+        return found;
+      } catch (error) {
+        return failed(error);
+      }
+    };
+    try {
+      const names = callbacks.children?.(elements, context) ?? [];
+      return isPromiseLike(names) ? settled(names).then(valid, failed) : valid(names);
+    } catch (error) {
+      return failed(error);
+    }
+  }
+}
+
+/** `await` accepts any object with a `then`, even if reading `then` throws. */
+async function settled<T>(value: PromiseLike<T>): Promise<T> {
+  return await value;
+}
+
+function byName(list: readonly ExportedInterface[]): ReadonlyMap<string, ExportedInterface> {
+  return new Map(list.map((exported) => [exported.name, exported]));
+}

@@ -1,0 +1,187 @@
+// Object managers: the objects below them, and the signals for those that come and go.
+
+import { expect, test } from 'vitest';
+import type { Bus } from '../../src/connection/bus.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
+import { defineInterface } from '../../src/interface/define.js';
+import { exportObject } from '../../src/service/export-object.js';
+import { exportObjectManager } from '../../src/service/export-object-manager.js';
+import { exportSubtree } from '../../src/service/export-subtree.js';
+import { variant } from '../../src/wire/variant.js';
+import { useBusPair } from '../support/bus-pair.js';
+import type { PrivateBus } from '../support/private-bus.js';
+import { describeWith } from '../support/programs.js';
+import { expectProportionalWork } from '../support/work.js';
+import { recordHandlerErrors } from './support.js';
+
+const suite = describeWith('dbus-daemon');
+const MANAGER = 'org.freedesktop.DBus.ObjectManager';
+const Device = defineInterface({
+  name: 'com.example.Device1',
+  properties: {
+    Name: { type: 's', access: 'read' },
+    Key: { type: 's', access: 'write' },
+    Level: { type: 'u', access: 'read' },
+  },
+});
+const Extra = defineInterface({ name: 'com.example.Extra1' });
+const device = (name: string, level: () => unknown = () => 1) => Device.implement({
+  properties: { Name: name, Key: '', Level: { get: () => level() as number } },
+});
+const valuesOf = (name: string) => new Map<string, unknown>([['Name', variant('s', name)], ['Level', variant('u', 1)]]);
+
+let daemon: PrivateBus;
+let service: Bus;
+let client: Bus;
+useBusPair((pair) => {
+  ({ daemon, service, client } = pair);
+});
+
+async function managed(path: string): Promise<Map<string, Map<string, Map<string, unknown>>>> {
+  const [objects] = await client.call({
+    destination: service.uniqueName, path, interface: MANAGER, member: 'GetManagedObjects',
+    replySignature: 'a{oa{sa{sv}}}',
+  });
+  return objects;
+}
+
+async function watch(): Promise<(count: number) => Promise<unknown[]>> {
+  const signals = client.subscribe({ sender: service.uniqueName, interface: MANAGER });
+  await signals.ready;
+  return async (count) => {
+    const seen = [];
+    for (let index = 0; index < count; index++) {
+      const { path, member, body } = (await signals.next()).value as { path: string; member: string; body: unknown[] };
+      seen.push([path, member, ...body]);
+    }
+    return seen;
+  };
+}
+
+suite('an object manager', () => {
+  test('lists the objects below its path with their properties, and not itself', async () => {
+    exportObject(service, '/com/example/before', device('before'));
+    exportObjectManager(service, '/com/example');
+    exportObject(service, '/com/example/deep/after', [device('after'), Extra.implement({})]);
+    exportObject(service, '/com/elsewhere', device('elsewhere'));
+    exportObject(service, '/com/example2', device('similar'));
+    expect(await managed('/com/example')).toEqual(new Map([
+      ['/com/example/before', new Map([[Device.name, valuesOf('before')]])],
+      ['/com/example/deep/after', new Map([[Device.name, valuesOf('after')], [Extra.name, new Map()]])],
+    ]));
+  });
+
+  test('announces objects and interfaces that come and go, before the replies that follow', async () => {
+    exportObjectManager(service, '/com/example');
+    const next = await watch();
+    const exported = exportObject(service, '/com/example/a', device('a'));
+    const extra = exportObject(service, '/com/example/a', Extra.implement({}));
+    exportObject(service, '/elsewhere', device('elsewhere'));
+    exported.unexport();
+    exported.unexport();
+    extra.unexport();
+    expect(await next(4)).toEqual([
+      ['/com/example', 'InterfacesAdded', '/com/example/a', new Map([[Device.name, valuesOf('a')]])],
+      ['/com/example', 'InterfacesAdded', '/com/example/a', new Map([[Extra.name, new Map()]])],
+      ['/com/example', 'InterfacesRemoved', '/com/example/a', [Device.name]],
+      ['/com/example', 'InterfacesRemoved', '/com/example/a', [Extra.name]],
+    ]);
+  });
+
+  test('is announced by the manager above it, and both announce what is below both', async () => {
+    exportObjectManager(service, '/');
+    const next = await watch();
+    const inner = exportObjectManager(service, '/com/example');
+    exportObject(service, '/com/example/a', Extra.implement({}));
+    inner.unexport();
+    exportObject(service, '/com/example/b', Extra.implement({}));
+    const extra = new Map([[Extra.name, new Map()]]);
+    expect(await next(5)).toEqual([
+      ['/', 'InterfacesAdded', '/com/example', new Map([[MANAGER, new Map()]])],
+      ['/com/example', 'InterfacesAdded', '/com/example/a', extra],
+      ['/', 'InterfacesAdded', '/com/example/a', extra],
+      ['/', 'InterfacesRemoved', '/com/example', [MANAGER]],
+      ['/', 'InterfacesAdded', '/com/example/b', extra],
+    ]);
+    expect([...(await managed('/')).keys()].sort()).toEqual(['/com/example/a', '/com/example/b']);
+  });
+
+  test('can be exported once at a path, and is shown by introspection', async () => {
+    exportObjectManager(service, '/com/example');
+    expect(() => exportObjectManager(service, '/com/example')).toThrow(
+      expect.objectContaining({ code: 'INTERFACE_EXPORTED', interface: MANAGER }),
+    );
+    expect(() => exportObjectManager(service, 'x')).toThrow(expect.objectContaining({ name: 'InvalidNameError' }));
+    const [xml] = await client.call({
+      destination: service.uniqueName, path: '/com/example', interface: 'org.freedesktop.DBus.Introspectable',
+      member: 'Introspect', replySignature: 's',
+    });
+    expect(xml).toContain(`<interface name="${MANAGER}">`);
+    expect(xml).toContain('<signal name="InterfacesAdded">');
+  });
+
+  test('leaves out properties that cannot be read or sent, from its list and its signals, and reports them', async () => {
+    const reports = recordHandlerErrors();
+    exportObjectManager(service, '/com/example');
+    const next = await watch();
+    const bad = [() => { throw new Error('broken'); }, () => 'text', () => undefined];
+    bad.forEach((level, index) => exportObject(service, `/com/example/n${index}`, device('n', level)));
+    const only = new Map([[Device.name, new Map([['Name', variant('s', 'n')]])]]);
+    expect(await next(3)).toEqual(bad.map((_, index) => ['/com/example', 'InterfacesAdded', `/com/example/n${index}`, only]));
+    expect(reports.splice(0).map(({ member }) => member)).toEqual(['Level', 'Level', 'Level']);
+    expect(await managed('/com/example')).toEqual(new Map(bad.map((_, index) => [`/com/example/n${index}`, only])));
+    expect(reports).toHaveLength(3);
+  });
+
+  test('does not wait for a property whose get answers later: its value follows', async () => {
+    exportObjectManager(service, '/com/example');
+    const next = await watch();
+    const changes = client.subscribe({ sender: service.uniqueName, member: 'PropertiesChanged' });
+    await changes.ready;
+    exportObject(service, '/com/example/a', device('a', async () => 1));
+    const name = new Map([[Device.name, new Map([['Name', variant('s', 'a')]])]]);
+    expect(await next(1)).toEqual([['/com/example', 'InterfacesAdded', '/com/example/a', name]]);
+    expect((await changes.next()).value).toMatchObject({
+      path: '/com/example/a', body: [Device.name, new Map([['Level', variant('u', 1)]]), []],
+    });
+    expect(await managed('/com/example')).toEqual(new Map([['/com/example/a', new Map([[Device.name, valuesOf('a')]])]]));
+  });
+
+  test('lists the objects of subtrees, and reports and leaves out those that fail', async () => {
+    const reports = recordHandlerErrors();
+    exportObjectManager(service, '/com/example');
+    exportSubtree(service, '/com/example/users/*', {
+      children: async () => ['alice', 'bob', 'broken', 'not/valid', 'nobody'],
+      object: ([name = '']) => {
+        if (name === 'broken') throw new Error('broken');
+        return name === 'nobody' ? undefined : device(name);
+      },
+    });
+    const deep = exportSubtree(service, '/com/example/files/**', {
+      children: () => ['a'], // without an end
+      object: () => Extra.implement({}),
+    });
+    const objects = await managed('/com/example');
+    expect(objects.get('/com/example/users/alice')).toEqual(new Map([[Device.name, valuesOf('alice')]]));
+    expect(objects.size).toBe(2 + 64);
+    expect(reports.map(({ member }) => member)).toEqual(['GetManagedObjects', 'GetManagedObjects']);
+    deep.unexport();
+    expect([...(await managed('/com/example')).keys()]).toEqual(['/com/example/users/alice', '/com/example/users/bob']);
+  });
+
+  test('has 10,000 objects with work in proportion to their number', async () => {
+    const one = device('one');
+    await expectProportionalWork(1_250, async (count) => {
+      const bus = await connectToBus(daemon.address);
+      exportObjectManager(bus, '/com/example');
+      const exported = Array.from({ length: count }, (_, index) => exportObject(bus, `/com/example/n${index}`, one));
+      const [objects] = await client.call({
+        destination: bus.uniqueName, path: '/com/example', interface: MANAGER, member: 'GetManagedObjects',
+        replySignature: 'a{oa{sa{sv}}}',
+      });
+      expect(objects.size).toBe(count);
+      for (const each of exported) each.unexport();
+      await bus.close();
+    });
+  }, 60_000);
+});

@@ -1,0 +1,195 @@
+// Subtrees: paths that handlers find at each call, with their introspection, properties and signals.
+
+import { expect, test } from 'vitest';
+import type { Bus } from '../../src/connection/bus.js';
+import { defineInterface } from '../../src/interface/define.js';
+import type { Implementation } from '../../src/interface/definition.js';
+import { DBusError } from '../../src/protocol/errors.js';
+import { escapePathElement, unescapePathElement } from '../../src/protocol/path-element.js';
+import { exportObject } from '../../src/service/export-object.js';
+import { exportSubtree } from '../../src/service/export-subtree.js';
+import { variant } from '../../src/wire/variant.js';
+import { useBusPair } from '../support/bus-pair.js';
+import { describeWith } from '../support/programs.js';
+import { recordHandlerErrors } from './support.js';
+
+const suite = describeWith('dbus-daemon');
+const ERROR = 'org.freedesktop.DBus.Error';
+const User = defineInterface({
+  name: 'com.example.User1',
+  methods: { Greet: { in: 's', out: 's' }, Where: { out: 'o' }, Fail: {} },
+  properties: { Name: { type: 's', access: 'readwrite' } },
+  signals: { Left: { args: 's' } },
+});
+const user = (name: string) => User.implement({
+  methods: {
+    Greet: (text) => `${text} ${name}`,
+    Where: ({ message }) => message.path,
+    Fail: () => { throw new DBusError('com.example.Error.No', 'no'); },
+  },
+  properties: { Name: name },
+});
+
+let service: Bus;
+let client: Bus;
+useBusPair((pair) => {
+  ({ service, client } = pair);
+});
+
+const call = (path: string, member: string, signature = '', body: readonly unknown[] = [], name: string = User.name) =>
+  (client.call({ destination: service.uniqueName, path, interface: name, member, signature, body } as never) as
+    Promise<unknown[]>).then((values) => values[0], (error: DBusError) => error.errorName);
+const names = (xml: unknown, kind: 'node' | 'interface') =>
+  [...String(xml).matchAll(new RegExp(`<${kind} name="([^"]*)"`, 'g'))].map(([, name]) => name);
+const introspect = (path: string) => call(path, 'Introspect', '', [], 'org.freedesktop.DBus.Introspectable');
+
+suite('a subtree', () => {
+  const users = new Map<string, Implementation>();
+  const exportUsers = (later: boolean) => {
+    users.clear();
+    for (const name of ['alice', 'bob']) users.set(name, user(name));
+    const object = ([element = '']: readonly string[]) => users.get(unescapePathElement(element));
+    const children = () => [...users.keys()].map(escapePathElement);
+    return exportSubtree(service, '/com/example/users/*', later
+      ? { children: async () => children(), object: async (elements) => object(elements) }
+      : { children, object });
+  };
+
+  test.each([['at once', false], ['later', true]])('has the objects that its handler gives %s', async (_, later) => {
+    exportUsers(later);
+    expect(await call('/com/example/users/alice', 'Greet', 's', ['hello'])).toBe('hello alice');
+    expect(await call('/com/example/users/bob', 'Where')).toBe('/com/example/users/bob');
+    expect(await call('/com/example/users/bob', 'Fail')).toBe('com.example.Error.No');
+    expect(await call('/com/example/users/bob', 'Greet')).toBe(`${ERROR}.InvalidArgs`);
+    expect(await call('/com/example/users/bob', 'Nope')).toBe(`${ERROR}.UnknownMethod`);
+    expect(await call('/com/example/users/bob', 'Greet', 's', [''], 'com.example.Nope')).toBe(`${ERROR}.UnknownInterface`);
+    expect(await call('/com/example/users/carol', 'Where')).toBe(`${ERROR}.UnknownObject`);
+    expect(await call('/com/example/users', 'Where')).toBe(`${ERROR}.UnknownInterface`);
+    expect(await call('/com/example/users/bob/more', 'Where')).toBe(`${ERROR}.UnknownObject`);
+    users.set('carol', user('carol'));
+    expect(await call('/com/example/users/carol', 'Greet', 's', ['hello'])).toBe('hello carol');
+  });
+
+  test.each([['at once', false], ['later', true]])('is introspected with the children that come %s', async (_, later) => {
+    exportUsers(later);
+    exportObject(service, '/com/example/users/root', user('root'));
+    expect(names(await introspect('/com/example'), 'node')).toEqual(['users']);
+    expect(names(await introspect('/com/example/users'), 'node').sort()).toEqual(['alice', 'bob', 'root']);
+    expect(names(await introspect('/com/example/users/alice'), 'interface')).toContain(User.name);
+    expect(names(await introspect('/com/example/users/alice'), 'node')).toEqual([]);
+    expect(await introspect('/com/example/users/carol')).toBe(`${ERROR}.UnknownObject`);
+  });
+
+  test('has properties, whose changes in one turn are one signal from their path', async () => {
+    exportUsers(false);
+    const changes = client.subscribe({ sender: service.uniqueName, member: 'PropertiesChanged' });
+    await changes.ready;
+    const set = (name: string) => client.call({
+      destination: service.uniqueName, path: '/com/example/users/alice', interface: 'org.freedesktop.DBus.Properties',
+      member: 'Set', signature: 'ssv', body: [User.name, 'Name', variant('s', name)],
+    });
+    await Promise.all([set('a'), set('b')]);
+    expect(await call('/com/example/users/alice', 'Get', 'ss', [User.name, 'Name'], 'org.freedesktop.DBus.Properties'))
+      .toEqual(variant('s', 'b'));
+    await set('c');
+    for (const value of ['b', 'c']) {
+      expect((await changes.next()).value).toMatchObject({
+        path: '/com/example/users/alice', body: [User.name, new Map([['Name', variant('s', value)]]), []],
+      });
+    }
+  });
+
+  test('sends the signals of an object from its path, once it is known', async () => {
+    const exported = exportUsers(false);
+    const signals = client.subscribe({ sender: service.uniqueName, interface: User.name });
+    await signals.ready;
+    users.get('alice')?.emit('Left', 'too early');
+    users.get('alice')?.emit('Left', 'with a path', { path: '/com/example/users/alice' }); // not known either
+    await call('/com/example/users/alice', 'Where');
+    users.get('alice')?.emit('Left', 'now');
+    users.get('alice')?.emit('Left', 'elsewhere', { path: '/elsewhere' });
+    users.get('alice')?.emit('Left', 'as bob', { path: '/com/example/users/bob' });
+    exported.unexport();
+    users.get('alice')?.emit('Left', 'too late');
+    exportObject(service, '/end', users.get('alice')!);
+    users.get('alice')?.emit('Left', 'end');
+    const seen = [];
+    for (let index = 0; index < 3; index++) {
+      const { path, body } = (await signals.next()).value as { path: string; body: unknown[] };
+      seen.push([path, body[0]]);
+    }
+    expect(seen).toEqual([
+      ['/com/example/users/alice', 'now'], ['/com/example/users/bob', 'as bob'], ['/end', 'end'],
+    ]);
+  });
+
+  test('has paths of any depth if its pattern says so, and the nearest of several answers', async () => {
+    const files = new Map([['a', ['b']], ['a/b', ['c']], ['a/b/c', []]]);
+    exportSubtree(service, '/files/**', {
+      children: (elements) => (elements.length === 0 ? ['a'] : files.get(elements.join('/')) ?? []),
+      object: (elements) => (elements.join('/') === 'a/b/c' ? user('file') : undefined),
+    });
+    exportSubtree(service, '/files/a/near/*', { object: () => user('near') });
+    expect(await call('/files/a/b/c', 'Where')).toBe('/files/a/b/c');
+    expect(names(await introspect('/files/a'), 'node').sort()).toEqual(['b', 'near']);
+    expect(names(await introspect('/files/a/b'), 'node')).toEqual(['c']);
+    expect(await call('/files/a/b', 'Where')).toBe(`${ERROR}.UnknownInterface`); // a parent
+    expect(await call('/files/a/x', 'Where')).toBe(`${ERROR}.UnknownObject`);
+    expect(await call('/files/a/near/x', 'Greet', 's', ['hi'])).toBe('hi near');
+    expect(await call('/files/a/near/x/y', 'Where')).toBe(`${ERROR}.UnknownObject`);
+  });
+
+  test('has a fallback for paths without an object', async () => {
+    exportSubtree(service, '/**', { fallback: user('anybody') });
+    exportObject(service, '/a/b', user('static'));
+    expect(await call('/x/y/z', 'Greet', 's', ['hi'])).toBe('hi anybody');
+    expect(await call('/a', 'Where')).toBe('/a');
+    expect(await call('/a/b', 'Greet', 's', ['hi'])).toBe('hi static');
+    expect(names(await introspect('/x'), 'interface')).toContain(User.name);
+    expect(names(await introspect('/a'), 'node')).toEqual(['b']);
+    expect(await call('/', 'Where')).toBe(`${ERROR}.UnknownInterface`);
+  });
+
+  test('answers hostile paths, and handlers that fail are reported', async () => {
+    const reports = recordHandlerErrors();
+    const seen: number[] = [];
+    const exported = exportSubtree(service, '/deep/**', {
+      children: () => { throw new Error('no children'); },
+      object: (elements) => {
+        seen.push(elements.length);
+        if (elements[0] === 'broken') throw new Error('broken');
+        if (elements[0] === 'wrong') return 'text' as never;
+        return undefined;
+      },
+    });
+    expect(await call(`/deep${'/x'.repeat(100_000)}`, 'Where')).toBe(`${ERROR}.UnknownObject`);
+    expect(await call('/deep/__proto__', 'Where')).toBe(`${ERROR}.UnknownObject`);
+    expect(seen).toEqual([100_000, 1]);
+    expect(reports.splice(0)).toMatchObject([{ error: { message: 'no children' } }, { member: 'Where' }]);
+    expect(await call('/deep/broken', 'Where')).toBe(`${ERROR}.Failed`);
+    expect(await call('/deep/wrong', 'Where')).toBe(`${ERROR}.Failed`);
+    expect(reports.splice(0)).toMatchObject([
+      { error: { message: 'broken' }, interface: User.name, member: 'Where' }, { error: { name: 'ArgumentError' } },
+    ]);
+    expect(names(await introspect('/deep'), 'node')).toEqual([]);
+    exported.unexport();
+    exported.unexport();
+    expect(await introspect('/deep')).toBe(`${ERROR}.UnknownObject`);
+  });
+
+  test('is refused if its pattern or its handlers are not valid, or if there is one already', () => {
+    const object = () => undefined;
+    for (const [pattern, name] of [['/a', 'ArgumentError'], ['/a/***', 'ArgumentError'], ['a/*', 'InvalidNameError'],
+      ['/a-b/*', 'InvalidNameError'], [5, 'ArgumentError']] as const) {
+      expect(() => exportSubtree(service, pattern as string, { object })).toThrow(expect.objectContaining({ name }));
+    }
+    expect(() => exportSubtree(service, '/a/*', {})).toThrow(expect.objectContaining({ name: 'ArgumentError' }));
+    expect(() => exportSubtree(service, '/a/*', { objekt: object } as never)).toThrow(
+      expect.objectContaining({ code: 'OPTION_UNKNOWN' }),
+    );
+    exportSubtree(service, '/a/*', { object });
+    expect(() => exportSubtree(service, '/a/**', { object })).toThrow(expect.objectContaining({
+      code: 'SUBTREE_EXPORTED', message: 'a subtree cannot be exported at /a: the path has handlers of a subtree already',
+    }));
+  });
+});
