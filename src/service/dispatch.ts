@@ -6,7 +6,7 @@ import { ErrorName } from '../protocol/error-names.js';
 import { DBusError } from '../protocol/errors.js';
 import { CallRefusal, type CallRouter, type CallRunner, type MethodCallHeader } from '../connection/call-router.js';
 import { argumentMemory, type Callers, type RunningCall } from '../connection/callers.js';
-import { Peer } from '../interface/standard.js';
+import { Peer, Properties } from '../interface/standard.js';
 import { describe } from '../wire/describe.js';
 import type { MethodCall } from '../wire/messages/message.js';
 import { type ContextSource, hasGivenUp, HandlerContext } from './call-context.js';
@@ -220,6 +220,8 @@ export class Dispatcher implements CallRouter {
       const problem = `expected an array of ${outCount} out-arguments, got ${describe(result)}`;
       throw new TypeError(`${label}: ${problem}`);
     }
+    // A caller that has the reply of a method has seen what the method has changed. The replies to Set wait themselves.
+    if (place.interface !== Properties.name) this.#turnEnd.run();
     sendReturn(this.#sink, call, { place, signature: out, body });
   }
 }
