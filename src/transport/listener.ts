@@ -3,9 +3,8 @@
 // Specification: Server Addresses, UUIDs.
 import { randomBytes } from 'node:crypto';
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
-import { type Address, formatAddress, parseAddresses } from '../protocol/address.js';
+import { type Address, type AddressParts, formatAddress, parseAddresses } from '../protocol/address.js';
 import { AddressError } from '../protocol/errors.js';
-import { checkObject } from '../wire/arguments.js';
 import { quote } from '../wire/describe.js';
 import { ListenError } from './errors.js';
 import { HalfOpen } from './half-open.js';
@@ -89,10 +88,9 @@ const MAX_PORT_ATTEMPTS = 8;
  * @throws {ListenError} if the system refuses an address; no other of the list stays open then
  */
 export async function listenStreams(
-  address: string | Address, options: ListenerOptions,
+  address: string | AddressParts, options: ListenerOptions,
 ): Promise<StreamListener> {
-  const addresses = typeof address === 'string' ? parseAddresses(address) : [address];
-  checkObject('listen', 'address', addresses[0]);
+  const addresses = parseAddresses(typeof address === 'string' ? address : formatAddress(address));
   const all: AllOptions = {
     onStream: options.onStream,
     onError: options.onError ?? (() => {}),
