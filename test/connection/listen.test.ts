@@ -3,6 +3,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createProxy } from '../../src/client/proxy.js';
 import { type Connection, openConnection } from '../../src/connection/connection.js';
