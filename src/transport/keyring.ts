@@ -3,7 +3,8 @@
 // Tests: keyring.test.ts. Specification: DBUS_COOKIE_SHA1.
 import { randomBytes, randomInt } from 'node:crypto';
 import {
-  closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, type Stats, statSync, writeFileSync,
+  closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, type Stats, statSync,
+  writeFileSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';

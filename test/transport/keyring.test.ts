@@ -1,6 +1,8 @@
 // The keyring of DBUS_COOKIE_SHA1: whom it trusts, which cookies are used, renewed and dropped, and the lock.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Keyring } from '../../src/transport/keyring.js';
