@@ -109,6 +109,8 @@ function helloProblem(error: unknown): string {
 interface ReopenOptions extends ConnectOptions<boolean> {
   /** Whether an address may lead to a server with another GUID than the address has: one that was started again. */
   readonly anyGuid?: boolean | undefined;
+  /** Whether the attempt keeps the process alive. Default: true. */
+  readonly isRef?: boolean | undefined;
 }
 
 /** Opens the first address of a list that accepts us, with Hello in the handshake, and for which `use` resolves. */
@@ -144,7 +146,7 @@ export type ReopenedBus = Pick<GreetedBus<boolean>, 'core' | 'wishes' | 'uniqueN
 export function greetAgain(
   { core, wishes }: ReopenedBus, addresses: string, options: ConnectOptions<boolean>,
 ): Promise<string> {
-  return openBus(addresses, { ...options, anyGuid: true }, (transport, hello) => (
+  return openBus(addresses, { ...options, anyGuid: true, isRef: core.isRef }, (transport, hello) => (
     greet({ core, wishes }, core.replaceEngine(transport), hello)
   ));
 }

@@ -3,7 +3,7 @@
 // Specification: Server Addresses, Authentication Protocol.
 import { channel } from 'node:diagnostics_channel';
 import { MECHANISM_LIST } from '../auth/mechanisms.js';
-import type { Address } from '../protocol/address.js';
+import type { AddressParts } from '../protocol/address.js';
 import {
   acceptClients, type AcceptClientsOptions, type ClientClaim, type ClientListener,
 } from '../transport/accept-clients.js';
@@ -87,7 +87,7 @@ export class PeerServer<Typed extends boolean = false>
   }
 
   /** For {@link listen}: begins to listen. */
-  async open(address: string | Address): Promise<void> {
+  async open(address: string | AddressParts): Promise<void> {
     const { signal } = this.#options;
     this.#listener = await acceptClients(address, this.#options, {
       hasRoom: () => this.#hasRoom(),
@@ -224,10 +224,10 @@ export class PeerServer<Typed extends boolean = false>
  * @throws {ArgumentError} if an option is unknown, or its value is not valid; if `signal` aborts, its reason is thrown
  */
 export async function listen<Typed extends boolean = false>(
-  address: string | Address, options: PeerServerOptions<Typed> = {},
+  address: string | AddressParts, options: PeerServerOptions<Typed> = {},
 ): Promise<PeerServer<Typed>> {
   if (typeof address !== 'string' && !isRecord(address)) {
-    throw argumentError('listen', 'the address must be a string, or an Address', address);
+    throw argumentError('listen', 'the address must be a string, or the parts of an address', address);
   }
   checkOptions('listen', options, LISTEN_RULES);
   options.signal?.throwIfAborted();

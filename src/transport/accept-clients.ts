@@ -2,7 +2,7 @@
 // long. What is done with an authenticated client is not its concern: connection/listen.ts makes it a connection, and a
 // message bus a member. Tests: accept-clients.test.ts. Specification: Authentication Protocol.
 import type { MechanismName } from '../auth/mechanisms.js';
-import type { Address } from '../protocol/address.js';
+import type { AddressParts } from '../protocol/address.js';
 import { type AcceptedClient, acceptHandshake } from './accept.js';
 import { ListenError } from './errors.js';
 import { HalfOpen } from './half-open.js';
@@ -61,7 +61,7 @@ const MAX_HANDSHAKES = 64;
 
 /** Listens on all addresses of a list; see {@link listenStreams}. Its `close` also cuts the handshakes that run. */
 export async function acceptClients(
-  address: string | Address, options: AcceptClientsOptions, events: ClientEvents,
+  address: string | AddressParts, options: AcceptClientsOptions, events: ClientEvents,
 ): Promise<ClientListener> {
   const { mechanisms, authorize, maxSendLength } = options;
   const { handshakeTimeout = HANDSHAKE_TIMEOUT, maxHandshakes = MAX_HANDSHAKES } = options;

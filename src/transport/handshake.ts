@@ -20,6 +20,8 @@ export interface HandshakeOptions extends SendLimits {
   readonly timeout: number;
   /** If it aborts, the handshake rejects with its reason. */
   readonly signal: AbortSignal | undefined;
+  /** Whether the handshake keeps the process alive. Default: true. */
+  readonly isRef?: boolean | undefined;
 }
 
 /**
@@ -66,7 +68,8 @@ export class Handshake {
     });
     const { timeout, signal } = options;
     const deadline = performance.now() + timeout;
-    this.#timer = startTimer(timeout, () => this.#lookOnceMore(deadline));
+    this.#startTimer(timeout, deadline);
+    if (options.isRef === false && 'unref' in stream && typeof stream.unref === 'function') stream.unref();
     this.#endAbort = onAbort(signal, () => this.#fail(signal?.reason));
     stream.on('error', this.#onError);
     stream.on('close', this.#onClose);
@@ -78,6 +81,11 @@ export class Handshake {
   /** The state of the client; `Initial` while the stream is connecting. */
   get state(): ClientState {
     return this.#auth.state;
+  }
+
+  #startTimer(delay: number, deadline: number): void {
+    this.#timer = startTimer(delay, () => this.#lookOnceMore(deadline));
+    if (this.#options.isRef === false) this.#timer?.unref();
   }
 
   /**
@@ -92,7 +100,7 @@ export class Handshake {
       if (!this.#hasProgress || this.#isProlonged) return this.#fail(this.#auth.abandon('AUTH_TIMED_OUT'));
       this.#isProlonged = true;
       const more = Math.max(1, Math.min(late, this.#options.timeout));
-      this.#timer = startTimer(more, () => this.#lookOnceMore(performance.now()));
+      this.#startTimer(more, performance.now() + more);
     });
   }
 

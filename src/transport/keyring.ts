@@ -3,7 +3,8 @@
 // Tests: keyring.test.ts. Specification: DBUS_COOKIE_SHA1.
 import { randomBytes, randomInt } from 'node:crypto';
 import {
-  closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, type Stats, statSync, writeFileSync,
+  closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, type Stats, statSync,
+  writeFileSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -182,11 +183,23 @@ function secondsNow(): number {
   return Math.floor(Date.now() / 1_000);
 }
 
+/** The text of a plain file. Others are not read: that could wait or go on for ever. */
+function readText(path: string): string {
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const found = fstatSync(descriptor);
+    if (!found.isFile()) throw new Error('it is not a plain file: it must be one');
+    const { size } = found;
+    if (size > MAX_FILE_LENGTH) throw new Error(`it has ${size} bytes: it must have at most ${MAX_FILE_LENGTH}`);
+    return readFileSync(descriptor, 'latin1');
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 /** The lines of a file that are cookies; others are skipped. @throws the system's error if it cannot be read */
 function readCookies(path: string): readonly DatedCookie[] {
-  const { size } = statSync(path);
-  if (size > MAX_FILE_LENGTH) throw new Error(`it has ${size} bytes: it must have at most ${MAX_FILE_LENGTH}`);
-  return readFileSync(path, 'latin1').split('\n').flatMap((line) => {
+  return readText(path).split('\n').flatMap((line) => {
     const [, id, created, secret] = /^(\d{1,20}) (\d{1,15}) ([0-9a-fA-F]+)$/.exec(line) ?? [];
     if (id === undefined || created === undefined || secret === undefined) return [];
     return [{ id, created: Number(created), secret }];

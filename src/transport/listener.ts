@@ -3,14 +3,14 @@
 // Specification: Server Addresses, UUIDs.
 import { randomBytes } from 'node:crypto';
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
-import { type Address, formatAddress, parseAddresses } from '../protocol/address.js';
+import { type Address, type AddressParts, formatAddress, parseAddresses } from '../protocol/address.js';
 import { AddressError } from '../protocol/errors.js';
-import { checkObject } from '../wire/arguments.js';
 import { quote } from '../wire/describe.js';
 import { ListenError } from './errors.js';
 import { HalfOpen } from './half-open.js';
 import { incomingOf, type OpenedStream } from './incoming.js';
 import { checkNonce, createNonceFile, type NonceFile } from './nonce-file.js';
+import { creatingPrivately, isPrivateSocket } from './private-socket.js';
 import { chooseTcpPlaces, type TcpPlace } from './tcp-place.js';
 import { chooseUnixPlace, occupantOf } from './unix-place.js';
 import { runListener } from './waiting.js';
@@ -89,10 +89,9 @@ const MAX_PORT_ATTEMPTS = 8;
  * @throws {ListenError} if the system refuses an address; no other of the list stays open then
  */
 export async function listenStreams(
-  address: string | Address, options: ListenerOptions,
+  address: string | AddressParts, options: ListenerOptions,
 ): Promise<StreamListener> {
-  const addresses = typeof address === 'string' ? parseAddresses(address) : [address];
-  checkObject('listen', 'address', addresses[0]);
+  const addresses = parseAddresses(typeof address === 'string' ? address : formatAddress(address));
   const all: AllOptions = {
     onStream: options.onStream,
     onError: options.onError ?? (() => {}),
@@ -164,14 +163,16 @@ export function newGuid(): string {
 async function listenUnix(address: Address, guid: string, options: AllOptions): Promise<OpenPlace> {
   const place = chooseUnixPlace(address);
   const printed = formatAddress({ transport: 'unix', keys: new Map([[place.key, place.value]]), guid });
-  const peer: StreamPeer = { transport: 'unix', address: printed, guid, isPrivate: place.isPrivate };
   try {
     const occupant = await occupantOf(place.socketPath);
     if (occupant !== undefined) throw ListenError.inUse(formatAddress(address), occupant);
-    const server = await listenAt({ path: place.socketPath, exclusive: true }, {
+    const listening = creatingPrivately(() => listenAt({ path: place.socketPath, exclusive: true }, {
       onSocket: (socket) => options.onStream({ stream: socket, incoming: incomingOf(socket) }, peer),
       onError: (error) => options.onError(error, peer),
-    });
+    }));
+    const isPrivate = place.isPrivate || isPrivateSocket(place.socketPath); // the file exists in this turn
+    const peer: StreamPeer = { transport: 'unix', address: printed, guid, isPrivate };
+    const server = await listening;
     const close = (): void => {
       server.close(); // removes the socket file
       place.remove();

@@ -72,6 +72,8 @@ export interface GreetingOptions extends OpenOptions {
   readonly greeting?: Uint8Array | undefined;
   /** Whether the GUID of an address does not matter, because the server was started again since it was written. */
   readonly anyGuid?: boolean | undefined;
+  /** Whether the attempt keeps the process alive. Default: true. */
+  readonly isRef?: boolean | undefined;
 }
 
 /** A transport, and how long it may still take until the connection can be used. */
@@ -119,12 +121,12 @@ const RETRIED_STEP_BY_STEP: readonly AuthErrorCode[] = ['REJECTED', 'SERVER_CLOS
 async function openWith(
   auth: AuthClientOptions, { address, deadline }: { address: Address; deadline: number }, options: GreetingOptions,
 ): Promise<AcceptedTransport> {
-  const { signal, greeting = new Uint8Array(0), maxSendLength } = options;
+  const { signal, greeting = new Uint8Array(0), maxSendLength, isRef = true } = options;
   const guid = options.anyGuid === true ? undefined : address.guid;
   for (let pause = SHORTEST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
     const timeout = Math.max(0, deadline - performance.now());
     try {
-      const how = { guid, greeting, timeout, signal, maxSendLength };
+      const how = { guid, greeting, timeout, signal, maxSendLength, isRef };
       const client = new AuthClient(auth);
       const transport = await handshake(openStream(address), client, how);
       // If the time is up, the event loop was busy for that long: the greeting gets as much as the handshake got then.
@@ -132,7 +134,7 @@ async function openWith(
       return { transport, timeLeft, exchange: client.attempt ?? 'no identity' };
     } catch (error) {
       if (!isBusy(error) || performance.now() + pause >= deadline) throw error;
-      await sleep(pause, signal);
+      await sleep(pause, { signal, isRef });
     }
   }
 }
@@ -147,12 +149,15 @@ function isBusy(error: unknown): boolean {
 }
 
 /** Rejects with the reason of the signal if that aborts. */
-function sleep(delay: number, signal: AbortSignal | undefined): Promise<void> {
+function sleep(
+  delay: number, { signal, isRef }: { readonly signal: AbortSignal | undefined; readonly isRef: boolean },
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = startTimer(delay, () => {
       endAbort();
       resolve();
     });
+    if (!isRef) timer?.unref();
     const endAbort = onAbort(signal, () => {
       clearTimeout(timer);
       endAbort();

@@ -191,6 +191,27 @@ test('attempts that failed, ran out of time or were aborted leave nothing that k
   await untilClosed(silent);
 });
 
+test('an attempt to restore a connection that is unreferenced does not keep the process alive', async () => {
+  const library = new URL('../../dist/index.js', import.meta.url);
+  const path = join(scratchDirectory(), 'bus');
+  const script = `
+    import { connectToBus } from ${JSON.stringify(library.href)};
+    const bus = await connectToBus('unix:path=${path}', { reconnect: { initialDelay: 1, maxDelay: 1 } });
+    bus.unref();
+    process.stdin.on('data', () => process.stdin.destroy()); // all that keeps the process alive
+    setTimeout(() => { console.log('still alive'); process.exit(1); }, 20_000).unref();
+  `;
+  const first = await startFakeServer({ path });
+  await using program = await start(process.execPath, ['--input-type=module', '-e', script]);
+  await first.peer();
+  await first[Symbol.asyncDispose]();
+  await using silent = await startFakeServer({ path, onSocket: (socket) => void socket.resume() });
+  while (silent.sockets.length === 0) await sleep(10);
+  program.write('go');
+  expect(await program.ended).toMatchObject({ code: 0, stdout: '', stderr: '' });
+  await untilClosed(silent);
+});
+
 /** A server whose places for waiting clients are taken. */
 const BUSY_SERVER = `
 import socket, sys, time

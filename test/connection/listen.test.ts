@@ -3,6 +3,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createProxy } from '../../src/client/proxy.js';
 import { type Connection, openConnection } from '../../src/connection/connection.js';
@@ -251,9 +252,17 @@ test('a server that does not count lets its process end, and leaves no file', as
   expect(readdirSync(directory)).toEqual([]);
 });
 
+test('a server takes the parts of its address, as formatAddress does', async () => {
+  const path = join(scratchDirectory(), 'a socket');
+  await using server = await listen({ transport: 'unix', keys: { path }, guid: 'A'.repeat(32) });
+  expect(server.address).toBe(`unix:path=${path.replace(' ', '%20')},guid=${'a'.repeat(32)}`);
+});
+
 describe('a mistake of the caller', () => {
   test.each<[string, () => unknown]>([
-    ['the address must be a string, or an Address', () => listen(5 as never)],
+    ['the address must be a string, or the parts of an address', () => listen(5 as never)],
+    ['transport must be a string', () => listen({} as never)],
+    ['the value of key path must be a string', () => listen({ transport: 'unix', keys: { path: 5 } } as never)],
     ['unknown option "mechanism"; did you mean "mechanisms"?', () => listen('unix:', { mechanism: [] } as never)],
     ['"mechanisms" must be an array of one or more of EXTERNAL, DBUS_COOKIE_SHA1, ANONYMOUS, got an array of 0',
       () => listen('unix:', { mechanisms: [] })],
@@ -264,6 +273,10 @@ describe('a mistake of the caller', () => {
     await expect((async () => act())()).rejects.toMatchObject({
       name: 'ArgumentError', message: expect.stringContaining(message),
     });
+  });
+
+  test('is an address without a place', async () => {
+    await expect(listen({ transport: 'unix' })).rejects.toMatchObject({ name: 'AddressError', code: 'NOT_LISTENABLE' });
   });
 
   test('is to read connections that a callback takes', async () => {

@@ -1,5 +1,8 @@
 // The keyring of DBUS_COOKIE_SHA1: whom it trusts, which cookies are used, renewed and dropped, and the lock.
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Keyring } from '../../src/transport/keyring.js';
@@ -49,6 +52,19 @@ describe('a client', () => {
     expect(keyring.findSecret(CONTEXT, '7')).toEqual({
       problem: expect.stringMatching(/has mode \d+: others must not be able to read or write it, as with mode 700$/),
     });
+  });
+
+  test.each<[string, (file: string) => void]>([
+    ['a pipe, to which nobody writes', (file) => execFileSync('mkfifo', [file])],
+    ['a link to a file without an end', (file) => symlinkSync('/dev/zero', file)],
+    ['a directory', (file) => mkdirSync(file)],
+  ])('gets a reason if the file is %s', async (_, make) => {
+    const { keyring, file } = keyringWith([]);
+    rmSync(file);
+    make(file);
+    const problem = expect.stringContaining('is not a plain file: it must be one');
+    expect(keyring.findSecret(CONTEXT, '7')).toEqual({ problem });
+    await expect(keyring.takeCookie()).rejects.toThrow('is not a plain file: it must be one');
   });
 
   test('reads only the file of the context', () => {
@@ -135,7 +151,7 @@ describe('a server', () => {
     const { keyring, directory, file } = keyringWith([]);
     rmSync(file);
     mkdirSync(file);
-    await expect(keyring.takeCookie()).rejects.toThrow(/EISDIR/);
+    await expect(keyring.takeCookie()).rejects.toThrow('it is not a plain file');
     expect(readdirSync(directory)).toEqual([CONTEXT]);
     rmSync(file, { recursive: true });
     expect((await keyring.takeCookie()).context).toBe(CONTEXT);

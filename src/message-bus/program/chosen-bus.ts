@@ -7,6 +7,7 @@ import { parseAddresses } from '../../protocol/address.js';
 import { ErrorName } from '../../protocol/error-names.js';
 import { DBusError } from '../../protocol/errors.js';
 import { isPrivateDirectory } from '../../transport/private-directory.js';
+import { isPrivateSocket } from '../../transport/private-socket.js';
 import {
   type ServiceDirectory, standardSessionDirectories,
 } from '../activation/service-directories.js';
@@ -107,12 +108,17 @@ class LiveConfiguration implements BusParts {
   }
 }
 
+/** Whether only the user of this process can reach a socket. */
+function isPrivatePlace(path: string): boolean {
+  return isPrivateSocket(path) || isPrivateDirectory(realpathSync(dirname(path)));
+}
+
 /** Names the sockets at which clients must prove with a cookie who they are, since some of them cannot. */
 function complainOfOpenPlaces(list: string, complain: Complain): void {
   for (const { transport, keys } of parseAddresses(list)) {
     const path = keys.get('path');
-    if (transport !== 'unix' || path === undefined || isPrivateDirectory(realpathSync(dirname(path)))) continue;
-    complain(`EXTERNAL is not offered at ${path}, since others can enter its directory: it must have mode 700`);
+    if (transport !== 'unix' || path === undefined || isPrivatePlace(path)) continue;
+    complain(`EXTERNAL is not offered at ${path}, since others can reach it: its directory must have mode 700`);
   }
 }
 

@@ -80,14 +80,23 @@ describe('a session bus', () => {
   });
 });
 
-test('a socket in a directory that others can enter is named', async () => {
+test.skipIf(process.platform === 'linux')('a socket in a directory that others can enter is named', async () => {
   const directory = scratchDirectory();
   chmodSync(directory, 0o755);
   await using bus = await startBus(`--address=unix:path=${directory}/a;unix:dir=${directory}`, '--print-address');
   await bus.line(/guid=/);
   expect((await bus.stop()).stderr).toBe(
-    `dbus-wire-bus: EXTERNAL is not offered at ${directory}/a, since others can enter its directory: it must have mode 700\n`,
+    `dbus-wire-bus: EXTERNAL is not offered at ${directory}/a, since others can reach it: its directory must have mode 700\n`,
   );
+});
+
+test.skipIf(process.platform !== 'linux')('a socket in any directory serves clients by EXTERNAL', async () => {
+  const directory = scratchDirectory();
+  chmodSync(directory, 0o777);
+  await using bus = await startBus(`--address=unix:path=${directory}/a`, '--print-address');
+  await using client = await connectToBus((await bus.line(/.*guid=.*/))[0], { mechanisms: ['EXTERNAL'] });
+  expect(client.uniqueName).toBe(':1.0');
+  expect((await bus.stop()).stderr).toBe('');
 });
 
 describe('a bus in the background', () => {
