@@ -1,6 +1,6 @@
 // Two programs that talk without a bus. Without an argument it is the server, which prints its address; with that
 // address it is a client: `peer.ts unix:path=…`.
-import { type Connection, createProxy, defineInterface, exportObject, listen, openConnection } from 'dbus-wire';
+import { createProxy, defineInterface, exportObject, listen, openConnection } from 'dbus-wire';
 
 const Chat = defineInterface({
   name: 'com.example.Chat1',
@@ -19,8 +19,7 @@ if (address === undefined) {
       },
     },
   });
-  const onConnection = (client: Connection) => void exportObject(client, '/chat', chat);
-  const server = await listen('unix:tmpdir=/tmp', { onConnection });
+  const server = await listen('unix:tmpdir=/tmp', { onConnection: (client) => exportObject(client, '/chat', chat) });
   console.log(server.address);
 } else {
   await using connection = await openConnection(address);
