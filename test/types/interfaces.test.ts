@@ -254,6 +254,35 @@ describe('the errors of an interface', () => {
 });
 
 describe('an implementation', () => {
+  test('can have plain values and accessors for properties, with types', () => {
+    let total = 1n;
+    const mixer = Mixer.implement({
+      methods: good.methods,
+      properties: {
+        Level: 1,
+        Names: ['a'],
+        get Total() { return total; },
+        set Total(value) { total = value; },
+        Version: { get: (context) => (same<Same<typeof context, CallContext>>(), '1') },
+      },
+    });
+    mixer.values.Level = 2;
+    mixer.values.Total = 3n;
+    expect([mixer.values.Level, mixer.values.Total, total]).toEqual([2, 3n, 3n]);
+    mixer.emit('Add', 'a', 1, { destination: ':1.5', path: '/a' });
+    mixer.emit('Emptied', { path: '/a' });
+    mixer.emitPropertiesChanged('Level', 'Total', { path: '/a' });
+    expect(() => {
+      // @ts-expect-error the property is a number
+      mixer.values.Level = 'x';
+    }).toThrow(MarshalError);
+    // @ts-expect-error a text for a number
+    expect(() => Mixer.implement({ methods: good.methods, properties: { ...good.properties, Level: 'x' } }))
+      .toThrow(DefinitionError);
+    // @ts-expect-error no such option
+    expect(() => mixer.emit('Emptied', { to: ':1.5' })).toThrow(ArgumentError);
+  });
+
   test('has handlers whose types are inferred', async () => {
     const mixer = Mixer.implement({
       methods: {
