@@ -1,10 +1,11 @@
-// The activator of a bus with service files: which services it can start, the environment of their programs, and what
-// waits for them. activations.ts has the starts themselves. Tests: service-activator.test.ts.
+// The activator of a bus with service files: which services it can start, and what waits for them. activations.ts has
+// the starts themselves. Tests: service-activator.test.ts.
 // Specification: Message Bus Starting Services (Activation), UpdateActivationEnvironment.
 import type { Activator, Waiting } from '../activator.js';
 import { Activations } from './activations.js';
 import { launch, type LaunchedProgram } from './launch.js';
 import { findServices, type ServiceDirectory } from './service-directories.js';
+import { ServiceEnvironment } from './service-environment.js';
 import type { ActivatableService } from './service-file.js';
 
 /** What the activator needs to know of its bus. */
@@ -28,21 +29,16 @@ export interface ServiceActivatorOptions {
   readonly onNotice?: ((notice: string) => void) | undefined;
 }
 
-/** Variables about the bus that started this process, and about nothing that it starts. */
-const FOREIGN = ['DBUS_SESSION_BUS_PID', 'DBUS_SESSION_BUS_WINDOWID', 'DBUS_STARTER_ADDRESS', 'DBUS_STARTER_BUS_TYPE'];
-
 /** Starts the services of some directories. It reads the service files when it is made. */
 export class ServiceActivator implements Activator {
   readonly #options: ServiceActivatorOptions;
   readonly #activations: Activations;
-  readonly #inherited: NodeJS.ProcessEnv;
-  readonly #variables = new Map<string, string>();
+  readonly #environment: ServiceEnvironment;
   #services: ReadonlyMap<string, ActivatableService> = new Map();
 
   constructor(options: ServiceActivatorOptions) {
     this.#options = options;
-    this.#inherited = { ...options.environment };
-    for (const name of FOREIGN) delete this.#inherited[name];
+    this.#environment = new ServiceEnvironment(options.environment);
     this.#activations = new Activations({
       launch: (service) => this.#launch(service),
       timeout: () => options.startTimeout,
@@ -67,7 +63,7 @@ export class ServiceActivator implements Activator {
   }
 
   updateEnvironment(variables: ReadonlyMap<string, string>): void {
-    for (const [name, value] of variables) this.#variables.set(name, value);
+    this.#environment.update(variables);
   }
 
   reload(): boolean {
@@ -87,18 +83,6 @@ export class ServiceActivator implements Activator {
     if (systemdService !== undefined) {
       this.#options.onNotice?.(`SystemdService of ${name} has no effect here: its Exec is run`);
     }
-    return launch(service, this.#environment());
-  }
-
-  #environment(): NodeJS.ProcessEnv {
-    const { address, busType } = this.#options;
-    const all: NodeJS.ProcessEnv = { ...this.#inherited };
-    for (const [name, value] of this.#variables) all[name] = value;
-    all['DBUS_STARTER_ADDRESS'] = address();
-    const type = busType();
-    if (type !== undefined) all['DBUS_STARTER_BUS_TYPE'] = type;
-    // Without a type the bus is nobody's session bus, but the services that it starts belong to it.
-    all[type === 'system' ? 'DBUS_SYSTEM_BUS_ADDRESS' : 'DBUS_SESSION_BUS_ADDRESS'] = address();
-    return all;
+    return launch(service, this.#environment.of(this.#options.address(), this.#options.busType()));
   }
 }

@@ -1,0 +1,34 @@
+// The environment of the programs that a bus starts: that of the bus, the variables that clients have added, and the
+// address of the bus. It starts nothing. Tests: service-activator.test.ts.
+// Specification: Message Bus Starting Services (Activation), UpdateActivationEnvironment.
+
+/** Variables about the bus that started this process, and about nothing that it starts. */
+const FOREIGN = ['DBUS_SESSION_BUS_PID', 'DBUS_SESSION_BUS_WINDOWID', 'DBUS_STARTER_ADDRESS', 'DBUS_STARTER_BUS_TYPE'];
+
+/** The environment of services. */
+export class ServiceEnvironment {
+  readonly #inherited: NodeJS.ProcessEnv;
+  readonly #added = new Map<string, string>();
+
+  /** Takes a copy of the environment of the bus. */
+  constructor(environment: NodeJS.ProcessEnv) {
+    this.#inherited = { ...environment };
+    for (const name of FOREIGN) delete this.#inherited[name];
+  }
+
+  /** Adds variables for the services that are started from now on. */
+  update(variables: ReadonlyMap<string, string>): void {
+    for (const [name, value] of variables) this.#added.set(name, value);
+  }
+
+  /** The environment of a service that a bus with this address and type starts. */
+  of(address: string, busType: string | undefined): NodeJS.ProcessEnv {
+    const all: NodeJS.ProcessEnv = { ...this.#inherited };
+    for (const [name, value] of this.#added) all[name] = value;
+    all['DBUS_STARTER_ADDRESS'] = address;
+    if (busType !== undefined) all['DBUS_STARTER_BUS_TYPE'] = busType;
+    // Without a type the bus is nobody's session bus, but the services that it starts belong to it.
+    all[busType === 'system' ? 'DBUS_SYSTEM_BUS_ADDRESS' : 'DBUS_SESSION_BUS_ADDRESS'] = address;
+    return all;
+  }
+}
