@@ -1,7 +1,8 @@
 // Checks fixed-size types in place, without making values: the counterpart of unmarshal-fixed.ts, which refuses
 // the same bytes with the same errors. Specification: Marshalling Basic Types, Marshalling Containers.
 // Tests: test/wire/invalid.test.ts, test/fuzz/short.test.ts.
-import { checkDepth, lengthMismatch, readArrayEnd } from './containers.js';
+import { lengthMismatch, readArrayEnd } from './array-length.js';
+import { checkDepth } from './depth.js';
 import { Fault, within } from './fault.js';
 import { FIXED_CODEC } from './numbers-and-booleans.js';
 import type { Check } from './reader.js';

@@ -5,7 +5,8 @@
 import { compileCheckFixed, compileCheckFixedArray, compileCheckFixedStructArray } from './check-fixed.js';
 import { CHECK_STRING } from './check-text.js';
 import type { Codec } from './codec.js';
-import { checkDepth, lengthMismatch, readArrayEnd } from './containers.js';
+import { lengthMismatch, readArrayEnd } from './array-length.js';
+import { checkDepth } from './depth.js';
 import { within } from './fault.js';
 import { type Check, Reader } from './reader.js';
 import type { DictType, StructType, Type } from '../signature.js';

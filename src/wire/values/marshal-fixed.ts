@@ -1,7 +1,8 @@
 // Marshals fixed-size types: one value, arrays of them, and arrays of structs of them, whose layout is known before any
 // value is seen. fixed.ts knows the values, fixed-arrays.ts the typed arrays. Specification: Marshalling Containers.
 // Tests: marshal.test.ts.
-import { beginArray, checkArrayLength, checkWrittenDepth } from './containers.js';
+import { beginArray, checkArrayLength } from './array-length.js';
+import { checkWrittenDepth } from './depth.js';
 import { Fault, mismatch, within } from './fault.js';
 import { BULK_LENGTH, fillFixedArray, FIXED_ARRAY, type FixedArray, HOST_IS_LITTLE_ENDIAN } from './fixed-arrays.js';
 import { FIXED_CODEC } from './numbers-and-booleans.js';

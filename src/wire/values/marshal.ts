@@ -3,7 +3,8 @@
 // error, the caller discards the bytes of the unfinished value. Specification: Marshaling (Wire Format).
 import { type Codec, codecOf, codecOfSingle } from './codec.js';
 import type { ByteOrder } from '../constants.js';
-import { beginArray, checkWrittenDepth, endArray } from './containers.js';
+import { beginArray, endArray } from './array-length.js';
+import { checkWrittenDepth } from './depth.js';
 import { MarshalError, type MarshalErrorCode } from '../errors.js';
 import { Fault, mismatch, within } from './fault.js';
 import type { BodyInputOf, CheckedSignature } from '../infer.js';

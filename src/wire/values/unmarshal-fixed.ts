@@ -1,7 +1,9 @@
 // Unmarshals fixed-size types: one value, arrays of them, and arrays of structs of them, whose layout is known before
 // any byte is read. fixed.ts knows the values, fixed-arrays.ts the typed arrays. Specification: Marshalling Containers.
 // Tests: unmarshal.test.ts, nan.test.ts.
-import { checkDepth, countValues, lengthMismatch, readArrayEnd } from './containers.js';
+import { lengthMismatch, readArrayEnd } from './array-length.js';
+import { checkDepth } from './depth.js';
+import { countValues } from './value-count.js';
 import { Fault, paddingFault, within } from './fault.js';
 import { BULK_LENGTH, FIXED_ARRAY, HOST_IS_LITTLE_ENDIAN, listFixedArray, swapBytes } from './fixed-arrays.js';
 import { FIXED_CODEC } from './numbers-and-booleans.js';
