@@ -1,5 +1,6 @@
 // Decodes the header fields of a message, each at most once, with all rules for their types and values. It knows
-// neither the first 16 bytes nor the body. Specification: Header Fields. Tests: message.test.ts, test/wire/invalid.test.ts.
+// neither the first 16 bytes nor the body. Specification: Header Fields.
+// Tests: message.test.ts, test/wire/invalid.test.ts.
 import { CONTAINER_INSTANCE, FIELD_DEPTH, HeaderField } from '../constants.js';
 import { quote } from '../describe.js';
 import type { UnmarshalErrorCode } from '../errors.js';
