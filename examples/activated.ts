@@ -11,6 +11,7 @@ const idle = setTimeout(async () => {
   await bus.releaseName('com.example.Clock'); // the next call starts it anew,
   await bus.close(); // and those that have come already get their answers
 }, 1_000);
+void bus.closed.then(() => clearTimeout(idle)); // if the bus ends first
 const clock = Clock.implement({
   methods: {
     Now: () => {

@@ -262,6 +262,15 @@ describeWith('dbus-daemon', 'gdbus')('on a bus with clients of others', () => {
     }
   });
 
+  test('activated.ts ends well if the bus ends first', async () => {
+    const bus = await startBus();
+    const owned = (await connect(bus)).waitForOwner('com.example.Clock');
+    const program = await beside(process.execPath, [join(scratch, 'activated.js')], { DBUS_STARTER_ADDRESS: bus.address });
+    await owned;
+    await bus.stop();
+    expect(await program.end()).toMatchObject({ code: 0, stderr: '' });
+  });
+
   test('monitor.ts prints messages as lines of JSON', async () => {
     const bus = await startBus();
     const program = await example(bus, 'monitor');
