@@ -8,7 +8,7 @@ import type { ErrorMessage, MethodReturn } from '../wire/messages/message.js';
 import { Deadlines, type Expirable } from './deadlines.js';
 import { CallTimeoutError } from './errors.js';
 import { describeCall, type PendingCall } from './pending-call.js';
-import { nextSerial } from './serials.js';
+import { nextSerial, Serials } from './serials.js';
 
 /** A reply without its body. */
 export type ReplyHeader = Omit<MethodReturn, 'body'> | Omit<ErrorMessage, 'body'>;
@@ -24,11 +24,12 @@ export class PendingCalls {
   readonly #calls = new Map<number, PendingCall>();
   readonly #deadlines = new Deadlines((call) => this.#expire(call as PendingCall)); // only calls are added
   readonly #mayOwn: OwnershipTest;
-  readonly #makeSerial: (() => number) | undefined;
+  readonly #makeSerial: () => number;
 
   constructor(mayOwn: OwnershipTest, makeSerial?: () => number) {
+    const serials = new Serials();
     this.#mayOwn = mayOwn;
-    this.#makeSerial = makeSerial;
+    this.#makeSerial = makeSerial ?? (() => serials.next());
   }
 
   /** Whether a waiting call keeps the process alive, as it does at first. */
@@ -40,7 +41,7 @@ export class PendingCalls {
     return this.#calls.size;
   }
 
-  /** The serial of the next message. No waiting call has it, and it cannot be predicted. */
+  /** The serial of the next message. It is greater than the one before, and no waiting call has it. */
   nextSerial(): number {
     return nextSerial(this.#calls, this.#makeSerial);
   }
