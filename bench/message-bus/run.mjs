@@ -6,11 +6,11 @@ import { parseArgs } from 'node:util';
 import { summarize } from '../measure.mjs';
 import { buildProduct } from '../prepare.mjs';
 import { formatRatio, formatTable } from '../table.mjs';
-import { MESSAGE_BUS_TARGETS } from '../targets.mjs';
+import { MESSAGE_BUS_GROWTH, MESSAGE_BUS_TARGETS } from '../targets.mjs';
 import { cpuOf, startBroker, startDbusDaemon, startOurs } from './buses.mjs';
 import { openBroadcasts, openCalls, openSelections } from './load.mjs';
 
-const USAGE = `Usage: npm run message-bus -- [--case NAME,…] [--rounds N] [--slice MS] [--ours FILE] [--baseline FILE]
+const USAGE = `Usage: npm run message-bus -- [--case NAME;…] [--rounds N] [--slice MS] [--ours FILE] [--baseline FILE]
                            [--json FILE]
   --ours      the program of our bus; default: that of dist/
   --baseline  another build of it, to be compared with it`;
@@ -121,7 +121,8 @@ async function main() {
   const growth = growthOf(rows);
   if (growth !== undefined) {
     const shown = Object.entries(growth).map(([name, times]) => `${name} ${formatRatio(times)}`);
-    console.log(`1,000 connections / 10 connections: ${shown.join(', ')}`);
+    const verdict = growth.ours <= MESSAGE_BUS_GROWTH ? 'met' : 'missed';
+    console.log(`rules 1000 / rules 10: ${shown.join(', ')} (ours at most ${MESSAGE_BUS_GROWTH}: ${verdict})`);
   }
   if (options.json === undefined) return;
   const record = { date: new Date().toISOString(), machine, ...measuring, load: loadavg(), growth, rows };
