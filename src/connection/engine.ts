@@ -166,12 +166,12 @@ export class Engine {
   }
 
   /**
-   * Sends a METHOD_CALL. `listener` is called once: with the reply as it arrives, before any later message is read.
-   * Throws the errors of {@link Engine.send}.
+   * Sends a METHOD_CALL. `listener` is called once: with the reply as it arrives, before any later message is read, or
+   * without one after `timeout` milliseconds. Throws the errors of {@link Engine.send}.
    */
-  request(call: MethodCall, listener: (outcome: CallOutcome) => void): void {
+  request(call: MethodCall, listener: (outcome: CallOutcome) => void, timeout = DEFAULT_CALL_TIMEOUT): void {
     const serial = this.send(call, this.request);
-    this.#add(serial, new ListenedCall(call, DEFAULT_CALL_TIMEOUT, listener), undefined);
+    this.#add(serial, new ListenedCall(call, timeout, listener), undefined);
   }
 
   /** Waits for the reply to a call that was sent under `serial` with the handshake, before this engine existed. */
