@@ -30,6 +30,7 @@ import {
 } from './pending-call.js';
 import { RECEIVE_RULES, type ReceiveOptions, receiveReading } from './receive-options.js';
 import { RunningHandlers } from './running-handlers.js';
+import { serialMaker } from './serials.js';
 
 export const CLOSED_BY_US = 'the connection was closed';
 
@@ -105,7 +106,7 @@ export class Engine {
     const desk = carrier === undefined ? undefined : new DescriptorDesk(transport, carrier);
     this.#desk = desk;
     this.#receiving = { reading: this.#reading, drops: owner.drops, desk };
-    this.#pending = new PendingCalls((name, sender) => owner.mayOwn(name, sender));
+    this.#pending = new PendingCalls((name, sender) => owner.mayOwn(name, sender), serialMaker(options.serials));
     this.#closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });

@@ -8,7 +8,7 @@ import type { ErrorMessage, MethodReturn } from '../wire/messages/message.js';
 import { Deadlines, type Expirable } from './deadlines.js';
 import { CallTimeoutError } from './errors.js';
 import { describeCall, type PendingCall } from './pending-call.js';
-import { nextSerial, Serials } from './serials.js';
+import { nextSerial, serialMaker } from './serials.js';
 
 /** A reply without its body. */
 export type ReplyHeader = Omit<MethodReturn, 'body'> | Omit<ErrorMessage, 'body'>;
@@ -26,10 +26,9 @@ export class PendingCalls {
   readonly #mayOwn: OwnershipTest;
   readonly #makeSerial: () => number;
 
-  constructor(mayOwn: OwnershipTest, makeSerial?: () => number) {
-    const serials = new Serials();
+  constructor(mayOwn: OwnershipTest, makeSerial = serialMaker()) {
     this.#mayOwn = mayOwn;
-    this.#makeSerial = makeSerial ?? (() => serials.next());
+    this.#makeSerial = makeSerial;
   }
 
   /** Whether a waiting call keeps the process alive, as it does at first. */
@@ -41,7 +40,7 @@ export class PendingCalls {
     return this.#calls.size;
   }
 
-  /** The serial of the next message. It is greater than the one before, and no waiting call has it. */
+  /** The serial of the next message. No waiting call has it. */
   nextSerial(): number {
     return nextSerial(this.#calls, this.#makeSerial);
   }

@@ -1,19 +1,24 @@
-// Serials of messages to be sent. On each connection they increase: a proxy that filters, such as xdg-dbus-proxy around
-// the programs of Flatpak, closes a connection on which they do not. They begin at a random number and increase by
-// random steps, so that another program on a bus does not know the serial of a call that it could answer; replies are
-// compared with the owner of a name besides. It does not know calls, only whether a serial is in use.
+// Serials of messages to be sent. They are random, so that no other program on a bus can guess the serial of a call and
+// answer it. In a sandbox whose proxy filters, as in Flatpak, they increase by random steps: xdg-dbus-proxy closes a
+// connection on which they do not, and passes on only replies that were asked for. It does not know calls, only whether
+// a serial is in use.
 // Tests: serials.test.ts, test/interop/proxy-filter.test.ts. Specification: Message Format (serial).
+import { existsSync } from 'node:fs';
 
-/** How many steps are made at once: one request for 1 KiB of random bytes is faster than a few short ones. */
-const POOL_SIZE = 1024;
+/** The order of the serials of one connection. */
+export type SerialOrder = 'random' | 'increasing';
+
+/** How many bytes are made at once: one request for 4 KiB of random bytes is faster than a few short ones. */
+const POOL_SIZE = 4096;
 /** Steps are from 1 to this number, a power of two: at 1,000 messages a second the serials suffice for five days. */
 const MAX_STEP = 16;
-/** The first serial is at most this, and more than 1, which Hello has. */
+/** The first serial that others follow is at most this, and more than 1, which Hello has. */
 const MAX_FIRST = 2 ** 28;
 /** The last serial: xdg-dbus-proxy keeps the 65,536 highest for itself. */
 const LAST = 2 ** 32 - 2 ** 17;
 
 const pool = new Uint8Array(POOL_SIZE);
+const words = new Uint32Array(pool.buffer);
 let left = 0;
 
 /** Fills memory with random bytes. */
@@ -34,26 +39,44 @@ function randomByte(): number {
   return pool[--left]!; // an index of the pool
 }
 
-/** A random number from 2 to {@link MAX_FIRST}. */
-function firstSerial(): number {
-  const bits = (randomByte() << 24) | (randomByte() << 16) | (randomByte() << 8) | randomByte();
-  return Math.max(2, (bits >>> 0) % MAX_FIRST);
+function randomWord(): number {
+  if (left < 4) {
+    left = 0;
+    randomByte(); // fills the pool
+  }
+  left = (left & ~3) - 4;
+  return words[left / 4]!; // an index of the pool
 }
 
-/** The serials of one connection. `last` is the serial before the first. */
-export class Serials {
-  #last: number | undefined;
-
-  constructor(last?: number) {
-    this.#last = last;
+/** A random number from 1 to 2^31−1: V8 stores larger integers in objects of their own. */
+export function randomSerial(): number {
+  for (;;) {
+    const serial = randomWord() >>> 1;
+    if (serial !== 0) return serial;
   }
+}
 
-  /** The serial of the next message: greater than all before, until they are used up and begin again. */
-  next(): number {
-    const next = this.#last === undefined ? firstSerial() : this.#last + 1 + (randomByte() & (MAX_STEP - 1));
-    this.#last = next > LAST ? firstSerial() : next;
-    return this.#last;
-  }
+/** Makes serials that increase, until they are used up and begin again. `last` is the serial before the first. */
+export function increasingSerials(last = LAST): () => number {
+  let serial = last;
+  return () => {
+    serial += 1 + (randomByte() & (MAX_STEP - 1));
+    if (serial > LAST) serial = Math.max(2, randomWord() % MAX_FIRST);
+    return serial;
+  };
+}
+
+let isSandboxed: boolean | undefined;
+
+/** The order of a connection whose options give none: the sandbox of Flatpak has a proxy that filters. */
+function usualOrder(): SerialOrder {
+  isSandboxed ??= existsSync('/.flatpak-info');
+  return isSandboxed ? 'increasing' : 'random';
+}
+
+/** Makes the serials of one connection. */
+export function serialMaker(order: SerialOrder = usualOrder()): () => number {
+  return order === 'random' ? randomSerial : increasingSerials();
 }
 
 /** The serial of the next message: never one that a waiting call uses. */
