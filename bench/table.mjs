@@ -3,6 +3,7 @@
 /** The contestants in the order of the columns. */
 export const COLUMNS = [
   'baseline', 'dbus-native', 'dbus-next', 'jellybrick', 'homebridge', 'libdbus', 'sd-bus', 'floor', 'copy', 'memcpy',
+  'dbus-daemon', 'dbus-broker',
 ];
 
 export function formatNs(ns) {

@@ -54,6 +54,7 @@ export type { StartResult } from './connection/bus-queries.js';
 export type { CallLimits } from './connection/call-limits.js';
 export type { CallDefaults, CallFlags, CallOptions, NoReply, WaitOptions } from './connection/call-options.js';
 export type { ReceiveOptions } from './connection/receive-options.js';
+export type { SerialOrder } from './connection/serials.js';
 export { type Connection, type ConnectOptions, openConnection } from './connection/connection.js';
 export { attachDescriptors, takeDescriptors } from './connection/descriptors.js';
 export { busOver, type BusOverOptions, connectionOver } from './connection/over-transport.js';

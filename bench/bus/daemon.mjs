@@ -65,6 +65,7 @@ export async function startDaemon() {
     throw error;
   }
   return {
+    pid: child.pid,
     directory,
     socketPath,
     address: `unix:path=${socketPath}`,

@@ -66,6 +66,8 @@ export class BusNames {
   readonly #link: NameLink;
   readonly #owned = new Set<string>();
   readonly #wanted = new Map<string, number>();
+  /** How many connections have ended. */
+  #breaks = 0;
   /** The requests that the bus has not answered, with the functions that withdraw them. */
   readonly #unanswered = new Map<string, Set<() => void>>();
 
@@ -138,12 +140,13 @@ export class BusNames {
   async #request(call: CallOptions<'su', 'u'>): Promise<NameRequestResult | 'exists'> {
     for (;;) {
       const wasConnected = this.#link.state === 'connected';
+      const breaks = this.#breaks;
       try {
         const [code] = await this.#link.call(call);
         return resultOf(REQUEST_NAME_RESULT, code, 'RequestName');
       } catch (error) {
         // A request that could not even wait for a connection is not made again.
-        if (!isPostponed(error, this.#link) || !(wasConnected || error.wasSent === true)) throw error;
+        if (!isPostponed(error, this.#link) || !(wasConnected || this.#breaks > breaks)) throw error;
       }
     }
   }
@@ -174,6 +177,7 @@ export class BusNames {
 
   /** Must be called when a connection ends that is restored: the next bus has given us no name yet. */
   handleBreak(): void {
+    this.#breaks++;
     this.uniqueName = undefined;
     this.#owned.clear();
   }

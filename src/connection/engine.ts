@@ -30,6 +30,7 @@ import {
 } from './pending-call.js';
 import { RECEIVE_RULES, type ReceiveOptions, receiveReading } from './receive-options.js';
 import { RunningHandlers } from './running-handlers.js';
+import { serialMaker } from './serials.js';
 
 export const CLOSED_BY_US = 'the connection was closed';
 
@@ -105,7 +106,7 @@ export class Engine {
     const desk = carrier === undefined ? undefined : new DescriptorDesk(transport, carrier);
     this.#desk = desk;
     this.#receiving = { reading: this.#reading, drops: owner.drops, desk };
-    this.#pending = new PendingCalls((name, sender) => owner.mayOwn(name, sender));
+    this.#pending = new PendingCalls((name, sender) => owner.mayOwn(name, sender), serialMaker(options.serials));
     this.#closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -166,12 +167,12 @@ export class Engine {
   }
 
   /**
-   * Sends a METHOD_CALL. `listener` is called once: with the reply as it arrives, before any later message is read.
-   * Throws the errors of {@link Engine.send}.
+   * Sends a METHOD_CALL. `listener` is called once: with the reply as it arrives, before any later message is read, or
+   * without one after `timeout` milliseconds. Throws the errors of {@link Engine.send}.
    */
-  request(call: MethodCall, listener: (outcome: CallOutcome) => void): void {
+  request(call: MethodCall, listener: (outcome: CallOutcome) => void, timeout = DEFAULT_CALL_TIMEOUT): void {
     const serial = this.send(call, this.request);
-    this.#add(serial, new ListenedCall(call, DEFAULT_CALL_TIMEOUT, listener), undefined);
+    this.#add(serial, new ListenedCall(call, timeout, listener), undefined);
   }
 
   /** Waits for the reply to a call that was sent under `serial` with the handshake, before this engine existed. */

@@ -22,7 +22,6 @@ import { ConnectionClosedError, HandlerInUseError } from './errors.js';
 import type { ConnectionState } from './gap.js';
 import { type Invocation, notSent, toInvocation } from './invocation.js';
 import type { ReceiveOptions } from './receive-options.js';
-import { randomSerial } from './serials.js';
 import { WaitingCalls, type WaitingLimits } from './waiting-calls.js';
 
 /** Decides which messages are for a link, and takes its signals. */
@@ -157,7 +156,7 @@ export class LinkCore implements EngineOwner {
     if (this.#failure !== undefined) throw notSent(message, this.#failure, above);
     if (this.#answerable.isLate(message)) {
       this.drops.count('undeliverable', { error: notSent(message, LATE_REPLY, above) });
-      return randomSerial();
+      return UNSENT;
     }
     if (this.open === undefined) throw notSent(message, this.#outage!.error, above); // without one it is open
     const serial = this.#engine.send(message, above);
@@ -288,6 +287,8 @@ export class LinkCore implements EngineOwner {
   }
 }
 
+/** The serial of a reply that is dropped. */
+const UNSENT = 1;
 /** Why a reply is dropped. */
 const LATE_REPLY = new ConnectionClosedError('its call has come on a connection that has ended, or is answered', {
   code: 'CONNECTION_LOST',

@@ -29,6 +29,8 @@ const DEFAULT_QUEUE_BYTES = 2 ** 24;
 
 /** Where a monitor listens, and what it keeps. */
 export interface MonitorOptions extends ConnectOptions {
+  /** Milliseconds for each address, with its Hello, and as many for the answer to BecomeMonitor. Default: 25,000. */
+  readonly connectTimeout?: number | undefined;
   /** The addresses of the bus. Default: those of the session bus. */
   readonly addresses?: string | undefined;
   /** How many messages are kept until they are read, 16,384 unless given. Above it one is dropped and counted. */
@@ -145,13 +147,14 @@ class BusMonitor implements Monitor {
  * @throws {InvalidNameError | MatchRuleError} if a bus would refuse a rule
  * @throws {DBusError} `AccessDenied` if the bus does not permit it, `UnknownInterface` or `UnknownMethod` if the bus
  *   has no monitors
+ * @throws {CallTimeoutError} if the bus does not answer in time
  * @throws {ArgumentError} if an option is unknown or its value is not valid; and the errors of {@link connectToBus}
  */
 export async function becomeMonitor(rules: readonly MatchRule[] = [], options: MonitorOptions = {}): Promise<Monitor> {
   if (!Array.isArray(rules)) throw argumentError('becomeMonitor', 'the rules must be an array', rules);
   checkOptions('becomeMonitor', options, MONITOR_RULES);
   const texts = rules.map((rule) => formatMatchRule(rule as MatchRule)); // Array.isArray() has made it any
-  const { addresses = sessionBusAddress(), signal } = options;
+  const { addresses = sessionBusAddress(), signal, connectTimeout } = options;
   const { core, uniqueName } = await greetBus(addresses, options);
   const call = methodCall({
     ...BUS_OBJECT, interface: `${BUS_NAME}.Monitoring`, member: 'BecomeMonitor', signature: 'asu', body: [texts, 0],
@@ -165,7 +168,7 @@ export async function becomeMonitor(rules: readonly MatchRule[] = [], options: M
         if ('error' in outcome) reject(outcome.error as Error); // of the engine
         else if (outcome.reply.type === 'error') reject(toDBusError(outcome.reply, call));
         else resolve(new BusMonitor(core, uniqueName, options));
-      });
+      }, connectTimeout);
     });
   } catch (error) {
     await core.engine.close({ timeout: 0 });

@@ -171,14 +171,23 @@ export class NamespaceOwners {
   }
 
   /**
-   * Asks a new engine for the owners below all prefixes, whose rules must have been sent before. Rejects if the engine
-   * ends or a reply does not come.
+   * Asks a new engine for the owners below all prefixes, whose rules must have been sent before. Resolves with the
+   * errors of a bus that does not list its names: the watches then have the changes that it reports. Rejects if the
+   * engine ends or a reply does not come.
    */
-  async replay(engine: Engine): Promise<void> {
+  async replay(engine: Engine): Promise<readonly Error[]> {
+    const errors: Error[] = [];
     await Promise.all(Array.from(this.#namespaces, async ([prefix, watched]) => {
-      await this.#askNames(engine, prefix, watched);
+      try {
+        await this.#askNames(engine, prefix, watched);
+      } catch (error) {
+        if (!(error instanceof DBusError)) throw error;
+        errors.push(error);
+        watched.asked.resolve();
+      }
       watched.finish();
     }));
+    return errors;
   }
 
   /** There will be no further engine. */

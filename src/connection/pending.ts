@@ -8,7 +8,7 @@ import type { ErrorMessage, MethodReturn } from '../wire/messages/message.js';
 import { Deadlines, type Expirable } from './deadlines.js';
 import { CallTimeoutError } from './errors.js';
 import { describeCall, type PendingCall } from './pending-call.js';
-import { nextSerial } from './serials.js';
+import { nextSerial, serialMaker } from './serials.js';
 
 /** A reply without its body. */
 export type ReplyHeader = Omit<MethodReturn, 'body'> | Omit<ErrorMessage, 'body'>;
@@ -24,9 +24,9 @@ export class PendingCalls {
   readonly #calls = new Map<number, PendingCall>();
   readonly #deadlines = new Deadlines((call) => this.#expire(call as PendingCall)); // only calls are added
   readonly #mayOwn: OwnershipTest;
-  readonly #makeSerial: (() => number) | undefined;
+  readonly #makeSerial: () => number;
 
-  constructor(mayOwn: OwnershipTest, makeSerial?: () => number) {
+  constructor(mayOwn: OwnershipTest, makeSerial = serialMaker()) {
     this.#mayOwn = mayOwn;
     this.#makeSerial = makeSerial;
   }
@@ -40,7 +40,7 @@ export class PendingCalls {
     return this.#calls.size;
   }
 
-  /** The serial of the next message. No waiting call has it, and it cannot be predicted. */
+  /** The serial of the next message. No waiting call has it. */
   nextSerial(): number {
     return nextSerial(this.#calls, this.#makeSerial);
   }

@@ -7,6 +7,7 @@ import type { OptionRules } from '../wire/options.js';
 import { READ_RULES, type Reading, toReading } from '../wire/values/reading.js';
 import { CALL_LIMIT_RULES, type CallLimits } from './call-limits.js';
 import { CALL_DEFAULTS, type CallDefaults } from './call-options.js';
+import type { SerialOrder } from './serials.js';
 
 /**
  * Default of `maxValues`. At 250 bytes each, so many values take 262 MB, and the arrays of numbers that fit into the
@@ -42,6 +43,12 @@ export interface ReceiveOptions<Typed extends boolean = false> extends CallLimit
    */
   readonly typedArrays?: Typed | undefined;
   /**
+   * The serials of the messages that are sent: 'random', so that no other program can guess the serial of a call and
+   * answer it, or 'increasing', for a bus behind a proxy that filters: xdg-dbus-proxy closes a connection on which they
+   * do not increase. Default: 'increasing' in the sandbox of Flatpak, 'random' elsewhere. ‹Message Format›
+   */
+  readonly serials?: SerialOrder | undefined;
+  /**
    * The defaults of all calls on this connection, those of its own methods and of proxies included. A proxy can have
    * defaults of its own, which win, and the options of a call win over both.
    */
@@ -57,6 +64,7 @@ export const RECEIVE_RULES: OptionRules<ReceiveOptions<boolean>> = {
   maxCallsPerCaller: CALL_LIMIT_RULES.maxCallsPerCaller,
   maxCallMemory: CALL_LIMIT_RULES.maxCallMemory,
   maxCallMemoryPerCaller: CALL_LIMIT_RULES.maxCallMemoryPerCaller,
+  serials: { must: `'random' or 'increasing'`, accepts: (value) => value === 'random' || value === 'increasing' },
   callDefaults: CALL_DEFAULTS,
 };
 
@@ -68,11 +76,11 @@ export function receiveReading({ maxValues = DEFAULT_MAX_VALUES, typedArrays }: 
 /** Picks the receiver's options out of the options of a connection. */
 export function receiveOptions<Typed extends boolean>({
   maxMessageLength, maxValues, typedArrays, maxCalls, maxCallsPerCaller, maxCallMemory, maxCallMemoryPerCaller,
-  callDefaults,
+  serials, callDefaults,
 }: ReceiveOptions<Typed>): ReceiveOptions<Typed> {
   return {
     maxMessageLength, maxValues, typedArrays, maxCalls, maxCallsPerCaller, maxCallMemory, maxCallMemoryPerCaller,
-    callDefaults,
+    serials, callDefaults,
   };
 }
 

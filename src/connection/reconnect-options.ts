@@ -7,9 +7,9 @@ import type { BackoffOptions } from './backoff.js';
 
 /** How a connection to a bus is restored after it has ended, and what waits meanwhile. */
 export interface ReconnectOptions {
-  /** The delay before the first attempt, in milliseconds; it doubles after each failure. Default: 100. */
+  /** The delay before the first attempt, in milliseconds, not Infinity; it doubles after each failure. Default: 100. */
   readonly initialDelay?: number | undefined;
-  /** The longest delay between two attempts, in milliseconds. Default: 30,000. */
+  /** The longest delay between two attempts, in milliseconds; Infinity for no limit. Default: 30,000. */
   readonly maxDelay?: number | undefined;
   /**
    * The most attempts in a row; after the last one the connection has ended. Default: Infinity. A connection that ends
@@ -34,8 +34,14 @@ const COUNT: OptionRule = {
   accepts: (value) => value === Infinity || (Number.isInteger(value) && Number(value) >= 0),
 };
 
+/** After an infinite delay there would be no attempt. */
+const FINITE: OptionRule = {
+  must: 'a number of milliseconds, 0 or more, and less than Infinity',
+  accepts: (value) => typeof value === 'number' && value >= 0 && value < Infinity,
+};
+
 const RECONNECT_RULES: OptionRules<ReconnectOptions> = {
-  initialDelay: MILLISECONDS,
+  initialDelay: FINITE,
   maxDelay: MILLISECONDS,
   maxAttempts: COUNT,
   jitter: { must: 'a number from 0 to 1', accepts: (value) => typeof value === 'number' && value >= 0 && value <= 1 },

@@ -1,38 +1,87 @@
-// Serials of messages to be sent: random numbers, so that no other program on a bus can guess the serial of a call and
-// answer it, and never one that a waiting call uses. It does not know calls, only whether a serial is in use.
-// Tests: serials.test.ts. Specification: Message Format (serial).
+// Serials of messages to be sent. They are random, so that no other program on a bus can guess the serial of a call and
+// answer it. In a sandbox whose proxy filters, as in Flatpak, they increase by random steps: xdg-dbus-proxy closes a
+// connection on which they do not, and passes on only replies that were asked for. It does not know calls, only whether
+// a serial is in use.
+// Tests: serials.test.ts, test/interop/proxy-filter.test.ts. Specification: Message Format (serial).
+import { existsSync } from 'node:fs';
 
-/** How many serials are made at once: one request for 4 KiB of random bytes is faster than a few short ones. */
-const POOL_SIZE = 1024;
+/** The order of the serials of one connection. */
+export type SerialOrder = 'random' | 'increasing';
 
-const pool = new Uint32Array(POOL_SIZE);
+/** How many bytes are made at once: one request for 4 KiB of random bytes is faster than a few short ones. */
+const POOL_SIZE = 4096;
+/** Steps are from 1 to this number, a power of two: at 1,000 messages a second the serials suffice for five days. */
+const MAX_STEP = 16;
+/** The first serial that others follow is at most this, and more than 1, which Hello has. */
+const MAX_FIRST = 2 ** 28;
+/** The last serial: xdg-dbus-proxy keeps the 65,536 highest for itself. */
+const LAST = 2 ** 32 - 2 ** 17;
+
+const pool = new Uint8Array(POOL_SIZE);
+const words = new Uint32Array(pool.buffer);
 let left = 0;
 
 /** Fills memory with random bytes. */
-let fill: ((memory: Uint32Array) => void) | undefined;
+let fill: ((memory: Uint8Array) => void) | undefined;
 
 /** node:crypto is loaded for the first message: importing it would add several milliseconds to every start. */
-function loadFill(): (memory: Uint32Array) => void {
+function loadFill(): (memory: Uint8Array) => void {
   const { randomFillSync } = process.getBuiltinModule('node:crypto');
   return (memory) => void randomFillSync(memory);
+}
+
+function randomByte(): number {
+  if (left === 0) {
+    fill ??= loadFill();
+    fill(pool);
+    left = POOL_SIZE;
+  }
+  return pool[--left]!; // an index of the pool
+}
+
+function randomWord(): number {
+  if (left < 4) {
+    left = 0;
+    randomByte(); // fills the pool
+  }
+  left = (left & ~3) - 4;
+  return words[left / 4]!; // an index of the pool
 }
 
 /** A random number from 1 to 2^31−1: V8 stores larger integers in objects of their own. */
 export function randomSerial(): number {
   for (;;) {
-    if (left === 0) {
-      fill ??= loadFill();
-      fill(pool);
-      left = POOL_SIZE;
-    }
-    const serial = pool[--left]! >>> 1; // an index of the pool
+    const serial = randomWord() >>> 1;
     if (serial !== 0) return serial;
   }
 }
 
+/** Makes serials that increase, until they are used up and begin again. `last` is the serial before the first. */
+export function increasingSerials(last = LAST): () => number {
+  let serial = last;
+  return () => {
+    serial += 1 + (randomByte() & (MAX_STEP - 1));
+    if (serial > LAST) serial = Math.max(2, randomWord() % MAX_FIRST);
+    return serial;
+  };
+}
+
+let isSandboxed: boolean | undefined;
+
+/** The order of a connection whose options give none: the sandbox of Flatpak has a proxy that filters. */
+function usualOrder(): SerialOrder {
+  isSandboxed ??= existsSync('/.flatpak-info');
+  return isSandboxed ? 'increasing' : 'random';
+}
+
+/** Makes the serials of one connection. */
+export function serialMaker(order: SerialOrder = usualOrder()): () => number {
+  return order === 'random' ? randomSerial : increasingSerials();
+}
+
 /** The serial of the next message: never one that a waiting call uses. */
 export function nextSerial(
-  waiting: { readonly has: (serial: number) => boolean }, makeSerial: () => number = randomSerial,
+  waiting: { readonly has: (serial: number) => boolean }, makeSerial: () => number,
 ): number {
   for (;;) {
     const serial = makeSerial();

@@ -69,8 +69,8 @@ export class Wishes implements SignalReceiver, SignalSource {
     const owners = this.owners.replay(engine);
     const restored = this.names.replay(engine);
     const namespaces = this.namespaces.replay(engine); // asks in several steps
-    const [ruleErrors, { names, errors }] = await Promise.all([rules, restored, owners, namespaces]);
-    return { names, errors: [...errors, ...ruleErrors] };
+    const [ruleErrors, { names, errors }, listErrors] = await Promise.all([rules, restored, namespaces, owners]);
+    return { names, errors: [...errors, ...ruleErrors, ...listErrors] };
   }
 
   /** There will be no further engine. */

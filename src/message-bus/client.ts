@@ -51,8 +51,10 @@ export class Client implements NameHolder {
   readonly departures = new Set<() => void>();
   /** The delivery that reached it last; see delivery.ts. */
   lastDelivery = 0;
+  /** Bytes that it has sent and that are not handled; see intake.ts. */
+  incomingBytes = 0;
   /** Peaks and totals for Debug.Stats. */
-  readonly peaks = { rules: 0, names: 0, outgoingBytes: 0 };
+  readonly peaks = { rules: 0, names: 0, incomingBytes: 0, outgoingBytes: 0 };
   #serial = 0;
 
   constructor(transport: Transport, identity: Identity, policy?: ClientPolicy) {

@@ -2,7 +2,8 @@
 // sees its connection end. Specification: Message Bus Specification. Tests: delivery.test.ts.
 
 /** The rule of the bus that a client has broken. */
-export type ProtocolViolationCode = 'NOT_REGISTERED' | 'MONITOR_SENDS' | 'NOT_READING' | 'UNIX_FDS' | 'TOO_LONG';
+export type ProtocolViolationCode =
+  | 'NOT_REGISTERED' | 'MONITOR_SENDS' | 'NOT_READING' | 'INCOMPLETE' | 'UNIX_FDS' | 'TOO_LONG';
 
 /** The bus has disconnected a client because of what the client did. */
 export class ProtocolViolation extends Error {
@@ -24,6 +25,11 @@ export class ProtocolViolation extends Error {
 
   static notReading(): ProtocolViolation {
     return new ProtocolViolation('NOT_READING', 'too many bytes wait for the client: it must read');
+  }
+
+  static tooMuchIncomplete(): ProtocolViolation {
+    const problem = 'too many bytes wait for the rest of their messages: the client with most must send the rest';
+    return new ProtocolViolation('INCOMPLETE', problem);
   }
 
   static descriptors(count: number): ProtocolViolation {

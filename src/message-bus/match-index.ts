@@ -1,11 +1,11 @@
 // The match rules of all connections, found by what a message says instead of one after another: a tree whose levels
-// are sender, member, interface, path and first argument. At each level a message goes to the branch of its value, to
-// those of the namespaces around it, and to the branch of rules that do not ask. It knows no connections, only the
-// subscribers that the owner of the index gives it. Specification: Match Rules. Tests: match-index.test.ts.
-import { matchesArguments } from '../protocol/matches-rule.js';
+// are sender, member, interface, path, and the arguments that a rule asks for. At each level a message goes to the
+// branch of its value, to those of the namespaces around it, and to the branch of rules that do not ask. It knows no
+// connections, only the subscribers that the owner of the index gives it. Specification: Match Rules.
+// Tests: match-index.test.ts.
 import { MAX_RULE_LENGTH, type MatchRule } from '../protocol/match-rule.js';
 import type { MessageHeader } from '../wire/messages/decode.js';
-import type { Message } from '../wire/messages/message.js';
+import { codecOf } from '../wire/values/codec.js';
 
 /** A message as the index sees it. */
 export interface MatchedMessage {
@@ -24,31 +24,50 @@ export interface MatchedMessage {
 export interface IndexedRule<Subscriber> {
   readonly subscriber: Subscriber;
   readonly rule: MatchRule;
-  /** Whether conditions remain that no level of the tree decides. */
-  readonly hasMoreArguments: boolean;
 }
+
+type Children<Subscriber> = Map<string | number, Node<Subscriber>>;
 
 class Node<Subscriber> {
   unasked: Node<Subscriber> | undefined = undefined;
-  exact: Map<string, Node<Subscriber>> | undefined = undefined;
-  namespaces: Map<string, Node<Subscriber>> | undefined = undefined;
+  exact: Children<Subscriber> | undefined = undefined;
+  namespaces: Children<Subscriber> | undefined = undefined;
+  /** The values of the keys `arg0path` and so on. */
+  paths: Children<Subscriber> | undefined = undefined;
+  /** The next argument for which rules ask, by its index. */
+  arguments: Children<Subscriber> | undefined = undefined;
   rules: Set<IndexedRule<Subscriber>> | undefined = undefined;
 }
 
-/** A step from one level to the next: the value that a rule asks for, or the namespace, or neither. */
-interface Step {
-  readonly exact?: string | undefined;
-  readonly namespace?: string | undefined;
+/** A step from one level to the next: the value that a rule asks for, the namespace, the argument, or none of these. */
+type Step =
+  | { readonly kind: 'unasked' }
+  | { readonly kind: 'exact' | 'namespaces' | 'paths' | 'arguments'; readonly key: string | number };
+
+const UNASKED: Step = { kind: 'unasked' };
+
+function stepOf(kind: 'exact' | 'namespaces', key: string | undefined): Step {
+  return key === undefined ? UNASKED : { kind, key };
 }
 
 function stepsOf(rule: MatchRule): readonly Step[] {
   return [
-    { exact: rule.sender },
-    { exact: rule.member },
-    { exact: rule.interface },
-    { exact: rule.path, namespace: rule.pathNamespace },
-    { exact: rule.args?.[0], namespace: rule.arg0Namespace },
+    stepOf('exact', rule.sender),
+    stepOf('exact', rule.member),
+    stepOf('exact', rule.interface),
+    rule.path === undefined ? stepOf('namespaces', rule.pathNamespace) : stepOf('exact', rule.path),
+    ...argumentSteps(rule),
   ];
+}
+
+/** Two steps for each argument that a rule asks for, in the order of the arguments. */
+function argumentSteps({ args, argPaths, arg0Namespace }: MatchRule): readonly Step[] {
+  if (args === undefined && argPaths === undefined && arg0Namespace === undefined) return [];
+  const asked: [index: number, step: Step][] = [];
+  if (arg0Namespace !== undefined) asked.push([0, { kind: 'namespaces', key: arg0Namespace }]);
+  for (const [index, key] of Object.entries(args ?? {})) asked.push([Number(index), { kind: 'exact', key }]);
+  for (const [index, key] of Object.entries(argPaths ?? {})) asked.push([Number(index), { kind: 'paths', key }]);
+  return asked.sort(([a], [b]) => a - b).flatMap(([key, step]): Step[] => [{ kind: 'arguments', key }, step]);
 }
 
 /** Most arguments that a rule can ask for. */
@@ -66,12 +85,11 @@ export class MatchIndex<Subscriber> {
 
   /** Adds a rule; the result is what {@link MatchIndex.remove} takes. */
   add(rule: MatchRule, subscriber: Subscriber): IndexedRule<Subscriber> {
-    const indexed = { subscriber, rule, hasMoreArguments: hasMoreArguments(rule) };
+    const indexed = { subscriber, rule };
     let node = this.#root;
-    for (const { exact, namespace } of stepsOf(rule)) {
-      if (exact !== undefined) node = childOf((node.exact ??= new Map()), exact);
-      else if (namespace !== undefined) node = childOf((node.namespaces ??= new Map()), namespace);
-      else node = node.unasked ??= new Node();
+    for (const step of stepsOf(rule)) {
+      if (step.kind === 'unasked') node = node.unasked ??= new Node();
+      else node = childOf((node[step.kind] ??= new Map()), step.key);
     }
     (node.rules ??= new Set()).add(indexed);
     this.#size++;
@@ -103,7 +121,8 @@ export class MatchIndex<Subscriber> {
         if (node !== undefined) this.#matchMember(node, message, found);
       }
     } else {
-      for (const [name, node] of exact) if (senderNames.has(name)) this.#matchMember(node, message, found);
+      // The keys of this map are names.
+      for (const [name, node] of exact) if (senderNames.has(name as string)) this.#matchMember(node, message, found);
     }
   }
 
@@ -123,44 +142,53 @@ export class MatchIndex<Subscriber> {
 
   #matchPath(node: Node<Subscriber>, message: MatchedMessage, found: (subscriber: Subscriber) => void): void {
     const { path } = message.header;
-    if (node.unasked !== undefined) this.#matchArgument(node.unasked, message, found);
+    if (node.unasked !== undefined) this.#matchArguments(node.unasked, message, found);
     if (path === undefined) return;
     const exact = node.exact?.get(path);
-    if (exact !== undefined) this.#matchArgument(exact, message, found);
+    if (exact !== undefined) this.#matchArguments(exact, message, found);
     if (node.namespaces === undefined) return;
     for (const namespace of prefixesOf(path, '/', node.namespaces)) {
-      this.#matchArgument(namespace, message, found);
+      this.#matchArguments(namespace, message, found);
     }
     const all = path === '/' ? undefined : node.namespaces.get('/');
-    if (all !== undefined) this.#matchArgument(all, message, found);
+    if (all !== undefined) this.#matchArguments(all, message, found);
   }
 
-  #matchArgument(node: Node<Subscriber>, message: MatchedMessage, found: (subscriber: Subscriber) => void): void {
-    if (node.unasked !== undefined) this.#matchRules(node.unasked, message, found);
-    if (node.exact === undefined && node.namespaces === undefined) return;
-    if (!message.header.signature.startsWith('s')) return;
-    const text = message.texts[0];
-    if (text === undefined) return;
-    const exact = node.exact?.get(text);
-    if (exact !== undefined) this.#matchRules(exact, message, found);
-    if (node.namespaces === undefined) return;
-    for (const namespace of prefixesOf(text, '.', node.namespaces)) this.#matchRules(namespace, message, found);
+  #matchArguments(node: Node<Subscriber>, message: MatchedMessage, found: (subscriber: Subscriber) => void): void {
+    if (node.rules !== undefined) this.#matchRules(node.rules, message, found);
+    if (node.arguments === undefined) return;
+    const { signature } = message.header;
+    if (signature === '') return;
+    for (const [index, asked] of node.arguments) {
+      const text = message.texts[index as number]; // the keys of this map are indexes
+      if (text === undefined) continue;
+      const type = codecOf(signature).types[index as number];
+      if (type?.kind === 'string' && type.code === 's') {
+        const exact = asked.exact?.get(text);
+        if (exact !== undefined) this.#matchArguments(exact, message, found);
+        for (const name of prefixesOf(text, '.', asked.namespaces)) this.#matchArguments(name, message, found);
+      }
+      for (const path of relatedPaths(text, asked.paths)) this.#matchArguments(path, message, found);
+    }
   }
 
-  #matchRules({ rules }: Node<Subscriber>, message: MatchedMessage, found: (subscriber: Subscriber) => void): void {
-    if (rules === undefined) return;
+  #matchRules(
+    rules: ReadonlySet<IndexedRule<Subscriber>>, message: MatchedMessage, found: (subscriber: Subscriber) => void,
+  ): void {
     const { header } = message;
-    for (const { rule, subscriber, hasMoreArguments } of rules) {
+    for (const { rule, subscriber } of rules) {
       if (rule.type !== undefined && rule.type !== header.type) continue;
       if (rule.destination !== undefined && !message.isAddressedTo(rule.destination)) continue;
-      if (hasMoreArguments && !argumentsMatch(rule, message)) continue;
       found(subscriber);
     }
   }
 }
 
 /** The nodes of a text and of its beginnings that end before a separator, so far as there are nodes for them. */
-function* prefixesOf<Value>(text: string, separator: string, nodes: ReadonlyMap<string, Value>): Generator<Value> {
+function* prefixesOf<Value>(
+  text: string, separator: string, nodes: ReadonlyMap<string | number, Value> | undefined,
+): Generator<Value> {
+  if (nodes === undefined) return;
   const isShort = text.length <= MAX_RULE_LENGTH; // no rule has a longer namespace, and a path can have any length
   let end = isShort ? text.length : text.lastIndexOf(separator, MAX_RULE_LENGTH);
   for (; end > 0; end = text.lastIndexOf(separator, end - 1)) {
@@ -169,16 +197,26 @@ function* prefixesOf<Value>(text: string, separator: string, nodes: ReadonlyMap<
   }
 }
 
-function argumentsMatch(rule: MatchRule, { header, texts }: MatchedMessage): boolean {
-  const readParts = { signature: header.signature, body: texts };
-  return matchesArguments(rule, readParts as unknown as Message); // it reads no other parts
+/** The nodes of the paths that are related to a text: equal, or one ends in "/" and the other begins with it. */
+function* relatedPaths<Value>(text: string, nodes: ReadonlyMap<string | number, Value> | undefined): Generator<Value> {
+  if (nodes === undefined) return;
+  const equal = nodes.get(text);
+  if (equal !== undefined) yield equal;
+  for (let end = Math.min(text.length - 1, MAX_RULE_LENGTH); end > 0;) {
+    end = text.lastIndexOf('/', end - 1) + 1; // 0 if there is none
+    const above = end === 0 ? undefined : nodes.get(text.slice(0, end));
+    if (above !== undefined) yield above;
+    end--;
+  }
+  if (!text.endsWith('/') || text.length > MAX_RULE_LENGTH) return;
+  for (const [path, below] of nodes) if (path !== text && (path as string).startsWith(text)) yield below;
 }
 
-function childOf<Subscriber>(children: Map<string, Node<Subscriber>>, key: string): Node<Subscriber> {
+function childOf<Subscriber>(children: Children<Subscriber>, key: string | number): Node<Subscriber> {
   let child = children.get(key);
   if (child === undefined) {
     child = new Node();
-    children.set(flat(key), child);
+    children.set(typeof key === 'string' ? flat(key) : key, child);
   }
   return child;
 }
@@ -197,22 +235,15 @@ function removeBelow<Subscriber>(
 ): boolean {
   const step = steps[level];
   if (step === undefined) return node.rules?.delete(indexed) ?? false;
-  const { exact, namespace } = step;
-  const key = exact ?? namespace;
-  const children = exact !== undefined ? node.exact : namespace !== undefined ? node.namespaces : undefined;
-  const child = key === undefined ? node.unasked : children?.get(key);
+  const children = step.kind === 'unasked' ? undefined : node[step.kind];
+  const child = step.kind === 'unasked' ? node.unasked : children?.get(step.key);
   if (child === undefined || !removeBelow(child, steps, level + 1, indexed)) return false;
   if (!isEmpty(child)) return true;
-  if (key === undefined) node.unasked = undefined;
-  else children?.delete(key);
+  if (step.kind === 'unasked') node.unasked = undefined;
+  else children?.delete(step.key);
   return true;
 }
 
-function isEmpty({ unasked, exact, namespaces, rules }: Node<unknown>): boolean {
-  return unasked === undefined && !((exact?.size ?? 0) > 0 || (namespaces?.size ?? 0) > 0 || (rules?.size ?? 0) > 0);
-}
-
-/** Whether a rule asks for arguments beyond what the level of the first argument decides. */
-function hasMoreArguments({ args, argPaths }: MatchRule): boolean {
-  return argPaths !== undefined || (args !== undefined && Object.keys(args).some((index) => index !== '0'));
+function isEmpty({ unasked, exact, namespaces, paths, arguments: asked, rules }: Node<unknown>): boolean {
+  return unasked === undefined && [exact, namespaces, paths, asked, rules].every((each) => (each?.size ?? 0) === 0);
 }

@@ -9,7 +9,9 @@ import { BusCore } from './bus-core.js';
 import { Client } from './client.js';
 import { disconnect } from './departures.js';
 import { Driver } from './driver/driver.js';
+import { ProtocolViolation } from './errors.js';
 import type { Identity } from './identity.js';
+import { Intake } from './intake.js';
 import { type BusLimits, withDefaults } from './limits.js';
 import type { ClientPolicy } from './policy.js';
 import { Router } from './router.js';
@@ -32,6 +34,7 @@ const MAX_LINGER = 1_000;
 export class MessageBus {
   readonly #core: BusCore;
   readonly #router: Router;
+  readonly #intake = new Intake<Client>();
   readonly #policyFor: (identity: Identity) => ClientPolicy | undefined;
   /** The clients whose transports have not ended, and the ends. */
   readonly #open = new Map<Client, Promise<void>>();
@@ -53,13 +56,23 @@ export class MessageBus {
     const client = new Client(transport, identity, this.#policyFor(identity));
     this.#core.connected.add(client);
     const frames = new FrameReader({ maxMessageLength: this.#core.limits.maxMessageSize });
-    const inlet = new Inlet({ transport, frames, handOn: (frame) => this.#router.receive(client, frame) });
+    const handOn = (frame: Uint8Array): void => {
+      client.incomingBytes -= frame.length;
+      this.#router.receive(client, frame);
+    };
+    const inlet = new Inlet({ transport, frames, handOn });
     const ended = new Promise<void>((resolve) => {
       transport.start({
-        receive: (chunk) => inlet.receive(chunk),
+        receive: (chunk) => {
+          client.incomingBytes += chunk.length;
+          inlet.receive(chunk);
+          const greedy = this.#intake.note(client);
+          if (greedy !== undefined) disconnect(this.#core, greedy, ProtocolViolation.tooMuchIncomplete());
+        },
         relieved: () => inlet.relieved(),
         end: () => {
           this.#open.delete(client);
+          this.#intake.forget(client);
           disconnect(this.#core, client);
           resolve();
         },

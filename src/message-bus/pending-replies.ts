@@ -18,8 +18,8 @@ export interface OrphanedCall<Peer> {
 /** The expected replies of one bus. A peer is any object that stands for a connection. */
 export class PendingReplies<Peer extends object> {
   readonly #byCaller = new Map<Peer, OpenCalls<Peer>>();
-  /** For each callee, how many calls each caller has open. */
-  readonly #byCallee = new Map<Peer, Map<Peer, number>>();
+  /** For each callee, the serials of the calls that each caller has open, the newest last. */
+  readonly #byCallee = new Map<Peer, Map<Peer, Set<number>>>();
 
   /** How many callers have, or had, open calls and have not left. */
   get callerCount(): number {
@@ -49,7 +49,9 @@ export class PendingReplies<Peer extends object> {
       callers = new Map();
       this.#byCallee.set(callee, callers);
     }
-    callers.set(caller, (callers.get(caller) ?? 0) + 1);
+    const serials = callers.get(caller);
+    if (serials === undefined) callers.set(caller, new Set([serial]));
+    else serials.add(serial);
     return true;
   }
 
@@ -58,9 +60,9 @@ export class PendingReplies<Peer extends object> {
     const calls = this.#byCaller.get(caller);
     if (calls === undefined || !removeCallee(calls, callee, serial)) return false;
     const callers = this.#byCallee.get(callee);
-    const left = (callers?.get(caller) ?? 1) - 1;
-    if (left > 0) callers?.set(caller, left);
-    else callers?.delete(caller);
+    const serials = callers?.get(caller);
+    serials?.delete(serial);
+    if (serials?.size === 0) callers?.delete(caller);
     return true;
   }
 
@@ -83,10 +85,10 @@ export class PendingReplies<Peer extends object> {
     if (callers === undefined) return [];
     this.#byCallee.delete(callee);
     const orphans: OrphanedCall<Peer>[] = [];
-    for (const caller of callers.keys()) {
+    for (const [caller, serials] of callers) {
       const calls = this.#byCaller.get(caller);
       if (calls === undefined) continue;
-      for (const serial of [...calls.callees.keys()].reverse()) {
+      for (const serial of [...serials].reverse()) {
         if (removeCallee(calls, callee, serial)) orphans.push({ caller, serial });
       }
     }

@@ -11,6 +11,7 @@ import { HalfOpen } from './half-open.js';
 import { incomingOf, type OpenedStream } from './incoming.js';
 import { checkNonce, createNonceFile, type NonceFile } from './nonce-file.js';
 import { creatingPrivately, isPrivateSocket } from './private-socket.js';
+import { noteSocketFile } from './socket-file.js';
 import { chooseTcpPlaces, type TcpPlace } from './tcp-place.js';
 import { chooseUnixPlace, occupantOf } from './unix-place.js';
 import { runListener } from './waiting.js';
@@ -172,9 +173,10 @@ async function listenUnix(address: Address, guid: string, options: AllOptions): 
     }));
     const isPrivate = place.isPrivate || isPrivateSocket(place.socketPath); // the file exists in this turn
     const peer: StreamPeer = { transport: 'unix', address: printed, guid, isPrivate };
+    const withoutOthers = noteSocketFile(place.socketPath);
     const server = await listening;
     const close = (): void => {
-      server.close(); // removes the socket file
+      withoutOthers(() => server.close()); // removes the socket file
       place.remove();
     };
     return { address: printed, guid, servers: [server], close };

@@ -63,6 +63,22 @@ interface Deferred {
   readonly resolve: () => void;
 }
 
+/** The transports that are flushed in the next tick: one tick for all, since a message bus writes to many in a turn. */
+let toFlush: StreamTransport[] = [];
+
+function flushAll(): void {
+  const transports = toFlush;
+  toFlush = [];
+  for (const transport of transports) transport.flush();
+}
+
+/** A tick that is queued by a microtask runs after all microtasks: what they send leaves in the same write. */
+const flushNextTick = (): void => process.nextTick(flushAll);
+
+function flushLater(transport: StreamTransport): void {
+  if (toFlush.push(transport) === 1) void RESOLVED.then(flushNextTick);
+}
+
 /** A transport on a stream that has passed the handshake. */
 export class StreamTransport implements Transport {
   readonly guid: string;
@@ -96,9 +112,6 @@ export class StreamTransport implements Transport {
   #takenAtCheck = 0;
   #idleChecks = 0;
   #drained: Deferred | undefined;
-  /** A tick that is queued by a microtask runs after all microtasks: what they send leaves in the same write. */
-  readonly #flushNextTick = (): void => process.nextTick(this.#flushNow);
-  readonly #flushNow = (): void => this.flush();
   readonly #onSent = (error?: Error | null): void => {
     if (error === undefined || error === null) this.#sent();
   };
@@ -182,7 +195,7 @@ export class StreamTransport implements Transport {
     else if (queuedBytes > this.#congestedAbove) this.#congest();
     if (this.#isFlushScheduled) return;
     this.#isFlushScheduled = true;
-    void RESOLVED.then(this.#flushNextTick);
+    flushLater(this);
   }
 
   flush(): void {

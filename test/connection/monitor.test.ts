@@ -114,8 +114,14 @@ describe('a monitor', () => {
     await until(async () => (await server.peer()).isClosed);
   });
 
-  test('that the bus does not answer ends with its signal, or with the connection', async () => {
+  test('that the bus does not answer ends with its signal, its time, or the connection', async () => {
     const answer: Answer = (call, peer) => (call.member === 'BecomeMonitor' ? undefined : answerAsBus(call, peer));
+    await using silent = await startFakeServer({ answer });
+    await expect(becomeMonitor([], { addresses: silent.address, connectTimeout: 500 })).rejects.toMatchObject({
+      name: 'CallTimeoutError', message: expect.stringMatching(/BecomeMonitor.* 500 ms/) as string,
+    });
+    const left = await silent.peer();
+    await until(() => left.isClosed);
     await using server = await startFakeServer({ answer });
     const controller = new AbortController();
     const aborted = becomeMonitor([], { addresses: server.address, signal: controller.signal });

@@ -365,6 +365,25 @@ describe('a call', () => {
     await expect(full.bus.requestName(NAME)).rejects.toEqual(lost);
   });
 
+  test('of requestName that has waited, and is lost again before it leaves, is made on the connection after that', async () => {
+    const { server, bus, peer, restored, breakOf } = await startBus();
+    await breakOf(peer);
+    const name = bus.requestName(NAME);
+    const flush = vi.spyOn(StreamTransport.prototype, 'flush');
+    onTestFinished(() => flush.mockRestore());
+    const stop = bus.watchConnection(({ state }) => {
+      if (state === 'connected') flush.mockImplementation(() => {}); // the request has no time to leave
+      else if (restored().length === 1) flush.mockRestore();
+    });
+    const second = await server.peer();
+    await until(() => restored().length === 1);
+    second.socket.destroy();
+    await until(() => restored().length === 2);
+    stop();
+    expect(await name).toBe('primary owner');
+    expect(second.calls('RequestName')).toEqual([]);
+  });
+
   test('more than the limits allow rejects, and those before it wait on', async () => {
     const { bus, peer, restore, breakOf } = await startBus({ reconnect: { maxWaitingCalls: 3, maxWaitingBytes: 1_000 } });
     await breakOf(peer);
@@ -541,6 +560,21 @@ describe('a subscription', () => {
     const call = await next.call('Method');
     next.send(next.encode(methodReturn(call), { sender: ':1.9' })); // a former owner on the former bus
     await expect(failure).rejects.toMatchObject({ name: 'CallTimeoutError' });
+  });
+
+  test('a prefix whose names the next bus does not tell has the owners that it reports, and the bus is restored', async () => {
+    let isRefused = false;
+    const { bus, peer, restore, restored } = await startBus({
+      answer: (call, from) => (isRefused && call.member === 'ListNames' ? refused : giving())(call, from),
+    });
+    const watch = bus.watchOwner('com.example.below.*', () => {});
+    await watch.ready;
+    isRefused = true;
+    const next = await restore(peer);
+    expect(restored()[0]?.errors).toEqual([expect.objectContaining({ errorName: `${BUS}.Error.LimitsExceeded` })]);
+    next.send(ownerChanged('com.example.below.A', '', ':1.30'));
+    await bus.call({ path: '/', member: 'Ping' });
+    expect([...watch.owners]).toEqual([['com.example.below.A', ':1.30']]);
   });
 
   test('a prefix has no owners while the connection is lost, and those of the new bus after it', async () => {
@@ -881,6 +915,8 @@ test('a hundred restarts leave no timers, listeners, sockets or objects behind',
 test.each<[reconnect: unknown, problem: string]>([
   ['yes', 'connectToBus: "reconnect" must be true, false, or the options of reconnecting, got string "yes"'],
   [{ initialDelay: -1 }, 'reconnect: "initialDelay" must be a number of milliseconds'],
+  [{ initialDelay: Infinity }, '"initialDelay" must be a number of milliseconds, 0 or more, and less than Infinity, got number Infinity'],
+  [{ maxDelay: NaN }, 'reconnect: "maxDelay" must be a number of milliseconds'],
   [{ jitter: 2 }, 'reconnect: "jitter" must be a number from 0 to 1, got number 2'],
   [{ maxAttempts: 1.5 }, 'reconnect: "maxAttempts" must be a whole number, 0 or more, or Infinity, got number 1.5'],
   [{ retries: 1 }, 'reconnect: unknown option "retries"'],

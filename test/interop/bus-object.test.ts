@@ -50,7 +50,7 @@ async function status(...words: readonly string[]): Promise<Readonly<Record<stri
 }
 
 describeWith('dbus-daemon')('the bus', () => {
-  test.skipIf(SEES_NO_PROCESSES)('reports the credentials of our connection', async () => {
+  if (!SEES_NO_PROCESSES) test('reports the credentials of our connection', async () => {
     const credentials = await driver.GetConnectionCredentials(bus.uniqueName);
     expect(credentials.get('UnixUserID')).toStrictEqual({ signature: 'u', value: process.getuid?.() });
     expect(credentials.get('ProcessID')).toStrictEqual({ signature: 'u', value: process.pid });
@@ -181,7 +181,7 @@ describeWith('dbus-daemon')('the bus', () => {
 });
 
 describeWith('dbus-daemon', 'busctl')('busctl', () => {
-  test.skipIf(SEES_NO_PROCESSES)('finds the process of our connection by its unique and its well-known name', async () => {
+  if (!SEES_NO_PROCESSES) test('finds the process of our connection by its unique and its well-known name', async () => {
     await bus.requestName(NAME);
     for (const name of [bus.uniqueName, NAME]) {
       const uid = String(process.getuid?.());
@@ -189,7 +189,7 @@ describeWith('dbus-daemon', 'busctl')('busctl', () => {
     }
   });
 
-  test.skipIf(SEES_NO_PROCESSES)('lists our connection and its names', async () => {
+  if (!SEES_NO_PROCESSES) test('lists our connection and its names', async () => {
     await bus.requestName(NAME);
     const { code, stdout } = await busctl(daemon, ['list', '--no-legend', '--full']);
     expect(code).toBe(0);
@@ -207,8 +207,8 @@ describeWith('dbus-daemon', 'busctl')('busctl', () => {
   });
 });
 
-describeWith('dbus-daemon', 'gdbus')('gdbus', () => {
-  test.skipIf(SEES_NO_PROCESSES)('gets the credentials of our process from the bus', async () => {
+if (!SEES_NO_PROCESSES) describeWith('dbus-daemon', 'gdbus')('gdbus', () => {
+  test('gets the credentials of our process from the bus', async () => {
     const where = { ...target, interface: DBusDaemon.name };
     const { stdout } = await gdbusCall(daemon, where, 'GetConnectionCredentials', [bus.uniqueName]);
     expect(stdout).toContain(`'ProcessID': <uint32 ${process.pid}>`);

@@ -1,15 +1,17 @@
-// Owners of names on the real buses and on ours: watches of prefixes while names come and go, and waiting for an owner.
+// Owners of names on the real buses, through a proxy, and on ours: watches of prefixes while names come and go, and
+// waiting for an owner.
 // Specification: Match Rules (arg0namespace), org.freedesktop.DBus.NameOwnerChanged.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Bus, connectToBus, ownName, type OwnNameOptions } from '../../src/index.js';
 import type { PrivateBus } from '../support/private-bus.js';
 import { ALL_BUSES } from '../support/private-broker.js';
+import { PROXIED_BUS } from '../support/private-proxy.js';
 import { describeWith } from '../support/programs.js';
 import { until } from '../support/waiting.js';
 
 const PREFIX = 'org.mpris.MediaPlayer2';
 
-describe.each(ALL_BUSES)('$program:', ({ required, startBus }) => {
+describe.each([...ALL_BUSES, PROXIED_BUS])('$program:', ({ required, startBus }) => {
   describeWith(...required)('on a bus with two connections', () => {
     let daemon: PrivateBus;
     let service: Bus;

@@ -10,6 +10,7 @@ import { defineInterface } from '../../src/interface/define.js';
 import { ownName } from '../../src/connection/own-name.js';
 import { exportObject } from '../../src/service/export-object.js';
 import { REAL_BUSES } from '../support/private-broker.js';
+import { PROXIED_BUS } from '../support/private-proxy.js';
 import type { PrivateBus } from '../support/private-bus.js';
 import { describeWith } from '../support/programs.js';
 import { until } from '../support/waiting.js';
@@ -51,7 +52,7 @@ async function startTicker(daemon: PrivateBus) {
   return { ...service, emitted: () => count };
 }
 
-describe.each(REAL_BUSES)('$program', ({ required, startBus }) => {
+describe.each([...REAL_BUSES, PROXIED_BUS])('$program', ({ required, startBus }) => {
   describeWith(...required)('that is started again', () => {
     test('three times keeps the name, the objects and the subscribers of a service', async () => {
       await using daemon = await startBus();

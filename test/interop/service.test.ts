@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Bus, connectToBus, ErrorName, parseIntrospection } from '../../src/index.js';
 import { recordHandlerErrors } from '../service/support.js';
-import { isOnAnotherBus } from '../support/chosen-bus.js';
+import { isOnAnotherBus, isThroughProxy } from '../support/chosen-bus.js';
 import { busctl, busctlCall, dbusSend, dbusSendCall, gdbus, gdbusCall } from '../support/foreign.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
 import { describeWith, type Ended, PYTHON, run, start } from '../support/programs.js';
@@ -56,7 +56,8 @@ function rowsWith<K extends 'gvariant' | 'busctl'>(key: K): [EchoMember, string,
   return ECHO_ROWS.flatMap((row) => (row[key] === undefined ? [] : [[row.member, row[key], row]]));
 }
 
-describeWith('dbus-daemon', 'busctl')('busctl', () => {
+// sd-bus sends BEGIN without waiting for OK, and xdg-dbus-proxy 0.1.4 ends such a connection.
+if (!isThroughProxy()) describeWith('dbus-daemon', 'busctl')('busctl', () => {
   test.each(rowsWith('busctl'))('%s returns %s unchanged', async (member, text, { value }) => {
     const signature = signatureOf(member);
     const ended = await busctlCall(daemon, MIRROR, member, [signature, ...words(text)]);
@@ -265,7 +266,8 @@ describeWith('dbus-daemon', 'dbus-send')('dbus-send', () => {
     expect(reports).toMatchObject([{ ...failed, error: expect.any(RangeError) }]);
   });
 
-  test('may expect no reply, and may call our unique name', async () => {
+  // It ends at once then, and a proxy drops what it has not passed on.
+  if (!isThroughProxy()) test('may expect no reply, and may call our unique name', async () => {
     const where = [MIRROR.path, `${Annotated.name}.Note`];
     for (const destination of [MIRROR.destination, bus.uniqueName]) {
       const args = ['--type=method_call', `--dest=${destination}`, ...where, `string:for ${destination}`];
@@ -445,7 +447,7 @@ describeWith('dbus-daemon', 'dbus-python')('GLib', () => {
   });
 
   // Our own bus carries no descriptors.
-  test.skipIf(isOnAnotherBus())('sends us the index of a file descriptor, which we do not send back', async () => {
+  if (!isOnAnotherBus()) test('sends us the index of a file descriptor, which we do not send back', async () => {
     const reports = recordHandlerErrors();
     expect(await caller('glib', ['handles'])).toEqual([ErrorName.FAILED, ErrorName.FAILED]);
     expect(state.seen.map(({ value }) => value)).toEqual([0, 0]);

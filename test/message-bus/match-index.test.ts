@@ -20,6 +20,9 @@ const SIGNALS: readonly Message[] = [
   signal({ ...where, signature: 'o', body: ['/a/b'] }),
   signal({ ...where, signature: 'g', body: ['s'] }),
   signal({ ...where, signature: 'uss', body: [1, 'com', '/a/b'] }),
+  signal({ ...where, signature: 'ss', body: ['com.example', '/a/'] }),
+  ...['/', '//', '/a/b/', '/a//b'].map((text) => signal({ ...where, signature: 's', body: [text] })),
+  ...['/', '/a', '/a/b/c'].map((path) => signal({ ...where, signature: 'o', body: [path] })),
   { ...signal(where), type: 'method_call' } as unknown as Message,
 ];
 
@@ -28,7 +31,9 @@ const RULES: readonly MatchRule[] = [
   { path: '/' }, { path: where.path }, { pathNamespace: '/' }, { pathNamespace: '/com' }, { pathNamespace: where.path },
   { arg0Namespace: 'com' }, { arg0Namespace: 'com.example' }, { args: { 0: 'com.example' } }, { args: { 0: '' } },
   { args: { 1: 'com' } }, { args: { 0: 'com', 1: 'com' } }, { argPaths: { 0: '/a/' } }, { argPaths: { 0: '/a/b' } },
-  { argPaths: { 2: '/a/' } }, { args: { 1: 'com' }, argPaths: { 2: '/a/b' } },
+  { argPaths: { 2: '/a/' } }, { args: { 1: 'com' }, argPaths: { 2: '/a/b' } }, { argPaths: { 0: '/' } },
+  { arg0Namespace: 'com', argPaths: { 1: '/a/' } }, { args: { 2: '/a/b' } }, { args: { 1: 'com', 2: '/a/b' } },
+  { argPaths: { 0: '/a' } }, { argPaths: { 0: '/a/b/c' } }, { argPaths: { 0: 'com' } }, { args: { 0: '/a/b' } },
   { type: 'signal', interface: where.interface, member: 'Changed', path: where.path, args: { 0: 'com' } },
   { member: 'Changed', pathNamespace: '/com', arg0Namespace: 'com' },
 ];
@@ -106,13 +111,15 @@ describe('an index', () => {
     expect(found(index, untouched)).toEqual(['c']);
   });
 
-  test('does not look at 20,000 rules for other values', () => {
+  test('does not look at 30,000 rules for other values', () => {
     const index = new MatchIndex<string>();
     for (let i = 0; i < 5_000; i++) {
       index.add({ sender: `:1.${i + 10}` }, 'sender');
       index.add({ ...where, path: `/other/${i}` }, 'path');
       index.add({ member: where.member, pathNamespace: `/other/${i}` }, 'namespace');
       index.add({ member: 'Changed', args: { 0: `value ${i}` } }, 'argument');
+      index.add({ member: 'Changed', args: { 1: 'the same', 2: `value ${i}` } }, 'other argument');
+      index.add({ type: 'signal', argPaths: { 63: `/other/${i}/` } }, 'path in an argument');
     }
     index.add(where, 'wanted');
     let calls = 0;

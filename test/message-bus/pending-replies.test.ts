@@ -58,3 +58,16 @@ test('a caller can call itself, and leave', () => {
   replies.forgetCaller(caller);
   expect(replies.forgetCallee(caller)).toEqual([]);
 });
+
+test('a callee that leaves costs only its own calls, however many others its caller has', () => {
+  const replies = new PendingReplies<{ readonly name: string }>();
+  const [caller, silent] = [{ name: 'caller' }, { name: 'silent' }];
+  for (let serial = 1; serial <= 50_000; serial++) replies.expect(caller, silent, serial);
+  // Two billion looks at an open call, if each callee that leaves looked at all.
+  for (let i = 0; i < 40_000; i++) {
+    const callee = { name: `callee ${i}` };
+    replies.expect(caller, callee, 60_000 + i);
+    expect(replies.forgetCallee(callee)).toEqual([{ caller, serial: 60_000 + i }]);
+  }
+  expect(replies.countOf(caller)).toBe(50_000);
+});

@@ -71,6 +71,11 @@ export function environmentOf(address: string): PrivateBus['env'] {
 export async function startPrivateBus(options: PrivateBusOptions = {}): Promise<PrivateBus> {
   const startChosen = chosenBus();
   if (startChosen !== undefined && options.daemon === undefined) return startChosen(options);
+  return startPrivateDaemon(options);
+}
+
+/** Starts a private dbus-daemon, or the program of the options, whichever bus was chosen. */
+export async function startPrivateDaemon(options: PrivateBusOptions = {}): Promise<PrivateBus> {
   const [command, ...first] =
     options.daemon === 'dbus-wire-bus' ? [process.execPath, builtProgram('bus')] as const : ['dbus-daemon'] as const;
   const directory = scratchDirectory();

@@ -6,7 +6,7 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { describe } from 'vitest';
-import { isOnAnotherBus } from './chosen-bus.js';
+import { programsOfBus } from './chosen-bus.js';
 import { adopt, killGroup } from './reaper.js';
 
 /** Default limit for the end of a program, or for a line of its output, in milliseconds. */
@@ -238,8 +238,8 @@ export function describeWith(...names: readonly string[]): typeof describe | typ
 
 /** A text that names the missing programs; undefined if all are installed. In CI it throws instead. */
 export function reasonToSkip(...names: readonly string[]): string | undefined {
-  const isProvided = (name: string): boolean => name === 'dbus-daemon' && isOnAnotherBus();
-  const missing = names.filter((name) => !isProvided(name) && !(MODULES[name]?.() ?? isOnPath(name)));
+  const needed = names.flatMap((name) => (name === 'dbus-daemon' ? programsOfBus() : name));
+  const missing = needed.filter((name) => !(MODULES[name]?.() ?? isOnPath(name)));
   if (missing.length === 0) return undefined;
   const reason = `not installed: ${missing.join(', ')}`;
   if (process.env['CI']) throw new Error(`${reason} (in CI nothing may be skipped)`);

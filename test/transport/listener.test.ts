@@ -1,6 +1,6 @@
 // Listening on addresses of each kind: the address that is printed, the place of the socket, stale socket files, the
 // nonce, and what is left after the end.
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -174,6 +174,19 @@ describe('a path at which something is', () => {
     }
     expect(readFileSync(join(directory, 'file'), 'utf8')).toBe('text');
     expect(readdirSync(directory).sort()).toEqual(['file', 'folder', 'link']);
+  });
+
+  test('is not removed at the end if it is the socket of another server by then', async () => {
+    const path = join(scratchDirectory(), 'a');
+    const first = await listen(`unix:path=${path}`);
+    rmSync(path);
+    const second = await listen(`unix:path=${path}`);
+    await first.listener.close();
+    expect(readdirSync(dirname(path))).toEqual(['a']);
+    connectTo(second.address[0]!);
+    await until(() => second.clients.length === 1);
+    await second.listener.close();
+    expect(readdirSync(dirname(path))).toEqual([]);
   });
 
   test('is free if nothing is there', async () => {

@@ -42,7 +42,7 @@ export function launch(service: ActivatableService, environment: NodeJS.ProcessE
     return { name: ErrorName.SPAWN_EXEC_FAILED, text: `Failed to execute program ${service.name}: ${reason}` };
   };
   try {
-    const child = spawn(program, args, { env: environment, stdio: ['ignore', 'inherit', 'inherit'] });
+    const child = spawn(fileOf(program), args, { env: environment, stdio: ['ignore', 'inherit', 'inherit'] });
     child.unref(); // the bus keeps the process alive, not its services
     const ended = new Promise<StartFailure | undefined>((resolve) => {
       child.on('error', (error) => resolve(failed(error)));
@@ -52,6 +52,12 @@ export function launch(service: ActivatableService, environment: NodeJS.ProcessE
   } catch (error) {
     return { ended: Promise.resolve(failed(error)), kill: () => {} }; // such as a NUL in an argument
   }
+}
+
+/** A path of the program. Service files name files: a name without a slash is in no directory of PATH. */
+function fileOf(program: string): string {
+  if (program === '') throw Object.assign(new Error('the program is empty: it must be a path'), { code: 'ENOENT' });
+  return program.includes('/') ? program : `./${program}`;
 }
 
 function failureOf(name: string, status: number | null, signal: NodeJS.Signals | null): StartFailure | undefined {

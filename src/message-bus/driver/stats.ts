@@ -43,8 +43,14 @@ function connectionStatsOf(core: BusCore, name: string): Map<string, Variant> {
     PeakMatchRules: client.peaks.rules,
     BusNames: client.places.size + 1,
     PeakBusNames: client.peaks.names,
+    IncomingBytes: client.incomingBytes,
+    IncomingFDs: 0,
+    PeakIncomingBytes: client.peaks.incomingBytes,
+    PeakIncomingFDs: 0,
     OutgoingBytes: client.transport.queuedBytes,
+    OutgoingFDs: 0,
     PeakOutgoingBytes: client.peaks.outgoingBytes,
+    PeakOutgoingFDs: 0,
   });
   return stats.set('UniqueName', variant('s', client.uniqueName));
 }

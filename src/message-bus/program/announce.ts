@@ -4,6 +4,7 @@
 import { closeSync, writeSync } from 'node:fs';
 import { textOfError } from '../../program-output.js';
 import type { ServeSettings } from './command-line.js';
+import { isOfRuntime } from './runtime-descriptors.js';
 
 /** What is known of a bus that clients can connect to. */
 export interface ReadyBus {
@@ -32,6 +33,9 @@ export function announceBus(
 }
 
 function writeLine(descriptor: number, line: string): void {
+  if (isOfRuntime(descriptor)) {
+    throw new OutputError(`descriptor ${descriptor} is not open: it must be inherited from the starting program`);
+  }
   try {
     writeSync(descriptor, `${line}\n`);
   } catch (error) {

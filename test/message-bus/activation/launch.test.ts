@@ -9,6 +9,8 @@ const PREFIX = 'org.freedesktop.DBus.Error.Spawn.';
 
 test.each([
   [['/nonexistent'], 'ExecFailed', 'Failed to execute program com.example.A: No such file or directory'],
+  [['true'], 'ExecFailed', 'Failed to execute program com.example.A: No such file or directory'],
+  [[''], 'ExecFailed', 'Failed to execute program com.example.A: No such file or directory'],
   [['/etc/passwd'], 'ExecFailed', 'Failed to execute program com.example.A: Permission denied'],
   [['/bin/sh', '-c', 'exit 3'], 'ChildExited', 'Process com.example.A exited with status 3'],
   [['/bin/sh', '-c', 'kill -9 $$'], 'ChildSignaled', 'Process com.example.A received signal 9'],

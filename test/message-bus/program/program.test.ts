@@ -201,6 +201,15 @@ test.each([['--nofork'], ['--fork']])('a descriptor that cannot be written is an
   });
 });
 
+// On Linux, Node's pipe for signals is one of these: a line in it ended the process with a segmentation fault.
+test('a descriptor that Node has opened for itself is never written', async () => {
+  const descriptors = Array.from({ length: 12 }, (_, index) => index + 6);
+  const ends = await Promise.all(descriptors.map((descriptor) => runBus(`--print-address=${descriptor}`)));
+  for (const end of ends) {
+    expect(end).toMatchObject({ code: 74, stdout: '', stderr: expect.stringMatching(/^dbus-wire-bus: descriptor \d+ .*\n$/) });
+  }
+});
+
 test('wrong usage has an exit code and one line of its own', async () => {
   expect(await runBus('--system')).toMatchObject({
     code: 64, stdout: '', stderr: expect.stringMatching(/^dbus-wire-bus: Option '--system' is refused: .* \(see --help\)\n$/),

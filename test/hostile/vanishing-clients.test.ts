@@ -1,0 +1,14 @@
+// Two hundred clients at a time that vanish without good-bye leave our message bus as it was; vanishing-clients.heavy
+// has a minute of them. (Not in the specification.)
+
+import { expect, test } from 'vitest';
+import { MIB } from '../support/memory.js';
+import { beforeAndAfter } from './vanishing.js';
+
+test('clients that vanish leave names, rules, descriptors and memory of the bus as they were', async () => {
+  const { before, after, visits } = await beforeAndAfter((count) => count >= 1_000);
+  expect(visits).toBeGreaterThanOrEqual(1_000);
+  expect(after.counts).toEqual(before.counts);
+  expect(after.descriptors).toBe(before.descriptors);
+  expect(after.memory).toBeLessThan(before.memory + 2 * MIB);
+});

@@ -1,0 +1,4 @@
+// The suite of service.test.ts through xdg-dbus-proxy: what holds on dbus-daemon holds in a sandbox that filters nothing.
+
+import '../support/choose-proxied-bus.js';
+import './service.test.js';

@@ -1,0 +1,52 @@
+// The bytes of messages that are not complete: together they are limited. (Not in the specification.)
+
+import { expect, test } from 'vitest';
+import { Intake, type Sender } from '../../src/message-bus/intake.js';
+import { startBusWith } from '../../src/message-bus/start.js';
+import { RawClient } from '../support/raw-client.js';
+
+const MIB = 2 ** 20;
+const sender = (incomingBytes: number): Sender => ({ incomingBytes, peaks: { incomingBytes: 0 } });
+
+test('the client with most bytes is chosen once all have too many together', () => {
+  const intake = new Intake(10 * MIB);
+  const [small, large, next] = [sender(2 * MIB), sender(6 * MIB), sender(3 * MIB)];
+  expect(intake.note(small)).toBe(undefined);
+  expect(intake.note(large)).toBe(undefined);
+  expect(intake.note(next)).toBe(large);
+  intake.forget(large);
+  expect(intake.note(next)).toBe(undefined);
+  expect(large.peaks.incomingBytes).toBe(6 * MIB);
+});
+
+test('bytes of messages that were handled do not count', () => {
+  const intake = new Intake(10 * MIB);
+  const [first, second] = [sender(9 * MIB), sender(9 * MIB)];
+  expect(intake.note(first)).toBe(undefined);
+  first.incomingBytes = 0;
+  expect(intake.note(second)).toBe(undefined);
+  expect(intake.note(sender(MIB))).toBe(undefined); // so few are not looked at
+});
+
+test('GetConnectionStats has the bytes that wait for the rest of a message', async () => {
+  const bus = await startBusWith({}, {});
+  try {
+    await using client = await RawClient.registered(bus.address);
+    await using other = await RawClient.registered(bus.address);
+    const start = new Uint8Array(70_000);
+    start.set([0x6c, 1, 0, 1, 0, 0, 2, 0, 9, 0, 0, 0, 0, 0, 0, 0]); // announces 128 KiB
+    client.sendBytes(start);
+    client.transport.flush();
+    let bytes = 0;
+    while (bytes < start.length) {
+      const where = { interface: 'org.freedesktop.DBus.Debug.Stats' };
+      const { body } = await other.ask('GetConnectionStats', 's', [client.uniqueName], where);
+      const stats = body[0] as Map<string, { readonly value: number }>;
+      bytes = stats.get('IncomingBytes')!.value;
+      expect(stats.get('PeakIncomingBytes')!.value).toBeGreaterThanOrEqual(bytes);
+    }
+    expect(bytes).toBe(start.length);
+  } finally {
+    await bus.close();
+  }
+});
