@@ -1,5 +1,6 @@
 // The signals that the objects of a link send: those of their interfaces, and the announcements of their properties.
 // It knows no calls. Tests: export-object.test.ts. Specification: Message Types (SIGNAL), PropertiesChanged.
+import { countDrop } from '../connection/drops.js';
 import { ConnectionClosedError } from '../connection/errors.js';
 import type { MessageLink } from '../connection/link.js';
 import type { CallContext } from '../interface/definition.js';
@@ -18,13 +19,14 @@ export interface OutgoingSignal {
   readonly destination?: string | undefined;
 }
 
-/** Sends a signal of an object; does nothing if the link is closed. */
+/** Sends a signal of an object; does nothing if the link is closed. One that is being restored counts it as dropped. */
 export function sendSignal(link: MessageLink<boolean>, path: string, content: OutgoingSignal): void {
   const { interface: interfaceName, member, signature, body, destination } = content;
   try {
     link.send(signal({ path, interface: interfaceName, member, signature, body, destination }));
   } catch (error) {
     if (!(error instanceof ConnectionClosedError)) throw error;
+    if (error.code === 'CONNECTION_LOST') countDrop(link, 'undeliverable', { error });
   }
 }
 

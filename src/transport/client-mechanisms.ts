@@ -7,6 +7,11 @@ import { Keyring } from './keyring.js';
 
 /** The mechanisms of a client that does not choose. */
 const DEFAULT_MECHANISMS: readonly MechanismName[] = ['EXTERNAL', 'DBUS_COOKIE_SHA1'];
+/**
+ * The same over TCP. A server cannot see the user there: dbus-daemon accepts EXTERNAL without an identity, and then
+ * closes the connection. EXTERNAL is for a TCP port that leads to a Unix socket.
+ */
+const DEFAULT_MECHANISMS_OVER_TCP: readonly MechanismName[] = ['DBUS_COOKIE_SHA1', 'EXTERNAL'];
 
 /** What DBUS_COOKIE_SHA1 needs of Node. */
 export const COOKIE_HASHING: CookieHashing = {
@@ -14,12 +19,17 @@ export const COOKIE_HASHING: CookieHashing = {
   challenge: () => randomBytes(16).toString('hex'),
 };
 
+/** The mechanisms of a client that does not choose, in the order in which they are tried. */
+export function defaultMechanisms(transport: string): readonly MechanismName[] {
+  return transport === 'tcp' || transport === 'nonce-tcp' ? DEFAULT_MECHANISMS_OVER_TCP : DEFAULT_MECHANISMS;
+}
+
 /**
  * The mechanisms of a client, in the order of `names`. `uid` is the identity that is claimed; if it is undefined, as on
  * Windows, EXTERNAL leaves the identity to the server, and DBUS_COOKIE_SHA1 is left out.
  */
 export function clientMechanisms(
-  uid: string | undefined, names: readonly MechanismName[] = DEFAULT_MECHANISMS,
+  uid: string | undefined, names: readonly MechanismName[],
 ): readonly ClientMechanism[] {
   return names.flatMap((name): readonly ClientMechanism[] => {
     switch (name) {

@@ -9,7 +9,7 @@ import { AddressError } from '../protocol/errors.js';
 import { argumentError } from '../wire/arguments.js';
 import { FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH } from '../wire/constants.js';
 import { ABORT_SIGNAL, integer, MILLISECONDS, type OptionRules } from '../wire/options.js';
-import { clientMechanisms } from './client-mechanisms.js';
+import { clientMechanisms, defaultMechanisms } from './client-mechanisms.js';
 import { ConnectError } from './errors.js';
 import { handshake } from './handshake.js';
 import type { OpenedStream } from './incoming.js';
@@ -46,7 +46,7 @@ export interface OpenOptions {
   readonly uid?: string | undefined;
   /**
    * The mechanisms that are tried, in this order. After the first rejection, those that the server does not offer are
-   * left out. Default: EXTERNAL, then DBUS_COOKIE_SHA1. ‹Authentication mechanisms›
+   * left out. Default: EXTERNAL, then DBUS_COOKIE_SHA1; over TCP the other way round. ‹Authentication mechanisms›
    */
   readonly mechanisms?: readonly MechanismName[] | undefined;
   /**
@@ -101,7 +101,7 @@ export class UseError extends Error {}
 async function openAddress(address: Address, options: GreetingOptions): Promise<AcceptedTransport> {
   const deadline = performance.now() + (options.connectTimeout ?? CONNECT_TIMEOUT);
   const claimed = options.uid ?? process.getuid?.().toString();
-  const mechanisms = clientMechanisms(claimed, options.mechanisms);
+  const mechanisms = clientMechanisms(claimed, options.mechanisms ?? defaultMechanisms(address.transport));
   const needsNoChallenge = mechanisms[0]?.exchanges[0]?.respond === undefined;
   if (address.transport === 'unix' && needsNoChallenge && options.greeting !== undefined) {
     try {

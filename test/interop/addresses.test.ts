@@ -1,22 +1,22 @@
 // Every kind of address that dbus-daemon can listen at, reached by the text that it prints; and a bus behind a program.
 import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { connectToBus } from '../../src/connection/open-bus.js';
 import { formatAddress, parseAddresses } from '../../src/protocol/address.js';
 import { signal } from '../../src/wire/messages/message.js';
 import { describeWith, type Program, start } from '../support/programs.js';
 import { scratchDirectory } from '../support/reaper.js';
 
-const configuration = (listen: readonly string[]): string => `<!DOCTYPE busconfig PUBLIC
+const OPEN = '<auth>ANONYMOUS</auth><auth>EXTERNAL</auth><allow_anonymous/>';
+
+const configuration = (listen: readonly string[], auth: string): string => `<!DOCTYPE busconfig PUBLIC
   "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
   "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
   <type>session</type>
   ${listen.map((address) => `<listen>${address}</listen>`).join('\n  ')}
-  <auth>ANONYMOUS</auth>
-  <auth>EXTERNAL</auth>
-  <allow_anonymous/>
+  ${auth}
   <policy context="default">
     <allow send_destination="*" eavesdrop="true"/>
     <allow eavesdrop="true"/>
@@ -26,10 +26,10 @@ const configuration = (listen: readonly string[]): string => `<!DOCTYPE busconfi
 `;
 
 /** A daemon that listens at these addresses, and the addresses that it prints. */
-async function listenAt(listen: readonly string[]): Promise<{ daemon: Program; printed: readonly string[] }> {
+async function listenAt(listen: readonly string[], auth = OPEN): Promise<{ daemon: Program; printed: readonly string[] }> {
   const directory = scratchDirectory();
   const file = join(directory, 'bus.conf');
-  writeFileSync(file, configuration(listen));
+  writeFileSync(file, configuration(listen, auth));
   const flags = [`--config-file=${file}`, '--nofork', '--nopidfile', '--nosyslog', '--print-address'];
   const daemon = await start('dbus-daemon', flags, { env: { TMPDIR: directory } });
   const [list] = await daemon.line(/^\S+$/);
@@ -57,6 +57,20 @@ describeWith('dbus-daemon')('an address that dbus-daemon prints', () => {
     expect(await bus.listNames()).toContain(bus.uniqueName);
     await bus.close();
   });
+
+  test.each(['tcp:host=localhost,port=0,family=ipv4', 'nonce-tcp:host=localhost,port=0,family=ipv4'])(
+    'for %s is connected to with a cookie, unless another mechanism is chosen', async (address) => {
+      const home = scratchDirectory();
+      chmodSync(home, 0o700);
+      vi.stubEnv('HOME', home);
+      onTestFinished(() => void vi.unstubAllEnvs());
+      const { daemon, printed } = await listenAt([address], '');
+      await using _ = daemon;
+      const bus = await connectToBus(printed[0] ?? '');
+      expect(await bus.listNames()).toContain(bus.uniqueName);
+      await bus.close();
+    },
+  );
 
   test('for an abstract name is connected to, or refused with the reason if this Node cannot', async () => {
     const { daemon, printed } = await listenAt([`unix:abstract=/tmp/dbus-wire-${process.pid}`]);
