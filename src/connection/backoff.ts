@@ -1,8 +1,8 @@
-// How long to wait before each attempt to restore a connection: twice as long after each failure, up to a limit, and
-// less by a random part, so that the clients of a bus that has ended do not all return in the same moment. It sets no
-// timers. Tests: backoff.test.ts. (No clause of the specification.)
+// The delay before each attempt to restore a connection. It doubles after each failure, up to a limit, and is shortened
+// by a random part, so that the clients of a bus do not all reconnect at the same moment. It sets no timers. Tests:
+// backoff.test.ts. (No clause of the specification.)
 
-/** After this many failures no delay is doubled any more: zero times infinity is not a number. */
+/** After this many failures the delay is not doubled again: zero times infinity is not a number. */
 const MAX_DOUBLINGS = 64;
 
 /** The delays between attempts. */
@@ -20,7 +20,7 @@ export interface BackoffOptions {
 /** A connection that lasts for a shorter time, in milliseconds, counts as a failed attempt. */
 const SHORTEST_STABLE_TIME = 1_000;
 
-/** The delays before attempts that follow one another. */
+/** The delays before successive attempts. */
 export class Backoff {
   readonly #options: BackoffOptions;
   readonly #random: () => number;
@@ -32,7 +32,7 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** The delay before the next attempt, in milliseconds; undefined if there were as many attempts as are allowed. */
+  /** The delay before the next attempt, in milliseconds; undefined if the number of attempts has reached the limit. */
   next(): number | undefined {
     const { maxAttempts, jitter } = this.#options;
     if (this.#attempts >= maxAttempts) return undefined;
@@ -42,9 +42,9 @@ export class Backoff {
   }
 
   /**
-   * Must be called when a connection ends that has lasted for `lifetime` milliseconds. The delays begin anew only after
-   * a connection that has lasted longer than the delay that is due: a server that accepts each connection and ends it
-   * at once is asked less and less often.
+   * Must be called when a connection ends that has lasted for `lifetime` milliseconds. The delays start again from the
+   * first only if the connection has lasted longer than the delay that is due: a server that accepts each connection
+   * and ends it at once is tried less and less often.
    */
   noteLifetime(lifetime: number): void {
     if (lifetime >= Math.max(SHORTEST_STABLE_TIME, this.#delay())) this.#attempts = 0;

@@ -1,7 +1,6 @@
-// The names of this side on a bus: which are wanted, with which flags, and which the bus has given us. On a new
-// connection they are requested again. It knows no names of others (name-owners.ts).
-// Specification: Message Bus Names, org.freedesktop.DBus.RequestName. Tests: wishes.test.ts, bus.test.ts,
-// reconnect.test.ts.
+// The names that this side requests on a bus, with their flags, and those that it owns. On a new connection they are
+// requested again. It does not know the names of others (name-owners.ts). Specification: Message Bus Names,
+// org.freedesktop.DBus.RequestName. Tests: wishes.test.ts, bus.test.ts, reconnect.test.ts.
 import {
   BUS_OBJECT, type NameReleaseResult, type NameRequestResult, RELEASE_NAME_RESULT, REQUEST_NAME_FLAG,
   REQUEST_NAME_RESULT,
@@ -49,7 +48,7 @@ export interface NameLink extends WishLink {
 /** The names that were requested on a new connection. */
 export interface RestoredNames {
   readonly names: ReadonlyMap<string, NameRestoreResult>;
-  /** The reason for each name that is not wanted any more. */
+  /** An error for each name that is no longer wanted. */
   readonly errors: readonly Error[];
 }
 
@@ -136,7 +135,7 @@ export class BusNames {
     };
   }
 
-  /** A request that a connection takes with it when it ends is made again on the next one. */
+  /** A request that is pending when a connection ends is made again on the next one. */
   async #request(call: CallOptions<'su', 'u'>): Promise<NameRequestResult | 'exists'> {
     for (;;) {
       const wasConnected = this.#link.state === 'connected';
@@ -175,7 +174,7 @@ export class BusNames {
     return this.#wanted.delete(name) ? 'released' : 'not owner';
   }
 
-  /** Must be called when a connection ends that is restored: the next bus has given us no name yet. */
+  /** Must be called if a connection has ended and is to be restored: this side owns no names on the next bus. */
   handleBreak(): void {
     this.#breaks++;
     this.uniqueName = undefined;

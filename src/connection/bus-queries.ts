@@ -1,6 +1,6 @@
-// What a bus answers about names, connections and itself: a table of its methods, with the errors that mean "there is
-// none". It keeps no state; names of this side are requested in bus-names.ts, owners are watched in name-owners.ts.
-// Specification: Message Bus Messages. Tests: bus-queries.test.ts, test/interop/bus-queries.test.ts.
+// Queries to a bus about names, connections and the bus itself: a table of its methods, with the errors that mean that
+// there is no answer. It keeps no state; names of this side are requested in bus-names.ts, owners are watched in
+// name-owners.ts. Specification: Message Bus Messages. Tests: bus-queries.test.ts, test/interop/bus-queries.test.ts.
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
 import { ErrorName } from '../protocol/error-names.js';
 import type { ConnectionCredentials } from '../protocol/credentials.js';
@@ -15,7 +15,7 @@ import type { MessageLink } from './link.js';
 
 const { FAILED, NAME_HAS_NO_OWNER, UNIX_PROCESS_ID_UNKNOWN } = ErrorName;
 
-/** The questions about a bus name. The bus answers with an error of `none` if there is nothing to answer with. */
+/** The questions about a bus name. An error in `none` means that there is no answer. */
 const NAME_QUERIES = {
   getNameOwner: { member: 'GetNameOwner', out: 's', none: [NAME_HAS_NO_OWNER] },
   nameHasOwner: { member: 'NameHasOwner', out: 'b', none: [] },
@@ -39,10 +39,10 @@ type BusQuery = keyof typeof BUS_QUERIES;
 type NameAnswer<Query extends NameQuery> = BodyOf<(typeof NAME_QUERIES)[Query]['out']>[0];
 type BusAnswer<Query extends BusQuery> = BodyOf<(typeof BUS_QUERIES)[Query]['out']>[0];
 
-/** The part of a bus that is asked. */
+/** The members of a bus that queries use. */
 type Asked = Pick<MessageLink, 'call'>;
 
-/** Asks the bus about a name. Undefined if nobody has it, or if the bus does not know the answer. */
+/** Asks the bus about a name. Undefined if the name has no owner, or if the bus does not know the answer. */
 export async function askAboutName<const Query extends NameQuery>(
   bus: Asked, query: Query, name: string, options: WaitOptions = {},
 ): Promise<NameAnswer<Query> | undefined> {
@@ -90,7 +90,7 @@ export async function startServiceByName(bus: Asked, name: string, options: Wait
 
 type WritableCredentials = { -readonly [Field in keyof ConnectionCredentials]: ConnectionCredentials[Field] };
 
-/** The credentials of the specification: the type, and where the value goes. */
+/** The credentials of the specification: the type of each, and the function that stores its value. */
 const CREDENTIALS: Readonly<Record<string, {
   readonly type: string;
   readonly store: (credentials: WritableCredentials, value: never) => void;

@@ -40,13 +40,13 @@ export class Bus<Typed extends boolean = false> extends Connection<Typed> {
 
   /**
    * The name that the bus has given this connection, such as `:1.42`. It changes when the connection is restored; until
-   * then it is that of the connection that has ended.
+   * then it is the name on the connection that has ended.
    */
   get uniqueName(): string {
     return this.#reconnection?.uniqueName ?? this.#firstName;
   }
 
-  /** Whether there is a connection, with all that the program wants of the bus. */
+  /** Whether the connection is open, is being restored, or has ended. */
   get state(): ConnectionState {
     return this.#core.state;
   }
@@ -107,7 +107,7 @@ export class Bus<Typed extends boolean = false> extends Connection<Typed> {
   }
 
   /**
-   * All names that the bus can start a service for, and the name of the bus itself.
+   * All names whose services the bus can start, and the name of the bus itself.
    * @throws {DBusError} if the bus refuses, and the other errors of {@link Bus.call}
    */
   async listActivatableNames(options?: WaitOptions): Promise<readonly string[]> {
@@ -126,7 +126,7 @@ export class Bus<Typed extends boolean = false> extends Connection<Typed> {
   }
 
   /**
-   * What the bus knows about the program that owns a name; undefined if the name has no owner.
+   * The credentials of the program that owns a name, as far as the bus knows them; undefined if the name has no owner.
    * ‹org.freedesktop.DBus.GetConnectionCredentials›
    * @throws {InvalidNameError} if `name` is not a bus name
    * @throws {DBusError} if the bus refuses, and the other errors of {@link Bus.call}

@@ -34,7 +34,7 @@ export interface CallFlags<Silent extends NoReply = boolean> {
   readonly noReply?: (Silent & boolean) | undefined;
 }
 
-/** What calls do unless their own options say otherwise. An option of a call that is undefined is not given. */
+/** Defaults for the options of calls. An option of a call that is undefined counts as not given. */
 export interface CallDefaults {
   /** Milliseconds until a call rejects with {@link CallTimeoutError}; 25,000 unless given, Infinity for never. */
   readonly timeout?: number | undefined;
@@ -95,7 +95,7 @@ export const CALL_DEFAULTS: OptionRule = {
 /** No defaults but those of the library. */
 export const NO_DEFAULTS: CallDefaults = Object.freeze({});
 
-/** The defaults of the first, and where it has none, those of the second. */
+/** The defaults of `first`, completed by those of `second`. */
 export function mergeDefaults(first: CallDefaults, second: CallDefaults): CallDefaults {
   return {
     timeout: first.timeout ?? second.timeout,

@@ -40,11 +40,10 @@ export interface CallRouter {
    */
   route(header: MethodCallHeader, length: number): CallRunner | CallRefusal;
   /**
-   * The connection on which all calls so far have come has ended, and another one follows. Their callers get no reply:
-   * what is sent to them is dropped.
+   * The connection of all calls so far has ended, and another connection follows. Replies to these calls are dropped.
    */
   handleBreak?(reason: ConnectionClosedError): void;
-  /** The link is about to end in good order, and all handlers have answered: sends what is to be sent later. */
+  /** The link is about to close, and all handlers have answered: sends the messages that would be sent later. */
   beforeClose?(): void;
 }
 

@@ -182,7 +182,7 @@ export class Callers {
     this.#watch?.((name) => this.#leave(name), () => this.#names());
   }
 
-  /** The connection of all callers has ended, and another follows: nobody waits for the answers. */
+  /** The connection of all callers has ended, and another follows: no caller waits for an answer. */
   abandonAll(reason: unknown): void {
     this.#breaks++;
     const callers = [...this.#byName.values()];

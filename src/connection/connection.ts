@@ -103,7 +103,7 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
   /**
    * Subscribes a listener to the signals that match a rule: it is called as each signal arrives. The option `signature`
    * gives their bodies a type.
-   * @throws as the form with an iterator does
+   * @throws the same errors as the form with an iterator
    */
   subscribe<const Args extends string = string>(
     rule: MatchRule, listener: SignalListener<NoInfer<Args>, Typed>, options?: ListenOptions<Args>,
@@ -144,8 +144,8 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
   }
 
   /**
-   * The connection does not keep the process alive any more, even while calls wait for their replies: if nothing else
-   * is left to do, the process ends, without `close`.
+   * The connection no longer keeps the process alive, even while calls wait for their replies: if nothing else is left
+   * to do, the process ends without `close`.
    */
   unref(): this {
     this.#core.isRef = false;

@@ -1,7 +1,7 @@
 // The deadlines of calls: for each length of wait, a list in the order of the deadlines, with one timer for the first.
-// Adding and removing a call takes constant time. An event loop that was busy when the time ran out reads its sockets
-// once more before anything expires. It knows nothing of messages.
-// Tests: pending.test.ts. (No clause of the specification.)
+// Adding and removing a call takes constant time. If the event loop was busy when the time ran out, the sockets are
+// read again before anything expires. It does not know messages. Tests: pending.test.ts. (No clause of the
+// specification.)
 
 /** Longest delay of a timer of Node, in milliseconds: 24 days. */
 const MAX_TIMER_DELAY = 2 ** 31 - 1;
@@ -23,7 +23,7 @@ class DeadlineList {
   #first: Expirable | undefined;
   #last: Expirable | undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** Set while the sockets are read once more: elements with this deadline or an earlier one expire afterwards. */
+  /** Set while the sockets are read again: elements with this deadline or an earlier one expire afterwards. */
   #look: NodeJS.Immediate | undefined;
   #overdue = 0;
 
@@ -86,7 +86,8 @@ class DeadlineList {
   readonly #onTimer = (): void => {
     this.#timer = undefined;
     this.#overdue = performance.now() + 1; // a timer of Node may fire up to 1 ms early
-    // Immediates run after the sockets were read: what had arrived while the loop was busy then counts as in time.
+    // Immediates run after the sockets were read: a message that arrived while the loop was busy then counts as in
+    // time.
     if (this.#first !== undefined && this.#first.deadline <= this.#overdue) this.#look = setImmediate(this.#onLook);
     else this.#continue();
   };

@@ -1,7 +1,7 @@
-// File descriptors that travel with messages, on transports that carry them: which message each belongs to, that
-// UNIX_FDS and the indices in the body fit, and that a descriptor that nobody takes is closed. On other transports
-// nothing here runs, and messages with descriptors are refused when they are written. It knows no sockets.
-// Tests: descriptors.test.ts. Specification: Header Fields (UNIX_FDS), Basic types (UNIX_FD).
+// The file descriptors of messages, on transports that carry them. It assigns each descriptor to its message, checks
+// UNIX_FDS and the indices in the body, and closes a descriptor that the program does not take. On other transports
+// nothing here runs, and messages with descriptors are refused when they are written. It does not know sockets. Tests:
+// descriptors.test.ts. Specification: Header Fields (UNIX_FDS), Basic types (UNIX_FD).
 import { DescriptorError } from '../transport/errors.js';
 import type { DescriptorCarrier, Transport } from '../transport/transport.js';
 import { runListener } from '../transport/waiting.js';
@@ -11,14 +11,15 @@ import { encodeMessage } from '../wire/messages/encode.js';
 import type { Message } from '../wire/messages/message.js';
 import { largestUnixFd } from '../wire/values/unix-fd-indices.js';
 
-/** Most descriptors that may wait for the messages that they belong to; more of them end the connection. */
+/** Most descriptors that may wait for their messages; if there are more, the connection ends. */
 const MAX_WAITING = 1_024;
 
 const attached = new WeakMap<Message, readonly number[]>();
 
 /**
  * A message that carries file descriptors: a UNIX_FD in its body is an index of `descriptors`. It can be sent on a
- * connection whose transport carries descriptors. They stay the sender's: it closes them when the message has left.
+ * connection whose transport carries descriptors. The sender keeps them: it must close them after the message has been
+ * sent.
  * ‹UNIX_FD›
  * @throws {ArgumentError} if `descriptors` is not an array of descriptors, which are integers of 0 or more
  */
@@ -31,7 +32,7 @@ export function attachDescriptors<M extends Message>(message: M, descriptors: re
   return carrying;
 }
 
-/** Descriptors that belong to a message that was delivered, until somebody takes them. */
+/** The descriptors of messages that were delivered, until the program takes them. */
 interface Delivered {
   readonly descriptors: readonly number[];
   readonly carrier: DescriptorCarrier;
@@ -43,13 +44,13 @@ function closeAll(descriptors: readonly number[], carrier: DescriptorCarrier): v
   for (const descriptor of descriptors) runListener(() => carrier.close(descriptor));
 }
 
-/** Closes the descriptors of messages that can no longer be reached: nobody can take them then. */
+/** Closes the descriptors of messages that were garbage-collected: the program can no longer take them. */
 const forgotten = new FinalizationRegistry<Delivered>(({ descriptors, carrier }) => closeAll(descriptors, carrier));
 
 /**
  * The file descriptors of a message that has arrived, or of the body with which a call resolves: a UNIX_FD in the body
- * is an index of the result. They belong to the caller from then on, which must close them; a second call returns none.
- * Descriptors that nobody takes are closed when the message is forgotten. ‹UNIX_FD›
+ * is an index of the result. They then belong to the caller, which must close them; a second call returns an empty
+ * array. Descriptors that are not taken are closed when the message is garbage-collected. ‹UNIX_FD›
  * @throws {ArgumentError} if `message` is not an object
  */
 export function takeDescriptors(message: object): readonly number[] {
@@ -88,7 +89,7 @@ export class DescriptorDesk {
     if (unixFds !== descriptors.length) throw DescriptorError.notAttached(unixFds, descriptors.length);
     const { maxPerMessage } = this.#carrier;
     if (unixFds > maxPerMessage) throw DescriptorError.tooMany(unixFds, maxPerMessage, 'caller');
-    // What is sent is what was checked, whatever a getter of the values returns the second time.
+    // The values are read once, so that a getter cannot return another value after the check.
     const plain = decodeMessage(encodeMessage(message, { serial }));
     const largest = largestUnixFd(plain.signature, plain.body);
     if (largest >= unixFds) throw DescriptorError.index(largest, unixFds, 'caller');

@@ -1,5 +1,5 @@
-// The diagnostics channels of connections: each message in and out, and the begin and end of connections. Nothing is
-// made for a channel that has no subscriber. drops.ts has the channel of dropped messages. Tests: diagnostics.test.ts.
+// The diagnostics channels of connections: each message in and out, and the start and end of connections. No event is
+// created for a channel without a subscriber. drops.ts has the channel of dropped messages. Tests: diagnostics.test.ts.
 // (No clause of the specification.)
 import { channel } from 'node:diagnostics_channel';
 import type { MessageHeader } from '../wire/messages/decode.js';
@@ -11,7 +11,7 @@ import type { Gap } from './gap.js';
 export interface MessageIn {
   /** The number of the connection in this process, from 1; it stays the same when the connection is restored. */
   readonly connection: number;
-  /** The message without its body, which is decoded only if somebody wants it. */
+  /** The message; its body is decoded only if it is read. */
   readonly message: MessageHeader;
   /** The length of the whole message. */
   readonly bytes: number;
@@ -37,7 +37,7 @@ export interface Connected {
 
 /** On `dbus-wire:reconnect`: a connection is restored, and so is everything that the program wants of the bus. */
 export interface Reconnected extends Connected {
-  /** The unique name that it had before. */
+  /** The unique name on the connection that has ended. */
   readonly previousUniqueName: string;
   /** From the end of one connection until the bus has accepted the next one, in milliseconds. */
   readonly downtime: number;
@@ -46,8 +46,7 @@ export interface Reconnected extends Connected {
 }
 
 /**
- * On `dbus-wire:disconnect`: a connection has ended. If it is to be restored and that fails for good, this is published
- * once more.
+ * On `dbus-wire:disconnect`: a connection has ended. If all attempts to restore it fail, this is published again.
  */
 export interface Disconnected {
   readonly connection: number;

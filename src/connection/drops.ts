@@ -21,7 +21,7 @@ export type DropReason =
   | 'unknown message type'
   /** An error reply that could not be sent; on a connection that was restored, also a reply or a signal. */
   | 'undeliverable'
-  /** An object, or the value of a property, for which a view of managed objects has no place. */
+  /** An object or the value of a property that exceeds the limits of a view of managed objects. */
   | 'too many objects';
 
 /** A message on the diagnostics channel `dbus-wire:drop`. */

@@ -43,7 +43,7 @@ export const CLOSE_RULES = { timeout: WAIT_RULES.timeout };
 export interface EngineOwner {
   /** The number of the link, for diagnostics. */
   readonly id: number;
-  /** What calls do unless their own options say otherwise. */
+  /** Defaults for the options of calls. */
   readonly callDefaults: CallDefaults;
   readonly drops: DropCounter;
   /** Decides about the calls that arrive. If it is undefined, they are refused. */
@@ -93,7 +93,7 @@ export class Engine {
   #isClosing = false;
   #closedError: ConnectionClosedError | undefined;
   #resolveClosed!: () => void; // set by the promise in the constructor
-  /** Takes all messages in place of the owner; undefined except for a monitor. */
+  /** Gets all messages instead of the owner; undefined unless the connection is a monitor. */
   #diverted: ((frame: Uint8Array) => void) | undefined;
 
   constructor(transport: Transport, owner: EngineOwner, options: ReceiveOptions<boolean>) {
@@ -249,14 +249,14 @@ export class Engine {
       this.#isClosing = true;
       await Promise.race([this.#running.ended(), this.#closed]);
       this.#owner.callRouter?.beforeClose?.();
-      this.#fail(new ConnectionClosedError(CLOSED_BY_US), Infinity); // all that is queued still leaves
+      this.#fail(new ConnectionClosedError(CLOSED_BY_US), Infinity); // all queued bytes are still sent
       this.#transport.end();
     }
     await this.#closed;
     clearTimeout(timer);
   }
 
-  /** Gives each message that arrives from now on to `take`, which must not keep its memory, and answers none. */
+  /** Passes each further message to `take`, which must not keep its memory, and answers no call. */
   divert(take: (frame: Uint8Array) => void): void {
     this.#diverted = take;
   }

@@ -2,7 +2,7 @@
 // bus name belongs to another connection. Tests: test/errors.test.ts. Specification: Message Bus Names.
 import { DBusWireError } from '../wire/errors.js';
 
-/** Whether a connection has ended for ever, or is being restored; see {@link ReconnectOptions}. */
+/** Whether a connection has ended permanently, or is being restored; see {@link ReconnectOptions}. */
 export type ConnectionClosedCode = 'CONNECTION_CLOSED' | 'CONNECTION_LOST';
 
 /** The second argument of the constructor of {@link ConnectionClosedError}. */
@@ -23,9 +23,9 @@ export class ConnectionClosedError extends DBusWireError {
   readonly fault = 'link';
   readonly code: ConnectionClosedCode;
   /**
-   * If the error is about one message, whether that had left this process. False: the other side has not got all of its
-   * bytes, so that it has not acted on it. True: the operating system may have got all of them, and the other side may
-   * have acted on the message. Undefined if the error is about the connection.
+   * If the error is about one message, whether the message had left this process. False: the other side has not
+   * received all of its bytes, so it cannot have acted on the message. True: the operating system may have got all
+   * bytes, and the other side may have acted on the message. Undefined if the error is about the connection.
    */
   readonly wasSent: boolean | undefined;
 
@@ -37,8 +37,8 @@ export class ConnectionClosedError extends DBusWireError {
 }
 
 /**
- * No reply arrived in time, and none lay in the socket of a program that was busy when the time ran out. A reply that
- * arrives later is dropped and counted.
+ * No reply arrived in time. If the program was busy when the time ran out, its sockets were read again first. A reply
+ * that arrives later is dropped and counted.
  */
 export class CallTimeoutError extends DBusWireError {
   override readonly name = 'CallTimeoutError';
@@ -60,7 +60,7 @@ export class OwnerTimeoutError extends DBusWireError {
   readonly code = 'OWNER_TIMED_OUT';
   /** The name that has no owner. */
   readonly busName: string;
-  /** How long the owner was awaited, in milliseconds. */
+  /** The timeout of the wait, in milliseconds. */
   readonly timeout: number;
 
   constructor(busName: string, timeout: number) {
@@ -86,7 +86,7 @@ export class QueueOverflowError extends DBusWireError {
   }
 }
 
-/** The body of a reply, or a property in a signal, has other types than its receiver expects. */
+/** The body of a reply, or a property in a signal, does not have the types that its receiver expects. */
 export class UnexpectedSignatureError extends DBusWireError {
   override readonly name = 'UnexpectedSignatureError';
   readonly fault = 'peer';
@@ -131,7 +131,7 @@ export class NameRequestError extends DBusWireError {
   }
 }
 
-/** A name was ours and is not any more: another connection has taken it over, or it was released. */
+/** This side no longer owns a name: another connection has taken it over, or it was released. */
 export class NameLostError extends DBusWireError {
   override readonly name = 'NameLostError';
   readonly fault = 'answer';

@@ -1,15 +1,15 @@
-// What a program sees of a connection that breaks and is restored: the gap, and each change of the state.
-// It has types only. Tests: reconnect.test.ts. (No clause of the specification.)
+// The events of a connection that breaks and is restored: the gap, and each change of the state. Types only. Tests:
+// reconnect.test.ts. (No clause of the specification.)
 import type { NameRequestResult } from '../protocol/bus.js';
 import type { ConnectionClosedError } from './errors.js';
 
-/** A time without a connection. Signals that were sent meanwhile have not arrived. */
+/** A time without a connection. Signals that were sent in this time are lost. */
 export interface Gap {
   /** From the end of one connection until the bus has accepted the next one, in milliseconds. */
   readonly downtime: number;
   /** How many attempts were made; the last one has succeeded. */
   readonly attempts: number;
-  /** The unique name on the new connection. It means nothing that a program had the same one before. */
+  /** The unique name on the new connection. It can be the name that another program had before. */
   readonly uniqueName: string;
   /** The unique name on the connection that has ended. */
   readonly previousUniqueName: string;
@@ -20,7 +20,7 @@ export interface ConnectionLost {
   readonly state: 'reconnecting';
   /** Why: a {@link ConnectionClosedError} at first, then the error of each attempt, mostly a ConnectError. */
   readonly error: unknown;
-  /** How many attempts have failed since the connection has ended. */
+  /** How many attempts have failed since the connection ended. */
   readonly attempts: number;
   /** Milliseconds until the next attempt. */
   readonly delay: number;
@@ -38,8 +38,8 @@ export interface ConnectionRestored extends Gap {
   /** Each well-known name that the program had requested, with the result of the new request. */
   readonly names: ReadonlyMap<string, NameRestoreResult>;
   /**
-   * One error for each wish that the bus has refused: NameRequestError for a name of another program, and DBusError for
-   * a name, a match rule or a watch. Subscriptions of a rule that was refused end with the same error.
+   * One error for each request that the bus has refused: NameRequestError for a name of another program, and DBusError
+   * for a name, a match rule or a watch. Subscriptions of a rule that was refused end with the same error.
    */
   readonly errors: readonly Error[];
 }

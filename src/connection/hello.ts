@@ -1,5 +1,5 @@
-// Hello: the call with which a connection becomes one of a bus and gets its unique name. It travels with the handshake
-// if an address is opened, and is sent by itself on a transport that is open already. It knows no wishes of a program.
+// Hello: the call by which a connection to a bus gets its unique name. If an address is opened, Hello is sent with the
+// handshake; on a transport that is open already, it is sent by itself. It does not know the requests of a program.
 // Tests: bus.test.ts, hostile-peer.test.ts, round-trips.test.ts. Specification: org.freedesktop.DBus.Hello.
 import { BUS_OBJECT } from '../protocol/bus.js';
 import { ErrorName } from '../protocol/error-names.js';
@@ -31,7 +31,7 @@ export interface GreetedBus<Typed extends boolean> {
 
 /** Hello is the first message on a connection to a bus. */
 const HELLO_SERIAL = 1;
-/** Hello and its bytes, which are the same on all connections; made for the first. */
+/** Hello and its bytes, which are the same on all connections; they are created for the first one. */
 let helloCall: MethodCall | undefined;
 let helloBytes: Uint8Array | undefined;
 
@@ -41,7 +41,7 @@ function uniqueNameOf([name]: readonly unknown[]): string {
   throw new DBusError(ErrorName.FAILED, `the bus answered Hello with ${describe(name)}: it must be a unique name`);
 }
 
-/** How Hello is said on a transport. */
+/** Options of sending Hello on a transport. */
 export interface HelloOptions {
   /** Whether Hello was sent, under its serial, before the transport was made. */
   readonly isSent: boolean;
@@ -50,7 +50,7 @@ export interface HelloOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Makes a transport a connection to a bus. If Hello fails, it destroys the transport. */
+/** Turns a transport into a connection to a bus. If Hello fails, it destroys the transport. */
 export async function sayHello<Typed extends boolean>(
   transport: Transport, options: HelloOptions & { readonly receive: ReceiveOptions<Typed> },
 ): Promise<GreetedBus<Typed>> {
@@ -70,7 +70,7 @@ export async function sayHello<Typed extends boolean>(
   return { typedArrays: typedArraysOf(receive), limits: callLimits(receive), uniqueName, core, wishes };
 }
 
-/** Says Hello on an engine of a link. If that fails, it ends the engine. */
+/** Sends Hello on an engine of a link. If Hello fails, it ends the engine. */
 async function greet(
   { core, wishes }: Pick<GreetedBus<boolean>, 'core' | 'wishes'>, engine: Engine,
   { isSent, timeout, signal }: HelloOptions,
@@ -107,7 +107,7 @@ function helloProblem(error: unknown): string {
 
 /** The options of opening a bus again after it has ended. */
 interface ReopenOptions extends ConnectOptions<boolean> {
-  /** Whether an address may lead to a server with another GUID than the address has: one that was started again. */
+  /** Whether the server may have another GUID than the address, because it was started again. */
   readonly anyGuid?: boolean | undefined;
   /** Whether the attempt keeps the process alive. Default: true. */
   readonly isRef?: boolean | undefined;
@@ -142,7 +142,7 @@ export function greetBus<Typed extends boolean = false>(
 /** The parts of a bus that stay when its connection ends. */
 export type ReopenedBus = Pick<GreetedBus<boolean>, 'core' | 'wishes' | 'uniqueName'>;
 
-/** The same for a link that is open no more: it gets a new engine. Resolves with the unique name. */
+/** The same for a link whose connection has ended: it gets a new engine. Resolves with the unique name. */
 export function greetAgain(
   { core, wishes }: ReopenedBus, addresses: string, options: ConnectOptions<boolean>,
 ): Promise<string> {

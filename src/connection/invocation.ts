@@ -1,6 +1,6 @@
-// A call of a program as the library makes it, with all its keys, from the options of call(); and the errors of
-// messages that are not sent. It knows no engine. Tests: connection.test.ts, options.test.ts.
-// Specification: Message Types (METHOD_CALL).
+// Turns the options of call() into an invocation, which has all keys; and makes the errors of messages that are not
+// sent. It does not know engines. Tests: connection.test.ts, options.test.ts. Specification: Message Types
+// (METHOD_CALL).
 import { argumentError } from '../wire/arguments.js';
 import { type Caller, errorAt } from '../wire/error-place.js';
 import type { ErrorPlace } from '../wire/errors.js';
@@ -35,7 +35,7 @@ export function toInvocation<In extends string, Out extends string>(
   checkCallOptions(options);
   const { path, interface: interfaceName, member, destination, signal, replySignature, descriptors } = options;
   const { timeout = defaults.timeout } = options;
-  // The compiler has compared the body with the signature; their types are of no further use.
+  // The compiler has compared the body with the signature; their types are not needed from here on.
   const { signature, body } = options as { signature?: string; body?: readonly unknown[] };
   const flags = flagsOf(options, false, defaults);
   const parts = { path, interface: interfaceName, member, destination, signature, body, flags };

@@ -51,7 +51,7 @@ export interface Restorer {
 interface Outage {
   readonly error: ConnectionClosedError;
   readonly waiting: WaitingCalls;
-  /** Whether there is an engine after Hello: the wishes and replies of the program leave, its calls wait. */
+  /** Whether there is an engine after Hello: requests and replies are sent, and calls of the program wait. */
   isGreeted: boolean;
 }
 
@@ -211,8 +211,8 @@ export class LinkCore implements EngineOwner {
   }
 
   /**
-   * Ends the link in good order; see {@link Engine.close}. While it is being restored, it ends at once: nothing of it
-   * could leave.
+   * Ends the link in good order; see {@link Engine.close}. While it is being restored, it ends at once: nothing can be
+   * sent.
    */
   async close(options: { readonly timeout?: number | undefined } = {}): Promise<void> {
     checkOptions('close', options, CLOSE_RULES);
@@ -247,7 +247,7 @@ export class LinkCore implements EngineOwner {
     if (this.#outage !== undefined) this.#outage.isGreeted = true;
   }
 
-  /** All wishes are restored: sends the calls that wait. Returns false if the engine has ended meanwhile. */
+  /** All requests are restored: sends the calls that wait. Returns false if the engine has ended meanwhile. */
   resume(): boolean {
     const outage = this.#outage;
     if (outage?.isGreeted !== true || this.#failure !== undefined) return false;

@@ -1,6 +1,6 @@
-// A server for connections without a bus: it listens, authenticates its clients, and hands out a Connection for each,
-// to a callback or an iterator. An error of one client ends only that client. Tests: listen.test.ts.
-// Specification: Server Addresses, Authentication Protocol.
+// A server for connections without a bus: it listens, authenticates its clients, and passes a Connection for each to a
+// callback or an iterator. An error of one client ends only that client. Tests: listen.test.ts. Specification: Server
+// Addresses, Authentication Protocol.
 import { channel } from 'node:diagnostics_channel';
 import { MECHANISM_LIST } from '../auth/mechanisms.js';
 import type { AddressParts } from '../protocol/address.js';
@@ -17,11 +17,14 @@ import { WAIT_RULES } from './call-options.js';
 import { type Connection, connectionOn } from './connection.js';
 import { RECEIVE_RULES, type ReceiveOptions, receiveOptions } from './receive-options.js';
 
-/** Takes a connection, and what its client has proved. Export objects before it returns, so that calls find them. */
+/**
+ * Gets each connection, and the identity of its client. It must export objects before it returns, so that calls find
+ * them.
+ */
 export type ConnectionListener<Typed extends boolean = false> =
   (connection: Connection<Typed>, client: ClientClaim) => void;
 
-/** A client that was not accepted, as the channel `dbus-wire:refusal` has it. */
+/** An event on the channel `dbus-wire:refusal`: a client was not accepted. */
 export interface Refusal {
   /** The address of the server. */
   readonly address: string;
@@ -31,9 +34,11 @@ export interface Refusal {
 
 /** How a server listens, which clients it accepts, and the limits of what it receives from them. */
 export interface PeerServerOptions<Typed extends boolean = false> extends AcceptClientsOptions, ReceiveOptions<Typed> {
-  /** Takes each connection. Without it, connections wait until they are read by `for await`. */
+  /** Gets each connection. Without it, connections wait until they are read by `for await`. */
   readonly onConnection?: ConnectionListener<Typed> | undefined;
-  /** Most connections at a time, those included that wait to be read. Further clients are cut. Default: 1,024. */
+  /**
+   * Most connections at a time, including those that wait to be read. Further clients are disconnected. Default: 1,024.
+   */
   readonly maxConnections?: number | undefined;
   /** If it aborts, the server closes as {@link PeerServer.close} does. */
   readonly signal?: AbortSignal | undefined;
@@ -56,13 +61,13 @@ const MAX_CONNECTIONS = 1_024;
 
 const refusals = channel('dbus-wire:refusal');
 
-/** A client that is authenticated, and has no connection yet. */
+/** A client that is authenticated, but has no connection yet. */
 interface WaitingClient {
   readonly client: AcceptedClient;
   readonly claim: ClientClaim;
 }
 
-/** A server that hands out connections. */
+/** A server that provides connections. */
 export class PeerServer<Typed extends boolean = false>
   implements AsyncIterable<Connection<Typed>>, AsyncDisposable {
   readonly #options: PeerServerOptions<Typed>;
@@ -121,7 +126,10 @@ export class PeerServer<Typed extends boolean = false>
     return this.#closed;
   }
 
-  /** What the client of a connection has proved; undefined if the connection is not of this server. */
+  /**
+   * The identity that the client of a connection has proved; undefined if the connection does not belong to this
+   * server.
+   */
   clientOf(connection: Connection<Typed>): ClientClaim | undefined {
     return this.#claims.get(connection);
   }
@@ -144,14 +152,14 @@ export class PeerServer<Typed extends boolean = false>
     return this;
   }
 
-  /** Keeps the process alive as long as the server listens, as a new server does. */
+  /** Keeps the process alive while the server listens, as a new server does. */
   ref(): this {
     this.#listener?.setRef(true);
     return this;
   }
 
   /**
-   * Ends listening, then all connections in good order: see {@link Connection.close}, which gets `timeout`. Resolves
+   * Stops listening, then closes all connections: see {@link Connection.close}, which gets `timeout`. Resolves
    * when they have ended.
    */
   async close(options: { readonly timeout?: number | undefined } = {}): Promise<void> {
@@ -220,7 +228,7 @@ export class PeerServer<Typed extends boolean = false>
 /**
  * Listens on all addresses of a list, without a bus: each client that authenticates becomes a {@link Connection}.
  * @throws {AddressError} if the list breaks the grammar, or a server cannot listen on one of its addresses
- * @throws {ListenError} if the system refuses an address, or something else has it
+ * @throws {ListenError} if the system refuses an address, or the address is in use
  * @throws {ArgumentError} if an option is unknown, or its value is not valid; if `signal` aborts, its reason is thrown
  */
 export async function listen<Typed extends boolean = false>(

@@ -16,7 +16,7 @@ import { type Pledge, pledge } from './pledge.js';
 export interface WishLink {
   /** The engine that takes requests at present; undefined while there is no connection. */
   readonly open: Engine | undefined;
-  /** Whether another engine follows if this one ends; then what was wanted is asked of that one again. */
+  /** Whether another engine follows if this one ends; the rules are then added again on that engine. */
   readonly isRestorable: boolean;
 }
 
@@ -33,14 +33,14 @@ export interface MatchRequest {
   readonly release: () => Promise<void>;
 }
 
-/** Called with the error of a bus that refuses a rule that it, or a bus before it, had accepted. */
+/** Called with the error if the bus refuses a rule that was accepted before, by this bus or an earlier one. */
 type RefusalListener = (error: unknown) => void;
 
 interface WantedRule {
   /** An object for each request. */
   readonly requests: Set<{ readonly refuse: RefusalListener }>;
   readonly ready: Pledge;
-  /** The engine on which the rule was last asked for. */
+  /** The engine on which the rule was last requested. */
   askedOn: Engine | undefined;
 }
 
@@ -130,7 +130,7 @@ export class MatchRequests {
     return errors;
   }
 
-  /** There will be no further engine. */
+  /** No further engine follows. */
   end(error: ConnectionClosedError): void {
     for (const { ready } of this.#rules.values()) ready.reject(error);
   }

@@ -1,5 +1,5 @@
-// A monitor of a bus: a connection that gets copies of the messages of others, whole and in order, and sends nothing.
-// It has no names, no calls and no objects: the bus takes them away. Tests: monitor.test.ts,
+// A monitor of a bus: a connection that gets copies of the messages of others, complete and in order, and sends
+// nothing. It has no names, no calls and no objects: the bus removes them. Tests: monitor.test.ts,
 // test/interop/become-monitor.test.ts. Specification: org.freedesktop.DBus.Monitoring.BecomeMonitor.
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
 import { formatMatchRule } from '../protocol/format-match-rule.js';
@@ -27,7 +27,7 @@ const DEFAULT_QUEUE_LIMIT = 16_384;
 /** How many bytes these messages have, unless the options say otherwise: 16 MiB. */
 const DEFAULT_QUEUE_BYTES = 2 ** 24;
 
-/** Where a monitor listens, and what it keeps. */
+/** The bus of a monitor, and the limits of its queue. */
 export interface MonitorOptions extends ConnectOptions {
   /** Milliseconds for each address, with its Hello, and as many for the answer to BecomeMonitor. Default: 25,000. */
   readonly connectTimeout?: number | undefined;
@@ -100,7 +100,7 @@ class BusMonitor implements Monitor {
     this.#queue.push(message, frame.length);
   }
 
-  /** Whether the bus says that the connection has lost its names, which is no message of others. */
+  /** Whether the message is NameLost for the connection itself, which is not a copy of a message of others. */
   #isFarewell({ type, sender, destination, member }: MessageHeader): boolean {
     return type === 'signal' && member === 'NameLost' && sender === BUS_NAME && destination === this.#formerName;
   }
@@ -141,9 +141,9 @@ class BusMonitor implements Monitor {
 }
 
 /**
- * Opens a connection of its own to a bus and makes it a monitor: it gets a copy of each message that one of the rules
- * matches, of all messages if there is no rule. A monitor sends nothing and answers no call. The system bus permits it
- * to the administrator only.
+ * Opens a separate connection to a bus and makes it a monitor: it gets a copy of each message that one of the rules
+ * matches, or of all messages if there is no rule. A monitor sends nothing and answers no call. On the system bus only
+ * the administrator can become a monitor.
  * @throws {InvalidNameError | MatchRuleError} if a bus would refuse a rule
  * @throws {DBusError} `AccessDenied` if the bus does not permit it, `UnknownInterface` or `UnknownMethod` if the bus
  *   has no monitors
@@ -164,7 +164,7 @@ export async function becomeMonitor(rules: readonly MatchRule[] = [], options: M
     return await new Promise<Monitor>((resolve, reject) => {
       endAbort = onAbort(signal, () => reject(signal?.reason as Error)); // any value that the caller has chosen
       core.engine.request(call, (outcome) => {
-        // The next message that arrives is one for the monitor.
+        // All further messages are for the monitor.
         if ('error' in outcome) reject(outcome.error as Error); // of the engine
         else if (outcome.reply.type === 'error') reject(toDBusError(outcome.reply, call));
         else resolve(new BusMonitor(core, uniqueName, options));

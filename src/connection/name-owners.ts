@@ -1,6 +1,6 @@
 // The present owner of each watched bus name, and every change of it: the basis for trusting the sender of a signal.
 // One request to the bus serves all watches of a name. The order of arrival counts: a reply to GetNameOwner that comes
-// after a NameOwnerChanged is ignored. A bus that ends takes all owners with it, and the next one is asked again.
+// after a NameOwnerChanged is ignored. When a bus ends, all owners are forgotten, and the next bus is asked again.
 // Tests: name-owners.test.ts, reconnect.test.ts.
 // Specification: org.freedesktop.DBus.NameOwnerChanged, org.freedesktop.DBus.GetNameOwner.
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
@@ -42,7 +42,7 @@ class WatchedName {
     this.#setOwner(owner);
   }
 
-  /** The bus has ended: nothing that is known of the name is true on the next one. */
+  /** The bus has ended: the known owner is not valid on the next bus. */
   reset(): void {
     this.former.length = 0;
     this.hasChanged = false;
@@ -60,8 +60,8 @@ class WatchedName {
 /** A watch on the owner of one name, or on the owners of all names below a prefix. */
 export interface OwnerWatch extends AsyncDisposable {
   /**
-   * Resolves when the owners are known, and the listener has got those that are there; rejects if the bus cannot be
-   * asked, and then the listener is never called.
+   * Resolves when the owners are known, and the listener has got the present ones. Rejects if the bus cannot be asked;
+   * the listener is then never called.
    */
   readonly ready: Promise<void>;
   /** The unique name of the present owner; undefined if there is none, before `ready`, and for a prefix. */
@@ -178,7 +178,7 @@ export class NameOwners {
     watched.release().catch(() => {});
   }
 
-  /** Must be called when a connection ends that is restored: on the next one, all owners are others. */
+  /** Must be called if a connection has ended and is to be restored: its owners are not valid on the next one. */
   handleBreak(): void {
     for (const watched of [...this.#names.values()]) watched.reset();
   }
@@ -191,7 +191,7 @@ export class NameOwners {
     await Promise.all(Array.from(this.#names, ([name, watched]) => this.#askOwner(engine, name, watched)));
   }
 
-  /** There will be no further engine. */
+  /** No further engine follows. */
   end(error: ConnectionClosedError): void {
     for (const { asked } of this.#names.values()) asked.reject(error);
   }

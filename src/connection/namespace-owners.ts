@@ -1,8 +1,8 @@
-// The owners of all names below a prefix, such as `org.mpris.MediaPlayer2.*`: first those that are there, then each
-// change. One match rule and one list of names serve all watches of a prefix. What NameOwnerChanged has said of a name
-// counts; an answer that the bus gives later about the same name is not newer. All owners end with their bus, and the
-// next one is asked again. Tests: namespace-owners.test.ts, reconnect.test.ts.
-// Specification: Match Rules (arg0namespace), org.freedesktop.DBus.NameOwnerChanged, org.freedesktop.DBus.ListNames.
+// The owners of all names below a prefix, such as `org.mpris.MediaPlayer2.*`: first the present ones, then each change.
+// One match rule and one list of names serve all watches of a prefix. NameOwnerChanged is always newer than an answer
+// of the bus about the same name, even if the answer arrives later. When a bus ends, all owners are forgotten, and the
+// next bus is asked again. Tests: namespace-owners.test.ts, reconnect.test.ts. Specification: Match Rules
+// (arg0namespace), org.freedesktop.DBus.NameOwnerChanged, org.freedesktop.DBus.ListNames.
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
 import { DBusError } from '../protocol/errors.js';
 import { runListener } from '../transport/waiting.js';
@@ -16,7 +16,7 @@ import type { OwnerListener, OwnerWatch } from './name-owners.js';
 import { DEFAULT_CALL_TIMEOUT } from './pending.js';
 import { type Pledge, pledge } from './pledge.js';
 
-/** How many owners the bus is asked for at once. */
+/** The number of owners that are asked for at the same time. */
 const QUESTIONS_AT_ONCE = 64;
 
 /** The end of the text for all names below a prefix. */
@@ -37,7 +37,7 @@ export function namespaceOf(name: string): string | undefined {
 /** One watch. */
 interface Watcher {
   readonly listener: OwnerListener;
-  /** Whether it has got the names that were there; before that it gets no changes. */
+  /** Whether it has got the present names; before that it gets no changes. */
   hasBegun: boolean;
 }
 
@@ -52,7 +52,7 @@ class WatchedNamespace {
   ready: Promise<void> = Promise.resolve();
   release: () => Promise<void> = () => Promise.resolve();
 
-  /** Takes the owner of a name, and tells the watches if it is another than before. */
+  /** Records the owner of a name, and reports it to the watches if it has changed. */
   update(name: string, owner: string | undefined): void {
     const previous = this.owners.get(name);
     if (owner === previous) return;
@@ -63,7 +63,7 @@ class WatchedNamespace {
     }
   }
 
-  /** The bus has ended: no name has an owner, until the next one is asked. */
+  /** The bus has ended: no name has an owner until the next bus is asked. */
   reset(): void {
     this.changed = new Set();
     for (const name of [...this.owners.keys()]) this.update(name, undefined);
@@ -75,7 +75,7 @@ class WatchedNamespace {
     for (const watcher of [...this.watchers]) this.begin(watcher);
   }
 
-  /** Gives a watch the names that are there. */
+  /** Reports the present names to a watch. */
   begin(watcher: Watcher): void {
     if (watcher.hasBegun || this.changed !== undefined) return;
     watcher.hasBegun = true;
@@ -121,7 +121,7 @@ export class NamespaceOwners {
     };
   }
 
-  /** Takes NameOwnerChanged; must be called for every signal of the bus, in order of arrival. */
+  /** Handles NameOwnerChanged; must be called for every signal of the bus, in order of arrival. */
   handleBusSignal(signal: ArrivedSignal): void {
     const { member, signature } = signal.header;
     if (this.#namespaces.size === 0 || member !== 'NameOwnerChanged' || signature !== 'sss') return;
@@ -165,7 +165,7 @@ export class NamespaceOwners {
     watched.release().catch(() => {});
   }
 
-  /** Must be called when a connection ends that is restored: on the next one, all owners are others. */
+  /** Must be called if a connection has ended and is to be restored: its owners are not valid on the next one. */
   handleBreak(): void {
     for (const watched of [...this.#namespaces.values()]) watched.reset();
   }
@@ -190,7 +190,7 @@ export class NamespaceOwners {
     return errors;
   }
 
-  /** There will be no further engine. */
+  /** No further engine follows. */
   end(error: ConnectionClosedError): void {
     for (const { asked } of this.#namespaces.values()) asked.reject(error);
   }
@@ -199,7 +199,7 @@ export class NamespaceOwners {
     if (this.#namespaces.get(prefix) === watched) this.#namespaces.delete(prefix);
   }
 
-  /** Asks which names there are below the prefix, and then for their owners, a few at a time. */
+  /** Asks for the names below the prefix, and then for their owners, a few at a time. */
   async #askNames(engine: Engine, prefix: string, watched: WatchedNamespace): Promise<void> {
     const call = { ...BUS_OBJECT, member: 'ListNames', replySignature: 'as', timeout: DEFAULT_CALL_TIMEOUT } as const;
     const [all] = await engine.call(call);

@@ -1,5 +1,5 @@
-// Opens connections to buses: at given addresses, or at those of the well-known buses; with Hello, and if asked for,
-// with what restores the connection after it has ended. bus.ts is the connection itself. Tests: bus.test.ts.
+// Opens connections to buses: at given addresses, or at those of the well-known buses. It sends Hello, and, with the
+// option `reconnect`, sets up the restoring of the connection. bus.ts is the connection itself. Tests: bus.test.ts.
 // Specification: Message Bus Specification, Well-known Message Bus Instances.
 import { sessionBusAddress, starterBusAddress, systemBusAddress } from '../transport/well-known-buses.js';
 import { checkOptions, type OptionRules } from '../wire/options.js';
@@ -18,7 +18,7 @@ export interface BusOptions<Typed extends boolean = boolean> extends ConnectOpti
 /** The rules of {@link BusOptions}. */
 const BUS_RULES: OptionRules<BusOptions> = { ...CONNECT_RULES, reconnect: RECONNECT };
 
-/** Opens a bus. The addresses are asked for anew for each attempt to restore it. */
+/** Opens a bus. The addresses are determined again for each attempt to restore the connection. */
 async function openBus<Typed extends boolean = false>(
   addresses: () => string, options: BusOptions<Typed> = {},
 ): Promise<Bus<Typed>> {
@@ -64,7 +64,7 @@ export async function systemBus<Typed extends boolean = false>(options?: BusOpti
 }
 
 /**
- * Connects to the bus that has started this program as a service: `DBUS_STARTER_ADDRESS`, or else the bus that
+ * Connects to the bus that started this program as a service: `DBUS_STARTER_ADDRESS`, or else the bus that
  * `DBUS_STARTER_BUS_TYPE` names. A service that runs on either bus needs no option for that.
  * ‹Well-known Message Bus Instances›
  * @throws {AddressError} if neither is set, and the errors of {@link connectToBus}

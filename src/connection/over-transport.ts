@@ -17,7 +17,7 @@ const BUS_OVER_RULES: OptionRules<BusOverOptions<boolean>> = { ...RECEIVE_RULES,
 
 const TRANSPORT_METHODS = ['start', 'write', 'flush', 'drained', 'end', 'destroy'] as const;
 
-/** Checks that a value can be a transport. @throws {ArgumentError} if it has not all methods of one */
+/** Checks that a value can be a transport. @throws {ArgumentError} if it lacks a method of a transport */
 function checkTransport(owner: string, value: unknown): asserts value is Transport {
   if (isRecord(value) && hasMethods(value, ...TRANSPORT_METHODS)) return;
   const must = `the transport must be an object with the methods ${TRANSPORT_METHODS.join(', ')}`;
@@ -25,8 +25,8 @@ function checkTransport(owner: string, value: unknown): asserts value is Transpo
 }
 
 /**
- * A connection to the program at the other end of a transport, without a bus. The connection owns the transport from
- * then on: nothing else may read or write it, and it ends with the connection.
+ * Makes a connection, without a bus, to the program at the other end of a transport. The connection then owns the
+ * transport: nothing else may read or write it, and it ends with the connection.
  * @throws {ArgumentError} if `transport` is not one, an option is unknown, or its value is not valid
  */
 export function connectionOver<Typed extends boolean = false>(
@@ -38,8 +38,8 @@ export function connectionOver<Typed extends boolean = false>(
 }
 
 /**
- * A connection to the bus at the other end of a transport: it says Hello. If that fails, the transport is destroyed.
- * `timeout` limits the wait for the reply (default: 25,000 ms).
+ * Makes a connection to the bus at the other end of a transport, and sends Hello. If that fails, the transport is
+ * destroyed. `timeout` limits the wait for the reply (default: 25,000 ms).
  * @throws {ArgumentError} if `transport` is not one, an option is unknown, or its value is not valid
  * @throws {DBusError | CallTimeoutError | ConnectionClosedError | UnexpectedSignatureError} if Hello fails; if `signal`
  * aborts, its reason is thrown

@@ -1,7 +1,7 @@
-// Owning a well-known name for as long as a program wants it: a handle that knows whether the name is ours, and says
-// when that changes. It is built on requestName and watchOwner of a bus and keeps no list of its own, so that it lives
-// as long as the bus does. Specification: Message Bus Names, org.freedesktop.DBus.RequestName.
-// Tests: own-name.test.ts, test/interop/owners.test.ts.
+// Owns a well-known name until the program releases it: a handle that knows whether this connection owns the name, and
+// reports each change. It uses requestName and watchOwner of a bus and keeps no list of its own, so that it lasts as
+// long as the bus. Specification: Message Bus Names, org.freedesktop.DBus.RequestName. Tests: own-name.test.ts,
+// test/interop/owners.test.ts.
 import { onAbort, runListener } from '../transport/waiting.js';
 import { argumentError, hasMethods } from '../wire/arguments.js';
 import { assertWellKnownName } from '../wire/names.js';
@@ -17,18 +17,18 @@ import type { OwnerWatch } from './name-owners.js';
  * The state of a name that a program wants to own:
  * - `'requesting'`: the bus has not answered yet, or the connection is being restored;
  * - `'owner'`: the name is ours;
- * - `'queued'`: another connection owns it, and it becomes ours after that one and those before us in the queue;
+ * - `'queued'`: another connection owns it, and this one waits in the queue;
  * - `'lost'`: it is not ours and will not be, unless it is requested again;
  * - `'released'`: this side has given it up.
  */
 export type OwnNameState = 'requesting' | 'owner' | 'queued' | 'lost' | 'released';
 
 /**
- * How a name is owned, and what is called when its state changes. An exception of a callback becomes an uncaught
+ * Options of owning a name, and callbacks for changes of its state. An exception of a callback becomes an uncaught
  * exception of the process. The `timeout` is that of the request; when `signal` aborts, the name is released.
  */
 export interface OwnNameOptions extends NameOptions {
-  /** The name is ours: each time, at first, after a wait in the queue, and after the connection was restored. */
+  /** The name is ours: called at first, after a wait in the queue, and after the connection was restored. */
   readonly acquired?: (() => void) | undefined;
   /**
    * We wait for the name in its queue, at first or after `replaced`; `owner` is the present owner, undefined if it is
@@ -41,7 +41,7 @@ export interface OwnNameOptions extends NameOptions {
    */
   readonly replaced?: ((owner: string) => void) | undefined;
   /**
-   * The name is not ours, and nothing else is called: the last call, unless the handle is closed before. The reason is
+   * The name is not ours. This is the last callback; it is not called after the handle was closed. The reason is
    * a {@link NameRequestError} if another connection owns the name, a {@link NameLostError} if the name was ours, a
    * {@link ConnectionClosedError} if the connection has ended, or the error of the request.
    */
@@ -60,13 +60,13 @@ export interface OwnedName extends AsyncDisposable {
   readonly name: string;
   readonly state: OwnNameState;
   /**
-   * Resolves with the state after the answer of the bus: `'owner'` or `'queued'`, or what has become of it meanwhile.
-   * Rejects with the reason of `lost` if the bus refuses; the rejection needs no handler if there is none.
+   * Resolves with the state after the answer of the bus: `'owner'` or `'queued'`, or a later state. Rejects with the
+   * reason of `lost` if the bus refuses; an unhandled rejection has no effect.
    */
   readonly ready: Promise<OwnNameState>;
   /**
-   * Releases the name, or leaves the queue; no callback is called any more. Resolves when the bus has answered: after
-   * all calls that it has passed on to this name.
+   * Releases the name, or leaves the queue; no further callback is called. Resolves when the bus has answered: all
+   * calls that the bus passes on to this name arrive before that.
    * @throws {CallTimeoutError} if the bus does not answer in time; it releases the name with the end of the connection
    */
   close(options?: WaitOptions): Promise<void>;
@@ -165,7 +165,7 @@ class NameHolder implements OwnedName {
     this.#call(queued && (() => queued(owner)));
   }
 
-  /** The name was ours and is that of another connection, or nobody's. */
+  /** The name was ours, and now has another owner or no owner. */
   #yield(owner: string | undefined): void {
     const { doNotQueue = true, replaced } = this.#options;
     const isQueued = owner !== undefined && !doNotQueue;

@@ -1,7 +1,7 @@
-// A promise that its owner settles, at most once, and that causes no unhandled rejection if nobody waits for it.
+// A promise that its owner settles at most once, and that never causes an unhandled rejection.
 // Tests: match-requests.test.ts, name-owners.test.ts. (No clause of the specification.)
 
-/** A promise and the functions that settle it; only the first call of them counts. */
+/** A promise and the functions that settle it; only the first call has an effect. */
 export interface Pledge {
   readonly promise: Promise<void>;
   readonly resolve: () => void;

@@ -5,7 +5,7 @@ import {
 } from '../wire/options.js';
 import type { BackoffOptions } from './backoff.js';
 
-/** How a connection to a bus is restored after it has ended, and what waits meanwhile. */
+/** How a connection to a bus is restored after it has ended, and the limits of calls that wait meanwhile. */
 export interface ReconnectOptions {
   /** The delay before the first attempt, in milliseconds, not Infinity; it doubles after each failure. Default: 100. */
   readonly initialDelay?: number | undefined;
@@ -19,8 +19,8 @@ export interface ReconnectOptions {
   /** The part of each delay that is chosen at random, from 0 to 1. Default: 0.5. */
   readonly jitter?: number | undefined;
   /**
-   * Ends the attempts when it aborts: a connection that is being restored ends at once, and one that is open ends for
-   * ever when it next breaks.
+   * Ends the attempts when it aborts: a connection that is being restored ends at once, and an open one is not restored
+   * when it next breaks.
    */
   readonly signal?: AbortSignal | undefined;
   /** How many calls wait for the next connection; a further call rejects. Default: 1,024. */

@@ -1,6 +1,6 @@
-// Restores the connection of a bus after it has ended: one attempt after another, each with Hello and everything that
-// the program wants of a bus, until one has succeeded, or the attempts are ended. It reports each change. wishes.ts has
-// what is wanted, and link-core.ts what is open. Tests: reconnect.test.ts, test/interop/reconnect.test.ts.
+// Restores the connection of a bus after it has ended: it makes one attempt after another, each with Hello and all
+// requests of the program, until one has succeeded, or the attempts are ended. It reports each change. wishes.ts has
+// the requests, and link-core.ts the open engine. Tests: reconnect.test.ts, test/interop/reconnect.test.ts.
 // Specification: Message Bus Specification.
 import { onAbort, runListener, startTimer } from '../transport/waiting.js';
 import { printable } from '../wire/printable.js';
@@ -170,7 +170,7 @@ export class Reconnection implements Restorer {
       return { state: 'connected', downtime, attempts, uniqueName, previousUniqueName, names, errors };
     } catch (error) {
       await engine.close({ timeout: 0 });
-      this.#wishes.handleBreak(); // what the bus of this attempt has said is not true on the next one
+      this.#wishes.handleBreak(); // the answers of this bus are not valid on the next one
       throw error;
     }
   }

@@ -1,5 +1,5 @@
-// Signals for a function instead of a reader: it is called as each signal arrives, so that none waits and none is
-// dropped. It knows no rules and no connections. Tests: signal-listener.test.ts. (No clause of the specification.)
+// Passes signals to a function instead of a reader: it is called as each signal arrives, so that no signal waits or is
+// dropped. It does not know rules or connections. Tests: signal-listener.test.ts. (No clause of the specification.)
 import { runListener } from '../transport/waiting.js';
 import type { CheckedSignature, ReadBodyOf } from '../wire/infer.js';
 import type { Signal } from '../wire/messages/message.js';
@@ -48,15 +48,15 @@ export interface ListenedSubscription extends AsyncDisposable {
    * that refuses the rule, or the {@link ConnectionClosedError} of the connection; with undefined after `close`.
    */
   readonly closed: Promise<unknown>;
-  /** Ends the subscription and gives up its match rule; the listener is not called any more. */
+  /** Ends the subscription and removes its match rule; the listener is not called again. */
   close(): Promise<void>;
 }
 
-/** Where the signals of a subscription go: to a queue, or to a listener. */
+/** The receiver of the signals of a subscription: a queue, or a listener. */
 export interface SignalSink {
   /** How many signals it has dropped. */
   readonly dropped: number;
-  /** Takes a signal whose message has so many bytes. */
+  /** Takes a signal whose message has this many bytes. */
   push(signal: Signal, bytes: number): void;
   /** Signals may be missing from here on. */
   noteGap(gap: Gap): void;
@@ -64,7 +64,7 @@ export interface SignalSink {
   end(error?: { readonly reason: unknown }): void;
 }
 
-/** The way of signals to a listener. */
+/** Passes signals to a listener. */
 export class SignalListening implements SignalSink {
   readonly dropped = 0;
   readonly closed: Promise<unknown>;

@@ -1,7 +1,6 @@
-// The queue between the arrival of messages and their one reader: it keeps their order and has a limit, and the reader
-// sees its end after the last message, and a gap where it was. It knows no rules and no connections.
-// Tests: signal-queue.test.ts, reconnect.test.ts.
-// (No clause of the specification.)
+// The queue between the arrival of messages and their one reader: it keeps their order and has a limit. The reader gets
+// the end after the last message, and a gap at its place among the messages. It does not know rules or connections.
+// Tests: signal-queue.test.ts, reconnect.test.ts. (No clause of the specification.)
 import { runListener } from '../transport/waiting.js';
 import type { Message, Signal } from '../wire/messages/message.js';
 import { type OptionRule } from '../wire/options.js';
@@ -26,8 +25,8 @@ interface Link<Item> {
 const DONE: IteratorResult<never> = Object.freeze({ value: undefined, done: true });
 
 /**
- * What happens to a message for which a queue has no place: the oldest one in the queue is dropped for it, or it is
- * dropped itself, or it is dropped and the queue ends with a {@link QueueOverflowError}.
+ * What a full queue does when a message arrives: it drops the oldest message, or it drops the new one, or it drops the
+ * new one and ends with a {@link QueueOverflowError}.
  */
 export type OverflowPolicy = 'drop oldest' | 'drop newest' | 'error';
 
@@ -44,7 +43,7 @@ export interface QueueLimits<Item> {
   readonly maxBytes: number;
   /** `drop oldest` unless given. */
   readonly overflow?: OverflowPolicy | undefined;
-  /** Takes each message that is dropped. */
+  /** Called with each message that is dropped. */
   readonly onDrop: (item: Item) => void;
   /** Called when the queue ends by its policy. */
   readonly onOverflow?: ((error: QueueOverflowError) => void) | undefined;
@@ -62,7 +61,7 @@ export class SignalQueue<Item extends Message = Signal> {
   #dropped = 0;
   #waiting: Reader<Item>[] = [];
   #isEnded = false;
-  /** A gap after the message that was taken last: the reader learns of it when it wants the next one. */
+  /** A gap after the message that was taken last: the reader gets it before the next message. */
   #gap: Gap | undefined;
   /** The error that the reader gets after the last message, until it has got it. */
   #error: { readonly reason: unknown } | undefined;
@@ -76,7 +75,7 @@ export class SignalQueue<Item extends Message = Signal> {
     return this.#dropped;
   }
 
-  /** Adds a message that has so many bytes. */
+  /** Adds a message that has this many bytes. */
   push(item: Item, bytes: number): void {
     if (this.#isEnded) return;
     const waiting = this.#waiting.shift();

@@ -1,5 +1,5 @@
-// Lets other layers of this library take signals as they arrive, with the length of their messages: for what keeps a
-// state or has a queue of its own. Programs use MessageLink.subscribe(). Tests: test/client/property-watch.test.ts,
+// Lets other layers of this library take signals as they arrive, with the length of their messages, if they keep a
+// state or have a queue of their own. Programs use MessageLink.subscribe(). Tests: test/client/property-watch.test.ts,
 // test/client/proxy-signals.test.ts. Specification: Match Rules.
 import type { MatchRule } from '../protocol/match-rule.js';
 import type { MessageLink } from './link.js';
@@ -17,7 +17,7 @@ export interface SignalTap {
   readonly dropped: number;
   /** How many times the connection was lost and restored. */
   readonly gaps: number;
-  /** Ends the subscription and gives up its match rule; nothing more goes to the sink. */
+  /** Ends the subscription and removes its match rule; the sink gets nothing more. */
   close(): Promise<void>;
 }
 
@@ -35,7 +35,7 @@ export function shareSignals(reader: PartReader<SignalTaps>): void {
 }
 
 /**
- * Gives the signals that match a rule to a sink. Its end comes with a reason if the connection ends or the bus refuses
+ * Passes the signals that match a rule to a sink. The sink ends with a reason if the connection ends or the bus refuses
  * the rule. For a link that this library did not make, it reads a subscription.
  * @throws {InvalidNameError | MatchRuleError} if a bus would refuse the rule
  */

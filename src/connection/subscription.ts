@@ -32,16 +32,18 @@ export const DEFAULT_QUEUE_BYTES = 2 ** 24;
 export interface SubscribeOptions {
   /** Ends the subscription when it aborts; the reader then gets its reason as an error. */
   readonly signal?: AbortSignal | undefined;
-  /** How many signals are kept until they are read, 1,024 unless given. Above it one is dropped and counted. */
+  /**
+   * How many signals are kept until they are read, 1,024 unless given. If there are more, one is dropped and counted.
+   */
   readonly queueLimit?: number | undefined;
   /**
-   * How many bytes the messages may have that are kept until they are read, 16 MiB unless given. Above it one is
+   * The most bytes of the messages that are kept until they are read, 16 MiB unless given. If there are more, one is
    * dropped and counted; a single message may have more.
    */
   readonly queueBytes?: number | undefined;
   /**
-   * What happens when a signal arrives and the queue is full: `'drop oldest'` (unless given) drops the signal that
-   * waits longest, `'drop newest'` the one that arrives, and `'error'` ends the subscription with a
+   * What happens when a signal arrives and the queue is full: `'drop oldest'` (unless given) drops the oldest signal in
+   * the queue, `'drop newest'` the one that arrives, and `'error'` ends the subscription with a
    * {@link QueueOverflowError} after the signals that wait.
    */
   readonly overflow?: OverflowPolicy | undefined;
@@ -77,8 +79,8 @@ export const SUBSCRIBE_RULES: OptionRules<SubscribeOptions> = {
 
 /**
  * Signals in order of arrival, for one reader: `for await (const signal of subscription)`. Queueing starts at once.
- * No signal is missed that a later call on the same connection causes. Wait for `ready` before you cause one by other
- * means.
+ * A signal that a later call on the same connection causes is never missed. Wait for `ready` before you cause a signal
+ * by other means.
  *
  * Reading throws if the subscription was ended by its AbortSignal, by a bus that refuses the rule, or by the end of the
  * connection ({@link ConnectionClosedError}); signals that arrived before are delivered first.
@@ -86,7 +88,7 @@ export const SUBSCRIBE_RULES: OptionRules<SubscribeOptions> = {
 export interface Subscription extends AsyncIterableIterator<Signal>, AsyncDisposable {
   /** Resolves when the bus has the rule and the sender's owner is known; rejects if the bus refuses. */
   readonly ready: Promise<void>;
-  /** How many signals were dropped: those for which the queue had no place, and those with another signature. */
+  /** How many signals were dropped: because the queue was full, or because they had another signature. */
   readonly dropped: number;
   /** How many times the connection was lost and restored: signals that were sent meanwhile are missing. */
   readonly gaps: number;
@@ -356,7 +358,7 @@ export class Subscriptions {
     return { ready: Promise.reject(closedSignal.reason as Error), release: () => Promise.resolve() };
   }
 
-  /** Must be called when a connection ends that is restored. */
+  /** Must be called if a connection has ended and is to be restored. */
   handleBreak(): void {
     for (const route of this.#all) route.isInterrupted = true;
   }

@@ -17,7 +17,7 @@ export interface OwnerWaitOptions {
 
 const OWNER_WAIT_RULES: OptionRules<OwnerWaitOptions> = WAIT_RULES;
 
-/** The part of a bus that this needs. */
+/** The members of a bus that the wait uses. */
 interface WatchingBus {
   readonly closedSignal: AbortSignal;
   watchOwner(name: string, listener: OwnerListener): OwnerWatch;

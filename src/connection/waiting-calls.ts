@@ -1,7 +1,7 @@
 // The calls that a program makes while its connection is being restored: they wait for the next connection, in order,
-// up to their timeout, and no more of them than the limits allow. Each is encoded at once: mistakes are reported then,
-// and later changes of its arguments do not matter. It knows no streams. Tests: reconnect.test.ts.
-// Specification: Message Types (METHOD_CALL).
+// up to their timeout, within limits. Each call is encoded at once: mistakes are reported then, and later changes of
+// its arguments have no effect. It does not know streams. Tests: reconnect.test.ts. Specification: Message Types
+// (METHOD_CALL).
 import { onAbort } from '../transport/waiting.js';
 import { MessageFlag } from '../wire/constants.js';
 import { type Caller, errorAt } from '../wire/error-place.js';
@@ -15,7 +15,7 @@ import { checkReplySignature, type Invocation, notSent } from './invocation.js';
 import { DEFAULT_CALL_TIMEOUT } from './pending.js';
 import { describeCall, PromisedCall, promiseOf } from './pending-call.js';
 
-/** Any serial: the message gets its own when it is sent. */
+/** A placeholder: the message gets its serial when it is sent. */
 const SERIAL = 1;
 
 /** The limits of the calls that wait. */
@@ -41,7 +41,7 @@ class WaitingCall extends PromisedCall {
 /** The calls that wait for one link. */
 export class WaitingCalls {
   readonly #limits: WaitingLimits;
-  /** Why nothing can be sent at present. */
+  /** The reason for which nothing can be sent at present. */
   readonly #reason: ConnectionClosedError;
   readonly #calls = new Set<WaitingCall>();
   readonly #deadlines = new Deadlines((call) => this.#expire(call as WaitingCall)); // only calls are added
@@ -63,7 +63,7 @@ export class WaitingCalls {
     return this.#calls.size;
   }
 
-  /** How many bytes the messages have that wait. */
+  /** The number of bytes of the messages that wait. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -90,7 +90,7 @@ export class WaitingCalls {
     return promise;
   }
 
-  /** Why a call must not wait; undefined if it may. */
+  /** The reason for which a call must not wait; undefined if it may. */
   #refusal({ destination }: MethodCall, length: number): ConnectionClosedError | undefined {
     if (this.#end !== undefined) return this.#end;
     if (destination?.startsWith(':') === true) {
@@ -122,7 +122,7 @@ export class WaitingCalls {
     this.#deadlines.stop();
   }
 
-  /** Rejects all calls, and all that come later: there will be no connection. */
+  /** Rejects all calls, and all later ones: no connection follows. */
   end(error: ConnectionClosedError): void {
     this.#end = error;
     for (const call of [...this.#calls]) {

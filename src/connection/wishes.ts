@@ -1,7 +1,7 @@
 // Everything that a program wants of a bus and that outlives one open stream: names with their flags, match rules,
 // watched owners, subscriptions. Each part keeps its list and uses the engine that is open at present; on a new engine
-// the lists are sent again. The names come last: when others see them again, the program hears and knows all that it
-// did before. Specification: Message Bus Specification. Tests: wishes.test.ts, reconnect.test.ts.
+// the lists are sent again. The names come last: when other programs see them again, all subscriptions and watches work
+// again. Specification: Message Bus Specification. Tests: wishes.test.ts, reconnect.test.ts.
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
 import type { MatchRule } from '../protocol/match-rule.js';
 import type { ArrivedSignal, SignalHeader } from './arrived-signal.js';
@@ -50,7 +50,7 @@ export class Wishes implements SignalReceiver, SignalSource {
     this.subscriptions.deliver(signal);
   }
 
-  /** Must be called when a connection ends that is restored. */
+  /** Must be called if a connection has ended and is to be restored. */
   handleBreak(): void {
     this.names.handleBreak();
     this.subscriptions.handleBreak();
@@ -59,8 +59,8 @@ export class Wishes implements SignalReceiver, SignalSource {
   }
 
   /**
-   * Asks a new engine for everything that is wanted, in one write. Rejects if the engine ends or a reply does not come;
-   * what the bus refuses is in the result.
+   * Sends all requests on a new engine, in one write. Rejects if the engine ends or a reply does not come; the result
+   * has the requests that the bus refuses.
    */
   async replay(engine: Engine, gap: Gap): Promise<RestoredNames> {
     this.subscriptions.noteGap(gap);
@@ -73,7 +73,7 @@ export class Wishes implements SignalReceiver, SignalSource {
     return { names, errors: [...errors, ...ruleErrors, ...listErrors] };
   }
 
-  /** There will be no further engine. */
+  /** No further engine follows. */
   end(error: ConnectionClosedError): void {
     this.rules.end(error);
     this.owners.end(error);
