@@ -215,12 +215,12 @@ const FAILURES: Readonly<Record<string, Readonly<Record<string, () => unknown>>>
     ])),
   },
   ListenError: {
-    ADDRESS_IN_USE: thrown(transport.ListenError.inUse('unix:path=/run/a', 'the socket of a server that runs')),
+    ADDRESS_IN_USE: thrown(transport.ListenError.inUse('unix:path=/run/a', 'the socket of a running server')),
     LISTEN_FAILED: thrown(transport.ListenError.because(
       'unix:path=/run/a', Object.assign(new Error(), { code: 'EACCES', syscall: 'listen' }),
     )),
     NONCE_INVALID: thrown(new transport.ListenError(
-      'NONCE_INVALID', 'nonce-tcp:', 'the client sent another nonce: it must be that of the file',
+      'NONCE_INVALID', 'nonce-tcp:', 'the client sent a wrong nonce: it must be that of the nonce file',
     )),
     CLIENT_CUT: thrown(new transport.ListenError(
       'CLIENT_CUT', 'unix:path=/run/a', 'the server has as many connections as it allows: one must end first',

@@ -1,5 +1,5 @@
 // The mechanism DBUS_COOKIE_SHA1, for either side: the client proves that it can read a file of the server's user. The
-// keyring, SHA-1 and random text come in as functions, so that this layer needs no Node; transport/ has them.
+// keyring, SHA-1 and random text come in as functions, so that this layer does not depend on Node; transport/ has them.
 // Tests: cookie-sha1.test.ts. Specification: DBUS_COOKIE_SHA1.
 import { checkRequiredOptions, FUNCTION, LIST, type OptionRules, TEXT } from '../wire/options.js';
 import { asciiBytes, quote } from './command.js';
@@ -30,8 +30,8 @@ export interface CookieSha1Options extends CookieHashing {
   /** The user whose keyring the client can read: a decimal user id, or a name. */
   readonly uid: string;
   /**
-   * The secret of a cookie, or an object with the reason why there is none. The context is valid, and the id is decimal
-   * digits.
+   * The secret of a cookie, or an object with the reason for which there is none. The context is valid, and the id is
+   * decimal digits.
    */
   readonly findCookie: (context: string, id: string) => string | { readonly problem: string };
 }
@@ -139,7 +139,7 @@ function textOf(bytes: Uint8Array): string {
   return text;
 }
 
-/** Compares in a time that does not depend on where the texts differ. */
+/** Compares two texts in a time that does not depend on the position of the first difference. */
 function equalTexts(given: string, expected: string): boolean {
   let difference = given.length ^ expected.length;
   for (let i = 0; i < expected.length; i++) difference |= given.charCodeAt(i) ^ expected.charCodeAt(i);

@@ -1,8 +1,8 @@
 // The server's side of the authentication protocol as a state machine: bytes of the client come in, bytes to send go
 // out. It knows no sockets, clocks or credentials: the caller limits the time and checks identities (see
-// mechanisms.ts). A mechanism and the hook `authorize` may take their time: nothing is read until they have decided.
-// NEGOTIATE_UNIX_FD is declined unless the caller says that its stream carries descriptors; a client that was declined
-// sends none. Clients need not wait for answers: sd-bus writes its whole handshake at once.
+// mechanisms.ts). A mechanism and the hook `authorize` may decide later: nothing is read until they have decided.
+// NEGOTIATE_UNIX_FD is declined unless the caller says that its stream carries descriptors; a client that gets this
+// answer sends no descriptors. Clients need not wait for answers: sd-bus writes its whole handshake at once.
 // Specification: Server states, Special credentials-passing nul byte.
 import {
   asciiBytes, decodeHex, encodeHex, formatCommand, LineReader, parseCommand, quote, splitWords,
@@ -65,8 +65,8 @@ export interface AuthServerOptions {
   /** The mechanisms that the server offers; REJECTED lists them in this order. */
   readonly mechanisms: readonly ServerMechanism[];
   /**
-   * Decides about a client that a mechanism has accepted. The client is rejected unless the result is true, also if
-   * the hook throws or its promise rejects. Default: every such client is accepted.
+   * Decides about a client that a mechanism has accepted. The client is rejected unless the result is true, and if the
+   * hook throws or its promise rejects. Default: every such client is accepted.
    */
   readonly authorize?: ((claim: ServerClaim) => boolean | Promise<boolean>) | undefined;
   /** Whether the stream carries file descriptors, so that they are agreed upon if the client asks. Default: false. */

@@ -1,6 +1,6 @@
-// Listens, and authenticates each client that comes, within limits on how many may be about to authenticate and for how
-// long. What is done with an authenticated client is not its concern: connection/listen.ts makes it a connection, and a
-// message bus a member. Tests: accept-clients.test.ts. Specification: Authentication Protocol.
+// Listens, and authenticates each client, within limits on the number of clients that have not authenticated yet and on
+// their time. It does not know the use of an authenticated client: connection/listen.ts makes it a connection, and a
+// message bus makes it a client of the bus. Tests: accept-clients.test.ts. Specification: Authentication Protocol.
 import type { MechanismName } from '../auth/mechanisms.js';
 import type { AddressParts } from '../protocol/address.js';
 import { type AcceptedClient, acceptHandshake } from './accept.js';
@@ -32,21 +32,21 @@ export interface AcceptClientsOptions {
   /** Milliseconds for a handshake, and as many for the nonce of `nonce-tcp:`. Default: 10,000. */
   readonly handshakeTimeout?: number | undefined;
   /**
-   * Most clients that have not authenticated a second after they came; of more, those that have waited longest are cut.
-   * Up to 16 times as many may come at once. Default: 64.
+   * Most clients that have not authenticated a second after they connected; if there are more, those that have waited
+   * longest are cut. Up to 16 times this number may connect at once. Default: 64.
    */
   readonly maxHandshakes?: number | undefined;
   /** Longest message that is sent, in bytes. Default: 128 MiB, the limit of the specification. */
   readonly maxSendLength?: number | undefined;
 }
 
-/** Where the clients go. */
+/** The callbacks for clients. */
 export interface ClientEvents {
-  /** Whether there is room for one more client; asked when it comes, and again when it has authenticated. */
+  /** Whether there is room for one more client; called when it connects, and again when it has authenticated. */
   readonly hasRoom: () => boolean;
   /** Takes an authenticated client. It must start the transport, or destroy it. */
   readonly onClient: (client: AcceptedClient, peer: StreamPeer) => void;
-  /** Reports a client that was not accepted, and why. */
+  /** Reports a client that was not accepted, with the reason. */
   readonly onError: (error: unknown, peer: StreamPeer) => void;
 }
 

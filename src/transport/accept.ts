@@ -1,5 +1,5 @@
 // The server's side of the handshake on one stream: it moves bytes between the stream and the state machine of
-// auth/server.ts, and limits the time. It does not know how the stream was opened, and not how many there are.
+// auth/server.ts, and limits the time. It does not know how the stream was opened, or how many streams there are.
 // Specification: Authentication Protocol. Tests: accept.test.ts.
 import type { Duplex } from 'node:stream';
 import { AuthError } from '../auth/errors.js';
@@ -37,12 +37,12 @@ export interface AcceptedClient {
   readonly unixFds: boolean;
 }
 
-/** Milliseconds for the last answer to a client that is cut. */
+/** Milliseconds for sending the last answer to a client that is cut. */
 const MAX_LINGER = 250;
 
 /**
- * Authenticates the client at the other end of a stream, and makes the stream a transport. It takes the bytes of the
- * stream from the call on. If it fails, it sends the answers that are due and destroys the stream.
+ * Authenticates the client at the other end of a stream, and makes the stream a transport. It reads the stream from the
+ * call on. If it fails, it sends the pending answers and destroys the stream.
  * @throws {AuthError} if the client breaks the protocol, is rejected too often, closes the stream or does not finish in
  * time; its `cause` is the last error of `authorize` or of a mechanism, if there was one
  * @throws the stream's own error if the stream fails, the reason of `signal` if it aborts, the error of a mechanism
@@ -141,7 +141,7 @@ class Accepting {
     if (this.#hasEnded) return;
     this.#stopListening();
     const stream = this.#stream;
-    stream.on('error', () => {}); // nothing waits for the stream any more: later errors are ignored
+    stream.on('error', () => {}); // nothing uses the stream any more: later errors are ignored
     if (lastAnswer === undefined || !stream.writable) {
       stream.destroy();
     } else {

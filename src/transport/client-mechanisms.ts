@@ -5,7 +5,7 @@ import { cookieSha1, type CookieHashing } from '../auth/cookie-sha1.js';
 import { anonymous, type ClientMechanism, external, type MechanismName } from '../auth/mechanisms.js';
 import { Keyring } from './keyring.js';
 
-/** The mechanisms of a client that does not choose. */
+/** The default mechanisms of a client. */
 const DEFAULT_MECHANISMS: readonly MechanismName[] = ['EXTERNAL', 'DBUS_COOKIE_SHA1'];
 /**
  * The same over TCP. A server cannot see the user there: dbus-daemon accepts EXTERNAL without an identity, and then
@@ -13,7 +13,7 @@ const DEFAULT_MECHANISMS: readonly MechanismName[] = ['EXTERNAL', 'DBUS_COOKIE_S
  */
 const DEFAULT_MECHANISMS_OVER_TCP: readonly MechanismName[] = ['DBUS_COOKIE_SHA1', 'EXTERNAL'];
 
-/** What DBUS_COOKIE_SHA1 needs of Node. */
+/** The functions of Node that DBUS_COOKIE_SHA1 needs. */
 export const COOKIE_HASHING: CookieHashing = {
   sha1: (text) => createHash('sha1').update(text, 'latin1').digest('hex'),
   challenge: () => randomBytes(16).toString('hex'),

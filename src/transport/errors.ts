@@ -57,7 +57,7 @@ export class ProgramEndedError extends DBusWireError {
 
   constructor(program: string, { exitCode, signal, stderr = '' }: ProgramEnd) {
     const how = typeof exitCode === 'number' ? `with exit code ${exitCode}` : `by signal ${signal ?? 'unknown'}`;
-    const words = stderr.trim() === '' ? '' : `; its last words were ${quote(stderr.trim().slice(-200), 200)}`;
+    const words = stderr.trim() === '' ? '' : `; its last output was ${quote(stderr.trim().slice(-200), 200)}`;
     super(`the program ${quote(program, 60)} has ended ${how}${words}`);
     this.exitCode = exitCode ?? undefined;
     this.signal = signal ?? undefined;
@@ -89,7 +89,7 @@ export class OutputOverflowError extends DBusWireError {
   }
 }
 
-/** Why a server cannot listen, or has cut a client before its handshake. */
+/** The reason for which a server cannot listen, or has cut a client before its handshake. */
 export type ListenErrorCode = 'ADDRESS_IN_USE' | 'LISTEN_FAILED' | 'NONCE_INVALID' | 'CLIENT_CUT';
 
 /** A server cannot listen on an address, or a client has not sent the nonce of `nonce-tcp:`. */
@@ -106,7 +106,7 @@ export class ListenError extends DBusWireError {
     this.address = address;
   }
 
-  /** Something else has the address. */
+  /** The address is in use. */
   static inUse(address: string, occupant: string, options?: ErrorOptions): ListenError {
     const problem = `cannot listen on ${address}: found ${occupant} there; the address must be free`;
     return new ListenError('ADDRESS_IN_USE', address, problem, options);

@@ -1,17 +1,20 @@
-// Bounds the clients of a server that have not authenticated yet. Many may come at once, and each gets some time; of
-// those that stay longer, the one that has waited longest is cut if there are too many. It knows no sockets.
-// (Not in the specification.) Tests: half-open.test.ts, accept-clients.test.ts.
+// Bounds the clients of a server that have not authenticated yet. Many may connect at once, and each gets some time. If
+// too many stay longer, the one that has waited longest is cut. It does not know sockets. (Not in the specification.)
+// Tests: half-open.test.ts, accept-clients.test.ts.
 
-/** Milliseconds between two looks, as long as there are too many clients. */
+/** Milliseconds between two checks while there are too many clients. */
 const LOOK_INTERVAL = 500;
-/** Looks until a client may be cut. Between two of them all that has arrived is read, however busy the process is. */
+/**
+ * The number of checks before a client may be cut. All bytes that have arrived are read between two checks, however
+ * busy the process is.
+ */
 const LOOKS_TO_STAY = 2;
-/** This many times the limit, nobody gets time any more. */
+/** At this many times the limit, the oldest client is cut at once. */
 const BURST = 16;
 
 interface Waiting {
   readonly cut: () => void;
-  /** The number of the look before which the client came. */
+  /** The number of the check before which the client connected. */
   readonly since: number;
 }
 
@@ -35,7 +38,7 @@ export class HalfOpen {
 
   /**
    * Counts a client. `cut` runs at most once: if there are too many, and this is the oldest. Returns the function that
-   * takes the client out again, which `cut` need not call.
+   * removes the client, which `cut` need not call.
    */
   add(cut: () => void): () => void {
     const client = { cut, since: this.#looks };
@@ -66,7 +69,7 @@ export class HalfOpen {
     this.#schedule();
   }
 
-  /** Cuts the oldest until at most `limit` are left, or all that came before the look `since` are cut. */
+  /** Cuts the oldest until at most `limit` are left, or all that connected before the check `since` are cut. */
   #cutOldest(limit: number, since: number): void {
     for (const client of this.#clients) {
       if (this.#clients.size <= limit || client.since > since) return;

@@ -44,7 +44,7 @@ export class Handshake {
   readonly #auth: AuthClient;
   readonly #options: HandshakeOptions;
   #timer: NodeJS.Timeout | undefined;
-  /** Set after the time is up, while the stream is read once more. */
+  /** Set after the time is up, while the stream is read again. */
   #look: NodeJS.Immediate | undefined;
   /** Whether the stream has connected or brought bytes since the time was up. */
   #hasProgress = false;
@@ -89,9 +89,9 @@ export class Handshake {
   }
 
   /**
-   * The time is up. If the event loop was busy, an answer can lie in the socket, or the socket can have connected:
-   * immediates run after sockets were read. If that was not the end of the handshake, the client waits on, once, for as
-   * long as it could not listen.
+   * The time is up. If the event loop was busy, an answer can be in the socket already, or the socket can have
+   * connected: immediates run after the sockets were read. If the handshake is not complete then, the client waits once
+   * more, for as long as the event loop was busy.
    */
   #lookOnceMore(deadline: number): void {
     const late = performance.now() - deadline;

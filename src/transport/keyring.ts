@@ -1,6 +1,6 @@
 // The keyring of DBUS_COOKIE_SHA1: files of cookies in a directory that only their user can read. A client reads it; a
-// server also adds cookies, under a lock, and drops old ones. It knows no handshake.
-// Tests: keyring.test.ts. Specification: DBUS_COOKIE_SHA1.
+// server also adds cookies, under a lock, and removes old ones. It does not know the handshake. Tests: keyring.test.ts.
+// Specification: DBUS_COOKIE_SHA1.
 import { randomBytes, randomInt } from 'node:crypto';
 import {
   closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, type Stats, statSync,
@@ -11,20 +11,22 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cookie } from '../auth/cookie-sha1.js';
 
-/** The context of servers that have no reason for another. ‹DBUS_COOKIE_SHA1› */
+/** The default context of servers. ‹DBUS_COOKIE_SHA1› */
 const CONTEXT = 'org_freedesktop_general';
 
 /** Seconds after which a server uses a new cookie. */
 const RENEWED_AFTER = 5 * 60;
-/** Seconds after which nobody uses a cookie any more: a handshake that began with it has ended. */
+/** Seconds after which a cookie is no longer used: a handshake that began with it has ended. */
 const EXPIRES_AFTER = 7 * 60;
-/** Most seconds that a cookie may come from the future: clocks are set. */
+/** Most seconds by which a cookie may be newer than the clock, since clocks can be adjusted. */
 const MAX_TIME_TRAVEL = 5 * 60;
 /** Longest file, in bytes: a thousand cookies. */
 const MAX_FILE_LENGTH = 2 ** 16;
 /** Bytes of a secret. */
 const SECRET_LENGTH = 24;
-/** How often a server asks for the lock, and the milliseconds in between. After that, the lock is stale. */
+/**
+ * How often a server tries to get the lock, and the milliseconds between two attempts. After that, the lock is stale.
+ */
 const LOCK_ATTEMPTS = 32;
 const LOCK_INTERVAL = 250;
 
@@ -62,7 +64,7 @@ export class Keyring {
     this.#lockInterval = lockInterval;
   }
 
-  /** The secret of a cookie, for a client; or the reason why it cannot be used. The context must be valid. */
+  /** The secret of a cookie, for a client; or the reason for which it cannot be used. The context must be valid. */
   findSecret(context: string, id: string): string | { readonly problem: string } {
     const untrusted = this.#problemOfDirectory();
     if (untrusted !== undefined) return { problem: untrusted };
@@ -103,7 +105,7 @@ export class Keyring {
     return age <= EXPIRES_AFTER && age >= -MAX_TIME_TRAVEL;
   }
 
-  /** Why the directory must be ignored: others could read the cookies, or write some. ‹DBUS_COOKIE_SHA1› */
+  /** The reason for which the directory must be ignored: other users could read or write cookies. ‹DBUS_COOKIE_SHA1› */
   #problemOfDirectory(): string | undefined {
     const name = JSON.stringify(this.#directory);
     let found: Stats;
@@ -125,7 +127,7 @@ export class Keyring {
     try {
       return this.#newestOf(readCookies(this.#pathOf(CONTEXT)));
     } catch {
-      return undefined; // there is no file yet, or it is not one: adding a cookie says why
+      return undefined; // there is no plain file yet: adding a cookie reports the reason
     }
   }
 
@@ -183,7 +185,7 @@ function secondsNow(): number {
   return Math.floor(Date.now() / 1_000);
 }
 
-/** The text of a plain file. Others are not read: that could wait or go on for ever. */
+/** The text of a plain file. Other files are not read: reading them could block, or never end. */
 function readText(path: string): string {
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {

@@ -1,5 +1,5 @@
-// Listens on the addresses of a list, and hands out the streams of clients that have not authenticated yet: one
-// function for each kind of transport. It knows no handshake (accept.ts) and no messages. Tests: listener.test.ts.
+// Listens on the addresses of a list, and passes on the streams of clients that have not authenticated yet: one
+// function for each kind of transport. It does not know the handshake (accept.ts) or messages. Tests: listener.test.ts.
 // Specification: Server Addresses, UUIDs.
 import { randomBytes } from 'node:crypto';
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
@@ -16,7 +16,7 @@ import { chooseTcpPlaces, type TcpPlace } from './tcp-place.js';
 import { chooseUnixPlace, occupantOf } from './unix-place.js';
 import { runListener } from './waiting.js';
 
-/** What is known of a client before it has authenticated. */
+/** The facts about a client that has not authenticated yet. */
 export interface StreamPeer {
   /** The transport of the address that the client has connected to. */
   readonly transport: 'unix' | 'tcp' | 'nonce-tcp';
@@ -28,7 +28,7 @@ export interface StreamPeer {
   readonly isPrivate: boolean;
 }
 
-/** Where the streams of a listener go, and its limits. */
+/** The callbacks of a listener, and its limits. */
 export interface ListenerOptions {
   /**
    * Takes a stream. It must set `incoming.receive` before it returns, and has to listen to the stream's `error` and
@@ -49,9 +49,9 @@ export interface StreamListener {
   readonly addresses: readonly string[];
   /** The GUID of each address. */
   readonly guids: readonly string[];
-  /** Lets the process end although the server listens, or not. */
+  /** Sets whether the process may end while the server listens. */
   setRef(isRef: boolean): void;
-  /** Ends listening, and removes socket files and nonce files. Streams that were handed out go on. */
+  /** Stops listening, and removes socket files and nonce files. Streams that were passed on stay open. */
   close(): Promise<void>;
 }
 
@@ -81,13 +81,13 @@ const OPENERS: ReadonlyMap<string, Opener> = new Map([
 
 const NONCE_TIMEOUT = 10_000;
 const MAX_NONCES = 64;
-/** How often a free port is chosen again if it is not free on all addresses of the host. */
+/** How often another free port is tried if a port is not free on all addresses of the host. */
 const MAX_PORT_ATTEMPTS = 8;
 
 /**
  * Listens on all addresses of a list, each with a GUID of its own unless it has one already.
  * @throws {AddressError} if the list breaks the grammar, or a server cannot listen on one of its addresses
- * @throws {ListenError} if the system refuses an address; no other of the list stays open then
+ * @throws {ListenError} if the system refuses an address; the others of the list are then closed
  */
 export async function listenStreams(
   address: string | AddressParts, options: ListenerOptions,
@@ -124,7 +124,7 @@ export async function listenStreams(
   };
 }
 
-/** What is done when the process exits, so that it leaves no files. */
+/** The functions that remove files when the process exits. */
 const atExit = new Set<() => void>();
 
 const runAll = (): void => {
@@ -143,7 +143,7 @@ function forgetAtExit(close: () => void): void {
 async function openPlace(address: Address, options: AllOptions): Promise<OpenPlace> {
   const opener = OPENERS.get(address.transport);
   if (opener === undefined) {
-    const found = `transport ${quote(address.transport, 40)} cannot be listened on`;
+    const found = `cannot listen on transport ${quote(address.transport, 40)}`;
     const problem = `${found}: it must be ${[...OPENERS.keys()].join(' or ')}`;
     throw new AddressError('TRANSPORT_NOT_SUPPORTED', problem, { address: formatAddress(address) });
   }
@@ -245,7 +245,7 @@ function awaitNonce(opened: OpenedStream, { nonceFile, known, withoutNonce, opti
   leave = withoutNonce.add(giveUp);
 }
 
-/** Listens on each place at the same port; a place that the machine does not have is left out if another works. */
+/** Listens on each place at the same port; a place that the machine does not have is skipped if another works. */
 async function listenOnOnePort(
   places: readonly TcpPlace[], port: number, sockets: SocketEvents,
 ): Promise<{ servers: readonly Server[]; realPort: number }> {

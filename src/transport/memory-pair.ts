@@ -1,6 +1,6 @@
 // A pair of transports in one process, without sockets and without a handshake: the messages of one end arrive at the
-// other. Each end is a stream of Node under a StreamTransport, so that both keep the promises of transport.ts about
-// order, congestion and ends. It knows nothing of messages. (Not in the specification.) Tests: memory-pair.test.ts.
+// other. Each end is a stream of Node under a StreamTransport, so that both follow the rules of transport.ts about
+// order, congestion and ends. It does not know messages. (Not in the specification.) Tests: memory-pair.test.ts.
 import { randomUUID } from 'node:crypto';
 import { Duplex } from 'node:stream';
 import { FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH } from '../wire/constants.js';
@@ -23,7 +23,7 @@ const PAIR_RULES: OptionRules<MemoryPairOptions> = {
   maxSendLength: integer(FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH),
 };
 
-/** Bytes that an end holds for its reader (64 KiB), as a socket does. Above this many the writer has to wait. */
+/** Bytes that an end holds for its reader (64 KiB), as a socket does. If there are more, the writer has to wait. */
 const BUFFER_LENGTH = 2 ** 16;
 
 type Callback = (error?: Error | null) => void;
@@ -31,7 +31,7 @@ type Callback = (error?: Error | null) => void;
 /** One end of a pair of streams: the other end reads what is written to it. */
 class MemoryEnd extends Duplex {
   #other: MemoryEnd | undefined;
-  /** Tells the other end that this end has taken its last chunk; undefined if it holds none that is too much. */
+  /** Tells the other end that this end has taken its last chunk; undefined unless the other end waits for that. */
   #taken: Callback | undefined;
 
   static pair(): readonly [MemoryEnd, MemoryEnd] {
@@ -92,7 +92,7 @@ const NO_BYTES = new Uint8Array(0);
 
 /**
  * Two transports in this process that are connected with each other: messages that are written to one arrive at the
- * other, in a later tick. They are authenticated from the start. Each can be given to a connection or a bus, or be
+ * other, in a later tick. They are authenticated from the start. Each can be passed to a connection or a bus, or be
  * served by a message bus.
  * @throws {ArgumentError} if an option is unknown, or its value is not valid
  */

@@ -1,6 +1,6 @@
 // The nonce of `nonce-tcp:`: sixteen random bytes in a file that only its user can read, and which a client must send
-// first. A file of its own in a directory of its own, which goes with the listener. Tests: listener.test.ts.
-// Specification: Nonce-secured TCP Sockets.
+// first. Each listener has its own file in its own directory, which is removed with the listener. Tests:
+// listener.test.ts. Specification: Nonce-secured TCP Sockets.
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -34,19 +34,19 @@ export function createNonceFile(): NonceFile {
   return { path, nonce, remove };
 }
 
-/** How the nonce of one client is awaited. */
+/** Options and callbacks for reading the nonce of one client. */
 export interface NonceCheck {
   readonly nonce: Uint8Array;
   /** Milliseconds until the client is cut. */
   readonly timeout: number;
   /** Called with the stream once the nonce is right; it must take the bytes of `incoming` in the same turn. */
   readonly passed: (opened: OpenedStream) => void;
-  /** Called once if the client sends something else, is late, or goes; the stream is destroyed then. */
+  /** Called once if the client sends something else, is late, or disconnects; the stream is then destroyed. */
   readonly failed: (problem: string) => void;
 }
 
 /**
- * Reads the nonce, before anything else. Returns the function that gives up the stream, for whatever reason.
+ * Reads the nonce, before anything else. Returns the function that gives up the stream.
  * ‹Nonce-secured TCP Sockets›
  */
 export function checkNonce(opened: OpenedStream, { nonce, timeout, passed, failed }: NonceCheck): () => void {
@@ -60,7 +60,7 @@ export function checkNonce(opened: OpenedStream, { nonce, timeout, passed, faile
   };
   const fail = (problem: string): void => {
     stop();
-    stream.on('error', () => {}); // nothing waits for the stream any more
+    stream.on('error', () => {}); // nothing uses the stream any more
     stream.destroy();
     failed(problem);
   };
@@ -73,7 +73,7 @@ export function checkNonce(opened: OpenedStream, { nonce, timeout, passed, faile
     given = joined(given, chunk.subarray(0, missing));
     if (given.length < NONCE_LENGTH) return;
     if (!timingSafeEqual(given, nonce)) {
-      fail('the client sent another nonce: it must be that of the file');
+      fail('the client sent a wrong nonce: it must be that of the nonce file');
       return;
     }
     stop();

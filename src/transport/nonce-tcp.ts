@@ -1,5 +1,5 @@
-// Opens the socket that a `nonce-tcp:` address names: TCP, and a secret from a file that the client sends first. That
-// shows that it can read the file. Specification: Nonce-authenticated TCP Sockets. Tests: nonce-tcp.test.ts.
+// Opens the socket that a `nonce-tcp:` address names: TCP, and a secret from a file, which the client sends first to
+// prove that it can read the file. Specification: Nonce-authenticated TCP Sockets. Tests: nonce-tcp.test.ts.
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { type Address, formatAddress } from '../protocol/address.js';
 import { AddressError } from '../protocol/errors.js';

@@ -70,7 +70,7 @@ export const OPEN_RULES: OptionRules<OpenOptions> = {
 export interface GreetingOptions extends OpenOptions {
   /** The first message. It is sent together with the handshake, so that opening and greeting cost one round trip. */
   readonly greeting?: Uint8Array | undefined;
-  /** Whether the GUID of an address does not matter, because the server was started again since it was written. */
+  /** Whether the GUID of an address is ignored, because the server was started again after the address was written. */
   readonly anyGuid?: boolean | undefined;
   /** Whether the attempt keeps the process alive. Default: true. */
   readonly isRef?: boolean | undefined;
@@ -88,7 +88,7 @@ interface AcceptedTransport extends OpenedTransport {
   readonly exchange: string;
 }
 
-/** The failure of a program to use a transport that was opened: the server gave it no greeting. */
+/** A transport was opened, but cannot be used: the server did not answer the greeting. */
 export class UseError extends Error {}
 
 /**
@@ -129,7 +129,7 @@ async function openWith(
       const how = { guid, greeting, timeout, signal, maxSendLength, isRef };
       const client = new AuthClient(auth);
       const transport = await handshake(openStream(address), client, how);
-      // If the time is up, the event loop was busy for that long: the greeting gets as much as the handshake got then.
+      // If no time is left because the event loop was busy, the greeting gets as much time as the handshake had.
       const timeLeft = Math.min(Math.abs(deadline - performance.now()), options.connectTimeout ?? CONNECT_TIMEOUT);
       return { transport, timeLeft, exchange: client.attempt ?? 'no identity' };
     } catch (error) {
@@ -179,7 +179,7 @@ function acceptance(exchange: string): string {
   return identity === undefined ? `accepted by ${exchange}` : `accepted${identity}`;
 }
 
-/** Opens an address and uses it. A failure to use it says that the server had accepted the client before. */
+/** Opens an address and uses it. The error of a failure to use it says that the server had accepted the client. */
 async function tryAddress<T>(address: Address, options: GreetingOptions, use: Use<T>): Promise<T> {
   const opened = await openAddress(address, options);
   try {

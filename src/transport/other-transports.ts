@@ -1,10 +1,10 @@
-// The transports that a client cannot connect by, and for those that are known, the way that leads to their server.
+// The transports that a client cannot use, and for the known ones, another way to their server.
 // Tests: open.test.ts. Specification: Transports, Meta Transports.
 import { type Address, formatAddress } from '../protocol/address.js';
 import { AddressError } from '../protocol/errors.js';
 import { quote } from '../wire/describe.js';
 
-/** What each transport would need, in a sentence that follows its name. */
+/** The requirement of each transport, in words that follow its name. */
 const NEEDS: ReadonlyMap<string, string> = new Map([
   [
     'autolaunch',

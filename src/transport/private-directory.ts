@@ -1,4 +1,4 @@
-// Whether a directory can be entered by the user of this process only, and stays so: then everything that reaches a
+// Whether a directory can be entered by the user of this process only, now and later. Then every program that reaches a
 // socket in it has the rights of that user, or of root. Node cannot ask the kernel who a peer is, so that this is the
 // only proof there is. (Not in the specification.) Tests: private-directory.test.ts.
 import { statSync } from 'node:fs';
@@ -10,10 +10,10 @@ const STICKY = 0o1000;
 const ROOT = 0;
 
 /**
- * Whether a directory belongs to the user of this process, nobody else may enter it, and nobody else but root can put
- * another in its place: each directory above must belong to this user or to root, and be writable for them only, or
- * have the sticky bit, as /tmp has. `directory` must be absolute and without symbolic links. An access list that lets
- * others enter shows in the bits of the group.
+ * Whether a directory belongs to the user of this process, no other user may enter it, and no other user but root can
+ * replace it: each directory above must belong to this user or to root, and be writable for them only, or have the
+ * sticky bit, as /tmp has. `directory` must be absolute and without symbolic links. An access list that lets others
+ * enter shows in the bits of the group.
  */
 export function isPrivateDirectory(directory: string, uid: number | undefined = process.getuid?.()): boolean {
   if (uid === undefined) return false; // Windows

@@ -1,13 +1,13 @@
-// A socket file that only the user of this process, and root, can connect to: on Linux that takes permission to write
-// to the file. The file must have its permissions from the moment on at which it exists: who has connected before it
-// got them would stay connected. Tests: private-socket.test.ts, listener.test.ts. (Not in the specification.)
+// A socket file that only the user of this process, and root, can connect to: on Linux, connecting requires permission
+// to write to the file. The file must have its permissions from the moment it exists: a client that connects before
+// that would stay connected. Tests: private-socket.test.ts, listener.test.ts. (Not in the specification.)
 import { lstatSync } from 'node:fs';
 
 const OTHERS_MAY_WRITE = 0o022;
 
 /**
- * Calls a function that creates files in its own turn, so that others cannot write to these. In a worker thread, which
- * cannot change the mask of the process, the files get the permissions that the mask of the process leaves.
+ * Calls a function that creates files in the same turn, so that other users cannot write to them. In a worker thread,
+ * which cannot change the mask of the process, the files get the permissions that the mask of the process leaves.
  */
 export function creatingPrivately<Result>(create: () => Result): Result {
   let previous: number;
@@ -24,7 +24,7 @@ export function creatingPrivately<Result>(create: () => Result): Result {
 }
 
 /**
- * Whether a file is a socket of the user of this process to which nobody else may connect, but root. False on systems
+ * Whether a file is a socket to which only the user of this process and root can connect. False on systems
  * other than Linux, which can ignore the permissions of sockets. An access list that lets others write shows in the
  * bits of the group.
  */

@@ -1,4 +1,4 @@
-// The reason why an address does not work, in words that do not repeat the address. It knows no transports.
+// The reason for which an address does not work, without the address itself. It does not know transports.
 // Tests: reasons.test.ts. (Not in the specification.)
 import { AddressError } from '../protocol/errors.js';
 

@@ -1,5 +1,5 @@
-// The mechanisms that a server offers to a client, by what is known of the client's stream: EXTERNAL only if nobody but
-// our own user can reach the socket, since Node cannot ask the kernel who the client is. Tests: accept-clients.test.ts.
+// The mechanisms that a server offers to a client. They depend on the client's stream: EXTERNAL is offered only if no
+// other user can reach the socket, since Node cannot ask the kernel who the client is. Tests: accept-clients.test.ts.
 // Specification: Authentication mechanisms.
 import { userInfo } from 'node:os';
 import { cookieSha1Server } from '../auth/cookie-sha1.js';
@@ -8,12 +8,12 @@ import { COOKIE_HASHING } from './client-mechanisms.js';
 import { Keyring } from './keyring.js';
 import type { StreamPeer } from './listener.js';
 
-/** The mechanisms of a server that does not choose. */
+/** The default mechanisms of a server. */
 const DEFAULT_MECHANISMS: readonly MechanismName[] = ['EXTERNAL', 'DBUS_COOKIE_SHA1'];
 
 /**
  * The mechanisms for one client, in the order of `names`, without those that prove nothing on its stream. EXTERNAL and
- * DBUS_COOKIE_SHA1 accept the user of this process and nobody else; EXTERNAL also accepts a client that claims nothing.
+ * DBUS_COOKIE_SHA1 accept only the user of this process; EXTERNAL also accepts a client that claims no identity.
  */
 export function serverMechanisms(
   peer: StreamPeer, names: readonly MechanismName[] = DEFAULT_MECHANISMS,

@@ -100,7 +100,7 @@ export class StreamTransport implements Transport {
   #unsentBytes = 0;
   /** All bytes that the stream has sent so far. */
   #takenBytes = 0;
-  /** All bytes that the stream has been given so far: the system may have them. */
+  /** All bytes that were written to the stream so far: the system may have them. */
   #sentBytes = 0;
   /** Bytes that were discarded because the stream has ended. */
   #lostBytes = 0;
@@ -166,7 +166,7 @@ export class StreamTransport implements Transport {
       stream.resume(); // begins in a later tick
       return;
     }
-    // Not before the rest: an earlier resume() of the stream can have a tick scheduled in which all bytes would come.
+    // Not before the rest: after an earlier resume() of the stream, all bytes could arrive in the next tick.
     process.nextTick(() => {
       receive(rest);
       if (!this.#isCongested) stream.resume();

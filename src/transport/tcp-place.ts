@@ -10,11 +10,11 @@ export interface TcpPlace {
   readonly ipv6Only: boolean;
 }
 
-/** Where the server of an address listens, and how clients find it. */
+/** The places on which the server of an address listens, and the host and port that clients use. */
 export interface TcpPlaces {
   /** One or more; at least one of them must work. */
   readonly places: readonly TcpPlace[];
-  /** 0 for any that is free. */
+  /** 0 for any free port. */
   readonly port: number;
   /** The host that is printed for clients. */
   readonly host: string;
@@ -43,7 +43,7 @@ export async function chooseTcpPlaces(address: Address): Promise<TcpPlaces> {
   if (family !== undefined && !Object.hasOwn(FAMILIES, family)) {
     throw fail(`family ${JSON.stringify(family)} is not valid: it must be ipv4 or ipv6`);
   }
-  if (keys.has('noncefile')) throw fail('key noncefile is for clients: a server makes a file of its own');
+  if (keys.has('noncefile')) throw fail('key noncefile is for clients: a server creates its own file');
   const number = family === undefined ? 0 : FAMILIES[family]!; // checked above
   if (bind === '*') {
     const all = [{ host: '0.0.0.0', ipv6Only: false }, { host: '::', ipv6Only: true }];

@@ -22,7 +22,7 @@ export interface TransportEvents {
 export interface DescriptorCarrier {
   /** Most descriptors that one message may have; Linux carries up to 253 at once. */
   readonly maxPerMessage: number;
-  /** Closes a descriptor that has arrived and that nobody takes. */
+  /** Closes a descriptor that has arrived and that the program does not take. */
   close(descriptor: number): void;
 }
 
@@ -38,11 +38,11 @@ export interface Transport {
   /** How many bytes the peer has not taken yet. */
   readonly queuedBytes: number;
   /**
-   * The length of all messages written so far, in bytes: after {@link Transport.write}, where its message ends. If a
-   * transport does not count, each message counts as sent when it is written.
+   * The length of all messages written so far, in bytes: after {@link Transport.write}, the offset of the end of its
+   * message. If a transport does not count, each message counts as sent when it is written.
    */
   readonly writtenBytes?: number | undefined;
-  /** How many of these bytes may have left this process. The others never do if the stream ends now. */
+  /** How many of these bytes may have left this process. The others never leave it if the stream ends now. */
   readonly sentBytes?: number | undefined;
   /**
    * Whether more than 8 MiB wait to be sent. No further received messages should then be passed on, since each can
@@ -65,7 +65,7 @@ export interface Transport {
    */
   write(message: Message, options: EncodeOptions, descriptors?: readonly number[]): void;
   /**
-   * Queues one whole message that is encoded already, as {@link Transport.write} queues one that is not. The bytes are
+   * Queues one whole message that is encoded already. The bytes are
    * copied and not checked. Only a message bus calls it; if it is absent, the bus decodes the message and writes it.
    */
   writeBytes?(message: Uint8Array): void;
@@ -79,6 +79,6 @@ export interface Transport {
   destroy(cause?: Error): void;
   /** Lets the stream keep the process alive, as it does at first. A transport need not have this method. */
   ref?(): void;
-  /** The stream does not keep the process alive any more. */
+  /** The stream no longer keeps the process alive. */
   unref?(): void;
 }

@@ -1,5 +1,5 @@
-// Where a server puts the socket of a `unix:` address: the place that the address names or leaves to us, and whether
-// only this user can reach it. It removes a socket file to which nobody answers, and never anything else.
+// The place for the socket of a server with a `unix:` address, which the address names or lets the server choose, and
+// whether only this user can reach it. It removes a socket file on which no server listens, and never any other file.
 // Tests: listener.test.ts. Specification: Unix Domain Sockets.
 import { lstatSync, mkdtempSync, realpathSync, rmdirSync, type Stats, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -98,7 +98,10 @@ function removeDirectory(directory: string): void {
   }
 }
 
-/** What is at the path of a socket: undefined if nothing is, or if it was a socket without a server and was removed. */
+/**
+ * A description of the file at the path of a socket; undefined if there is none, or if it was a socket without a
+ * server, which was removed.
+ */
 export async function occupantOf(path: string): Promise<string | undefined> {
   if (path.startsWith('\0')) return undefined;
   let found: Stats;
@@ -109,10 +112,10 @@ export async function occupantOf(path: string): Promise<string | undefined> {
     throw error;
   }
   if (!found.isSocket()) return 'a file that is not a socket';
-  if (await hasServer(path)) return 'the socket of a server that runs';
+  if (await hasServer(path)) return 'the socket of a running server';
   try {
     const { ino, ctimeMs } = lstatSync(path); // another server can have replaced it in the meantime
-    if (ino !== found.ino || ctimeMs !== found.ctimeMs) return 'the socket of a server that runs';
+    if (ino !== found.ino || ctimeMs !== found.ctimeMs) return 'the socket of a running server';
     unlinkSync(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error; // another process can have removed it
@@ -120,7 +123,7 @@ export async function occupantOf(path: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** Whether a server listens at a socket. Only a refused connection is a proof that none does. */
+/** Whether a server listens at a socket. Only a refused connection proves that no server listens. */
 function hasServer(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ path });

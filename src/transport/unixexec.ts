@@ -11,13 +11,13 @@ import { Incoming, type OpenedStream } from './incoming.js';
 /** Most characters of the program's standard error that are kept: the last ones. */
 const MAX_STDERR = 1_000;
 /**
- * How long a program may take to end after SIGTERM, in milliseconds; then it gets SIGKILL, and as long to end. After
- * that, or if this process must not end it, nobody waits for it any more.
+ * How long a program may take to end after SIGTERM, in milliseconds; then it gets SIGKILL, and the same time again.
+ * After that, or if this process must not end it, the stream does not wait for it.
  */
 const MAX_TERMINATION = 1_000;
 /** How long a program whose input is closed may take to end by itself, in milliseconds, before the stream fails. */
 const MAX_LAST_WORDS = 100;
-/** The same for one that has closed its output, and mostly is about to end. */
+/** The same for a program that has closed its output, and usually ends soon. */
 const MAX_SILENCE = 1_000;
 
 type Callback = (error?: Error | null) => void;
@@ -48,7 +48,7 @@ class ProgramStream extends Duplex {
     });
     program.on('error', (error) => {
       if (this.#onEnded !== undefined) return this.#onEnded(); // it belongs to another user, and cannot be ended
-      this.#hasEnded ||= program.pid === undefined; // it has not started
+      this.#hasEnded ||= program.pid === undefined; // it was not started
       this.destroy(error);
     });
     program.once('close', (code, signal) => this.#end(code, signal));
@@ -60,7 +60,7 @@ class ProgramStream extends Duplex {
     stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-MAX_STDERR);
     });
-    stderr?.on('error', () => {}); // what it would have said is lost
+    stderr?.on('error', () => {}); // the rest of its output is lost
   }
 
   get #pipes(): readonly (Readable | Writable)[] {
@@ -105,7 +105,7 @@ class ProgramStream extends Duplex {
     this.#program.stdin?.end(done);
   }
 
-  /** A program that does not read or write any more mostly ends: then its last words are the better error. */
+  /** A program that no longer reads or writes usually ends soon: its last output then makes a better error. */
   #fail(error: Error, delay: number): void {
     if (this.destroyed || this.#timer !== undefined) return;
     this.#timer = setTimeout(() => this.destroy(error), delay);

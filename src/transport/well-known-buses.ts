@@ -46,14 +46,14 @@ const SYSTEM_BUS_SOCKETS = ['/run/dbus/system_bus_socket', '/var/run/dbus/system
 
 /**
  * The address list of the system bus: `DBUS_SYSTEM_BUS_ADDRESS`, or else its standard sockets in `/run` and `/var/run`,
- * which are one on most machines. ‹Well-known Message Bus Instances›
+ * which are the same on most machines. ‹Well-known Message Bus Instances›
  */
 export function systemBusAddress(env: Environment = process.env): string {
   const address = env['DBUS_SYSTEM_BUS_ADDRESS'] ?? '';
   return address !== '' ? address : addressesOf(SYSTEM_BUS_SOCKETS);
 }
 
-/** The list of the sockets that are there, each once, in order; of all places if none is there. */
+/** The list of the sockets that are there, each once, in order; of all places if there are none. */
 export function addressesOf(paths: readonly string[]): string {
   const places = new Map(paths.map((path) => [realPathOf(path), path] as const).reverse()); // the first of each stays
   const distinct = paths.filter((path) => [...places.values()].includes(path));
@@ -71,8 +71,8 @@ function realPathOf(path: string): string {
 }
 
 /**
- * The address list of the bus that has started this program: `DBUS_STARTER_ADDRESS`; or the session bus or the system
- * bus, if only `DBUS_STARTER_BUS_TYPE` is set and says which. ‹Well-known Message Bus Instances›
+ * The address list of the bus that started this program: `DBUS_STARTER_ADDRESS`; or the session bus or the system
+ * bus, if only `DBUS_STARTER_BUS_TYPE` is set, and names it. ‹Well-known Message Bus Instances›
  * @throws {AddressError} `STARTER_BUS_NOT_FOUND` if neither is set, and the errors of {@link sessionBusAddress}
  */
 export function starterBusAddress(env: Environment = process.env): string {
@@ -84,7 +84,7 @@ export function starterBusAddress(env: Environment = process.env): string {
   const found = type === '' ? 'not set' : `${quote(type, 40)}, not "session" or "system"`;
   throw new AddressError(
     'STARTER_BUS_NOT_FOUND',
-    'found no bus that has started this program: DBUS_STARTER_ADDRESS is not set and DBUS_STARTER_BUS_TYPE is ' +
+    'found no bus that started this program: DBUS_STARTER_ADDRESS is not set and DBUS_STARTER_BUS_TYPE is ' +
       `${found}; a bus sets both for the services that it starts`,
   );
 }

@@ -80,7 +80,7 @@ describeWith('dbus-daemon')('an address that dbus-daemon prints', () => {
     await (await connecting).close();
   });
 
-  test('for TCP with a nonce is not connected to with another nonce, and the next address of the list is', async () => {
+  test('for TCP with a nonce is not connected to with a wrong nonce, and the next address of the list is', async () => {
     const { daemon, printed } = await listenAt(['nonce-tcp:host=localhost,port=0', `unix:dir=${scratchDirectory()}`]);
     await using _ = daemon;
     const nonceFile = join(scratchDirectory(), 'nonce');

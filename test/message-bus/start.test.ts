@@ -100,7 +100,7 @@ describe('a message bus in this process', () => {
     await expect(startMessageBus({ adress: 'x' } as never)).rejects.toThrow('did you mean "address"?');
     await expect(startMessageBus({ limits: { maxNames: 1 } as never })).rejects.toThrow('maxNamesPerConnection');
     await expect(startMessageBus({ limits: { maxMessageSize: 15 } })).rejects.toThrow('"maxMessageSize" must be');
-    await expect(startMessageBus({ address: 'autolaunch:' })).rejects.toThrow('"autolaunch" cannot be listened on');
+    await expect(startMessageBus({ address: 'autolaunch:' })).rejects.toThrow('cannot listen on transport "autolaunch"');
   });
 
   test('lets 200 clients in that come at once', async () => {

@@ -157,7 +157,7 @@ describe('a path at which something is', () => {
     const first = await listen(`unix:path=${path}`);
     await expect(listen(`unix:path=${path}`)).rejects.toMatchObject({
       code: 'ADDRESS_IN_USE',
-      message: `cannot listen on unix:path=${path}: found the socket of a server that runs there; the address must be free`,
+      message: `cannot listen on unix:path=${path}: found the socket of a running server there; the address must be free`,
     });
     const before = first.clients.length;
     connectTo(first.address[0]!);
@@ -253,7 +253,7 @@ describe('a nonce-tcp address', () => {
     await until(() => clients[1]?.received === '\0AUTH' && clients[0]?.received === 'slow');
   });
 
-  test('cuts a client with another nonce, one that is late, and one that goes', async () => {
+  test('cuts a client with a wrong nonce, one that is late, and one that disconnects', async () => {
     const { clients, errors, address, nonce } = await setUp({ nonceTimeout: 50 });
     const wrong = connectTo(address[0]!);
     wrong.write(Buffer.concat([nonce.subarray(0, 15), Uint8Array.of(nonce[15]! ^ 1), Buffer.from('x')]));

@@ -81,7 +81,7 @@ describe('a program', () => {
     ['that ends well', shell(':'), 'the program "sh" has ended with exit code 0'],
     [
       'that explains its end', shell('echo "Host key\\tchanged." >&2; exit 255'),
-      'the program "sh" has ended with exit code 255; its last words were "Host key\\tchanged."',
+      'the program "sh" has ended with exit code 255; its last output was "Host key\\tchanged."',
     ],
     ['that ends by a signal', shell('kill -9 $$'), 'the program "sh" has ended by signal SIGKILL'],
     ['that reads and ends', shell('read -r auth; exit 4'), 'the program "sh" has ended with exit code 4'],
@@ -99,7 +99,7 @@ describe('a program', () => {
     const address = formatAddress({
       transport: 'unixexec', keys: { path: '/bin/sh', argv0: 'my bridge', argv1: '-c', argv2: 'echo $0 >&2; exit 1' },
     });
-    expect(await reasonFor(address)).toContain('its last words were "my bridge"');
+    expect(await reasonFor(address)).toContain('its last output was "my bridge"');
   });
 
   test('that writes much to its standard error is heard to the end, and the end is kept', async () => {
@@ -144,7 +144,7 @@ describe('a program', () => {
     const connection = await openConnection(shell(`${SERVE}; read -r begin; echo "lost the host" >&2; exit 255`));
     const { message, cause } = await connection.closed;
     expect(message).toBe(
-      'the connection has ended: the program "sh" has ended with exit code 255; its last words were "lost the host"',
+      'the connection has ended: the program "sh" has ended with exit code 255; its last output was "lost the host"',
     );
     expect(cause).toMatchObject({ name: 'ProgramEndedError', exitCode: 255, stderr: 'lost the host\n' });
   });

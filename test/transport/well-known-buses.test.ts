@@ -148,7 +148,7 @@ describe('the starter bus', () => {
   test.each([
     [{}, 'DBUS_STARTER_ADDRESS is not set and DBUS_STARTER_BUS_TYPE is not set; a bus sets both'],
     [{ DBUS_STARTER_ADDRESS: '', DBUS_STARTER_BUS_TYPE: 'user' }, 'DBUS_STARTER_BUS_TYPE is "user", not "session" or'],
-    [{ DBUS_SESSION_BUS_ADDRESS: 'unix:path=/a' }, 'found no bus that has started this program'],
+    [{ DBUS_SESSION_BUS_ADDRESS: 'unix:path=/a' }, 'found no bus that started this program'],
   ])('is not found with %j', (env, message) => {
     const error = addressErrorOf(() => starterBusAddress(env));
     expect(error.code).toBe('STARTER_BUS_NOT_FOUND');

@@ -185,7 +185,7 @@ describe('a configuration file', () => {
 
   test.each<[string, string, string]>([
     ['an unknown element', '<nonsense/>', ':15: unknown element <nonsense>'],
-    ['an address of an unknown transport', '<listen>debug-pipe:name=a</listen>', 'transport "debug-pipe" cannot be listened on'],
+    ['an address of an unknown transport', '<listen>debug-pipe:name=a</listen>', 'cannot listen on transport "debug-pipe"'],
     ['an address that is in use', '<listen>unix:path=/</listen>', 'unix:path=/'],
   ])('with %s is refused', async (_, more, problem) => {
     const file = configuration(scratchDirectory(), more);
