@@ -1,13 +1,15 @@
-// What the bus asks of the part that starts services. The bus itself starts none: a bus without service files has the
-// activator of this file. Interface and its empty implementation; it knows no processes.
-// Specification: Message Bus Starting Services (Activation). Tests: activator.test.ts.
+// The interface between the bus and the part that starts services, and an implementation for a bus without service
+// files, which starts none. It does not know processes. Specification: Message Bus Starting Services (Activation).
+// Tests: activator.test.ts.
 import type { Client } from './client.js';
 
-/** Somebody who waits for a service: a message to it, or a caller of StartServiceByName. */
+/** A message or a call of StartServiceByName that waits for a service. */
 export interface Waiting {
-  /** Sets what is done when the one who waits leaves. Neither `deliver` nor `fail` may be called then. */
+  /**
+   * Sets the function that is called when the waiting client leaves. Neither `deliver` nor `fail` may be called then.
+   */
   onGone(forget: () => void): void;
-  /** The name has an owner now. It is called once, or else `fail` is. */
+  /** The name has an owner now. Either this or `fail` is called, once. */
   deliver(): void;
   /** The service could not be started. */
   fail(errorName: string, text: string): void;
@@ -22,13 +24,13 @@ export interface Activator {
    * has an owner, or fails it. Returns false, and keeps nothing, if there is no service file for the name.
    */
   start(name: string, waiting: Waiting): boolean;
-  /** A name has an owner: delivers to those who wait for it, in the order in which they came. */
+  /** A name has an owner: delivers the messages and calls that wait for it, in order of arrival. */
   nameTaken(name: string): void;
   /** Adds variables to the environment of services that are started from now on. */
   updateEnvironment(variables: ReadonlyMap<string, string>): void;
   /** Reads the service files again; returns whether the set of names has changed. */
   reload(): boolean;
-  /** The bus has ended: ends the programs that it has started and that still run. */
+  /** The bus has ended: ends the programs that were started and still run. */
   close(): void;
 }
 
@@ -42,7 +44,7 @@ export const NO_ACTIVATOR: Activator = {
   close: () => {},
 };
 
-/** The one who waits is a client; it is forgotten when the client leaves. */
+/** Makes the entry of a waiting client; it is forgotten when the client leaves. */
 export function waitingOf(
   { departures }: Client, { deliver, fail }: Pick<Waiting, 'deliver' | 'fail'>,
 ): Waiting {

@@ -1,4 +1,4 @@
-// Asks the policies of both sides of a message, and words the refusal. policy.ts is what it asks.
+// Checks a message against the policies of both sides, and makes the text of the refusal. policy.ts has the interface.
 // Specification: none (dbus-daemon(1), <policy>). Tests: admission.test.ts.
 import { BUS_NAME } from '../protocol/bus.js';
 import type { Client } from './client.js';
@@ -11,15 +11,15 @@ function namesOf({ uniqueName, places }: Client): readonly string[] {
   return names;
 }
 
-/** Whether the sender may send a message to a service that is not started yet, so that it does not start in vain. */
+/** Whether the sender may send a message to a service that is not running. If not, the service is not started. */
 export function mayStart({ header, sender }: RoutedMessage, name: string): boolean {
   const passage = { peerNames: [name], isRequestedReply: false, isEavesdropped: false };
   return sender?.policy?.maySend(header, passage) !== false;
 }
 
 /**
- * Which side refuses a message; undefined if neither does. `recipient` is undefined for the bus itself, `isExpected` is
- * false for a reply that nobody has asked for.
+ * The side that refuses a message; undefined if neither does. `recipient` is undefined for the bus itself, `isExpected`
+ * is false for an unrequested reply.
  */
 export function refusingSide(
   message: RoutedMessage, recipient: Client | undefined, isEavesdropped: boolean, isExpected = true,
@@ -34,7 +34,7 @@ export function refusingSide(
   return recipient?.policy?.mayReceive(header, back) === false ? 'receive' : undefined;
 }
 
-/** The text of AccessDenied, as far as the reference implementation's can be had without credentials. */
+/** The text of AccessDenied: that of the reference implementation, without the credentials. */
 export function refusalText(side: 'send' | 'receive', message: RoutedMessage): string {
   const { type, interface: interfaceName, member, errorName, destination } = message.header;
   const shown = (text: string | undefined): string => `"${text ?? '(unset)'}"`;

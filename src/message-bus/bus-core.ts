@@ -1,6 +1,6 @@
-// The state of a bus that its parts share: who is connected, which names, rules and open calls there are. It has no
-// rules of its own; router.ts, departures.ts, name-changes.ts and the driver have them.
-// Specification: Message Bus Specification. Tests: test/interop/bus-rules.test.ts.
+// The state of a bus that its parts share: the clients, their names, their rules and the open calls. It makes no
+// decisions; router.ts, departures.ts, name-changes.ts and the driver make them. Specification: Message Bus
+// Specification. Tests: test/interop/bus-rules.test.ts.
 import { randomBytes } from 'node:crypto';
 import { BUS_NAME } from '../protocol/bus.js';
 import { errorReply } from '../wire/messages/message.js';
@@ -27,7 +27,7 @@ export class BusCore {
   readonly limits: Limits;
   /** The names of optional behavior that parts of the bus add. ‹Message Bus Properties› */
   readonly moreFeatures: readonly string[];
-  /** Everybody who is connected, in any state but gone. */
+  /** All connected clients, in any state except gone. */
   readonly connected = new Set<Client>();
   /** The registered clients by unique name. */
   readonly clients = new Map<string, Client>();
@@ -68,7 +68,7 @@ export class BusCore {
     this.#clientsOfUser.set(uid, this.countOfUser(uid) + 1);
   }
 
-  /** Takes its unique name from a client. */
+  /** Removes the unique name of a client. */
   unregister(client: Client): void {
     const { uid } = client.identity;
     this.clients.delete(client.uniqueName);
@@ -79,7 +79,7 @@ export class BusCore {
     client.departures.clear();
   }
 
-  /** The client that has a unique name, or owns a well-known one, now. */
+  /** The client that has a unique name, or the present owner of a well-known name. */
   clientOf(name: string): Client | undefined {
     return name.startsWith(':') ? this.clients.get(name) : this.names.ownerOf(name);
   }

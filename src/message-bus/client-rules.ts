@@ -1,5 +1,5 @@
-// The match rules of a client: adding, removing and counting them, and their text in canonical form, by which a rule to
-// be removed is found. match-index.ts finds rules by messages. Tests: client-rules.test.ts.
+// The match rules of a client: adding, removing and counting them, and their text in canonical form, which identifies a
+// rule that is to be removed. match-index.ts finds the rules that match a message. Tests: client-rules.test.ts.
 // Specification: org.freedesktop.DBus.AddMatch, RemoveMatch; Match Rules.
 import { ErrorName } from '../protocol/error-names.js';
 import { DBusError, MatchRuleError } from '../protocol/errors.js';
@@ -97,7 +97,7 @@ export function removeRule(core: BusCore, client: Client, text: string): void {
   unindex(core, known);
 }
 
-/** Removes all rules of a client, also those of a monitor. */
+/** Removes all rules of a client, including those of a monitor. */
 export function dropRules(core: BusCore, client: Client): void {
   for (const rule of client.rules.values()) unindex(core, rule);
   client.rules.clear();

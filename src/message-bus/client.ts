@@ -1,6 +1,6 @@
-// One connection to the bus, as the bus knows it: its transport, its state, its names and rules. Data, and the two ways
-// to send it bytes; name registry, index and router decide what changes. Tests: test/interop/bus-rules.test.ts.
-// Specification: Message Bus Message Routing, Message Bus Names.
+// One connection to the bus, as the bus knows it: its transport, its state, its names and rules. It has data, and the
+// two ways to send bytes; the name registry, the index and the router decide about changes. Tests:
+// test/interop/bus-rules.test.ts. Specification: Message Bus Message Routing, Message Bus Names.
 import type { Transport } from '../transport/transport.js';
 import { MAX_UINT32 } from '../wire/constants.js';
 import { decodeMessage } from '../wire/messages/decode.js';
@@ -12,7 +12,7 @@ import type { NameHolder, NameQueue } from './names.js';
 import type { ClientPolicy } from './policy.js';
 
 /**
- * A client is new until Hello, then registered. A monitor has no name any more and only receives. Nothing is sent to a
+ * A client is new until Hello, then registered. A monitor has lost its names and only receives. Nothing is sent to a
  * client that is gone.
  */
 export type ClientState = 'new' | 'registered' | 'monitor' | 'gone';
@@ -20,7 +20,7 @@ export type ClientState = 'new' | 'registered' | 'monitor' | 'gone';
 /** The sender of messages that a client sends before Hello, as monitors see it. */
 const NOT_ACTIVE: SenderField = senderField(':not.active.yet');
 
-/** A rule of a client: how often it has added it, and its places in the indexes. */
+/** A rule of a client: how often the client has added it, and its places in the indexes. */
 export interface ClientRule {
   count: number;
   readonly broadcast: IndexedRule<Client>;
@@ -32,10 +32,10 @@ export interface ClientRule {
 export class Client implements NameHolder {
   readonly transport: Transport;
   readonly identity: Identity;
-  /** What it may do; undefined if everything. */
+  /** The policy of the client; undefined if it may do everything. */
   readonly policy: ClientPolicy | undefined;
   state: ClientState = 'new';
-  /** Empty before Hello. It stays after the end, for what is still said about the client. */
+  /** Empty before Hello. It is kept after the end, for messages about the client. */
   uniqueName = '';
   /** The SENDER of its messages. */
   sender = NOT_ACTIVE;
@@ -47,7 +47,7 @@ export class Client implements NameHolder {
   readonly monitorRules: IndexedRule<Client>[] = [];
   /** How many rules it has, each counted as often as it was added. */
   ruleCount = 0;
-  /** What is done when it leaves, or becomes a monitor: what waits for it is forgotten. */
+  /** The functions that are called when it leaves, or becomes a monitor: they forget its waiting messages and calls. */
   readonly departures = new Set<() => void>();
   /** The delivery that reached it last; see delivery.ts. */
   lastDelivery = 0;

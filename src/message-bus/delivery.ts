@@ -1,7 +1,7 @@
-// Gives messages to clients: to the one to which it is addressed, to all with a matching rule, to monitors and to those
-// who eavesdrop; each at most once. A client that does not read, so that too many bytes wait for it, is marked to be
-// disconnected. It does not decide who may send what (router.ts). Tests: delivery.test.ts.
-// Specification: Message Bus Message Routing, Match Rules (eavesdrop), BecomeMonitor.
+// Delivers messages to clients: to the addressed client, to all with a matching rule, to monitors and to eavesdroppers;
+// to each at most once. A client for which too many bytes wait, because it does not read, is marked to be disconnected.
+// It does not decide whether a message may be sent (router.ts). Tests: delivery.test.ts. Specification: Message Bus
+// Message Routing, Match Rules (eavesdrop), BecomeMonitor.
 import { BUS_NAME } from '../protocol/bus.js';
 import { ErrorName } from '../protocol/error-names.js';
 import { MessageFlag } from '../wire/constants.js';
@@ -11,7 +11,7 @@ import { MatchIndex } from './match-index.js';
 import { refusalText, refusingSide } from './admission.js';
 import { type IsNameOf, RoutedMessage } from './routed-message.js';
 
-/** What delivery needs to know of a bus. */
+/** The state of a bus that delivery uses. */
 export interface DeliveryOptions {
   readonly maxOutgoingBytes: number;
   readonly isNameOf: IsNameOf;
@@ -19,7 +19,7 @@ export interface DeliveryOptions {
 
 /** A client for which more bytes wait (8 MiB) is slow. */
 const MANY_BYTES = 2 ** 23;
-/** Most bytes that wait for all slow clients together (512 MiB): a user can connect as often as it likes. */
+/** Most bytes that wait for all slow clients together (512 MiB), since a user can have many connections. */
 const MAX_TOTAL_BYTES = 2 ** 29;
 
 /** The outgoing side of a bus. */
@@ -36,7 +36,7 @@ export class Delivery {
   #overflowing: Client[] = [];
   /** The clients that were slow when they last got a message. */
   readonly #slow = new Set<Client>();
-  /** Counts deliveries, so that a client gets a message once though several of its rules match. */
+  /** Counts deliveries, so that a client gets a message once even if several of its rules match. */
   #delivery = 0;
 
   constructor({ maxOutgoingBytes, isNameOf }: DeliveryOptions) {
@@ -44,7 +44,7 @@ export class Delivery {
     this.#isNameOf = isNameOf;
   }
 
-  /** Takes the clients that must be disconnected because they do not read. */
+  /** Returns the clients that must be disconnected because they do not read, and clears the list. */
   takeOverflowing(): readonly Client[] {
     if (this.#overflowing.length === 0) return this.#overflowing;
     const taken = this.#overflowing;
@@ -57,7 +57,7 @@ export class Delivery {
     if (this.monitors.size > 0) this.#toMatching(this.monitors, message, ++this.#delivery);
   }
 
-  /** Gives a message to its recipient, and to those who eavesdrop. */
+  /** Delivers a message to its recipient, and to eavesdroppers. */
   unicast(message: RoutedMessage, recipient: Client): void {
     const { bytes } = message;
     if (bytes === undefined) return;
@@ -65,7 +65,7 @@ export class Delivery {
     this.overhear(message);
   }
 
-  /** Gives a message that is addressed to the bus, or has its recipient, to those who eavesdrop. */
+  /** Delivers a message to eavesdroppers: one that is addressed to the bus, or that its recipient has got already. */
   overhear(message: RoutedMessage): void {
     if (this.eavesdroppers.size === 0) return;
     const delivery = ++this.#delivery;
@@ -73,12 +73,12 @@ export class Delivery {
     this.#toMatching(this.eavesdroppers, message, delivery);
   }
 
-  /** Gives a signal to all that have a rule for it. */
+  /** Delivers a signal to all clients that have a rule for it. */
   broadcast(message: RoutedMessage): void {
     this.#toMatching(this.rules, message, ++this.#delivery);
   }
 
-  /** Sends a message of the bus itself to one client. Monitors see it, but nobody can eavesdrop on it. */
+  /** Sends a message of the bus itself to one client. Monitors see it, but eavesdroppers do not. */
   fromBus(message: Message, recipient: Client): void {
     const addressed = addressedTo(message, recipient);
     if (this.monitors.size === 0 && recipient.policy === undefined) {
@@ -88,7 +88,7 @@ export class Delivery {
     const routed = RoutedMessage.ofBus(addressed, recipient.nextSerial(), this.#isNameOf);
     routed.recipient = recipient;
     this.capture(routed);
-    // A policy can keep signals of the bus from a client, but not what the bus answers to it.
+    // A policy can withhold signals of the bus from a client, but not replies.
     const side = message.type === 'signal' ? refusingSide(routed, recipient, false) : undefined;
     if (side !== undefined) this.#showRefusal(routed, side);
     else if (routed.bytes !== undefined) this.#toClient(recipient, routed.bytes);
@@ -118,7 +118,10 @@ export class Delivery {
     });
   }
 
-  /** Shows the monitors that a message is refused. Its sender does not get the error: the others have the message. */
+  /**
+   * Shows the monitors that a message is refused. Its sender does not get the error, because other clients have got the
+   * message.
+   */
   #showRefusal(message: RoutedMessage, side: 'send' | 'receive'): void {
     if (this.monitors.size === 0) return;
     const refused = { serial: message.header.serial, sender: message.senderName };
@@ -167,7 +170,7 @@ function writeSerial(bytes: Uint8Array, serial: number): void {
   for (let place = 0; place < 4; place++) bytes[8 + place] = (serial >>> (8 * place)) & 0xff;
 }
 
-/** The same message with the bus as its sender; nobody has to answer it. */
+/** The same message with the bus as its sender; it requires no reply. */
 function fromBus(message: Message, destination = message.destination): Message {
   return {
     type: message.type,

@@ -11,7 +11,7 @@ import { releaseNames } from './name-changes.js';
 /** The text of NoReply, as in the reference implementation. */
 const NO_REPLY = 'Message recipient disconnected from message bus without replying';
 
-/** Ends a client and cuts its transport. A client that is gone already stays as it is. */
+/** Ends a client and cuts its transport. Nothing happens if the client is gone already. */
 export function disconnect(core: BusCore, client: Client, cause?: Error): void {
   if (client.state === 'gone') return;
   client.state = 'gone'; // from now on nothing is sent to it
@@ -22,7 +22,7 @@ export function disconnect(core: BusCore, client: Client, cause?: Error): void {
   client.transport.destroy(cause);
 }
 
-/** Forgets the calls that a client has made, and answers those that it has not answered. */
+/** Forgets the open calls of a client, and answers the open calls to it. */
 export function dropCalls(core: BusCore, client: Client): void {
   core.replies.forgetCaller(client);
   for (const { caller, serial } of core.replies.forgetCallee(client)) {

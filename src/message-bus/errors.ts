@@ -1,5 +1,5 @@
-// The reasons for which a bus disconnects a client that has sent valid bytes. They stay inside the bus: the client only
-// sees its connection end. Specification: Message Bus Specification. Tests: delivery.test.ts.
+// The reasons for which a bus disconnects a client that has sent valid bytes. The client does not get them: its
+// connection ends. Specification: Message Bus Specification. Tests: delivery.test.ts.
 
 /** The rule of the bus that a client has broken. */
 export type ProtocolViolationCode =

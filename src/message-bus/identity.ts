@@ -1,6 +1,5 @@
-// Who is at the other end of a connection, so far as a bus in Node can know: there are no peer credentials in Node. A
-// socket in a directory that only one user can enter, or a cookie that only one user can read, names the user; nothing
-// names the process. Data only. Tests: start.test.ts.
+// The known identity of a client. Node has no peer credentials: a socket that only one user can reach, or a cookie that
+// only one user can read, identifies the user; nothing identifies the process. Data only. Tests: start.test.ts.
 // Specification: org.freedesktop.DBus.GetConnectionCredentials.
 
 /** The known facts about the process at the other end. A fact that is not known is undefined. */
@@ -27,5 +26,5 @@ export function ownProcess(): Identity {
   return { uid: process.getuid?.(), pid: process.pid, gids: all?.sort((a, b) => a - b), isPrivileged: true };
 }
 
-/** A client about which nothing is known, such as one that was let in by ANONYMOUS. */
+/** A client about which nothing is known, such as an anonymous one. */
 export const NOBODY: Identity = { uid: undefined, pid: undefined, gids: undefined, isPrivileged: false };

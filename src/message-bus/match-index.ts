@@ -83,7 +83,7 @@ export class MatchIndex<Subscriber> {
     return this.#size;
   }
 
-  /** Adds a rule; the result is what {@link MatchIndex.remove} takes. */
+  /** Adds a rule; returns the entry for {@link MatchIndex.remove}. */
   add(rule: MatchRule, subscriber: Subscriber): IndexedRule<Subscriber> {
     const indexed = { subscriber, rule };
     let node = this.#root;
@@ -96,7 +96,7 @@ export class MatchIndex<Subscriber> {
     return indexed;
   }
 
-  /** Removes a rule that {@link MatchIndex.add} has returned, and the branches that no rule needs any more. */
+  /** Removes a rule that {@link MatchIndex.add} has returned, and the branches without further rules. */
   remove(indexed: IndexedRule<Subscriber>): void {
     if (!removeBelow(this.#root, stepsOf(indexed.rule), 0, indexed)) return;
     this.#size--;

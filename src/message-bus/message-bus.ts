@@ -1,5 +1,5 @@
-// A message bus: takes transports that are authenticated, reads their messages and routes them until it is closed. It
-// opens no sockets; start.ts does. Specification: Message Bus Specification. Tests: start.test.ts.
+// A message bus: it gets authenticated transports, reads their messages and routes them until it is closed. It does not
+// open sockets; start.ts does. Specification: Message Bus Specification. Tests: start.test.ts.
 import { Inlet } from '../transport/inlet.js';
 import type { Transport } from '../transport/transport.js';
 import { startTimer } from '../transport/waiting.js';
@@ -19,7 +19,7 @@ import { Router } from './router.js';
 /** How a bus is made. */
 export interface MessageBusOptions {
   readonly limits?: BusLimits | undefined;
-  /** Makes the part that starts services, for the state of this bus. Default: none is started. */
+  /** Makes the activator for the state of this bus. Default: one that starts no services. */
   readonly activator?: ((core: BusCore) => Activator) | undefined;
   /** The policy for a client; undefined if it may do everything. Default: every client may. */
   readonly policyFor?: ((identity: Identity) => ClientPolicy | undefined) | undefined;
@@ -51,7 +51,7 @@ export class MessageBus {
     return this.#core;
   }
 
-  /** Takes a client whose handshake is over. The first message that it sends must be Hello. */
+  /** Adds a client whose handshake is complete. The first message that it sends must be Hello. */
   accept(transport: Transport, identity: Identity): void {
     const client = new Client(transport, identity, this.#policyFor(identity));
     this.#core.connected.add(client);
@@ -81,7 +81,10 @@ export class MessageBus {
     this.#open.set(client, ended);
   }
 
-  /** Disconnects everybody, and waits for the ends. What waits for them is sent, if they take it within a second. */
+  /**
+   * Disconnects all clients, and waits for the ends of their transports. Waiting bytes are sent if the client reads
+   * them within a second.
+   */
   async close(): Promise<void> {
     const clients = [...this.#open.keys()];
     const ends = Promise.all(this.#open.values());

@@ -28,13 +28,13 @@ export function announce(core: BusCore, { name, from, to }: OwnerChange<Client>)
   core.activator.nameTaken(name);
 }
 
-/** Takes all names from a client that has left: the one it got last first, its unique name at the end. */
+/** Removes all names of a client that has left: the newest first, the unique name last. */
 export function releaseNames(core: BusCore, client: Client): void {
   for (const { name } of [...client.places].reverse()) releaseName(core, client, name);
   releaseUniqueName(core, client);
 }
 
-/** Takes all names from a client that becomes a monitor: its unique name first, then the others as it got them. */
+/** Removes all names of a client that becomes a monitor: the unique name first, then the others, the oldest first. */
 export function surrenderNames(core: BusCore, client: Client): void {
   releaseUniqueName(core, client);
   for (const { name } of [...client.places]) releaseName(core, client, name);

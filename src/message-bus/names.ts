@@ -1,6 +1,6 @@
-// The well-known names of a bus: who owns each, who waits for it, and who owns it next. Pure: it reports each change of
-// owner and sends nothing (name-changes.ts does). It knows no connections, and no unique names but as owners.
-// Specification: org.freedesktop.DBus.RequestName, ReleaseName; Message Bus Names. Tests: names.test.ts.
+// The well-known names of a bus: the owner of each, and the queue for it. Pure: it reports each change of owner and
+// sends nothing (name-changes.ts does). It does not know connections, only owners. Specification:
+// org.freedesktop.DBus.RequestName, ReleaseName; Message Bus Names. Tests: names.test.ts.
 import { REQUEST_NAME_FLAG } from '../protocol/bus.js';
 
 const { ALLOW_REPLACEMENT, REPLACE_EXISTING, DO_NOT_QUEUE } = REQUEST_NAME_FLAG;
@@ -10,7 +10,7 @@ export const RequestResult = { PRIMARY_OWNER: 1, IN_QUEUE: 2, EXISTS: 3, ALREADY
 /** The codes of the results of ReleaseName. ‹org.freedesktop.DBus.ReleaseName› */
 export const ReleaseResult = { RELEASED: 1, NON_EXISTENT: 2, NOT_OWNER: 3 } as const;
 
-/** What an owner of names must have. Only this file writes to the sets. */
+/** The fields that an owner of names must have. Only this file writes to the sets. */
 export interface NameHolder {
   /** The queues in which it has a place, the first included, in the order in which it got them. */
   readonly places: Set<NameQueue<NameHolder>>;
@@ -30,7 +30,7 @@ export interface NameQueue<Owner> {
   readonly places: readonly Place<Owner>[];
 }
 
-/** A change of owner; undefined stands for no owner. */
+/** A change of owner; undefined means no owner. */
 export interface OwnerChange<Owner> {
   readonly name: string;
   readonly from: Owner | undefined;
@@ -64,7 +64,7 @@ export class NameRegistry<Owner extends NameHolder> {
     return this.#queues.get(name)?.places[0]?.owner;
   }
 
-  /** The owner, then those that wait; empty if nobody owns the name. */
+  /** The owner, then those that wait; empty if the name has no owner. */
   queueOf(name: string): readonly Owner[] {
     return this.#queues.get(name)?.places.map(({ owner }) => owner) ?? [];
   }
@@ -131,7 +131,7 @@ export class NameRegistry<Owner extends NameHolder> {
     }
   }
 
-  /** Removes the place of an owner, if there is one; returns the change if the name has another owner now, or none. */
+  /** Removes the place of an owner, if there is one; returns the change if the owner of the name has changed. */
   #leave(queue: MutableQueue<Owner>, owner: Owner): OwnerChange<Owner> | undefined {
     const wasOwner = queue.places[0]?.owner === owner;
     this.#drop(queue, owner);
@@ -149,7 +149,7 @@ export class NameRegistry<Owner extends NameHolder> {
     place.owner.places.add(queue as unknown as NameQueue<NameHolder>); // its owners are holders
   }
 
-  /** Removes the place of an owner for a moment: it gets another one, so that the order of its places is the same. */
+  /** Removes the place of an owner that gets another place at once: the order of its places stays the same. */
   #take(queue: MutableQueue<Owner>, owner: Owner): void {
     const index = queue.places.findIndex((place) => place.owner === owner);
     if (index >= 0) queue.places.splice(index, 1);

@@ -1,5 +1,5 @@
-// The calls that a bus has passed on and whose replies it expects: only such a reply is passed on, once. If a callee
-// leaves, its callers can be answered. It knows no messages beyond their serials, and sends nothing.
+// The calls that a bus has passed on and whose replies it expects. Only an expected reply is passed on, once. If a
+// callee leaves, its callers can be answered. It knows no messages beyond their serials, and sends nothing.
 // Specification: Message Bus Message Routing; Message Types (METHOD_RETURN, ERROR). Tests: pending-replies.test.ts.
 
 /** The calls of one caller. */
@@ -15,7 +15,7 @@ export interface OrphanedCall<Peer> {
   readonly serial: number;
 }
 
-/** The expected replies of one bus. A peer is any object that stands for a connection. */
+/** The expected replies of one bus. A peer is any object that represents a connection. */
 export class PendingReplies<Peer extends object> {
   readonly #byCaller = new Map<Peer, OpenCalls<Peer>>();
   /** For each callee, the serials of the calls that each caller has open, the newest last. */
@@ -66,7 +66,7 @@ export class PendingReplies<Peer extends object> {
     return true;
   }
 
-  /** Forgets a caller: replies to it are not expected any more. */
+  /** Forgets a caller: replies to it are no longer expected. */
   forgetCaller(caller: Peer): void {
     const calls = this.#byCaller.get(caller);
     if (calls === undefined) return;

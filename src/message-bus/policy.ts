@@ -1,6 +1,6 @@
-// What the bus asks of a policy: who may own which name, and who may send and receive which message. A bus without a
-// policy allows everything. Interface only: admission.ts asks, configuration files have the rules.
-// Specification: none (dbus-daemon(1), <policy>). Tests: admission.test.ts.
+// The interface of a policy: it decides whether a client may own a name, and send or receive a message. A bus without a
+// policy allows everything. admission.ts uses it, configuration files have the rules. Specification: none
+// (dbus-daemon(1), <policy>). Tests: admission.test.ts.
 import type { MessageHeader } from '../wire/messages/decode.js';
 
 /** How a message travels. */

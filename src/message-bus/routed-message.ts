@@ -20,7 +20,10 @@ export type IsNameOf = (name: string, client: Client) => boolean;
 export class RoutedMessage implements MatchedMessage {
   readonly header: MessageHeader;
   readonly senderNames: ReadonlySet<string>;
-  /** The client to which it is addressed; undefined for the bus itself, for nobody, and for a broadcast. */
+  /**
+   * The client to which it is addressed; undefined for the bus itself, for a name without an owner, and for a
+   * broadcast.
+   */
   recipient: Client | undefined = undefined;
   readonly #isNameOf: IsNameOf;
   readonly #frame: Uint8Array;
@@ -37,7 +40,7 @@ export class RoutedMessage implements MatchedMessage {
     this.#bytes = sender === undefined ? frame : undefined;
   }
 
-  /** A message of a client, which is valid. The frame is used until the message has been handled. */
+  /** A valid message of a client. The frame must not change until the message has been handled. */
   static received(header: MessageHeader, frame: Uint8Array, sender: Client, isNameOf: IsNameOf): RoutedMessage {
     return new RoutedMessage(header, frame, sender, isNameOf);
   }

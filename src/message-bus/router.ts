@@ -1,6 +1,6 @@
-// Decides where each message of a client goes: to the bus itself, to the owner of a name, to all who asked for it, or
-// nowhere; and what a client may not say. delivery.ts sends, the driver answers.
-// Specification: Message Bus Message Routing, Message Bus Names. Tests: test/interop/bus-rules.test.ts.
+// Decides about each message of a client: whether it is allowed, and whether it goes to the bus itself, to the owner of
+// a name, to all clients with a matching rule, or is dropped. delivery.ts sends, the driver answers. Specification:
+// Message Bus Message Routing, Message Bus Names. Tests: test/interop/bus-rules.test.ts.
 import { BUS_NAME } from '../protocol/bus.js';
 import { ErrorName } from '../protocol/error-names.js';
 import { MessageFlag } from '../wire/constants.js';
@@ -19,7 +19,7 @@ import { type IsNameOf, RoutedMessage } from './routed-message.js';
 /** Longest delay of a timer of Node, in milliseconds. */
 const MAX_TIMER_DELAY = 2 ** 31 - 1;
 
-/** Reports an error of the bus itself: it must not end the process, and with it all other connections. */
+/** Reports an error of the bus itself, which must not end the process and all other connections. */
 function warnOfMistake(error: unknown): void {
   const detail = error instanceof Error ? error.stack : undefined;
   const text = `the message bus could not handle a message, and disconnected its sender: ${String(error)}`;
@@ -64,14 +64,14 @@ export class Router {
     try {
       this.#route(client, this.#read(client, frame), frame);
     } catch (error) {
-      // A message that breaks a rule ends its sender, and so does a mistake of the bus in handling it.
+      // The sender is disconnected if a message breaks a rule, and if the bus fails to handle it.
       if (!(error instanceof UnmarshalError || error instanceof ProtocolViolation)) warnOfMistake(error);
       disconnect(this.#core, client, error as Error);
     }
     this.#endOverflowing();
   }
 
-  /** Disconnects those that do not read. Their ends can be too much for others. */
+  /** Disconnects the clients that do not read. The signals about their ends can exceed the limits of other clients. */
   #endOverflowing(): void {
     for (let clients = this.#core.delivery.takeOverflowing(); clients.length > 0;) {
       for (const client of clients) disconnect(this.#core, client, ProtocolViolation.notReading());

@@ -1,6 +1,6 @@
-// Starts a message bus in this process: it listens on addresses, authenticates, and lets clients of this process in
-// through pairs in memory. message-bus.ts is the bus itself. Tests: start.test.ts.
-// Specification: Message Bus Specification, Authentication Protocol.
+// Starts a message bus in this process: it listens on addresses, authenticates clients, and connects clients of this
+// process through pairs in memory. message-bus.ts is the bus itself. Tests: start.test.ts. Specification: Message Bus
+// Specification, Authentication Protocol.
 import { tmpdir } from 'node:os';
 import { MECHANISM_LIST, type MechanismName } from '../auth/mechanisms.js';
 import type { Bus } from '../connection/bus.js';
@@ -24,15 +24,15 @@ export interface StartMessageBusOptions {
    */
   readonly address?: string | undefined;
   /**
-   * The mechanisms that are offered to clients of other processes. ANONYMOUS lets everybody in who reaches the address.
-   * Default: EXTERNAL, at a socket that only the user of this process can reach, and DBUS_COOKIE_SHA1, for clients that
-   * can read the files of this user.
+   * The mechanisms that are offered to clients of other processes. ANONYMOUS accepts every client that reaches the
+   * address. Default: EXTERNAL, at a socket that only the user of this process can reach, and DBUS_COOKIE_SHA1, for
+   * clients that can read the files of this user.
    */
   readonly mechanisms?: readonly MechanismName[] | undefined;
   readonly limits?: BusLimits | undefined;
   /**
    * Directories with service files, the most important first: a message to a name without an owner starts the program
-   * of its file. What still runs of them is ended with the bus. Default: none. ‹Message Bus Starting Services›
+   * of its file. Programs that still run are ended with the bus. Default: none. ‹Message Bus Starting Services›
    */
   readonly serviceDirectories?: readonly string[] | undefined;
 }
@@ -50,13 +50,13 @@ export interface RunningMessageBus extends AsyncDisposable {
    * @throws {ConnectionClosedError} if the bus is closed, and the errors of {@link busOver}
    */
   connect(options?: BusOverOptions): Promise<Bus>;
-  /** Disconnects everybody, stops listening and removes the socket. Further calls wait for the same end. */
+  /** Disconnects all clients, stops listening and removes the socket. Further calls wait for the same end. */
   close(): Promise<void>;
 }
 
 /** Parts that a program adds to a bus. */
 export interface BusParts extends Omit<MessageBusOptions, 'limits'> {
-  /** Which services the bus starts, unless there is another activator. Default: none. */
+  /** The services that the bus starts. Default: none. */
   readonly services?: Pick<ServiceActivatorOptions, 'directories' | 'busType' | 'onNotice'> | undefined;
   /** Whether a client that has authenticated may connect. Default: each may. */
   readonly mayConnect?: ((identity: Identity) => boolean) | undefined;
@@ -64,13 +64,13 @@ export interface BusParts extends Omit<MessageBusOptions, 'limits'> {
 
 /** A bus as its program sees it. */
 export interface StartedBus extends RunningMessageBus {
-  /** Reads the service files again, and announces it if other names can be started now. */
+  /** Reads the service files again, and announces a change of the names that can be started. */
   reload(): void;
 }
 
 /**
- * Starts a message bus in this process. It runs until it is closed, and keeps the process alive as long as it listens.
- * @throws {AddressError} if an address is not valid, or nobody can listen on it
+ * Starts a message bus in this process. It runs until it is closed, and keeps the process alive while it listens.
+ * @throws {AddressError} if an address is not valid, or a server cannot listen on it
  * @throws {ListenError} if the system refuses an address
  * @throws {ArgumentError} if an option is unknown, or its value is not valid
  */
@@ -121,7 +121,7 @@ export async function startBusWith(options: StartMessageBusOptions, parts: BusPa
     {
       hasRoom: () => !isClosed && core.connected.size < limits.maxCompletedConnections + maxHandshakes,
       onClient: (client) => bus.accept(client.transport, identityOf(client.identity.uid)),
-      onError: () => {}, // the client knows: it was cut
+      onError: () => {}, // the client was cut
     },
   );
   address = listener.addresses.join(';');
@@ -142,7 +142,7 @@ export async function startBusWith(options: StartMessageBusOptions, parts: BusPa
   return { address, connect, close, reload, [Symbol.asyncDispose]: close };
 }
 
-/** Who a client is whose handshake has proved the user id. */
+/** The identity of a client whose handshake has proved the user id. */
 function identityOf(uid: string | undefined): Identity {
   return uid === undefined ? NOBODY : ownUser();
 }

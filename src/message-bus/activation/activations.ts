@@ -1,6 +1,6 @@
-// The services that are being started, and everything that waits for each: it is passed on when the name has an owner,
-// or gets the failure. Several causes start one program. It knows no connections. Tests: activations.test.ts.
-// Specification: Message Bus Starting Services.
+// The services that are being started, and the messages and calls that wait for each: they are passed on when the name
+// has an owner, or get the failure. Several requests for a service start one program. It does not know connections.
+// Tests: activations.test.ts. Specification: Message Bus Starting Services.
 import { ErrorName } from '../../protocol/error-names.js';
 import { startTimer } from '../../transport/waiting.js';
 import type { Waiting } from '../activator.js';
@@ -35,7 +35,7 @@ export class Activations {
     this.#options = options;
   }
 
-  /** Starts a service, unless it is being started, and keeps what waits for it; fails it if too much waits already. */
+  /** Starts a service, unless it is being started, and keeps `waiting`; fails `waiting` if too many wait already. */
   start(service: ActivatableService, waiting: Waiting): void {
     if (this.#waiting >= this.#options.maxWaiting()) {
       const problem = 'The maximum number of pending activations has been reached';
@@ -50,12 +50,12 @@ export class Activations {
     });
   }
 
-  /** Passes everything on that waits for a name; must be called when the name gets an owner. */
+  /** Passes on all that waits for a name; must be called when the name gets an owner. */
   nameOwned(name: string): void {
     for (const waiting of this.#finish(name)) waiting.deliver();
   }
 
-  /** Ends all programs that were started and still run. What waits is dropped. */
+  /** Ends all programs that were started and still run. Waiting messages and calls are dropped. */
   close(): void {
     for (const name of [...this.#starting.keys()]) this.#finish(name);
     for (const program of this.#programs) program.kill('SIGTERM');
@@ -87,7 +87,7 @@ export class Activations {
     for (const waiting of this.#finish(name)) waiting.fail(failure.name, failure.text);
   }
 
-  /** Ends the start of a service; returns what has waited for it. */
+  /** Ends the start of a service; returns the messages and calls that waited for it. */
   #finish(name: string): readonly Waiting[] {
     const activation = this.#starting.get(name);
     if (activation === undefined) return [];

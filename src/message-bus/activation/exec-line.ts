@@ -1,6 +1,6 @@
-// Splits the Exec line of a service file into a program and its arguments, as a shell splits words. It expands
-// nothing: no variable, no pattern, no command. It does not run the program.
-// Tests: exec-line.test.ts. Specification: Message Bus Starting Services.
+// Splits the Exec line of a service file into a program and its arguments, as a shell splits words. It does not expand
+// variables, patterns or commands, and does not run the program. Tests: exec-line.test.ts. Specification: Message Bus
+// Starting Services.
 import { ServiceFileError } from './errors.js';
 
 /** One step of the line: a space, a quoted part, an escaped character, or plain text. */

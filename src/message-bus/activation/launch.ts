@@ -1,11 +1,11 @@
-// Starts the program of a service, and says how it ended. It does not wait for the name of the service.
+// Starts the program of a service, and reports how it ended. It does not wait for the name of the service.
 // Tests: launch.test.ts. Specification: Message Bus Starting Services.
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { ErrorName } from '../../protocol/error-names.js';
 import type { ActivatableService } from './service-file.js';
 
-/** Why a service could not be started: the name of an error, and its text. */
+/** The failure of starting a service: the name of an error, and its text. */
 export interface StartFailure {
   readonly name: string;
   readonly text: string;
@@ -32,7 +32,7 @@ const SYSTEM_TEXTS: Readonly<Record<string, string>> = {
   ENOMEM: 'Cannot allocate memory',
 };
 
-/** Starts a service. It reads nothing from standard input, and writes where the bus writes. */
+/** Starts a service. Its standard input is empty; its output goes to the output of the bus. */
 export function launch(service: ActivatableService, environment: NodeJS.ProcessEnv): LaunchedProgram {
   const [program, ...args] = service.command;
   if (program === undefined) throw new Error('a command without a program'); // service-file.ts has checked it

@@ -8,23 +8,23 @@ import { findServices, type ServiceDirectory } from './service-directories.js';
 import { ServiceEnvironment } from './service-environment.js';
 import type { ActivatableService } from './service-file.js';
 
-/** What the activator needs to know of its bus. */
+/** The settings of the bus that the activator uses. */
 export interface ServiceActivatorOptions {
-  /** The directories, the most important first; asked again whenever the service files are read. */
+  /** The directories, the most important first; called whenever the service files are read. */
   readonly directories: () => readonly ServiceDirectory[];
-  /** The address of the bus; asked when a service is started. */
+  /** The address of the bus; called when a service is started. */
   readonly address: () => string;
   /** The type of the bus, such as `session`. */
   readonly busType: () => string | undefined;
-  /** The environment of the bus; that of this moment counts. */
+  /** The environment of the bus at this moment. */
   readonly environment: NodeJS.ProcessEnv;
   /** Milliseconds that a service has to own its name. */
   readonly startTimeout: number;
   /** The most messages and calls that may wait. */
   readonly maxPendingStarts: number;
   /**
-   * Takes what the user of the bus should know, in one line: a service file that was passed over, or a key of one that
-   * has no effect. Default: nothing happens.
+   * Called with a line for the user of the bus: about a service file that was skipped, or a key that has no effect.
+   * Default: nothing happens.
    */
   readonly onNotice?: ((notice: string) => void) | undefined;
 }
@@ -70,7 +70,7 @@ export class ServiceActivator implements Activator {
     const { services, skipped } = findServices(this.#options.directories());
     const before = this.#services;
     this.#services = services;
-    for (const { file, reason } of skipped) this.#options.onNotice?.(`${file} is passed over: ${reason}`);
+    for (const { file, reason } of skipped) this.#options.onNotice?.(`${file} is skipped: ${reason}`);
     return before.size !== services.size || [...services.keys()].some((name) => !before.has(name));
   }
 

@@ -1,6 +1,6 @@
-// Finds the services that a bus can start: the standard directories of a session, and the service files in them. Of
-// several files for one name, that of the first directory counts. It starts nothing.
-// Tests: service-directories.test.ts. Specification: Message Bus Starting Services.
+// Finds the services that a bus can start: the standard directories of a session, and the service files in them. If
+// there are several files for one name, the first directory takes precedence. It does not start services. Tests:
+// service-directories.test.ts. Specification: Message Bus Starting Services.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
@@ -9,11 +9,11 @@ import { type ActivatableService, parseServiceFile } from './service-file.js';
 /** A directory of service files. */
 export interface ServiceDirectory {
   readonly path: string;
-  /** Whether each file must be named for its service: `com.example.A.service`. */
+  /** Whether the name of each file must be that of its service: `com.example.A.service`. */
   readonly hasStrictNames: boolean;
 }
 
-/** A service file that was passed over. */
+/** A service file that was skipped. */
 export interface SkippedFile {
   readonly file: string;
   readonly reason: string;
@@ -29,7 +29,7 @@ export interface FoundServices {
 const MAX_FILE_LENGTH = 65_536;
 const ENDING = '.service';
 
-/** The standard directories of a session, the most important first. Paths that are not absolute are left out. */
+/** The standard directories of a session, the most important first. Paths that are not absolute are skipped. */
 export function standardSessionDirectories(environment: NodeJS.ProcessEnv): readonly ServiceDirectory[] {
   const { XDG_RUNTIME_DIR: runtime, XDG_DATA_HOME: home, XDG_DATA_DIRS: shared } = environment;
   const data = [home || join(homedir(), '.local/share'), ...(shared || '/usr/local/share:/usr/share').split(':')];
@@ -42,7 +42,7 @@ export function standardSessionDirectories(environment: NodeJS.ProcessEnv): read
   ];
 }
 
-/** Reads all service files. A directory that does not exist has none; a file that is not valid is passed over. */
+/** Reads all service files. A directory that does not exist counts as empty; a file that is not valid is skipped. */
 export function findServices(directories: readonly ServiceDirectory[]): FoundServices {
   const services = new Map<string, ActivatableService>();
   const skipped: SkippedFile[] = [];

@@ -1,5 +1,5 @@
-// Reads a service file: the name that a program provides, and the line that starts it. It reads no directory and
-// starts nothing. Tests: service-file.test.ts. Specification: Message Bus Starting Services.
+// Reads a service file: the name that a program provides, and the line that starts it. It does not read directories or
+// start services. Tests: service-file.test.ts. Specification: Message Bus Starting Services.
 import { quote } from '../../wire/describe.js';
 import { isWellKnownName } from '../../wire/names.js';
 import { ServiceFileError } from './errors.js';

@@ -1,6 +1,6 @@
-// Turns the contents of a configuration file into what a bus is started with: the limits by their own names, the
-// mechanisms, the policy of each client. It reads no file and starts nothing. Tests: bus-settings.test.ts.
-// Reference: dbus-daemon(1), configuration file. (No clause of the specification.)
+// Turns the contents of a configuration file into the settings of a bus: the limits by their own names, the mechanisms,
+// the policy of each client. It does not read files. Tests: bus-settings.test.ts. Reference: dbus-daemon(1),
+// configuration file. (No clause of the specification.)
 import type { MechanismName } from '../../auth/mechanisms.js';
 import { FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH } from '../../wire/constants.js';
 import type { Identity } from '../identity.js';
@@ -25,7 +25,7 @@ const LIMITS: Partial<Record<LimitName, keyof BusLimits>> = {
   reply_timeout: 'replyTimeout',
 };
 
-/** The limits of a configuration. A length of messages that no message can have becomes one that it can have. */
+/** The limits of a configuration. A message length outside of the possible range is moved into it. */
 export function limitsOf({ limits }: Pick<BusConfiguration, 'limits'>): BusLimits {
   const chosen: { -readonly [Key in keyof BusLimits]: number } = {};
   for (const [name, value] of limits) {
@@ -42,7 +42,7 @@ const MECHANISMS: readonly MechanismName[] = ['EXTERNAL', 'DBUS_COOKIE_SHA1', 'A
 
 /**
  * The mechanisms of a configuration; undefined if it leaves them to the bus. ANONYMOUS needs `<allow_anonymous/>`, and
- * is offered with it unless the file lists others only.
+ * is offered with it unless the file lists only others.
  */
 export function mechanismsOf(
   { mechanisms, allowAnonymous }: Pick<BusConfiguration, 'mechanisms' | 'allowAnonymous'>,
@@ -57,7 +57,7 @@ export function unknownMechanisms({ mechanisms }: Pick<BusConfiguration, 'mechan
   return mechanisms.filter((name) => !(MECHANISMS as readonly string[]).includes(name));
 }
 
-/** The policies of clients. Clients of which the same is known share one. */
+/** The policies of clients. Clients with the same known identity share one. */
 export class Policies {
   readonly #groups: readonly PolicyGroup[];
   readonly #known = new Map<string, RulePolicy>();
@@ -72,14 +72,14 @@ export class Policies {
     return policy.allowsEverything ? undefined : policy;
   }
 
-  /** Whether a client may connect. One that was let in without a user may: the file has allowed ANONYMOUS. */
+  /** Whether a client may connect. An anonymous client may: the file has allowed ANONYMOUS. */
   mayConnect(identity: Identity): boolean {
     const { uid } = identity;
     return uid === undefined || this.#of(identity).mayConnect(uid === process.getuid?.());
   }
 
   #of({ uid, gids }: Identity): RulePolicy {
-    // A client at a socket runs as the user of the bus. Its groups are not known: those of the bus stand for them.
+    // A client at a socket runs as the user of the bus. Its groups are not known: those of the bus are used instead.
     const groups = gids ?? (uid === undefined ? [] : process.getgroups?.() ?? []);
     const key = `${uid} ${groups.join(',')}`;
     let policy = this.#known.get(key);

@@ -3,7 +3,7 @@
 import type { StartTag, XmlReader } from '../../interface/xml-reader.js';
 import { quote } from '../../wire/describe.js';
 
-/** @throws {ConfigurationError} if the element has another attribute than the known ones */
+/** @throws {ConfigurationError} if the element has an attribute that is not known */
 export function requireAttributes(reader: XmlReader, tag: StartTag, known: readonly string[]): void {
   for (const name of tag.attributes.keys()) {
     if (known.includes(name)) continue;

@@ -7,7 +7,7 @@ export type ConfigurationErrorCode =
   | XmlErrorCode
   /** The file does not exist, or cannot be read. */
   | 'FILE_UNREADABLE'
-  /** Files include one another in a circle, or too deep. */
+  /** A file includes itself, directly or through other files, or files are included too deep. */
   | 'INCLUDE_INVALID';
 
 /** A configuration file that cannot be used. */

@@ -1,7 +1,7 @@
-// Reads the configuration file of a bus, as dbus-daemon has it, with the files that it includes: addresses, mechanisms,
-// directories of services, limits and policy. It checks everything before the bus starts, and it starts nothing.
-// rule-policy.ts decides by the rules that are read here. Tests: read-configuration.test.ts.
-// Reference: dbus-daemon(1), configuration file. (No clause of the specification.)
+// Reads the configuration file of a bus, in the format of dbus-daemon, with the files that it includes: addresses,
+// mechanisms, directories of services, limits and policy. It checks everything before the bus starts. rule-policy.ts
+// decides by the rules that are read here. Tests: read-configuration.test.ts. Reference: dbus-daemon(1), configuration
+// file. (No clause of the specification.)
 import { dirname, isAbsolute, join } from 'node:path';
 import { type StartTag, type XmlFormat, XmlReader } from '../../interface/xml-reader.js';
 import { quote } from '../../wire/describe.js';
@@ -41,7 +41,7 @@ export interface BusConfiguration {
   readonly ignored: readonly string[];
 }
 
-/** Access to the system that reading needs. */
+/** The functions of the system that reading needs. */
 export interface ConfigurationSource {
   /** The text of a file; undefined if there is no such file. Other errors are thrown. */
   readonly readFile: (path: string) => string | undefined;
@@ -168,7 +168,7 @@ class ConfigurationReader {
     }
   }
 
-  /** The id of a user or a group. A name that the system does not know is listed among what is ignored. */
+  /** The id of a user or a group. A name that the system does not know is added to the list of ignored parts. */
   #idOf(kind: 'user' | 'group', name: string): number | undefined {
     if (/^[0-9]{1,10}$/.test(name)) return Number(name);
     const id = this.#source.idOf(kind, name);

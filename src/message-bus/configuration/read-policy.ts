@@ -87,7 +87,7 @@ function readRule(reader: XmlReader, tag: StartTag, idOf: IdOf): readonly Policy
   }
   const [kind] = kinds;
   if (kind === undefined) {
-    // Only eavesdrop, or the number of descriptors, and so about every message.
+    // With only eavesdrop, or the number of descriptors, the rule is about every message.
     if (attributes.size > 0) return [messageRule(reader, tag, 'receive', allow)];
     throw reader.error('ATTRIBUTE_MISSING', `<${tag.name}> without attributes: it must have one`, tag.offset);
   }
@@ -143,10 +143,10 @@ function messageRule(reader: XmlReader, tag: StartTag, kind: 'send' | 'receive',
   const invalid = (problem: string): Error =>
     reader.error('ATTRIBUTE_INVALID', `${problem} in <${tag.name}>`, tag.offset);
   if (attributes.has('send_destination') && attributes.has('send_destination_prefix')) {
-    throw invalid('send_destination and send_destination_prefix: only one of them must be');
+    throw invalid('send_destination and send_destination_prefix: at most one of them must be given');
   }
   if (conditions.broadcast === true && (conditions.peer ?? conditions.peerPrefix) !== undefined) {
-    throw invalid('a broadcast with a destination: a broadcast has none');
+    throw invalid('a broadcast with a destination: a broadcast must not have one');
   }
   if (names.includes(`${kind}_interface`) && names.includes(`${kind}_error`)) {
     throw invalid(`${kind}_interface and ${kind}_error: an error has no interface`);
@@ -156,7 +156,7 @@ function messageRule(reader: XmlReader, tag: StartTag, kind: 'send' | 'receive',
   }
   const needsMore = !allow && conditions.member !== undefined;
   if (needsMore && !names.includes(`${kind}_interface`) && !names.includes(`${kind}_path`)) {
-    throw invalid(`${kind}_member alone: ${kind}_interface or ${kind}_path must be there too`);
+    throw invalid(`${kind}_member alone: ${kind}_interface or ${kind}_path must be given too`);
   }
   return { kind, allow, conditions };
 }

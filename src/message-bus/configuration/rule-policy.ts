@@ -1,7 +1,6 @@
 // The policy of a bus: rules that allow or deny owning a name, and sending or receiving a message. The last rule that
-// matches decides. It is pure: it does not know how the rules were written (read-policy.ts), and gets the names of both
-// sides from the bus. Tests: rule-policy.test.ts.
-// Reference: dbus-daemon(1), policy. (No clause of the specification.)
+// matches decides. It is pure: it does not know the syntax of the rules (read-policy.ts), and gets the names of both
+// sides from the bus. Tests: rule-policy.test.ts. Reference: dbus-daemon(1), policy. (No clause of the specification.)
 import type { MatchRule } from '../../protocol/match-rule.js';
 import type { ClientPolicy, Passage } from '../policy.js';
 
@@ -21,9 +20,9 @@ export interface MessageConditions {
   readonly peerPrefix?: string | undefined;
   /** Whether the message is a broadcast. */
   readonly broadcast?: boolean | undefined;
-  /** For `allow`, true (the default): of replies, only those that were asked for. For `deny`, false is the default. */
+  /** For `allow`, true (the default) excludes unrequested replies. For `deny`, the default is false. */
   readonly requestedReply: boolean;
-  /** For `allow`: copies for others, too. For `deny`: copies for others only. */
+  /** Whether an `allow` also applies to copies for others, and whether a `deny` applies only to them. */
   readonly eavesdrop: boolean;
   readonly minUnixFds: number;
   readonly maxUnixFds: number;
@@ -36,7 +35,7 @@ export interface MessageRule {
   readonly conditions: MessageConditions;
 }
 
-/** A rule about the names that the client may own: one, all below a prefix, or without both, all. */
+/** A rule about the names that the client may own: one name, all names below a prefix, or, without both, all names. */
 export interface OwnRule {
   readonly kind: 'own';
   readonly allow: boolean;
@@ -44,7 +43,7 @@ export interface OwnRule {
   readonly prefix?: string | undefined;
 }
 
-/** A rule about who may connect; without an id, everyone. */
+/** A rule about the users or groups that may connect; without an id, all of them. */
 export interface ConnectRule {
   readonly kind: 'user' | 'group';
   readonly allow: boolean;
@@ -107,7 +106,7 @@ export class RulePolicy implements ClientPolicy {
     const applies = ({ context }: PolicyGroup): boolean => {
       if (context.kind === 'group') return gids.includes(context.id);
       if (context.kind === 'user') return context.id === uid;
-      return context.kind !== 'console' || !context.isThere; // nobody is known to sit at the console
+      return context.kind !== 'console' || !context.isThere; // no user is known to be at the console
     };
     const rules = CONTEXT_ORDER.flatMap((kind) =>
       groups.filter((group) => group.context.kind === kind && applies(group)).flatMap((group) => group.rules));
@@ -120,7 +119,10 @@ export class RulePolicy implements ClientPolicy {
     this.allowsEverything = [this.#own, this.#send, this.#receive].every(endsWithAllowAll);
   }
 
-  /** Whether the client may connect; `isBusUser`: it runs as the user of the bus, who may unless a rule denies it. */
+  /**
+   * Whether the client may connect. With `isBusUser` it runs as the user of the bus, and may connect unless a rule
+   * denies it.
+   */
   mayConnect(isBusUser: boolean): boolean {
     let allowed = isBusUser;
     for (const { kind, id, allow } of this.#connect) {
@@ -162,7 +164,7 @@ function endsWithAllowAll(rules: readonly (OwnRule | MessageRule)[]): boolean {
   return false;
 }
 
-/** Whether a rule matches each message that the bus passes on: replies that nobody has asked for are not among them. */
+/** Whether a rule matches each message that the bus passes on (all except unrequested replies). */
 function isUnconditional({ kind, conditions }: MessageRule): boolean {
   const { type, path, interface: interfaceName, member, error, peer, peerPrefix, broadcast } = conditions;
   const named = type ?? path ?? interfaceName ?? member ?? error ?? peer ?? peerPrefix ?? broadcast;

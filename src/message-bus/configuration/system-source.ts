@@ -1,5 +1,5 @@
-// What reading a configuration needs of the system: files, directories, and the ids of users and groups. It knows no
-// elements. Tests: system-source.test.ts. (No clause of the specification.)
+// The functions of the system for reading a configuration: files, directories, and the ids of users and groups. It does
+// not know the elements. Tests: system-source.test.ts. (No clause of the specification.)
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import type { ConfigurationSource } from './read-configuration.js';
 

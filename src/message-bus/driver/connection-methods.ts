@@ -1,7 +1,7 @@
-// The methods of the bus that say who is at the other end of a connection. A fact that the bus does not know is left
-// out of the credentials, and an error of its own method.
-// Tests: test/message-bus/start.test.ts, test/interop/bus-rules.test.ts.
-// Specification: GetConnectionCredentials, GetConnectionUnixUser, GetConnectionUnixProcessID.
+// The methods of the bus for the credentials of a connection. A fact that the bus does not know is left out of the
+// credentials, and its own method answers with an error. Tests: test/message-bus/start.test.ts,
+// test/interop/bus-rules.test.ts. Specification: GetConnectionCredentials, GetConnectionUnixUser,
+// GetConnectionUnixProcessID.
 import { BUS_NAME } from '../../protocol/bus.js';
 import { ErrorName } from '../../protocol/error-names.js';
 import { DBusError } from '../../protocol/errors.js';

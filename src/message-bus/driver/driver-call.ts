@@ -8,7 +8,7 @@ export interface DriverCall {
   readonly path: string;
   /** The arguments. They have the types that the definition of the method asks for. */
   readonly args: readonly unknown[];
-  /** Shows the call to monitors: only Hello does that, when the caller has its name. */
+  /** Shows the call to monitors. Only Hello uses it, after the caller has got its name. */
   capture(): void;
   /** Sends the reply, if the caller waits for one. */
   reply(...results: readonly unknown[]): void;

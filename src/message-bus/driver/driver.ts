@@ -54,7 +54,7 @@ export class Driver {
     return this.#run(found, message, client);
   }
 
-  /** Answers a call without a destination: only Peer is there. ‹org.freedesktop.DBus.Peer› */
+  /** Answers a call without a destination, which can reach only the interface Peer. ‹org.freedesktop.DBus.Peer› */
   handleAsPeer(message: RoutedMessage, client: Client): void {
     const { interface: interfaceName, member, signature } = message.header;
     const peer = DRIVER_INTERFACES.at(-1)!.definition; // the table is not empty

@@ -1,6 +1,6 @@
-// The interfaces of the bus's own object, as definitions, and where each of them answers. Data only; the other files of
-// this folder have the methods. Specification: Message Bus Messages, Standard Interfaces.
-// Tests: test/interop/bus-rules.test.ts.
+// The interfaces of the bus's own object, as definitions, and the paths at which each answers. Data only; the other
+// files of this folder have the methods. Specification: Message Bus Messages, Standard Interfaces. Tests:
+// test/interop/bus-rules.test.ts.
 import { defineInterface } from '../../interface/define.js';
 import type { InterfaceDefinition } from '../../interface/definition.js';
 import { DBusDaemon, Introspectable, Peer, Properties } from '../../interface/standard.js';

@@ -21,7 +21,7 @@ function becomeMonitor(core: BusCore, call: DriverCall): undefined {
   }
   const rules = texts.length === 0 ? [{}] : texts.map(readRule); // before anything changes
   call.reply();
-  surrenderNames(core, client); // it may see the end of its names by its old rules
+  surrenderNames(core, client); // its old rules may still match the signals about its names
   dropRules(core, client);
   client.state = 'monitor';
   for (const rule of rules) client.monitorRules.push(core.delivery.monitors.add(rule, client));

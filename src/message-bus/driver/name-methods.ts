@@ -23,7 +23,7 @@ function hello(core: BusCore, call: DriverCall): undefined {
   announce(core, { name, from: undefined, to: client });
 }
 
-/** The reason for which the bus takes no further client. */
+/** The reason for which the bus accepts no further client. */
 function tooManyClients(core: BusCore, { identity: { uid } }: Client): string | undefined {
   const { maxCompletedConnections, maxConnectionsPerUser } = core.limits;
   const found = 'The maximum number of active connections';

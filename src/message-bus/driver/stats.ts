@@ -1,4 +1,4 @@
-// The counts of the bus, under the names of the reference implementation so far as it has such a thing.
+// The counts of the bus, under the names of the reference implementation if it has the same count.
 // (Not in the specification.) Tests: test/interop/bus-rules.test.ts.
 import { BUS_NAME } from '../../protocol/bus.js';
 import { ErrorName } from '../../protocol/error-names.js';

@@ -1,12 +1,12 @@
-// Prints the address and the process id of a bus to the descriptors that its user has chosen: one line, in one write,
-// and then a descriptor is closed, since some programs wait for that. It knows no bus.
-// Tests: program.test.ts. (Not in the specification; dbus-daemon(1).)
+// Prints the address and the process id of a bus to the descriptors of the command line: each in one line and one
+// write. Then it closes the descriptor, since some programs wait for that. It does not know the bus. Tests:
+// program.test.ts. (Not in the specification; dbus-daemon(1).)
 import { closeSync, writeSync } from 'node:fs';
 import { textOfError } from '../../program-output.js';
 import type { ServeSettings } from './command-line.js';
 import { isOfRuntime } from './runtime-descriptors.js';
 
-/** What is known of a bus that clients can connect to. */
+/** The address and the process id of a running bus. */
 export interface ReadyBus {
   readonly address: string;
   readonly pid: number;

@@ -1,5 +1,5 @@
 // Starts the bus that a command line chooses: a session bus, or that of a configuration file. On a reload it reads the
-// file again; addresses and limits stay as they are. It knows no signals and no output. Tests: program.test.ts.
+// file again; addresses and limits stay as they are. It does not know signals or output. Tests: program.test.ts.
 // (Not in the specification; dbus-daemon(1).)
 import { realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -18,10 +18,10 @@ import { SYSTEM_SOURCE } from '../configuration/system-source.js';
 import { type BusParts, startBusWith, type StartedBus, type StartMessageBusOptions } from '../start.js';
 import type { BusChoice } from './command-line.js';
 
-/** Takes what the user should know, in one line. */
+/** Called with a line for the user. */
 export type Complain = (problem: string) => void;
 
-/** A session bus without a file: the standard services, and nothing is forbidden. */
+/** A session bus without a file: the standard services, and everything is allowed. */
 const SESSION: Pick<BusConfiguration, 'type' | 'serviceDirectories'> = {
   type: 'session', serviceDirectories: ['standard session directories'],
 };
@@ -29,7 +29,7 @@ const SESSION: Pick<BusConfiguration, 'type' | 'serviceDirectories'> = {
 /**
  * Starts a bus.
  * @throws {ConfigurationError} if the configuration file is not valid, or cannot be read
- * @throws {AddressError} if an address is not valid, or nobody can listen on it
+ * @throws {AddressError} if an address is not valid, or a server cannot listen on it
  * @throws {ListenError} if the system refuses an address
  */
 export async function startChosenBus(choice: BusChoice, complain: Complain): Promise<StartedBus> {
@@ -113,7 +113,7 @@ function isPrivatePlace(path: string): boolean {
   return isPrivateSocket(path) || isPrivateDirectory(realpathSync(dirname(path)));
 }
 
-/** Names the sockets at which clients must prove with a cookie who they are, since some of them cannot. */
+/** Reports the sockets at which clients must authenticate with a cookie, because some clients cannot. */
 function complainOfOpenPlaces(list: string, complain: Complain): void {
   for (const { transport, keys } of parseAddresses(list)) {
     const path = keys.get('path');

@@ -58,7 +58,7 @@ const OPTIONS = {
   forked: { type: 'boolean' }, // by fork.ts, which starts the program again
 } as const;
 
-/** What a bus is started with. */
+/** The settings of a bus. */
 export interface BusChoice {
   /** An absolute path; undefined for a session bus without a file. */
   readonly configFile: string | undefined;
@@ -99,7 +99,7 @@ export interface IntrospectSettings {
   readonly kind: 'introspect';
 }
 
-/** What the command line asks for. */
+/** The command line, as it was read. */
 export type Settings = ServeSettings | RunSettings | PrintSettings | IntrospectSettings;
 
 /**
@@ -127,7 +127,7 @@ function parseServe(args: readonly string[]): Settings {
     kind: 'serve',
     configFile: fileOf(values['config-file']),
     address: values.address,
-    // Programs that give the option look for the name; services are started without systemd all the same.
+    // Programs that pass the option look for the name; services are still started without systemd.
     features: values['systemd-activation'] === true ? ['SystemdActivation'] : [],
     addressDescriptor: descriptorOf('print-address', values['print-address']),
     pidDescriptor: descriptorOf('print-pid', values['print-pid']),
@@ -148,7 +148,7 @@ function parseRun(args: readonly string[]): Settings {
   return { kind: 'run', configFile, address: undefined, features: [], command, args: rest };
 }
 
-/** The index of `--`, or else of the first argument that is no option and no value of one. */
+/** The index of `--`, or else of the first argument that is neither an option nor the value of one. */
 function firstArgument(args: readonly string[]): number {
   const index = args.findIndex(
     (arg, at) => arg === '--' || (!arg.startsWith('-') && args[at - 1] !== '--config-file'));

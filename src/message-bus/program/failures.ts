@@ -24,7 +24,7 @@ export function complaint(problem: string): string {
   return `dbus-wire-bus: ${problem}`;
 }
 
-/** What is said about an error, and the exit code. */
+/** The report of an error, and the exit code. */
 export interface DescribedFailure {
   readonly code: number;
   readonly problem: string;

@@ -1,13 +1,13 @@
 // Puts the bus into the background. Node cannot fork: this process starts the program again, detached, waits until its
-// bus is ready, prints what is to be printed, and ends. The two talk over the channel that Node offers for it.
-// Tests: program.test.ts. (Not in the specification; dbus-daemon(1), --fork.)
+// bus is ready, prints the address and the process id, and ends. The two processes communicate over the IPC channel of
+// Node. Tests: program.test.ts. (Not in the specification; dbus-daemon(1), --fork.)
 import { spawn, type StdioOptions } from 'node:child_process';
 import { announceBus, type ReadyBus } from './announce.js';
 import type { ServeSettings } from './command-line.js';
 import type { Complain } from './chosen-bus.js';
 import { EXIT } from './failures.js';
 
-/** What the process in the background says before its bus is ready. */
+/** A report of the process in the background, before its bus is ready or when it is. */
 type Report = { readonly complaint: string } | { readonly ready: ReadyBus };
 
 /**
@@ -38,7 +38,7 @@ export async function serveInBackground(settings: ServeSettings, complain: Compl
         announceBus(report.ready, settings);
         resolve(true);
       } catch (error) {
-        child.kill('SIGTERM'); // nobody would know where it is
+        child.kill('SIGTERM'); // no program would know its address
         reject(error);
       }
     });
@@ -49,7 +49,7 @@ export async function serveInBackground(settings: ServeSettings, complain: Compl
   return EXIT.OK;
 }
 
-/** Nothing is inherited but a descriptor that is the configuration file; the last one is the channel. */
+/** Only a descriptor that is the configuration file is inherited; the last one is the channel. */
 function descriptorsFor(configFile: string | undefined): StdioOptions {
   const inherited = Number(/^\/(?:proc\/self|dev)\/fd\/(\d{1,7})$/.exec(configFile ?? '')?.[1] ?? 0);
   const descriptors: ('ignore' | 'ipc' | number)[] = Array<'ignore'>(Math.max(3, inherited + 1)).fill('ignore');
@@ -57,7 +57,7 @@ function descriptorsFor(configFile: string | undefined): StdioOptions {
   return [...descriptors, 'ipc'];
 }
 
-/** Says something to the process that has started this one, if it is still there. */
+/** Sends a report to the process that started this one, if it still runs. */
 export function reportToStarter(report: Report): void {
   if (process.connected) process.send?.(report, undefined, undefined, () => {}); // it can end at any moment
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The program dbus-wire-bus: a message bus with the command line of dbus-daemon, and with `run` that of
-// dbus-run-session. This file chooses what is done; the other files of this folder do it. Tests: program.test.ts.
+// dbus-run-session. This file chooses the action; the other files of this folder implement the actions. Tests:
+// program.test.ts.
 import { guardOutput, printLine } from '../../program-output.js';
 import { introspectBus } from '../driver/standard-methods.js';
 import { parseCommandLine, type Settings } from './command-line.js';
@@ -11,7 +12,7 @@ import { serve } from './serve.js';
 
 const isForked = process.argv.includes('--forked');
 
-/** Says what the user should know: on standard error, or through the process that runs in the foreground. */
+/** Prints a line for the user: on standard error, or through the process in the foreground. */
 function complain(problem: string): void {
   if (isForked) reportToStarter({ complaint: problem });
   else printLine('stderr', complaint(problem));

@@ -7,7 +7,7 @@ import { type Complain, startChosenBus } from './chosen-bus.js';
 import type { RunSettings } from './command-line.js';
 import { EXIT } from './failures.js';
 
-/** Variables about another bus, which the command must not find. */
+/** Variables about other buses, which are removed from the environment of the command. */
 const FOREIGN = ['DBUS_SESSION_BUS_PID', 'DBUS_SESSION_BUS_WINDOWID', 'DBUS_STARTER_ADDRESS', 'DBUS_STARTER_BUS_TYPE'];
 
 /** Runs the command; resolves to the exit code. Throws the errors of {@link startChosenBus}. */
@@ -39,11 +39,11 @@ function exitCodeOf(child: ChildProcess, command: string, complain: Complain): P
   });
 }
 
-/** The signals that ask the command for something. A terminal sends the first two to the command itself. */
+/** The signals that are passed on to the command. A terminal sends the first two to the command itself. */
 const SIGNALS = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
 const OF_TERMINAL: ReadonlySet<string> = new Set(['SIGINT', 'SIGQUIT']);
 
-/** Passes signals on to the command; one that comes before the command is started is kept for it. */
+/** Passes signals on to the command; a signal that arrives before the command is started is passed on afterwards. */
 class Forwarding {
   #child: ChildProcess | undefined;
   readonly #early: NodeJS.Signals[] = [];

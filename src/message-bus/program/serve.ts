@@ -1,4 +1,4 @@
-// Runs the bus as a program of its own: starts it, says where it is, and ends it when a signal asks for that. fork.ts
+// Runs the bus as a program: starts it, prints its address, and ends it on a signal. fork.ts
 // puts it into the background. Tests: program.test.ts. (Not in the specification; dbus-daemon(1).)
 import { DBusError } from '../../protocol/errors.js';
 import type { StartedBus } from '../start.js';

@@ -1,4 +1,4 @@
-// Directories of service files: the standard ones, their order, and the files that are passed over.
+// Directories of service files: the standard ones, their order, and the files that are skipped.
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -57,7 +57,7 @@ test('a directory with strict names takes only files that are named for their se
   ]);
 });
 
-test('files that are not valid are passed over, with the reason', () => {
+test('files that are not valid are skipped, with the reason', () => {
   put('a/good.service', 'com.example.Good');
   writeFileSync(join(root, 'a/empty.service'), '');
   writeFileSync(join(root, 'a/large.service'), '#'.repeat(65_537));

@@ -168,7 +168,7 @@ describe('a configuration file', () => {
       '[D-BUS Service]\nName=a.Unit\nExec=/bin/false\nSystemdService=a.service\n');
     await using bus = await startBus(`--config-file=${file}`, '--print-address');
     const complaint = (text: string) => bus.line(`dbus-wire-bus: ${text}`, { stream: 'stderr' });
-    await complaint(`${join(services, 'a.Broken.service')} is passed over: Exec is missing: [D-BUS Service] must have it`);
+    await complaint(`${join(services, 'a.Broken.service')} is skipped: Exec is missing: [D-BUS Service] must have it`);
     await using client = await connectToBus((await bus.line(/^[^;]*/))[0]);
     await expect(client.startServiceByName('a.Unit')).rejects.toThrow('Process a.Unit exited with status 1');
     await complaint('SystemdService of a.Unit has no effect here: its Exec is run');
