@@ -1,6 +1,6 @@
-// The values of properties that fit a definition. A property that the definition does not have is passed over, and one
-// that has another type is counted and left out: it never spoils the others. It keeps nothing.
-// Tests: property-watch.test.ts, proxy.test.ts. Specification: org.freedesktop.DBus.Properties.
+// The values of properties that fit a definition. A property that the definition does not have is ignored. One that has
+// another type is counted and left out; the others are still used. It keeps no state. Tests: property-watch.test.ts,
+// proxy.test.ts. Specification: org.freedesktop.DBus.Properties.
 import { countDrop } from '../connection/drops.js';
 import { UnexpectedSignatureError } from '../connection/errors.js';
 import type { MessageLink } from '../connection/link.js';

@@ -1,7 +1,6 @@
-// Follows the owner of a bus name for what keeps a state of a remote object: the state is loaded when the service is
-// there, emptied when it goes, and loaded again after its restart or a gap of the connection. It does not know what the
-// state is. Tests: property-watch.test.ts, managed-objects.test.ts.
-// Specification: org.freedesktop.DBus.NameOwnerChanged.
+// Follows the owner of a bus name for a state of a remote object. The state is loaded when the service runs, emptied
+// when it ends, and loaded again after its restart or a gap of the connection. It does not know the contents of the
+// state. Tests: property-watch.test.ts, managed-objects.test.ts. Specification: org.freedesktop.DBus.NameOwnerChanged.
 import type { Bus } from '../connection/bus.js';
 import { ConnectionClosedError } from '../connection/errors.js';
 import type { MessageLink } from '../connection/link.js';
@@ -17,7 +16,7 @@ import type { ProxyReadOptions } from './proxy-options.js';
 
 /** How a state of a remote object is followed. */
 export interface FollowOptions {
-  /** Ends it when it aborts. */
+  /** Ends the following when it aborts. */
   readonly signal?: AbortSignal | undefined;
   /** The bus must not start the service. Unless given, it is started at the beginning, and not again when it ends. */
   readonly noAutoStart?: boolean | undefined;
@@ -29,25 +28,25 @@ export const FOLLOW_RULES: OptionRules<FollowOptions> = { signal: ABORT_SIGNAL, 
 /** The state that follows a service. */
 export interface FollowedState {
   /**
-   * Reads the state from the service. After each wait it must ask whether it is still the newest load: if not, the
-   * service has gone meanwhile, or a newer one has begun.
+   * Reads the state from the service. After each wait it must check whether it is still the newest load: if not, the
+   * service has ended meanwhile, or a newer load has begun.
    */
   load(isCurrent: () => boolean, options: ProxyReadOptions): Promise<void>;
-  /** Empties the state: the service has gone. */
+  /** Empties the state: the service has ended. */
   clear(): void;
   /** Takes a signal of the service, in order of arrival. */
   take(signal: Signal, bytes: number): void;
-  /** Nothing follows. With a reason, it has failed; without, it was closed. */
+  /** The following has ended: with a reason if it has failed, without one if it was closed. */
   end(error?: { readonly reason: unknown }): void;
 }
 
-/** What a state listens to. */
+/** The signals that a state needs. */
 interface FollowedSignals {
   readonly rules: readonly MatchRule[];
   readonly signature: (rule: MatchRule) => string;
 }
 
-/** The errors by which the bus says that nobody can answer, and those of a service that is about to end. */
+/** The errors of a bus for a name without a service, and those of a service that is about to end. */
 const ABSENCE: ReadonlySet<string> = new Set([
   ErrorName.SERVICE_UNKNOWN, ErrorName.NAME_HAS_NO_OWNER, ErrorName.NO_REPLY, ErrorName.DISCONNECTED,
 ]);
@@ -57,7 +56,7 @@ const UNKNOWN: ReadonlySet<string> = new Set([
   ErrorName.UNKNOWN_OBJECT, ErrorName.UNKNOWN_INTERFACE, ErrorName.UNKNOWN_METHOD, ErrorName.UNKNOWN_PROPERTY,
 ]);
 
-/** When such a service is asked again, if it has just come: milliseconds after each error. */
+/** The delays before such a service is asked again after it has started, in milliseconds. */
 const PATIENCE: readonly number[] = [50, 100, 200, 400, 800];
 
 const START: ProxyReadOptions = Object.freeze({});
@@ -83,10 +82,10 @@ export class Follow {
   readonly #taps: SignalTap[] = [];
   #closeWatch: () => Promise<void> = () => Promise.resolve();
   readonly #stopListening: () => void;
-  /** Counts the loads, and the ends of the service; a load with another number is old. */
+  /** Counts the loads, and the ends of the service; a load with another number is outdated. */
   #generation = 0;
   #isPresent = false;
-  /** The service has come while it was awaited: it may not know its objects yet. */
+  /** The service has just started: it may not have exported its objects yet. */
   #isNew = false;
   #retry: NodeJS.Timeout | undefined;
   #released: Promise<void> | undefined;
@@ -123,7 +122,7 @@ export class Follow {
       push: (arrived, bytes) => {
         if (this.#released === undefined) this.#state.take(arrived, bytes);
       },
-      noteGap: () => {}, // the owner of the name has gone and come back
+      noteGap: () => {}, // the owner of the name has changed, which reloads the state
       end: (error) => {
         if (error !== undefined) this.fail(error.reason);
       },
@@ -178,7 +177,7 @@ export class Follow {
     this.#resolveReady();
   }
 
-  /** Loads the state once more, if the service is there. */
+  /** Loads the state again if the service runs. */
   reload(): void {
     if (this.#isPresent && this.#released === undefined) void this.#load(NO_START);
   }
@@ -205,7 +204,7 @@ export class Follow {
     }
   }
 
-  /** Whether a call has failed only because the service has gone; the watch of its owner then says when it returns. */
+  /** Whether a call has failed only because the service has ended; the watch of its owner then reports its return. */
   async #isAbsence(error: unknown): Promise<boolean> {
     if (error instanceof ConnectionClosedError) return !this.#link.closedSignal.aborted; // a gap: it is restored
     if (!(error instanceof DBusError) || !ABSENCE.has(error.errorName)) return false;
@@ -234,7 +233,7 @@ export class Follow {
   #end(error?: { readonly reason: unknown }): void {
     if (this.#released !== undefined) return;
     this.#released = this.#giveBack();
-    this.#released.catch(() => {}); // who closes it gets the error
+    this.#released.catch(() => {}); // the caller of close() gets the error
     this.#resolveClosed(error?.reason);
     this.#state.end(error);
   }

@@ -1,5 +1,5 @@
-// Asks a running object what it is: its definitions, proxies for them, and the objects below, for exploration and for
-// programs without definitions of their own. Specification: org.freedesktop.DBus.Introspectable.
+// Asks a running object for its interfaces, as definitions with proxies, and for the objects below: for exploration,
+// and for programs without definitions of their own. Specification: org.freedesktop.DBus.Introspectable.
 import type { CallDefaults, WaitOptions } from '../connection/call-options.js';
 import type { MessageLink } from '../connection/link.js';
 import { defineInterface } from '../interface/define.js';
@@ -40,7 +40,7 @@ export interface RemoteObject<Typed extends boolean = false> {
   readonly interfaces: readonly ParsedInterface[];
   /** The definition of each interface, by its name. The record has no prototype. */
   readonly definitions: Readonly<Record<string, InterfaceDefinition>>;
-  /** What could not be read of its description. */
+  /** The parts of its description that could not be read. */
   readonly problems: readonly IntrospectionProblem[];
   /** The paths of all objects directly below. */
   readonly childPaths: readonly string[];
@@ -58,7 +58,7 @@ export interface RemoteObject<Typed extends boolean = false> {
 
 /** The object that was asked for. */
 export interface IntrospectedObjects<Typed extends boolean = false> extends RemoteObject<Typed> {
-  /** Whether all objects down to `depth` were asked: false if a limit has ended that. */
+  /** Whether all objects down to `depth` were asked: false if a limit was reached. */
   readonly complete: boolean;
 }
 
@@ -83,7 +83,7 @@ type OpenObject<Typed extends boolean> = RemoteObject<Typed> & {
   readonly failures: IntrospectFailure[];
 };
 
-/** The error for what is not an object path. */
+/** The error for a text that is not an object path. */
 function refusalOf(path: string): unknown {
   try {
     return assertObjectPath(path);
@@ -92,7 +92,7 @@ function refusalOf(path: string): unknown {
   }
 }
 
-/** The paths of the objects directly below, and the names that make none. */
+/** The paths of the objects directly below, and the names that are not path elements. */
 function childPathsOf(path: string, { children }: ParsedIntrospection): {
   readonly paths: readonly string[]; readonly failures: IntrospectFailure[];
 } {
@@ -203,7 +203,7 @@ class Explorer<Typed extends boolean> {
 
 /**
  * Asks an object, and with `depth` those below, to describe itself (Introspect): its interfaces as definitions, with
- * proxies for them. What an object says is checked as far as possible, and can be wrong nevertheless: calls and
+ * proxies for them. The answer of the object is checked as far as possible, but can still be wrong: calls and
  * properties are checked when they are used. Limits: `maxObjects`, 64 Mi characters of descriptions in all.
  *
  * Rejects as {@link MessageLink.call} does if the object itself does not answer, and with IntrospectionError if its

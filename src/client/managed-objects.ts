@@ -1,7 +1,7 @@
-// A live view of the objects of an ObjectManager: those that are there, and those that come, change and go. Signals
-// that arrive before the list of all objects wait for it; after a restart of the service the view begins anew.
-// Tests: managed-objects.test.ts, test/interop/managed-objects.test.ts.
-// Specification: org.freedesktop.DBus.ObjectManager.
+// A live view of the objects of an ObjectManager: the present ones, and those that are added, changed and removed.
+// Signals that arrive before the list of all objects wait for it; after a restart of the service the view is built
+// again. Tests: managed-objects.test.ts, test/interop/managed-objects.test.ts. Specification:
+// org.freedesktop.DBus.ObjectManager.
 import { QueueOverflowError } from '../connection/errors.js';
 import type { MessageLink } from '../connection/link.js';
 import { runListener } from '../connection/signal-taps.js';
@@ -30,18 +30,18 @@ export type ManagedObject<Definitions extends ManagedDefinitions, Typed extends 
   readonly [Kind in keyof Definitions]?: CachedProxy<SpecOf<Definitions[Kind]>, Typed>;
 };
 
-/** A change of an object: `kind`, the key of a definition, says which proxy it has. */
+/** A change of an object: `kind`, the key of a definition, determines the type of `proxy`. */
 export type ObjectChange<
   Definitions extends ManagedDefinitions, Typed extends boolean = false,
   Type extends 'added' | 'changed' | 'removed' = 'added' | 'changed' | 'removed',
 > = {
   readonly [Kind in keyof Definitions & string]: {
-    /** The interface is there now, or properties of it have changed, or it is gone. */
+    /** The interface was added, properties of it have changed, or it was removed. */
     readonly type: Type;
     readonly kind: Kind;
     /** The path of the object. */
     readonly path: string;
-    /** The properties of one that is gone are those that it had at last. */
+    /** After a removal, its properties are the last known ones. */
     readonly proxy: CachedProxy<SpecOf<Definitions[Kind]>, Typed>;
     /** The names of the properties that have changed; empty unless `type` is `'changed'`. */
     readonly changed: readonly ReadableProperty<SpecOf<Definitions[Kind]>>[];
@@ -52,20 +52,22 @@ export type ObjectChange<
 export interface ManageOptions<
   Definitions extends ManagedDefinitions = ManagedDefinitions, Typed extends boolean = false,
 > extends FollowOptions {
-  /** Called with each object that is there at first or comes, once for each of its interfaces that has a definition. */
+  /**
+   * Called with each object that is there at first or is added, once for each of its interfaces that has a definition.
+   */
   readonly added?: ((change: ObjectChange<Definitions, Typed, 'added'>) => void) | undefined;
   /** Called when properties of an object change. */
   readonly changed?: ((change: ObjectChange<Definitions, Typed, 'changed'>) => void) | undefined;
-  /** Called when an object goes, or the service does. */
+  /** Called when an object is removed, or the service ends. */
   readonly removed?: ((change: ObjectChange<Definitions, Typed, 'removed'>) => void) | undefined;
   /**
    * Most objects that are kept, each counted once for each of its interfaces that has a definition; 65,536 unless
-   * given. More are dropped and counted.
+   * given. Further ones are dropped and counted.
    */
   readonly maxObjects?: number | undefined;
   /**
-   * Roughly the most memory of the values of all properties, in bytes; 256 MiB unless given. A value above it is not
-   * kept, and counted: `$get` asks for it.
+   * Roughly the most memory of the values of all properties, in bytes; 256 MiB unless given. A value that exceeds it is
+   * counted and not kept: `$get` asks the service for it.
    */
   readonly maxBytes?: number | undefined;
 }
@@ -79,15 +81,15 @@ const LIMIT_RULES = { maxObjects: LIMIT, maxBytes: LIMIT };
 const MANAGE_RULES: OptionRules<ManageOptions> = { ...FOLLOW_RULES, ...CALLBACK_RULES, ...LIMIT_RULES };
 
 /**
- * The objects of a service. Each `for await` loop begins with those that are there, as `'added'`, and goes on with each
- * change. A slow reader misses nothing that matters: what happens to one object meanwhile becomes one change, and an
- * object that came and went is not shown.
+ * The objects of a service. Each `for await` loop begins with the present ones, as `'added'`, and continues with each
+ * change. A slow reader gets one change for all that has happened to an object in the meantime, and no change for an
+ * object that was added and removed.
  */
 export interface ManagedObjects<Definitions extends ManagedDefinitions, Typed extends boolean = false>
   extends AsyncIterable<ObjectChange<Definitions, Typed>>, AsyncDisposable {
   /** Resolves when the objects are known, or the service is known to be absent. Rejects if they cannot be read. */
   readonly ready: Promise<void>;
-  /** The objects that are there, by path, as they change. It has those with an interface that has a definition. */
+  /** The present objects by path, kept up to date: those with at least one interface that has a definition. */
   readonly objects: ReadonlyMap<string, ManagedObject<Definitions, Typed>>;
   /** How many signals, objects and values were dropped: because of a wrong signature, or because of the limits. */
   readonly dropped: number;
@@ -96,20 +98,20 @@ export interface ManagedObjects<Definitions extends ManagedDefinitions, Typed ex
    * objects cannot be read, or the end of the connection; with undefined after `close`.
    */
   readonly closed: Promise<unknown>;
-  /** Ends the view and removes its match rules. There are no objects in it from then on. */
+  /** Ends the view and removes its match rules. It is empty from then on. */
   close(): Promise<void>;
 }
 
-/** The most that waits for the list of all objects. */
+/** The limits of the signals that wait for the list of all objects. */
 const WAITING_LIMITS = { limit: 65_536, maxBytes: 2 ** 24 };
-/** How often the list is asked for again if more has come meanwhile than may wait. */
+/** How often the list is requested again after too many signals have arrived before it. */
 const MAX_ATTEMPTS = 5;
 
 const { InterfacesAdded, InterfacesRemoved } = ObjectManager.signals;
 
 type GetObjects = (options: ProxyReadOptions) => Promise<ReadonlyMap<string, AnnouncedInterfaces>>;
 
-/** The signals that have come since the list was asked for. */
+/** The signals that have arrived since the list was requested. */
 interface Waiting {
   readonly signals: Signal[];
   bytes: number;
@@ -162,7 +164,7 @@ class ManagedState implements FollowedState {
     waiting.signals.length = 0;
   }
 
-  /** Signals that come before the list can be older than it: they say what was so at some time, in their order. */
+  /** Signals that arrive before the list can be older than the list; they are applied in their order. */
   #apply({ member, path, body }: Signal): void {
     if (member === 'InterfacesAdded') {
       const [object, interfaces] = body as unknown as readonly [string, AnnouncedInterfaces]; // by its signature
@@ -188,7 +190,7 @@ class ManagedState implements FollowedState {
   }
 }
 
-/** Who gets the changes: the callbacks of the program, and each of its loops. */
+/** The receivers of changes: the callbacks of the program, and each of its loops. */
 class Audience {
   readonly #options: ManageOptions;
   readonly #readers = new Map<UnseenChanges, Pull<Change>>();
@@ -256,10 +258,10 @@ class Audience {
 
 /**
  * Follows the objects of an ObjectManager, with typed proxies for the interfaces that have a definition:
- * `manageObjects(bus, { destination: 'org.bluez', path: '/' }, { device: Device1 })`. Other interfaces are passed over.
- * It follows the destination: while the service is not there, there are no objects.
+ * `manageObjects(bus, { destination: 'org.bluez', path: '/' }, { device: Device1 })`. Other interfaces are ignored. It
+ * follows the destination: while the service does not run, there are no objects.
  * @throws {InvalidNameError} if `destination` is not a bus name, or `path` is not an object path
- * @throws {ArgumentError} if an argument or an option is not valid, or two definitions are of one interface
+ * @throws {ArgumentError} if an argument or an option is not valid, or two definitions define the same interface
  */
 export function manageObjects<const Definitions extends ManagedDefinitions, Typed extends boolean = false>(
   link: MessageLink<Typed>, target: ProxyTarget, definitions: Definitions, options?: ManageOptions<Definitions, Typed>,
@@ -315,7 +317,7 @@ function checkDefinitions(definitions: unknown): void {
     const other = kinds.get(name);
     kinds.set(name, kind);
     if (other === undefined) continue;
-    const problem = `"${other}" and "${kind}" are of the interface ${name}: each must be of another one`;
+    const problem = `"${other}" and "${kind}" define the same interface ${name}: each must define a different one`;
     throw new ArgumentError('ARGUMENT_INVALID', problem, { owner: 'manageObjects' });
   }
 }

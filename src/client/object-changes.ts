@@ -1,6 +1,7 @@
-// What a reader of managed objects has not seen yet: for each interface of each object one entry at most, so that a
-// slow reader costs no more than the objects do. An object that came and went meanwhile is not shown at all.
-// It knows no messages. Tests: managed-objects.test.ts. Specification: org.freedesktop.DBus.ObjectManager.
+// The changes that a reader of managed objects has not seen yet. There is at most one entry for each interface of each
+// object, so that a slow reader needs no more memory than the objects do. An object that was added and removed in the
+// meantime has no entry. It does not know messages. Tests: managed-objects.test.ts. Specification:
+// org.freedesktop.DBus.ObjectManager.
 
 /** An interface of an object. */
 export interface ManagedInterface {
@@ -33,13 +34,13 @@ export function changeOf(type: Change['type'], one: ManagedInterface, changed: r
   };
 }
 
-/** What has become of one interface of one object since the reader has seen it. */
+/** The changes of one interface of one object that the reader has not seen. */
 interface Unseen {
-  /** The one that the reader has seen, if it is gone. */
+  /** The interface that the reader has seen, if it was removed. */
   removed: ManagedInterface | undefined;
-  /** The one that is there, if the reader has not seen it. */
+  /** The present interface, if the reader has not seen it. */
   added: ManagedInterface | undefined;
-  /** The one that the reader has seen, if it has changed. */
+  /** The interface that the reader has seen, if it has changed. */
   changed: ManagedInterface | undefined;
   names: Set<string>;
 }

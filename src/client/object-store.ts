@@ -1,5 +1,5 @@
 // The objects of an ObjectManager at present, with the kept values of their interfaces that have a definition. Their
-// number and the memory of their values are bounded, whatever the service announces. It knows no calls.
+// number and the memory of their values are bounded, whatever the service announces. It does not know calls.
 // Tests: managed-objects.test.ts. Specification: org.freedesktop.DBus.ObjectManager.
 import { countDrop } from '../connection/drops.js';
 import type { MessageLink } from '../connection/link.js';
@@ -17,14 +17,14 @@ export type AnnouncedInterfaces = ReadonlyMap<string, ReadonlyMap<string, Varian
 export type MakeProxy = (definition: InterfaceDefinition, path: string) =>
   Readonly<Record<string, unknown>> & Pick<PropertyFunctions, '$get'>;
 
-/** Who wants to know of changes. */
+/** The receiver of changes. */
 export interface ObjectListener {
   noteAdded(one: ManagedInterface): void;
   noteChanged(one: ManagedInterface, names: readonly string[]): void;
   noteRemoved(one: ManagedInterface): void;
 }
 
-/** The most that is kept. */
+/** The limits of a store. */
 export interface ObjectLimits {
   /** Most objects, each counted once for each of its interfaces that has a definition. */
   readonly maxObjects: number;
@@ -112,7 +112,7 @@ export class ObjectStore {
     countDrop(this.#link, 'too many objects', {});
   }
 
-  /** Takes the interfaces of an object that has come, or that has more interfaces now. */
+  /** Adds the interfaces of a new object, or further interfaces of an object. */
   add(path: string, interfaces: AnnouncedInterfaces, source: string): void {
     for (const [name, variants] of interfaces) {
       const known = this.#kinds.get(name);
@@ -148,7 +148,7 @@ export class ObjectStore {
     return object;
   }
 
-  /** Takes PropertiesChanged of an object. */
+  /** Applies PropertiesChanged of an object. */
   change(path: string, interfaceName: string, changed: ReadonlyMap<string, Variant>, invalidated: readonly string[]) {
     const kind = this.#kinds.get(interfaceName)?.kind;
     const one = kind === undefined ? undefined : this.#objects.get(path)?.interfaces.get(kind);
@@ -160,7 +160,7 @@ export class ObjectStore {
     if (names.length > 0) this.#listener.noteChanged(one, names);
   }
 
-  /** Takes the names of interfaces that an object does not have any more. */
+  /** Removes interfaces of an object, by name. */
   remove(path: string, interfaceNames: readonly string[]): void {
     for (const name of interfaceNames) {
       const kind = this.#kinds.get(name)?.kind;

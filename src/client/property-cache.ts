@@ -1,5 +1,5 @@
-// A proxy that keeps the values of its properties: read once, kept by PropertiesChanged, emptied while the service is
-// not there. Tests: property-watch.test.ts. Specification: org.freedesktop.DBus.Properties (GetAll, PropertiesChanged).
+// A proxy that keeps the values of its properties: read once, kept by PropertiesChanged, emptied while the service does
+// not run. Tests: property-watch.test.ts. Specification: org.freedesktop.DBus.Properties (GetAll, PropertiesChanged).
 import type { MessageLink } from '../connection/link.js';
 import { runListener } from '../connection/signal-taps.js';
 import type { InterfaceDefinition } from '../interface/definition.js';
@@ -14,15 +14,15 @@ import { type ChangedBody, CHANGED_SIGNATURE, changesOf } from './property-watch
 /** How properties are kept. `Values` are those that can be read. */
 export interface CacheOptions<Values = Readonly<Record<string, unknown>>> extends FollowOptions {
   /**
-   * Called when there is the cache and values change, become known, or are not known any more: with the names of these
-   * properties, and all values. An exception becomes an uncaught exception of the process.
+   * Called when values of the cache change, become known, or become unknown: with the names of these properties, and
+   * all values. An exception becomes an uncaught exception of the process.
    */
   readonly changed?: ((names: readonly (keyof Values & string)[], properties: Partial<Values>) => void) | undefined;
 }
 
 const CACHE_RULES: OptionRules<CacheOptions> = { ...FOLLOW_RULES, changed: FUNCTION };
 
-/** A copy of a proxy with `$properties`, and a `$get` that asks only for what is not kept. */
+/** A copy of a proxy with `$properties`, and a `$get` that calls the service only for values that are not kept. */
 export function withValues(
   proxy: Readonly<Record<string, unknown>> & Pick<PropertyFunctions, '$get'>,
   { definition, values }: { readonly definition: InterfaceDefinition; readonly values: PropertyValues },

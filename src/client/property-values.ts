@@ -1,5 +1,5 @@
 // The kept values of the properties of one interface of one object. Changes are kept in their order: a value that was
-// asked for before a change arrived is older than it. It knows no messages. Tests: property-watch.test.ts.
+// requested before a change arrived is older than the change. It does not know messages. Tests: property-watch.test.ts.
 // Specification: org.freedesktop.DBus.Properties (PropertiesChanged).
 import type { MessageLink } from '../connection/link.js';
 import type { InterfaceDefinition } from '../interface/definition.js';
@@ -9,9 +9,12 @@ import { eachFitting } from './fitting-values.js';
 /** A moment in the order of changes. */
 export type Moment = number;
 
-/** How much memory values may take; many interfaces can share one. */
+/** A budget of memory for values; many interfaces can share one. */
 export interface ValueBudget {
-  /** Takes memory, or gives it back if `bytes` is negative. False if there is not enough: then nothing is taken. */
+  /**
+   * Reserves memory, or releases it if `bytes` is negative. Returns false, and reserves nothing, if there is not
+   * enough.
+   */
   take(bytes: number): boolean;
 }
 
@@ -43,7 +46,7 @@ export class PropertyValues {
     return this.#snapshot;
   }
 
-  /** The present moment: later changes are newer than what is asked for now. */
+  /** The present moment: later changes are newer than a value that is requested now. */
   get now(): Moment {
     return this.#now;
   }
@@ -67,7 +70,7 @@ export class PropertyValues {
     if (this.#keeps(name) && !this.hasChangedSince(name, asked)) this.#set(name, [value]);
   }
 
-  /** Takes all values, which were asked for at a moment; returns the names of the properties that are others now. */
+  /** Takes all values, which were requested at a moment; returns the names of the properties that have changed. */
   answerAll(variants: ReadonlyMap<string, Variant>, source: string, asked: Moment): string[] {
     const names = new Set<string>();
     for (const name of this.#values.keys()) {
@@ -103,12 +106,12 @@ export class PropertyValues {
     names.add(name);
   }
 
-  /** A property whose changes are not announced is not kept: nobody would say that its value is old. */
+  /** A property whose changes are not announced is not kept: its value could become outdated unnoticed. */
   #keeps(name: string): boolean {
     return this.#isLive && this.#definition.properties[name]?.emitsChanged !== 'false';
   }
 
-  /** Keeps the values as they are: no change follows. Their memory does not count any more. */
+  /** Keeps the values as they are: no change follows. Their memory no longer counts. */
   stop(): void {
     for (const value of this.#values.values()) this.#budget?.take(-weightOf(value));
     this.#isLive = false;
@@ -123,7 +126,7 @@ export class PropertyValues {
     else this.#values.delete(name);
   }
 
-  /** Forgets all values; returns the names of those that were there. */
+  /** Forgets all values; returns the names of those that were known. */
   clear(): string[] {
     this.#now++;
     const names = [...this.#values.keys()];

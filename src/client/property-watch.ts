@@ -1,6 +1,6 @@
-// Watching one property: its value first, and then each change. The rule is sent before the question, and a change that
-// arrives before the answer is newer than the answer. Tests: property-watch.test.ts.
-// Specification: org.freedesktop.DBus.Properties (PropertiesChanged).
+// Watches one property: its value first, and then each change. The rule is sent before Get is called, and a change that
+// arrives before the reply is newer than the reply. Tests: property-watch.test.ts. Specification:
+// org.freedesktop.DBus.Properties (PropertiesChanged).
 import { countDrop } from '../connection/drops.js';
 import { UnexpectedSignatureError } from '../connection/errors.js';
 import type { MessageLink } from '../connection/link.js';
@@ -21,7 +21,9 @@ import { Pull } from './pull.js';
  * newest value only. Leaving the loop closes it.
  */
 export interface PropertyStream<Value> extends AsyncIterableIterator<Value>, AsyncDisposable {
-  /** Resolves when the first value is there, or the service is known to be absent. Rejects if it cannot be read. */
+  /**
+   * Resolves when the first value is known, or the service is known to be absent. Rejects if the value cannot be read.
+   */
   readonly ready: Promise<void>;
   /** Ends the stream and removes its match rule. */
   close(): Promise<void>;
@@ -29,7 +31,9 @@ export interface PropertyStream<Value> extends AsyncIterableIterator<Value>, Asy
 
 /** A property whose values go to a listener. */
 export interface PropertyWatch extends AsyncDisposable {
-  /** Resolves when the first value is there, or the service is known to be absent. Rejects if it cannot be read. */
+  /**
+   * Resolves when the first value is known, or the service is known to be absent. Rejects if the value cannot be read.
+   */
   readonly ready: Promise<void>;
   /**
    * Resolves when the watch has ended, and never rejects: with the reason of its AbortSignal, the error by which the
@@ -70,7 +74,7 @@ class WatchedProperty implements FollowedState {
   readonly #read: Read;
   readonly #give: (value: unknown) => void;
   readonly #ended: (error?: { readonly reason: unknown }) => void;
-  /** Counts the changes; an answer to a question from before a change is old. */
+  /** Counts the changes; the reply to a Get from before a change is outdated. */
   #changes = 0;
   #isKnown = false;
   #isLoading = false;

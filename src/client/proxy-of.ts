@@ -1,4 +1,4 @@
-// The type of the proxies of a definition, for those who write functions that take one. It contains only types.
+// The type of the proxies of a definition, for the parameters of functions. It contains only types.
 // Tests: test/types/definition-types.test.ts.
 import type { InterfaceDefinition } from '../interface/definition.js';
 import type { Proxy } from './proxy.js';

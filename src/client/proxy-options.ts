@@ -17,8 +17,8 @@ export interface ProxyReadOptions extends WaitOptions, Omit<CallFlags, 'noReply'
 export interface ProxyCallOptions<Silent extends NoReply = boolean> extends WaitOptions, CallFlags<Silent> {}
 
 /**
- * The remote object of a proxy, and the defaults of its calls: what they do unless their own options say otherwise. A
- * default that is left out is that of the connection.
+ * The remote object of a proxy, and the defaults of its calls. The default of the connection is used for one that is
+ * left out.
  */
 export interface ProxyTarget extends CallDefaults {
   /** The bus name to which calls go and from which signals come. It can be omitted only on a link without a bus. */

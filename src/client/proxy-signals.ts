@@ -1,4 +1,4 @@
-// The signals of a proxy: of one name as a stream or for a listener, and of several names in one loop. Filters become
+// The signals of a proxy: one signal as a stream or for a listener, or several signals in one loop. Filters become
 // keys of the match rule, so that the bus applies them. Tests: proxy-signals.test.ts, proxy.test.ts.
 // Specification: Match Rules.
 import { countDrop } from '../connection/drops.js';
@@ -108,7 +108,7 @@ function toAnySignal(message: Signal): AnySignal {
   return { name: message.member, args: message.body, path: message.path, message };
 }
 
-/** Gives signals to a listener until `signal` aborts. */
+/** Passes signals to a listener until `signal` aborts. */
 function listenTo(
   link: MessageLink<boolean>, { rule, signature, listening, signal }: {
     readonly rule: MatchRule;

@@ -63,14 +63,15 @@ export interface ProxyMembers<Spec extends InterfaceSpec, Typed extends boolean 
   /** Subscribes to several signals of the object, or to all if no name is given. */
   readonly $signals: SignalsFunction<Spec, Typed>;
   /**
-   * Watches a property: its present value, and then each new one. A value that the service announces without saying it
-   * is read again. It follows the destination through restarts of the service; while there is none, no value comes.
+   * Watches a property: its present value, and then each new one. If the service announces a change without the value,
+   * the value is read again. It follows the destination through restarts of the service; while the service does not
+   * run, no value comes.
    */
   readonly $watch: WatchFunction<Spec, Typed>;
   /**
    * Resolves with the same proxy with `$properties`: the values of all properties, kept as the service announces
-   * changes, and emptied while it is not there. Ends with `$close`. Rejects as `$getAll` does, unless the service is
-   * only absent.
+   * changes, and emptied while it does not run. Ends with `$close`. Rejects as `$getAll` does, but not if the service
+   * does not run.
    */
   readonly $cache: (options?: CacheOptions<PropertyValues<Spec, Typed>>) => Promise<ClosableProxy<Spec, Typed>>;
 }
@@ -87,7 +88,7 @@ export interface SignalFunction<Spec extends InterfaceSpec, Typed extends boolea
   <S extends SignalName<Spec>>(name: S, options?: SignalOptions): SignalStream<SignalBody<Spec, S, Typed>>;
 }
 
-/** A signal among several: its name says which arguments it has. */
+/** A signal among several: its name determines the types of its arguments. */
 export interface NamedSignal<Name extends string = string, Args extends readonly unknown[] = readonly unknown[]> {
   readonly name: Name;
   readonly args: Args;
@@ -121,7 +122,7 @@ export interface WatchFunction<Spec extends InterfaceSpec, Typed extends boolean
   ): PropertyStream<PropertyValue<Spec, P, Typed>>;
 }
 
-/** What a proxy has whose properties are kept. */
+/** The further members of a proxy whose properties are kept. */
 export interface CachedMembers<Spec extends InterfaceSpec, Typed extends boolean = false> {
   /**
    * The values that are known, as a frozen object: the same one until a value changes. It leaves out properties that
@@ -131,11 +132,11 @@ export interface CachedMembers<Spec extends InterfaceSpec, Typed extends boolean
   readonly $properties: Partial<PropertyValues<Spec, Typed>>;
 }
 
-/** A proxy whose properties are kept; `$get` asks only for what is not kept. */
+/** A proxy whose properties are kept; `$get` calls the service only for values that are not kept. */
 export type CachedProxy<Spec extends InterfaceSpec, Typed extends boolean = false> =
   Proxy<Spec, Typed> & CachedMembers<Spec, Typed>;
 
-/** What `$cache` resolves with. */
+/** The result of `$cache`. */
 export type ClosableProxy<Spec extends InterfaceSpec, Typed extends boolean = false> =
   CachedProxy<Spec, Typed> & AsyncDisposable & {
     /** Ends the cache and removes its match rule: `$properties` is empty from then on. */

@@ -1,16 +1,16 @@
-// The reader's side of something that keeps what is to be read itself: items are taken when they are asked for, so that
-// the keeper can put what waits together. It knows no items. Tests: property-watch.test.ts.
-// (No clause of the specification.)
+// An iterator over items that another object keeps. An item is taken only when the reader asks for it, so that the
+// keeper can combine waiting items. It does not know the items. Tests: property-watch.test.ts. (No clause of the
+// specification.)
 
 interface Waiting<Item> {
   readonly resolve: (result: IteratorResult<Item>) => void;
   readonly reject: (reason: unknown) => void;
 }
 
-/** Takes the next item out of what waits, in a list of one; undefined if nothing waits. */
+/** Takes the next waiting item, in a list of one; undefined if no item waits. */
 export type TakeNext<Item> = () => readonly [Item] | undefined;
 
-/** An iterator over what a keeper has. */
+/** An iterator over the items of a keeper. */
 export class Pull<Item> implements AsyncIterableIterator<Item> {
   readonly #take: TakeNext<Item>;
   readonly #close: () => Promise<void>;
@@ -24,7 +24,7 @@ export class Pull<Item> implements AsyncIterableIterator<Item> {
     this.#close = close;
   }
 
-  /** Must be called when something waits that did not before. */
+  /** Must be called when an item has been added. */
   wake(): void {
     while (this.#waiting.length > 0) {
       const item = this.#take();
@@ -33,7 +33,7 @@ export class Pull<Item> implements AsyncIterableIterator<Item> {
     }
   }
 
-  /** Nothing follows what waits; after it the reader gets the error, if there is one, once. */
+  /** No further item follows. After the waiting items the reader gets the error, if there is one, once. */
   end(error?: { readonly reason: unknown }): void {
     if (this.#isEnded) return;
     this.#isEnded = true;

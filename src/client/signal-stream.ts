@@ -20,7 +20,7 @@ export interface SignalStream<Item> extends AsyncIterableIterator<Item>, AsyncDi
   close(): Promise<void>;
 }
 
-/** Which signals of a name are wanted. The bus sends no others. ‹Match Rules› */
+/** Selects signals of a name. The bus sends no others. ‹Match Rules› */
 export interface SignalFilter extends Pick<MatchRule, 'args' | 'argPaths' | 'arg0Namespace'> {
   /** Takes the signals of all objects at this path and below it, instead of those of the object of the proxy. */
   readonly pathNamespace?: string | undefined;
@@ -29,7 +29,7 @@ export interface SignalFilter extends Pick<MatchRule, 'args' | 'argPaths' | 'arg
 /** Options of a signal stream. */
 export interface SignalOptions extends Omit<SubscribeOptions, 'signature'>, SignalFilter {}
 
-/** Makes a stream of what `itemOf` makes of the signals of a subscription. */
+/** Makes a stream of the signals of a subscription, each converted by `itemOf`. */
 export function signalStream<Item>(
   subscription: Pick<Subscription, 'ready' | 'dropped' | 'gaps' | 'next' | 'close'>, itemOf: (signal: Signal) => Item,
 ): SignalStream<Item> {
