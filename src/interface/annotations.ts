@@ -1,6 +1,6 @@
-// Annotations of interfaces, members and arguments: texts by name, which introspection data carry. It knows which names
-// of the specification are written as a key of their own. Specification: Introspection Data Format.
-// Tests: define.test.ts, format-introspection.test.ts, parse-introspection.test.ts.
+// Annotations of interfaces, members and arguments: texts by name, which introspection data carry. It knows the
+// annotations that a specification of an interface writes as keys. Specification: Introspection Data Format. Tests:
+// define.test.ts, format-introspection.test.ts, parse-introspection.test.ts.
 
 /** The annotations of an interface, a member or an argument: a text for each name. It has no prototype. */
 export type Annotations = Readonly<Record<string, string>>;
@@ -24,7 +24,7 @@ const KEYS: Readonly<Record<AnnotatedKind, Readonly<Record<string, string>>>> = 
   arg: {},
 };
 
-/** The key of a specification that says the same as the annotation; undefined if there is none. */
+/** The key of a specification with the same meaning as the annotation; undefined if there is none. */
 export function keyOfAnnotation(kind: AnnotatedKind, name: string): string | undefined {
   return Object.hasOwn(KEYS[kind], name) ? KEYS[kind][name] : undefined;
 }

@@ -1,5 +1,5 @@
-// Types of the parts of a definition, for those who write functions about one interface: its specification, handlers,
-// signals and properties. It contains only types. Tests: test/types/definition-types.test.ts.
+// Types of the parts of a definition, for functions that work with one interface: its specification, handlers, signals
+// and properties. It contains only types. Tests: test/types/definition-types.test.ts.
 import type { Implementation, InterfaceDefinition, Members } from './definition.js';
 import type {
   CallArguments, CallResult, MethodName, PropertyName, PropertyValue, SignalBody, SignalName, TypedHandlers,
@@ -16,7 +16,7 @@ export type SpecOf<Definition> =
  */
 export type HandlersOf<Definition, Typed extends boolean = false> = Members<SpecOf<Definition>, Typed>;
 
-/** What `implement` of a definition returns. */
+/** The result of `implement` of a definition. */
 export type ImplementationOf<Definition> =
   Definition extends InterfaceDefinition<infer Spec> ? Implementation<Spec, TypedHandlers<Spec, false>> : never;
 

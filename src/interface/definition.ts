@@ -113,8 +113,8 @@ export interface CallContext {
    */
   readonly signal: PlatformAbortSignal;
   /**
-   * Asks the bus who the caller is, once for each call. Undefined without a bus, for a `get` that runs without a call,
-   * and if the caller has left. ‹org.freedesktop.DBus.GetConnectionCredentials›
+   * Asks the bus for the credentials of the caller, once for each call. Undefined without a bus, for a `get` that runs
+   * without a call, and if the caller has left. ‹org.freedesktop.DBus.GetConnectionCredentials›
    * @throws {DBusError} if the bus refuses
    * @throws {ConnectionClosedError} if the connection has ended, or ends before the reply
    */
@@ -176,13 +176,13 @@ export type Members<Spec extends InterfaceSpec, Typed extends boolean = false> =
 
 // ---- implementations ------------------------------------------------------------------------------------------------
 
-/** Where a signal comes from. */
+/** The object that sends a signal. */
 export interface SignalSource {
   /** The path of the only object that sends it. Default: each object that has the implementation. */
   readonly path?: string | undefined;
 }
 
-/** Where a signal comes from, and where it goes. */
+/** The object that sends a signal, and its receiver. */
 export interface EmitOptions extends SignalSource {
   /** The bus name of the only program that gets it. Default: each program that subscribes to it. */
   readonly destination?: string | undefined;

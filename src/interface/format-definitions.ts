@@ -17,7 +17,7 @@ export interface DefinitionsSource {
   readonly interfaces: readonly (ParsedInterface | InterfaceDefinition)[];
   /** The objects below. Their interfaces are written too. */
   readonly children?: readonly DefinitionsSource[] | undefined;
-  /** What could not be read. The module lists it in comments. */
+  /** The parts that could not be read. The module lists them in comments. */
   readonly problems?: readonly IntrospectionProblem[] | undefined;
 }
 

@@ -1,5 +1,5 @@
-// The mistakes in introspection data that hide nothing else: each is kept in a list with its place. It reads no XML.
-// Specification: Introspection Data Format. Tests: parse-introspection.test.ts.
+// The mistakes in introspection data that do not end the reading: each is kept in a list with its place. It does not
+// read XML. Specification: Introspection Data Format. Tests: parse-introspection.test.ts.
 import type { IntrospectionErrorCode } from './errors.js';
 
 /** The rule that a part of introspection data breaks. The last four are only in lists of problems. */
@@ -13,7 +13,7 @@ export type IntrospectionProblemCode =
 /** A mistake in introspection data that did not end the reading. */
 export interface IntrospectionProblem {
   readonly code: IntrospectionProblemCode;
-  /** The mistake, and what became of it: what was found, then what must be. */
+  /** The text of the mistake: what was found, then what must be. */
   readonly problem: string;
   /** Whether the thing was left out: a member, an argument with its member, an interface, an annotation, an object. */
   readonly skipped: boolean;
@@ -28,7 +28,7 @@ export interface IntrospectionProblem {
 /** A mistake, before its line is known. */
 type Draft = Omit<IntrospectionProblem, 'line'>;
 
-/** What becomes of the thing with a mistake. */
+/** The treatment of the part with a mistake. */
 export interface ProblemAt {
   readonly offset: number;
   readonly skipped: boolean;

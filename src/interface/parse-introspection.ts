@@ -1,5 +1,5 @@
 // Reads introspection data: the XML of another program, as specifications that `defineInterface` takes. It skips
-// unknown elements, as the specification requires. One thing that is not understood hides no other: it is kept or
+// unknown elements, as the specification requires. A part that cannot be read does not hide the others: it is kept or
 // skipped, and listed. Specification: Introspection Data Format.
 import { argumentError } from '../wire/arguments.js';
 import { quote } from '../wire/describe.js';
@@ -51,9 +51,11 @@ export interface ParsedNode {
   readonly children: readonly ParsedNode[];
 }
 
-/** What a text of introspection data contains. */
+/** The contents of introspection data. */
 export interface ParsedIntrospection extends ParsedNode {
-  /** The mistakes that were passed over, in the order of the text: at most 1,000. Empty if reading was strict. */
+  /**
+   * The mistakes that did not end the reading, in the order of the text: at most 1,000. Empty if reading was strict.
+   */
   readonly problems: readonly IntrospectionProblem[];
   /** The number of all mistakes. */
   readonly problemCount: number;
@@ -62,7 +64,7 @@ export interface ParsedIntrospection extends ParsedNode {
 /** Options of {@link parseIntrospection}. */
 export interface ParseIntrospectionOptions {
   /**
-   * Whether the first mistake ends the reading with an error. False by default: what is not understood is kept or
+   * Whether the first mistake ends the reading with an error. False by default: a part that cannot be read is kept or
    * skipped, and listed in `problems`. Strict reading leaves the check of names to `defineInterface`.
    */
   readonly strict?: boolean | undefined;
@@ -164,8 +166,9 @@ function readEnd(reader: XmlReader, problems: ProblemList): void {
  * Parses introspection data, as the Introspect method returns it: the interfaces of an object and the objects below.
  * Limits: 8,388,608 UTF-16 code units, objects nested 64 deep. `defineInterface` takes each interface as it is.
  *
- * One mistake hides nothing else: a member whose type is none, a second member of the same name, an attribute that is
- * missing or has an odd value. It is listed in `problems`. With `strict: true` the first mistake is thrown.
+ * A mistake does not hide the other parts: a member whose type is not valid, a second member of the same name, an
+ * attribute that is missing or has an unknown value. It is listed in `problems`. With `strict: true` the first mistake
+ * is thrown.
  * @throws {IntrospectionError} if the text is not well-formed XML, has another root element than `node`, or exceeds a
  * limit
  * @throws {ArgumentError} if `xml` is not a string, an option is unknown, or the value of one is not valid

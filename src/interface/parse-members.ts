@@ -1,6 +1,6 @@
 // Reads the members of an interface from introspection data, with their arguments and annotations. A mistake is thrown
 // if reading is strict; otherwise it goes to the list of problems, and the thing with the mistake is kept or skipped.
-// It knows nothing of objects and interfaces. Specification: Introspection Data Format.
+// It does not know objects and interfaces. Specification: Introspection Data Format.
 // Tests: parse-introspection.test.ts.
 import { MAX_SIGNATURE_LENGTH } from '../wire/constants.js';
 import { quote } from '../wire/describe.js';
@@ -27,7 +27,7 @@ export interface Source {
 /** Reads the rest of an element after its start tag: its content and its end tag. */
 export type ReadElement = (tag: StartTag) => void;
 
-/** The elements of the format. Others are skipped without a word, as the specification requires. */
+/** The elements of the format. Others are skipped and not listed, as the specification requires. */
 const ELEMENTS: readonly string[] = ['node', 'interface', 'method', 'signal', 'property', 'arg', 'annotation'];
 
 /** Reads the content of an element: each child with the reader for its name. A child without a reader is skipped. */
@@ -189,7 +189,7 @@ class ArgumentList {
 
 /** Reads the arguments of a member. */
 class ArgumentReader {
-  /** Whether all of them were understood. A member with an argument that was not cannot be called. */
+  /** Whether all arguments were read. A member with an argument that was not read cannot be called. */
   understood = true;
   readonly #source: Source;
   readonly #lists: { readonly in: ArgumentList; readonly out: ArgumentList };
@@ -325,7 +325,7 @@ export type PropertyDraft = Omit<PropertyDefinition, 'emitsChanged'> & {
   readonly emitsChanged: EmitsChanged | undefined;
 };
 
-/** The access that an odd or missing attribute leaves: the other program decides on each call. */
+/** The access if the attribute is missing or not valid: the other program decides at each call. */
 const ANY_ACCESS = 'readwrite';
 
 function readAccess(source: Source, tag: StartTag): PropertyDefinition['access'] {

@@ -1,5 +1,5 @@
 // Properties that an implementation keeps itself: a plain value, or an accessor of the object of handlers. It makes the
-// handlers that callers use, and the values that the service reads and assigns. It knows no objects and no callers.
+// handlers that callers use, and the values that the service reads and assigns. It does not know objects or callers.
 // Tests: stored-values.test.ts. Specification: org.freedesktop.DBus.Properties.
 import { isRecord } from '../wire/arguments.js';
 import { errorAt, stackOfCaller } from '../wire/error-place.js';
@@ -29,7 +29,9 @@ export function isHandlers({ type }: PropertyDefinition, value: unknown): boolea
   return typeof own('get') === 'function' || typeof own('set') === 'function';
 }
 
-/** The property behind a key of the handlers, if it is an accessor or a plain value; undefined for `get` and `set`. */
+/**
+ * The stored property at a key of the handlers, if it is an accessor or a plain value; undefined for `get` and `set`.
+ */
 export function storedProperty(
   handlers: Readonly<Record<string, unknown>>, name: string, definition: PropertyDefinition,
 ): StoredProperty | undefined {
@@ -74,7 +76,7 @@ export function valuesOf(
   for (const [name, property] of Object.entries(definition.properties)) {
     const kept = stored.get(name);
     const noValue = (): never => {
-      const problem = `property ${textOfName(name)} has get or set: its value is not kept here`;
+      const problem = `property ${textOfName(name)} has get or set: it must be a plain value or an accessor`;
       const at = { interface: definition.name, member: name };
       throw stackOfCaller(new DefinitionError('PROPERTY_NOT_STORED', problem, at), noValue);
     };

@@ -1,5 +1,5 @@
 // Pieces of TypeScript source: literals, keys, labels and comments for any text, so that no text of another program can
-// become code. It knows nothing of interfaces. Tests: format-definitions.test.ts.
+// become code. It does not know interfaces. Tests: format-definitions.test.ts.
 
 /**
  * Characters that must not appear as they are: controls, formats (which can reverse the order of text in an editor),

@@ -11,7 +11,7 @@ import type { ObjectNode } from './object-node.js';
 /** Asks the bus about the program with a unique name. */
 export type AskCredentials = (name: string) => Promise<ConnectionCredentials | undefined>;
 
-/** What the contexts of all calls of one link have in common. */
+/** The parts that the contexts of all calls of one link share. */
 export interface ContextSource {
   /** Counts the calls in progress. */
   readonly callers: Callers;

@@ -1,5 +1,5 @@
-// Exports an object manager: it lists the objects below a path, and announces those that come and go.
-// It knows no rules of dispatch. Specification: org.freedesktop.DBus.ObjectManager.
+// Exports an object manager: it lists the objects below a path, and announces those that are added and removed. It does
+// not know the rules of dispatch. Specification: org.freedesktop.DBus.ObjectManager.
 import type { MessageLink } from '../connection/link.js';
 import { ObjectManager } from '../interface/standard.js';
 import { assertObjectPath } from '../wire/names.js';

@@ -1,5 +1,5 @@
-// Exports a whole subtree: handlers say which paths exist and what is there, at each call. It knows no rules of
-// dispatch. Specification: Object Paths, Introspectable.
+// Exports a whole subtree: handlers decide at each call which paths exist and which objects they have. It does not know
+// the rules of dispatch. Specification: Object Paths, Introspectable.
 import type { MessageLink } from '../connection/link.js';
 import type { CallContext, Implementation, SignalSink } from '../interface/definition.js';
 import { ArgumentError } from '../wire/errors.js';
@@ -107,7 +107,7 @@ function checkedObject(object: SubtreeCallbacks['object'], pattern: string): Sub
   };
 }
 
-/** The implementations that stand for objects of one subtree, and their signals. */
+/** The implementations of the objects of one subtree, and their signals. */
 class FoundObjects {
   readonly #link: MessageLink<boolean>;
   readonly #turnEnd: TurnEnd;

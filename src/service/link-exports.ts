@@ -1,6 +1,6 @@
-// The objects of one link: their tree, the router of its method calls, and what must be undone when the link ends.
-// The first use registers the handler of the link's method calls. Tests: export-object.test.ts.
-// Specification: Object Paths.
+// The objects of one link: their tree, the router of its method calls, and the functions that remove them when the link
+// ends. The first use registers the handler of the link's method calls. Tests: export-object.test.ts. Specification:
+// Object Paths.
 import { Bus } from '../connection/bus.js';
 import { routeCalls } from '../connection/call-router.js';
 import { callersOf } from '../connection/callers.js';
@@ -46,7 +46,7 @@ export function exportsOf(link: MessageLink<boolean>): Exports {
   return exports;
 }
 
-/** How handlers ask who their callers are: undefined on a link without a bus. */
+/** The function by which handlers ask for the identity of a caller; undefined on a link without a bus. */
 function credentialsFrom(link: MessageLink<boolean>): AskCredentials | undefined {
   return link instanceof Bus ? (name) => link.getConnectionCredentials(name) : undefined;
 }

@@ -1,4 +1,4 @@
-// The object managers of one link: which objects are below each, the signals for objects that come and go, and the
+// The object managers of one link: the objects below each, the signals for objects that are added and removed, and the
 // answer of GetManagedObjects. A property that cannot be read or sent is left out. It knows no rules of dispatch.
 // Tests: export-object-manager.test.ts. Specification: org.freedesktop.DBus.ObjectManager.
 import type { MessageLink } from '../connection/link.js';
@@ -20,7 +20,7 @@ type Values = Map<string, Map<string, Variant>>;
 /** Values that are being collected for one message. */
 interface Collection {
   readonly entries: FittingEntry[];
-  /** The values that come later: each promise resolves when its value is in its place, or is left out. */
+  /** The values that come later: each promise resolves when its value is known, or is left out. */
   readonly later: Promise<void>[];
   readonly contextFor: (exported: ExportedInterface, name: string) => CallContext;
   readonly report: (property: PropertyPlace, error: unknown) => void;

@@ -1,4 +1,4 @@
-// One path of the objects of a link, and what finds the objects of a subtree. It contains only types.
+// One path of the objects of a link, and the functions that find the objects of a subtree. It contains only types.
 // Tests: object-tree.test.ts, export-subtree.test.ts. Specification: Object Paths.
 import type { CallContext } from '../interface/definition.js';
 import type { ExportedInterface } from './exported-interface.js';

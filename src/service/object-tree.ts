@@ -89,7 +89,7 @@ export class ObjectTree {
   /** The subtree that answers for a path, the nearest if there are several. */
   subtreeOf(path: string): FoundSubtree | undefined {
     let found: FoundSubtree | undefined;
-    // All parents of a root are nodes: a path of a caller is not looked at any further than the nodes go.
+    // All parents of a root are nodes: the path of a call is examined only as far as there are nodes.
     for (let end = 0; end !== -1 && path !== '/'; end = path.indexOf('/', end + 1)) {
       const node = this.#nodes.get(end === 0 ? '/' : path.slice(0, end));
       if (node === undefined) break;

@@ -1,7 +1,7 @@
 // Announces changes of the properties of one interface, with their values if those can be read and sent: all changes of
-// a turn of the event loop together, each once. A value that cannot be read or sent, or comes late, does not hold back
-// the others. It knows no messages.
-// Tests: properties.test.ts. Specification: org.freedesktop.DBus.Properties (PropertiesChanged); EmitsChangedSignal.
+// a turn of the event loop together, each once. A value that cannot be read or sent, or comes late, does not delay the
+// others. It does not know messages. Tests: properties.test.ts. Specification: org.freedesktop.DBus.Properties
+// (PropertiesChanged); EmitsChangedSignal.
 import { ConnectionClosedError } from '../connection/errors.js';
 import type { CallContext } from '../interface/definition.js';
 import type { Variant } from '../wire/variant.js';

@@ -102,7 +102,7 @@ export function sendError(
   }
 }
 
-/** Whether the body of an error is its text, or what was meant as its text. */
+/** Whether the body of an error is its text, or a value that was meant as its text. */
 function isTextOnly(error: DBusError): boolean {
   try {
     return error.signature === 's' && error.body.length === 1;

@@ -1,5 +1,6 @@
-// A subtree whose objects are not exported one by one: handlers say which paths exist below its root, and what is at
-// each. It knows no messages and no link. Tests: export-subtree.test.ts. Specification: Object Paths, Introspectable.
+// A subtree whose objects are not exported one by one: handlers decide which paths exist below its root, and which
+// objects they have. It does not know messages or links. Tests: export-subtree.test.ts. Specification: Object Paths,
+// Introspectable.
 import type { CallContext, Implementation } from '../interface/definition.js';
 import { type ExportedInterface, isPromiseLike } from './exported-interface.js';
 import type { NodeFinder, ObjectNode, PathBelow } from './object-node.js';
@@ -24,7 +25,7 @@ export interface SubtreeOptions {
   readonly fallbackAt: (path: string) => readonly ExportedInterface[];
   /** Prepares an implementation for one path. */
   readonly exportAt: (path: string, implementation: Implementation) => ExportedInterface;
-  /** Takes the error of a handler that is left out of an answer. */
+  /** Called with the error of a handler whose result is left out of an answer. */
   readonly report: (error: unknown, context: CallContext) => void;
 }
 

@@ -1,6 +1,6 @@
-// Runs functions at the end of the turn of the event loop, each once however often it was asked for: all changes of a
-// turn become one signal. It knows neither objects nor messages. Tests: turn-end.test.ts.
-// (No clause of the specification.)
+// Runs functions at the end of the turn of the event loop, each once, even if it was requested several times: all
+// changes of a turn become one signal. It knows neither objects nor messages. Tests: turn-end.test.ts. (No clause of
+// the specification.)
 
 /** The functions that wait for the end of the present turn, on one link. */
 export class TurnEnd {
@@ -23,7 +23,7 @@ export class TurnEnd {
     if (this.#waiting.delete(run)) run();
   }
 
-  /** Runs all that wait; those that are added meanwhile wait for the next turn. */
+  /** Runs all waiting functions; those that are added meanwhile wait for the next turn. */
   run(): void {
     const waiting = [...this.#waiting];
     this.#waiting.clear();

@@ -1,9 +1,9 @@
-// The JSON form of any value: one form for each kind, which depends on its type only, so that every reader knows it.
+// The JSON form of any value: one form for each type, whatever the value, so that readers can rely on it.
 // It makes data for JSON.stringify, not text. It knows no bytes. (Not in the specification.)
 import { argumentError, isRecord, tagOf } from './arguments.js';
 import { MAX_PLAIN_DEPTH, tooDeep } from './plain.js';
 
-/** What JSON can say. */
+/** A value that JSON can represent. */
 export type JsonValue =
   | string | number | boolean | null
   | readonly JsonValue[]
@@ -14,7 +14,7 @@ export type JsonValue =
  * its size; NaN and the infinities become the strings of these names; bytes and typed arrays become arrays of numbers;
  * a Map becomes an object, its keys as text; a variant becomes `{ signature, value }`. For a form without variants
  * pass the result of {@link toPlain}. A body is an array of values, and becomes one.
- * @throws {ArgumentError} if the value has something in it that is none of a message, such as a function, or is more
+ * @throws {ArgumentError} if the value contains something that a message cannot contain, such as a function, or is more
  *   than 128 levels deep
  */
 export function toJson(value: unknown): JsonValue {
@@ -32,7 +32,7 @@ function json(value: unknown, depth: number): JsonValue {
 }
 
 function unfit(value: unknown): never {
-  throw argumentError('toJson', 'the value must be one of a message', value);
+  throw argumentError('toJson', 'the value must be one that a message can contain', value);
 }
 
 function jsonObject(value: object, depth: number): JsonValue {

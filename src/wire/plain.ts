@@ -11,7 +11,7 @@ export type VariantDict = ReadonlyMap<string, Variant> | Readonly<Record<string,
 
 /**
  * The value of a variant of a signature: `TakenValue<'s'>` is a string. An array of numbers is a plain array or a typed
- * one, because a variant does not say which of them its link reads.
+ * one, because this depends on the options of the link.
  */
 export type TakenValue<S extends string> = S extends NumberArray ? ReadValueOf<S, boolean> : ValueOf<S>;
 
@@ -40,8 +40,8 @@ export function isVariantOf(variant: Variant | undefined, signature: string): bo
 }
 
 /**
- * The value of a key of an `a{sv}`: `take(details, 'title', 's')` is a string, or undefined. A value whose type is none
- * of the signatures counts as missing; give each signature that you can use: `take(details, 'artist', 'as', 's')`.
+ * The value of a key of an `a{sv}`: `take(details, 'title', 's')` is a string, or undefined. A value whose type is not
+ * one of the signatures counts as missing; pass each signature that you can use: `take(details, 'artist', 'as', 's')`.
  * @throws {SignatureError} if a signature is not exactly one single complete type
  * @throws {ArgumentError} if there is no signature, or `dict` is neither a Map nor an object
  */
@@ -51,7 +51,7 @@ export function take<const S extends readonly string[]>(
 export function take(dict: VariantDict, key: string, ...signatures: readonly string[]): unknown {
   checkText('take', 'key', key);
   if (signatures.length === 0) {
-    throw new ArgumentError('ARGUMENT_INVALID', 'there is no signature: there must be at least one', { owner: 'take' });
+    throw new ArgumentError('ARGUMENT_INVALID', 'no signature is given: there must be at least one', { owner: 'take' });
   }
   for (const signature of signatures) {
     checkText('take', 'signature', signature);
@@ -95,7 +95,7 @@ function isMap(value: unknown): value is ReadonlyMap<unknown, unknown> {
   return tagOf(value) === '[object Map]';
 }
 
-/** An object whose keys are values: one without a class, so that a Date or an Error is none. */
+/** Whether a value is a plain object, without a class: a Date or an Error is not. */
 function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
   if (!isRecord(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
@@ -123,7 +123,7 @@ function variantAt(owner: string, dict: VariantDict, key: string): Variant | und
 /** More containers than those of any message: variants around each of the deepest values. */
 export const MAX_PLAIN_DEPTH = 2 * MAX_VALUE_DEPTH;
 
-/** The error for a value that has itself in it, or as many containers as if it had. */
+/** The error for a value that contains itself, or is nested too deep. */
 export function tooDeep(owner: string): ArgumentError {
   const problem = `the value is more than ${MAX_PLAIN_DEPTH} levels deep: it must be at most ${MAX_PLAIN_DEPTH}`;
   return new ArgumentError('ARGUMENT_INVALID', problem, { owner });

@@ -29,12 +29,12 @@ describe('the JSON form', () => {
   });
 
   test.each<readonly [string, unknown, string]>([
-    ['a function', [() => {}], 'toJson: the value must be one of a message, got a function'],
-    ['undefined', { a: undefined }, 'toJson: the value must be one of a message, got undefined'],
-    ['null', null, 'toJson: the value must be one of a message, got null'],
-    ['a Date', new Date(0), 'toJson: the value must be one of a message, got an object of class Date'],
-    ['a Set', new Set(), 'toJson: the value must be one of a message, got an object of class Set'],
-    ['an object as a key', new Map([[{}, 1]]), 'toJson: the value must be one of a message, got an object of class Object'],
+    ['a function', [() => {}], 'toJson: the value must be one that a message can contain, got a function'],
+    ['undefined', { a: undefined }, 'toJson: the value must be one that a message can contain, got undefined'],
+    ['null', null, 'toJson: the value must be one that a message can contain, got null'],
+    ['a Date', new Date(0), 'toJson: the value must be one that a message can contain, got an object of class Date'],
+    ['a Set', new Set(), 'toJson: the value must be one that a message can contain, got an object of class Set'],
+    ['an object as a key', new Map([[{}, 1]]), 'toJson: the value must be one that a message can contain, got an object of class Object'],
   ])('does not exist for %s', (_, value, text) => {
     expect(() => toJson(value)).toThrow(text);
   });
@@ -48,6 +48,6 @@ describe('the JSON form', () => {
   test('does not exist for a revoked proxy', () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
-    expect(() => toJson(proxy)).toThrow('toJson: the value must be one of a message, got a value that cannot be inspected');
+    expect(() => toJson(proxy)).toThrow('toJson: the value must be one that a message can contain, got a value that cannot be inspected');
   });
 });

@@ -32,7 +32,7 @@ describe('an output buffer', () => {
     expect(output.take()).toHaveLength(0);
   });
 
-  test('takes messages that are encoded already, between others and during one', () => {
+  test('accepts messages that are encoded already, between others and during one', () => {
     const output = new OutputBuffer();
     const [first, second, third] = [1, 2, 3].map((serial) => encodeMessage(text('abc'), { serial }));
     output.append(text('abc'), { serial: 1 });

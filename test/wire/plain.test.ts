@@ -33,7 +33,7 @@ describe('take', () => {
     expect(take(details, 'length', 't')).toBeUndefined();
   });
 
-  test('takes any of several signatures', () => {
+  test('accepts any of several signatures', () => {
     const artist = take(details, 'artist', 'as', 's');
     same<Same<typeof artist, string | string[] | undefined>>();
     expect(artist).toEqual(['a', 'b']);
@@ -55,12 +55,12 @@ describe('take', () => {
     expect(take(typed, 'samples', 'ad')).toEqual(Float64Array.of(0.5));
   });
 
-  test('refuses what can never be right', () => {
+  test('refuses arguments that can never be valid', () => {
     // @ts-expect-error not a type
     expect(() => take(details, 'title', 'k')).toThrow(expect.objectContaining({ name: 'SignatureError' }));
     // @ts-expect-error two types
     expect(() => take(details, 'title', 'ss')).toThrow(expect.objectContaining({ code: 'SIGNATURE_NOT_SINGLE' }));
-    expect(() => take(details, 'title')).toThrow('take: there is no signature: there must be at least one');
+    expect(() => take(details, 'title')).toThrow('take: no signature is given: there must be at least one');
     // @ts-expect-error not a dict
     expect(() => take(undefined, 'title', 's')).toThrow('take: the dict must be a Map or an object, got undefined');
     // @ts-expect-error not a dict
@@ -73,7 +73,7 @@ describe('take', () => {
 });
 
 describe('isVariantOf', () => {
-  test('tells the compiler the type of the value', () => {
+  test('narrows the type of the value', () => {
     const found: Variant | undefined = details.get('title');
     if (!isVariantOf(found, 's')) throw new Error('it is one');
     same<Same<typeof found.value, string>>();

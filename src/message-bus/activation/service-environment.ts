@@ -2,7 +2,7 @@
 // address of the bus. It starts nothing. Tests: service-activator.test.ts.
 // Specification: Message Bus Starting Services (Activation), UpdateActivationEnvironment.
 
-/** Variables about the bus that started this process, and about nothing that it starts. */
+/** Variables about the bus that started this process; they are not passed to services. */
 const FOREIGN = ['DBUS_SESSION_BUS_PID', 'DBUS_SESSION_BUS_WINDOWID', 'DBUS_STARTER_ADDRESS', 'DBUS_STARTER_BUS_TYPE'];
 
 /** The environment of services. */
