@@ -55,7 +55,7 @@ describe('a client', () => {
     expect(answer(challenge, { findCookie })).toEqual({ problem });
   });
 
-  test('says in its error why it could not answer', () => {
+  test('reports in its error the reason for which it could not answer', () => {
     const client = new AuthClient({ mechanisms: [clientOf({ findCookie: () => ({ problem: 'no such file' }) })] });
     client.start();
     expect(text(client.receive(bytes(`DATA ${encodedHex('ctx 7 S')}\r\n`)).send)).toBe('ERROR Challenge not understood\r\n');

@@ -295,7 +295,7 @@ describe('client and server together', () => {
   });
 });
 
-describe('a decision that takes its time', () => {
+describe('a decision that is made later', () => {
   const later: ServerMechanism = {
     name: 'LATER',
     begin: (response) =>
@@ -324,7 +324,7 @@ describe('a decision that takes its time', () => {
     expect(text(third?.done?.rest)).toBe('rest');
   });
 
-  test('counts as a rejection if it is one', async () => {
+  test('rejects the client if the result is false', async () => {
     const server = new AuthServer({ guid: GUID, mechanisms: [later] });
     let progress: ServerProgress | undefined = server.receive(bytes(`\0${'AUTH LATER 61\r\n'.repeat(9)}`));
     let said = '';

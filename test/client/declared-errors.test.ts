@@ -79,7 +79,7 @@ suite('an error that the interface declares', () => {
 });
 
 suite('other errors', () => {
-  test('stay what they are', async () => {
+  test('are returned unchanged', async () => {
     const player = setup();
     const other = await thrownBy(player.Play('com.example.Error.Other'));
     expect(Object.getPrototypeOf(other)).toBe(DBusError.prototype);

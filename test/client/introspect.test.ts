@@ -128,7 +128,7 @@ test('an interface that an object lists twice has the members of both', async ()
   expect(object.problems).toMatchObject([{ code: 'NAME_DUPLICATE' }]);
 });
 
-test('one odd object below hides no other', async () => {
+test('an object that is not valid does not hide the others', async () => {
   const { link } = await answering((path) => ({
     '/': `<node><node name="good"/><node name="gone"/><node name="bad"/><node name="good"/><node name="a b"/><node name="/abs"/>
       <node/><node name=""/><node name="deep/er"/></node>`,

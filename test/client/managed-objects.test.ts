@@ -134,7 +134,7 @@ suite('managed objects', () => {
     expect(said).toEqual(['+adapter /a ', '+device /a/1 one']);
   });
 
-  test('come, change and go', async () => {
+  test('are added, changed and removed', async () => {
     const radio = await startRadio(service, () => ({ '/1': device('one') }));
     const { view, said } = follow();
     await view.ready;
@@ -308,7 +308,7 @@ suite('a loop over changes', () => {
 });
 
 suite('a service that restarts', () => {
-  test('takes its objects with it, and brings those that it has then', async () => {
+  test('removes its objects, and adds those that it has after the restart', async () => {
     const { view, said } = follow();
     await view.ready; // there is no service yet
     expect(said).toEqual([]);
@@ -388,7 +388,7 @@ suite('the limits of managed objects', () => {
 });
 
 suite('manageObjects', () => {
-  test('refuses arguments that cannot be right', () => {
+  test('refuses arguments that are not valid', () => {
     // @ts-expect-error no path
     expect(() => manageObjects(client, { destination: NAME }, { device: Device })).toThrow('"path" must be the path of the object');
     // @ts-expect-error not definitions
@@ -398,7 +398,7 @@ suite('manageObjects', () => {
       'manageObjects: "device" must be a definition that was made by defineInterface, got an object of class Object',
     );
     expect(() => manageObjects(client, target, { a: Device, b: Device })).toThrow(
-      'manageObjects: "a" and "b" are of the interface com.example.Device1: each must be of another one',
+      'manageObjects: "a" and "b" define the same interface com.example.Device1: each must define a different one',
     );
     // @ts-expect-error an unknown option
     expect(() => manageObjects(client, target, { device: Device }, { maxObject: 5 })).toThrow(

@@ -150,7 +150,7 @@ suite('$watch', () => {
     expect(seen).toEqual([2]);
   });
 
-  test('asks once more if the property is invalidated before the answer arrives', async () => {
+  test('asks again if the property is invalidated before the answer arrives', async () => {
     let asked = 0;
     const change = await startByHand(service, (call) => {
       if (++asked === 1) change({}, ['Volume']);
@@ -205,7 +205,7 @@ suite('$watch', () => {
     expect(await volumes.next()).toEqual({ value: 2, done: false });
   });
 
-  test('is patient with a service that has its name before its objects', async () => {
+  test('asks a service again that owns its name before it exports its objects', async () => {
     const volumes = proxyOf(client).$watch('Volume');
     await volumes.ready; // there is no service
     let asked = 0;
@@ -218,7 +218,7 @@ suite('$watch', () => {
     await volumes.close();
   });
 
-  test('is not patient with a service that is there already, and not for ever', async () => {
+  test('does not ask a service again that was running already, and stops after some attempts', async () => {
     const hopeless = proxyOf(client).$watch('Volume');
     await hopeless.ready; // there is no service
     let asked = 0;
@@ -266,7 +266,7 @@ suite('$watch', () => {
     await expect(proxyOf(client).$watch('Title').next()).rejects.toThrow(ConnectionClosedError);
   });
 
-  test('gives up its match rule', async () => {
+  test('removes its match rule', async () => {
     await startPlayer(service);
     const proxy = proxyOf(client);
     for (let round = 0; round < 600; round++) { // more than a bus accepts at once
@@ -317,7 +317,7 @@ suite('$cache', () => {
     await player.$set('Volume', 0.5); // it is a proxy as before
   });
 
-  test('asks again for what was invalidated, when it is asked for, and keeps the answer', async () => {
+  test('reads an invalidated property again when it is used, and keeps the answer', async () => {
     const { set, state } = await startPlayer(service);
     await using player = await proxyOf(client).$cache();
     set({ cover: Uint8Array.of(2) });
@@ -329,7 +329,7 @@ suite('$cache', () => {
     expect(player.$properties.Cover).toEqual(Uint8Array.of(2));
   });
 
-  test('does not keep what nobody announces', async () => {
+  test('does not keep a property whose changes are not announced', async () => {
     const { state } = await startPlayer(service);
     await using player = await proxyOf(client).$cache();
     expect('Position' in player.$properties).toBe(false);
@@ -368,7 +368,7 @@ suite('$cache', () => {
     expect(await player.$get('Title')).toBe('newer');
   });
 
-  test('is empty while the service is not there, and is filled again', async () => {
+  test('is empty while the service does not run, and is filled again', async () => {
     const changes: (readonly string[])[] = [];
     await using player = await proxyOf(client).$cache({ changed: (names) => changes.push(names) });
     expect({ ...player.$properties }).toEqual({});
@@ -409,7 +409,7 @@ suite('$cache', () => {
     );
   });
 
-  test('is a proxy that is no promise', async () => {
+  test('is a proxy that cannot be mistaken for a promise', async () => {
     await startPlayer(service);
     await using player = await proxyOf(client).$cache();
     expect(await player).toBe(player);

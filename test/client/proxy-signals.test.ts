@@ -149,7 +149,7 @@ suite('$signals', () => {
     expect(value).toMatchObject({ name: 'Idle', args: [], path });
   });
 
-  test('takes options after the names', async () => {
+  test('accepts options after the names', async () => {
     const jobs = setup();
     await using stream = jobs.$signals('Added', 'Progress', { pathNamespace: '/jobs', queueLimit: 1, overflow: 'error' });
     await stream.ready;
@@ -190,7 +190,7 @@ suite('$signals', () => {
     expect(await other.next()).toEqual({ value: undefined, done: true });
   });
 
-  test('refuses names and options that are none', () => {
+  test('refuses unknown names and options', () => {
     const jobs = setup();
     const silent = createProxy(client, defineInterface({ name: 'com.example.Silent1' }), { destination: 'a.b', path });
     expect(() => silent.$signals()).toThrow('com.example.Silent1: the interface has no signals: it must have one to be read');

@@ -21,7 +21,7 @@ test('there is no delay after the last attempt', () => {
   expect(nextDelays(new Backoff({ ...OPTIONS, maxAttempts: 0 }), 1)).toEqual([undefined]);
 });
 
-test('the delays begin anew after a connection that has lasted, and only then', () => {
+test('the delays start again only after a connection that has lasted', () => {
   const backoff = new Backoff({ ...OPTIONS, maxDelay: 5_000 });
   expect(nextDelays(backoff, 2)).toEqual([100, 200]);
   backoff.noteLifetime(999); // a server that accepts and hangs up

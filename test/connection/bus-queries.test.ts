@@ -50,7 +50,7 @@ describe.each(Object.entries(ALL))('%s', (_, ask) => {
     await expect(ask(link.bus)).rejects.toMatchObject({ errorName: `${ERROR}.AccessDenied` });
   });
 
-  test('takes a timeout and a signal, and no other option', async () => {
+  test('accepts a timeout and a signal, and no other option', async () => {
     await using link = await startBusLink({ answer: answering(() => undefined) });
     await expect(ask(link.bus, { timeout: 1 })).rejects.toMatchObject({ name: 'CallTimeoutError' });
     const signal = AbortSignal.abort('enough');

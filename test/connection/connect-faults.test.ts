@@ -108,7 +108,7 @@ describe('a server that stops after a number of bytes', () => {
     },
   );
 
-  test('is left at once if the signal aborts, for each number, with no listener and no socket left', async () => {
+  test('is given up at once if the signal aborts, for each number, and no listener or socket is left', async () => {
     await Promise.all(counts(ANSWERS.length).map(async (count) => {
       const controller = new AbortController();
       const reason = new Error('enough');

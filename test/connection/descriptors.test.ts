@@ -144,7 +144,7 @@ describe('a message with descriptors', () => {
   });
 });
 
-describe('a descriptor that nobody takes is closed', () => {
+describe('a descriptor that the program does not take is closed', () => {
   test.each<[what: string, act: (ends: Ends) => unknown]>([
     ['of a call to nothing', ({ one }) => one.call({ ...where, signature: 'h', body: [0], descriptors: [5] })
       .catch(() => {})],
@@ -179,7 +179,7 @@ describe('a descriptor that nobody takes is closed', () => {
     expect(ends.right.closed).toEqual([5]);
   });
 
-  test('of a message that is forgotten', async () => {
+  test('of a message that is garbage-collected', async () => {
     await using ends = startEnds();
     ends.other.handleMethodCalls(() => {});
     await ends.one.call({ ...where, signature: 'h', body: [0], descriptors: [5], noReply: true });

@@ -89,7 +89,7 @@ describe('the channels', () => {
     expect(second?.['connection']).not.toBe(first?.['connection']);
   });
 
-  test('publish what arrives whether anybody wants it or not, before it is delivered', async () => {
+  test('publish each message that arrives, even if it has no receiver, before it is delivered', async () => {
     await using link = await startLink();
     const seen = record('message-in');
     const order: unknown[] = [];
@@ -101,7 +101,7 @@ describe('the channels', () => {
     expect(seen[0]?.[1]['message']).not.toHaveProperty('body');
   });
 
-  test('publish nothing about a message that is refused, or a connection that did not come about', async () => {
+  test('publish nothing about a message that is refused, or a connection that could not be opened', async () => {
     await using link = await startLink();
     const seen = record(...CHANNELS);
     expect(() => link.connection.send({ type: 'signal' } as never)).toThrow();
@@ -124,7 +124,7 @@ describe('the channels', () => {
     expect((await subscription.next()).value.body).toEqual([5]);
   });
 
-  test('cost no object while nobody has subscribed', async () => {
+  test('create no event without a subscriber', async () => {
     const publish = vi.spyOn(Channel.prototype, 'publish');
     try {
       await using server = await startFakeServer();

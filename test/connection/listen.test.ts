@@ -150,7 +150,7 @@ describe('a server', () => {
     await dial();
   });
 
-  test('has a limit on connections, those included that wait to be read', async () => {
+  test('has a limit on connections, including those that wait to be read', async () => {
     const { server, dial } = await start({ maxConnections: 2 });
     await dial();
     const second = await dial();
@@ -187,7 +187,7 @@ describe('a server', () => {
 });
 
 describe('the end', () => {
-  test('of a server is in good order: running handlers answer, then everything is closed', async () => {
+  test('of a server is orderly: running handlers answer, then everything is closed', async () => {
     const gate = deferred();
     const { server, dial } = await start({ onConnection: (connection) => exportEcho(connection, () => gate.promise) });
     const client = await dial();
@@ -252,7 +252,7 @@ test('a server that does not count lets its process end, and leaves no file', as
   expect(readdirSync(directory)).toEqual([]);
 });
 
-test('a server takes the parts of its address, as formatAddress does', async () => {
+test('a server accepts the parts of its address, as formatAddress does', async () => {
   const path = join(scratchDirectory(), 'a socket');
   await using server = await listen({ transport: 'unix', keys: { path }, guid: 'A'.repeat(32) });
   expect(server.address).toBe(`unix:path=${path.replace(' ', '%20')},guid=${'a'.repeat(32)}`);
@@ -279,7 +279,7 @@ describe('a mistake of the caller', () => {
     await expect(listen({ transport: 'unix' })).rejects.toMatchObject({ name: 'AddressError', code: 'NOT_LISTENABLE' });
   });
 
-  test('is to read connections that a callback takes', async () => {
+  test('is to read connections that a callback gets', async () => {
     const { server } = await start({ onConnection: () => {} });
     expect(() => server[Symbol.asyncIterator]()).toThrow('the server must have no onConnection');
   });

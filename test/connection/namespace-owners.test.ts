@@ -70,7 +70,7 @@ describe('a watch of a prefix', () => {
     expect(link.peer.calls('GetNameOwner').map(({ body }) => body[0])).toEqual([VLC, 'org.players.gone']);
   });
 
-  test('believes the newer of two messages in one chunk', async () => {
+  test('uses the newer of two messages in one chunk', async () => {
     const held: Message[] = [];
     const answer: Answer = (call, peer) => {
       if (call.member !== 'GetNameOwner') return withNames({ [VLC]: ':1.8' })(call, peer);
@@ -156,7 +156,7 @@ describe('a watch of a prefix', () => {
     expect([calls, seen.length]).toEqual([2, 2]);
   });
 
-  test('takes thousands of names, and asks for a few owners at a time', async () => {
+  test('handles thousands of names, and asks for a few owners at a time', async () => {
     const names = Array.from({ length: 3_000 }, (_, index) => `org.players.n${index}`);
     const owners = Object.fromEntries(names.map((name, index) => [name, `:1.${index + 100}`]));
     let waiting = 0;

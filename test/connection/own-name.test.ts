@@ -89,7 +89,7 @@ describe('a name', () => {
     await until(() => link.peer.calls('RemoveMatch').length === 1);
   });
 
-  test('that somebody releases behind the handle is lost', async () => {
+  test('that is released without the handle is lost', async () => {
     await using link = await startBusLink({ answer: answering(OWNER) });
     const { name, seen } = begin(link, { doNotQueue: false });
     await name.ready;

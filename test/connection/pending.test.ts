@@ -81,7 +81,7 @@ describe('time', () => {
     expect([late.length, vi.getTimerCount(), calls.size]).toEqual([1, 0, 0]);
   });
 
-  test('a reply that comes while the sockets are read once more settles its call', () => {
+  test('a reply that comes while the sockets are read again settles its call', () => {
     const calls = pendingCalls();
     const [late, lost, later] = [add(calls, 1), add(calls, 2), add(calls, 3)];
     vi.advanceTimersByTime(1_000);
@@ -94,7 +94,7 @@ describe('time', () => {
     expect([added.length, calls.size, vi.getTimerCount()]).toEqual([1, 0, 0]);
   });
 
-  test('the end of all calls while the sockets are read once more leaves nothing behind', () => {
+  test('the end of all calls while the sockets are read again leaves no timer', () => {
     const calls = pendingCalls();
     const outcomes = add(calls, 1);
     vi.advanceTimersByTime(1_000);

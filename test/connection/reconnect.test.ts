@@ -127,7 +127,7 @@ describe('everything that is wanted', () => {
     expect(first).toBe(callsOf(peer).length);
   });
 
-  test('and was given up before the connection was lost, or while it is lost, is not asked again', async () => {
+  test('and was released before the connection was lost, or while it is lost, is not requested again', async () => {
     const { bus, peer, restore, breakOf } = await startBus();
     await Promise.all([bus.requestName(NAME), bus.requestName('com.example.Two'), bus.requestName('com.example.Three')]);
     const [early, late, kept] = ['A', 'B', 'C'].map((member) => bus.subscribe({ member }));
@@ -499,7 +499,7 @@ describe('the program learns', () => {
 });
 
 describe('a subscription', () => {
-  test('lives on, and its reader learns of the gap at its place among the signals', async () => {
+  test('continues, and its reader learns of the gap at its place among the signals', async () => {
     const { bus, peer, restore } = await startBus();
     const seen: unknown[] = [];
     const subscription = bus.subscribe(RULE, { onGap: (gap) => seen.push(gap.attempts) });
@@ -599,7 +599,7 @@ describe('a subscription', () => {
   });
 });
 
-describe('what is sent without a call', () => {
+describe('a message that is not a call', () => {
   test('throws while the connection is lost', async () => {
     const { bus, peer, restore, breakOf } = await startBus();
     await breakOf(peer);
@@ -630,7 +630,7 @@ describe('a handler that runs when the connection is lost', () => {
     ...methodCall({ path: '/', interface: 'com.example.Slow1', member: 'Run', destination: ':1.7' }), sender: ':1.9', serial,
   });
 
-  test('of an exported object is abandoned: its signal aborts, and its reply goes to nobody', async () => {
+  test('of an exported object is abandoned: its signal aborts, and its reply is not sent', async () => {
     const { bus, peer, restore } = await startBus({ answer: giving({}, owned({ ':1.9': ':1.9' })) });
     const signals: AbortSignal[] = [];
     const ends: (() => void)[] = [];
@@ -675,7 +675,7 @@ describe('a handler that runs when the connection is lost', () => {
   });
 });
 
-test('a bus that ends before all is restored leaves nothing that is believed of the next one', async () => {
+test('the answers of a bus that ends before all is restored are not used on the next one', async () => {
   const OTHER = 'com.example.below.Other';
   const uniqueNames = [':1.7', ':1.8', ':1.9'];
   let connections = 0;
@@ -773,7 +773,7 @@ describe('a connection that is being restored ends', () => {
     });
   });
 
-  test('after as many attempts if the server answers Hello and then hangs up', async () => {
+  test('after the same number of attempts if the server answers Hello and then closes the connection', async () => {
     let connections = 0;
     const answer: Answer = (call, peer) => {
       if (call.member === 'Hello' && ++connections > 1) setImmediate(() => peer.socket.end());
@@ -814,7 +814,7 @@ describe('a connection that is being restored ends', () => {
     await until(() => next.isClosed);
   });
 
-  test('in good order if it is closed after it was restored', async () => {
+  test('in an orderly way if it is closed after it was restored', async () => {
     const { bus, peer, restore } = await startBus();
     const next = await restore(peer);
     void bus.call({ ...METHOD, noReply: true });
@@ -865,7 +865,7 @@ describe('an owned name', () => {
     expect([name.state, queues]).toEqual(['queued', [undefined, undefined]]);
   });
 
-  test('that is asked for or released while there is no connection is so on the next one', async () => {
+  test('that is requested or released while there is no connection is requested or released on the next one', async () => {
     const { bus, peer, restore, breakOf } = await startBus();
     const released = ownName(bus, 'com.example.Released');
     await released.ready;

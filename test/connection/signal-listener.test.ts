@@ -52,7 +52,7 @@ describe('a listener', () => {
     expect(seen).toEqual([1, 1]);
   });
 
-  test('that closes its own subscription, or another one, is called no more', async () => {
+  test('that closes its own subscription, or another one, is not called again', async () => {
     await using link = await startBusLink();
     const seen: unknown[] = [];
     const first = link.bus.subscribe(RULE, () => {
@@ -81,7 +81,7 @@ describe('a listener', () => {
 });
 
 describe('the end of a subscription with a listener', () => {
-  test('is told by `closed`: the reason of the signal', async () => {
+  test('is reported by `closed`: the reason of the signal', async () => {
     await using link = await startBusLink();
     const controller = new AbortController();
     const subscription = link.bus.subscribe(RULE, () => expect.unreachable(), { signal: controller.signal });
@@ -92,14 +92,14 @@ describe('the end of a subscription with a listener', () => {
     expect(() => link.bus.subscribe(RULE, () => {}, { signal: controller.signal })).toThrow('enough');
   });
 
-  test('is told by `closed`: the error of a bus that refuses the rule', async () => {
+  test('is reported by `closed`: the error of a bus that refuses the rule', async () => {
     await using link = await startBusLink({ answer: (call, peer) => (call.member === 'AddMatch' ? refused : owned({}))(call, peer) });
     const subscription = link.bus.subscribe(RULE, () => {});
     expect(await subscription.closed).toMatchObject({ name: 'DBusError' });
     await expect(subscription.ready).rejects.toMatchObject({ name: 'DBusError' });
   });
 
-  test('is told by `closed`: the end of the connection', async () => {
+  test('is reported by `closed`: the end of the connection', async () => {
     await using link = await startBusLink();
     const subscription = link.bus.subscribe(RULE, () => {});
     await subscription.ready;

@@ -89,7 +89,7 @@ describe('the queue of a subscription', () => {
     },
   );
 
-  test('takes a single signal that is longer than its limit, whatever its policy', async () => {
+  test('accepts a single signal that is longer than its limit, whatever its policy', async () => {
     for (const overflow of ['drop oldest', 'drop newest', 'error'] as const) {
       const queue = new SignalQueue({ limit: 10, maxBytes: 5, overflow, onDrop: () => expect.unreachable() });
       queue.push(happened(1), 100);

@@ -40,7 +40,7 @@ beforeAll(async () => {
 });
 afterAll(() => bus.close());
 
-test('every broken message ends its sender, and the others do not notice', async () => {
+test('every broken message ends the connection of its sender, and no other', async () => {
   expect(broken.length).toBeGreaterThan(200);
   for (const entry of broken) {
     await using client = await RawClient.registered(bus.address);
@@ -64,7 +64,7 @@ const REQUESTS = [
   }), { serial: 7 }),
 ].map((bytes) => bytes.slice());
 
-test('clients that come, ask and vanish leave nothing behind', async () => {
+test('clients that connect, call and disconnect leave no state', async () => {
   const choices = seededRandom();
   const random = (below: number): number => choices.below(below);
   const visit = async (): Promise<void> => {

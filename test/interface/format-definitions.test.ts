@@ -217,7 +217,7 @@ test('no text of a service becomes code: names, annotations, the origin, and pro
     .toEqual(HOSTILE.map((text) => [[text, `${text}\n`]]));
 }, 60_000);
 
-test('what is not valid is refused before anything is written', () => {
+test('an interface or option that is not valid is refused before anything is written', () => {
   const strict = (xml: string): unknown => formatDefinitions(parseIntrospection(xml, { strict: true }));
   expect(() => strict(`<node><interface name="a.B'});evil({x:'"/></node>`)).toThrow(DefinitionError);
   expect(() => strict(`<node><interface name="a.B"><method name="a-b"/></interface></node>`)).toThrow(DefinitionError);

@@ -280,7 +280,7 @@ describe('a text that is not introspection data', () => {
   });
 });
 
-describe('a part that is not understood hides nothing else:', () => {
+describe('a part that cannot be read does not hide the others:', () => {
   const inInterface = (xml: string): string =>
     `<node><interface name="com.example.A1"><method name="Before"/>\n${xml}\n<method name="After"/></interface></node>`;
 

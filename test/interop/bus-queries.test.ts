@@ -39,7 +39,7 @@ describe.each(ALL_BUSES)('$program answers:', ({ program, required, startBus }) 
       expect(await two.nameHasOwner(':1.999999')).toBe(false);
     });
 
-    test('who waits for a name: the owner first, and nobody for a name without an owner', async () => {
+    test('the queue of a name: the owner first; empty for a name without an owner', async () => {
       await one.requestName(NAME);
       await two.requestName(NAME, { doNotQueue: false });
       expect(await one.listQueuedOwners(NAME)).toEqual([one.uniqueName, two.uniqueName]);

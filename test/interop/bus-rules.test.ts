@@ -193,7 +193,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
       expect(other.summary()).toEqual([]);
     });
 
-    test.each([['com.example.Nobody1'], [':1.99999']])('answers a call to %s, which nobody has', async (name) => {
+    test.each([['com.example.Nobody1'], [':1.99999']])('answers a call to %s, which has no owner', async (name) => {
       const caller = await connect();
       const unknown = `ServiceUnknown: The name ${name} was not provided by any .service files`;
       expect(errorOf(await caller.request(callTo(name)))).toBe(unknown);

@@ -46,7 +46,7 @@ describe.each(REAL_BUSES)('on $program', ({ required, startBus }) => void descri
     return { service, command };
   }
 
-  test('are listed, come, change and go, and return after a restart', async () => {
+  test('are listed, are added, changed and removed, and return after a restart', async () => {
     const daemon = await use(startBus());
     const { service, command } = await startDevices(daemon, 2);
     const bus = await connect(daemon);

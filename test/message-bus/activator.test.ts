@@ -63,7 +63,7 @@ test('messages wait for the name, and come after NameAcquired and before the rep
   expect((await caller.replyTo(serial)).body).toEqual(['done']);
 });
 
-test('a failure goes to everyone who waits for a reply', async () => {
+test('a failure goes to every client that waits for a reply', async () => {
   const caller = await connect();
   const call = caller.send(callTo(NAME));
   const start = caller.ask('StartServiceByName', 'su', [NAME, 0]);

@@ -78,7 +78,7 @@ test('a call to the bus is asked about, and can be refused', async () => {
   expect(await one.ask('GetId')).toMatchObject({ errorName: 'org.freedesktop.DBus.Error.AccessDenied' });
 });
 
-test('a broadcast that a side refuses is not delivered, in silence', async () => {
+test('a broadcast that a side refuses is not delivered, and its sender gets no error', async () => {
   await other.ask('AddMatch', 's', ["member='Secret'"]);
   await one.ask('AddMatch', 's', ["member='Secret'"]);
   refused = 'send Secret :1.1';
@@ -119,7 +119,7 @@ test('a signal of the bus can be kept from a client, and an answer cannot', asyn
   expect(other.summary()).not.toContain('NameAcquired("com.example.Name2")');
 });
 
-test('a reply that nobody has asked for is dropped, and the policy can say so', async () => {
+test('an unrequested reply is dropped, and the policy can require this', async () => {
   const unasked = methodReturn({ serial: 7, sender: ':1.1' });
   one.send(unasked);
   await one.sync();

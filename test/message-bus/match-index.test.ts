@@ -134,7 +134,7 @@ describe('an index', () => {
     expect(calls).toBeLessThan(50);
   });
 
-  test('takes a path of a million elements', () => {
+  test('handles a path of a million elements', () => {
     const index = new MatchIndex<string>();
     index.add({ pathNamespace: '/a' }, 'near');
     index.add({ pathNamespace: '/a/a/a' }, 'far');

@@ -51,7 +51,7 @@ test.each<{ readonly requests: readonly [who: 'a' | 'b' | 'c', flags: number, ou
   }
 });
 
-test('a released name goes to the next in the queue, and then to nobody', () => {
+test('a released name goes to the next in the queue, until the queue is empty', () => {
   const { registry, holders, queue, shown } = threeHolders();
   for (const holder of Object.values(holders)) registry.request(NAME, holder, 0);
   expect(shown(registry.release(NAME, holders.b))).toBe('1'); // only a place in the queue

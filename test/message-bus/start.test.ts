@@ -37,7 +37,7 @@ describe('a message bus in this process', () => {
     expect((await added.next()).value).toEqual([5]);
   });
 
-  test('lets clients of other processes in through a socket that only this user can reach', async () => {
+  test('accepts clients of other processes on a socket that only this user can reach', async () => {
     await using bus = await startMessageBus();
     await using outside = await connectToBus(bus.address);
     await using inside = await bus.connect();
@@ -79,7 +79,7 @@ describe('a message bus in this process', () => {
     }
   });
 
-  test('lets anonymous clients in only if it is told to, and they cannot watch others', async () => {
+  test('accepts anonymous clients only if ANONYMOUS is enabled, and they cannot watch others', async () => {
     await using bus = await startMessageBus({ address: 'tcp:host=127.0.0.1', mechanisms: ['ANONYMOUS'] });
     await using inside = await bus.connect();
     await using client = await RawClient.openAnonymous(bus.address);
@@ -103,7 +103,7 @@ describe('a message bus in this process', () => {
     await expect(startMessageBus({ address: 'autolaunch:' })).rejects.toThrow('cannot listen on transport "autolaunch"');
   });
 
-  test('lets 200 clients in that come at once', async () => {
+  test('accepts 200 clients that connect at once', async () => {
     await using bus = await startMessageBus();
     const clients = await Promise.all(Array.from({ length: 200 }, () => connectToBus(bus.address)));
     expect(new Set(clients.map(({ uniqueName }) => uniqueName)).size).toBe(200);

@@ -71,7 +71,7 @@ describe('the mechanisms', () => {
     await until(() => heard() === `REJECTED ${expected}\r\n`);
   });
 
-  test('EXTERNAL accepts our user, claimed or not, and nobody else', async () => {
+  test('EXTERNAL accepts only our user, claimed or not', async () => {
     const { dial, clients } = await serve();
     for (const [said, isAccepted] of [
       [AS_US, true],
@@ -163,7 +163,7 @@ describe('limits', () => {
     await until(() => clients.length === 1);
   });
 
-  test('a client for whom there is no room is cut at once, or when it has authenticated', async () => {
+  test('a client above the limit is cut at once, or when it has authenticated', async () => {
     let rooms = 1;
     const { errors, dial, clients } = await serve({ hasRoom: () => rooms > 0 });
     const [first, second] = [dial(), dial()];

@@ -122,7 +122,7 @@ describe('a server', () => {
     expect(lines()).toHaveLength(1);
   });
 
-  test('adds a cookie again if somebody has deleted the file', async () => {
+  test('adds a cookie again if the file was deleted', async () => {
     const { keyring, file } = keyringWith(undefined);
     await keyring.takeCookie();
     rmSync(file);

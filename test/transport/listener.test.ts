@@ -94,7 +94,7 @@ describe('a unix address', () => {
     }
   });
 
-  test('through a symbolic link makes the socket where the link points to', async () => {
+  test('through a symbolic link creates the socket at the target of the link', async () => {
     const directory = scratchDirectory();
     mkdirSync(join(directory, 'real'), { mode: 0o700 });
     symlinkSync('real', join(directory, 'link'));
@@ -132,7 +132,7 @@ describe('a unix address', () => {
   });
 });
 
-describe('a path at which something is', () => {
+describe('a path that exists already', () => {
   /** A socket file whose server was killed. */
   async function staleSocket(): Promise<string> {
     const directory = scratchDirectory();
@@ -144,7 +144,7 @@ describe('a path at which something is', () => {
     return join(directory, 'stale');
   }
 
-  test('is taken if it is the socket of a server that has gone', async () => {
+  test('is used if it is the socket of a server that no longer runs', async () => {
     const path = await staleSocket();
     expect(statSync(path).isSocket()).toBe(true);
     const { clients, address } = await listen(`unix:path=${path}`);
@@ -276,7 +276,7 @@ describe('a nonce-tcp address', () => {
 });
 
 describe('a list of addresses', () => {
-  test('is listened on as a whole, with a GUID for each', async () => {
+  test('gets a socket for each address, each with a GUID', async () => {
     const directory = scratchDirectory();
     const { clients, listener, address } = await listen(`unix:path=${directory}/a;tcp:host=127.0.0.1`);
     expect(address.map(({ transport }) => transport)).toEqual(['unix', 'tcp']);

@@ -102,7 +102,7 @@ describe('a program', () => {
     expect(await reasonFor(address)).toContain('its last output was "my bridge"');
   });
 
-  test('that writes much to its standard error is heard to the end, and the end is kept', async () => {
+  test('that writes much to its standard error is read to the end, and the end is kept', async () => {
     const script = 'i=0; while [ $i -lt 3000 ]; do echo "line $i of many more lines to come" >&2; i=$((i+1)); done; exit 1';
     const error: unknown = await openTransport(shell(script)).catch((reason: unknown) => reason);
     const [{ cause }] = (error as ConnectError).errors as [Error];

@@ -31,7 +31,7 @@ function setUp({ timeout = 60_000, maxWaiting = 100 } = {}) {
   return { activations, log, ends, leave, waiter };
 }
 
-test('several causes start one program, and are passed on in the order of their arrival', () => {
+test('several requests start one program, and are passed on in order of arrival', () => {
   const { activations, log, waiter } = setUp();
   for (const name of ['one', 'two', 'three']) activations.start(A, waiter(name));
   activations.start(B, waiter('other'));
@@ -42,7 +42,7 @@ test('several causes start one program, and are passed on in the order of their 
   activations.close();
 });
 
-test('a failure goes to all that wait, and the next cause starts the program again', async () => {
+test('a failure goes to all that wait, and the next request starts the program again', async () => {
   const { activations, log, ends, waiter } = setUp();
   activations.start(A, waiter('one'));
   activations.start(A, waiter('two'));
@@ -53,7 +53,7 @@ test('a failure goes to all that wait, and the next cause starts the program aga
   activations.close();
 });
 
-test('a program that ends after it has its name, or with status 0, is no failure', async () => {
+test('a program that ends after it has its name, or with status 0, has not failed', async () => {
   const { activations, log, ends, waiter } = setUp();
   activations.start(A, waiter('one'));
   activations.nameOwned(A.name);
@@ -76,7 +76,7 @@ test('a service that does not own its name in time is ended', async () => {
   expect(log).toEqual(['launch com.example.A', 'kill com.example.A SIGKILL']);
 });
 
-test('one that leaves while it waits gets nothing, and makes room for another', () => {
+test('a client that leaves while it waits gets nothing, and makes room for another', () => {
   const { activations, log, leave, waiter } = setUp({ maxWaiting: 1 });
   activations.start(A, waiter('one'));
   activations.start(B, waiter('two'));

@@ -35,7 +35,7 @@ test('the standard directories have defaults', () => {
   expect(paths.slice(1)).toEqual(['/usr/local/share/dbus-1/services', '/usr/share/dbus-1/services']);
 });
 
-test('the first directory wins, and the name of a file need not be that of its service', () => {
+test('the first directory takes precedence, and the name of a file need not be that of its service', () => {
   put('a/any.service', 'com.example.A', '/bin/first');
   put('b/com.example.A.service', 'com.example.A', '/bin/second');
   put('b/com.example.B.service', 'com.example.B');
@@ -47,7 +47,7 @@ test('the first directory wins, and the name of a file need not be that of its s
   expect(skipped).toEqual([]);
 });
 
-test('a directory with strict names takes only files that are named for their service', () => {
+test('a directory with strict names uses only files that are named after their service', () => {
   put('a/any.service', 'com.example.A');
   put('a/com.example.B.service', 'com.example.B');
   const { services, skipped } = findServices([{ path: join(root, 'a'), hasStrictNames: true }]);

@@ -64,7 +64,7 @@ describe('the user of the bus', () => {
     expect(policies(`<deny user="*"/><allow user="${process.getuid?.()}"/>`).mayConnect(ownUser())).toBe(true);
   });
 
-  test('who was let in without a name may connect', () => {
+  test('an anonymous client may connect', () => {
     expect(policies('<deny user="*"/>').mayConnect(NOBODY)).toBe(true);
   });
 

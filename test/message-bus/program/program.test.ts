@@ -159,7 +159,7 @@ describe('a configuration file', () => {
     await client.listNames();
   });
 
-  test('and service files with mistakes, or for systemd, are spoken of', async () => {
+  test('and service files with mistakes, or for systemd, are reported', async () => {
     const directory = scratchDirectory();
     const file = configuration(directory);
     const services = join(directory, 'services');
