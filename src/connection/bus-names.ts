@@ -144,7 +144,7 @@ export class BusNames {
         const [code] = await this.#link.call(call);
         return resultOf(REQUEST_NAME_RESULT, code, 'RequestName');
       } catch (error) {
-        // A request that could not even wait for a connection is not made again.
+        // A request that was refused instead of waiting for a connection is not made again.
         if (!isPostponed(error, this.#link) || !(wasConnected || this.#breaks > breaks)) throw error;
       }
     }

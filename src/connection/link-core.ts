@@ -289,7 +289,7 @@ export class LinkCore implements EngineOwner {
 
 /** The serial of a reply that is dropped. */
 const UNSENT = 1;
-/** Why a reply is dropped. */
-const LATE_REPLY = new ConnectionClosedError('its call has come on a connection that has ended, or is answered', {
+/** The reason for which a reply is dropped. */
+const LATE_REPLY = new ConnectionClosedError('its call came on a connection that has ended, or was answered already', {
   code: 'CONNECTION_LOST',
 });

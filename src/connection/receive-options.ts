@@ -49,8 +49,8 @@ export interface ReceiveOptions<Typed extends boolean = false> extends CallLimit
    */
   readonly serials?: SerialOrder | undefined;
   /**
-   * The defaults of all calls on this connection, those of its own methods and of proxies included. A proxy can have
-   * defaults of its own, which win, and the options of a call win over both.
+   * The defaults of all calls on this connection, those of its own methods and of proxies included. The defaults of a
+   * proxy take precedence over these, and the options of a call over both.
    */
   readonly callDefaults?: CallDefaults | undefined;
 }

@@ -1,8 +1,8 @@
-// The match rules of all connections, found by what a message says instead of one after another: a tree whose levels
+// An index of the match rules of all connections by the values that they compare: a tree whose levels
 // are sender, member, interface, path, and the arguments that a rule asks for. At each level a message goes to the
-// branch of its value, to those of the namespaces around it, and to the branch of rules that do not ask. It knows no
-// connections, only the subscribers that the owner of the index gives it. Specification: Match Rules.
-// Tests: match-index.test.ts.
+// branch of its value, to those of the namespaces around it, and to the branch of rules without this key. It does not
+// know connections, only the subscribers that the owner of the index passes in. Specification: Match Rules. Tests:
+// match-index.test.ts.
 import { MAX_RULE_LENGTH, type MatchRule } from '../protocol/match-rule.js';
 import type { MessageHeader } from '../wire/messages/decode.js';
 import { codecOf } from '../wire/values/codec.js';
