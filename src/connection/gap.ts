@@ -19,7 +19,7 @@ export interface Gap {
 export interface ConnectionLost {
   readonly state: 'reconnecting';
   /** Why: a {@link ConnectionClosedError} at first, then the error of each attempt, mostly a ConnectError. */
-  readonly error: unknown;
+  readonly error: Error;
   /** How many attempts have failed since the connection ended. */
   readonly attempts: number;
   /** Milliseconds until the next attempt. */

@@ -111,7 +111,7 @@ export class Reconnection implements Restorer {
 
   /** Tries until the connection is restored, or the attempts are ended. Never rejects. */
   async #restore(outage: Outage, lost: ConnectionClosedError): Promise<void> {
-    let error: unknown = lost;
+    let error: Error = lost;
     for (;;) {
       const delay = this.#backoff.next();
       if (delay === undefined) {
@@ -131,7 +131,7 @@ export class Reconnection implements Restorer {
         return;
       } catch (failure) {
         if (this.#outage !== outage) return;
-        error = failure;
+        error = failure instanceof Error ? failure : new Error(String(failure), { cause: failure });
       }
     }
   }
