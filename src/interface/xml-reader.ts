@@ -47,6 +47,8 @@ export interface XmlFormat {
   readonly maxLength: number;
   /** The greatest depth of nested elements. */
   readonly maxDepth: number;
+  /** Whether text between elements is skipped; otherwise it is an error. Default: true. */
+  readonly hasLooseText?: boolean;
 }
 
 const NAME = /[A-Za-z_:\u00c0-\uffff][-.\w:\u00b7\u00c0-\uffff]*/y;
@@ -118,7 +120,7 @@ export class XmlReader {
       if (this.#takes('<!--')) this.#skipPast('-->', start, 'comment');
       else if (this.#takes('<?')) this.#skipPast('?>', start, 'processing instruction');
       else if (this.#takes('<![CDATA[')) {
-        if (this.#open.length === 0) this.#textOutside(start);
+        if (this.#open.length === 0 || this.#format.hasLooseText === false) this.#textOutside(start);
         this.#skipPast(']]>', start, 'CDATA section');
       } else if (this.#takes('<!DOCTYPE')) this.#skipDoctype(start);
       else if (this.#takes('</')) return this.#endTag(start);
@@ -165,6 +167,7 @@ export class XmlReader {
       const markup = this.#text.indexOf('<', start);
       const end = markup < 0 ? this.#text.length : markup;
       text += this.#unescape(this.#text.slice(start, end), start, false);
+      this.#offset = end;
       if (this.#skipText() === undefined) break; // throws: the element is open
       if (this.#takes('<!--')) this.#skipPast('-->', end, 'comment');
       else if (this.#takes('<?')) this.#skipPast('?>', end, 'processing instruction');
@@ -188,7 +191,7 @@ export class XmlReader {
   #skipText(): number | undefined {
     const markup = this.#text.indexOf('<', this.#offset);
     const end = markup < 0 ? this.#text.length : markup;
-    if (this.#open.length === 0) {
+    if (this.#open.length === 0 || this.#format.hasLooseText === false) {
       this.#skipSpace();
       if (this.#offset < end) this.#textOutside(this.#offset);
     }
@@ -347,7 +350,11 @@ export class XmlReader {
   }
 
   #textOutside(offset: number): void {
-    this.#mistake('TEXT_OUTSIDE', 'found text outside of the root element: it must be inside', offset);
+    const opened = this.#open.at(-1);
+    const problem = opened === undefined
+      ? 'found text outside of the root element: it must be inside'
+      : `found text between the elements of <${textOfTag(opened)}>: it must contain elements only`;
+    this.#mistake('TEXT_OUTSIDE', problem, offset);
   }
 
   #unterminated(tag: string, start: number): Error {

@@ -431,6 +431,16 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
       expect(await client.ask('GetAll', 's', [DBUS], anywhere)).toMatchObject({ signature: 'a{sv}' });
     });
 
+    test.each([
+      ['/', ['org/freedesktop/DBus']], ['/org', ['freedesktop/DBus']], ['/org/freedesktop', ['DBus']],
+      ['/org/freedesktop/DBus', []], ['/elsewhere', []],
+    ])('shows at %s the way to its object: %j', async (path, expected) => {
+      const client = await connect();
+      const introspectable = { interface: 'org.freedesktop.DBus.Introspectable', path } as const;
+      const { body } = await client.ask('Introspect', '', [], introspectable);
+      expect([...String(body[0]).matchAll(/<node name="([^"]*)"/g)].map(([, name]) => name)).toEqual(expected);
+    });
+
     test('lists its features and its interfaces', async () => {
       const client = await connect();
       const { body } = await client.ask('GetAll', 's', [DBUS], { interface: PROPERTIES });

@@ -164,7 +164,8 @@ class ConfigurationReader {
           throw reader.error('MARKUP_INVALID', `unknown element <${tag.name.slice(0, 40)}>`, tag.offset);
         }
         draft.ignored.add(tag.name);
-        skipElement(reader);
+        if (tag.name === 'selinux') skipElement(reader);
+        else reader.readText();
     }
   }
 
@@ -209,6 +210,7 @@ function formatOf(file: string): XmlFormat {
     root: 'busconfig',
     maxLength: MAX_LENGTH,
     maxDepth: MAX_DEPTH,
+    hasLooseText: false,
     makeError: (code, problem, { line }, options) => new ConfigurationError(code, problem, { file, line }, options),
   };
 }

@@ -9,10 +9,10 @@ import { type Variant, variant } from '../../wire/variant.js';
 import type { DriverMethods } from './driver-call.js';
 import { BusInterface, CANONICAL_PATH, DRIVER_INTERFACES, FEATURES, LISTED_INTERFACES } from './interfaces.js';
 
-/** The paths above the bus's own object, and the next element on the way to it. */
+/** The paths above the bus's own object, and the rest of the way to it, as in the reference implementation. */
 const CHILD_OF: ReadonlyMap<string, string> = new Map([
-  ['/', 'org'],
-  ['/org', 'freedesktop'],
+  ['/', 'org/freedesktop/DBus'],
+  ['/org', 'freedesktop/DBus'],
   ['/org/freedesktop', 'DBus'],
 ]);
 

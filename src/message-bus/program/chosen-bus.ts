@@ -46,6 +46,10 @@ async function start(choice: BusChoice, complain: Complain): Promise<StartedBus>
     return startBusWith({ address }, { features, services });
   }
   const file = new LiveConfiguration(configFile, complain);
+  if (mechanismsOf(file.current)?.length === 0) {
+    const problem = 'found no mechanism that can be offered: without one nobody can connect';
+    throw new ConfigurationError('VALUE_INVALID', problem, { file: configFile });
+  }
   const { services, policyFor, mayConnect } = file;
   return startBusWith(optionsOf(file.current, address), { features, services, policyFor, mayConnect });
 }

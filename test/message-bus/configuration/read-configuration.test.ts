@@ -31,6 +31,17 @@ test('addresses, mechanisms, directories, limits and the type are read in the or
   });
 });
 
+test.each([
+  ['hello'], ['<type>session</type> x <fork/>'], ['<![CDATA[x]]>'], ['<policy context="default">x</policy>'], ['&lt;'],
+])('text between elements is refused: %s', (elements) => {
+  expect(() => readElements(elements)).toThrow(/found text between the elements of <(busconfig|policy)>/);
+});
+
+test('the text of elements without effect is skipped', () => {
+  const elements = '<pidfile>/run/x</pidfile><user>a</user><selinux> <associate own="a.b" context="c"/> </selinux>';
+  expect(readElements(elements).ignored).toEqual(['pidfile', 'user', 'selinux']);
+});
+
 test('an empty configuration is one without contents', () => {
   expect(readElements('')).toEqual({
     type: undefined, addresses: [], mechanisms: [], allowAnonymous: false, serviceDirectories: [], limits: new Map(),

@@ -201,6 +201,14 @@ test.each([['--nofork'], ['--fork']])('a descriptor that cannot be written is an
   });
 });
 
+test.each([['FOO'], ['ANONYMOUS']])('a bus that nobody can connect to is refused: only %s', async (mechanism) => {
+  const file = join(scratchDirectory(), 'bus.conf');
+  writeFileSync(file, `<busconfig><listen>unix:tmpdir=/tmp</listen><auth>${mechanism}</auth></busconfig>`);
+  expect(await runBus(`--config-file=${file}`, '--print-address')).toMatchObject({
+    code: 1, stdout: '', stderr: expect.stringContaining('found no mechanism that can be offered'),
+  });
+});
+
 // On Linux, Node's pipe for signals is one of these: a line in it ended the process with a segmentation fault.
 test('a descriptor that Node has opened for itself is never written', async () => {
   const descriptors = Array.from({ length: 12 }, (_, index) => index + 6);
