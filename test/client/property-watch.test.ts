@@ -1,6 +1,6 @@
 // Watching a property and keeping all of them on a real bus: services of ours, and services that answer in any order.
 
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { createProxy } from '../../src/client/proxy.js';
 import type { Bus } from '../../src/connection/bus.js';
 import { connectToBus } from '../../src/connection/open-bus.js';
@@ -414,31 +414,5 @@ suite('$cache', () => {
     await using player = await proxyOf(client).$cache();
     expect(await player).toBe(player);
     expect(Object.isFrozen(player)).toBe(true);
-  });
-});
-
-describe('a proxy without a bus', () => {
-  test('watches and keeps properties, too', async () => {
-    const { connectionOver, memoryPair } = await import('../../src/index.js');
-    const [one, other] = memoryPair();
-    const server = connectionOver(one);
-    const connection = connectionOver(other);
-    onTestFinished(async () => {
-      await connection.close();
-    });
-    const state = { volume: 1 };
-    const player = defineInterface({
-      name: Player.name, properties: { Volume: { type: 'd', access: 'read' } },
-    }).implement({ properties: { Volume: { get: () => state.volume } } });
-    exportObject(server, path, player);
-    const proxy = createProxy(connection, Player, { path });
-    const seen: number[] = [];
-    const watch = proxy.$watch('Volume', (volume) => seen.push(volume));
-    const cached = await proxy.$cache();
-    await watch.ready;
-    state.volume = 2;
-    player.emitPropertiesChanged('Volume');
-    await expect.poll(() => seen).toEqual([1, 2]);
-    expect(cached.$properties.Volume).toBe(2);
   });
 });

@@ -8,7 +8,7 @@ import { DBusError } from '../../src/protocol/errors.js';
 import { escapePathElement, unescapePathElement } from '../../src/protocol/path-element.js';
 import { exportObject } from '../../src/service/export-object.js';
 import { exportSubtree } from '../../src/service/export-subtree.js';
-import { variant } from '../../src/wire/variant.js';
+import { type Variant, variant } from '../../src/wire/variant.js';
 import { useBusPair } from '../support/bus-pair.js';
 import { describeWith } from '../support/programs.js';
 import { recordHandlerErrors } from './support.js';
@@ -80,7 +80,7 @@ suite('a subtree', () => {
     expect(await introspect('/com/example/users/carol')).toBe(`${ERROR}.UnknownObject`);
   });
 
-  test('has properties, whose changes in one turn are one signal from their path', async () => {
+  test('has properties, each change of which is announced once from their path, or with the next', async () => {
     exportUsers(false);
     const changes = client.subscribe({ sender: service.uniqueName, member: 'PropertiesChanged' });
     await changes.ready;
@@ -92,11 +92,14 @@ suite('a subtree', () => {
     expect(await call('/com/example/users/alice', 'Get', 'ss', [User.name, 'Name'], 'org.freedesktop.DBus.Properties'))
       .toEqual(variant('s', 'b'));
     await set('c');
-    for (const value of ['b', 'c']) {
-      expect((await changes.next()).value).toMatchObject({
-        path: '/com/example/users/alice', body: [User.name, new Map([['Name', variant('s', value)]]), []],
-      });
+    const announced: unknown[] = [];
+    while (announced.at(-1) !== 'c') {
+      const { path, body } = (await changes.next()).value as { path: string; body: [string, Map<string, Variant>, []] };
+      expect([path, body[0], body[2]]).toEqual(['/com/example/users/alice', User.name, []]);
+      announced.push(body[1].get('Name')?.value);
     }
+    expect(announced.slice(-2)).toEqual(['b', 'c']);
+    expect(['b,c', 'a,b,c']).toContain(announced.join()); // the bus may deliver both Sets in one piece, or not
   });
 
   test('sends the signals of an object from its path, once it is known', async () => {

@@ -30,7 +30,7 @@ test('the client sends the 16 bytes of the file first, and then the handshake', 
   await new Promise((done) => server.close(done));
   const [first = Buffer.alloc(0)] = heard;
   expect([...first.subarray(0, 16)]).toEqual([...nonce]);
-  expect(first.subarray(16).toString('latin1')).toMatch(/^\0AUTH EXTERNAL \w+\r\n$/);
+  expect(first.subarray(16).toString('latin1')).toMatch(/^\0AUTH DBUS_COOKIE_SHA1 \w+\r\n$/);
 });
 
 async function reasonFor(file: string | undefined): Promise<string> {
