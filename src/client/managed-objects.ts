@@ -147,8 +147,15 @@ class ManagedState implements FollowedState {
       }
       this.#waiting = undefined;
       this.#isLoaded = true;
-      for (const [path, interfaces] of objects) this.store.add(path, interfaces, 'GetManagedObjects');
-      for (const signal of waiting.signals) this.#apply(signal);
+      for (const [path, interfaces] of objects) {
+        if (!isCurrent()) return this.store.clear(); // a callback has closed the view
+        this.store.add(path, interfaces, 'GetManagedObjects');
+      }
+      for (const signal of waiting.signals) {
+        if (!isCurrent()) break;
+        this.#apply(signal);
+      }
+      if (!isCurrent()) this.store.clear();
       return;
     }
   }

@@ -155,6 +155,23 @@ suite('managed objects', () => {
     expect(said).toEqual(['+device /1 one', '+device /2 two', '~/2 Name', '~/1 Name', '-device /2']);
   });
 
+  test('are none after a callback has closed the view, although more were in the list', async () => {
+    await startRadio(service, () => Object.fromEntries(
+      ['/1', '/2', '/3', '/4', '/5'].map((path) => [path, device(path)]),
+    ));
+    const added: string[] = [];
+    const view = manageObjects(client, target, { adapter: Adapter, device: Device }, {
+      added: ({ path }) => {
+        added.push(path);
+        void view.close();
+      },
+    });
+    await expect.poll(() => added.length).toBeGreaterThan(0);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(view.objects.size).toBe(0);
+    expect(added).toEqual(['/1']);
+  });
+
   test('can get and lose single interfaces', async () => {
     const radio = await startRadio(service, () => ({ '/1': device('one') }));
     const { view } = follow();
