@@ -5,15 +5,17 @@ import type { InterfaceDefinition } from './definition.js';
 import type { ParsedInterface } from './parse-introspection.js';
 import type { InterfaceSpec } from './spec.js';
 
-/** A record of the members of two interfaces; those of the first count. It can have any name as a key. */
-function both<Member>(
-  first: Readonly<Record<string, Member>> | undefined, second: Readonly<Record<string, Member>> | undefined,
-): Record<string, Member> {
+type Members<Member> = Readonly<Record<string, Member>> | undefined;
+
+/** A record that can have any name as a key, with the members of another. */
+function copyOf<Member>(source: Members<Member>): Record<string, Member> {
   // Object.create has no type for "nothing inherited"
-  const members = Object.create(null) as Record<string, Member>;
-  for (const source of [first, second]) {
-    for (const [name, member] of Object.entries(source ?? {})) members[name] ??= member;
-  }
+  return addMissing(Object.create(null) as Record<string, Member>, source);
+}
+
+/** Adds the members whose names a record does not have. */
+function addMissing<Member>(members: Record<string, Member>, source: Members<Member>): Record<string, Member> {
+  for (const [name, member] of Object.entries(source ?? {})) members[name] ??= member;
   return members;
 }
 
@@ -27,18 +29,26 @@ function specOf(source: ParsedInterface | InterfaceDefinition): InterfaceSpec {
   return { name, methods, properties, signals, deprecated, annotations, errors };
 }
 
-/** Adds interfaces to those that were found: members that an interface of the same name does not have yet. */
+/**
+ * Adds interfaces to those that were found: members that an interface of the same name does not have yet. The records
+ * in `found` are its own. Each member is looked at once, however often its interface appears.
+ */
 export function mergeInterfaces(
   found: Map<string, InterfaceSpec>, interfaces: readonly (ParsedInterface | InterfaceDefinition)[],
 ): void {
   for (const each of interfaces) {
     const spec = specOf(each);
     const first = found.get(spec.name);
-    found.set(spec.name, first === undefined ? spec : {
-      ...first,
-      methods: both(first.methods, spec.methods),
-      properties: both(first.properties, spec.properties),
-      signals: both(first.signals, spec.signals),
-    });
+    if (first === undefined) {
+      const { methods, properties, signals } = spec;
+      found.set(spec.name, {
+        ...spec, methods: copyOf(methods), properties: copyOf(properties), signals: copyOf(signals),
+      });
+      continue;
+    }
+    // copyOf() has made them
+    addMissing(first.methods as Record<string, object>, spec.methods);
+    addMissing(first.properties as Record<string, object>, spec.properties);
+    addMissing(first.signals as Record<string, object>, spec.signals);
   }
 }
