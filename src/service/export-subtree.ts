@@ -85,11 +85,12 @@ export function exportSubtree<Typed extends boolean = false>(
     },
   });
   const remove = exports.tree.addSubtree(root, subtree);
-  for (const implementation of everywhere) objects.attach(implementation);
+  const detach = everywhere.map((implementation) => objects.attach(implementation));
   const unexport = (): void => {
     exports.unexports.delete(unexport);
     remove();
     objects.end();
+    for (const end of detach) end();
   };
   exports.unexports.add(unexport);
   return { path: root, unexport, [Symbol.dispose]: unexport };
@@ -148,9 +149,12 @@ class FoundObjects {
     this.attach(implementation);
   }
 
-  /** Sends the signals of an implementation. The sink belongs to the implementation, and goes with it. */
-  attach(implementation: Implementation): void {
-    if (this.#attached.has(implementation)) return;
+  /**
+   * Sends the signals of an implementation; returns the function that ends this. Without it, the sink belongs to the
+   * implementation, and goes with it.
+   */
+  attach(implementation: Implementation): () => void {
+    if (this.#attached.has(implementation)) return () => {};
     this.#attached.add(implementation);
     const { name } = implementation.definition;
     const pathFor = (path = this.#pathOf.get(implementation)): string | undefined => (
@@ -168,7 +172,7 @@ class FoundObjects {
         if (path !== undefined) void this.exportAt(path, implementation).changes?.announce(names);
       },
     };
-    implementation.attach(sink);
+    return implementation.attach(sink);
   }
 
   end(): void {

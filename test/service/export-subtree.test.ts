@@ -142,6 +142,27 @@ suite('a subtree', () => {
     expect(await call('/files/a/near/x/y', 'Where')).toBe(`${ERROR}.UnknownObject`);
   });
 
+  test('leaves nothing in its fallback after it has ended', () => {
+    const anybody = user('anybody');
+    let attached = 0;
+    const counted: typeof anybody = {
+      ...anybody,
+      attach: (sink) => {
+        attached++;
+        const detach = anybody.attach(sink);
+        return () => {
+          attached--;
+          detach();
+        };
+      },
+    };
+    for (let n = 0; n < 5; n++) exportSubtree(service, '/**', { fallback: counted }).unexport();
+    expect(attached).toBe(0);
+    const exported = exportSubtree(service, '/**', { fallback: counted });
+    expect(attached).toBe(1);
+    exported.unexport();
+  });
+
   test('has a fallback for paths without an object', async () => {
     exportSubtree(service, '/**', { fallback: user('anybody') });
     exportObject(service, '/a/b', user('static'));
