@@ -30,7 +30,7 @@ export interface CookieSha1Options extends CookieHashing {
   /** The user whose keyring the client can read: a decimal user id, or a name. */
   readonly uid: string;
   /**
-   * The secret of a cookie, or an object with the reason for which there is none. The context is valid, and the id is
+   * The secret of a cookie, or an object that says why the cookie was not found. The context is valid, and the id is
    * decimal digits.
    */
   readonly findCookie: (context: string, id: string) => string | { readonly problem: string };

@@ -152,7 +152,7 @@ export class AuthServer {
     });
   }
 
-  /** Takes a first step, then reads lines until there is none, or until a decision is pending. */
+  /** Takes a first step, then reads lines until all are read, or a decision is pending. */
   #run(send: string, first: () => Answer | undefined): ServerProgress {
     const progress = (end: Partial<ServerProgress> = {}): ServerProgress => ({
       send: send === '' ? undefined : asciiBytes(send),

@@ -25,7 +25,7 @@ export function describeCall({ interface: interfaceName, member, destination, pa
 /** A call that waits. It does not keep the arguments of the call. */
 export abstract class PendingCall extends Expirable implements NamedCall {
   serial = 0;
-  /** Where its message ends in the bytes of the stream. */
+  /** The offset in the stream at which its message ends, in bytes. */
   end = 0;
   readonly path: string;
   readonly interface: string | undefined;

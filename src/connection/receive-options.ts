@@ -44,8 +44,9 @@ export interface ReceiveOptions<Typed extends boolean = false> extends CallLimit
   readonly typedArrays?: Typed | undefined;
   /**
    * The serials of the messages that are sent: 'random', so that no other program can guess the serial of a call and
-   * answer it, or 'increasing', for a bus behind a proxy that filters: xdg-dbus-proxy closes a connection on which they
-   * do not increase. Default: 'increasing' in the sandbox of Flatpak, 'random' elsewhere. ‹Message Format›
+   * answer it, or 'increasing', for a bus that is reached through a proxy that filters: xdg-dbus-proxy closes a
+   * connection on which they do not increase. Default: 'increasing' in the sandbox of Flatpak, 'random' elsewhere.
+   * ‹Message Format›
    */
   readonly serials?: SerialOrder | undefined;
   /**

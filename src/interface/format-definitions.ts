@@ -25,7 +25,7 @@ export interface DefinitionsSource {
 export interface FormatDefinitionsOptions {
   /** The module that `defineInterface` is imported from: `'dbus-wire'` by default. */
   readonly from?: string | undefined;
-  /** Where the interfaces come from, for the first comment, such as `org.freedesktop.hostname1`. */
+  /** The origin of the interfaces, for the first comment, such as `org.freedesktop.hostname1`. */
   readonly origin?: string | undefined;
   /** Whether to write Peer, Introspectable, Properties and ObjectManager, which this library has. False by default. */
   readonly standard?: boolean | undefined;
