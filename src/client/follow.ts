@@ -1,6 +1,7 @@
 // Follows the owner of a bus name for a state of a remote object. The state is loaded when the service runs, emptied
-// when it ends, and loaded again after its restart or a gap of the connection. It does not know the contents of the
-// state. Tests: property-watch.test.ts, managed-objects.test.ts. Specification: org.freedesktop.DBus.NameOwnerChanged.
+// when it ends, and loaded again after its restart or a gap of the connection. At most one load is in progress; an
+// outdated one is aborted. It does not know the contents of the state. Tests: follow.test.ts, property-watch.test.ts,
+// managed-objects.test.ts. Specification: org.freedesktop.DBus.NameOwnerChanged.
 import type { Bus } from '../connection/bus.js';
 import { ConnectionClosedError } from '../connection/errors.js';
 import type { MessageLink } from '../connection/link.js';
@@ -13,6 +14,7 @@ import { hasMethods } from '../wire/arguments.js';
 import type { Signal } from '../wire/messages/message.js';
 import { ABORT_SIGNAL, FLAG, type OptionRules } from '../wire/options.js';
 import type { ProxyReadOptions } from './proxy-options.js';
+import { ReadPace } from './read-pace.js';
 
 /** How a state of a remote object is followed. */
 export interface FollowOptions {
@@ -29,9 +31,10 @@ export const FOLLOW_RULES: OptionRules<FollowOptions> = { signal: ABORT_SIGNAL, 
 export interface FollowedState {
   /**
    * Reads the state from the service. After each wait it must check whether it is still the newest load: if not, the
-   * service has ended meanwhile, or a newer load has begun.
+   * service has ended meanwhile, or a newer load has begun. Resolves with true if the state has to be loaded again,
+   * because it was outdated when it arrived.
    */
-  load(isCurrent: () => boolean, options: ProxyReadOptions): Promise<void>;
+  load(isCurrent: () => boolean, options: ProxyReadOptions): Promise<boolean | void>;
   /** Empties the state: the service has ended. */
   clear(): void;
   /** Takes a signal of the service, in order of arrival. */
@@ -59,9 +62,6 @@ const UNKNOWN: ReadonlySet<string> = new Set([
 /** The delays before such a service is asked again after it has started, in milliseconds. */
 const PATIENCE: readonly number[] = [50, 100, 200, 400, 800];
 
-const START: ProxyReadOptions = Object.freeze({});
-const NO_START: ProxyReadOptions = Object.freeze({ noAutoStart: true });
-
 type NamedLink = Pick<Bus<boolean>, 'getNameOwner' | 'watchOwner'>;
 
 /** The link, if it is one to a bus, whose names have owners. */
@@ -88,6 +88,9 @@ export class Follow {
   /** The service has just started: it may not have exported its objects yet. */
   #isNew = false;
   #retry: NodeJS.Timeout | undefined;
+  /** Aborts the calls of the newest load. */
+  #loading: AbortController | undefined;
+  readonly #pace = new ReadPace();
   #released: Promise<void> | undefined;
   #resolveReady!: () => void; // set by the promise in the constructor, as the two below
   #rejectReady!: (reason: unknown) => void;
@@ -144,7 +147,7 @@ export class Follow {
       await tapsReady;
       if (this.#released !== undefined) return;
       this.#isPresent = true;
-      return this.#load(NO_START);
+      return this.#load();
     }
     let wasSeen = false;
     let isKnown = false;
@@ -159,44 +162,58 @@ export class Follow {
     isKnown = true;
     if (wasSeen || watch.owner !== undefined || this.#released !== undefined) return;
     if (noAutoStart) this.#resolveReady();
-    else await this.#load(START); // the bus starts the service for this call, if it can
+    else await this.#load({ noAutoStart: false }); // the bus starts the service for this call, if it can
   }
 
   #arrive(): void {
     if (this.#released !== undefined) return;
     this.#isPresent = true;
-    void this.#load(NO_START);
+    this.#loadAfter(this.#pace.next());
   }
 
   #leave(): void {
     if (this.#released !== undefined) return;
-    this.#generation++;
-    clearTimeout(this.#retry);
+    this.#outdate();
     this.#isPresent = false;
     this.#state.clear();
     this.#resolveReady();
   }
 
-  /** Loads the state again if the service runs. */
+  /** Loads the state again if the service runs: at once, or after a pause if that has happened often. */
   reload(): void {
-    if (this.#isPresent && this.#released === undefined) void this.#load(NO_START);
+    if (this.#isPresent && this.#released === undefined) this.#loadAfter(this.#pace.next());
   }
 
-  async #load(options: ProxyReadOptions, attempt = 0): Promise<void> {
+  #loadAfter(delay: number, { attempt = 0 } = {}): void {
+    if (delay === 0) return void this.#load({ attempt });
     clearTimeout(this.#retry);
-    const generation = ++this.#generation;
+    this.#retry = setTimeout(() => void this.#load({ attempt }), delay);
+    this.#retry.unref(); // the connection keeps the process alive, if the program wants that
+  }
+
+  /** Ends the load in progress, and the wait for the next one. */
+  #outdate(): number {
+    clearTimeout(this.#retry);
+    this.#loading?.abort();
+    this.#loading = undefined;
+    return ++this.#generation;
+  }
+
+  async #load({ noAutoStart = true, attempt = 0 } = {}): Promise<void> {
+    const generation = this.#outdate();
     const isCurrent = (): boolean => generation === this.#generation && this.#released === undefined;
+    this.#loading = new AbortController();
+    const options: ProxyReadOptions = { noAutoStart, signal: this.#loading.signal };
     try {
-      await this.#state.load(isCurrent, options);
-      if (isCurrent()) this.#resolveReady();
-    } catch (error) {
+      const isOutdated = await this.#state.load(isCurrent, options);
+      if (!isCurrent()) return;
+      this.#resolveReady();
+      if (isOutdated === true) this.reload();
+    } catch (error) { // that of an outdated load is the abort
       if (!isCurrent()) return;
       const delay = this.#isNew && error instanceof DBusError && UNKNOWN.has(error.errorName)
         ? PATIENCE[attempt] : undefined;
-      if (delay !== undefined) {
-        this.#retry = setTimeout(() => void this.#load(options, attempt + 1), delay);
-        return;
-      }
+      if (delay !== undefined) return this.#loadAfter(delay, { attempt: attempt + 1 });
       const isAbsent = await this.#isAbsence(error);
       if (!isCurrent()) return;
       if (isAbsent) this.#resolveReady();
@@ -240,7 +257,7 @@ export class Follow {
 
   async #giveBack(): Promise<void> {
     this.#stopListening();
-    clearTimeout(this.#retry);
+    this.#outdate();
     await Promise.all([...this.#taps.map((tap) => tap.close()), this.#closeWatch()]);
   }
 }

@@ -66,6 +66,9 @@ export function changesOf(
 
 type Read = (name: string, options: ProxyReadOptions) => Promise<unknown>;
 
+/** How many reads in a row may be outdated when they arrive, before the value of the last one is given nevertheless. */
+const MAX_ATTEMPTS = 3;
+
 /** The state of one watch: whether the last value that was given is the present one. */
 class WatchedProperty implements FollowedState {
   readonly #link: MessageLink<boolean>;
@@ -77,6 +80,7 @@ class WatchedProperty implements FollowedState {
   /** Counts the changes; the reply to a Get from before a change is outdated. */
   #changes = 0;
   #isKnown = false;
+  /** A read is in progress, or waits for its time. */
   #isLoading = false;
   /** Set by the watch. */
   reload = (): void => {};
@@ -98,19 +102,28 @@ class WatchedProperty implements FollowedState {
     this.#ended = ended;
   }
 
-  async load(isCurrent: () => boolean, options: ProxyReadOptions): Promise<void> {
+  async load(isCurrent: () => boolean, options: ProxyReadOptions): Promise<boolean> {
+    if (this.#isKnown) return this.#endLoad(); // a change has come during the pause before this load
     this.#isLoading = true;
-    try {
-      for (;;) {
-        const asked = this.#changes;
-        const value = await this.#read(this.#name, options);
-        if (!isCurrent()) return;
-        if (asked === this.#changes) return this.#take(value);
-        if (this.#isKnown) return; // a change with its value is newer
+    for (let attempt = 1; ; attempt++) {
+      const asked = this.#changes;
+      const value = await this.#read(this.#name, options);
+      if (!isCurrent()) return false;
+      if (this.#isKnown) return this.#endLoad(); // a change with its value is newer
+      if (asked === this.#changes) {
+        this.#endLoad();
+        this.#take(value);
+        return false;
       }
-    } finally {
-      if (isCurrent()) this.#isLoading = false;
+      if (attempt < MAX_ATTEMPTS) continue;
+      this.#give(value); // outdated, but the newest one that can be had
+      return true;
     }
+  }
+
+  #endLoad(): false {
+    this.#isLoading = false;
+    return false;
   }
 
   clear(): void {
@@ -133,7 +146,9 @@ class WatchedProperty implements FollowedState {
     } else if (invalidated.includes(this.#name)) {
       this.#changes++;
       this.#isKnown = false;
-      if (!this.#isLoading) this.reload();
+      if (this.#isLoading) return;
+      this.#isLoading = true;
+      this.reload();
     }
   }
 

@@ -1,10 +1,13 @@
-// What follows a remote object on a link without a bus: there are no owners that come and go.
+// What follows a remote object: on a link without a bus, with services that make it read again and again.
 import { expect, onTestFinished, test } from 'vitest';
 import { createProxy } from '../../src/client/proxy.js';
 import { connectionOver } from '../../src/connection/over-transport.js';
 import { defineInterface } from '../../src/interface/define.js';
+import { startMessageBus } from '../../src/message-bus/start.js';
 import { exportObject } from '../../src/service/export-object.js';
 import { memoryPair } from '../../src/transport/memory-pair.js';
+import { type MethodCall, methodReturn, signal } from '../../src/wire/messages/message.js';
+import { variant } from '../../src/wire/variant.js';
 
 const Player = defineInterface({
   name: 'com.example.Player1', properties: { Volume: { type: 'd', access: 'read' } },
@@ -29,4 +32,115 @@ test('a proxy without a bus watches and keeps properties, too', async () => {
   player.emitPropertiesChanged('Volume');
   await expect.poll(() => seen).toEqual([1, 2]);
   expect(cached.$properties.Volume).toBe(2);
+});
+
+/** A connection to a program that answers calls by hand, and can invalidate the volume. */
+function playerByHand(answer: (call: MethodCall) => void) {
+  const [one, other] = memoryPair();
+  const server = connectionOver(one);
+  const connection = connectionOver(other);
+  onTestFinished(() => connection.close());
+  server.handleMethodCalls(answer);
+  const invalidate = (): void => {
+    server.send(signal({
+      path: '/player', interface: 'org.freedesktop.DBus.Properties', member: 'PropertiesChanged',
+      signature: 'sa{sv}as', body: [Player.name, {}, ['Volume']],
+    }));
+  };
+  const announce = (volume: number): void => {
+    server.send(signal({
+      path: '/player', interface: 'org.freedesktop.DBus.Properties', member: 'PropertiesChanged',
+      signature: 'sa{sv}as', body: [Player.name, { Volume: variant('d', volume) }, []],
+    }));
+  };
+  const reply = (call: MethodCall, volume: number): void => {
+    server.send(methodReturn(call, { signature: 'v', body: [variant('d', volume)] }));
+  };
+  return { proxy: createProxy(connection, Player, { path: '/player' }), invalidate, announce, reply };
+}
+
+test('a watch is ready although each answer is outdated when it arrives, and it goes on reading', async () => {
+  let reads = 0;
+  let stop = Infinity;
+  const { proxy, invalidate, reply } = playerByHand((call) => {
+    if (++reads < stop) invalidate();
+    reply(call, reads);
+  });
+  const seen: number[] = [];
+  const watch = proxy.$watch('Volume', (volume) => seen.push(volume));
+  await watch.ready;
+  expect(seen).toEqual([3]);
+  expect(reads).toBe(3);
+  stop = 6; // the answers from then on are not outdated
+  await expect.poll(() => seen).toEqual([3, 6]);
+  await watch.close();
+});
+
+test('a loop gets values of a property that is invalidated by each read', async () => {
+  let reads = 0;
+  const { proxy, invalidate, reply } = playerByHand((call) => {
+    reply(call, ++reads);
+    invalidate();
+  });
+  const seen: number[] = [];
+  for await (const volume of proxy.$watch('Volume')) {
+    seen.push(volume);
+    if (seen.length === 12) break;
+  }
+  expect(seen).toEqual(seen.toSorted((a, b) => a - b));
+  expect(reads).toBeLessThanOrEqual(3 * 12); // an answer that is outdated is given at the third attempt
+});
+
+test('a value that is announced during the pause before a read makes the read unnecessary', async () => {
+  let reads = 0;
+  const { proxy, invalidate, reply, announce } = playerByHand((call) => {
+    reply(call, ++reads);
+    if (reads < 3 * 9) invalidate(); // eight loads at once, and one after a pause
+    else announce(1_000);
+  });
+  const seen: number[] = [];
+  const watch = proxy.$watch('Volume', (volume) => seen.push(volume));
+  await expect.poll(() => seen.at(-1)).toBe(1_000);
+  expect(reads).toBe(3 * 9);
+  await watch.close();
+});
+
+test('nothing is read after the end of a watch whose next read waits', async () => {
+  let reads = 0;
+  const { proxy, invalidate, reply } = playerByHand((call) => {
+    reply(call, ++reads);
+    invalidate();
+  });
+  const watch = proxy.$watch('Volume', () => {});
+  await expect.poll(() => reads).toBeGreaterThan(3 * 9);
+  await watch.close();
+  const before = reads;
+  await new Promise((resolve) => setTimeout(resolve, 300)); // longer than the longest pause
+  expect(reads).toBe(before);
+});
+
+test('a service that gets its name again and again is read at a pace, and outdated reads are ended', async () => {
+  const daemon = await startMessageBus();
+  onTestFinished(() => daemon.close());
+  const [one, two, client] = await Promise.all([daemon.connect(), daemon.connect(), daemon.connect()]);
+  let reads = 0;
+  const calls: MethodCall[] = [];
+  one.handleMethodCalls((call) => void calls.push(call)); // and never an answer in time
+  two.handleMethodCalls(() => void reads++);
+  const target = { destination: 'com.example.Player', path: '/player' };
+  const watch = createProxy(client, Player, target).$watch('Volume', () => {});
+  await one.requestName(target.destination, { allowReplacement: true });
+  const changes = 200;
+  for (let change = 0; change < changes; change++) {
+    const [next, last] = change % 2 === 0 ? [two, one] : [one, two];
+    await next.requestName(target.destination, { allowReplacement: true, replaceExisting: true });
+    await last.nameHasOwner(target.destination);
+  }
+  await client.nameHasOwner(target.destination); // all changes have arrived
+  expect(reads + calls.length).toBeLessThan(changes / 2);
+  one.send(methodReturn(calls[0]!, { signature: 'v', body: [variant('d', 1)] }));
+  await one.nameHasOwner(target.destination);
+  await client.nameHasOwner(target.destination);
+  expect(client.dropped.get('unexpected reply')).toBe(1); // nothing waits for it any more
+  await watch.close();
 });
