@@ -4,6 +4,7 @@
 import { DBusError } from '../protocol/errors.js';
 import { runListener } from '../transport/waiting.js';
 import type { ErrorMessage, MethodCall, MethodReturn } from '../wire/messages/message.js';
+import type { Numbered } from './call-table.js';
 import { Expirable } from './deadlines.js';
 import { UnexpectedSignatureError } from './errors.js';
 
@@ -23,8 +24,10 @@ export function describeCall({ interface: interfaceName, member, destination, pa
 }
 
 /** A call that waits. It does not keep the arguments of the call. */
-export abstract class PendingCall extends Expirable implements NamedCall {
+export abstract class PendingCall extends Expirable implements NamedCall, Numbered {
   serial = 0;
+  order = 0;
+  nextInChain: Numbered | undefined = undefined;
   /** The offset in the stream at which its message ends, in bytes. */
   end = 0;
   readonly path: string;

@@ -5,6 +5,7 @@ import { BUS_NAME } from '../protocol/bus.js';
 import { onAbort } from '../transport/waiting.js';
 import type { Envelope } from '../wire/messages/envelope.js';
 import type { ErrorMessage, MethodReturn } from '../wire/messages/message.js';
+import { CallTable } from './call-table.js';
 import { Deadlines, type Expirable } from './deadlines.js';
 import { CallTimeoutError } from './errors.js';
 import { describeCall, type PendingCall } from './pending-call.js';
@@ -21,7 +22,7 @@ export type OwnershipTest = (name: string, sender: string) => boolean;
 
 /** All calls of one stream that wait for a reply, by serial. */
 export class PendingCalls {
-  readonly #calls = new Map<number, PendingCall>();
+  readonly #calls = new CallTable<PendingCall>();
   readonly #deadlines = new Deadlines((call) => this.#expire(call as PendingCall)); // only calls are added
   readonly #mayOwn: OwnershipTest;
   readonly #makeSerial: () => number;
@@ -52,7 +53,7 @@ export class PendingCalls {
   add(serial: number, call: PendingCall, signal: AbortSignal | undefined, left = call.timeout): void {
     if (this.#calls.has(serial)) throw new Error(`serial ${serial} is in use: a call waits for its reply`);
     call.serial = serial;
-    this.#calls.set(serial, call);
+    this.#calls.add(call);
     this.#deadlines.add(call, left);
     if (signal !== undefined) call.stopListening = onAbort(signal, () => this.#abort(call, signal));
   }
@@ -70,7 +71,7 @@ export class PendingCalls {
 
   /** Fails all calls: the connection has ended. */
   rejectAll(makeError: (call: PendingCall) => unknown): void {
-    for (const call of [...this.#calls.values()]) {
+    for (const call of this.#calls.values()) {
       if (this.#calls.get(call.serial) !== call) continue; // a listener has ended it meanwhile
       this.#remove(call);
       call.fail(() => makeError(call));
@@ -79,7 +80,7 @@ export class PendingCalls {
   }
 
   #remove(call: PendingCall): void {
-    this.#calls.delete(call.serial);
+    this.#calls.delete(call);
     this.#deadlines.remove(call);
     call.stopListening?.();
   }
