@@ -23,7 +23,7 @@ for (const { program, required, startBus } of ALL_BUSES) {
     });
     afterAll(() => daemon.stop());
 
-    test('300 calls with 1 MiB each are answered', async () => {
+    test('300 calls of 1 MiB each are answered', async () => {
       await using service = await startVictim('service', { bus: daemon.address });
       await using client = await startVictim('client', { bus: daemon.address });
       expect(await client.ask('many', 300, { member: 'Take' }, MIB)).toEqual({ reply: 300 });
@@ -36,7 +36,7 @@ for (const { program, required, startBus } of ALL_BUSES) {
       await service.survives();
     });
 
-    test('560 calls whose replies have 500 kB each are answered', async () => {
+    test('560 calls with replies of 500 kB each are answered', async () => {
       await using service = await startVictim('service', { bus: daemon.address });
       await using client = await startVictim('client', { bus: daemon.address }, { heap: 96 });
       const give = { member: 'Give', signature: 'u', body: [500_000] };
@@ -48,7 +48,7 @@ for (const { program, required, startBus } of ALL_BUSES) {
       await service.survives();
     });
 
-    test('a caller that never reads 560 such replies does not keep those of others', async () => {
+    test('a caller that never reads its 560 long replies does not delay the replies to others', async () => {
       await using service = await startVictim('service', { bus: daemon.address });
       const deaf = connect(daemon.socketPath);
       const uid = Buffer.from(String(process.getuid?.() ?? 0)).toString('hex');

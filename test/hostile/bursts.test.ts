@@ -8,7 +8,7 @@ import { until } from '../support/waiting.js';
 
 const METHOD = { path: '/', interface: 'a.B', member: 'Method' };
 
-test('300 calls with 1 MiB each at once are all answered', async () => {
+test('300 calls of 1 MiB each, sent at once, are all answered', async () => {
   await using pair = await startPair();
   let handled = 0;
   pair.other.handleMethodCalls((call) => {
@@ -45,7 +45,7 @@ async function mostQueued(count: number, length: number): Promise<number> {
   return most;
 }
 
-test('calls whose replies are long are handled as far as their replies leave', async () => {
+test('calls with long replies are handled only as fast as their replies are sent', async () => {
   const few = await mostQueued(140, 500_000);
   const many = await mostQueued(560, 500_000);
   expect(many).toBeLessThan(64 * MIB);

@@ -16,7 +16,7 @@ const DICTS = Object.entries(COLLIDING).map(([name, make]) => {
   return { name, type, body: dictOf(type, make(4_000)) };
 });
 
-test('a call with keys that collide is an error for its caller, and others are served', async () => {
+test('a call with dict keys that collide gets an error reply, and later calls are answered', async () => {
   await using server = await startFakeServer();
   await using service = await startVictim('service', { peer: server.address });
   const peer = await server.peer();
@@ -38,7 +38,7 @@ test('a call with keys that collide is an error for its caller, and others are s
   await service.survives();
 });
 
-test('a reply with keys that collide rejects its call, and a signal with them is dropped', async () => {
+test('a reply with dict keys that collide rejects its call, and a signal with such keys is dropped', async () => {
   await using server = await startFakeServer();
   await using client = await startVictim('client', { peer: server.address });
   const peer = await server.peer();

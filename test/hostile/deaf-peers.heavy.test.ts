@@ -41,7 +41,7 @@ test('a peer that stops reading while messages are sent is disconnected, and mem
   expect(memoryInUse() - before).toBeLessThan(32 * MIB); // what waited is given back
 });
 
-test('a peer that causes too many bytes in one turn is disconnected in that turn', async () => {
+test('a peer that does not read is disconnected in the turn in which too many bytes are queued for it', async () => {
   await using link = await startLink();
   const { connection, peer } = link;
   peer.socket.pause();
@@ -57,7 +57,7 @@ test('a peer that causes too many bytes in one turn is disconnected in that turn
   expect(memoryInUse() - before).toBeLessThan(32 * MIB); // what waited is given back
 });
 
-test('a peer that takes nothing for ten seconds is disconnected, although less waits than may', async () => {
+test('a peer that reads nothing for ten seconds is disconnected, even if few bytes are queued', async () => {
   await using link = await startLink();
   const { connection, peer } = link;
   peer.socket.pause();

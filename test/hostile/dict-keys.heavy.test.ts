@@ -14,7 +14,7 @@ function workOf(keys: readonly unknown[]): number {
   }));
 }
 
-test.each(['i', 'u', 'x', 't', 'd'])('the work for keys of type %s that collide grows with their square', (type) => {
+test.each(['i', 'u', 'x', 't', 'd'])('the work for colliding keys of type %s is quadratic in their number', (type) => {
   const keys = COLLIDING[type]!(16_000);
   workOf(keys.slice(0, 1000)); // lets the engine compile
   expect(workOf(keys) / workOf(keys.slice(0, 4000))).toBeGreaterThan(8); // 16 times, if it is the square; else 4

@@ -31,7 +31,7 @@ describe('keys that are chosen to collide are refused:', () => {
     expect(error.offset).toBeGreaterThan(8 * 64);
   });
 
-  test('also among as many others', () => {
+  test('even among as many ordinary keys', () => {
     for (const [name, make] of Object.entries(COLLIDING)) {
       if (make(4000).length < 4000) continue; // too few values to hide them
       const others = Array.from({ length: 4000 }, (_, i) => (name === 's' ? `key ${i}` : ordinary(typeOf(name), i * 3)));
@@ -40,13 +40,13 @@ describe('keys that are chosen to collide are refused:', () => {
     }
   });
 
-  test('also if the same ones are repeated after them', () => {
+  test('even if one of them is then repeated 100,000 times', () => {
     const [first = 0, ...others] = COLLIDING.i!(500);
     const keys = [first, ...others, ...Array<Key>(100_000).fill(first)];
     expect(refusalOf(() => read('i', dictOf('i', keys))).code).toBe('DICT_KEYS_COLLIDE');
   });
 
-  test('also in many dicts of one message', () => {
+  test('even if they are spread over many dicts of one message', () => {
     const one = dictOf('t', COLLIDING.t!(160)).subarray(8); // the entries alone, an 8-byte boundary before them
     const stride = 4 + one.length + 3; // the length word, the entries, the padding before the next length word
     const bytes = new Uint8Array(4 + 100 * stride - 3);
@@ -115,7 +115,7 @@ function costOf(type: string, keys: readonly Key[]): number {
   return cost / KEY_KIND[type]!.cost / keys.length;
 }
 
-describe('ordinary keys pass, and cost a few comparisons each:', () => {
+describe('ordinary keys are accepted, with a few comparisons for each:', () => {
   test.each(Object.entries(PATTERNS))('%s', (_name, make) => {
     for (const type of ['i', 'u', 'x', 't', 'd', 's'] as const) {
       const keys = distinct((i) => (type === 's' ? `id ${make(i)}` : ordinary(type, make(i))));
@@ -141,14 +141,14 @@ describe('ordinary keys pass, and cost a few comparisons each:', () => {
     expect(costOf('d', keys)).toBeLessThan(2.5);
   });
 
-  test('all values of the types of 16 bits', () => {
+  test('every value of the 16-bit types', () => {
     for (const [type, from] of [['n', -(2 ** 15)], ['q', 0]] as const) {
       const [dict] = read(type, dictOf(type, Array.from({ length: 2 ** 16 }, (_, i) => from + i)));
       expect((dict as Map<unknown, unknown>).size).toBe(2 ** 16);
     }
   });
 
-  test('decimal texts: in sequence, days as times of Unix, multiples of 128', () => {
+  test('decimal numbers as text: a sequence, days in Unix time, multiples of 128', () => {
     for (const make of [(i: number) => i, (i: number) => 86_400 * i, (i: number) => 128 * i]) {
       const keys = Array.from({ length: COUNT }, (_, i) => String(make(i)));
       expect((read('s', dictOf('s', keys))[0] as Map<unknown, unknown>).size).toBe(COUNT);

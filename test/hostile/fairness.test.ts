@@ -40,7 +40,7 @@ describeWith('dbus-daemon')('one caller', () => {
   const echo = (bus: Bus): Promise<unknown> =>
     bus.call({ ...TARGET, member: 'Echo', signature: 's', body: ['still here'], replySignature: 's' });
 
-  test('with calls that hang has a share of the calls in progress, and gives it back when it leaves', async () => {
+  test('whose calls hang gets only its share of the calls in progress, and frees it when it leaves', async () => {
     for (let round = 1; round <= 3; round++) {
       const hog = await connectToBus(daemon.address);
       let refused = 0;
@@ -62,7 +62,7 @@ describeWith('dbus-daemon')('one caller', () => {
     expect(memory).toBeLessThan(32 * 2 ** 20);
   });
 
-  test('that waits for a getter holds up neither a Set nor the announcement of another property', async () => {
+  test('that waits for a getter does not delay a Set or the announcement of another property', async () => {
     const hog = await connectToBus(daemon.address);
     for (let i = 0; i < 100; i++) {
       hog.call({ ...PROPERTIES, member: 'Get', signature: 'ss', body: [NAME, 'Stuck'] }).catch(() => {});
@@ -82,7 +82,7 @@ describeWith('dbus-daemon')('one caller', () => {
     await hog.close({ timeout: 0 });
   });
 
-  test('that leaves with thousands of calls under way leaves no memory in use', async () => {
+  test('that leaves with thousands of calls in progress leaves no memory in use', async () => {
     const flood = async (): Promise<void> => {
       for (let round = 0; round < 4; round++) {
         const hog = await connectToBus(daemon.address);
@@ -104,7 +104,7 @@ describeWith('dbus-daemon')('one caller', () => {
     expect((await service.report()).memory).toBeLessThan(before + 4 * 2 ** 20);
   });
 
-  test('may make a handler close the bus, and the program ends', async () => {
+  test('can make a handler close the connection, and the program then ends normally', async () => {
     await other.call({ ...TARGET, member: 'Close' }).catch(() => {});
     await until(async () => (await service.ask<Counts>('counts')).closed === 1, 'the handler goes on');
     expect((await service.report()).closed).toBe(true);

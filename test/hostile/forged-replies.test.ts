@@ -14,7 +14,7 @@ const SERVICE = 'com.example.Victim';
 const TRAP = 'com.example.Trap';
 const GUESSES = 2_000;
 
-describeWith('dbus-daemon')('a reply of a program that was not called', () => {
+describeWith('dbus-daemon')('a reply from a program that was not called', () => {
   let daemon: PrivateBus;
   let service: Bus;
   let attacker: Bus;
@@ -41,7 +41,7 @@ describeWith('dbus-daemon')('a reply of a program that was not called', () => {
     return calls.shift()!; // there is one
   };
 
-  test('is not believed if its serial is a guess from the serials before', async () => {
+  test('is dropped if its serial is guessed from earlier serials', async () => {
     const random = seededRandom();
     await using client = await startVictim('client', { bus: daemon.address });
     seen.length = 0;
@@ -68,7 +68,7 @@ describeWith('dbus-daemon')('a reply of a program that was not called', () => {
     await client.survives();
   });
 
-  test('is not believed even if its serial is right, for a call to a unique name', async () => {
+  test('is ignored even if its serial is right, if the call was to a unique name', async () => {
     await using client = await startVictim('client', { bus: daemon.address });
     await client.ask('begin', 'call', { ...echo, destination: service.uniqueName });
     const call = await nextCall();

@@ -42,7 +42,7 @@ function resources(): Record<string, number> {
   return counts;
 }
 
-test.runIf(process.platform === 'linux')('hostile clients cost a server nothing that lasts', async () => {
+test.runIf(process.platform === 'linux')('hostile clients leave no resources of a server in use', async () => {
   const server = await listen(`unix:path=${scratchDirectory()}/a`, {
     onConnection: () => {},
     handshakeTimeout: 500,

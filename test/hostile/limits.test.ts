@@ -41,7 +41,7 @@ describe.each<[limit: string, options: ReceiveOptions, most: number]>([
   const fits = emptyStrings(most - VALUES_OF_ARRAY);
   const tooMany = emptyStrings(most);
 
-  test('is refused as a call, with the limit in the error, and no handler runs', async () => {
+  test('is refused if it is a call: the error names the limit, and no handler runs', async () => {
     const { connection, peer } = await linked(options);
     const lengths: number[] = [];
     connection.handleMethodCalls((call) => {
@@ -57,7 +57,7 @@ describe.each<[limit: string, options: ReceiveOptions, most: number]>([
     expect([lengths, connection.dropped.get('invalid message')]).toEqual([[most - VALUES_OF_ARRAY], 1]);
   });
 
-  test('rejects the call that it answers', async () => {
+  test('rejects its call if it is a reply', async () => {
     const { connection, peer } = await linked(options);
     const failed = connection.call({ path: '/', member: 'Large' });
     const { serial } = await peer.call('Large');
@@ -65,7 +65,7 @@ describe.each<[limit: string, options: ReceiveOptions, most: number]>([
     await expect(failed).rejects.toMatchObject({ code: 'TOO_MANY_VALUES' });
   });
 
-  test('is dropped as a signal and counted once, for any number of subscriptions', async () => {
+  test('is dropped if it is a signal, and counted once for any number of subscriptions', async () => {
     const { connection, peer } = await linked(options);
     const subscriptions = [connection.subscribe({}), connection.subscribe({ member: 'Method' })];
     peer.send(rawMessage({ type: 4, fields: FIELDS, body: tooMany }));
@@ -75,7 +75,7 @@ describe.each<[limit: string, options: ReceiveOptions, most: number]>([
   });
 });
 
-test('a connection to a bus has the limits of its options', async () => {
+test('a connection to a bus obeys its options maxValues and typedArrays', async () => {
   await using server = await startFakeServer();
   await using bus = await connectToBus(server.address, { maxValues: 3, typedArrays: true });
   const peer = await server.peer();
@@ -87,7 +87,7 @@ test('a connection to a bus has the limits of its options', async () => {
   await expect(texts).rejects.toMatchObject({ code: 'TOO_MANY_VALUES' });
 });
 
-test('signals for a reader that does not read take at most 16 MiB', async () => {
+test('signals queued for a reader that does not read use at most 16 MiB', async () => {
   const { connection, peer } = await linked({});
   const subscription = connection.subscribe({});
   const message = signal({ ...METHOD, signature: 'ay', body: [new Uint8Array(MIB)] });

@@ -26,7 +26,7 @@ function bodies(): Body[] {
   return [...worst, ...Array.from({ length: 8 }, () => randomManyZeros(random, LENGTH))];
 }
 
-test('a service answers that there are too many values in 60 MiB', async () => {
+test('a service refuses a call with too many values in 60 MiB', async () => {
   const attacks = bodies();
   await using server = await startFakeServer();
   await using service = await startVictim('handler', { peer: server.address }, HEAP);
@@ -45,7 +45,7 @@ test('a call rejects if its reply has too many values in 60 MiB', async () => {
 }, 280_000);
 
 describeWith('dbus-daemon')('on a bus,', () => {
-  test('callers whose long calls are in progress take a bounded share of the memory', async () => {
+  test('callers with long calls in progress use a bounded share of the memory', async () => {
     const TARGET = { destination: 'com.example.Victim', path: '/victim', interface: 'com.example.Victim' } as const;
     await using daemon = await startPrivateBus();
     await using service = await startVictim('service', { bus: daemon.address }, HEAP);

@@ -18,7 +18,7 @@ const MAX_VALUES = 10_000;
 const OPTIONS = { connection: { maxValues: MAX_VALUES } };
 const manyOf = (random: Random): Body[] => Array.from({ length: 12 }, () => randomManyZeros(random, MIB));
 
-test('a service answers that there are more values than it allows', async () => {
+test('a service refuses a call with more values than it allows', async () => {
   const bodies = manyOf(seededRandom());
   await using server = await startFakeServer();
   await using service = await startVictim('handler', { peer: server.address }, OPTIONS);
@@ -38,7 +38,7 @@ test('a call rejects if its reply has more values than the client allows', async
   await client.survives();
 });
 
-test('the wire library counts messages that have more values than its options allow, and reads on', async () => {
+test('the wire library rejects each message with more values than its options allow, and reads on', async () => {
   const bodies = manyOf(seededRandom());
   const file = join(scratchDirectory(), 'messages');
   writeFileSync(file, Buffer.concat(bodies.map((body, i) => callTaking(body, i + 1))));
@@ -58,7 +58,7 @@ test('values inside more than 64 variants are refused, however many variants the
   await service.survives();
 });
 
-test('a subscription that nobody reads keeps no more bytes than its queue may have', async () => {
+test('a subscription that nobody reads keeps no more bytes than the limit of its queue', async () => {
   const COUNT = 400;
   const KEPT = 8;
   const body = zerosOf('a{sv}', 20_000);

@@ -60,7 +60,7 @@ function isRefused(bytes: Uint8Array): boolean {
   });
 }
 
-test('the fuzzer ends nobody but the sender of what is not valid', async () => {
+test('the message bus disconnects each sender of invalid bytes, and no other client', async () => {
   const seed = seededRandom().below(2 ** 31);
   let refused = 0;
   for (let caseNumber = 0; caseNumber < CASES; caseNumber++) {

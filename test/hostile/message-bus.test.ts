@@ -40,7 +40,7 @@ beforeAll(async () => {
 });
 afterAll(() => bus.close());
 
-test('every broken message ends the connection of its sender, and no other', async () => {
+test('every broken message disconnects its sender, and no other client', async () => {
   expect(broken.length).toBeGreaterThan(200);
   for (const entry of broken) {
     await using client = await RawClient.registered(bus.address);
@@ -64,7 +64,7 @@ const REQUESTS = [
   }), { serial: 7 }),
 ].map((bytes) => bytes.slice());
 
-test('clients that connect, call and disconnect leave no state', async () => {
+test('clients that connect, call and disconnect leave no state on the bus', async () => {
   const choices = seededRandom();
   const random = (below: number): number => choices.below(below);
   const visit = async (): Promise<void> => {
@@ -93,7 +93,7 @@ test('clients that connect, call and disconnect leave no state', async () => {
   }).toEqual({ clients: 1, names: 0, rules: 1, eavesdroppers: 0, monitors: 0, calls: 0 });
 });
 
-test('an error does not repeat a name of megabytes', async () => {
+test('an error does not repeat a name that is megabytes long', async () => {
   await using client = await RawClient.registered(bus.address);
   const name = 'x'.repeat(5_000_000);
   for (const [member, signature, body] of [
@@ -106,7 +106,7 @@ test('an error does not repeat a name of megabytes', async () => {
   }
 });
 
-test('a client that floods does not keep the others from being served', async () => {
+test('the bus serves the other clients while one floods it', async () => {
   await using flood = await RawClient.registered(bus.address);
   await using other = await RawClient.registered(bus.address);
   const call = encodeMessage(methodCall({ ...BUS, member: 'ListNames' }), { serial: 9 }).slice();

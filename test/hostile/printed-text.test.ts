@@ -39,7 +39,7 @@ describeWith('dbus-daemon')('on a bus,', () => {
     await daemon.stop();
   });
 
-  test('warnings about handlers contain no text of a peer as it is, and are few', async () => {
+  test('warnings about handlers escape the text of peers, and are few', async () => {
     const random = seededRandom();
     await using service = await startVictim('service', { bus: daemon.address });
     const calls = Array.from({ length: 500 }, () =>
@@ -56,7 +56,7 @@ describeWith('dbus-daemon')('on a bus,', () => {
     expect(warnings).toBeLessThan(10);
   });
 
-  test('the client program prints no text of a service as it is', async () => {
+  test('the client program escapes the text of a service', async () => {
     const random = seededRandom();
     let answer: () => string = () => '';
     const emit = (job: string, result: string): void => implementation.emit('slow_result', job, result);
@@ -97,7 +97,7 @@ describeWith('dbus-daemon')('on a bus,', () => {
   });
 
   const programs = ['service', 'client'] as const;
-  test.each(programs)('the %s program ends with one sentence if its output is full', async (name) => {
+  test.each(programs)('the %s program ends with one sentence if its output device is full', async (name) => {
     const command = ['-c', '"$1" "$2" --help > /dev/full', 'sh', process.execPath, builtProgram(name)];
     const { code, stderr } = await run('sh', command, { env: daemon.env });
     expect(code).not.toBe(0);

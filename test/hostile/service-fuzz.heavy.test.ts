@@ -20,7 +20,7 @@ useBusPair((pair) => {
 });
 
 describeWith('dbus-daemon')('a service', () => {
-  test('answers every call of a minute, and those of another caller meanwhile', async () => {
+  test('answers every call of a fuzzer for a minute, and those of another caller meanwhile', async () => {
     const reports = recordHandlerErrors();
     exportVictims(service);
     const seed = Math.floor(Math.random() * 2 ** 31);

@@ -37,7 +37,7 @@ describeWith('dbus-daemon')('a hostile caller of the service', () => {
     (error: DBusError) => error.errorName,
   );
 
-  test('that asks for 20,000 long numbers gets few of them before another caller gets its own', async () => {
+  test('that asks for 20,000 long numbers gets few of them before another caller gets its number', async () => {
     await using attacker = await connectToBus(bus.address);
     await using other = await connectToBus(bus.address);
     let answered = 0;
@@ -55,7 +55,7 @@ describeWith('dbus-daemon')('a hostile caller of the service', () => {
     expect(answered + refused).toBe(20_000);
   });
 
-  test('that starts jobs and calls, and leaves, again and again, leaves nothing behind but jobs for a share of all',
+  test('that repeatedly starts jobs and calls and leaves uses no more memory, and others can start jobs',
     async () => {
       const attack = async (): Promise<void> => {
         const attacker = await connectToBus(bus.address);

@@ -8,7 +8,7 @@ import { startVictim } from './victim.js';
 const TARGET = { destination: 'com.example.Victim', path: '/victim', interface: 'com.example.Victim' } as const;
 
 describeWith('dbus-daemon')('a service', () => {
-  test('answers if a handler throws what cannot be inspected', async () => {
+  test('replies with an error if a handler throws a value that cannot be inspected', async () => {
     await using daemon = await startPrivateBus();
     await using bus = await connectToBus(daemon.address);
     await using service = await startVictim('service', { bus: daemon.address });

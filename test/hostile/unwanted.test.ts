@@ -75,7 +75,7 @@ describe('messages that nobody wants', () => {
     await victim.survives();
   });
 
-  test('are bodies of which as many leave garbage if they are wanted', async () => {
+  test('leave garbage if a subscription wants them, which shows that the test can see garbage', async () => {
     await using server = await startFakeServer();
     // Values of about 25 MiB for each message: room for several, since garbage is counted here, not survival.
     await using victim = await startVictim('client', { peer: server.address }, { heap: 256 });

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { MIB } from '../support/memory.js';
 import { beforeAndAfter } from './vanishing.js';
 
-test('a minute of clients that vanish leaves names, rules, descriptors and memory of the bus as they were', async () => {
+test('clients that vanish for a minute leave no names, rules, descriptors or memory in use on the bus', async () => {
   const end = Date.now() + 60_000;
   const { before, after, visits } = await beforeAndAfter(() => Date.now() > end);
   expect(visits).toBeGreaterThan(1_000);

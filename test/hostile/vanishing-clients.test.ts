@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { MIB } from '../support/memory.js';
 import { beforeAndAfter } from './vanishing.js';
 
-test('clients that vanish leave names, rules, descriptors and memory of the bus as they were', async () => {
+test('clients that vanish leave no names, rules, descriptors or memory in use on the bus', async () => {
   const { before, after, visits } = await beforeAndAfter((count) => count >= 1_000);
   expect(visits).toBeGreaterThanOrEqual(1_000);
   expect(after.counts).toEqual(before.counts);

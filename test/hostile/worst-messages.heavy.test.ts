@@ -18,7 +18,7 @@ function run(heap: number, ...args: readonly string[]): readonly (readonly [stri
   });
 }
 
-test('a heap of 1 GiB survives the worst messages with a budget of 2^20 values', () => {
+test('a heap of 1 GiB survives the worst messages if they may have 2^20 values', () => {
   const results = run(1024, String(2 ** 20));
   expect(results.length).toBeGreaterThanOrEqual(19);
   const refused = results.filter(([, verdict]) => verdict !== 'valid').map(([signature]) => signature);
@@ -28,7 +28,7 @@ test('a heap of 1 GiB survives the worst messages with a budget of 2^20 values',
   expect(new Set(results.map(([, verdict]) => verdict))).toEqual(new Set(['valid', 'TOO_MANY_VALUES']));
 }, 300_000);
 
-test('the check without values needs no memory for them', () => {
+test('a message is checked without memory for its values', () => {
   for (const [signature, verdict, heapUsed] of run(64)) {
     expect([signature, verdict]).toEqual([signature, 'valid']);
     expect(heapUsed, signature).toBeLessThan(32);

@@ -33,7 +33,7 @@ for (const daemon of DAEMONS) describeWith('dbus-daemon', 'dbus-python', 'gdbus'
   });
   afterAll(() => bus.stop());
 
-  test('starts a service for a call of gdbus, once for all callers, and again after its end', async () => {
+  test('starts a service for calls of gdbus: once for all callers, and again after it has ended', async () => {
     const pidOf = async (): Promise<string> => (await gdbusCall(bus, target(NAME), 'Pid')).stdout.trim();
     const pids = await Promise.all([pidOf(), pidOf(), pidOf()]);
     expect(pids[0]).toMatch(/^\(uint32 \d+,\)$/);
@@ -44,7 +44,7 @@ for (const daemon of DAEMONS) describeWith('dbus-daemon', 'dbus-python', 'gdbus'
     expect(await pidOf()).not.toBe(pids[0]);
   });
 
-  test('gives a service its environment', async () => {
+  test('gives a service the address and the type of the bus in its environment', async () => {
     const variable = async (name: string): Promise<string> =>
       (await busctlCall(bus, target(NAME), 'Variable', ['s', name])).stdout.trim();
     expect(await variable('DBUS_STARTER_BUS_TYPE')).toBe('s "session"');
@@ -53,7 +53,7 @@ for (const daemon of DAEMONS) describeWith('dbus-daemon', 'dbus-python', 'gdbus'
     expect(await variable('DBUS_SESSION_BUS_ADDRESS')).toBe(address);
   });
 
-  test('answers StartServiceByName of busctl', async () => {
+  test('replies to StartServiceByName of busctl whether it has started the service', async () => {
     await using connection = await connectToBus(bus.address);
     if ((await connection.getNameOwner(NAME)) !== undefined) await gdbusCall(bus, target(NAME), 'Quit');
     await until(async () => (await connection.getNameOwner(NAME)) === undefined);
@@ -67,12 +67,12 @@ for (const daemon of DAEMONS) describeWith('dbus-daemon', 'dbus-python', 'gdbus'
     ['com.example.Exits', 'Spawn.ChildExited: Process com.example.Exits exited with status 3'],
     ['com.example.Killed', 'Spawn.ChildSignaled: Process com.example.Killed received signal 9'],
     ['com.example.None', 'ServiceUnknown: The name com.example.None was not provided by any .service files'],
-  ])('answers dbus-send with an error: %s', async (name, problem) => {
+  ])('replies to dbus-send with an error if it cannot start a service: %s', async (name, problem) => {
     const { code, stderr } = await dbusSendCall(bus, target(name), 'Pid');
     expect({ code, stderr }).toEqual({ code: 1, stderr: `Error org.freedesktop.DBus.Error.${problem}\n` });
   });
 
-  test('gives a service that does not own its name a limited time', async () => {
+  test('replies with an error if a service does not own its name in time', async () => {
     const limits = { service_start_timeout: 100 };
     await using impatient = await startPrivateBus({ daemon, activatable: { [NAME]: '/bin/sleep 30' }, limits });
     const { code, stderr } = await dbusSendCall(impatient, target(NAME), 'Pid');

@@ -47,7 +47,7 @@ describeWith('dbus-daemon')('an address that dbus-daemon prints', () => {
     ['for TCP with IPv6', () => 'tcp:host=%3a%3a1,port=0,family=ipv6', /^tcp:host=%3a%3a1,port=\d+,family=ipv6/],
     ['for TCP at all interfaces', () => 'tcp:host=localhost,bind=*,port=0', /^tcp:host=localhost.*port=\d+/],
     ['for TCP with a nonce', () => 'nonce-tcp:host=localhost,port=0', /^nonce-tcp:.*noncefile=/],
-  ])('%s is connected to', async (_, listen, expected) => {
+  ])('%s accepts our connection', async (_, listen, expected) => {
     const { daemon, printed } = await listenAt([listen()]);
     await using _daemon = daemon;
     expect(printed).toEqual([expect.stringMatching(expected)]);
@@ -59,7 +59,7 @@ describeWith('dbus-daemon')('an address that dbus-daemon prints', () => {
   });
 
   test.each(['tcp:host=localhost,port=0,family=ipv4', 'nonce-tcp:host=localhost,port=0,family=ipv4'])(
-    'for %s is connected to with a cookie, unless another mechanism is chosen', async (address) => {
+    'for %s accepts our cookie if no mechanism is chosen', async (address) => {
       const home = scratchDirectory();
       chmodSync(home, 0o700);
       vi.stubEnv('HOME', home);
@@ -72,7 +72,7 @@ describeWith('dbus-daemon')('an address that dbus-daemon prints', () => {
     },
   );
 
-  test('for an abstract name is connected to, or refused with the reason if this Node cannot', async () => {
+  test('for an abstract name works, or is refused with the reason if this Node cannot use it', async () => {
     const { daemon, printed } = await listenAt([`unix:abstract=/tmp/dbus-wire-${process.pid}`]);
     await using _ = daemon;
     const connecting = connectToBus(printed[0] ?? '');
@@ -80,7 +80,7 @@ describeWith('dbus-daemon')('an address that dbus-daemon prints', () => {
     await (await connecting).close();
   });
 
-  test('for TCP with a nonce is not connected to with a wrong nonce, and the next address of the list is', async () => {
+  test('for TCP with a nonce fails with a wrong nonce, and the next address of the list is used', async () => {
     const { daemon, printed } = await listenAt(['nonce-tcp:host=localhost,port=0', `unix:dir=${scratchDirectory()}`]);
     await using _ = daemon;
     const nonceFile = join(scratchDirectory(), 'nonce');
@@ -95,7 +95,7 @@ describeWith('dbus-daemon')('an address that dbus-daemon prints', () => {
     expect(bus.guid).toBe(parseAddresses(unix)[0]?.guid);
   });
 
-  test('is the last of four and the only one that works', async () => {
+  test('is used if it is the last of four and the only one that works', async () => {
     const { daemon, printed } = await listenAt([`unix:dir=${scratchDirectory()}`]);
     await using _ = daemon;
     const list = ['unix:path=/nonexistent', 'vsock:cid=2,port=1', 'unixexec:path=false', ...printed].join(';');
@@ -104,7 +104,7 @@ describeWith('dbus-daemon')('an address that dbus-daemon prints', () => {
   });
 });
 
-describeWith('dbus-daemon', 'systemd-stdio-bridge')('a bus that a program leads to', () => {
+describeWith('dbus-daemon', 'systemd-stdio-bridge')('a bus that is reached through a program', () => {
   let daemon: Program;
   let address: string;
   beforeAll(async () => {
@@ -115,7 +115,7 @@ describeWith('dbus-daemon', 'systemd-stdio-bridge')('a bus that a program leads 
   });
   afterAll(() => daemon?.[Symbol.asyncDispose]());
 
-  test('answers calls, delivers long messages and signals, and the program ends with the connection', async () => {
+  test('delivers a signal of a megabyte', async () => {
     const bus = await connectToBus(address);
     const other = await connectToBus(address);
     const subscription = other.subscribe({ interface: 'com.example.A', member: 'Happened' });
@@ -127,7 +127,7 @@ describeWith('dbus-daemon', 'systemd-stdio-bridge')('a bus that a program leads 
     await Promise.all([bus.close(), other.close()]);
   });
 
-  test('can be reached through a shell, as through ssh', async () => {
+  test('can be reached through a shell script, as through ssh', async () => {
     const script = join(scratchDirectory(), 'remote-shell');
     writeFileSync(script, '#!/bin/sh\nshift\nexec "$@"\n');
     chmodSync(script, 0o700);

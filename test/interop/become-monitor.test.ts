@@ -67,7 +67,7 @@ describe.each(REAL_BUSES)('$program:', ({ required, startBus }) => {
       expect(reply).toMatchObject({ replySerial: call?.serial, destination: client.uniqueName });
     });
 
-    test('sees what its rules match, of foreign programs too', async () => {
+    test('sees the messages that its rules match, including those of other programs', async () => {
       const rules = [{ type: 'method_call', interface: 'com.example.Echo1', args: { 0: 'b' } } as const];
       await using monitor = await becomeMonitor(rules, { addresses: daemon.address });
       const target = { destination: service.uniqueName, path: '/echo', interface: 'com.example.Echo1' };
@@ -84,7 +84,7 @@ describe.each(REAL_BUSES)('$program:', ({ required, startBus }) => {
       expect(monitor.guid).toMatch(/^[0-9a-f]{32}$/);
     });
 
-    test('that is closed has ended without a cause', async () => {
+    test('ends without a cause if it is closed', async () => {
       const monitor = await becomeMonitor([{ type: 'signal' }], { addresses: daemon.address });
       await monitor.close();
       expect(await monitor.next()).toEqual({ value: undefined, done: true });

@@ -152,7 +152,7 @@ async function converse(address: string, steps: readonly Step[], silent: Readonl
 }
 
 describeWith('dbus-daemon')('a random conversation', () => {
-  test.each([1, 2, 3])('is the same on dbus-daemon and on our own bus (%i)', async () => {
+  test.each([1, 2, 3])('is the same on dbus-daemon and on our own bus (run %i)', async () => {
     const random = seededRandom();
     const state = { monitors: new Set<number>(), silent: new Set<number>(), serial: 1_000_000 };
     const steps = Array.from({ length: STEPS }, () => chooseStep(random, state));

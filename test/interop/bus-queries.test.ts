@@ -13,8 +13,8 @@ const NOBODY = 'com.example.Nobody';
 /** The features of the buses on this machine that do not depend on their version. */
 const FEATURES = { 'dbus-daemon': ['HeaderFiltering'], 'dbus-broker': [], 'our message bus': ['HeaderFiltering'] };
 
-describe.each(ALL_BUSES)('$program answers:', ({ program, required, startBus }) => {
-  describeWith(...required)('on a bus with two connections', () => {
+describe.each(ALL_BUSES)('$program', ({ program, required, startBus }) => {
+  describeWith(...required)('as a bus with two connections', () => {
     let daemon: PrivateBus;
     let one: Bus;
     let two: Bus;
@@ -30,7 +30,7 @@ describe.each(ALL_BUSES)('$program answers:', ({ program, required, startBus }) 
       await Promise.all([one.close(), two.close()]);
     });
 
-    test('whether a name has an owner', async () => {
+    test('reports whether a name has an owner', async () => {
       await one.requestName(NAME);
       expect(await two.nameHasOwner(NAME)).toBe(true);
       expect(await two.nameHasOwner(one.uniqueName)).toBe(true);
@@ -39,18 +39,18 @@ describe.each(ALL_BUSES)('$program answers:', ({ program, required, startBus }) 
       expect(await two.nameHasOwner(':1.999999')).toBe(false);
     });
 
-    test('the queue of a name: the owner first; empty for a name without an owner', async () => {
+    test('lists the queue of a name, the owner first; it is empty for a name without an owner', async () => {
       await one.requestName(NAME);
       await two.requestName(NAME, { doNotQueue: false });
       expect(await one.listQueuedOwners(NAME)).toEqual([one.uniqueName, two.uniqueName]);
       expect(await one.listQueuedOwners(NOBODY)).toEqual([]);
     });
 
-    test('which names it can start', async () => {
+    test('lists the names that it can start', async () => {
       expect(await one.listActivatableNames()).toContain('org.freedesktop.DBus');
     });
 
-    test('the credentials of a connection by any of its names, and undefined without one', async () => {
+    test('reports the credentials of a connection by any of its names; without one they are undefined', async () => {
       // Our own bus cannot see the process at the other end of a socket.
       const processId = program === 'our message bus' ? undefined : process.pid;
       await one.requestName(NAME);
@@ -71,14 +71,14 @@ describe.each(ALL_BUSES)('$program answers:', ({ program, required, startBus }) 
       }
     });
 
-    test('its id, its features and its interfaces', async () => {
+    test('reports its id, its features and its interfaces', async () => {
       expect(await one.getId()).toMatch(/^[0-9a-f]{32}$/);
       expect(await one.getId()).toBe(await two.getId());
       expect(await one.listFeatures()).toEqual(expect.arrayContaining(FEATURES[program]));
       expect(await one.listInterfaces()).toContain('org.freedesktop.DBus.Monitoring');
     });
 
-    test('that it knows no service of a name, even if the name has an owner', async () => {
+    test('cannot start a service for a name without a service file, even if the name has an owner', async () => {
       await one.requestName(NAME);
       const unknown = { errorName: 'org.freedesktop.DBus.Error.ServiceUnknown' };
       for (const name of [NAME, NOBODY]) await expect(two.startServiceByName(name)).rejects.toMatchObject(unknown);

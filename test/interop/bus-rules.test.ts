@@ -67,13 +67,13 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
       expect(reply).toMatchObject({ type: 'method_return', signature: 's' });
     });
 
-    test('fails the second time, and the connection lives', async () => {
+    test('fails the second time, and the connection stays open', async () => {
       const client = await connect();
       expect(errorOf(await client.ask('Hello'))).toBe('Failed: Already handled an Hello message');
       await client.sync();
     });
 
-    test('gives names in ascending order, never one again', async () => {
+    test('assigns unique names in ascending order, and never uses one again', async () => {
       const first = await connect();
       await first[Symbol.asyncDispose]();
       const second = await connect();
@@ -142,7 +142,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
   });
 
   describe('forwarding', () => {
-    test('writes the sender, and leaves all else of the message as it was', async () => {
+    test('sets the sender, and leaves the rest of the message unchanged', async () => {
       const callee = await connect();
       await callee.ask('RequestName', 'su', [NAME, 0]);
       const caller = await connect();
@@ -168,7 +168,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
       expect(await receiver.find(({ member }) => member === 'Unknown')).toMatchObject({ unknownFields: [] });
     });
 
-    test('broadcasts a signal once to each that has a rule for it, the sender included', async () => {
+    test('broadcasts a signal once to each connection with a rule for it, including the sender', async () => {
       const receiver = await connect("member='Changed'");
       await receiver.ask('AddMatch', 's', ["interface='com.example.Thing1'"]);
       const other = await connect("member='Other'");
@@ -182,7 +182,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
       expect(other.summary()).toEqual([]);
     });
 
-    test('gives a signal with a destination to its owner only, whatever the rules', async () => {
+    test('delivers a signal with a destination only to that destination, whatever the rules are', async () => {
       const receiver = await connect();
       const other = await connect("member='Changed'");
       const sender = await connect();
@@ -193,7 +193,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
       expect(other.summary()).toEqual([]);
     });
 
-    test.each([['com.example.Nobody1'], [':1.99999']])('answers a call to %s, which has no owner', async (name) => {
+    test.each([['com.example.Nobody1'], [':1.99999']])('refuses a call to %s, which has no owner', async (name) => {
       const caller = await connect();
       const unknown = `ServiceUnknown: The name ${name} was not provided by any .service files`;
       expect(errorOf(await caller.request(callTo(name)))).toBe(unknown);
@@ -201,7 +201,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
       expect(errorOf(await caller.request(callTo(name, { flags: 2 })))).toBe(noOwner);
     });
 
-    test('answers a call without a destination that is not for Peer with UnknownMethod', async () => {
+    test('replies with UnknownMethod to a call without a destination, unless it is for Peer', async () => {
       const caller = await connect();
       const call = methodCall({ path: '/lamp', interface: 'com.example.Lamp1', member: 'On' });
       expect(await caller.request(call)).toMatchObject({ errorName: `${ERROR}UnknownMethod` });
@@ -216,7 +216,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
       expect(receiver.summary()).toEqual([]);
     });
 
-    test('keeps the order of what one client sends', async () => {
+    test('keeps the order of the messages of one client', async () => {
       const receiver = await connect("member='Broadcast'");
       const sender = await connect();
       for (let i = 0; i < 50; i++) {
@@ -230,7 +230,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
   });
 
   describe('replies', () => {
-    test('go to the caller, with the sender written', async () => {
+    test('go to the caller, with their sender set', async () => {
       const [caller, callee] = [await connect(), await connect()];
       const serial = caller.send(callTo(callee.uniqueName));
       const call = await callee.find(({ member }) => member === 'Do');
@@ -239,7 +239,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
       expect(reply).toMatchObject({ sender: callee.uniqueName, destination: caller.uniqueName, body: ['done'] });
     });
 
-    test('that are not expected are dropped: the second one, one to NO_REPLY, one by somebody else', async () => {
+    test('that are not expected are dropped by our own bus', async () => {
       const [caller, callee, other] = [await connect(), await connect(), await connect()];
       const serial = caller.send(callTo(callee.uniqueName));
       const silent = caller.send(callTo(callee.uniqueName, { flags: 1 }));
@@ -258,7 +258,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
       else expect(caller.summary()).toContain('reply("first")');
     });
 
-    test('are awaited once for each serial and callee', async () => {
+    test('are pending once for each serial and callee', async () => {
       const [caller, callee] = [await connect(), await connect()];
       caller.send(callTo(callee.uniqueName), 500);
       caller.send(callTo(callee.uniqueName), 500);
@@ -266,7 +266,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
       expect(errorOf(await caller.replyTo(500))).toBe(`AccessDenied: ${problem}`);
     });
 
-    test('of a callee that leaves are NoReply, after the signals of its names', async () => {
+    test('are NoReply if the callee leaves, after the signals about its names', async () => {
       const [caller, callee] = [await connect(NAME_CHANGES), await connect()];
       await callee.ask('RequestName', 'su', [NAME, 0]);
       await callee.ask('RequestName', 'su', [OTHER_NAME, 0]);
@@ -387,7 +387,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
         .toBe(`InvalidArgs: ${owner}because it is reserved for D-Bus' use only`);
     });
 
-    test('that is unique, and that of the bus, have owners', async () => {
+    test('has an owner if it is the unique name of a connection or the name of the bus', async () => {
       const client = await connect();
       const { uniqueName } = client;
       expect(await results(client, 'GetNameOwner', uniqueName)).toBe(uniqueName);
@@ -423,7 +423,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
       expect(errorOf(await client.ask(member, signature, body, where))).toBe(expected);
     });
 
-    test('finds a method without an interface in any of its interfaces', async () => {
+    test('finds the method of a call without an interface in any of its interfaces', async () => {
       const client = await connect();
       const anywhere = { interface: undefined } as const;
       expect(await client.ask('Ping', '', [], anywhere)).toMatchObject({ type: 'method_return' });
@@ -434,7 +434,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
     test.each([
       ['/', ['org/freedesktop/DBus']], ['/org', ['freedesktop/DBus']], ['/org/freedesktop', ['DBus']],
       ['/org/freedesktop/DBus', []], ['/elsewhere', []],
-    ])('shows at %s the way to its object: %j', async (path, expected) => {
+    ])('lists at %s the child node that leads to it: %j', async (path, expected) => {
       const client = await connect();
       const introspectable = { interface: 'org.freedesktop.DBus.Introspectable', path } as const;
       const { body } = await client.ask('Introspect', '', [], introspectable);
@@ -450,14 +450,14 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
       ]));
     });
 
-    test('lists the rules of all clients in one form', async () => {
+    test('lists the match rules of all clients in one form', async () => {
       const client = await connect("sender=com.example.X,  path='/a' ,type='signal'".replace(' ,', ','));
       const { body } = await client.ask('GetAllMatchRules', '', [], { interface: STATS });
       const rules = body[0] as Map<string, string[]>;
       expect(rules.get(client.uniqueName)).toEqual(["type='signal',path='/a',sender='com.example.X'"]);
     });
 
-    test('sends messages that need no answer, to the name of the receiver, each with a serial', async () => {
+    test('sends replies with NO_REPLY_EXPECTED, the unique name of the receiver and a serial', async () => {
       const client = await connect();
       const reply = await client.ask('GetId');
       expect(reply).toMatchObject({ sender: DBUS, destination: client.uniqueName, flags: 1 });
@@ -468,7 +468,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
   });
 
   describe('match rules', () => {
-    test('are removed by their meaning, as often as they were added', async () => {
+    test('are removed by their meaning and not by their text, as often as they were added', async () => {
       const client = await connect("type='signal',member='X'");
       await client.ask('AddMatch', 's', ["member='X',type='signal'"]);
       const remove = (): Promise<Message> => client.ask('RemoveMatch', 's', ['member=X,  type=signal']);
@@ -482,7 +482,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
       expect(await remove()).toMatchObject({ errorName: `${ERROR}MatchRuleNotFound` });
     });
 
-    test('with eavesdrop see what is addressed to others, calls to the bus included', async () => {
+    test('with eavesdrop match messages to other connections, including calls to the bus', async () => {
       const [sender, receiver] = [await connect(), await connect()];
       const witness = await connect(`sender='${sender.uniqueName}',eavesdrop='true'`);
       sender.send(callTo(receiver.uniqueName));
@@ -492,7 +492,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
       expect(witness.summary()).toEqual(['Do()', 'Broadcast()', 'GetId()']);
     });
 
-    test('compare a well-known sender with its owner at that moment', async () => {
+    test('with a well-known sender match messages from the owner of that name at that moment', async () => {
       const receiver = await connect(`sender='${NAME}'`);
       const sender = await connect();
       sender.send(signalOf('Before'));
@@ -513,7 +513,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
       return client;
     }
 
-    test('loses its names after the reply, and is not on the bus any more', async () => {
+    test('loses its names after the reply, and is no longer on the bus', async () => {
       const watcher = await connect(NAME_CHANGES);
       const client = await connect();
       await client.ask('RequestName', 'su', [NAME, 0]);
@@ -550,7 +550,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
       expect(seen).toContainEqual({ type: 'error', member: undefined, sender: dbus, destination: me });
     });
 
-    test('sees ":not.active.yet" as the sender of what comes before Hello', async () => {
+    test('sees ":not.active.yet" as the sender of messages before Hello', async () => {
       const witness = await monitor(["member='GetId'"]);
       const client = await open();
       await client.ask('GetId');
@@ -558,7 +558,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
       expect(sender).toBe(':not.active.yet');
     });
 
-    test('sees only what its rules match, by the owner of a destination', async () => {
+    test('sees only messages that its rules match; a destination matches by any name of its owner', async () => {
       const receiver = await connect();
       await receiver.ask('RequestName', 'su', [NAME, 0]);
       const witness = await monitor([`destination='${NAME}',member='Do'`, "member='Seen'"]);
@@ -580,7 +580,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
       await witness.expectEnd();
     });
 
-    test('with a rule that is not valid stays a client', async () => {
+    test('cannot have an invalid rule: the connection stays a client', async () => {
       const client = await connect();
       const where = { interface: 'org.freedesktop.DBus.Monitoring' } as const;
       const reply = await client.ask('BecomeMonitor', 'asu', [["member='X'", 'bad'], 0], where);
@@ -590,7 +590,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
   });
 });
 
-for (const { program, required, startBus } of BUSES) describeWith(...required)(`the limits of ${program}:`, () => {
+for (const { program, required, startBus } of BUSES) describeWith(...required)(`the limits of ${program}`, () => {
   let bus: PrivateBus;
   beforeAll(async () => {
     bus = await startBus({ limits: LIMITS });
@@ -603,7 +603,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
     return client;
   }
 
-  test('names', async () => {
+  test('bound the names of a connection', async () => {
     const client = await connect();
     for (let i = 1; i < LIMITS.max_names_per_connection; i++) {
       expect((await client.ask('RequestName', 'su', [`com.example.N${i}`, 0])).type).toBe('method_return');
@@ -614,7 +614,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
     expect((await client.ask('RequestName', 'su', ['com.example.N9', 0])).type).toBe('method_return');
   });
 
-  test('match rules', async () => {
+  test('bound the match rules of a connection', async () => {
     const client = await connect();
     const add = (): Promise<Message> => client.ask('AddMatch', 's', ["member='X'"]);
     for (let i = 0; i < LIMITS.max_match_rules_per_connection; i++) expect((await add()).type).toBe('method_return');
@@ -623,7 +623,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
     expect((await add()).type).toBe('method_return');
   });
 
-  test('open calls', async () => {
+  test('bound the pending calls of a connection', async () => {
     const [caller, callee] = [await connect(), await connect()];
     for (let i = 0; i < LIMITS.max_replies_per_connection; i++) caller.send(callTo(callee.uniqueName));
     const text = 'The maximum number of pending replies per connection has been reached';
@@ -635,7 +635,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
     await callee.find(({ member }) => member === 'Again');
   });
 
-  test('connections: Hello fails, and works once another has left', async () => {
+  test('bound the connections: Hello fails, and works after another connection has left', async () => {
     const clients: RawClient[] = [];
     for (let i = 0; i < LIMITS.max_completed_connections; i++) clients.push(await connect());
     const late = await RawClient.open(bus.address);

@@ -149,7 +149,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect(await typesOf(bus).EchoVariants(inside)).toStrictEqual(inside);
     });
 
-    test('of type DICT keep the order and all of the keys', async () => {
+    test('of type DICT keep all keys in their order', async () => {
       const keys = ['z', '10', '9', '__proto__', 'toString', '', 'a'];
       const sent = new Map(keys.map((key, index) => [key, String(index)]));
       expect([...(await typesOf(bus).EchoStringDictionary(sent))]).toEqual([...sent]);
@@ -238,7 +238,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect(error.message).toContain('ValueError: not a D-Bus error');
     });
 
-    test('name what is missing: destination, object, interface or method', async () => {
+    test('are UnknownMethod for a missing object, interface or method, ServiceUnknown for a missing name', async () => {
       const { UNKNOWN_METHOD, SERVICE_UNKNOWN } = ErrorName;
       const cases = [
         [{ ...there, member: 'Missing' }, UNKNOWN_METHOD],
@@ -264,7 +264,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect(await typesOf(bus).EchoInt32(1)).toBe(1);
     });
 
-    test('are thrown for replies with other types than the definition', async () => {
+    test('are thrown for replies of other types than in the definition', async () => {
       const mistaken = mistakenOf(bus);
       await expect(mistaken.EchoInt32(1)).rejects.toThrow(UnexpectedSignatureError);
       await expect(mistaken.EchoInt32(1)).rejects.toMatchObject({ expected: 'x', actual: 'i' });
@@ -273,8 +273,8 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
     });
   });
 
-  describe('time', () => {
-    test('runs out for a call, and its late reply is dropped and counted', async () => {
+  describe('waiting for a reply', () => {
+    test('ends at the timeout, and the late reply is dropped and counted', async () => {
       const types = typesOf(bus);
       await expect(types.Sleep(150, { timeout: 50 })).rejects.toThrow(CallTimeoutError);
       expect(await types.Sleep(300)).toBe(300);
@@ -284,7 +284,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect(await hasty.Sleep(100, { timeout: Infinity })).toBe(100);
     });
 
-    test('ends early by an AbortSignal', async () => {
+    test('ends early if its AbortSignal aborts', async () => {
       const types = typesOf(bus);
       const controller = new AbortController();
       const reason = new Error('changed my mind');
@@ -470,7 +470,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect((await take(early, 3)).map(([index]) => index)).toEqual([0, 1, 0]);
     });
 
-    test('of other senders with the same names are not delivered', async () => {
+    test('from other senders are not delivered, even if their names are the same', async () => {
       const types = typesOf(bus);
       await using ticks = types.$signal('Ticked');
       await ticks.ready;
@@ -522,10 +522,10 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
     });
   });
 
-  describe('a service that goes away', () => {
+  describe('a service that leaves the bus', () => {
     const mortalTarget = { ...target, destination: MORTAL };
 
-    test('fails the calls in flight at once, and later calls', async () => {
+    test('fails the calls in progress at once, and later calls', async () => {
       const program = await mortal();
       const types = createProxy(bus, Types, mortalTarget);
       const waiting = [types.Never(), types.Never(), types.Sleep(60_000), types.Die()].map(errorOf);
@@ -567,7 +567,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect(await take(ticks, 1)).toEqual([[0, 'tick 0']]);
     });
 
-    test('ends in good order on request', async () => {
+    test('ends with exit code 0 on request', async () => {
       const program = await mortal();
       await createProxy(bus, Types, mortalTarget).Quit();
       expect((await program.end()).code).toBe(0);

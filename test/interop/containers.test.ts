@@ -33,7 +33,7 @@ for (const { program, required, startBus } of ALL_BUSES) {
       await bus.stop();
     });
 
-    test.each(DEEPEST)('63 inside one another pass the bus, 64 are refused: %s', async (_, value) => {
+    test.each(DEEPEST)('63 nested ones pass the bus, 64 are refused: %s', async (_, value) => {
       await using connection = await connectToBus(bus.address);
       const call = (body: Variant): Promise<unknown> => connection.call({
         destination: connection.uniqueName, path: '/', interface: 'com.example.Test1', member: 'M', signature: 'v',

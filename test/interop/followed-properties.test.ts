@@ -41,7 +41,7 @@ describe.each(REAL_BUSES)('on $program', ({ required, startBus }) => {
       daemon, { destination: NAME, path, interface: 'org.freedesktop.DBus.Properties' }, 'Set', [Types.name, name, value],
     );
 
-    test('are watched, with the value or without it, through a restart', async () => {
+    test('are watched through a restart, whether changes are announced with the value or without it', async () => {
       const { daemon, types } = await setup();
       const titles: string[] = [];
       const levels: number[] = [];
@@ -59,7 +59,7 @@ describe.each(REAL_BUSES)('on $program', ({ required, startBus }) => {
       expect([titles, levels]).toEqual([['untitled', 'one', 'untitled'], [0.5, 0.75, 0.5]]);
     });
 
-    test('are kept, and one of another type does not spoil the others', async () => {
+    test('are cached, and one of another type does not affect the others', async () => {
       const { daemon, bus, types } = await setup();
       const service = await startService(daemon);
       await using cached = await types.$cache();

@@ -34,7 +34,7 @@ describe('programs', () => {
     expect(ended).toEqual({ code: 3, signal: null, stdout: 'in', stderr: 'err\n' });
   });
 
-  test('a run that takes too long is killed, and the error has its output', async () => {
+  test('a run that takes too long is killed, and the error contains its output', async () => {
     const slow = run('/bin/sh', ['-c', 'echo before; sleep 60; echo after'], { timeout: 200 });
     await expect(slow).rejects.toThrow(/before\n--- stderr\n---\ndid not end in 200 ms/);
   });
@@ -73,7 +73,7 @@ describe('programs', () => {
     vi.unstubAllEnvs();
   });
 
-  test.each(['SIGKILL', 'SIGINT', 'SIGTERM'] as const)('nothing survives a worker that %s ends', async (signal) => {
+  test.each(['SIGKILL', 'SIGINT', 'SIGTERM'] as const)('no program survives a worker that %s ends', async (signal) => {
     // A process of its own with the same support code, the way a test worker has it.
     const directory = scratchDirectory();
     const repository = fileURLToPath(new URL('../..', import.meta.url));
@@ -99,8 +99,8 @@ describe('programs', () => {
   });
 });
 
-describeWith('dbus-daemon', 'dbus-send', 'gdbus', 'busctl')('private bus', () => {
-  test('listens on a short path, accepts three implementations, and ends with the block', async () => {
+describeWith('dbus-daemon', 'dbus-send', 'gdbus', 'busctl')('a private bus', () => {
+  test('listens on a short path, accepts three implementations, and ends with its block', async () => {
     let pid: number;
     let directory: string;
     {
@@ -169,7 +169,7 @@ describeWith('dbus-daemon', 'gdbus', 'dbus-python')('activation', () => {
   });
 });
 
-describeWith('dbus-daemon', 'gdbus', 'busctl', 'dbus-send', 'dbus-monitor', 'dbus-python')('types service', () => {
+describeWith('dbus-daemon', 'gdbus', 'busctl', 'dbus-send', 'dbus-monitor', 'dbus-python')('the types service', () => {
   let bus: PrivateBus;
   let service: Program;
   beforeAll(async () => {
@@ -218,7 +218,7 @@ describeWith('dbus-daemon', 'gdbus', 'busctl', 'dbus-send', 'dbus-monitor', 'dbu
     ['EchoInt64Dictionary', 'a{xd}', '1 -1 0.5'],
     ['EchoPathDictionary', 'a{oa{sa{sv}}}', '1 "/a" 1 "com.example.I" 1 "P" u 1'],
     ['EchoDictionaries', 'aa{sv}', '2 0 1 "k" b true'],
-  ])('%s brings %s %s back', async (member, signature, values) => {
+  ])('%s returns %s %s unchanged', async (member, signature, values) => {
     const words = [...values.matchAll(/"([^"]*)"|\S+/g)].map(([word, text]) => text ?? word);
     const ended = await busctlCall(bus, types, member, [signature, ...words]);
     expect(ended.stderr).toBe('');
@@ -326,7 +326,7 @@ describeWith('dbus-daemon', 'gdbus', 'busctl', 'dbus-send', 'dbus-monitor', 'dbu
     expect(managed.stdout).toContain("'Label': <'item 2'>");
   });
 
-  test('can die during a call, or end in good order', async () => {
+  test('can die during a call, or end normally', async () => {
     await using mortal = await pythonService(bus, 'types_service', ['--name', 'com.example.Mortal1']);
     const died = await dbusSendCall(bus, { ...types, destination: 'com.example.Mortal1' }, 'Die');
     expect(died.stderr).toContain('org.freedesktop.DBus.Error.NoReply');

@@ -92,7 +92,7 @@ function realTexts(): readonly string[] {
 }
 
 describeWith('dbus-python')('GLib', () => {
-  test('reads the same from real introspection data', () => {
+  test('reads the same members from real introspection data as this library does', () => {
     const texts = realTexts();
     const read = readByGlib(texts);
     expect(texts.length).toBeGreaterThan(11);
@@ -105,7 +105,7 @@ describeWith('dbus-python')('GLib', () => {
     });
   });
 
-  test('reads nothing from mutated introspection data that this library does not read or list', () => {
+  test('reads no member of mutated introspection data that this library neither reads nor lists as a problem', () => {
     const seed = 11_260;
     const below = randomBelow(seed);
     const pieces = [
@@ -182,7 +182,7 @@ describeWith('dbus-daemon', 'dbus-python')('a service on dbus-python', () => {
     expect(await types?.proxy('com.example.Types1')['Divide']?.(7, 2)).toEqual([3, 1]);
   }, 60_000);
 
-  test('the bus itself is explored', async () => {
+  test('is on a bus that can be explored too', async () => {
     const object = await introspect(bus, { destination: 'org.freedesktop.DBus', path: '/org/freedesktop/DBus' });
     expect(object.problems).toEqual([]);
     const names = await object.proxy('org.freedesktop.DBus')['ListNames']?.();

@@ -46,7 +46,7 @@ describe.each(REAL_BUSES)('on $program', ({ required, startBus }) => void descri
     return { service, command };
   }
 
-  test('are listed, are added, changed and removed, and return after a restart', async () => {
+  test('are listed, added, changed and removed, and return after a restart', async () => {
     const daemon = await use(startBus());
     const { service, command } = await startDevices(daemon, 2);
     const bus = await connect(daemon);
@@ -71,7 +71,7 @@ describe.each(REAL_BUSES)('on $program', ({ required, startBus }) => void descri
     expect(said).toEqual(['+/com/example/device0 name0']);
   });
 
-  test('are right if thousands come while the list is on its way', async () => {
+  test('are complete if hundreds are added while the list of thousands is read', async () => {
     const daemon = await use(startBus());
     const { command } = await startDevices(daemon, 2_000);
     const bus = await connect(daemon);
@@ -127,7 +127,7 @@ async function compileProgramOfPage(): Promise<{ readonly file: string; readonly
 }
 
 describeWith('dbus-daemon', 'python-dbusmock')('the devices of BlueZ', () => {
-  test('are followed by a program of the page that has less than 15 lines', async () => {
+  test('are followed by the program of the page, which has fewer than 15 lines', async () => {
     const daemon = await use(startPrivateBus());
     const env = { ...daemon.env, DBUS_SYSTEM_BUS_ADDRESS: daemon.address };
     await using _mock = await start(PYTHON, ['-m', 'dbusmock', '--template', 'bluez5'], { env });
@@ -147,7 +147,7 @@ describeWith('dbus-daemon', 'python-dbusmock')('the devices of BlueZ', () => {
     await program.line(`removed ${path} my phone`);
   });
 
-  test('are a list whose names follow', async () => {
+  test('are listed, and their names follow changes', async () => {
     const daemon = await use(startPrivateBus());
     const args = ['-m', 'dbusmock', '--template', 'bluez5'];
     const env = { ...daemon.env, DBUS_SYSTEM_BUS_ADDRESS: daemon.address };
@@ -181,7 +181,7 @@ describeWith('dbus-daemon', 'python-dbusmock')('the devices of BlueZ', () => {
 });
 
 describe.each(REAL_BUSES)('on $program', ({ required, startBus }) => void describeWith(...required)('a connection that is lost and restored', () => {
-  test('brings objects and properties back', async () => {
+  test('restores objects and properties', async () => {
     const daemon = await use(startBus());
     const options = { reconnect: { initialDelay: 20, maxDelay: 200 } };
     const [service, client] = await Promise.all([connectToBus(daemon.address, options), connectToBus(daemon.address, options)]);

@@ -50,7 +50,7 @@ const python = async (script: string, args: readonly string[]): Promise<string[]
 };
 
 describeWith('dbus-daemon', 'dbus-python')('an object manager of ours', () => {
-  test('fills the caches of GLib, and its signals keep them', async () => {
+  test('fills the caches of GLib, and its signals keep them up to date', async () => {
     await startManaged();
     const args = [NAME, '/com/example', '/com/example', Root.name];
     const device = (path: string, values: string) => `${path} ${Device.name} ${values}`;

@@ -139,7 +139,7 @@ for (const { program, required, startBus } of ALL_BUSES) describeWith(...require
   }
 
   test.each(RULES.map((rule) => [formatMatchRule(rule), rule] as const))(
-    'lets through what the bus lets through: %s',
+    'matches exactly the signals that the bus delivers: %s',
     async (text, rule) => {
       const expected = SIGNALS.filter((message) => matchesRule(rule, message) && !WITHHOLDS[program]?.(rule, message));
       expect((await deliveredBy(text)).map(content)).toStrictEqual(expected.map(content));
@@ -225,7 +225,7 @@ for (const { program, required, startBus } of ALL_BUSES) describeWith(...require
     expect(results.filter(({ byUs, byBus }) => byUs !== byBus)).toEqual([]);
   });
 
-  test('longer than the bus accepts is refused before it is sent, and the connection continues', async () => {
+  test('longer than the bus accepts is refused before it is sent, and the connection stays open', async () => {
     await using receiver = await connectToBus(daemon.address);
     const rule = { interface: where.interface, args: { 0: 'x'.repeat(2_000) } };
     expect(() => receiver.subscribe(rule)).toThrow(MatchRuleError);

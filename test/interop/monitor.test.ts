@@ -260,7 +260,7 @@ describeWith('dbus-daemon', 'dbus-monitor')('the stream of dbus-monitor', () => 
     ]));
   });
 
-  test('begins with Hello, and sends nothing else unasked', async () => {
+  test('shows that a connection of ours sends Hello, and nothing else that is not asked for', async () => {
     await using recording = await record();
     await using late = await connectToBus(daemon.address);
     late.send(signal({ path: PATH, interface: INTERFACE, member: END }));
@@ -277,7 +277,7 @@ describeWith('dbus-daemon', 'dbus-monitor')('the stream of dbus-monitor', () => 
 describeWith('dbus-daemon')('a connection of ours that listens to others', () => {
   const driver = { destination: 'org.freedesktop.DBus', path: '/org/freedesktop/DBus' } as const;
 
-  test('sends nothing as a monitor, and so remains one', async () => {
+  test('sends nothing as a monitor, and therefore stays connected', async () => {
     await using monitor = await connectToBus(daemon.address);
     const everything = monitor.subscribe({});
     await everything.ready;
@@ -289,7 +289,7 @@ describeWith('dbus-daemon')('a connection of ours that listens to others', () =>
   });
 
   // A bus may show calls to a program that they are not for; an answer of that program would be taken for the real one.
-  test.each(['unique', 'well-known'])('does not reply to a call between others, to a %s name', async (kind) => {
+  test.each(['unique', 'well-known'])('does not reply to calls of others to a %s name', async (kind) => {
     await using eavesdropper = await connectToBus(daemon.address);
     await createProxy(eavesdropper, DBusDaemon, driver).AddMatch("eavesdrop='true',type='method_call'");
     await startMirror(bob);
@@ -352,7 +352,7 @@ describeWith('dbus-daemon', 'dbus-monitor', 'dbus-python')('bodies of foreign ca
     }
   });
 
-  test('have the destination that was called', async () => {
+  test('belong to calls whose destination is the called name, each with a METHOD_RETURN', async () => {
     await using recording = await record();
     await startMirror(alice);
     await ask('glib', ['echoes', 'little']);

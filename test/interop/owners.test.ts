@@ -28,7 +28,7 @@ describe.each([...ALL_BUSES, PROXIED_BUS])('$program:', ({ required, startBus })
       await Promise.all([service.close(), client.close()]);
     });
 
-    test('a watch of a prefix has the names that are there, and those that come and go', async () => {
+    test('a watch of a namespace reports the present names, and each later change', async () => {
       await service.requestName(`${PREFIX}.vlc`);
       await service.requestName(PREFIX);
       const seen: unknown[] = [];
@@ -48,7 +48,7 @@ describe.each([...ALL_BUSES, PROXIED_BUS])('$program:', ({ required, startBus })
       await watch.close();
     });
 
-    test('a watch that begins while hundreds of names come and go misses and repeats none', async () => {
+    test('a watch that begins while hundreds of names change misses no change and repeats none', async () => {
       const names = Array.from({ length: 300 }, (_, index) => `${PREFIX}.n${index}`);
       for (const name of names) await service.requestName(name);
       const present = new Map<string, string | undefined>();
@@ -73,7 +73,7 @@ describe.each([...ALL_BUSES, PROXIED_BUS])('$program:', ({ required, startBus })
       await watch.close();
     });
 
-    test('a name passes from one owner to the next and comes back to the one that waits', async () => {
+    test('a name passes from one owner to the next, and returns to the one in the queue', async () => {
       const NAME = 'com.example.Passed';
       const seen: unknown[][] = [];
       const callbacks = (who: string): OwnNameOptions => ({
@@ -103,7 +103,7 @@ describe.each([...ALL_BUSES, PROXIED_BUS])('$program:', ({ required, startBus })
       ]);
     });
 
-    test('waiting for an owner ends when a connection takes the name', async () => {
+    test('waiting for an owner ends when a connection owns the name', async () => {
       const owner = client.waitForOwner('com.example.Late', { timeout: 30_000 });
       await client.listNames();
       await service.requestName('com.example.Late');

@@ -83,14 +83,14 @@ const claimOf = (mechanism: MechanismName, address: string): ClientClaim => ({
 });
 
 describeWith('dbus-send')('libdbus as the client of our server', () => {
-  test.each(SERVERS)('on %s', async (_, { address: where, mechanisms, expected }) => {
+  test.each(SERVERS)('gets a reply on %s', async (_, { address: where, mechanisms, expected }) => {
     const { claims, address } = await startEcho(where(), { mechanisms });
     const words = [`--peer=${address}`, '--print-reply=literal', '/echo', 'com.example.Echo1.Say', 'string:grüße'];
     expect(await run('dbus-send', words)).toMatchObject({ stdout: '   grüße', code: 0 });
     expect(claims).toEqual([claimOf(expected, address)]);
   });
 
-  test('finds the cookie in the keyring that our server has made', async () => {
+  test('finds the cookie in the keyring that our server has created', async () => {
     const { address } = await startEcho('tcp:');
     await run('dbus-send', [`--peer=${address}`, '--print-reply', '/echo', 'com.example.Echo1.Say', 'string:x']);
     const keyrings = join(home, '.dbus-keyrings');
@@ -98,7 +98,7 @@ describeWith('dbus-send')('libdbus as the client of our server', () => {
     expect(statSync(keyrings).mode & 0o777).toBe(0o700);
   });
 
-  test('is rejected if authorize says so', async () => {
+  test('is rejected if authorize returns false', async () => {
     const { server, address } = await startEcho('tcp:', { authorize: () => false });
     const { code, stderr } = await run('dbus-send', [
       `--peer=${address}`, '--print-reply', '/echo', 'com.example.Echo1.Say', 'string:x',
@@ -110,7 +110,7 @@ describeWith('dbus-send')('libdbus as the client of our server', () => {
 });
 
 describeWith('dbus-python')('GLib as the client of our server', () => {
-  test.each(SERVERS)('on %s, with a call back', async (_, { address: where, mechanisms, expected }) => {
+  test.each(SERVERS)('gets a reply and is called back on %s', async (_, { address: where, mechanisms, expected }) => {
     const { claims, address } = await startEcho(where(), { mechanisms });
     const result = await run(PYTHON, [script('callers/glib_peer'), address, 'ab']);
     expect(result).toMatchObject({ stdout: 'signal ab\nreply abab\n', stderr: '' });
@@ -119,7 +119,7 @@ describeWith('dbus-python')('GLib as the client of our server', () => {
 });
 
 describeWith('sd-bus')('sd-bus as the client of our server', () => {
-  test('on a Unix socket', async () => {
+  test('gets a reply on a Unix socket', async () => {
     const { claims, address } = await startEcho(`unix:dir=${scratchDirectory()}`);
     const result = await run(PYTHON, [script('callers/sdbus_peer'), address, 'grüße']);
     expect(result).toMatchObject({ stdout: 'grüße\n', stderr: '' });
@@ -127,8 +127,8 @@ describeWith('sd-bus')('sd-bus as the client of our server', () => {
   });
 });
 
-describeWith('busctl')('busctl, which says Hello to every server', () => {
-  test('is answered that there is no bus', async () => {
+describeWith('busctl')('busctl, which calls Hello on every server', () => {
+  test('fails, because our server is not a bus', async () => {
     const { address } = await startEcho(`unix:dir=${scratchDirectory()}`);
     const { code, stderr } = await run('busctl', [`--address=${address}`, 'call', 'a.b', '/echo', Echo.name, 'Say', 's', 'x']);
     expect(code).not.toBe(0);
@@ -166,12 +166,12 @@ describeWith('dbus-python')('a server of GLib', () => {
     }
   });
 
-  test('rejects us by ANONYMOUS if it does not allow that, and we say so', async () => {
+  test('rejects ANONYMOUS if it does not allow it, and our error says so', async () => {
     const address = await startGlib(`unix:path=${scratchDirectory()}/a`);
     await expect(openConnection(address, { mechanisms: ['ANONYMOUS'] })).rejects.toThrow('the server rejected ANONYMOUS');
   });
 
-  test('rejects us if the keyring can be read by others, and we say why', async () => {
+  test('is not accepted with a keyring that others can read, and our error says why', async () => {
     const address = await startGlib('tcp:host=127.0.0.1', 'anonymous');
     await (await openConnection(address)).close({ timeout: 0 });
     chmodSync(join(home, '.dbus-keyrings'), 0o755);
@@ -228,13 +228,13 @@ describeWith('dbus-daemon')('a server of libdbus', () => {
     expect(await bus.listNames()).toContain(bus.uniqueName);
   });
 
-  test('is not connected to by a mechanism that it does not offer', async () => {
+  test('cannot be used with a mechanism that it does not offer: the error lists those that it offers', async () => {
     const address = await startBus('unix:path=SCRATCH/bus', 'DBUS_COOKIE_SHA1');
     const connecting = connectToBus(address, { mechanisms: ['EXTERNAL'] });
     await expect(connecting).rejects.toThrow('it offers "DBUS_COOKIE_SHA1"');
   });
 
-  test('shares its cookie with our server: one file, which both can write', async () => {
+  test('shares its cookie with our server, which reads it from the same file', async () => {
     const bus = await startBus('tcp:host=127.0.0.1', 'DBUS_COOKIE_SHA1');
     await (await connectToBus(bus)).close();
     const file = join(home, '.dbus-keyrings', 'org_freedesktop_general');

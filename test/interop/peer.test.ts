@@ -39,7 +39,7 @@ describeWith('dbus-python')('a server of GLib without a bus', () => {
     onTestFinished(() => connection.close({ timeout: 0 })); // the other end stays open
   });
 
-  test('has a GUID, which must be the one of the address', async () => {
+  test('must have the GUID of its address', async () => {
     expect(connection.guid).toBe(guid);
     const same = await openConnection(`${address},guid=${guid}`);
     expect(same.guid).toBe(guid);

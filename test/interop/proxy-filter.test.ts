@@ -55,14 +55,14 @@ describeWith(...PROXY_PROGRAMS, 'gdbus')('behind a proxy that filters', () => {
     expect(await echoOf(TALK).Echo('grüße')).toBe('grüße');
   });
 
-  test('a call to a name that we only see is an error, and so is one to a name that is hidden', async () => {
+  test('a call fails if its destination is a name that we may only see, or a hidden name', async () => {
     expect(await errorNameOf(echoOf(SEE).Echo('x'))).toBe(ErrorName.ACCESS_DENIED);
     expect(await errorNameOf(echoOf(HIDDEN).Echo('x'))).toBe(ErrorName.SERVICE_UNKNOWN);
     expect(await errorNameOf(echoOf(outside.get(HIDDEN)!.bus.uniqueName).Echo('x'))).toBe(ErrorName.NAME_HAS_NO_OWNER);
     expect(await echoOf(TALK).Echo('still here')).toBe('still here');
   });
 
-  test('hidden names are not in the list, have no owner, and are not waited for in vain', async () => {
+  test('hidden names are not in the list and have no owner', async () => {
     const names = await inside.listNames();
     expect(names).toEqual(expect.arrayContaining([TALK, SEE, inside.uniqueName]));
     expect(names).not.toContain(HIDDEN);
@@ -75,14 +75,14 @@ describeWith(...PROXY_PROGRAMS, 'gdbus')('behind a proxy that filters', () => {
     expect(await inside.waitForOwner(SEE)).toBe(outside.get(SEE)?.bus.uniqueName);
   });
 
-  test('a watch of a prefix has the names that we may see', async () => {
+  test('a watch of a namespace has the names that we may see', async () => {
     const watch = inside.watchOwner('com.example.*', () => {});
     await watch.ready;
     expect([...watch.owners.keys()].sort()).toEqual([SEE, TALK]);
     await watch.close();
   });
 
-  test('signals come from services to which we may talk, and from no other', async () => {
+  test('signals arrive from services to which we may talk, and from no other', async () => {
     const heard: string[] = [];
     const listening = [TALK, SEE, HIDDEN].map((name) => inside.subscribe(
       { type: 'signal', sender: name, interface: Echo.name, member: 'Said' },
@@ -99,7 +99,7 @@ describeWith(...PROXY_PROGRAMS, 'gdbus')('behind a proxy that filters', () => {
     expect(heard).toEqual([TALK]);
   });
 
-  test('a name that we may own is ours, and others call it; another name is refused', async () => {
+  test('a name that we may own can be requested, and others can call it; another name is refused', async () => {
     const name = `${OWN}.Service`;
     exportObject(inside, PATH, implementation());
     expect(await inside.requestName(name)).toBe('primary owner');

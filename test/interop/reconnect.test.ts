@@ -54,7 +54,7 @@ async function startTicker(daemon: PrivateBus) {
 
 describe.each([...REAL_BUSES, PROXIED_BUS])('$program', ({ required, startBus }) => {
   describeWith(...required)('that is started again', () => {
-    test('three times keeps the name, the objects and the subscribers of a service', async () => {
+    test('three times gets back the name, the objects and the subscribers of a service', async () => {
       await using daemon = await startBus();
       const service = await startTicker(daemon);
       const client = await connect(daemon.address);
@@ -92,7 +92,7 @@ describe.each([...REAL_BUSES, PROXIED_BUS])('$program', ({ required, startBus })
       await reading;
     });
 
-    test('under load, after it has stopped reading: each call has one outcome, and those that were not sent were not handled', async () => {
+    test('leaves each call under load with one outcome, and handles none that was reported as not sent', async () => {
       await using daemon = await startBus();
       const service = await connect(daemon.address);
       const handled: number[] = [];
@@ -142,7 +142,7 @@ describe.each([...REAL_BUSES, PROXIED_BUS])('$program', ({ required, startBus })
       }
     });
 
-    test('is found although its address has the GUID of the bus before', async () => {
+    test('is found, even if its address has the GUID of the previous bus', async () => {
       await using daemon = await startBus();
       const { bus, restored } = await connect(`${daemon.address},guid=${daemon.guid}`);
       await daemon.restart();
@@ -151,7 +151,7 @@ describe.each([...REAL_BUSES, PROXIED_BUS])('$program', ({ required, startBus })
       expect(bus.guid).toMatch(/^[0-9a-f]{32}$/);
     });
 
-    test('gives an owned name back, or says that another program has it', async () => {
+    test('gives an owned name back, or reports that another program owns it', async () => {
       await using daemon = await startBus();
       const { bus, restored } = await connect(daemon.address);
       const seen: unknown[] = [];
@@ -183,7 +183,7 @@ describe.each([...REAL_BUSES, PROXIED_BUS])('$program', ({ required, startBus })
       else expect(seen).not.toContainEqual(end);
     });
 
-    test('at another address is found by its variable in the environment', async () => {
+    test('at another address is found by the variable in the environment', async () => {
       const [first, second] = await Promise.all([startBus(), startBus()]);
       onTestFinished(() => second.stop());
       onTestFinished(() => void vi.unstubAllEnvs());

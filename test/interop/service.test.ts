@@ -252,13 +252,13 @@ describeWith('dbus-daemon', 'dbus-send')('dbus-send', () => {
       `${ErrorName.INVALID_ARGS}: com.example.Mirror1.EchoByte takes arguments of signature "y", got "i"`],
     ['Nothing', ['int32:1'],
       `${ErrorName.INVALID_ARGS}: com.example.Mirror1.Nothing takes arguments of signature "", got "i"`],
-  ])('%s %j fails with its name', async (member, args, text) => {
+  ])('%s %j fails with the name of its error', async (member, args, text) => {
     const { code, stderr } = await dbusSendCall(daemon, MIRROR, member, args);
     expect(code).toBe(1);
     expect(stderr.trimEnd()).toMatch(`Error ${text}`);
   });
 
-  test('gets the exception of a handler as Failed, and the service a report', async () => {
+  test('gets the exception of a handler as Failed, and the service gets a report', async () => {
     const reports = recordHandlerErrors();
     const { stderr } = await dbusSendCall(daemon, MIRROR, 'Crash');
     expect(stderr).toBe(`Error ${ErrorName.FAILED}: not a D-Bus error\n`);
@@ -375,7 +375,7 @@ describeWith('dbus-daemon', 'dbus-python')('dbus-python', () => {
 });
 
 describeWith('dbus-daemon', 'dbus-python')('GLib', () => {
-  test.each(['little', 'big'] as const)('gets every value back that it writes %s-endian', async (byteOrder) => {
+  test.each(['little', 'big'] as const)('gets back every value that it writes %s-endian', async (byteOrder) => {
     const rows = rowsWith('gvariant').map(([member, gvariant, { value }]) =>
       ({ member, gvariant, value, signature: signatureOf(member) }),
     );
@@ -463,8 +463,8 @@ describeWith('dbus-daemon', 'dbus-python')('GLib', () => {
   });
 });
 
-describeWith('dbus-daemon')('after all that', () => {
-  test('the connection survives, and dropped only the errors for callers that did not wait', () => {
+describeWith('dbus-daemon')('after all these calls', () => {
+  test('the connection is open, and has dropped only the errors for callers that did not wait', () => {
     // dbus-send without --print-reply asks for a reply all the same; to one that is gone the bus cannot deliver it.
     expect([...bus.dropped.keys()].filter((reason) => reason !== 'unexpected reply')).toEqual([]);
     expect(bus.dropped.get('unexpected reply') ?? 0).toBeLessThanOrEqual(2);

@@ -73,7 +73,7 @@ for (const { program, required, startBus } of REAL_BUSES) {
       await daemon?.stop();
     });
 
-    test('arrive in a reply as the index', async () => {
+    test('arrive in a reply as an index', async () => {
       expect(await createProxy(bus, Descriptors, target).Open()).toBe(0);
     });
 
@@ -83,7 +83,7 @@ for (const { program, required, startBus } of REAL_BUSES) {
       expect(list).toEqual([1, 0]);
     });
 
-    test('arrive in a broadcast signal as the index', async () => {
+    test('arrive in a broadcast signal as an index', async () => {
       const proxy = createProxy(bus, Descriptors, target);
       await using opened = proxy.$signal('Opened');
       await opened.ready;
@@ -91,7 +91,7 @@ for (const { program, required, startBus } of REAL_BUSES) {
       for (let index = 0; index < 3; index++) expect((await opened.next()).value).toEqual([0]);
     });
 
-    test('are closed at once: 200 replies leave no file open', async () => {
+    test('are closed at once: 200 replies leave no descriptor open', async () => {
       const proxy = createProxy(bus, Descriptors, target);
       await proxy.Open();
       const before = openFiles();
