@@ -47,7 +47,7 @@ beforeEach(() => {
 });
 afterEach(() => bus.close());
 
-test('messages wait for the name, and come after NameAcquired and before the reply of RequestName', async () => {
+test('messages wait for the name, and arrive after NameAcquired and before the reply to RequestName', async () => {
   const [caller, service] = [await connect(), await connect()];
   const serial = caller.send(callTo(NAME));
   caller.send(signalOf('Greeting', { destination: NAME }));
@@ -74,7 +74,7 @@ test('a failure goes to every client that waits for a reply', async () => {
   }
 });
 
-test('a message whose sender leaves is forgotten', async () => {
+test('a message is dropped if its sender leaves while it waits', async () => {
   const [caller, observer] = [await connect(), await connect()];
   caller.send(callTo(NAME));
   await caller.sync();
@@ -93,13 +93,13 @@ test('nothing is started for a call with NO_AUTO_START, or for a unique name', a
   expect(waiting.size).toBe(0);
 });
 
-test('StartServiceByName of a service that runs is 2', async () => {
+test('StartServiceByName returns 2 for a service that runs', async () => {
   const client = await connect();
   await client.ask('RequestName', 'su', [NAME, 0]);
   expect((await client.ask('StartServiceByName', 'su', [NAME, 0])).body).toEqual([2]);
 });
 
-test('variables for services, their names and their files go through', async () => {
+test('the activator gets the variables for services, lists their names and reloads their files', async () => {
   const client = await connect();
   await client.ask('UpdateActivationEnvironment', 'a{ss}', [{ A: 'b' }]);
   expect(environment).toEqual(new Map([['A', 'b']]));

@@ -14,11 +14,11 @@ test.each([
   ["arg5='x',arg1path='/a',arg0namespace='a.b'", "arg0namespace='a.b',arg1path='/a',arg5='x'"],
   ["eavesdrop='false'", ''],
   ["type='signal',", "type='signal'"],
-])('%j is %j', (text, expected) => {
+])('the rule %j is written as %j', (text, expected) => {
   expect(ruleText(readRule(text))).toBe(expected);
 });
 
-test('values with an apostrophe do not look like other keys', () => {
+test('a value with an apostrophe cannot imitate another key', () => {
   const [one, other] = [readRule(String.raw`arg0='a'\'',arg1='\''b'`), readRule("arg0='a',arg1='b'")];
   expect(ruleText(one)).not.toBe(ruleText(other));
 });
@@ -27,6 +27,6 @@ test.each([
   ['nonsense', 'MatchRuleInvalid'],
   ["member='X',member='X'", 'MatchRuleInvalid'],
   [`arg0='${'é'.repeat(600)}'`, 'LimitsExceeded'],
-])('%j fails with %s', (text, expected) => {
+])('the rule %j fails with %s', (text, expected) => {
   expect(() => readRule(text)).toThrow(expect.objectContaining({ errorName: `org.freedesktop.DBus.Error.${expected}` }));
 });

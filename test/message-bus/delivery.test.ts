@@ -73,7 +73,7 @@ afterEach(() => bus.close());
 
 const notReading: unknown = expect.objectContaining({ code: 'NOT_READING' } satisfies Partial<ProtocolViolation>);
 
-test('by broadcasts', async () => {
+test('a client that does not read is disconnected by broadcasts', async () => {
   const [slow, fast, sender] = [await connect(), await connect(), await connect()];
   for (const { client } of [slow, fast]) await client.ask('AddMatch', 's', ["member='Changed'"]);
   await fast.client.ask('AddMatch', 's', [`member='NameOwnerChanged',arg0='${slow.client.uniqueName}'`]);
@@ -88,7 +88,7 @@ test('by broadcasts', async () => {
   expect(slow.ours.queuedBytes).toBeLessThan(LIMIT + 2 * 20_200);
 });
 
-test('by calls, whose caller gets NoReply', async () => {
+test('a client that does not read is disconnected by calls, whose callers get NoReply', async () => {
   const [slow, caller] = [await connect(), await connect()];
   slow.ours.isStuck = true;
   const serials = Array.from({ length: 10 }, () =>
@@ -102,7 +102,7 @@ test('by calls, whose caller gets NoReply', async () => {
   expect(slow.ours.cause).toEqual(notReading);
 });
 
-test('by the answers to its own calls', async () => {
+test('a client that does not read is disconnected by the replies to its own calls', async () => {
   const slow = await connect();
   slow.ours.isStuck = true;
   for (let i = 0; i < 2_000; i++) void slow.client.ask('ListNames').catch(() => {});
@@ -110,7 +110,7 @@ test('by the answers to its own calls', async () => {
   expect(slow.ours.cause).toEqual(notReading);
 });
 
-test('as a monitor', async () => {
+test('a monitor that does not read is disconnected', async () => {
   const [monitor, sender] = [await connect(), await connect()];
   const where = { interface: 'org.freedesktop.DBus.Monitoring' };
   await monitor.client.ask('BecomeMonitor', 'asu', [[], 0], where);
@@ -120,7 +120,7 @@ test('as a monitor', async () => {
   expect(monitor.ours.cause).toEqual(notReading);
 });
 
-test('together with others, so that many slow clients cost no more than a few', async () => {
+test('one of many clients that do not read is disconnected when their queues together are too long', async () => {
   bus = new MessageBus(); // with the default limit for each
   const slow = await Promise.all(Array.from({ length: 8 }, connect));
   const sender = await connect();
@@ -138,14 +138,14 @@ test('together with others, so that many slow clients cost no more than a few', 
   expect(slow.map(({ ours }) => ours.cause)).toEqual([notReading, ...Array<undefined>(7).fill(undefined)]);
 });
 
-test('one message above the limit reaches a client that reads', async () => {
+test('one message longer than the limit reaches a client that reads', async () => {
   const [receiver, sender] = [await connect(), await connect()];
   const long = { signature: 's', body: ['x'.repeat(10 * LIMIT)], destination: receiver.client.uniqueName };
   sender.client.send(signalOf('Long', long));
   await receiver.client.find(({ member }) => member === 'Long');
 });
 
-test('a receiver without writeBytes gets messages that are written again', async () => {
+test('a receiver whose transport has no writeBytes gets messages that are encoded again', async () => {
   const [end, theirs] = memoryPair();
   const { guid } = end;
   bus.accept({

@@ -8,7 +8,7 @@ import { RawClient } from '../support/raw-client.js';
 const MIB = 2 ** 20;
 const sender = (incomingBytes: number): Sender => ({ incomingBytes, peaks: { incomingBytes: 0 } });
 
-test('the client with most bytes is chosen once all have too many together', () => {
+test('the client with the most bytes is chosen if all clients together have too many', () => {
   const intake = new Intake(10 * MIB);
   const [small, large, next] = [sender(2 * MIB), sender(6 * MIB), sender(3 * MIB)];
   expect(intake.note(small)).toBe(undefined);
@@ -19,7 +19,7 @@ test('the client with most bytes is chosen once all have too many together', () 
   expect(large.peaks.incomingBytes).toBe(6 * MIB);
 });
 
-test('bytes of messages that were handled do not count', () => {
+test('bytes of handled messages do not count', () => {
   const intake = new Intake(10 * MIB);
   const [first, second] = [sender(9 * MIB), sender(9 * MIB)];
   expect(intake.note(first)).toBe(undefined);
@@ -28,7 +28,7 @@ test('bytes of messages that were handled do not count', () => {
   expect(intake.note(sender(MIB))).toBe(undefined); // so few are not looked at
 });
 
-test('GetConnectionStats has the bytes that wait for the rest of a message', async () => {
+test('GetConnectionStats reports the bytes of an incomplete message', async () => {
   const bus = await startBusWith({}, {});
   try {
     await using client = await RawClient.registered(bus.address);

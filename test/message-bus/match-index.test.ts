@@ -55,7 +55,7 @@ function found(index: MatchIndex<string>, message: MatchedMessage): string[] {
 }
 
 describe('an index', () => {
-  test('finds exactly the rules that match, whichever others there are', () => {
+  test('finds exactly the rules that match, whatever other rules it has', () => {
     const index = new MatchIndex<string>();
     const added = RULES.map((rule, number) => index.add(rule, `${number}`));
     for (const message of SIGNALS) {
@@ -90,7 +90,7 @@ describe('an index', () => {
     expect(found(index, matched(signal(where), many))).toEqual([':1.1', 'com.example.B']);
   });
 
-  test('asks whether a message is addressed to a destination; a broadcast is not', () => {
+  test('finds a rule for a destination only if the message is addressed to it', () => {
     const index = new MatchIndex<string>();
     index.add({ destination: ':1.7' }, 'x');
     expect(found(index, matched(signal(where)))).toEqual([]);
@@ -111,7 +111,7 @@ describe('an index', () => {
     expect(found(index, untouched)).toEqual(['c']);
   });
 
-  test('does not look at 30,000 rules for other values', () => {
+  test('does not compare 30,000 rules for other values', () => {
     const index = new MatchIndex<string>();
     for (let i = 0; i < 5_000; i++) {
       index.add({ sender: `:1.${i + 10}` }, 'sender');

@@ -64,7 +64,7 @@ test('a released name goes to the next in the queue, until the queue is empty', 
   for (const { places, ownedNames } of Object.values(holders)) expect(places.size + ownedNames.size).toBe(0);
 });
 
-test('a holder has its places in the order in which it got them, even after it was replaced', () => {
+test('a client keeps its places in the order in which it got them, even after it was replaced', () => {
   const { registry, holders } = threeHolders();
   for (const name of ['com.example.A', 'com.example.B', 'com.example.C']) registry.request(name, holders.a, ALLOW);
   registry.request('com.example.A', holders.b, REPLACE);

@@ -21,7 +21,7 @@ test('a reply is taken once, by its caller, callee and serial', () => {
   expect(replies.countOf(caller)).toBe(0);
 });
 
-test('a serial can be open at several callees, and at each of them once', () => {
+test('a serial can be pending at several callees, and at each of them once', () => {
   const third = { name: 'third' };
   for (const each of [callee, other, third]) expect(replies.expect(caller, each, 7)).toBe(true);
   for (const each of [callee, other, third]) expect(replies.expect(caller, each, 7)).toBe(false);
@@ -44,7 +44,7 @@ test('a callee that leaves orphans the calls that it has not answered, the newes
   expect(replies.take(caller, other, 4)).toBe(true);
 });
 
-test('a caller that leaves waits for nothing', () => {
+test('a caller that leaves has no pending calls', () => {
   replies.expect(caller, callee, 1);
   replies.expect(caller, other, 1);
   replies.forgetCaller(caller);

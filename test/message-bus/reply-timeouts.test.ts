@@ -28,7 +28,7 @@ test('each call expires after its own time, in order', () => {
   expect(expired).toEqual([1, 2, 3]);
 });
 
-test('a serial that is used again has only its new time', () => {
+test('a serial that is used again has only its new timeout', () => {
   timeouts.add(caller, callee, 1);
   vi.advanceTimersByTime(60);
   timeouts.add(caller, callee, 1);

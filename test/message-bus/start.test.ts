@@ -21,7 +21,7 @@ const Counter = defineInterface({
 const socketOf = (address: string): string => parseAddresses(address)[0]?.keys.get('path') ?? '';
 
 describe('a message bus in this process', () => {
-  test('lets a service and a client of this process talk to each other', async () => {
+  test('connects a service and a client in this process', async () => {
     await using bus = await startMessageBus();
     await using service = await bus.connect();
     await using client = await bus.connect();
@@ -46,7 +46,7 @@ describe('a message bus in this process', () => {
     expect(parseAddresses(bus.address)[0]?.guid).toBe(outside.guid);
   });
 
-  test('ends with everything: connections, the socket and its directory', async () => {
+  test('ends its connections, and removes its socket and directory', async () => {
     const bus = await startMessageBus();
     const [inside, outside] = [await bus.connect(), await connectToBus(bus.address)];
     const socket = socketOf(bus.address);
@@ -58,7 +58,7 @@ describe('a message bus in this process', () => {
     await expect(bus.connect()).rejects.toThrow('the message bus is closed');
   });
 
-  test('knows the user of a client outside, and all of one in this process', async () => {
+  test('reports the user of a client outside, and all credentials of one in this process', async () => {
     await using bus = await startMessageBus();
     await using inside = await bus.connect();
     await using outside = await connectToBus(bus.address);
@@ -96,7 +96,7 @@ describe('a message bus in this process', () => {
     await expect(connectToBus(bus.address)).rejects.toThrow();
   });
 
-  test('refuses options that it does not know, and addresses on which it cannot listen', async () => {
+  test('refuses unknown options, and addresses on which it cannot listen', async () => {
     await expect(startMessageBus({ adress: 'x' } as never)).rejects.toThrow('did you mean "address"?');
     await expect(startMessageBus({ limits: { maxNames: 1 } as never })).rejects.toThrow('maxNamesPerConnection');
     await expect(startMessageBus({ limits: { maxMessageSize: 15 } })).rejects.toThrow('"maxMessageSize" must be');
@@ -110,7 +110,7 @@ describe('a message bus in this process', () => {
     await Promise.all(clients.map((client) => client.close()));
   });
 
-  test('closes a connection that sends more than the limit in one message', async () => {
+  test('closes a connection that sends a message longer than the limit', async () => {
     await using bus = await startMessageBus({ limits: { maxMessageSize: 1_000 } });
     await using client = await RawClient.registered(bus.address);
     const reply = await client.ask('NameHasOwner', 's', ['x'.repeat(500)]);
@@ -120,7 +120,7 @@ describe('a message bus in this process', () => {
   });
 });
 
-test('limits that are not given have the session defaults of the reference implementation', () => {
+test('limits that are not given have the defaults of a session bus of the reference implementation', () => {
   expect(withDefaults({ maxNamesPerConnection: 7, maxMatchRulesPerConnection: undefined })).toEqual({
     ...DEFAULT_LIMITS, maxNamesPerConnection: 7,
   });

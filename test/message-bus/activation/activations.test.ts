@@ -31,7 +31,7 @@ function setUp({ timeout = 60_000, maxWaiting = 100 } = {}) {
   return { activations, log, ends, leave, waiter };
 }
 
-test('several requests start one program, and are passed on in order of arrival', () => {
+test('several requests start one program, and are answered in order of arrival', () => {
   const { activations, log, waiter } = setUp();
   for (const name of ['one', 'two', 'three']) activations.start(A, waiter(name));
   activations.start(B, waiter('other'));
@@ -42,7 +42,7 @@ test('several requests start one program, and are passed on in order of arrival'
   activations.close();
 });
 
-test('a failure goes to all that wait, and the next request starts the program again', async () => {
+test('a failure ends all requests that wait, and the next request starts the program again', async () => {
   const { activations, log, ends, waiter } = setUp();
   activations.start(A, waiter('one'));
   activations.start(A, waiter('two'));
@@ -53,7 +53,7 @@ test('a failure goes to all that wait, and the next request starts the program a
   activations.close();
 });
 
-test('a program that ends after it has its name, or with status 0, has not failed', async () => {
+test('a program that ends after it owns its name, or with status 0, has not failed', async () => {
   const { activations, log, ends, waiter } = setUp();
   activations.start(A, waiter('one'));
   activations.nameOwned(A.name);

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { splitExecLine } from '../../../src/message-bus/activation/exec-line.js';
 
-describe('words', () => {
+describe('the words of an Exec line', () => {
   test.each([
     ['/bin/true', ['/bin/true']],
     ['  /bin/echo   a\tb ', ['/bin/echo', 'a', 'b']],
@@ -16,7 +16,7 @@ describe('words', () => {
     [`echo "a\\nb" 'a\\nb'`, ['echo', 'a\\nb', 'a\\nb']],
     [`echo 'it'\\''s'`, ['echo', `it's`]],
     ['echo a#b #c d', ['echo', 'a#b']],
-  ])('of %j are those of a shell', (line, words) => {
+  ])('are those of a shell: %j', (line, words) => {
     expect(splitExecLine(line)).toEqual(words);
     const shell = spawnSync('/bin/sh', ['-c', `for word in ${line}\ndo printf '%s\\0' "$word"; done`]);
     expect(shell.stdout.toString().split('\0').slice(0, -1)).toEqual(words);
@@ -35,11 +35,11 @@ test.each([
   ['echo \\', 'Exec has a backslash at its end: quotes must be in pairs'],
   ['  ', 'Exec is empty: it must name a program'],
   ['# echo', 'Exec is empty: it must name a program'],
-])('%j is refused', (line, message) => {
+])('an Exec line that is not valid is refused: %j', (line, message) => {
   expect(() => splitExecLine(line)).toThrow(expect.objectContaining({ name: 'ServiceFileError', message }));
 });
 
-test('a long line is split in linear time', () => {
+test('a long Exec line is split in linear time', () => {
   const line = `echo ${'"\\'.repeat(50_000)}`;
   expect(() => splitExecLine(line)).toThrow('quotes must be in pairs');
 });

@@ -14,15 +14,15 @@ test.each([
   [['/etc/passwd'], 'ExecFailed', 'Failed to execute program com.example.A: Permission denied'],
   [['/bin/sh', '-c', 'exit 3'], 'ChildExited', 'Process com.example.A exited with status 3'],
   [['/bin/sh', '-c', 'kill -9 $$'], 'ChildSignaled', 'Process com.example.A received signal 9'],
-])('%j fails', async (command, name, text) => {
+])('a program that cannot be executed, or ends with an error, has failed: %j', async (command, name, text) => {
   expect(await launch(service(...command), process.env).ended).toEqual({ name: PREFIX + name, text });
 });
 
-test('an argument that the system cannot take is a failure, too', async () => {
+test('a program with a NUL in an argument has failed', async () => {
   expect(await launch(service('/bin/true', 'a\0b'), process.env).ended).toMatchObject({ name: `${PREFIX}ExecFailed` });
 });
 
-test('status 0 is no failure, and the environment is the one given', async () => {
+test('a program that ends with status 0 has not failed, and gets only the given environment', async () => {
   const command = ['/bin/sh', '-c', '[ "$A" = b ] && [ -z "$HOME" ]'];
   expect(await launch(service(...command), { A: 'b' }).ended).toBeUndefined();
 });

@@ -86,14 +86,14 @@ test('the names of the service files can be listed, and a change of them is anno
   expect(await driver().ListActivatableNames()).toEqual(['org.freedesktop.DBus', NAME]);
 });
 
-test('a message to a name without a service file is not kept', async () => {
+test('a call to a name without a service file fails', async () => {
   await expect(client.call({ destination: 'com.example.None', path: '/', member: 'A' })).rejects.toMatchObject({
     errorName: 'org.freedesktop.DBus.Error.ServiceUnknown',
     message: 'The name com.example.None was not provided by any .service files',
   });
 });
 
-test('more messages than may wait are refused', async () => {
+test('a call is refused if too many messages already wait for a service', async () => {
   service(NAME, '/bin/sleep 60');
   await reload();
   const calls = [1, 2, 3].map(() => client.call({ destination: NAME, path: '/', member: 'A' }));

@@ -57,7 +57,7 @@ test('a directory with strict names uses only files that are named after their s
   ]);
 });
 
-test('files that are not valid are skipped, with the reason', () => {
+test('service files that are not valid are skipped, and the reason is reported', () => {
   put('a/good.service', 'com.example.Good');
   writeFileSync(join(root, 'a/empty.service'), '');
   writeFileSync(join(root, 'a/large.service'), '#'.repeat(65_537));

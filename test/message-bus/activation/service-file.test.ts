@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { parseServiceFile } from '../../../src/message-bus/activation/service-file.js';
 
-test('the name, the command, the user and the unit are read', () => {
+test('the name, the command, the user and the systemd unit are read', () => {
   const text = '# a comment\n\n[D-BUS Service]\nName=com.example.A\nExec = /bin/a --b "c d"\nUser=root\nSystemdService=a.service\n';
   expect(parseServiceFile(text)).toEqual({
     name: 'com.example.A', command: ['/bin/a', '--b', 'c d'], user: 'root', systemdService: 'a.service',
@@ -14,7 +14,7 @@ test('other groups, other keys and translations are skipped, and lines may end i
   expect(parseServiceFile(text)).toMatchObject({ name: 'com.example.A', command: ['/bin/a'], user: undefined });
 });
 
-test('escapes of values are read before the words are split', () => {
+test('escapes in the value of Exec are read before it is split into words', () => {
   expect(parseServiceFile('[D-BUS Service]\nName=a.b\nExec=/bin/a\\sb\\\\\\\\c').command).toEqual(['/bin/a', 'b\\c']);
 });
 
@@ -27,6 +27,6 @@ test.each([
   ['[D-BUS Service]\nName=a.b\nExec=\\q', 'VALUE_INVALID', 'line 3: an unknown escape "\\\\q": it must be \\s, \\t, \\n, \\r or \\\\'],
   ['Name=a.b', 'LINE_INVALID', 'line 1: "Name=a.b": it must be a group, such as [D-BUS Service]'],
   ['[D-BUS Service]\nrubbish', 'LINE_INVALID', 'line 2: "rubbish": it must be a group, a comment, or a key and its value'],
-])('%j is refused', (text, code, message) => {
+])('a service file that is not valid is refused: %j', (text, code, message) => {
   expect(() => parseServiceFile(text)).toThrow(expect.objectContaining({ name: 'ServiceFileError', code, message }));
 });

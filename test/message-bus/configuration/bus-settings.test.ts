@@ -14,7 +14,7 @@ const read = (elements: string) =>
     readFile: () => `<busconfig>${elements}</busconfig>`, listDirectory: () => [], idOf: () => undefined,
   });
 
-test('limits get the names of the bus, and those that it does not have are left out', () => {
+test('limits get the names of the options of the bus, and limits that it does not have are left out', () => {
   const limit = (name: string, value: number) => `<limit name="${name}">${value}</limit>`;
   expect(limitsOf(read(
     limit('max_names_per_connection', 4) + limit('reply_timeout', 100) + limit('max_incoming_unix_fds', 7)),
@@ -23,7 +23,7 @@ test('limits get the names of the bus, and those that it does not have are left 
   expect(limitsOf(read(limit('max_message_size', 0)))).toEqual({ maxMessageSize: 16 });
 });
 
-test('the page lists all limits, by both names, with their defaults', () => {
+test('docs/bus.md lists all limits, by both names, with their defaults', () => {
   const scale: Readonly<Record<string, number>> = { '': 1, s: 1_000, MiB: 2 ** 20 };
   const valueOf = (text: string): number => {
     const [, digits = '', unit = ''] = /^([\d,]+) ?(\w*)$/.exec(text) ?? [];
@@ -39,36 +39,36 @@ test('the page lists all limits, by both names, with their defaults', () => {
 
 describe('mechanisms', () => {
   test.each<[string, string, readonly string[] | undefined]>([
-    ['are left to the bus', '', undefined],
+    ['are chosen by the bus if the file names none', '', undefined],
     ['are those of the file, in the order of the bus', '<auth>DBUS_COOKIE_SHA1</auth><auth>EXTERNAL</auth>', ['EXTERNAL', 'DBUS_COOKIE_SHA1']],
     ['without <allow_anonymous/> have no ANONYMOUS', '<auth>ANONYMOUS</auth>', []],
-    ['with it have ANONYMOUS', '<auth>ANONYMOUS</auth><allow_anonymous/>', ['ANONYMOUS']],
-    ['are all of them if only it is there', '<allow_anonymous/>', ['EXTERNAL', 'DBUS_COOKIE_SHA1', 'ANONYMOUS']],
-    ['are only those of the file in spite of it', '<auth>EXTERNAL</auth><allow_anonymous/>', ['EXTERNAL']],
+    ['with <allow_anonymous/> have ANONYMOUS', '<auth>ANONYMOUS</auth><allow_anonymous/>', ['ANONYMOUS']],
+    ['are all of them if <allow_anonymous/> is the only element', '<allow_anonymous/>', ['EXTERNAL', 'DBUS_COOKIE_SHA1', 'ANONYMOUS']],
+    ['are only those of the file, even with <allow_anonymous/>', '<auth>EXTERNAL</auth><allow_anonymous/>', ['EXTERNAL']],
   ])('%s', (_, elements, expected) => {
     expect(mechanismsOf(read(elements))).toEqual(expected);
   });
 
-  test('that the bus does not have are named', () => {
+  test('that the bus does not have are listed', () => {
     expect(unknownMechanisms(read('<auth>KERBEROS_V4</auth><auth>EXTERNAL</auth>'))).toEqual(['KERBEROS_V4']);
   });
 });
 
-describe('the user of the bus', () => {
+describe('the policies of a configuration file', () => {
   const ALL = '<allow send_destination="*"/><allow eavesdrop="true"/><allow own="*"/>';
   const policies = (rules: string) => new Policies(read(`<policy context="default">${rules}</policy>`).policy);
 
-  test('may connect unless a rule denies it', () => {
+  test('let the user of the bus connect unless a rule denies it', () => {
     expect(policies('').mayConnect(ownUser())).toBe(true);
     expect(policies('<deny user="*"/>').mayConnect(ownUser())).toBe(false);
     expect(policies(`<deny user="*"/><allow user="${process.getuid?.()}"/>`).mayConnect(ownUser())).toBe(true);
   });
 
-  test('an anonymous client may connect', () => {
+  test('let an anonymous client connect', () => {
     expect(policies('<deny user="*"/>').mayConnect(NOBODY)).toBe(true);
   });
 
-  test('has no policy if everything is allowed, and one of its own otherwise', () => {
+  test('give a user no policy if everything is allowed, and otherwise always the same one', () => {
     expect(policies(ALL).policyFor(ownUser())).toBeUndefined();
     const policy = policies(`${ALL}<deny own="a.B"/>`);
     expect(policy.policyFor(ownUser())?.mayOwn('a.B')).toBe(false);

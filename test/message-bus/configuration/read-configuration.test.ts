@@ -42,7 +42,7 @@ test('the text of elements without effect is skipped', () => {
   expect(readElements(elements).ignored).toEqual(['pidfile', 'user', 'selinux']);
 });
 
-test('an empty configuration is one without contents', () => {
+test('an empty file gives a configuration without contents', () => {
   expect(readElements('')).toEqual({
     type: undefined, addresses: [], mechanisms: [], allowAnonymous: false, serviceDirectories: [], limits: new Map(),
     policy: [], ignored: [],
@@ -62,12 +62,12 @@ test('other files are included at their place, relative to the file that names t
   expect(addresses).toEqual(['a:', 'b:', 'c:', 'd:']);
 });
 
-test('a policy for a user that the system does not know is listed among what is ignored', () => {
+test('a policy for a user that the system does not know is listed as ignored', () => {
   const { policy, ignored } = readElements('<policy user="nobody-here"><allow own="*"/></policy>');
   expect([policy, ignored]).toEqual([[], ['user "nobody-here", which the system does not know']]);
 });
 
-describe('is refused:', () => {
+describe('a configuration is refused if it contains', () => {
   test.each([
     ['<bees/>', 'unknown element <bees>'],
     ['<listen carefully="yes">unix:</listen>', 'unknown attribute "carefully" of <listen>'],
@@ -110,7 +110,7 @@ describe('is refused:', () => {
     );
   });
 
-  test('a file that is not there, is no XML, has another root, or includes itself', () => {
+  test('no such file, no XML, another root element, or an include of itself', () => {
     expect(() => read({})).toThrow('/etc/bus.conf: there is no such file');
     expect(() => read({ '/etc/bus.conf': 'bus' })).toThrow('found text outside of the root element: it must be inside');
     expect(() => read({ '/etc/bus.conf': '<node/>' })).toThrow('root element <node>: it must be <busconfig>');

@@ -27,30 +27,30 @@ describe('sending', () => {
   test.each<[string, string, PolicyMessage, boolean]>([
     ['without rules nothing may be sent', '', CALL, false],
     ['the last rule decides', '<allow send_interface="*"/><deny send_member="C" send_interface="a.B"/>', CALL, false],
-    ['an earlier rule does not', '<deny send_destination="*"/><allow send_destination="*"/>', CALL, true],
+    ['an earlier rule does not decide', '<deny send_destination="*"/><allow send_destination="*"/>', CALL, true],
     ['a rule about another interface does not match', '<allow send_destination="*"/><deny send_interface="a.Z"/>', CALL, true],
-    ['a denied interface hides a call without one', '<allow send_destination="*"/><deny send_interface="a.Z"/>', { ...CALL, interface: undefined }, false],
-    ['an allowed interface does not admit a call without one', '<allow send_interface="a.B"/>', { ...CALL, interface: undefined }, false],
-    ['a destination is each name of the receiver', '<allow send_destination="x.Y"/>', { ...CALL, destination: ':1.2' }, true],
-    ['another destination does not match', '<allow send_destination="x.Z"/>', CALL, false],
+    ['a rule that denies an interface denies a call without one', '<allow send_destination="*"/><deny send_interface="a.Z"/>', { ...CALL, interface: undefined }, false],
+    ['a rule that allows an interface does not allow a call without one', '<allow send_interface="a.B"/>', { ...CALL, interface: undefined }, false],
+    ['a rule for a destination matches each name of the receiver', '<allow send_destination="x.Y"/>', { ...CALL, destination: ':1.2' }, true],
+    ['a rule for another destination does not match', '<allow send_destination="x.Z"/>', CALL, false],
     ['a prefix matches the name itself', '<allow send_destination_prefix="x.Y"/>', CALL, true],
     ['a prefix matches names below', '<allow send_destination_prefix="x"/>', CALL, true],
     ['a prefix ends at a dot', '<allow send_destination_prefix="x.Y2"/>', CALL, false],
-    ['a type', '<allow send_type="signal"/>', CALL, false],
-    ['a path', '<allow send_path="/a"/>', CALL, true],
-    ['another path', '<allow send_path="/b"/>', CALL, false],
-    ['broadcasts only: a call', '<allow send_broadcast="true"/>', CALL, false],
-    ['broadcasts only: a broadcast', '<allow send_broadcast="true"/>', SIGNAL, true],
-    ['no broadcasts', '<allow send_broadcast="false"/>', SIGNAL, false],
-    ['descriptors', '<allow send_destination="*"/><deny send_path="/a" min_fds="4"/>', { ...CALL, unixFds: 4 }, false],
-    ['fewer descriptors', '<allow send_destination="*"/><deny send_path="/a" min_fds="4"/>', { ...CALL, unixFds: 3 }, true],
-    ['a reply that was not asked for', '<allow send_type="method_return"/>', RETURN, false],
-    ['any reply', '<allow send_type="method_return" send_requested_reply="false"/>', RETURN, true],
+    ['a rule for another type does not match', '<allow send_type="signal"/>', CALL, false],
+    ['a rule for the path matches', '<allow send_path="/a"/>', CALL, true],
+    ['a rule for another path does not match', '<allow send_path="/b"/>', CALL, false],
+    ['a rule for broadcasts does not match a call', '<allow send_broadcast="true"/>', CALL, false],
+    ['a rule for broadcasts matches a broadcast', '<allow send_broadcast="true"/>', SIGNAL, true],
+    ['a rule for all but broadcasts does not match a broadcast', '<allow send_broadcast="false"/>', SIGNAL, false],
+    ['a rule for at least 4 descriptors matches 4', '<allow send_destination="*"/><deny send_path="/a" min_fds="4"/>', { ...CALL, unixFds: 4 }, false],
+    ['a rule for at least 4 descriptors does not match 3', '<allow send_destination="*"/><deny send_path="/a" min_fds="4"/>', { ...CALL, unixFds: 3 }, true],
+    ['a rule for replies does not match an unrequested reply', '<allow send_type="method_return"/>', RETURN, false],
+    ['a rule for unrequested replies matches one', '<allow send_type="method_return" send_requested_reply="false"/>', RETURN, true],
   ])('%s', (_, rules, message, allowed) => {
     expect(policyOf(rules).maySend(message, passage())).toBe(allowed);
   });
 
-  test('a reply that was asked for passes a rule that denies replies, unless that says otherwise', () => {
+  test('a requested reply passes a rule that denies replies, unless the rule says otherwise', () => {
     const asked = passage({ isRequestedReply: true });
     const allow = '<allow send_destination="*"/>';
     expect(policyOf(allow).maySend(RETURN, asked)).toBe(true);
@@ -62,12 +62,12 @@ describe('sending', () => {
 describe('receiving', () => {
   test.each<[string, string, boolean, boolean]>([
     ['a rule without eavesdrop does not admit copies', '<allow receive_sender="*"/>', true, false],
-    ['a rule with eavesdrop does', '<allow eavesdrop="true"/>', true, true],
-    ['and admits what is addressed to the client', '<allow eavesdrop="true"/>', false, true],
-    ['denying copies leaves the rest', '<allow eavesdrop="true"/><deny eavesdrop="true"/>', false, true],
-    ['and takes the copies', '<allow eavesdrop="true"/><deny eavesdrop="true"/>', true, false],
-    ['a sender is each of its names', '<allow receive_sender="x.Y"/>', false, true],
-    ['an interface and a member', '<allow receive_sender="*"/><deny receive_interface="a.B" receive_member="C"/>', false, false],
+    ['a rule with eavesdrop admits copies', '<allow eavesdrop="true"/>', true, true],
+    ['a rule with eavesdrop admits messages to the client', '<allow eavesdrop="true"/>', false, true],
+    ['a rule that denies copies does not deny messages to the client', '<allow eavesdrop="true"/><deny eavesdrop="true"/>', false, true],
+    ['a rule that denies copies denies them', '<allow eavesdrop="true"/><deny eavesdrop="true"/>', true, false],
+    ['a rule for a sender matches each of its names', '<allow receive_sender="x.Y"/>', false, true],
+    ['a rule for an interface and a member matches', '<allow receive_sender="*"/><deny receive_interface="a.B" receive_member="C"/>', false, false],
   ])('%s', (_, rules, isEavesdropped, allowed) => {
     expect(policyOf(rules).mayReceive(CALL, passage({ isEavesdropped }))).toBe(allowed);
   });
@@ -83,7 +83,7 @@ describe('owning', () => {
     ['<allow own_prefix="a.B"/>', 'a.B.C', true],
     ['<allow own_prefix="a.B"/>', 'a.BC', false],
     ['<allow own="*"/><deny own="a.B"/>', 'a.B', false],
-  ])('with %s, owning %s: %s', (rules, name, allowed) => {
+  ])('with %s, a client may own %s: %s', (rules, name, allowed) => {
     expect(policyOf(rules).mayOwn(name)).toBe(allowed);
   });
 });
@@ -102,7 +102,7 @@ describe('contexts', () => {
     expect(of(['at_console="true"', allow])).toBe(false);
   });
 
-  test('connecting is for the user of the bus, unless a rule says otherwise', () => {
+  test('let only the user of the bus connect, unless a rule says otherwise', () => {
     expect(policyOf('').mayConnect(true)).toBe(true);
     expect(policyOf('').mayConnect(false)).toBe(false);
     expect(policyOf('<allow user="*"/>').mayConnect(false)).toBe(true);
@@ -112,17 +112,17 @@ describe('contexts', () => {
   });
 });
 
-describe('a policy allows everything', () => {
+describe('whether a policy allows everything', () => {
   const ALL = '<allow send_destination="*"/><allow receive_sender="*" eavesdrop="true"/><allow own="*"/>';
   test.each<[string, string, boolean]>([
-    ['as test harnesses write it', '<allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>', true],
-    ['after rules that deny', `<deny own="a.B"/><deny send_interface="a.B"/>${ALL}<allow user="*"/>`, true],
-    ['but one name', `${ALL}<deny own="a.B"/>`, false],
-    ['but one interface', `${ALL}<deny receive_interface="a.B"/>`, false],
-    ['but copies for others', '<allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/>', false],
-    ['but signals', '<allow send_type="method_call"/><allow eavesdrop="true"/><allow own="*"/>', false],
-    ['but it says nothing of names', '<allow send_destination="*"/><allow eavesdrop="true"/>', false],
-    ['but it has no rules', '', false],
+    ['yes, as test harnesses write it', '<allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>', true],
+    ['yes, after rules that deny', `<deny own="a.B"/><deny send_interface="a.B"/>${ALL}<allow user="*"/>`, true],
+    ['no, if one name is denied', `${ALL}<deny own="a.B"/>`, false],
+    ['no, if one interface is denied', `${ALL}<deny receive_interface="a.B"/>`, false],
+    ['no, if copies are not allowed', '<allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/>', false],
+    ['no, if only calls are allowed', '<allow send_type="method_call"/><allow eavesdrop="true"/><allow own="*"/>', false],
+    ['no, if no rule allows names', '<allow send_destination="*"/><allow eavesdrop="true"/>', false],
+    ['no, if there are no rules', '', false],
   ])('%s', (_, rules, expected) => {
     expect(policyOf(rules).allowsEverything).toBe(expected);
   });

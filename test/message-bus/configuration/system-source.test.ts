@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { SYSTEM_SOURCE } from '../../../src/message-bus/configuration/system-source.js';
 import { scratchDirectory } from '../../support/reaper.js';
 
-test('a file and a directory are read, and one that is missing is no error', () => {
+test('a file and a directory are read, and a missing one is not an error', () => {
   const directory = scratchDirectory();
   writeFileSync(join(directory, 'a.conf'), 'text');
   expect(SYSTEM_SOURCE.readFile(join(directory, 'a.conf'))).toBe('text');
@@ -14,7 +14,7 @@ test('a file and a directory are read, and one that is missing is no error', () 
   expect(SYSTEM_SOURCE.listDirectory(join(directory, 'b'))).toEqual([]);
 });
 
-test('a directory is no file', () => {
+test('a directory cannot be read as a file', () => {
   const directory = scratchDirectory();
   mkdirSync(join(directory, 'a'));
   expect(() => SYSTEM_SOURCE.readFile(join(directory, 'a'))).toThrow('it is a directory: it must be a file');

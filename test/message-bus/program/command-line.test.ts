@@ -9,7 +9,7 @@ const SERVE = {
 };
 const RUN = { kind: 'run', configFile: undefined, address: undefined, features: [], args: [] };
 
-describe('a bus of its own', () => {
+describe('the options of a bus:', () => {
   test.each<[string, string[], object]>([
     ['no option', [], {}],
     ['--session', ['--session'], {}],
@@ -18,16 +18,16 @@ describe('a bus of its own', () => {
     ['a relative file', ['--config-file=b'], { configFile: `${process.cwd()}/b` }],
     ['an inherited descriptor', ['--config-file=/proc/self/fd/5'], { configFile: '/proc/self/fd/5' }],
     ['an address', ['--address=unix:path=/a'], { address: 'unix:path=/a' }],
-    ['the address on standard output', ['--print-address'], { addressDescriptor: 1 }],
-    ['the address on a descriptor after =', ['--print-address=7'], { addressDescriptor: 7 }],
-    ['the address on a descriptor as the next argument', ['--print-address', '7'], { addressDescriptor: 7 }],
+    ['the address printed to standard output', ['--print-address'], { addressDescriptor: 1 }],
+    ['the address printed to a descriptor after =', ['--print-address=7'], { addressDescriptor: 7 }],
+    ['the address printed to a descriptor as the next argument', ['--print-address', '7'], { addressDescriptor: 7 }],
     ['another option after --print-address', ['--print-address', '--session'], { addressDescriptor: 1 }],
-    ['the process id', ['--print-pid', '--print-address', '3'], { pidDescriptor: 1, addressDescriptor: 3 }],
+    ['the process id printed', ['--print-pid', '--print-address', '3'], { pidDescriptor: 1, addressDescriptor: 3 }],
     ['--fork', ['--fork'], { fork: true }],
-    ['--nofork, the stronger one', ['--fork', '--nofork'], {}],
-    ['options without a word', ['--nopidfile', '--nosyslog'], {}],
+    ['--nofork, which overrides --fork', ['--fork', '--nofork'], {}],
+    ['options that are accepted without a message', ['--nopidfile', '--nosyslog'], {}],
     [
-      'options without effect', ['--syslog', '--syslog-only', '--systemd-activation'],
+      'options without effect, which are reported', ['--syslog', '--syslog-only', '--systemd-activation'],
       { ignored: ['--syslog', '--syslog-only', '--systemd-activation'], features: ['SystemdActivation'] },
     ],
   ])('%s', (_, args, changes) => {
@@ -35,7 +35,7 @@ describe('a bus of its own', () => {
   });
 });
 
-describe('a bus for a command', () => {
+describe('a bus for a command:', () => {
   test.each<[string, string[], object]>([
     ['after --', ['--', 'a', '--b'], { command: 'a', args: ['--b'] }],
     ['without --', ['a', '--', '--help'], { command: 'a', args: ['--', '--help'] }],
@@ -48,7 +48,7 @@ describe('a bus for a command', () => {
   });
 });
 
-test('texts and introspection data are asked for', () => {
+test('the command line can ask for the help text, the version and the introspection data', () => {
   for (const args of [['--help'], ['-h'], ['run', '--help'], ['--help', '--system']]) {
     expect(parseCommandLine(args)).toMatchObject({ kind: 'print', text: expect.stringMatching(/^Usage: dbus-wire-bus/) });
   }

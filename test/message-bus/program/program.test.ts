@@ -80,7 +80,7 @@ describe('a session bus', () => {
   });
 });
 
-test.skipIf(process.platform === 'linux')('a socket in a directory that others can enter is named', async () => {
+test.skipIf(process.platform === 'linux')('a socket in a directory that others can enter is reported', async () => {
   const directory = scratchDirectory();
   chmodSync(directory, 0o755);
   await using bus = await startBus(`--address=unix:path=${directory}/a;unix:dir=${directory}`, '--print-address');
@@ -110,7 +110,7 @@ describe('a bus in the background', () => {
     await until(() => !existsSync(dirname(socketOf(address))));
   });
 
-  test('says why it cannot be started', async () => {
+  test('reports why it cannot be started', async () => {
     expect(await runBus('--fork', '--config-file=/nonexistent/bus.conf')).toMatchObject({
       code: 1, stderr: 'dbus-wire-bus: /nonexistent/bus.conf: there is no such file\n',
     });
@@ -118,7 +118,7 @@ describe('a bus in the background', () => {
 });
 
 describe('a configuration file', () => {
-  test('has addresses, limits, services and elements without effect', async () => {
+  test('sets addresses and limits, and its elements without effect are reported', async () => {
     const directory = scratchDirectory();
     await using bus = await startBus(`--config-file=${configuration(directory)}`, '--print-address');
     const [address] = await bus.line(/.*;.*/);
@@ -132,7 +132,7 @@ describe('a configuration file', () => {
     expect(existsSync(join(directory, 'one'))).toBe(false);
   });
 
-  test('is read again after SIGHUP, and stays as it was if it is not valid', async () => {
+  test('is read again after SIGHUP and ReloadConfig, and has no effect if it is not valid', async () => {
     const directory = scratchDirectory();
     const file = configuration(directory);
     await using bus = await startBus(`--config-file=${file}`, '--print-address');
@@ -159,7 +159,7 @@ describe('a configuration file', () => {
     await client.listNames();
   });
 
-  test('and service files with mistakes, or for systemd, are reported', async () => {
+  test('can lead to service files with mistakes, or for systemd, which are reported', async () => {
     const directory = scratchDirectory();
     const file = configuration(directory);
     const services = join(directory, 'services');
@@ -174,7 +174,7 @@ describe('a configuration file', () => {
     await complaint('SystemdService of a.Unit has no effect here: its Exec is run');
   });
 
-  test('can be a descriptor that the program has inherited', async () => {
+  test('can be a descriptor that the program inherits', async () => {
     const directory = scratchDirectory();
     const command = `exec "$0" "$1" --config-file=/proc/self/fd/5 --print-address 5<"$2"`;
     await using bus = await start('/bin/sh', ['-c', command, process.execPath, BUS, configuration(directory)]);
@@ -195,13 +195,13 @@ describe('a configuration file', () => {
   });
 });
 
-test.each([['--nofork'], ['--fork']])('a descriptor that cannot be written is an error: %s', async (option) => {
+test.each([['--nofork'], ['--fork']])('a descriptor that cannot be written to is an error: %s', async (option) => {
   expect(await runBus(option, '--print-address=99')).toMatchObject({
     code: 74, stdout: '', stderr: 'dbus-wire-bus: descriptor 99 cannot be written: EBADF: bad file descriptor, write\n',
   });
 });
 
-test.each([['FOO'], ['ANONYMOUS']])('a bus that nobody can connect to is refused: only %s', async (mechanism) => {
+test.each([['FOO'], ['ANONYMOUS']])('a bus to which nobody can connect is refused: only %s', async (mechanism) => {
   const file = join(scratchDirectory(), 'bus.conf');
   writeFileSync(file, `<busconfig><listen>unix:tmpdir=/tmp</listen><auth>${mechanism}</auth></busconfig>`);
   expect(await runBus(`--config-file=${file}`, '--print-address')).toMatchObject({
@@ -210,7 +210,7 @@ test.each([['FOO'], ['ANONYMOUS']])('a bus that nobody can connect to is refused
 });
 
 // On Linux, Node's pipe for signals is one of these: a line in it ended the process with a segmentation fault.
-test('a descriptor that Node has opened for itself is never written', async () => {
+test('a descriptor that Node has opened for itself is never written to', async () => {
   const descriptors = Array.from({ length: 12 }, (_, index) => index + 6);
   const ends = await Promise.all(descriptors.map((descriptor) => runBus(`--print-address=${descriptor}`)));
   for (const end of ends) {
@@ -224,7 +224,7 @@ test('wrong usage has an exit code and one line of its own', async () => {
   });
 });
 
-test('the introspection data are those of the bus', async () => {
+test('--introspect prints the introspection data of the bus', async () => {
   const { code, stdout } = await runBus('--introspect');
   expect(code).toBe(0);
   for (const part of ['<node>', 'org.freedesktop.DBus"', 'org.freedesktop.DBus.Monitoring', 'RequestName']) {
@@ -232,7 +232,7 @@ test('the introspection data are those of the bus', async () => {
   }
 });
 
-test('the files of the package name the program', () => {
+test('package.json lists the program', () => {
   const { bin } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
     bin: Record<string, string>;
   };

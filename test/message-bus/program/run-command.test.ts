@@ -12,7 +12,7 @@ const BUS = builtProgram('bus');
 const BUS_NAME = 'org.freedesktop.DBus';
 const runWith = (args: string[], options?: ProgramOptions) => run(process.execPath, [BUS, 'run', ...args], options);
 
-test('the command finds the bus, and no other, and the bus ends with it', async () => {
+test('the command finds its own bus and no other, and the bus ends with it', async () => {
   const env = { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/old', DBUS_SESSION_BUS_PID: '1', DBUS_STARTER_ADDRESS: 'unix:path=/old' };
   const print = 'echo $DBUS_SESSION_BUS_ADDRESS; echo $DBUS_SESSION_BUS_PID$DBUS_STARTER_ADDRESS';
   const { code, stdout, stderr } = await runWith(['--', '/bin/sh', '-c', print], { env });
@@ -22,7 +22,7 @@ test('the command finds the bus, and no other, and the bus ends with it', async 
   expect(existsSync(dirname(parseAddresses(address)[0]?.keys.get('path') ?? '/'))).toBe(false);
 });
 
-test('a program of this package works with it', async () => {
+test('the programs of this package find the bus', async () => {
   const service = builtProgram('service');
   const client = builtProgram('client');
   const script = '"$0" "$1" & until "$0" "$2" 8 2>/dev/null; do sleep 0.1; done; kill $!; wait $!';
@@ -48,7 +48,7 @@ describeWith('gdbus', 'busctl', 'dbus-send', 'dbus-python')('the programs of oth
 describe('the exit code', () => {
   test.each<[string, string[], number]>([
     ['is that of the command', ['/bin/sh', '-c', 'exit 7'], 7],
-    ['names the signal that ended the command', ['/bin/sh', '-c', 'kill -9 $$'], 137],
+    ['is 128 and the number of the signal that ended the command', ['/bin/sh', '-c', 'kill -9 $$'], 137],
     ['is 127 if there is no such command', ['/nonexistent'], 127],
     ['is 126 if the command cannot be executed', ['/etc/passwd'], 126],
     ['is 127 if the bus cannot be started', ['--config-file=/nonexistent', '/bin/true'], 127],
@@ -58,7 +58,7 @@ describe('the exit code', () => {
   });
 });
 
-test.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)('%s goes to the command, which decides', async (signal) => {
+test.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)('%s goes to the command, which handles it', async (signal) => {
   const script = `trap 'echo trapped; exit 9' ${signal.slice(3)}; echo ready; while :; do sleep 0.05; done`;
   await using program = await start(process.execPath, [BUS, 'run', '/bin/sh', '-c', script]);
   await program.line('ready');
