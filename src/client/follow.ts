@@ -6,7 +6,7 @@ import type { Bus } from '../connection/bus.js';
 import { ConnectionClosedError } from '../connection/errors.js';
 import type { MessageLink } from '../connection/link.js';
 import type { SignalSink } from '../connection/signal-listener.js';
-import { type SignalTap, tapSignals } from '../connection/signal-taps.js';
+import { type SignalTap, tapAllSignals } from '../connection/signal-taps.js';
 import { ErrorName } from '../protocol/error-names.js';
 import { DBusError } from '../protocol/errors.js';
 import type { MatchRule } from '../protocol/match-rule.js';
@@ -79,7 +79,7 @@ export class Follow {
   readonly #link: MessageLink<boolean>;
   readonly #destination: string | undefined;
   readonly #state: FollowedState;
-  readonly #taps: SignalTap[] = [];
+  readonly #taps: readonly SignalTap[];
   #closeWatch: () => Promise<void> = () => Promise.resolve();
   readonly #stopListening: () => void;
   /** Counts the loads, and the ends of the service; a load with another number is outdated. */
@@ -117,9 +117,6 @@ export class Follow {
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
-    const onAbort = (): void => this.fail(signal?.reason);
-    signal?.addEventListener('abort', onAbort);
-    this.#stopListening = () => signal?.removeEventListener('abort', onAbort);
     const sink: SignalSink = {
       dropped: 0,
       push: (arrived, bytes) => {
@@ -131,7 +128,11 @@ export class Follow {
       },
     };
     // The rules are sent before the first load, so that no change is missed between the two.
-    this.#taps = signals.rules.map((rule) => tapSignals(link, rule, { signature: signals.signature(rule), sink }));
+    const { rules, signature } = signals;
+    this.#taps = tapAllSignals(link, rules.map((rule) => [rule, { signature: signature(rule), sink }] as const));
+    const onAbort = (): void => this.fail(signal?.reason);
+    signal?.addEventListener('abort', onAbort);
+    this.#stopListening = () => signal?.removeEventListener('abort', onAbort);
     this.#begin(noAutoStart).catch((error: unknown) => this.fail(error));
   }
 

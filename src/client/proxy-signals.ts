@@ -7,7 +7,7 @@ import {
   type ListenedSubscription, type ListenOptions, SignalListening, type SignalSink,
 } from '../connection/signal-listener.js';
 import { SignalQueue } from '../connection/signal-queue.js';
-import { type SignalTap, tapSignals } from '../connection/signal-taps.js';
+import { type SignalTap, tapAllSignals, tapSignals } from '../connection/signal-taps.js';
 import {
   DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_LIMIT, type SubscribeOptions,
 } from '../connection/subscription.js';
@@ -172,12 +172,11 @@ class SeveralSignals {
       },
       end: fail,
     });
+    const taps = wanted.map(({ rule, signature }, index) => [rule, { signature, sink: sinkOf(index) }] as const);
+    this.#taps = tapAllSignals(link, taps); // it throws if a rule is not valid
     const onAbort = (): void => fail({ reason: end?.reason });
     end?.addEventListener('abort', onAbort);
     this.#stopListening = () => end?.removeEventListener('abort', onAbort);
-    this.#taps = wanted.map(({ rule, signature }, index) => (
-      tapSignals(link, rule, { signature, sink: sinkOf(index) })
-    ));
     this.ready = Promise.all(this.#taps.map(({ ready }) => ready)).then(() => undefined);
     this.ready.catch(() => {}); // the reader gets the error, too
   }

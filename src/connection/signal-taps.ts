@@ -50,6 +50,20 @@ export function tapSignals(
   return pump(link.subscribe(rule, { signature, onGap: (gap) => sink.noteGap(gap) }), sink);
 }
 
+/** Makes several taps, as {@link tapSignals} does: all of them, or none if one of them throws. */
+export function tapAllSignals(
+  link: MessageLink<boolean>, wanted: readonly (readonly [MatchRule, Parameters<typeof tapSignals>[2]])[],
+): SignalTap[] {
+  const made: SignalTap[] = [];
+  try {
+    for (const [rule, options] of wanted) made.push(tapSignals(link, rule, options));
+  } catch (error) {
+    for (const tap of made) tap.close().catch(() => {}); // the caller gets the error
+    throw error;
+  }
+  return made;
+}
+
 function pump(subscription: Subscription, sink: SignalSink): SignalTap {
   const run = async (): Promise<void> => {
     for await (const signal of subscription) sink.push(signal, 0); // its length is not known
