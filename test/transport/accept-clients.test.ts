@@ -64,14 +64,14 @@ describe('the mechanisms', () => {
     ['a port, with ANONYMOUS',
       () => ({ address: 'tcp:host=127.0.0.1', mechanisms: ['EXTERNAL', 'ANONYMOUS'] }), 'ANONYMOUS'],
     ['a private socket, with both', () => ({ mechanisms: ['ANONYMOUS', 'EXTERNAL'] }), 'ANONYMOUS EXTERNAL'],
-  ])('of %s', async (_, setup, expected) => {
+  ])('are offered at %s', async (_, setup, expected) => {
     const { dial } = await serve(setup());
     const { say, heard } = dial();
     say('\0AUTH\r\n');
     await until(() => heard() === `REJECTED ${expected}\r\n`);
   });
 
-  test('EXTERNAL accepts only our user, claimed or not', async () => {
+  test('accept by EXTERNAL only our own user, with or without an identity', async () => {
     const { dial, clients } = await serve();
     for (const [said, isAccepted] of [
       [AS_US, true],
@@ -89,7 +89,7 @@ describe('the mechanisms', () => {
     expect(clients).toEqual([]);
   });
 
-  test('authorize gets the address of the server too', async () => {
+  test('are passed to authorize together with the user and the address of the server', async () => {
     const claims: object[] = [];
     const { listener, clients, dial } = await serve({ authorize: (claim) => claims.push(claim) > 0 });
     dial().say(`${AS_US}BEGIN\r\n`);
@@ -101,7 +101,7 @@ describe('the mechanisms', () => {
 });
 
 describe('limits', () => {
-  test('clients that do not speak are cut after a time', async () => {
+  test('clients that send nothing are disconnected after handshakeTimeout', async () => {
     const { listener, errors, dial } = await serve({ handshakeTimeout: 200 });
     const silent = Array.from({ length: 10 }, () => dial().socket);
     await allClosed(silent);
@@ -109,7 +109,7 @@ describe('limits', () => {
     expect(new Set(errors)).toEqual(new Set(['AUTH_TIMED_OUT']));
   });
 
-  test('of too many clients that do not speak the oldest are cut, and one that speaks is accepted', async () => {
+  test('the oldest of too many silent clients are disconnected, and one that speaks is accepted', async () => {
     const { listener, errors, dial, clients } = await serve({ maxHandshakes: 4, handshakeTimeout: Infinity });
     const silent = Array.from({ length: 10 }, () => dial().socket);
     await until(() => silent.filter(({ closed }) => closed).length === 6);
@@ -119,7 +119,7 @@ describe('limits', () => {
     expect(errors).toEqual(Array.from({ length: 6 }, () => 'CLIENT_CUT'));
   });
 
-  test('two hundred clients that come at once are all accepted', async () => {
+  test('two hundred clients that connect at once are all accepted', async () => {
     const { errors, dial, clients } = await serve();
     const dialed = Array.from({ length: 200 }, dial);
     for (const { say } of dialed) say(AS_US);
@@ -129,7 +129,7 @@ describe('limits', () => {
     expect(errors).toEqual([]);
   });
 
-  test('hundreds of clients that vanish leave nothing', async () => {
+  test('hundreds of clients that vanish leave no handshake open', async () => {
     const { listener, errors, dial, clients } = await serve();
     const sockets = Array.from({ length: 300 }, (_, index) => {
       const { socket, say } = dial();
@@ -152,7 +152,7 @@ describe('limits', () => {
     ['BEGIN at once', '\0BEGIN\r\n', 'BEGIN_TOO_EARLY'],
     ['unknown commands', `\0${'HELP\r\n'.repeat(1_000)}`, 'TOO_MANY_LINES'],
     ['a message', 'l\x01\0\x01', 'NUL_BYTE_MISSING'],
-  ])('a client that sends %s is cut, and the others are not', async (_, said, code) => {
+  ])('a client that sends %s is disconnected, and others are still accepted', async (_, said, code) => {
     const { errors, dial, clients } = await serve();
     const hostile = dial();
     hostile.say(said);
@@ -163,7 +163,7 @@ describe('limits', () => {
     await until(() => clients.length === 1);
   });
 
-  test('a client above the limit is cut at once, or when it has authenticated', async () => {
+  test('a client above the limit is disconnected at once, or after its handshake', async () => {
     let rooms = 1;
     const { errors, dial, clients } = await serve({ hasRoom: () => rooms > 0 });
     const [first, second] = [dial(), dial()];
@@ -180,7 +180,7 @@ describe('limits', () => {
     expect(errors).toEqual(['CLIENT_CUT', 'CLIENT_CUT']);
   });
 
-  test('close() cuts the handshakes that run, and keeps the clients', async () => {
+  test('close() ends the handshakes in progress, and keeps the accepted clients', async () => {
     const { listener, errors, dial, clients } = await serve();
     const done = dial();
     done.say(`${AS_US}BEGIN\r\n`);

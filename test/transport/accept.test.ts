@@ -47,7 +47,7 @@ async function received(transport: Transport, length: number): Promise<string> {
 }
 
 describe('a handshake', () => {
-  test('gives the transport, what was agreed upon, and the bytes after BEGIN', async () => {
+  test('returns the transport, the result of the negotiation, and the bytes after BEGIN', async () => {
     const { result, say, sent } = accept();
     say(`${AS_USER_7}NEGOTIATE_UNIX_FD\r\nBEGIN\r\nl\x01`);
     const { transport, identity, unixFds } = await result;
@@ -66,7 +66,7 @@ describe('a handshake', () => {
     expect(sent()).toBe(`${OK}AGREE_UNIX_FD\r\n`);
   });
 
-  test('is the same byte by byte', async () => {
+  test('succeeds byte by byte', async () => {
     const { result, stream } = accept({ authorize: async () => true });
     const said = bytes(`${AS_USER_7}BEGIN\r\nmessages`);
     for (const chunk of chunksOf(said, 1)) stream.push(chunk);
@@ -105,7 +105,7 @@ describe('a handshake', () => {
     await until(() => stream.destroyed);
   });
 
-  test('cuts a client that does not read the last answer', async () => {
+  test('disconnects a client that does not read the last answer', async () => {
     const { stream, result, say } = accept({}, { isDeaf: true });
     say(`\0${'AUTH\r\n'.repeat(7)}`);
     await expect(result).rejects.toMatchObject({ code: 'TOO_MANY_REJECTIONS' });
@@ -142,7 +142,7 @@ describe('authorize', () => {
     expect((error as Error).cause).toEqual(hasCause ? new Error('no database') : undefined);
   });
 
-  test('stops reading while it decides, and loses nothing of what comes meanwhile', async () => {
+  test('pauses reading while it decides, and loses none of the bytes that arrive meanwhile', async () => {
     const decision = deferred<boolean>();
     const { stream, result, say, sent } = accept({ authorize: () => decision.promise });
     say(AS_USER_7);
@@ -153,7 +153,7 @@ describe('authorize', () => {
     expect(sent()).toBe(OK);
   });
 
-  test('that decides after the end changes nothing', async () => {
+  test('has no effect if it decides after the end of the handshake', async () => {
     const decision = deferred<boolean>();
     const { stream, result, say, sent } = accept({ authorize: () => decision.promise, timeout: 20 });
     say(AS_USER_7);

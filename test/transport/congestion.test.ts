@@ -41,7 +41,7 @@ function startTransport(options: StreamTransportOptions = {}) {
   return { transport, stream, events, take, pieces: () => pieces };
 }
 
-describe('a transport with a peer that takes nothing', () => {
+describe('a transport to a peer that reads nothing', () => {
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   });
@@ -49,7 +49,7 @@ describe('a transport with a peer that takes nothing', () => {
     vi.useRealTimers();
   });
 
-  test('is congested above 8 MiB, and does not read then', async () => {
+  test('is congested from 8 MiB on, and does not read while it is', async () => {
     const { transport, stream, events } = startTransport();
     await turn();
     for (let i = 0; i < 8; i++) {
@@ -62,7 +62,7 @@ describe('a transport with a peer that takes nothing', () => {
     expect(events).toEqual([]);
   });
 
-  test('gives the stream one piece at a time, at most 256 KiB', async () => {
+  test('passes one piece of at most 256 KiB to the stream at a time', async () => {
     const sizes: number[] = [];
     const stream = new Duplex({
       read: () => {},
@@ -82,7 +82,7 @@ describe('a transport with a peer that takes nothing', () => {
     expect(sizes).toHaveLength(5); // the last has the header's worth of the end
   });
 
-  test('reads again when at most 1 MiB waits, after it has reported the relief', async () => {
+  test('reads again when at most 1 MiB is queued, after it has reported the relief', async () => {
     const { transport, stream, events, take } = startTransport();
     for (let i = 0; i < 9; i++) transport.write(large(MIB), { serial: 1 });
     transport.flush();
@@ -95,7 +95,7 @@ describe('a transport with a peer that takes nothing', () => {
     expect(events).toEqual(['relieved', [1]]);
   });
 
-  test('reads again after a second, since the peer may wait too, and then allows 1 MiB more', async () => {
+  test('reads again after a second, because the peer may wait too, and then allows 1 MiB more', async () => {
     const { transport, stream, events } = startTransport();
     for (let i = 0; i < 8; i++) transport.write(large(MIB), { serial: 1 });
     stream.push(Uint8Array.of(1));
@@ -108,7 +108,7 @@ describe('a transport with a peer that takes nothing', () => {
     expect(transport.isCongested).toBe(true);
   });
 
-  test('does not read again after a second if the peer takes something', () => {
+  test('does not read again after a second if the peer reads a little', () => {
     const { transport, events, take } = startTransport();
     for (let i = 0; i < 20; i++) transport.write(large(MIB), { serial: 1 });
     transport.flush();
@@ -119,7 +119,7 @@ describe('a transport with a peer that takes nothing', () => {
     expect({ isCongested: transport.isCongested, events }).toEqual({ isCongested: true, events: [] });
   });
 
-  test('is cut after ten seconds, with a bounded queue, and gives back what waited', async () => {
+  test('ends after ten seconds, with a bounded queue, and releases what was queued', async () => {
     const { transport, stream, events } = startTransport();
     let calls = 0;
     let most = 0;
@@ -142,7 +142,7 @@ describe('a transport with a peer that takes nothing', () => {
     expect(transport.queuedBytes).toBe(0);
   });
 
-  test('is not cut if little waits, however long that takes', () => {
+  test('does not end while less than 8 MiB are queued, however long that takes', () => {
     const { transport, stream } = startTransport();
     transport.write(large(7 * MIB), { serial: 1 });
     transport.flush();
@@ -150,7 +150,7 @@ describe('a transport with a peer that takes nothing', () => {
     expect(stream.destroyed).toBe(false);
   });
 
-  test('is not cut if it has taken enough, and then takes nothing for long', () => {
+  test('does not end if the peer reads enough, and then reads nothing for a long time', () => {
     const { transport, stream, take } = startTransport();
     for (let i = 0; i < 12; i++) transport.write(large(MIB), { serial: 1 });
     transport.flush();
@@ -162,7 +162,7 @@ describe('a transport with a peer that takes nothing', () => {
     expect(stream.destroyed).toBe(true);
   });
 
-  test('sends 300 MiB that were queued in one turn if the peer takes them', async () => {
+  test('sends 300 MiB that were queued in one turn if the peer reads them', async () => {
     const { transport, stream, take } = startTransport();
     const message = large(MIB);
     for (let i = 0; i < 300; i++) transport.write(message, { serial: 1 });
@@ -172,7 +172,7 @@ describe('a transport with a peer that takes nothing', () => {
     expect(transport.isCongested).toBe(false);
   });
 
-  test('is cut in the turn in which too much is queued', async () => {
+  test('ends in the turn in which too many bytes are queued', async () => {
     const { transport, stream, events } = startTransport({ maxQueuedBytes: 10 * MIB });
     let most = 0;
     for (let i = 0; i < 100; i++) {
@@ -184,7 +184,7 @@ describe('a transport with a peer that takes nothing', () => {
     expect(events.at(-1)).toMatchObject({ name: 'OutputOverflowError', code: 'OUTPUT_OVERFLOW' });
   });
 
-  test('is drained at once if little waits, otherwise when the peer has taken enough', async () => {
+  test('is drained at once if at most 1 MiB is queued, otherwise when the peer has read enough', async () => {
     const { transport, take } = startTransport();
     await transport.drained();
     for (let i = 0; i < 3; i++) transport.write(large(MIB), { serial: 1 });

@@ -11,7 +11,7 @@ function clients(halfOpen: HalfOpen, cut: string[], names: string) {
   return Array.from(names, (name) => halfOpen.add(() => cut.push(name)));
 }
 
-test('clients that come at once get some time; then the oldest are cut, down to the limit', () => {
+test('clients that come at once get some time; then the oldest are disconnected, down to the limit', () => {
   const cut: string[] = [];
   const halfOpen = new HalfOpen(2, 500);
   clients(halfOpen, cut, 'abcd');
@@ -24,7 +24,7 @@ test('clients that come at once get some time; then the oldest are cut, down to 
   expect({ cut, timers: vi.getTimerCount() }).toEqual({ cut: ['a', 'b', 'c'], timers: 0 });
 });
 
-test('a client that came later than the others is not cut before its time', () => {
+test('a client that came later than the others also gets its time', () => {
   const cut: string[] = [];
   const halfOpen = new HalfOpen(1, 500);
   const [leave] = clients(halfOpen, cut, 'ab');
@@ -38,7 +38,7 @@ test('a client that came later than the others is not cut before its time', () =
   expect(cut).toEqual(['b', 'c']);
 });
 
-test('at sixteen times the limit the oldest is cut at once', () => {
+test('the oldest client is disconnected at once if there are sixteen times as many as the limit', () => {
   const cut: string[] = [];
   const halfOpen = new HalfOpen(1, 500);
   clients(halfOpen, cut, 'abcdefghijklmnop');
@@ -47,7 +47,7 @@ test('at sixteen times the limit the oldest is cut at once', () => {
   expect({ cut, size: halfOpen.size }).toEqual({ cut: ['a', 'b'], size: 16 });
 });
 
-test('clients that leave in time are never cut', () => {
+test('clients that leave in time are never disconnected', () => {
   const cut: string[] = [];
   const halfOpen = new HalfOpen(1, 500);
   for (const leave of clients(halfOpen, cut, 'abcdefgh')) leave();
@@ -55,7 +55,7 @@ test('clients that leave in time are never cut', () => {
   expect({ cut, size: halfOpen.size, timers: vi.getTimerCount() }).toEqual({ cut: [], size: 0, timers: 0 });
 });
 
-test('all can be cut at once, also if one function cuts several clients', () => {
+test('all clients can be disconnected at once, even if one function disconnects several', () => {
   let count = 0;
   const halfOpen = new HalfOpen(1);
   const cut = (): void => void count++;

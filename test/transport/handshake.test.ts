@@ -48,7 +48,7 @@ describe('a handshake', () => {
     expect({ state: handshake.state, sent: sent() }).toEqual({ state: 'WaitingForOK', sent: '\0AUTH EXTERNAL 37\r\n' });
   });
 
-  test('gives the transport what came after OK', async () => {
+  test('passes to the transport the bytes that came after OK', async () => {
     const { stream, handshake } = begin({ guid: GUID });
     stream.push(bytes(`OK ${GUID}\r\nrest`));
     const transport = await handshake.result;

@@ -44,13 +44,13 @@ function startInlet(onMessage: (serial: number) => void = () => {}) {
 }
 
 describe('an inlet', () => {
-  test('hands on all messages of a chunk at once', () => {
+  test('delivers 64 calls and any number of signals of a chunk at once', () => {
     const { serials, receive } = startInlet();
     receive(...numbers(64).map(call), ...numbers(500).map(event));
     expect(serials).toEqual([...numbers(64), ...numbers(500)]);
   });
 
-  test('lets 64 calls be answered before the next ones', async () => {
+  test('delivers 64 calls, and the next ones after they had a chance to be answered', async () => {
     const seen: number[] = [];
     let answered = 0;
     const { serials, receive } = startInlet(async () => {
@@ -65,7 +65,7 @@ describe('an inlet', () => {
     expect([0, 64, 128, 192].map((index) => seen[index])).toEqual([0, 64, 128, 192]);
   });
 
-  test('hands on nothing while the transport is congested, and keeps the order', () => {
+  test('delivers nothing while the transport is congested, and keeps the order', () => {
     const { inlet, state, serials, receive } = startInlet((serial) => {
       if (serial === 3) state.isCongested = true;
     });
@@ -80,7 +80,7 @@ describe('an inlet', () => {
     expect(serials).toEqual(numbers(10));
   });
 
-  test('stops again if the messages that were held cause the next congestion', () => {
+  test('pauses again if the messages that were held cause the next congestion', () => {
     const { inlet, state, serials, receive } = startInlet((serial) => {
       state.isCongested = serial % 2 === 0;
     });
@@ -102,7 +102,7 @@ describe('an inlet', () => {
     expect(serials).toEqual(numbers(102));
   });
 
-  test('hands on what came before a broken stream, then ends it', async () => {
+  test('delivers the messages before a mistake in the stream, and then ends the transport', async () => {
     const { state, serials, receive } = startInlet();
     receive(...numbers(100).map(call), new Uint8Array(16));
     expect(state.cause).toBe(undefined);

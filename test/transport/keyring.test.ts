@@ -43,7 +43,7 @@ describe('a client', () => {
     ['the cookie is from the future', [aged(-5 * MINUTE - 1)], 'is too old, or comes from the future'],
     ['the line of the cookie is not valid', [`7 ${NOW} xyz`, `7 ${NOW}`, `7 -1 c0ffee`, ` 7 ${NOW} c0ffee`], 'no cookie 7'],
     ['the file is far too long', ['x'.repeat(70_000)], 'it must have at most 65536'],
-  ])('gets a reason if %s', (_, lines, problem) => {
+  ])('reports the reason if %s', (_, lines, problem) => {
     expect(keyringWith(lines).keyring.findSecret(CONTEXT, '7')).toEqual({ problem: expect.stringContaining(problem) });
   });
 
@@ -58,7 +58,7 @@ describe('a client', () => {
     ['a pipe, to which nobody writes', (file) => execFileSync('mkfifo', [file])],
     ['a link to a file without an end', (file) => symlinkSync('/dev/zero', file)],
     ['a directory', (file) => mkdirSync(file)],
-  ])('gets a reason if the file is %s', async (_, make) => {
+  ])('reports the reason if the file is %s', async (_, make) => {
     const { keyring, file } = keyringWith([]);
     rmSync(file);
     make(file);
@@ -80,7 +80,7 @@ describe('a client', () => {
 });
 
 describe('a server', () => {
-  test('makes the keyring, for its user only, with a cookie that a client finds', async () => {
+  test('creates the keyring, for its user only, with a cookie that a client finds', async () => {
     const { keyring, directory, file, lines } = keyringWith(undefined);
     const cookie = await keyring.takeCookie();
     expect(cookie).toEqual({
@@ -92,7 +92,7 @@ describe('a server', () => {
     expect(readdirSync(directory)).toEqual([CONTEXT]); // neither a lock nor a temporary file
   });
 
-  test('uses the newest cookie for five minutes, then a new one, and drops one after seven minutes', async () => {
+  test('uses the newest cookie for five minutes, then a new one, and drops a cookie after seven minutes', async () => {
     const { keyring, lines, wait } = keyringWith([aged(4 * MINUTE, 1), aged(3 * MINUTE, 2)]);
     expect((await keyring.takeCookie()).id).toBe('2');
     wait(2 * MINUTE);
@@ -114,7 +114,7 @@ describe('a server', () => {
     expect(lines()).toHaveLength(3); // nothing had to be written
   });
 
-  test('adds one cookie for handshakes at the same time, and for servers at the same time', async () => {
+  test('adds only one cookie for handshakes and servers that need one at the same time', async () => {
     const { keyring, directory, lines } = keyringWith(undefined);
     const other = new Keyring({ directory, now: () => NOW, lockInterval: 1 });
     const cookies = await Promise.all([keyring, other, keyring, other].map((ring) => ring.takeCookie()));
@@ -130,7 +130,7 @@ describe('a server', () => {
     expect(keyring.findSecret(CONTEXT, id)).toBe(secret);
   });
 
-  test('waits for the lock, and removes it after 32 attempts, because its owner must have died', async () => {
+  test('waits for the lock, and removes it after 32 attempts, because its owner must have ended', async () => {
     const { keyring, directory, file } = keyringWith([]);
     writeFileSync(`${file}.lock`, '');
     const cookie = keyring.takeCookie();
@@ -140,7 +140,7 @@ describe('a server', () => {
     expect(readdirSync(directory)).toEqual([CONTEXT]);
   });
 
-  test('uses no keyring that others can read, and leaves it as it is', async () => {
+  test('does not use a keyring that others can read, and leaves it unchanged', async () => {
     const { keyring, directory, lines } = keyringWith([aged(0)], 0o755);
     await expect(keyring.takeCookie()).rejects.toThrow('has mode 755: others must not be able to read or write it');
     expect(lines()).toEqual([aged(0)]);

@@ -43,7 +43,7 @@ function connectTo({ keys }: Address): Socket {
 const sizesOf = (...values: readonly { readonly length: number }[]): number[] => values.map(({ length }) => length);
 
 describe('a unix address', () => {
-  test('with path is printed with a GUID, and gives the bytes of its clients', async () => {
+  test('with path is printed with a GUID, and accepts clients', async () => {
     const path = join(scratchDirectory(), 'a b');
     const { listener, clients, address: [address] } = await listen(`unix:path=${path.replace(' ', '%20')}`);
     expect(listener.addresses).toEqual([`unix:path=${path.replace(' ', '%20')},guid=${address!.guid}`]);
@@ -83,7 +83,7 @@ describe('a unix address', () => {
     expect(address[0]?.keys).toEqual(new Map([['path', `${directory}/bus`]]));
   });
 
-  test('with path is private, on systems other than Linux only if its directory is', async () => {
+  test('with path is private; on systems other than Linux only if its directory is', async () => {
     for (const [mode, isPrivate] of [[0o755, process.platform === 'linux'], [0o700, true]] as const) {
       const directory = scratchDirectory();
       chmodSync(directory, mode);
@@ -152,7 +152,7 @@ describe('a path that exists already', () => {
     await until(() => clients.length === 1);
   });
 
-  test('is left alone if a server answers there', async () => {
+  test('is left unchanged if a server answers there', async () => {
     const path = join(scratchDirectory(), 'a');
     const first = await listen(`unix:path=${path}`);
     await expect(listen(`unix:path=${path}`)).rejects.toMatchObject({
@@ -164,7 +164,7 @@ describe('a path that exists already', () => {
     await until(() => first.clients.length === before + 1);
   });
 
-  test('is left alone if it is a file, a directory or a link', async () => {
+  test('is left unchanged if it is a file, a directory or a link', async () => {
     const directory = scratchDirectory();
     writeFileSync(join(directory, 'file'), 'text');
     mkdirSync(join(directory, 'folder'));
@@ -176,7 +176,7 @@ describe('a path that exists already', () => {
     expect(readdirSync(directory).sort()).toEqual(['file', 'folder', 'link']);
   });
 
-  test('is not removed at the end if it is the socket of another server by then', async () => {
+  test('is not removed at the end if another server has replaced its socket', async () => {
     const path = join(scratchDirectory(), 'a');
     const first = await listen(`unix:path=${path}`);
     rmSync(path);
@@ -189,7 +189,7 @@ describe('a path that exists already', () => {
     expect(readdirSync(dirname(path))).toEqual([]);
   });
 
-  test('is free if nothing is there', async () => {
+  test('has no occupant if it does not exist after all, or if it is an abstract name', async () => {
     expect(await occupantOf(join(scratchDirectory(), 'a'))).toBeUndefined();
     expect(await occupantOf('\0a')).toBeUndefined();
   });
@@ -231,7 +231,7 @@ describe('a nonce-tcp address', () => {
     return { ...server, file, nonce: readFileSync(file) };
   };
 
-  test('has a file of 16 bytes that only its user can read, and removes it', async () => {
+  test('has a file of 16 bytes that only its user can read, and removes the file at the end', async () => {
     const { listener, file, nonce } = await setUp();
     expect(nonce).toHaveLength(16);
     expect(statSync(file).mode & 0o777).toBe(0o600);
@@ -240,7 +240,7 @@ describe('a nonce-tcp address', () => {
     expect(existsSync(dirname(file))).toBe(false);
   });
 
-  test('hands out a client after the nonce, which may come byte by byte, with the bytes after it', async () => {
+  test('accepts a client after its nonce, which may come byte by byte, and keeps the bytes after it', async () => {
     const { clients, address, nonce } = await setUp();
     const slow = connectTo(address[0]!);
     slow.setNoDelay(true);
@@ -253,7 +253,7 @@ describe('a nonce-tcp address', () => {
     await until(() => clients[1]?.received === '\0AUTH' && clients[0]?.received === 'slow');
   });
 
-  test('cuts a client with a wrong nonce, one that is late, and one that disconnects', async () => {
+  test('refuses a client with a wrong nonce, one that is too slow, and one that disconnects', async () => {
     const { clients, errors, address, nonce } = await setUp({ nonceTimeout: 50 });
     const wrong = connectTo(address[0]!);
     wrong.write(Buffer.concat([nonce.subarray(0, 15), Uint8Array.of(nonce[15]! ^ 1), Buffer.from('x')]));
@@ -265,7 +265,7 @@ describe('a nonce-tcp address', () => {
     expect(sizesOf(clients)).toEqual([0]);
   });
 
-  test('keeps a limited number of clients that do not send it, and none after the end', async () => {
+  test('keeps a limited number of clients that send no nonce, and disconnects them at the end', async () => {
     const { listener, errors, address } = await setUp({ maxNonces: 3 });
     const sockets = Array.from({ length: 10 }, () => connectTo(address[0]!));
     await until(() => sockets.filter(({ closed }) => closed).length === 7);
@@ -286,7 +286,7 @@ describe('a list of addresses', () => {
     expect(clients.map(({ peer }) => peer.guid).sort()).toEqual([...listener.guids].sort());
   });
 
-  test('leaves nothing if one of them cannot be used', async () => {
+  test('leaves no socket or file if one of them cannot be used', async () => {
     const directory = scratchDirectory();
     await expect(listen(`unix:path=${directory}/a;unix:dir=${directory};unix:path=/proc/a`)).rejects.toThrow('/proc/a');
     expect(readdirSync(directory)).toEqual([]);

@@ -32,7 +32,7 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 describe('a pair in memory', () => {
-  test('has the GUID that was asked for on both ends, or one random GUID', () => {
+  test('has on both ends the GUID of its option, or one random GUID', () => {
     expect(memoryPair({ guid: GUID.toUpperCase() }).map(({ guid }) => guid)).toEqual([GUID, GUID]);
     const [one, other] = memoryPair();
     expect(one.guid).toMatch(/^[0-9a-f]{32}$/);
@@ -48,7 +48,7 @@ describe('a pair in memory', () => {
     expect(() => memoryPair(options)).toThrow(message);
   });
 
-  test('delivers messages in order, both ways, never inside the call of the writer', async () => {
+  test('delivers messages in order, in both directions, and never inside the call of the writer', async () => {
     const [one, other] = memoryPair();
     const [left, right] = [listenTo(one), listenTo(other)];
     for (let i = 0; i < 3; i++) one.write(signalOf(Uint8Array.of(i)), { serial: i + 1 });
@@ -62,7 +62,7 @@ describe('a pair in memory', () => {
     expect(left.messages[0]).toMatchObject({ serial: 9, body: [Uint8Array.of(7)] });
   });
 
-  test('holds what arrives before the start of the other end', async () => {
+  test('holds the messages that arrive before the other end starts', async () => {
     const [one, other] = memoryPair();
     listenTo(one);
     one.write(signalOf(Uint8Array.of(1)), { serial: 1 });
@@ -72,7 +72,7 @@ describe('a pair in memory', () => {
     await until(() => messages.length === 1);
   });
 
-  test('delivers long messages whole, although the memory of the writer is used again', async () => {
+  test('delivers long messages unchanged, even if the writer uses its memory again', async () => {
     const [one, other] = memoryPair();
     listenTo(one);
     const { messages } = listenTo(other);
@@ -99,7 +99,7 @@ describe('a pair in memory', () => {
       .toEqual({ isCongested: false, reliefs: 1, queued: 0 });
   });
 
-  test('delivers everything before the end of an end, and both ends learn of it once', async () => {
+  test('delivers everything before it ends, and reports the end once on both sides', async () => {
     const [one, other] = memoryPair();
     const [left, right] = [listenTo(one), listenTo(other)];
     for (let i = 0; i < 4; i++) one.write(signalOf(new Uint8Array(MIB)), { serial: i + 1 });
@@ -111,7 +111,7 @@ describe('a pair in memory', () => {
     expect(left.ends).toHaveLength(1);
   });
 
-  test('that is cut on one end ends the other, whatever waits there', async () => {
+  test('that is destroyed on one end ends the other, which drops what is queued', async () => {
     const [one, other] = memoryPair();
     const [left, right] = [listenTo(one), listenTo(other)];
     for (let i = 0; i < 4; i++) other.write(signalOf(new Uint8Array(MIB)), { serial: i + 1 });
@@ -125,7 +125,7 @@ describe('a pair in memory', () => {
     expect(other.queuedBytes).toBe(0);
   });
 
-  test('that is cut before the other end starts ends that in its start', async () => {
+  test('that is destroyed on one end before the other starts reports the end to the other when it starts', async () => {
     const [one, other] = memoryPair();
     listenTo(one);
     one.destroy();
@@ -135,7 +135,7 @@ describe('a pair in memory', () => {
     expect(ends).toMatchObject([{ name: 'EndOfStreamError' }]);
   });
 
-  test('carries connections: calls, their errors, and a close in good order', async () => {
+  test('carries connections: 500 calls, and an orderly close', async () => {
     const [one, other] = memoryPair();
     await using client = connectionOn(one);
     await using server = connectionOn(other);

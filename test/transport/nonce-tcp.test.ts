@@ -10,7 +10,7 @@ import { scratchDirectory } from '../support/reaper.js';
 
 const GUID = '00112233445566778899aabbccddeeff';
 
-test('the client sends the 16 bytes of the file first, and then the handshake', async () => {
+test('a client sends the 16 bytes of the file first, and then the handshake', async () => {
   const file = join(scratchDirectory(), 'nonce');
   const nonce = Uint8Array.from({ length: 16 }, (_, index) => 255 - index);
   writeFileSync(file, nonce);
@@ -45,13 +45,13 @@ test.each([
   [15, 'noncefile has 15 bytes: it must have exactly 16'],
   [17, 'noncefile has more than 16 bytes: it must have exactly 16'],
   [1_000_000, 'noncefile has more than 16 bytes: it must have exactly 16'],
-])('a file of %i bytes is not a nonce', async (length, reason) => {
+])('a file of %i bytes is not a nonce file', async (length, reason) => {
   const file = join(scratchDirectory(), 'nonce');
   writeFileSync(file, new Uint8Array(length));
   expect(await reasonFor(file)).toBe(reason);
 });
 
-test('a file that is missing, or is a directory, is not a nonce', async () => {
+test('a missing file or a directory is not a nonce file', async () => {
   const directory = scratchDirectory();
   expect(await reasonFor(join(directory, 'missing'))).toBe('open ENOENT (there is no such file)');
   mkdirSync(join(directory, 'nonce'));
@@ -60,7 +60,7 @@ test('a file that is missing, or is a directory, is not a nonce', async () => {
 });
 
 describeWith('mkfifo')('a pipe', () => {
-  test('is not a nonce, and nothing waits for its writer', async () => {
+  test('is not a nonce file, and the client does not wait for its writer', async () => {
     const file = join(scratchDirectory(), 'nonce');
     await run('mkfifo', [file]);
     expect(await reasonFor(file)).toBe('noncefile is not a file: it must have the 16 bytes of the nonce');

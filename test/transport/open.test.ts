@@ -28,7 +28,7 @@ test.each<[address: string, problem: string]>([
   expect(errors).toMatchObject([{ cause: { name: 'AddressError', code: 'TRANSPORT_NOT_SUPPORTED', address } }]);
 });
 
-test('each address of a list has its reason, in order', async () => {
+test('the error for a list has the reason for each address, in order', async () => {
   const missing = `unix:path=${join(scratchDirectory(), 'missing')}`;
   const { message, errors, fault, code } = await failureOf(`vsick:;${missing};unix:dir=/a;unix;tcp:`);
   expect({ fault, code }).toEqual({ fault: 'link', code: 'CONNECT_FAILED' });
@@ -76,8 +76,8 @@ while True:
     print('clients', len(sockets), flush=True)
 `;
 
-describeWith('python3')('a server that has no place free', () => {
-  test('is asked again until it has one', async () => {
+describeWith('python3')('a server with a full queue', () => {
+  test('is tried again until it has a free place', async () => {
     const path = join(scratchDirectory(), 'busy');
     await using server = await start('python3', ['-c', BUSY_SERVER, path]);
     await server.line('busy');
@@ -90,7 +90,7 @@ describeWith('python3')('a server that has no place free', () => {
     transport.destroy();
   });
 
-  test('is asked until connectTimeout is over, and the error says why', async () => {
+  test('is tried until connectTimeout, and the error gives the reason', async () => {
     const path = join(scratchDirectory(), 'busy');
     await using server = await start('python3', ['-c', BUSY_SERVER, path]);
     await server.line('busy');
@@ -98,7 +98,7 @@ describeWith('python3')('a server that has no place free', () => {
     await expect(openTransport(`unix:path=${path}`, { connectTimeout: 30 })).rejects.toThrow(message);
   });
 
-  test('is not asked any more after an abort', async () => {
+  test('is not tried again after an abort', async () => {
     const path = join(scratchDirectory(), 'busy');
     await using server = await start('python3', ['-c', BUSY_SERVER, path]);
     await server.line('busy');

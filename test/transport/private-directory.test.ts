@@ -14,7 +14,7 @@ function directory(mode = 0o700): string {
 
 test.each([
   [0o700, true], [0o744, true], [0o710, false], [0o701, false], [0o711, false], [0o755, false], [0o1777, false],
-])('a directory of ours in /tmp, with mode %o: %s', (mode, expected) => {
+])('whether a directory of this user in /tmp with mode %o is private: %s', (mode, expected) => {
   expect(isPrivateDirectory(directory(mode))).toBe(expected);
 });
 
@@ -22,7 +22,7 @@ test('a directory of another user is not private', () => {
   expect(isPrivateDirectory(directory(), 54_321)).toBe(false);
 });
 
-test('a directory is not private if others can put another in its place', () => {
+test('a directory is not private if others can replace it', () => {
   const parent = directory(0o777);
   const own = join(parent, 'own');
   mkdirSync(own, { mode: 0o700 });
@@ -31,7 +31,7 @@ test('a directory is not private if others can put another in its place', () => 
   expect(isPrivateDirectory(own)).toBe(true);
 });
 
-test('neither a file, nor a missing directory, nor one on a system without user ids is private', () => {
+test('a file, a missing directory, and a directory on a system without user ids are not private', () => {
   const own = directory();
   writeFileSync(join(own, 'file'), '');
   expect(isPrivateDirectory(join(own, 'file'))).toBe(false);

@@ -22,7 +22,7 @@ async function listen(): Promise<string> {
   return path;
 }
 
-test('a socket is created without permissions for others, and the mask of the process stays', async () => {
+test('a socket is created without permissions for others, and the umask of the process does not change', async () => {
   const before = process.umask();
   const path = await listen();
   expect(statSync(path).mode & 0o077).toBe(0);
@@ -31,7 +31,7 @@ test('a socket is created without permissions for others, and the mask of the pr
   expect(process.umask()).toBe(before);
 });
 
-test.skipIf(process.platform !== 'linux')('it is private, until others may write to it', async () => {
+test.skipIf(process.platform !== 'linux')('a socket is private unless its mode lets others write to it', async () => {
   const path = await listen();
   expect(isPrivateSocket(path)).toBe(true);
   for (const [mode, expected] of [[0o755, true], [0o720, false], [0o702, false], [0o700, true]] as const) {
@@ -48,7 +48,7 @@ test('other files, missing files and abstract names are not private sockets', ()
   }
 });
 
-test.skipIf(process.platform !== 'linux' || process.getuid?.() !== 0)('another user cannot connect to it', async () => {
+test.skipIf(process.platform !== 'linux' || process.getuid?.() !== 0)('another user cannot connect', async () => {
   const path = await listen();
   const connect = `
     const socket = require('node:net').connect(${JSON.stringify(path)});

@@ -46,7 +46,7 @@ describe('a transport', () => {
     expect(written).toEqual([encoded('one', 'two')]);
   });
 
-  test('sends in the same write what the microtasks of a turn add', async () => {
+  test('sends in the same write the messages of the microtasks of a turn', async () => {
     const { transport, written } = startTransport();
     const add = (serial: number): void => transport.write(text(`${serial}`), { serial });
     add(1);
@@ -96,7 +96,7 @@ describe('a transport', () => {
     expect(written).toEqual(encoded('12345678'));
   });
 
-  test('sends what is queued at once if it is asked to, and nothing twice', async () => {
+  test('sends the queued messages at once on flush(), and no message twice', async () => {
     const { transport, written } = startTransport();
     transport.write(text('one'), { serial: 1 });
     transport.flush();
@@ -106,7 +106,7 @@ describe('a transport', () => {
     expect(written).toHaveLength(1);
   });
 
-  test('counts the bytes that the peer has not taken', async () => {
+  test('counts the bytes that the peer has not read', async () => {
     const { transport, releaseAll } = startTransport(() => false);
     const { length } = encoded('one');
     transport.write(text('one'), { serial: 1 });
@@ -118,7 +118,7 @@ describe('a transport', () => {
     expect(transport.queuedBytes).toBe(length);
   });
 
-  test('does not change bytes that the stream still has', async () => {
+  test('does not change bytes that the stream has not yet written', async () => {
     const chunks: Uint8Array[] = [];
     const stream = new Duplex({ read: () => {}, write: (chunk: Uint8Array) => void chunks.push(chunk) });
     const transport = new StreamTransport(stream, { guid: GUID, rest: new Uint8Array(0) });
@@ -131,7 +131,7 @@ describe('a transport', () => {
     expect([...chunks[0]!]).toEqual(encoded('one'));
   });
 
-  test('delivers the rest of the handshake first, and nothing before start() has returned', async () => {
+  test('delivers the bytes after the handshake first, and nothing before start() has returned', async () => {
     const { events, start, stream } = startTransport(undefined, Uint8Array.of(1, 2));
     stream.push(Uint8Array.of(3));
     await turn();
@@ -160,7 +160,7 @@ describe('a transport', () => {
     expect(events).toEqual([error]);
   });
 
-  test('ends with the first cause of several', async () => {
+  test('ends with the first of several causes', async () => {
     const { events, start, transport, stream } = startTransport();
     start();
     const first = new Error('first');
@@ -170,7 +170,7 @@ describe('a transport', () => {
     expect(events).toEqual([first]);
   });
 
-  test('sends what is queued before it ends, and then has no cause', async () => {
+  test('sends the queued messages before it ends, and then ends without a cause', async () => {
     const { events, start, transport, stream, written } = startTransport();
     start();
     transport.write(text('last'), { serial: 1 });

@@ -11,7 +11,7 @@ import { describeWith, start } from '../support/programs.js';
 
 const GUID = '00112233445566778899aabbccddeeff';
 
-describe('the place of an address', () => {
+describe('the host and port of an address', () => {
   test.each([
     ['tcp:host=localhost,port=4242', { host: 'localhost', port: 4242, noDelay: true }],
     ['tcp:port=1', { host: 'localhost', port: 1, noDelay: true }],
@@ -83,7 +83,7 @@ describe('a client over TCP', () => {
     },
   );
 
-  test('is refused by a port without a server, and each address of the host counts once', async () => {
+  test('fails at a port without a server, with one reason for all addresses of the host', async () => {
     const port = await listen('127.0.0.1', () => {});
     await new Promise((done) => servers.pop()?.close(done));
     for (const host of ['127.0.0.1', 'localhost']) {
@@ -92,19 +92,19 @@ describe('a client over TCP', () => {
     }
   });
 
-  test('cannot find a host whose name does not resolve', async () => {
+  test('fails if the name of the host does not resolve', async () => {
     const { message } = await failureOf('tcp:host=no-such-host.invalid,port=1');
     expect(message).toMatch(/: getaddrinfo (ENOTFOUND \(the host is not known\)|EAI_AGAIN \(the name server does not answer\))$/);
   });
 
-  test('gives up a server that accepts and is silent, after connectTimeout', async () => {
+  test('gives up a server that accepts and sends nothing after connectTimeout', async () => {
     const port = await listen('127.0.0.1', () => {});
     const { message } = await failureOf(`tcp:host=127.0.0.1,port=${port}`, { connectTimeout: 50 });
     expect(message).toMatch(/: the server did not answer AUTH \(DBUS_COOKIE_SHA1 as user \d+\) in time$/);
     await new Promise((done) => sockets[0]?.resume().once('close', done));
   });
 
-  test('is rejected by a server that does not know its user, on the same connection', async () => {
+  test('tries all mechanisms on one connection, and fails if the server rejects them', async () => {
     const port = await listen('127.0.0.1', authenticate);
     const { errors } = await failureOf(`tcp:host=127.0.0.1,port=${port}`);
     expect(errors).toMatchObject([{ cause: { code: 'REJECTED', offered: ['ANONYMOUS'] } }]);
@@ -129,7 +129,7 @@ time.sleep(600)
 `;
 
 describeWith('python3')('a server that never accepts', () => {
-  test('is given up after connectTimeout, or when the signal aborts', async () => {
+  test('is given up after connectTimeout, or when the AbortSignal aborts', async () => {
     await using server = await start('python3', ['-c', FULL_SERVER]);
     const [port] = await server.line(/^\d+$/);
     const address = `tcp:host=127.0.0.1,port=${port}`;

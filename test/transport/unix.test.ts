@@ -44,7 +44,7 @@ describe('the socket of an address', () => {
     expect(socketPathOf(only('unix:path=/a'), libuv)).toBe('/a');
   });
 
-  test.each(['1.48.0', '1.51.0', '2.0.0'])('of an abstract name is given with libuv %s', (libuv) => {
+  test.each(['1.48.0', '1.51.0', '2.0.0'])('of an abstract name is returned with libuv %s', (libuv) => {
     expect(socketPathOf(only('unix:abstract=a'), libuv)).toBe('\0a');
   });
 });
@@ -69,13 +69,13 @@ describeWith('dbus-daemon')('addresses and dbus-daemon', () => {
     socket.destroy();
   }
 
-  test('agree about a path with bytes of every kind', async () => {
+  test('agree on a path with bytes of every kind', async () => {
     const { daemon, read } = await daemonAt({ path: `${scratchDirectory()}/b u,s;=%é\\*` });
     await using _ = daemon;
     await reach(socketPathOf(read));
   });
 
-  test('agree about an abstract name, which is reached if and only if its socket path is given', async () => {
+  test('agree on an abstract name, which can be used if and only if libuv supports it', async () => {
     const name = `dbus-wire, ${process.pid} é`;
     const { daemon, read } = await daemonAt({ abstract: name });
     await using _ = daemon;

@@ -32,7 +32,7 @@ describe('the program of an address', () => {
     expect(programOf(only(text))).toEqual(program);
   });
 
-  test('must be there', () => {
+  test('must be given', () => {
     expect(addressErrorOf(() => programOf(only('unixexec:argv1=a')))).toMatchObject({
       code: 'NOT_CONNECTABLE', problem: 'path is missing: a unixexec address must have the path or the name of a program',
     });
@@ -95,14 +95,14 @@ describe('a program', () => {
     else expect(found).toBe(reason);
   });
 
-  test('gets its argv0', async () => {
+  test('gets argv0 as its name', async () => {
     const address = formatAddress({
       transport: 'unixexec', keys: { path: '/bin/sh', argv0: 'my bridge', argv1: '-c', argv2: 'echo $0 >&2; exit 1' },
     });
     expect(await reasonFor(address)).toContain('its last output was "my bridge"');
   });
 
-  test('that writes much to its standard error is read to the end, and the end is kept', async () => {
+  test('that writes much to its standard error is read, and the last output is in the error', async () => {
     const script = 'i=0; while [ $i -lt 3000 ]; do echo "line $i of many more lines to come" >&2; i=$((i+1)); done; exit 1';
     const error: unknown = await openTransport(shell(script)).catch((reason: unknown) => reason);
     const [{ cause }] = (error as ConnectError).errors as [Error];
@@ -115,13 +115,13 @@ describe('a program', () => {
     ['is silent', 'exec sleep 600'],
     ['is silent and ignores SIGTERM', 'trap "" TERM; while :; do sleep 0.05; done'],
     ['prints garbage', 'echo garbage; exec sleep 600'],
-  ])('that %s is ended when the attempt has failed', async (_, script) => {
+  ])('that %s is ended after the attempt has failed', async (_, script) => {
     const { address, pid } = withPid(script);
     await reasonFor(address, { connectTimeout: 300 });
     await untilGone(pid());
   });
 
-  test('is ended if the signal aborts', async () => {
+  test('is ended if the AbortSignal aborts', async () => {
     const { address, pid } = withPid('exec sleep 600');
     const reason = new Error('enough');
     const controller = new AbortController();
@@ -131,7 +131,7 @@ describe('a program', () => {
   });
 
   test.each([['ends with its input', 'exec cat >/dev/null'], ['never ends by itself', 'exec sleep 600']])(
-    'that %s has ended when the connection is closed', async (_, script) => {
+    'that %s has ended after the connection is closed', async (_, script) => {
       const { address, pid } = withPid(`${SERVE}; ${script}`);
       const connection = await openConnection(address);
       expect(isRunning(pid())).toBe(true);
@@ -140,7 +140,7 @@ describe('a program', () => {
     },
   );
 
-  test('that ends later ends the connection, which says how', async () => {
+  test('that ends later ends the connection, whose cause says how', async () => {
     const connection = await openConnection(shell(`${SERVE}; read -r begin; echo "lost the host" >&2; exit 255`));
     const { message, cause } = await connection.closed;
     expect(message).toBe(
@@ -149,14 +149,14 @@ describe('a program', () => {
     expect(cause).toMatchObject({ name: 'ProgramEndedError', exitCode: 255, stderr: 'lost the host\n' });
   });
 
-  test('that has closed its output ends the connection, although it runs on', async () => {
+  test('that closes its output ends the connection, and is then ended itself', async () => {
     const { address, pid } = withPid(`${SERVE}; exec >&-; exec sleep 600`);
     const connection = await openConnection(address);
     expect((await connection.closed).cause).toBeInstanceOf(EndOfStreamError);
     expect(isRunning(pid())).toBe(false);
   });
 
-  test('that this process must not end is left alone, and the connection is closed', async () => {
+  test('that this process may not end is left running, and the connection is closed', async () => {
     const { address, pid } = withPid(`${SERVE}; exec sleep 600`);
     const connection = await openConnection(address);
     const kill = vi.spyOn(ChildProcess.prototype, 'kill').mockImplementation(function (this: ChildProcess) {
@@ -169,7 +169,7 @@ describe('a program', () => {
     process.kill(pid(), 'SIGKILL');
   });
 
-  test('that cannot get its pipes fails with the reason of the system', async () => {
+  test('whose pipes cannot be created fails with the reason of the system', async () => {
     const script = `
       import { openSync } from 'node:fs';
       import { openConnection } from 'dbus-wire';

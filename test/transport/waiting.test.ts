@@ -10,7 +10,7 @@ test('a timer of up to 2^31 - 1 milliseconds is set, a longer one is not', () =>
   for (const delay of [2 ** 31, Number.MAX_VALUE, Infinity]) expect(startTimer(delay, () => {})).toBeUndefined();
 });
 
-test('one signal has one listener for all actions, and none when all are ended', () => {
+test('an AbortSignal has one listener for all actions, and none after all are canceled', () => {
   const { signal } = new AbortController();
   const ends = [1, 2, 3].map(() => onAbort(signal, () => {}));
   expect(getEventListeners(signal, 'abort')).toHaveLength(1);
@@ -18,7 +18,7 @@ test('one signal has one listener for all actions, and none when all are ended',
   expect(getEventListeners(signal, 'abort')).toHaveLength(0);
 });
 
-test('an abort runs each action that was not ended', () => {
+test('an abort runs each action that was not canceled', () => {
   const controller = new AbortController();
   const [first, ended, last] = [vi.fn(), vi.fn(), vi.fn()];
   onAbort(controller.signal, first);
@@ -28,7 +28,7 @@ test('an abort runs each action that was not ended', () => {
   expect([first, ended, last].map((action) => action.mock.calls.length)).toEqual([1, 0, 1]);
 });
 
-test('an action may be ended after the signal got a new listener', () => {
+test('canceling an action a second time does not cancel a later one', () => {
   const controller = new AbortController();
   const end = onAbort(controller.signal, () => {});
   end();
@@ -39,6 +39,6 @@ test('an action may be ended after the signal got a new listener', () => {
   expect(action).toHaveBeenCalledOnce();
 });
 
-test('without a signal nothing is to be ended', () => {
+test('an action without an AbortSignal can be canceled', () => {
   expect(() => onAbort(undefined, () => {})()).not.toThrow();
 });

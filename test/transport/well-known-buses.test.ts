@@ -47,7 +47,7 @@ describe('the session bus', () => {
     expect(error.message).toMatch(message);
   });
 
-  test('is not a plain file, and not in a relative directory', async () => {
+  test('is not found in a directory without a socket, or in a relative directory', async () => {
     expect(addressErrorOf(() => sessionBusAddress({ XDG_RUNTIME_DIR: import.meta.dirname })).code).toBe(
       'SESSION_BUS_NOT_FOUND',
     );
@@ -65,7 +65,7 @@ describe('the session bus', () => {
   });
 });
 
-test("the socket of another user is not the session bus, and the error says whose it is", async () => {
+test("the socket of another user is not the session bus, and the error names its owner", async () => {
   const directory = scratchDirectory();
   const server = createServer();
   await new Promise<void>((resolve) => server.listen({ path: join(directory, 'bus') }, resolve));
@@ -86,7 +86,7 @@ describe('the system bus', () => {
     expect(systemBusAddress({ DBUS_SYSTEM_BUS_ADDRESS: 'unix:path=/a' })).toBe('unix:path=/a');
   });
 
-  test('is at its well-known places if that variable is empty or not set', () => {
+  test('is at its standard sockets if that variable is empty or not set', () => {
     const list = systemBusAddress({});
     expect(systemBusAddress({ DBUS_SYSTEM_BUS_ADDRESS: '' })).toBe(list);
     expect(list).toMatch(/^unix:path=(\/var)?\/run\/dbus\/system_bus_socket(;unix:path=\/var\/run\/dbus\/system_bus_socket)?$/);
@@ -110,7 +110,7 @@ describe('the list of standard sockets', () => {
     }
   }
 
-  test('has both if both are sockets, or if neither is there', async () => {
+  test('has both if both are sockets, or if neither exists', async () => {
     const both = ([one, other]: readonly [string, string]): void => {
       expect(addressesOf([one, other])).toBe(`unix:path=${one};unix:path=${other}`);
     };
@@ -118,12 +118,12 @@ describe('the list of standard sockets', () => {
     await withSockets([], both);
   });
 
-  test('has only the one that is there', async () => {
+  test('has only the one that exists', async () => {
     await withSockets(['a'], ([one, other]) => expect(addressesOf([one, other])).toBe(`unix:path=${one}`));
     await withSockets(['b'], ([one, other]) => expect(addressesOf([one, other])).toBe(`unix:path=${other}`));
   });
 
-  test('has one place once, under its first path', async () => {
+  test('has a socket with two paths once, under its first path', async () => {
     const root = scratchDirectory();
     mkdirSync(join(root, 'run'));
     symlinkSync(join(root, 'run'), join(root, 'var'));
@@ -139,7 +139,7 @@ describe('the starter bus', () => {
     expect(starterBusAddress({ DBUS_STARTER_ADDRESS, DBUS_STARTER_BUS_TYPE: 'system' })).toBe('unix:path=/a');
   });
 
-  test('is the bus of its type if it has no address', () => {
+  test('is the bus of its type if no address is set', () => {
     const env = { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/a', DBUS_SYSTEM_BUS_ADDRESS: 'unix:path=/b' };
     expect(starterBusAddress({ ...env, DBUS_STARTER_BUS_TYPE: 'session' })).toBe('unix:path=/a');
     expect(starterBusAddress({ ...env, DBUS_STARTER_BUS_TYPE: 'system' })).toBe('unix:path=/b');
