@@ -9,7 +9,7 @@ import type { Client } from './client.js';
 import { Delivery } from './delivery.js';
 import type { Limits } from './limits.js';
 import { NameRegistry } from './names.js';
-import { PendingReplies } from './pending-replies.js';
+import { type BusError, PendingReplies } from './pending-replies.js';
 import type { RoutedMessage } from './routed-message.js';
 
 /** Longest text of an error. Texts repeat names of clients, which can have any length if they are not valid. */
@@ -32,7 +32,7 @@ export class BusCore {
   /** The registered clients by unique name. */
   readonly clients = new Map<string, Client>();
   readonly names = new NameRegistry<Client>();
-  readonly replies = new PendingReplies<Client>();
+  readonly replies: PendingReplies<Client>;
   readonly delivery: Delivery;
   activator: Activator = NO_ACTIVATOR;
   /** Peaks for Debug.Stats. */
@@ -47,6 +47,10 @@ export class BusCore {
     this.delivery = new Delivery({
       maxOutgoingBytes: limits.maxOutgoingBytes,
       isNameOf: (name, client) => this.isNameOf(name, client),
+    });
+    this.replies = new PendingReplies({
+      maxPerCaller: limits.maxRepliesPerConnection,
+      answer: (caller, serial, error) => this.#answer(caller, serial, error),
     });
   }
 
@@ -102,7 +106,11 @@ export class BusCore {
   /** Answers a message with an error of the bus itself, although its sender may not wait for a reply. */
   reject({ sender, header }: RoutedMessage, errorName: string, text: string): void {
     if (sender === undefined) return;
-    const call = { serial: header.serial, sender: undefined }; // the destination is written when it is sent
-    this.delivery.fromBus(errorReply(call, { errorName, message: shortened(text) }), sender);
+    this.#answer(sender, header.serial, { errorName, message: shortened(text) });
+  }
+
+  #answer(client: Client, serial: number, error: BusError): void {
+    const call = { serial, sender: undefined }; // the destination is written when it is sent
+    this.delivery.fromBus(errorReply(call, error), client);
   }
 }

@@ -1,6 +1,14 @@
 // The longest time for replies, if the bus has a limit on it: one timer for all open calls, since each has the same
-// time. pending-replies.ts knows which are open. Specification: none (dbus-daemon(1), reply_timeout).
+// time. pending-replies.ts knows which are open, and answers them. Specification: none (dbus-daemon(1), reply_timeout).
 // Tests: reply-timeouts.test.ts.
+
+/** Longest delay of a timer of Node, in milliseconds. */
+const MAX_TIMER_DELAY = 2 ** 31 - 1;
+/** The text of NoReply, as in the reference implementation. */
+const TIMED_OUT = 'Message did not receive a reply (timeout by message bus)';
+
+/** Answers a call that may still be open with NoReply. */
+export type FailCall<Peer> = (caller: Peer, callee: Peer, serial: number, text: string) => void;
 
 interface Deadline<Peer> {
   readonly caller: Peer;
@@ -12,20 +20,21 @@ interface Deadline<Peer> {
 /** The deadlines of open calls, in the order of the calls. */
 export class ReplyTimeouts<Peer extends object> {
   readonly #timeout: number;
-  readonly #expired: (caller: Peer, callee: Peer, serial: number) => void;
+  readonly #fail: FailCall<Peer>;
   #deadlines: Deadline<Peer>[] = [];
   /** The newest deadline of each serial of a caller, since serials can be used again. */
   readonly #newest = new WeakMap<Peer, Map<number, Deadline<Peer>>>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param timeout milliseconds; `expired` is called for each call that may still be open after them */
-  constructor(timeout: number, expired: (caller: Peer, callee: Peer, serial: number) => void) {
+  /** @param timeout milliseconds; replies may take any time if a timer of Node cannot be that long */
+  constructor(timeout: number, fail: FailCall<Peer>) {
     this.#timeout = timeout;
-    this.#expired = expired;
+    this.#fail = fail;
   }
 
   /** Starts the time of a call. */
   add(caller: Peer, callee: Peer, serial: number): void {
+    if (this.#timeout >= MAX_TIMER_DELAY) return;
     const deadline = { caller, callee, serial, time: performance.now() + this.#timeout };
     let newest = this.#newest.get(caller);
     if (newest === undefined) {
@@ -47,7 +56,7 @@ export class ReplyTimeouts<Peer extends object> {
       const newest = this.#newest.get(caller);
       if (newest?.get(serial) !== deadline) continue;
       newest.delete(serial);
-      this.#expired(caller, callee, serial);
+      this.#fail(caller, callee, serial, TIMED_OUT);
     }
     const [next] = this.#deadlines;
     if (next !== undefined) this.#timer ??= setTimeout(() => this.#check(), Math.max(1, next.time - now)).unref();

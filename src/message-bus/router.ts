@@ -7,7 +7,6 @@ import { MessageFlag } from '../wire/constants.js';
 import { UnmarshalError } from '../wire/errors.js';
 import { checkBody, decodeHeader, type MessageHeader } from '../wire/messages/decode.js';
 import { type Waiting, waitingOf } from './activator.js';
-import { errorReply } from '../wire/messages/message.js';
 import type { BusCore } from './bus-core.js';
 import type { Client } from './client.js';
 import { disconnect } from './departures.js';
@@ -15,9 +14,6 @@ import { ProtocolViolation } from './errors.js';
 import { mayStart, refusalText, refusingSide } from './admission.js';
 import { ReplyTimeouts } from './reply-timeouts.js';
 import { type IsNameOf, RoutedMessage } from './routed-message.js';
-
-/** Longest delay of a timer of Node, in milliseconds. */
-const MAX_TIMER_DELAY = 2 ** 31 - 1;
 
 /** Reports an error of the bus itself, which must not end the process and all other connections. */
 function warnOfMistake(error: unknown): void {
@@ -38,24 +34,16 @@ export interface CallReceiver {
 export class Router {
   readonly #core: BusCore;
   readonly #driver: CallReceiver;
-  /** Undefined if replies may take any time. */
-  readonly #timeouts: ReplyTimeouts<Client> | undefined;
+  readonly #timeouts: ReplyTimeouts<Client>;
   readonly #isNameOf: IsNameOf = (name, client) => this.#core.isNameOf(name, client);
 
   constructor(core: BusCore, driver: CallReceiver) {
     this.#core = core;
     this.#driver = driver;
-    const { replyTimeout } = core.limits;
-    if (replyTimeout >= MAX_TIMER_DELAY) return;
-    this.#timeouts = new ReplyTimeouts(replyTimeout, (caller, callee, serial) => this.#expire(caller, callee, serial));
-  }
-
-  #expire(caller: Client, callee: Client, serial: number): void {
-    if (!this.#core.replies.take(caller, callee, serial)) return;
-    const text = 'Message did not receive a reply (timeout by message bus)';
-    const reply = errorReply({ serial, sender: undefined }, { errorName: ErrorName.NO_REPLY, message: text });
-    this.#core.delivery.fromBus(reply, caller);
-    this.#endOverflowing();
+    this.#timeouts = new ReplyTimeouts(core.limits.replyTimeout, (caller, callee, serial, text) => {
+      core.replies.fail(caller, callee, serial, text);
+      this.#endOverflowing();
+    });
   }
 
   /** Takes one whole message of a client; its bytes are not used after this returns. */
@@ -174,7 +162,7 @@ export class Router {
 
   /** Whether a reply is expected, or a call can be: it must not have the serial of an open one. */
   #isAllowed(message: RoutedMessage, recipient: Client): boolean {
-    const { replies, limits } = this.#core;
+    const { replies } = this.#core;
     const { header } = message;
     const sender = message.sender!; // the bus itself does not go through the router
     const isReply = header.type === 'method_return' || header.type === 'error';
@@ -186,17 +174,9 @@ export class Router {
     }
     if (!isExpected) return false;
     if (!message.wantsReply) return true;
-    if (replies.countOf(sender) >= limits.maxRepliesPerConnection) {
-      const problem = 'The maximum number of pending replies per connection has been reached';
-      this.#core.refuse(message, ErrorName.LIMITS_EXCEEDED, problem);
-      return false;
-    }
-    if (replies.expect(sender, recipient, header.serial)) {
-      this.#timeouts?.add(sender, recipient, header.serial);
-      return true;
-    }
-    const problem = 'Message has the same reply serial as a currently-outstanding existing method call';
-    this.#core.refuse(message, ErrorName.ACCESS_DENIED, problem);
-    return false;
+    const refusal = replies.expect(sender, recipient, header.serial);
+    if (refusal === undefined) this.#timeouts.add(sender, recipient, header.serial);
+    else this.#core.refuse(message, refusal.errorName, refusal.message);
+    return refusal === undefined;
   }
 }

@@ -1,4 +1,4 @@
-// Which replies a bus passes on: each call gets one, from its callee.
+// Which replies a bus passes on: each call gets one, from its callee, or NoReply if the callee leaves.
 // Specification: Message Types; the reference implementation for serials that are used twice.
 
 import { beforeEach, expect, test } from 'vitest';
@@ -6,9 +6,19 @@ import { PendingReplies } from '../../src/message-bus/pending-replies.js';
 
 const [caller, callee, other] = [{ name: 'caller' }, { name: 'callee' }, { name: 'other' }];
 let replies: PendingReplies<{ readonly name: string }>;
+let answers: [caller: string, serial: number, errorName: string][];
 beforeEach(() => {
-  replies = new PendingReplies();
+  answers = [];
+  replies = new PendingReplies({
+    maxPerCaller: 50_001,
+    answer: ({ name }, serial, { errorName }) => answers.push([name, serial, errorName]),
+  });
 });
+
+/** The answers since the last call of this function. */
+const newAnswers = (): typeof answers => answers.splice(0);
+const NO_REPLY = 'org.freedesktop.DBus.Error.NoReply';
+const SERIAL_IN_USE = { errorName: 'org.freedesktop.DBus.Error.AccessDenied' };
 
 test('a reply is taken once, by its caller, callee and serial', () => {
   replies.expect(caller, callee, 7);
@@ -23,51 +33,67 @@ test('a reply is taken once, by its caller, callee and serial', () => {
 
 test('a serial can be pending at several callees, and at each of them once', () => {
   const third = { name: 'third' };
-  for (const each of [callee, other, third]) expect(replies.expect(caller, each, 7)).toBe(true);
-  for (const each of [callee, other, third]) expect(replies.expect(caller, each, 7)).toBe(false);
+  for (const each of [callee, other, third]) expect(replies.expect(caller, each, 7)).toBe(undefined);
+  for (const each of [callee, other, third]) expect(replies.expect(caller, each, 7)).toMatchObject(SERIAL_IN_USE);
   expect(replies.countOf(caller)).toBe(3);
   for (const each of [other, third, callee]) expect(replies.take(caller, each, 7)).toBe(true);
   expect(replies.countOf(caller)).toBe(0);
-  expect(replies.expect(caller, callee, 7)).toBe(true);
+  expect(replies.expect(caller, callee, 7)).toBe(undefined);
 });
 
-test('a callee that leaves orphans the calls that it has not answered, the newest first', () => {
+test('calls that a callee has not answered are answered when it leaves, the newest first', () => {
   for (const serial of [5, 3, 9]) replies.expect(caller, callee, serial);
   replies.expect(caller, other, 4);
   replies.expect(other, callee, 3);
   replies.take(caller, callee, 3);
-  expect(replies.forgetCallee(callee)).toEqual([
-    { caller, serial: 9 }, { caller, serial: 5 }, { caller: other, serial: 3 },
-  ]);
+  replies.leave(callee);
+  expect(newAnswers()).toEqual([['caller', 9, NO_REPLY], ['caller', 5, NO_REPLY], ['other', 3, NO_REPLY]]);
   expect(replies.countOf(caller)).toBe(1);
-  expect(replies.forgetCallee(callee)).toEqual([]);
+  replies.leave(callee);
+  expect(newAnswers()).toEqual([]);
   expect(replies.take(caller, other, 4)).toBe(true);
 });
 
 test('a caller that leaves has no pending calls', () => {
   replies.expect(caller, callee, 1);
   replies.expect(caller, other, 1);
-  replies.forgetCaller(caller);
+  replies.leave(caller);
   expect(replies.take(caller, callee, 1)).toBe(false);
-  expect(replies.forgetCallee(callee)).toEqual([]);
-  expect(replies.forgetCallee(other)).toEqual([]);
+  replies.leave(callee);
+  replies.leave(other);
+  expect(newAnswers()).toEqual([]);
 });
 
 test('a caller can call itself, and leave', () => {
   replies.expect(caller, caller, 1);
-  replies.forgetCaller(caller);
-  expect(replies.forgetCallee(caller)).toEqual([]);
+  replies.leave(caller);
+  expect(newAnswers()).toEqual([]);
+});
+
+test('a call that fails is answered if it is still open', () => {
+  replies.expect(caller, callee, 1);
+  replies.fail(caller, callee, 1, 'too late');
+  replies.fail(caller, callee, 1, 'too late');
+  expect(newAnswers()).toEqual([['caller', 1, NO_REPLY]]);
+});
+
+test('a caller has no more open calls than its limit', () => {
+  const few = new PendingReplies<object>({ maxPerCaller: 1, answer: () => {} });
+  expect(few.expect(caller, callee, 1)).toBe(undefined);
+  expect(few.expect(caller, callee, 2)).toMatchObject({ errorName: 'org.freedesktop.DBus.Error.LimitsExceeded' });
+  expect(few.take(caller, callee, 1)).toBe(true);
+  expect(few.expect(caller, callee, 2)).toBe(undefined);
 });
 
 test('a callee that leaves costs only its own calls, however many others its caller has', () => {
-  const replies = new PendingReplies<{ readonly name: string }>();
   const [caller, silent] = [{ name: 'caller' }, { name: 'silent' }];
   for (let serial = 1; serial <= 50_000; serial++) replies.expect(caller, silent, serial);
   // Two billion looks at an open call, if each callee that leaves looked at all.
   for (let i = 0; i < 40_000; i++) {
     const callee = { name: `callee ${i}` };
     replies.expect(caller, callee, 60_000 + i);
-    expect(replies.forgetCallee(callee)).toEqual([{ caller, serial: 60_000 + i }]);
+    replies.leave(callee);
+    expect(newAnswers()).toEqual([['caller', 60_000 + i, NO_REPLY]]);
   }
   expect(replies.countOf(caller)).toBe(50_000);
 });

@@ -5,7 +5,6 @@ import { ErrorName } from '../../protocol/error-names.js';
 import { DBusError } from '../../protocol/errors.js';
 import type { BusCore } from '../bus-core.js';
 import { dropRules, readRule } from '../client-rules.js';
-import { dropCalls } from '../departures.js';
 import { surrenderNames } from '../name-changes.js';
 import type { DriverCall, DriverMethods } from './driver-call.js';
 
@@ -25,7 +24,7 @@ function becomeMonitor(core: BusCore, call: DriverCall): undefined {
   dropRules(core, client);
   client.state = 'monitor';
   for (const rule of rules) client.monitorRules.push(core.delivery.monitors.add(rule, client));
-  dropCalls(core, client); // it already sees the errors that its callers get
+  core.replies.leave(client); // it already sees the errors that its callers get
 }
 
 /** Monitoring. */
