@@ -1,21 +1,101 @@
-// Counts the bytes that clients have sent and that are not handled: nearly always the start of a message whose rest has
-// not come. A user can connect as often as it likes, so all of them together are limited, and not only each.
-// (Not in the specification; max_message_size of dbus-daemon(1) limits one message.) Tests: intake.test.ts.
+// Takes the bytes of clients: cuts them into messages, checks each message, and passes it to the router. A client that
+// sends an invalid message, or one that it must not send, is disconnected; so is the client with the most bytes of
+// incomplete messages if all clients together have too many, since a user can connect as often as it likes. It does not
+// know where messages go. Specification: Invalid Protocol and Spec Extensions; max_message_size of dbus-daemon(1).
+import { Inlet } from '../transport/inlet.js';
+import type { TransportEvents } from '../transport/transport.js';
+import { UnmarshalError } from '../wire/errors.js';
+import { checkBody, decodeHeader, type MessageHeader } from '../wire/messages/decode.js';
+import { FrameReader } from '../wire/messages/framing.js';
+import type { BusCore } from './bus-core.js';
+import type { Client } from './client.js';
+import { disconnect, disconnectSlow } from './departures.js';
+import { ProtocolViolation } from './errors.js';
 
 /** Most bytes that wait for the rest of their messages, of all clients together (512 MiB). */
 const MAX_TOTAL_BYTES = 2 ** 29;
 /** A client with more bytes (1 MiB) sends a long message. Shorter ones are not looked at. */
 const MANY_BYTES = 2 ** 20;
 
-/** A client, as the intake sees it. */
+/** Handles one valid message; its bytes are not used after this returns. */
+export type Route = (client: Client, header: MessageHeader, frame: Uint8Array) => void;
+
+/** The incoming side of a bus. */
+export class Intake {
+  readonly #core: BusCore;
+  readonly #route: Route;
+  readonly #incomplete = new IncompleteMessages<Client>();
+
+  constructor(core: BusCore, route: Route) {
+    this.#core = core;
+    this.#route = route;
+  }
+
+  /** The receiver of the bytes of a client. */
+  open(client: Client): Pick<TransportEvents, 'receive' | 'relieved'> {
+    const { transport } = client;
+    const frames = new FrameReader({ maxMessageLength: this.#core.limits.maxMessageSize });
+    const inlet = new Inlet({ transport, frames, handOn: (frame) => this.#take(client, frame) });
+    return {
+      receive: (chunk) => {
+        client.incomingBytes += chunk.length;
+        inlet.receive(chunk);
+        const greedy = this.#incomplete.note(client);
+        if (greedy !== undefined) disconnect(this.#core, greedy, ProtocolViolation.tooMuchIncomplete());
+      },
+      relieved: () => inlet.relieved(),
+    };
+  }
+
+  /** Must be called when the transport of a client has ended. */
+  close(client: Client): void {
+    this.#incomplete.forget(client);
+  }
+
+  #take(client: Client, frame: Uint8Array): void {
+    client.incomingBytes -= frame.length;
+    if (client.state === 'gone') return;
+    try {
+      this.#route(client, readHeader(client, frame), frame);
+    } catch (error) {
+      // The sender is disconnected if a message breaks a rule, and if the bus fails to handle it.
+      if (!(error instanceof UnmarshalError || error instanceof ProtocolViolation)) warnOfMistake(error);
+      disconnect(this.#core, client, error as Error);
+    }
+    disconnectSlow(this.#core);
+  }
+}
+
+/** Checks a whole message. @throws {UnmarshalError | ProtocolViolation} if the client must not send it */
+function readHeader(client: Client, frame: Uint8Array): MessageHeader {
+  const header = decodeHeader(frame);
+  checkBody(header, frame);
+  if (header.unixFds > 0) throw ProtocolViolation.descriptors(header.unixFds);
+  if (client.state === 'monitor') throw ProtocolViolation.monitorSends();
+  return header;
+}
+
+/** Reports an error of the bus itself, which must not end the process and all other connections. */
+function warnOfMistake(error: unknown): void {
+  const detail = error instanceof Error ? error.stack : undefined;
+  const text = `the message bus could not handle a message, and disconnected its sender: ${String(error)}`;
+  process.emitWarning(text, { type: 'MessageBusWarning', code: 'DBUS_WIRE_MESSAGE_NOT_HANDLED', detail });
+}
+
+/* Incomplete messages ------------------------------------------------------------------------------------------- */
+
+/** A client, as far as its bytes are counted. */
 export interface Sender {
   /** Bytes that have come and are not handled. */
   incomingBytes: number;
   readonly peaks: { incomingBytes: number };
 }
 
-/** The incoming side of a bus. */
-export class Intake<Client extends Sender> {
+/**
+ * Counts the bytes that clients have sent and that are not handled: nearly always the start of a message whose rest has
+ * not come.
+ */
+export class IncompleteMessages<Client extends Sender> {
   readonly #maxTotalBytes: number;
   /** The clients that had many bytes waiting when they last sent some. */
   readonly #long = new Set<Client>();

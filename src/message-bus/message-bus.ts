@@ -1,15 +1,13 @@
-// A message bus: it gets authenticated transports, reads their messages and routes them until it is closed. It does not
-// open sockets; start.ts does. Specification: Message Bus Specification. Tests: start.test.ts.
-import { Inlet } from '../transport/inlet.js';
+// A message bus: it gets authenticated transports, and serves them as clients until it is closed. It does not open
+// sockets (start.ts), and does not look at messages (intake.ts). Specification: Message Bus Specification.
+// Tests: start.test.ts.
 import type { Transport } from '../transport/transport.js';
 import { startTimer } from '../transport/waiting.js';
-import { FrameReader } from '../wire/messages/framing.js';
 import type { Activator } from './activator.js';
 import { BusCore } from './bus-core.js';
 import { Client } from './client.js';
 import { disconnect } from './departures.js';
 import { Driver } from './driver/driver.js';
-import { ProtocolViolation } from './errors.js';
 import type { Identity } from './identity.js';
 import { Intake } from './intake.js';
 import { type BusLimits, withDefaults } from './limits.js';
@@ -33,8 +31,7 @@ const MAX_LINGER = 1_000;
 /** A message bus without sockets. */
 export class MessageBus {
   readonly #core: BusCore;
-  readonly #router: Router;
-  readonly #intake = new Intake<Client>();
+  readonly #intake: Intake;
   readonly #policyFor: (identity: Identity) => ClientPolicy | undefined;
   /** The clients whose transports have not ended, and the ends. */
   readonly #open = new Map<Client, Promise<void>>();
@@ -43,7 +40,8 @@ export class MessageBus {
     this.#core = new BusCore(withDefaults(limits), features);
     this.#policyFor = policyFor ?? (() => undefined);
     if (activator !== undefined) this.#core.activator = activator(this.#core);
-    this.#router = new Router(this.#core, new Driver(this.#core));
+    const router = new Router(this.#core, new Driver(this.#core));
+    this.#intake = new Intake(this.#core, (client, header, frame) => router.route(client, header, frame));
   }
 
   /** The state, for the parts of the bus. */
@@ -55,24 +53,14 @@ export class MessageBus {
   accept(transport: Transport, identity: Identity): void {
     const client = new Client(transport, identity, this.#policyFor(identity));
     this.#core.connected.add(client);
-    const frames = new FrameReader({ maxMessageLength: this.#core.limits.maxMessageSize });
-    const handOn = (frame: Uint8Array): void => {
-      client.incomingBytes -= frame.length;
-      this.#router.receive(client, frame);
-    };
-    const inlet = new Inlet({ transport, frames, handOn });
+    const { receive, relieved } = this.#intake.open(client);
     const ended = new Promise<void>((resolve) => {
       transport.start({
-        receive: (chunk) => {
-          client.incomingBytes += chunk.length;
-          inlet.receive(chunk);
-          const greedy = this.#intake.note(client);
-          if (greedy !== undefined) disconnect(this.#core, greedy, ProtocolViolation.tooMuchIncomplete());
-        },
-        relieved: () => inlet.relieved(),
+        receive,
+        relieved,
         end: () => {
           this.#open.delete(client);
-          this.#intake.forget(client);
+          this.#intake.close(client);
           disconnect(this.#core, client);
           resolve();
         },

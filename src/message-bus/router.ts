@@ -1,26 +1,19 @@
-// Decides about each message of a client: whether it is allowed, and whether it goes to the bus itself, to the owner of
-// a name, to all clients with a matching rule, or is dropped. delivery.ts sends, the driver answers. Specification:
-// Message Bus Message Routing, Message Bus Names. Tests: test/interop/bus-rules.test.ts.
+// Decides about each valid message of a client: whether it is allowed, and whether it goes to the bus itself, to the
+// owner of a name, to all clients with a matching rule, or is dropped. intake.ts checks it before, delivery.ts sends,
+// the driver answers. Specification: Message Bus Message Routing, Message Bus Names.
+// Tests: test/interop/bus-rules.test.ts.
 import { BUS_NAME } from '../protocol/bus.js';
 import { ErrorName } from '../protocol/error-names.js';
 import { MessageFlag } from '../wire/constants.js';
-import { UnmarshalError } from '../wire/errors.js';
-import { checkBody, decodeHeader, type MessageHeader } from '../wire/messages/decode.js';
+import type { MessageHeader } from '../wire/messages/decode.js';
 import { type Waiting, waitingOf } from './activator.js';
 import type { BusCore } from './bus-core.js';
 import type { Client } from './client.js';
-import { disconnect } from './departures.js';
+import { disconnectSlow } from './departures.js';
 import { ProtocolViolation } from './errors.js';
 import { mayStart, refusalText, refusingSide } from './admission.js';
 import { ReplyTimeouts } from './reply-timeouts.js';
 import { type IsNameOf, RoutedMessage } from './routed-message.js';
-
-/** Reports an error of the bus itself, which must not end the process and all other connections. */
-function warnOfMistake(error: unknown): void {
-  const detail = error instanceof Error ? error.stack : undefined;
-  const text = `the message bus could not handle a message, and disconnected its sender: ${String(error)}`;
-  process.emitWarning(text, { type: 'MessageBusWarning', code: 'DBUS_WIRE_MESSAGE_NOT_HANDLED', detail });
-}
 
 /** Answers calls to the bus itself. */
 export interface CallReceiver {
@@ -42,40 +35,15 @@ export class Router {
     this.#driver = driver;
     this.#timeouts = new ReplyTimeouts(core.limits.replyTimeout, (caller, callee, serial, text) => {
       core.replies.fail(caller, callee, serial, text);
-      this.#endOverflowing();
+      disconnectSlow(core);
     });
   }
 
-  /** Takes one whole message of a client; its bytes are not used after this returns. */
-  receive(client: Client, frame: Uint8Array): void {
-    if (client.state === 'gone') return;
-    try {
-      this.#route(client, this.#read(client, frame), frame);
-    } catch (error) {
-      // The sender is disconnected if a message breaks a rule, and if the bus fails to handle it.
-      if (!(error instanceof UnmarshalError || error instanceof ProtocolViolation)) warnOfMistake(error);
-      disconnect(this.#core, client, error as Error);
-    }
-    this.#endOverflowing();
-  }
-
-  /** Disconnects the clients that do not read. The signals about their ends can exceed the limits of other clients. */
-  #endOverflowing(): void {
-    for (let clients = this.#core.delivery.takeOverflowing(); clients.length > 0;) {
-      for (const client of clients) disconnect(this.#core, client, ProtocolViolation.notReading());
-      clients = this.#core.delivery.takeOverflowing();
-    }
-  }
-
-  #read(client: Client, frame: Uint8Array): MessageHeader {
-    const header = decodeHeader(frame);
-    checkBody(header, frame);
-    if (header.unixFds > 0) throw ProtocolViolation.descriptors(header.unixFds);
-    if (client.state === 'monitor') throw ProtocolViolation.monitorSends();
-    return header;
-  }
-
-  #route(client: Client, header: MessageHeader, frame: Uint8Array): void {
+  /**
+   * Handles one valid message; its bytes are not used after this returns.
+   * @throws {ProtocolViolation} if the client must be disconnected
+   */
+  route(client: Client, header: MessageHeader, frame: Uint8Array): void {
     const { type, destination } = header;
     if (typeof type === 'number') return; // must be ignored ‹Message Types›
     const message = RoutedMessage.received(header, frame, client, this.#isNameOf);

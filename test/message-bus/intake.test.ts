@@ -1,7 +1,7 @@
 // The bytes of messages that are not complete: together they are limited. (Not in the specification.)
 
 import { expect, test } from 'vitest';
-import { Intake, type Sender } from '../../src/message-bus/intake.js';
+import { IncompleteMessages, type Sender } from '../../src/message-bus/intake.js';
 import { startBusWith } from '../../src/message-bus/start.js';
 import { RawClient } from '../support/raw-client.js';
 
@@ -9,23 +9,23 @@ const MIB = 2 ** 20;
 const sender = (incomingBytes: number): Sender => ({ incomingBytes, peaks: { incomingBytes: 0 } });
 
 test('the client with the most bytes is chosen if all clients together have too many', () => {
-  const intake = new Intake(10 * MIB);
+  const incomplete = new IncompleteMessages(10 * MIB);
   const [small, large, next] = [sender(2 * MIB), sender(6 * MIB), sender(3 * MIB)];
-  expect(intake.note(small)).toBe(undefined);
-  expect(intake.note(large)).toBe(undefined);
-  expect(intake.note(next)).toBe(large);
-  intake.forget(large);
-  expect(intake.note(next)).toBe(undefined);
+  expect(incomplete.note(small)).toBe(undefined);
+  expect(incomplete.note(large)).toBe(undefined);
+  expect(incomplete.note(next)).toBe(large);
+  incomplete.forget(large);
+  expect(incomplete.note(next)).toBe(undefined);
   expect(large.peaks.incomingBytes).toBe(6 * MIB);
 });
 
 test('bytes of handled messages do not count', () => {
-  const intake = new Intake(10 * MIB);
+  const incomplete = new IncompleteMessages(10 * MIB);
   const [first, second] = [sender(9 * MIB), sender(9 * MIB)];
-  expect(intake.note(first)).toBe(undefined);
+  expect(incomplete.note(first)).toBe(undefined);
   first.incomingBytes = 0;
-  expect(intake.note(second)).toBe(undefined);
-  expect(intake.note(sender(MIB))).toBe(undefined); // so few are not looked at
+  expect(incomplete.note(second)).toBe(undefined);
+  expect(incomplete.note(sender(MIB))).toBe(undefined); // so few are not looked at
 });
 
 test('GetConnectionStats reports the bytes of an incomplete message', async () => {
