@@ -31,7 +31,7 @@ export class BusCore {
   readonly connected = new Set<Client>();
   /** The registered clients by unique name. */
   readonly clients = new Map<string, Client>();
-  readonly names = new NameRegistry<Client>();
+  readonly names: NameRegistry<Client>;
   readonly replies: PendingReplies<Client>;
   readonly delivery: Delivery;
   activator: Activator = NO_ACTIVATOR;
@@ -44,6 +44,7 @@ export class BusCore {
   constructor(limits: Limits, moreFeatures: readonly string[] = []) {
     this.limits = limits;
     this.moreFeatures = moreFeatures;
+    this.names = new NameRegistry(limits.maxNamesPerConnection);
     this.delivery = new Delivery({
       maxOutgoingBytes: limits.maxOutgoingBytes,
       isNameOf: (name, client) => this.isNameOf(name, client),
@@ -70,6 +71,14 @@ export class BusCore {
     client.register(this.nextUniqueName());
     this.clients.set(client.uniqueName, client);
     this.#clientsOfUser.set(uid, this.countOfUser(uid) + 1);
+  }
+
+  /** Keeps the peaks of the numbers of names; must be called when a client has got a name. */
+  countNames({ places, peaks }: Client): void {
+    const count = places.size + 1;
+    peaks.names = Math.max(peaks.names, count);
+    this.peaks.namesOfOne = Math.max(this.peaks.namesOfOne, count);
+    this.peaks.names = Math.max(this.peaks.names, this.clients.size + this.names.size);
   }
 
   /** Removes the unique name of a client. */

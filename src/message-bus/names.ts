@@ -1,7 +1,9 @@
-// The well-known names of a bus: the owner of each, and the queue for it. Pure: it reports each change of owner and
-// sends nothing (name-changes.ts does). It does not know connections, only owners. Specification:
-// org.freedesktop.DBus.RequestName, ReleaseName; Message Bus Names. Tests: names.test.ts.
+// The well-known names of a bus: the owner of each, the queue for it, and how many one client may have. Pure: it
+// reports each change of owner and sends nothing (name-changes.ts does). It does not know connections, only owners.
+// Specification: org.freedesktop.DBus.RequestName, ReleaseName; Message Bus Names. Tests: names.test.ts.
 import { REQUEST_NAME_FLAG } from '../protocol/bus.js';
+import { ErrorName } from '../protocol/error-names.js';
+import { DBusError } from '../protocol/errors.js';
 
 const { ALLOW_REPLACEMENT, REPLACE_EXISTING, DO_NOT_QUEUE } = REQUEST_NAME_FLAG;
 
@@ -12,6 +14,8 @@ export const ReleaseResult = { RELEASED: 1, NON_EXISTENT: 2, NOT_OWNER: 3 } as c
 
 /** The fields that an owner of names must have. Only this file writes to the sets. */
 export interface NameHolder {
+  /** Its unique name, which counts as one of its names. */
+  readonly uniqueName: string;
   /** The queues in which it has a place, the first included, in the order in which it got them. */
   readonly places: Set<NameQueue<NameHolder>>;
   /** The names that it owns. */
@@ -50,6 +54,11 @@ interface MutableQueue<Owner> extends NameQueue<Owner> {
 /** The well-known names of one bus. */
 export class NameRegistry<Owner extends NameHolder> {
   readonly #queues = new Map<string, MutableQueue<Owner>>();
+  readonly #maxPerOwner: number;
+
+  constructor(maxPerOwner: number) {
+    this.#maxPerOwner = maxPerOwner;
+  }
 
   /** The names that have an owner. */
   get names(): IterableIterator<string> {
@@ -77,8 +86,10 @@ export class NameRegistry<Owner extends NameHolder> {
   /**
    * Requests a name. Unknown flags have no effect. An owner whose REPLACE_EXISTING cannot be granted waits at the first
    * place, as in the reference implementation; the specification does not say at which.
+   * @throws {DBusError} LimitsExceeded if the owner has as many names as it may
    */
   request(name: string, owner: Owner, flags: number): NameOutcome<Owner> {
+    if (owner.places.size + 1 >= this.#maxPerOwner) throw tooManyNames(owner, this.#maxPerOwner);
     const queue = this.#queues.get(name);
     const first = queue?.places[0];
     if (queue === undefined || first === undefined) {
@@ -159,4 +170,10 @@ export class NameRegistry<Owner extends NameHolder> {
     this.#take(queue, owner);
     owner.places.delete(queue as unknown as NameQueue<NameHolder>);
   }
+}
+
+function tooManyNames({ uniqueName }: NameHolder, limit: number): DBusError {
+  const problem = `Connection "${uniqueName}" is not allowed to own more services`;
+  const advice = `(increase limits in configuration file if required; max_names_per_connection=${limit})`;
+  return new DBusError(ErrorName.LIMITS_EXCEEDED, `${problem} ${advice}`);
 }

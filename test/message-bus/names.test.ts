@@ -8,10 +8,10 @@ import { type NameHolder, NameRegistry, type NameOutcome, type NameQueue } from 
 class Holder implements NameHolder {
   readonly places = new Set<NameQueue<NameHolder>>();
   readonly ownedNames = new Set<string>();
-  readonly label: string;
+  readonly uniqueName: string;
 
   constructor(label: string) {
-    this.label = label;
+    this.uniqueName = label;
   }
 }
 
@@ -19,11 +19,11 @@ const NAME = 'com.example.Name1';
 const [ALLOW, REPLACE, NO_QUEUE] = [1, 2, 4];
 
 function threeHolders() {
-  const registry = new NameRegistry<Holder>();
+  const registry = new NameRegistry<Holder>(100);
   const holders = { a: new Holder('a'), b: new Holder('b'), c: new Holder('c') };
-  const queue = (): string => registry.queueOf(NAME).map(({ label }) => label).join('');
+  const queue = (): string => registry.queueOf(NAME).map(({ uniqueName }) => uniqueName).join('');
   const shown = ({ result, change }: NameOutcome<Holder>): string =>
-    change === undefined ? `${result}` : `${result} ${change.from?.label ?? '-'}>${change.to?.label ?? '-'}`;
+    change === undefined ? `${result}` : `${result} ${change.from?.uniqueName ?? '-'}>${change.to?.uniqueName ?? '-'}`;
   return { registry, holders, queue, shown };
 }
 
@@ -44,10 +44,10 @@ test.each<{ readonly requests: readonly [who: 'a' | 'b' | 'c', flags: number, ou
   const { registry, holders, queue: queueNow, shown } = threeHolders();
   for (const [who, flags, outcome] of requests) expect(shown(registry.request(NAME, holders[who], flags))).toBe(outcome);
   expect(queueNow()).toBe(queue);
-  expect(registry.ownerOf(NAME)?.label).toBe(queue[0]);
+  expect(registry.ownerOf(NAME)?.uniqueName).toBe(queue[0]);
   for (const holder of Object.values(holders)) {
-    expect(holder.ownedNames.has(NAME)).toBe(holder.label === queue[0]);
-    expect(holder.places.size).toBe(queue.includes(holder.label) ? 1 : 0);
+    expect(holder.ownedNames.has(NAME)).toBe(holder.uniqueName === queue[0]);
+    expect(holder.places.size).toBe(queue.includes(holder.uniqueName) ? 1 : 0);
   }
 });
 
@@ -70,4 +70,16 @@ test('a client keeps its places in the order in which it got them, even after it
   registry.request('com.example.A', holders.b, REPLACE);
   expect([...holders.a.places].map(({ name }) => name)).toEqual(['com.example.A', 'com.example.B', 'com.example.C']);
   expect([...holders.a.ownedNames]).toEqual(['com.example.B', 'com.example.C']);
+});
+
+test('a client has no more names than its limit, its unique name and its places in queues included', () => {
+  const registry = new NameRegistry<Holder>(3);
+  const [owner, other] = [new Holder(':1.1'), new Holder(':1.2')];
+  registry.request('com.example.A', other, 0);
+  registry.request('com.example.A', owner, 0);
+  registry.request('com.example.B', owner, 0);
+  expect(() => registry.request('com.example.C', owner, 0)).toThrow('Connection ":1.1" is not allowed to own more');
+  expect(registry.ownerOf('com.example.C')).toBe(undefined);
+  registry.release('com.example.A', owner);
+  expect(registry.request('com.example.C', owner, 0)).toMatchObject({ result: 1 });
 });
