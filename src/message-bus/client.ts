@@ -3,19 +3,35 @@
 // test/interop/bus-rules.test.ts. Specification: Message Bus Message Routing, Message Bus Names.
 import type { Transport } from '../transport/transport.js';
 import { MAX_UINT32 } from '../wire/constants.js';
-import { decodeMessage } from '../wire/messages/decode.js';
+import { decodeMessage, type MessageHeader } from '../wire/messages/decode.js';
 import type { Message } from '../wire/messages/message.js';
 import { senderField, type SenderField } from '../wire/messages/stamp.js';
 import type { Identity } from './identity.js';
 import type { IndexedRule } from './match-index.js';
 import type { NameHolder, NameQueue } from './names.js';
-import type { ClientPolicy } from './policy.js';
 
 /**
  * A client is new until Hello, then registered. A monitor has lost its names and only receives. Nothing is sent to a
  * client that is gone.
  */
 export type ClientState = 'new' | 'registered' | 'monitor' | 'gone';
+
+/** How a message travels. */
+export interface Passage {
+  /** The names of the other side: owned, or waited for. The bus itself has `org.freedesktop.DBus`. */
+  readonly peerNames: readonly string[];
+  /** Whether the message answers a call of its receiver that waits. */
+  readonly isRequestedReply: boolean;
+  /** Whether the receiver gets a copy of a message for another. */
+  readonly isEavesdropped: boolean;
+}
+
+/** What one client may do. permissions.ts asks it; the rules are in configuration files. */
+export interface ClientPolicy {
+  mayOwn(name: string): boolean;
+  maySend(message: MessageHeader, passage: Passage): boolean;
+  mayReceive(message: MessageHeader, passage: Passage): boolean;
+}
 
 /** The sender of messages that a client sends before Hello, as monitors see it. */
 const NOT_ACTIVE: SenderField = senderField(':not.active.yet');

@@ -8,7 +8,7 @@ import { MessageFlag } from '../wire/constants.js';
 import { errorReply, type Message } from '../wire/messages/message.js';
 import type { Client } from './client.js';
 import { MatchIndex } from './match-index.js';
-import { refusalText, refusingSide } from './admission.js';
+import { refusalText, refusingSide } from './permissions.js';
 import { type IsNameOf, RoutedMessage } from './routed-message.js';
 
 /** The state of a bus that delivery uses. */

@@ -5,13 +5,12 @@ import type { Transport } from '../transport/transport.js';
 import { startTimer } from '../transport/waiting.js';
 import type { Activator } from './activator.js';
 import { BusCore } from './bus-core.js';
-import { Client } from './client.js';
+import { Client, type ClientPolicy } from './client.js';
 import { disconnect } from './departures.js';
 import { Driver } from './driver/driver.js';
 import type { Identity } from './identity.js';
 import { Intake } from './intake.js';
 import { type BusLimits, withDefaults } from './limits.js';
-import type { ClientPolicy } from './policy.js';
 import { Router } from './router.js';
 
 /** How a bus is made. */

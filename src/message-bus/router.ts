@@ -11,7 +11,7 @@ import type { BusCore } from './bus-core.js';
 import type { Client } from './client.js';
 import { disconnectSlow } from './departures.js';
 import { ProtocolViolation } from './errors.js';
-import { mayStart, refusalText, refusingSide } from './admission.js';
+import { mayStart, refusalText, refusingSide } from './permissions.js';
 import { ReplyTimeouts } from './reply-timeouts.js';
 import { type IsNameOf, RoutedMessage } from './routed-message.js';
 

@@ -5,9 +5,9 @@ import type { MechanismName } from '../../auth/mechanisms.js';
 import { FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH } from '../../wire/constants.js';
 import type { Identity } from '../identity.js';
 import type { BusLimits } from '../limits.js';
-import type { ClientPolicy } from '../policy.js';
+import type { ClientPolicy } from '../client.js';
 import type { BusConfiguration, LimitName } from './read-configuration.js';
-import { type PolicyGroup, RulePolicy } from './rule-policy.js';
+import { type PolicyGroup, RulePolicy } from './policy-rules.js';
 
 /** The limits of files that this bus has. It has no others: it carries no descriptors and has no containers. */
 const LIMITS: Partial<Record<LimitName, keyof BusLimits>> = {

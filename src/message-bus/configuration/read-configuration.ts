@@ -1,5 +1,5 @@
 // Reads the configuration file of a bus, in the format of dbus-daemon, with the files that it includes: addresses,
-// mechanisms, directories of services, limits and policy. It checks everything before the bus starts. rule-policy.ts
+// mechanisms, directories of services, limits and policy. It checks everything before the bus starts. policy-rules.ts
 // decides by the rules that are read here. Tests: read-configuration.test.ts. Reference: dbus-daemon(1), configuration
 // file. (No clause of the specification.)
 import { dirname, isAbsolute, join } from 'node:path';
@@ -7,7 +7,7 @@ import { type StartTag, type XmlFormat, XmlReader } from '../../interface/xml-re
 import { quote } from '../../wire/describe.js';
 import { requireAttributes, requireEmpty, requireText } from './elements.js';
 import { ConfigurationError } from './errors.js';
-import type { PolicyGroup } from './rule-policy.js';
+import type { PolicyGroup } from './policy-rules.js';
 import { type IdOf, readPolicy } from './read-policy.js';
 
 /** The names of limits that a file can set. */

@@ -1,10 +1,10 @@
-// Reads one `<policy>` of a configuration file: its context, and its rules. rule-policy.ts decides by them.
+// Reads one `<policy>` of a configuration file: its context, and its rules. policy-rules.ts decides by them.
 // Tests: read-configuration.test.ts. Reference: dbus-daemon(1), policy. (No clause of the specification.)
 import type { StartTag, XmlReader } from '../../interface/xml-reader.js';
 import { quote } from '../../wire/describe.js';
 import { isBusName, isInterfaceName, isMemberName, isObjectPath } from '../../wire/names.js';
 import { requireAttributes, requireEmpty } from './elements.js';
-import type { MessageConditions, MessageTypeName, PolicyContext, PolicyGroup, PolicyRule } from './rule-policy.js';
+import type { MessageConditions, MessageTypeName, PolicyContext, PolicyGroup, PolicyRule } from './policy-rules.js';
 
 /** The id of a user or a group; undefined if the system does not know the name. */
 export type IdOf = (kind: 'user' | 'group', name: string) => number | undefined;

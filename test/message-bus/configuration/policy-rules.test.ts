@@ -1,6 +1,6 @@
 // The policy of a bus: the last rule that matches decides. The expectations follow dbus-daemon(1).
 import { describe, expect, test } from 'vitest';
-import { type PolicyMessage, RulePolicy } from '../../../src/message-bus/configuration/rule-policy.js';
+import { type PolicyMessage, RulePolicy } from '../../../src/message-bus/configuration/policy-rules.js';
 import { readConfiguration } from '../../../src/message-bus/configuration/read-configuration.js';
 
 const CLIENT = { uid: 1000, gids: [1000, 7] };

@@ -3,7 +3,7 @@
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { NO_ACTIVATOR } from '../../src/message-bus/activator.js';
-import type { ClientPolicy, Passage } from '../../src/message-bus/policy.js';
+import type { ClientPolicy, Passage } from '../../src/message-bus/client.js';
 import { MessageBus } from '../../src/message-bus/message-bus.js';
 import { ownProcess } from '../../src/message-bus/identity.js';
 import { memoryPair } from '../../src/transport/memory-pair.js';

@@ -1,5 +1,5 @@
-// Checks a message against the policies of both sides, and makes the text of the refusal. policy.ts has the interface.
-// Specification: none (dbus-daemon(1), <policy>). Tests: admission.test.ts.
+// Checks a message against the policies of both sides, and makes the text of the refusal.
+// Specification: none (dbus-daemon(1), <policy>). Tests: permissions.test.ts.
 import { BUS_NAME } from '../protocol/bus.js';
 import type { Client } from './client.js';
 import type { RoutedMessage } from './routed-message.js';

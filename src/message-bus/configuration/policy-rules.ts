@@ -1,8 +1,8 @@
 // The policy of a bus: rules that allow or deny owning a name, and sending or receiving a message. The last rule that
 // matches decides. It is pure: it does not know the syntax of the rules (read-policy.ts), and gets the names of both
-// sides from the bus. Tests: rule-policy.test.ts. Reference: dbus-daemon(1), policy. (No clause of the specification.)
+// sides from the bus. Tests: policy-rules.test.ts. Reference: dbus-daemon(1), policy. (No clause of the specification.)
 import type { MatchRule } from '../../protocol/match-rule.js';
-import type { ClientPolicy, Passage } from '../policy.js';
+import type { ClientPolicy, Passage } from '../client.js';
 
 /** A type of messages that rules can name. */
 export type MessageTypeName = NonNullable<MatchRule['type']>;
