@@ -51,10 +51,23 @@ export function checkObject(owner: string, name: string, value: unknown): assert
   if (typeof value !== 'object' || value === null) throw argumentError(owner, `the ${name} must be an object`, value);
 }
 
-/** Whether a value is an object that has methods of all these names. */
+/** Whether a value is an array. Never throws. */
+export function isArray(value: unknown): value is readonly unknown[] {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false; // a revoked proxy
+  }
+}
+
+/** Whether a value is an object that has methods of all these names. Never throws. */
 export function hasMethods(value: unknown, ...names: readonly string[]): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  return names.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === 'function');
+  try {
+    return names.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === 'function');
+  } catch {
+    return false; // a revoked proxy, or a getter that throws
+  }
 }
 
 /** Whether a value is an object with keys of its own; an array or a Map has entries instead. Never throws. */

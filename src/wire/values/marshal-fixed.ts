@@ -1,6 +1,7 @@
 // Marshals fixed-size types: one value, arrays of them, and arrays of structs of them, whose layout is known before any
 // value is seen. fixed.ts knows the values, fixed-arrays.ts the typed arrays. Specification: Marshalling Containers.
 // Tests: marshal.test.ts.
+import { isArray } from '../arguments.js';
 import { beginArray, checkArrayLength } from './array-length.js';
 import { checkWrittenDepth } from './depth.js';
 import { Fault, mismatch, within } from './fault.js';
@@ -26,8 +27,8 @@ export function compileMarshalFixedArray({ code }: FixedType): Marshal {
   const { write } = FIXED_CODEC[code];
   const constructor = FIXED_ARRAY.get(code);
   return (writer, value, depth) => {
-    const isTyped = constructor !== undefined && value instanceof constructor;
-    if (!isTyped && !Array.isArray(value)) {
+    const isTyped = constructor !== undefined && ArrayBuffer.isView(value) && value instanceof constructor;
+    if (!isTyped && !isArray(value)) {
       throw mismatch(constructor === undefined ? 'an array' : `an array or ${constructor.name}`, value);
     }
     const values = value as FixedArray | readonly unknown[]; // checked by the condition above
@@ -64,7 +65,7 @@ export function compileMarshalFixedStructArray(struct: StructType, fields: reado
   const codes = fields.map(({ code }) => code);
   const writes = codes.map((code) => FIXED_CODEC[code].write);
   return (writer, value, depth) => {
-    if (!Array.isArray(value)) throw mismatch(`an array (a${struct.signature})`, value);
+    if (!isArray(value)) throw mismatch(`an array (a${struct.signature})`, value);
     const lengthOffset = beginArray(writer, 8, depth);
     const { length } = value;
     const byteLength = length === 0 ? 0 : (length - 1) * stride + size;
@@ -114,7 +115,7 @@ export function compileMarshalFixedStructArray(struct: StructType, fields: reado
 /** Refuses a value that is not an array with one element for each field of a struct. */
 export function checkFieldCount(struct: StructType, value: unknown): asserts value is readonly unknown[] {
   const { fields, signature } = struct;
-  if (!Array.isArray(value)) throw mismatch(`an array of ${fields.length} fields, ${signature}`, value);
+  if (!isArray(value)) throw mismatch(`an array of ${fields.length} fields, ${signature}`, value);
   if (value.length !== fields.length) {
     const problem = `expected ${fields.length} fields, ${signature}, got ${value.length}`;
     throw new Fault('VALUE_COUNT_MISMATCH', problem);

@@ -1,6 +1,7 @@
 // Marshals values: compiles each type once to a function that checks a value and writes it.
 // It knows types and the writer, not messages and their headers. Values are checked while they are written: after an
 // error, the caller discards the bytes of the unfinished value. Specification: Marshaling (Wire Format).
+import { isArray } from '../arguments.js';
 import { type Codec, codecOf, codecOfSingle } from './codec.js';
 import type { ByteOrder } from '../constants.js';
 import { beginArray, endArray } from './array-length.js';
@@ -27,7 +28,7 @@ function compileMarshalArray(elementType: Type): Marshal {
   const element = compileMarshal(elementType);
   const { alignment } = elementType;
   return (writer, value, depth) => {
-    if (!Array.isArray(value)) throw mismatch(`an array (a${elementType.signature})`, value);
+    if (!isArray(value)) throw mismatch(`an array (a${elementType.signature})`, value);
     const lengthOffset = beginArray(writer, alignment, depth);
     const start = writer.offset;
     if (value.length > 0) checkWrittenDepth(writer, depth + 1);
@@ -44,8 +45,23 @@ function compileMarshalArray(elementType: Type): Marshal {
 /** Whether a value is a plain object, used for its own properties, and not an instance of a class. */
 function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null) return false;
+  if (!isReadable(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || prototype === Object.prototype;
+}
+
+/** Whether an object can be inspected at all; a revoked proxy cannot. */
+function isReadable(value: object): boolean {
+  try {
+    Array.isArray(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isVariant(value: unknown): value is { readonly signature: unknown; readonly value: unknown } {
+  return typeof value === 'object' && value !== null && isReadable(value) && 'signature' in value && 'value' in value;
 }
 
 function compileMarshalDict(type: DictType): Marshal {
@@ -63,7 +79,7 @@ function compileMarshalDict(type: DictType): Marshal {
     }
   };
   return (writer, dict, depth) => {
-    const isMap = dict instanceof Map;
+    const isMap = typeof dict === 'object' && dict !== null && isReadable(dict) && dict instanceof Map;
     if (!isMap && !(takesObjects && isPlainObject(dict))) {
       throw mismatch(`a Map${takesObjects ? ' or a plain object' : ''} (${type.signature})`, dict);
     }
@@ -97,7 +113,7 @@ function compileMarshalStruct(struct: StructType): Marshal {
 
 /** Writes the signature and the value of a VARIANT that is inside `depth` containers. */
 export const marshalVariant: Marshal = (writer, variant, depth) => {
-  if (typeof variant !== 'object' || variant === null || !('signature' in variant) || !('value' in variant)) {
+  if (!isVariant(variant)) {
     throw mismatch('a variant, { signature, value }', variant);
   }
   const { signature, value } = variant;
@@ -139,7 +155,7 @@ export function marshalBody(writer: Writer, signature: string, body: readonly un
   } catch (error) {
     throw toSignatureFault(error);
   }
-  if (!Array.isArray(body)) throw mismatch('an array as the body', body);
+  if (!isArray(body)) throw mismatch('an array as the body', body);
   const marshalers = marshalersOf(codec);
   if (body.length !== marshalers.length) {
     const problem = `expected ${marshalers.length} values for signature "${signature}", got ${body.length}`;

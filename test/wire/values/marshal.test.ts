@@ -505,6 +505,15 @@ describe('values that cannot be inspected', () => {
     }
   });
 
+  test('a revoked proxy is refused with a MarshalError for every type, and as a body', () => {
+    for (const signature of ['v', 'as', 'ay', 'au', 'a(yy)', 'a{sv}', 'a{us}', '(ss)', '(yy)', 'av', 'aas']) {
+      const error = marshalErrorOf(() => marshalAny(signature, [revoked.proxy]));
+      expect([error.code, error.path]).toEqual(['VALUE_TYPE_MISMATCH', 'body[0]']);
+    }
+    expect(marshalErrorOf(() => marshalAny('v', [{ signature: 'v', value: revoked.proxy }])).path).toBe('body[0]');
+    expect(marshalErrorOf(() => marshalAny('s', revoked.proxy as never)).code).toBe('VALUE_TYPE_MISMATCH');
+  });
+
   test.each(STRANGE)('%s is refused with a MarshalError as a key', (_, value) => {
     const error = marshalErrorOf(() => marshalAny('a{sy}', [new Map([[value, 1]])]));
     expect(error.code).toBe('VALUE_TYPE_MISMATCH');
