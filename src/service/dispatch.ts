@@ -7,7 +7,9 @@ import { DBusError } from '../protocol/errors.js';
 import { CallRefusal, type CallRouter, type CallRunner, type MethodCallHeader } from '../connection/call-router.js';
 import { argumentMemory, type Callers, type RunningCall } from '../connection/callers.js';
 import { Peer, Properties } from '../interface/standard.js';
+import { isArray } from '../wire/arguments.js';
 import { describe } from '../wire/describe.js';
+import { MarshalError } from '../wire/errors.js';
 import type { MethodCall } from '../wire/messages/message.js';
 import { type ContextSource, hasGivenUp, HandlerContext } from './call-context.js';
 import { type ExportedInterface, type ExportedMethod, isPromiseLike } from './exported-interface.js';
@@ -117,7 +119,7 @@ export class Dispatcher implements CallRouter {
     try {
       const result = method === undefined ? this.#runDynamic(answer) : runMethod(method, context);
       if (isPromiseLike(result)) return this.#replyLater(answer, { promise: result, memory });
-      if (result instanceof AnsweredSoon) {
+      if (isA(result, AnsweredSoon)) {
         // Such a call does not count as in progress: it ends with this turn.
         const { ready } = result;
         context.end();
@@ -196,7 +198,7 @@ export class Dispatcher implements CallRouter {
     const caller = this.#callers.begin(call.sender, running);
     try {
       let result = await promise;
-      if (result instanceof AnsweredSoon) result = await result.ready;
+      if (isA(result, AnsweredSoon)) result = await result.ready;
       if (!caller.isGone) this.#reply(answer, result);
     } catch (error) {
       if (hasGivenUp(context, error)) return;
@@ -213,12 +215,12 @@ export class Dispatcher implements CallRouter {
 
   #reply({ method, context }: Answer, result: unknown): void {
     if (result === ANSWERED || method === undefined) return; // without a method there is no result
-    const { label, out, outCount, place } = method;
+    const { out, outCount, place } = method;
     const call = context.message;
     const body = outCount === 1 ? [result] : outCount === 0 ? [] : result;
-    if (!Array.isArray(body)) {
+    if (!isArray(body)) {
       const problem = `expected an array of ${outCount} out-arguments, got ${describe(result)}`;
-      throw new TypeError(`${label}: ${problem}`);
+      throw new MarshalError('VALUE_TYPE_MISMATCH', problem, { signature: out, path: 'body' }, { place });
     }
     // A caller that has the reply of a method has seen what the method has changed. The replies to Set wait themselves.
     if (place.interface !== Properties.name) this.#turnEnd.run();

@@ -1,11 +1,11 @@
 // Exports implementations at object paths of a link. The first export registers the handler of its method calls.
 // It knows no replies and no rules of dispatch. Specification: Object Paths, Interfaces.
-import { argumentError, hasMethods } from '../wire/arguments.js';
+import { argumentError, hasMethods, isArray, isRecord } from '../wire/arguments.js';
 import { ArgumentError } from '../wire/errors.js';
 import type { MessageLink } from '../connection/link.js';
 import type { Implementation, InterfaceDefinition, SignalSink } from '../interface/definition.js';
 import type { InterfaceSpec } from '../interface/spec.js';
-import { assertObjectPath } from '../wire/names.js';
+import { assertObjectPath, isInterfaceName } from '../wire/names.js';
 import { ExportError } from './errors.js';
 import { type ExportedInterface, exportedInterface } from './exported-interface.js';
 import { checkLink, exportsOf } from './link-exports.js';
@@ -63,25 +63,53 @@ export function exportObject<Typed extends boolean = false>(
 }
 
 /**
- * One implementation or several, as a list.
- * @throws {ExportError} if the library implements one of the interfaces itself
+ * One implementation or several, as a list. `path` is the object path, or the pattern of a subtree.
+ * @throws {ExportError} if the library implements one of the interfaces itself, or two have the same interface
  * @throws {ArgumentError} if one is something else
  */
 export function checkImplementations(
   owner: string, path: string, implementations: unknown,
 ): readonly Implementation[] {
-  const list: readonly unknown[] = Array.isArray(implementations) ? implementations : [implementations];
+  const list = isArray(implementations) ? [...implementations] : [implementations];
   for (const implementation of list) assertImplementation(owner, implementation);
-  for (const { definition } of list as readonly Implementation[]) {
-    if (!STANDARD_INTERFACE_NAMES.has(definition.name)) continue;
-    const at = { path, interface: definition.name };
-    throw new ExportError('INTERFACE_STANDARD', 'the library implements it itself, on every object', at);
+  assertInterfaces(path, list as Implementation[]);
+  return list as Implementation[];
+}
+
+function assertInterfaces(path: string, list: readonly Implementation[]): void {
+  const names = new Set<string>();
+  for (const { definition: { name } } of list) {
+    const at = { path, interface: name };
+    if (STANDARD_INTERFACE_NAMES.has(name)) {
+      throw new ExportError('INTERFACE_STANDARD', 'the library implements it itself, on every object', at);
+    }
+    if (names.has(name)) {
+      throw new ExportError('INTERFACE_EXPORTED', 'there are two implementations of it: there must be one', at);
+    }
+    names.add(name);
   }
-  return list as readonly Implementation[];
+}
+
+const known = new WeakSet<object>();
+
+/** Whether a value is an implementation, with a handler for each member. */
+function isImplementation(value: unknown): value is Implementation {
+  if (!hasMethods(value, 'emit', 'attach')) return false;
+  if (known.has(value as object)) return true;
+  const { definition, methods, properties } = value as { readonly [K in keyof Implementation]?: unknown };
+  if (!isRecord(definition) || !isInterfaceName(definition['name']) || !isRecord(methods) || !isRecord(properties)) {
+    return false;
+  }
+  const { methods: methodSpecs, properties: propertySpecs } = definition;
+  if (!isRecord(methodSpecs) || !isRecord(propertySpecs)) return false;
+  if (!Object.keys(methodSpecs).every((name) => typeof methods[name] === 'function')) return false;
+  if (!Object.keys(propertySpecs).every((name) => isRecord(properties[name]))) return false;
+  known.add(value as object);
+  return true;
 }
 
 function assertImplementation(owner: string, value: unknown): void {
-  if (hasMethods(value, 'emit', 'attach')) return;
+  if (isImplementation(value)) return;
   const must = 'an implementation must be returned by the implement() of a definition';
   const fail = (found: string): never => {
     throw new ArgumentError('ARGUMENT_INVALID', `${must}, got ${found}`, { owner });
@@ -96,7 +124,7 @@ function assertImplementation(owner: string, value: unknown): void {
 
 /** Whether a value looks like the argument of implement(). */
 function hasHandlers(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && ('methods' in value || 'properties' in value);
+  return isRecord(value) && ('methods' in value || 'properties' in value);
 }
 
 /** Sends the signals of one interface of one object. */

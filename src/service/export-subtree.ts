@@ -2,9 +2,10 @@
 // the rules of dispatch. Specification: Object Paths, Introspectable.
 import type { MessageLink } from '../connection/link.js';
 import type { CallContext, Implementation, SignalSink } from '../interface/definition.js';
+import { argumentError } from '../wire/arguments.js';
 import { ArgumentError } from '../wire/errors.js';
 import { assertObjectPath } from '../wire/names.js';
-import { ANY, checkOptions, FUNCTION } from '../wire/options.js';
+import { ANY, checkRequiredOptions, FUNCTION } from '../wire/options.js';
 import { checkImplementations, type ExportedObject, type ImplementationFor } from './export-object.js';
 import { type ExportedInterface, exportedInterface, isPromiseLike } from './exported-interface.js';
 import { reportHandlerError } from './handler-errors.js';
@@ -43,7 +44,8 @@ const SEVERAL = Symbol('several paths');
  * below. Objects that are exported at one of these paths come first. An implementation that `object` returns for one
  * path only sends its signals from there; one for several paths, or of `fallback`, needs the option `path`.
  * @throws {InvalidNameError} if `pattern` without its last element is not an object path
- * @throws {ExportError} if the path has a subtree already, or the library implements an interface of `fallback` itself
+ * @throws {ExportError} if the path has a subtree already, the library implements an interface of `fallback` itself, or
+ * `fallback` has two implementations of one interface
  * @throws {ConnectionClosedError} if the link is closed
  * @throws {HandlerInUseError} if the application handles the method calls of the link itself
  * @throws {ArgumentError} if `pattern` does not end in `/*` or `/**`, or `link` or a handler is something else
@@ -53,14 +55,13 @@ export function exportSubtree<Typed extends boolean = false>(
 ): ExportedObject {
   const owner = 'exportSubtree';
   checkLink(owner, link);
-  const [, parent, stars] = PATTERN.exec(String(pattern)) ?? [];
+  const [, parent, stars] = (typeof pattern === 'string' ? PATTERN.exec(pattern) : undefined) ?? [];
   if (parent === undefined || stars === undefined) {
-    const problem = `the pattern must end in /* or /**, got ${JSON.stringify(pattern)}`;
-    throw new ArgumentError('ARGUMENT_INVALID', problem, { owner });
+    throw argumentError(owner, 'the pattern must end in /* or /**', pattern);
   }
   const root = parent === '' ? '/' : parent;
   assertObjectPath(root);
-  checkOptions(owner, handlers, RULES);
+  checkRequiredOptions(owner, handlers, RULES);
   const { children, object, fallback } = handlers;
   if (object === undefined && fallback === undefined) {
     throw new ArgumentError('ARGUMENT_INVALID', 'the handlers must have object or fallback', { owner });

@@ -107,8 +107,15 @@ function exportedProperties({ definition, properties }: Implementation): Exporte
   });
 }
 
-/** Whether a handler answers later: any object with a `then` counts, so promises of other libraries do too. */
+/**
+ * Whether a handler answers later: any object with a `then` counts, so promises of other libraries do too. Never
+ * throws: an object whose `then` cannot be read is a value, which is refused when it is sent.
+ */
 export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   if (typeof value !== 'object' || value === null) return false;
-  return typeof (value as { then?: unknown }).then === 'function';
+  try {
+    return typeof (value as { then?: unknown }).then === 'function';
+  } catch {
+    return false; // a revoked proxy, or a getter that throws
+  }
 }

@@ -2,6 +2,8 @@
 // objects they have. It does not know messages or links. Tests: export-subtree.test.ts. Specification: Object Paths,
 // Introspectable.
 import type { CallContext, Implementation } from '../interface/definition.js';
+import { argumentError } from '../wire/arguments.js';
+import { ArgumentError } from '../wire/errors.js';
 import { type ExportedInterface, isPromiseLike } from './exported-interface.js';
 import type { NodeFinder, ObjectNode, PathBelow } from './object-node.js';
 
@@ -29,8 +31,14 @@ export interface SubtreeOptions {
   readonly report: (error: unknown, context: CallContext) => void;
 }
 
+/** The function that got the handlers, in texts of errors. */
+const OWNER = 'exportSubtree';
 const ELEMENT = /^[A-Za-z0-9_]+$/;
-const NOT_AN_ELEMENT = 'children must return path elements, each with one or more of [A-Za-z0-9_]';
+/** The most children of one path. */
+const MAX_CHILDREN = 100_000;
+const MUST_BE_ELEMENTS = 'children must return path elements, each with one or more of [A-Za-z0-9_]';
+const MUST_BE_ITERABLE = 'children must return an array, or another iterable, of path elements';
+const TOO_MANY = `children returned more than ${MAX_CHILDREN} path elements: it must return fewer`;
 const NO_CHILDREN: ReadonlySet<string> = new Set();
 
 /** One subtree. */
@@ -80,9 +88,15 @@ export class Subtree implements NodeFinder {
     const valid = (names: Iterable<string>): ReadonlySet<string> => {
       try {
         const found = new Set<string>();
+        if (!isIterable(names)) return failed(argumentError(OWNER, MUST_BE_ITERABLE, names));
+        let count = 0;
         for (const name of names) {
+          if (++count > MAX_CHILDREN) {
+            report(new ArgumentError('ARGUMENT_INVALID', TOO_MANY, { owner: OWNER }), context);
+            break;
+          }
           if (typeof name === 'string' && ELEMENT.test(name)) found.add(name);
-          else report(new TypeError(NOT_AN_ELEMENT), context);
+          else report(argumentError(OWNER, MUST_BE_ELEMENTS, name), context);
         }
         return found;
       } catch (error) {
@@ -96,6 +110,11 @@ export class Subtree implements NodeFinder {
       return failed(error);
     }
   }
+}
+
+/** Whether a value can be a list of path elements. A string is one element, not a list of its characters. */
+function isIterable(value: unknown): value is Iterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value;
 }
 
 /** `await` accepts any object with a `then`, even if reading `then` throws. */

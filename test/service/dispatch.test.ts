@@ -407,7 +407,7 @@ describe('a result that cannot be sent', () => {
   });
 
   test.each([
-    ['not an array', 5, /^com\.example\.Pair\.Get: expected an array of 2 out-arguments, got number 5$/],
+    ['not an array', 5, /^com\.example\.Pair\.Get: body: expected an array of 2 out-arguments, got number 5$/],
     ['too few values', [1], /does not fit signature "us"/],
     ['too many values', [1, 'a', 2], /does not fit signature "us"/],
     ['values of other types', ['a', 1], /does not fit signature "us"/],

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import type { Bus } from '../../src/connection/bus.js';
 import { defineInterface } from '../../src/interface/define.js';
 import type { Implementation } from '../../src/interface/definition.js';
+import { Peer } from '../../src/interface/standard.js';
 import { DBusError } from '../../src/protocol/errors.js';
 import { escapePathElement, unescapePathElement } from '../../src/protocol/path-element.js';
 import { exportObject } from '../../src/service/export-object.js';
@@ -199,6 +200,58 @@ suite('a subtree', () => {
     exported.unexport();
     exported.unexport();
     expect(await introspect('/deep')).toBe(`${ERROR}.UnknownObject`);
+  });
+
+  test('has each interface once per object: a second implementation is refused, or reported', async () => {
+    const reports = recordHandlerErrors();
+    const twice = [user('first'), user('second')];
+    const message = 'com.example.User1 cannot be exported at /users/*: there are two implementations of it: there must be one';
+    expect(() => exportSubtree(service, '/users/*', { fallback: twice })).toThrow(
+      expect.objectContaining({ name: 'ExportError', code: 'INTERFACE_EXPORTED', path: '/users/*', message }),
+    );
+    expect(() => exportObject(service, '/users/a', twice)).toThrow(
+      expect.objectContaining({ code: 'INTERFACE_EXPORTED' }),
+    );
+    exportSubtree(service, '/users/*', { object: async ([name]) => (name === 'a' ? twice : [user('b')]) });
+    expect(await call('/users/a', 'Where')).toBe(`${ERROR}.Failed`);
+    expect(await introspect('/users/a')).toBe(`${ERROR}.Failed`);
+    expect(await call('/users/b', 'Where')).toBe('/users/b');
+    expect(reports).toMatchObject([{ error: { message }, member: 'Where' }, { error: { message }, member: 'Introspect' }]);
+  });
+
+  test('refuses interfaces of the library and objects that are not implementations, as exportObject does', async () => {
+    const reports = recordHandlerErrors();
+    const peer = Peer.implement({ methods: { Ping: () => {}, GetMachineId: () => '' } });
+    const handless = { ...user('x'), methods: {} };
+    expect(() => exportSubtree(service, '/users/*', { fallback: peer })).toThrow(
+      expect.objectContaining({ code: 'INTERFACE_STANDARD' }),
+    );
+    expect(() => exportSubtree(service, '/users/*', { fallback: handless })).toThrow(
+      expect.objectContaining({ code: 'ARGUMENT_INVALID' }),
+    );
+    const wrong: Record<string, unknown> = { peer, handless, definition: User, nothing: null };
+    exportSubtree(service, '/users/*', { object: ([name = '']) => wrong[name] as never });
+    for (const name of Object.keys(wrong)) expect(await call(`/users/${name}`, 'Where')).toBe(`${ERROR}.Failed`);
+    expect(reports.map(({ error }) => (error as { code: string }).code)).toEqual(
+      ['INTERFACE_STANDARD', 'ARGUMENT_INVALID', 'ARGUMENT_INVALID', 'ARGUMENT_INVALID'],
+    );
+  });
+
+  test('leaves out the children of a handler that returns no list, or a list without an end', async () => {
+    const reports = recordHandlerErrors();
+    const found: unknown[] = ['text', 5, {}, ['valid', 'not/valid', 7], (function* () { for (;;) yield 'same'; })()];
+    exportSubtree(service, '/users/*', { children: () => found.shift() as never, object: () => undefined });
+    const seen = [];
+    while (found.length > 0) seen.push(names(await introspect('/users'), 'node'));
+    expect(seen).toEqual([[], [], [], ['valid'], ['same']]);
+    const list = 'children must return an array, or another iterable, of path elements';
+    const element = 'children must return path elements, each with one or more of [A-Za-z0-9_]';
+    expect(reports.map(({ error }) => (error as Error).message)).toEqual([
+      `exportSubtree: ${list}, got string "text"`, `exportSubtree: ${list}, got number 5`,
+      `exportSubtree: ${list}, got an object of class Object`, `exportSubtree: ${element}, got string "not/valid"`,
+      `exportSubtree: ${element}, got number 7`,
+      'exportSubtree: children returned more than 100000 path elements: it must return fewer',
+    ]);
   });
 
   test('is refused if its pattern or its handlers are not valid, or if there is one already', () => {
