@@ -7,7 +7,7 @@ import type { AddressParts } from '../protocol/address.js';
 import {
   acceptClients, type AcceptClientsOptions, type ClientClaim, type ClientListener,
 } from '../transport/accept-clients.js';
-import type { AcceptedClient } from '../transport/accept.js';
+import type { AcceptedClient } from '../transport/server-handshake.js';
 import type { StreamPeer } from '../transport/listener.js';
 import { OPEN_RULES } from '../transport/open.js';
 import { onAbort, runListener } from '../transport/waiting.js';

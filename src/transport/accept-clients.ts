@@ -3,7 +3,7 @@
 // message bus makes it a client of the bus. Tests: accept-clients.test.ts. Specification: Authentication Protocol.
 import type { MechanismName } from '../auth/mechanisms.js';
 import type { AddressParts } from '../protocol/address.js';
-import { type AcceptedClient, acceptHandshake } from './accept.js';
+import { type AcceptedClient, acceptHandshake } from './server-handshake.js';
 import { ListenError } from './errors.js';
 import { HalfOpen } from './half-open.js';
 import type { OpenedStream } from './incoming.js';

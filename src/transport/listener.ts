@@ -1,6 +1,6 @@
 // Listens on the addresses of a list, and passes on the streams of clients that have not authenticated yet: one
-// function for each kind of transport. It does not know the handshake (accept.ts) or messages. Tests: listener.test.ts.
-// Specification: Server Addresses, UUIDs.
+// function for each kind of transport. It does not know the handshake (server-handshake.ts) or messages.
+// Tests: listener.test.ts. Specification: Server Addresses, UUIDs.
 import { randomBytes } from 'node:crypto';
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import { type Address, type AddressParts, formatAddress, parseAddresses } from '../protocol/address.js';

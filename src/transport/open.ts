@@ -11,7 +11,7 @@ import { FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH } from '../wire/constants.js';
 import { ABORT_SIGNAL, integer, MILLISECONDS, type OptionRules } from '../wire/options.js';
 import { clientMechanisms, defaultMechanisms } from './client-mechanisms.js';
 import { ConnectError } from './errors.js';
-import { handshake } from './handshake.js';
+import { handshake } from './client-handshake.js';
 import type { OpenedStream } from './incoming.js';
 import { openNonceTcp } from './nonce-tcp.js';
 import { notSupported } from './other-transports.js';

@@ -1,6 +1,6 @@
 // A transport on a stream of Node: it collects the messages of one turn of the event loop for one write, and limits how
 // much a peer that does not read can make this side store. How the stream was opened (open.ts) and authenticated
-// (handshake.ts) is not its concern. Specification: Authentication Protocol (the stream of messages after BEGIN).
+// (client-handshake.ts) is not its concern. Specification: Authentication Protocol (the messages after BEGIN).
 // Tests: stream-transport.test.ts, test/hostile/deaf-peers.test.ts.
 import type { Duplex } from 'node:stream';
 import type { EncodeOptions } from '../wire/messages/encode.js';

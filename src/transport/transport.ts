@@ -1,5 +1,5 @@
 // The interface of the stream under a connection. How the stream was opened and authenticated is not its concern
-// (open.ts, handshake.ts); stream-transport.ts is the implementation for Node's streams.
+// (open.ts, client-handshake.ts); stream-transport.ts is the implementation for Node's streams.
 // Specification: Authentication Protocol (the stream of messages after BEGIN). Tests: stream-transport.test.ts.
 import type { EncodeOptions } from '../wire/messages/encode.js';
 import type { Message } from '../wire/messages/message.js';

@@ -6,7 +6,7 @@ import { expect } from 'vitest';
 import { AuthClient } from '../../src/auth/client.js';
 import { anonymous } from '../../src/auth/mechanisms.js';
 import { parseAddresses } from '../../src/protocol/address.js';
-import { handshake } from '../../src/transport/handshake.js';
+import { handshake } from '../../src/transport/client-handshake.js';
 import { incomingOf } from '../../src/transport/incoming.js';
 import { openTransport } from '../../src/transport/open.js';
 import type { Transport } from '../../src/transport/transport.js';

@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseAddresses } from '../../src/protocol/address.js';
 import { acceptClients, type AcceptClientsOptions, type ClientEvents } from '../../src/transport/accept-clients.js';
-import type { AcceptedClient } from '../../src/transport/accept.js';
+import type { AcceptedClient } from '../../src/transport/server-handshake.js';
 import { bytes, encodedHex } from '../auth/support.js';
 import { scratchDirectory } from '../support/reaper.js';
 import { until } from '../support/waiting.js';

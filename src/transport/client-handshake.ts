@@ -1,6 +1,6 @@
 // The client's side of the handshake on one stream: it moves bytes between the stream and the state machine of
 // auth/client.ts, and limits the time. It does not know how the stream was opened.
-// Tests: handshake.test.ts, test/connection/hostile-peer.test.ts.
+// Tests: client-handshake.test.ts, test/connection/hostile-peer.test.ts.
 // Specification: Authentication Protocol.
 import type { Duplex } from 'node:stream';
 import type { AuthClient, ClientState } from '../auth/client.js';

@@ -3,7 +3,7 @@ import { Duplex } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { AuthClient } from '../../src/auth/client.js';
 import { external } from '../../src/auth/mechanisms.js';
-import { Handshake, type HandshakeOptions } from '../../src/transport/handshake.js';
+import { Handshake, type HandshakeOptions } from '../../src/transport/client-handshake.js';
 import { incomingOf } from '../../src/transport/incoming.js';
 import { bytes, GUID, text } from '../auth/support.js';
 

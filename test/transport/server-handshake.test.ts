@@ -4,7 +4,7 @@ import { Duplex } from 'node:stream';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { anonymousServer, externalServer } from '../../src/auth/mechanisms.js';
 import type { ServerClaim } from '../../src/auth/server.js';
-import { acceptHandshake, type AcceptOptions } from '../../src/transport/accept.js';
+import { acceptHandshake, type AcceptOptions } from '../../src/transport/server-handshake.js';
 import { incomingOf } from '../../src/transport/incoming.js';
 import type { Transport } from '../../src/transport/transport.js';
 import { bytes, chunksOf, GUID, text } from '../auth/support.js';

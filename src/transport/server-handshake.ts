@@ -1,6 +1,6 @@
 // The server's side of the handshake on one stream: it moves bytes between the stream and the state machine of
 // auth/server.ts, and limits the time. It does not know how the stream was opened, or how many streams there are.
-// Specification: Authentication Protocol. Tests: accept.test.ts.
+// Specification: Authentication Protocol. Tests: server-handshake.test.ts.
 import type { Duplex } from 'node:stream';
 import { AuthError } from '../auth/errors.js';
 import type { ServerMechanism } from '../auth/mechanisms.js';
