@@ -16,7 +16,7 @@ import { parseAddresses } from '../src/protocol/address.js';
 import * as transport from '../src/transport/errors.js';
 import { notSupported } from '../src/transport/other-transports.js';
 import { socketPathOf } from '../src/transport/unix.js';
-import { chooseUnixPlace } from '../src/transport/unix-place.js';
+import { chooseUnixPlace } from '../src/transport/unix.js';
 import { sessionBusAddress, starterBusAddress } from '../src/transport/well-known-buses.js';
 import { ExportError } from '../src/service/errors.js';
 import * as wire from '../src/wire/index.js';

@@ -9,11 +9,11 @@ import { quote } from '../wire/describe.js';
 import { ListenError } from './errors.js';
 import { HalfOpen } from './half-open.js';
 import { incomingOf, type OpenedStream } from './incoming.js';
-import { checkNonce, createNonceFile, type NonceFile } from './nonce-file.js';
+import { checkNonce, createNonceFile, type NonceFile } from './nonce-tcp.js';
 import { creatingPrivately, isPrivateSocket } from './private-socket.js';
-import { noteSocketFile } from './socket-file.js';
-import { chooseTcpPlaces, type TcpPlace } from './tcp-place.js';
-import { chooseUnixPlace, occupantOf } from './unix-place.js';
+import { noteSocketFile, occupantOf } from './socket-file.js';
+import { chooseTcpPlaces, type TcpPlace } from './tcp.js';
+import { chooseUnixPlace } from './unix.js';
 import { runListener } from './waiting.js';
 
 /** The facts about a client that has not authenticated yet. */

@@ -1,7 +1,46 @@
-// The socket file of a server of ours. When the server closes, libuv removes the file that is at its path then, which
-// can be that of another server. Tests: listener.test.ts. (Not in the specification.)
+// The socket file of a server of ours. A file on which no server listens is removed before, and never any other file.
+// When the server closes, libuv removes the file that is at its path then, which can be that of another server.
+// Tests: listener.test.ts. Specification: Unix Domain Sockets.
 import { randomBytes } from 'node:crypto';
-import { linkSync, lstatSync, unlinkSync } from 'node:fs';
+import { linkSync, lstatSync, type Stats, unlinkSync } from 'node:fs';
+import { connect } from 'node:net';
+
+/**
+ * A description of the file at the path of a socket; undefined if there is none, or if it was a socket without a
+ * server, which was removed.
+ */
+export async function occupantOf(path: string): Promise<string | undefined> {
+  if (path.startsWith('\0')) return undefined;
+  let found: Stats;
+  try {
+    found = lstatSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  if (!found.isSocket()) return 'a file that is not a socket';
+  if (await hasServer(path)) return 'the socket of a running server';
+  try {
+    const { ino, ctimeMs } = lstatSync(path); // another server can have replaced it in the meantime
+    if (ino !== found.ino || ctimeMs !== found.ctimeMs) return 'the socket of a running server';
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error; // another process can have removed it
+  }
+  return undefined;
+}
+
+/** Whether a server listens at a socket. Only a refused connection proves that no server listens. */
+function hasServer(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path });
+    socket.on('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED'));
+  });
+}
 
 /** Which file is at a path; undefined if none is, or if the name is abstract. */
 function fileAt(path: string): string | undefined {

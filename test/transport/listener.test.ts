@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type Address, parseAddresses } from '../../src/protocol/address.js';
 import { listenStreams, type ListenerOptions, type StreamPeer } from '../../src/transport/listener.js';
-import { occupantOf } from '../../src/transport/unix-place.js';
+import { occupantOf } from '../../src/transport/socket-file.js';
 import { run } from '../support/programs.js';
 import { scratchDirectory } from '../support/reaper.js';
 import { until } from '../support/waiting.js';
