@@ -25,7 +25,7 @@ test('a call can be answered once, with a result or an error', () => {
   }
 });
 
-test('a call cannot be answered after the connection has ended, nor one of another caller with its serial', () => {
+test('a call cannot be answered after the connection has ended, or for another caller with its serial', () => {
   const calls = new AnswerableCalls();
   const call = callOf(':1.5', 7);
   arrived(calls, call);
@@ -35,7 +35,7 @@ test('a call cannot be answered after the connection has ended, nor one of anoth
   expect(calls.isLate(methodReturn(call))).toBe(true);
 });
 
-test('a call that was refused, or wants no reply, is not kept', () => {
+test('a call that was refused, or expects no reply, is not kept', () => {
   const calls = new AnswerableCalls();
   const [refused, silent] = [callOf(':1.5', 7), callOf(':1.5', 8, MessageFlag.NO_REPLY_EXPECTED)];
   arrived(calls, refused, new CallRefusal('a.B', 'no'));
@@ -43,21 +43,21 @@ test('a call that was refused, or wants no reply, is not kept', () => {
   expect([calls.isLate(methodReturn(refused)), calls.isLate(methodReturn(silent))]).toEqual([true, true]);
 });
 
-test('signals and calls are never late', () => {
+test('signals and calls are never late replies', () => {
   const calls = new AnswerableCalls();
   const others = [signal({ path: '/', interface: 'a.B', member: 'C' }), methodCall({ path: '/', member: 'A' })];
   expect(others.map((message) => calls.isLate(message))).toEqual([false, false]);
   expect(calls.isLate(undefined as never)).toBe(false);
 });
 
-test('calls that are never answered do not fill the memory: the oldest are forgotten', () => {
+test('calls that are never answered do not fill the memory: the oldest are removed', () => {
   const calls = new AnswerableCalls();
   for (let serial = 1; serial <= 65_537; serial++) arrived(calls, callOf(':1.5', serial));
   const isLate = (serial: number): boolean => calls.isLate(methodReturn(callOf(':1.5', serial)));
   expect([isLate(1), isLate(2), isLate(65_537)]).toEqual([true, false, false]);
 });
 
-test('the end of a connection reaches the router that is tracked', () => {
+test('the end of a connection is reported to its router', () => {
   const reasons: unknown[] = [];
   const router = new AnswerableCalls().track({ route: () => runner, handleBreak: (reason) => reasons.push(reason) });
   router.handleBreak?.('gone' as never);

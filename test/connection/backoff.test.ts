@@ -9,7 +9,7 @@ test('the delays double up to the limit', () => {
   expect(nextDelays(new Backoff(OPTIONS), 6)).toEqual([100, 200, 400, 800, 1_000, 1_000]);
 });
 
-test('a delay loses up to the random part of it', () => {
+test('a delay is shortened by a random part, up to the limit of the option', () => {
   const numbers = [0, 0.5, 1, 0.25];
   const backoff = new Backoff({ ...OPTIONS, jitter: 0.5 }, () => numbers.shift() ?? 0);
   expect(nextDelays(backoff, 4)).toEqual([100, 150, 200, 700]);
@@ -21,7 +21,7 @@ test('there is no delay after the last attempt', () => {
   expect(nextDelays(new Backoff({ ...OPTIONS, maxAttempts: 0 }), 1)).toEqual([undefined]);
 });
 
-test('the delays start again only after a connection that has lasted', () => {
+test('the delays start again only after a connection that has lasted long enough', () => {
   const backoff = new Backoff({ ...OPTIONS, maxDelay: 5_000 });
   expect(nextDelays(backoff, 2)).toEqual([100, 200]);
   backoff.noteLifetime(999); // a server that accepts and hangs up
@@ -32,7 +32,7 @@ test('the delays start again only after a connection that has lasted', () => {
   expect(nextDelays(backoff, 2)).toEqual([100, 200]);
 });
 
-test.each([[100, 1_000], [0, 0]])('thousands of attempts after %i ms neither overflow nor end', (initialDelay, last) => {
+test.each([[100, 1_000], [0, 0]])('an initial delay of %i ms does not overflow in the end', (initialDelay, last) => {
   const backoff = new Backoff({ ...OPTIONS, initialDelay });
   nextDelays(backoff, 5_000);
   expect(backoff.next()).toBe(last);

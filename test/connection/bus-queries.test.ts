@@ -61,7 +61,7 @@ describe.each(Object.entries(ALL))('%s', (_, ask) => {
   });
 });
 
-test.each(Object.entries(ABOUT_NAMES))('%s asks no bus about a name that is not valid', async (_, ask) => {
+test.each(Object.entries(ABOUT_NAMES))('%s rejects a name that is not valid, and sends nothing', async (_, ask) => {
   await using link = await startBusLink();
   const sent = link.peer.messages.length;
   for (const name of ['', 'example', 'a..b', 5 as never, undefined as never]) {
@@ -78,7 +78,7 @@ test.each([['getConnectionUnixUser', 'Failed'], ['getConnectionUnixProcessId', '
   },
 );
 
-test('the result of startServiceByName is one of two codes', async () => {
+test('the reply to startServiceByName must be one of two codes', async () => {
   const answer: Answer = (call) => methodReturn(call, { signature: 'u', body: [call.body[0] === NAME ? 1 : 3] });
   await using link = await startBusLink({ answer: answering(answer) });
   expect(await link.bus.startServiceByName(NAME)).toBe('started');
@@ -86,7 +86,7 @@ test('the result of startServiceByName is one of two codes', async () => {
   await expect(link.bus.startServiceByName('com.example.Other')).rejects.toMatchObject({ name: 'DBusError', message });
 });
 
-test('credentials of other types, and unknown ones, are left as they came', async () => {
+test('credentials of other types, and unknown credentials, are returned as they are received', async () => {
   const all = new Map<string, Variant>([
     ['UnixUserID', variant('s', '0')], ['UnixGroupIDs', variant('au', [])], ['ProcessID', variant('t', 5n)],
     ['WindowsSID', variant('s', 'S-1-5-18')], ['LinuxSecurityLabel', variant('ay', Uint8Array.of(65, 66, 0))],
@@ -100,14 +100,14 @@ test('credentials of other types, and unknown ones, are left as they came', asyn
 });
 
 test.each(['UnknownMethod', 'UnknownInterface', 'UnknownProperty', 'InvalidArgs'])(
-  'a bus that is older than its properties (%s) has no features and no interfaces',
+  'an old bus without these properties (%s) has no features and no interfaces',
   async (name) => {
     await using link = await startBusLink({ answer: answering(error(name)) });
     expect([await link.bus.listFeatures(), await link.bus.listInterfaces()]).toEqual([[], []]);
   },
 );
 
-test('features of another type than a list of texts are refused', async () => {
+test('features that are not an array of strings are refused', async () => {
   const answer: Answer = (call) => methodReturn(call, { signature: 'v', body: [variant('au', [1])] });
   await using link = await startBusLink({ answer: answering(answer) });
   await expect(link.bus.listFeatures()).rejects.toMatchObject({ expected: 'as', actual: 'au' });

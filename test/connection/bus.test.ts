@@ -84,7 +84,7 @@ describeWith('dbus-daemon')('a connection to a bus', () => {
       expect(await one.getNameOwner(NAME)).toBe(nameOf(afterRelease));
     });
 
-    test('is released by its owner or by a connection in its queue, and by no other', async () => {
+    test('can be released only by its owner or by a connection in its queue', async () => {
       expect(await one.releaseName(NAME)).toBe('non existent');
       await one.requestName(NAME);
       expect(await two.releaseName(NAME)).toBe('not owner');
@@ -117,7 +117,7 @@ describeWith('dbus-daemon')('a connection to a bus', () => {
       expect(await two.getNameOwner(':1.999999')).toBeUndefined();
     });
 
-    test('is in the list of names', async () => {
+    test('is in the list of names while it has an owner', async () => {
       await one.requestName(NAME);
       const names = await two.listNames();
       expect(names).toEqual(expect.arrayContaining(['org.freedesktop.DBus', NAME, one.uniqueName, two.uniqueName]));
@@ -157,7 +157,7 @@ describeWith('dbus-daemon')('a connection to a bus', () => {
     expect(seen).toHaveLength(3);
   });
 
-  test('reports the end of another connection, whose unique name is watched', async () => {
+  test('reports the end of another connection if its unique name is watched', async () => {
     const vanished = new Promise<void>((resolve) => {
       one.watchOwner(two.uniqueName, (owner, previous) => {
         if (owner === undefined && previous === two.uniqueName) resolve();
@@ -169,7 +169,7 @@ describeWith('dbus-daemon')('a connection to a bus', () => {
   });
 
   describe('signals', () => {
-    test('of a sender are delivered, and those that other connections forge are not', async () => {
+    test('from a sender are delivered, and signals that other connections forge are not', async () => {
       await two.requestName(NAME);
       await using forger = await connectToBus(daemon.address);
       const byName = one.subscribe({ sender: NAME, interface: 'com.example.I' });
@@ -188,7 +188,7 @@ describeWith('dbus-daemon')('a connection to a bus', () => {
       expect((await queued(all)).sort()).toEqual([1, 2, 3, 4, 5, 6]);
     });
 
-    test('cannot be forged with a NameOwnerChanged that the bus has not sent', async () => {
+    test('cannot be forged with a NameOwnerChanged signal from another connection', async () => {
       await two.requestName(NAME);
       await using forger = await connectToBus(daemon.address);
       const subscription = one.subscribe({ sender: NAME, interface: 'com.example.I' });
@@ -203,7 +203,7 @@ describeWith('dbus-daemon')('a connection to a bus', () => {
       expect(await queued(subscription)).toEqual([2]);
     });
 
-    test('go on after a restart of the service, and come from the new one only', async () => {
+    test('continue after a restart of the service, and come only from its new connection', async () => {
       const subscription = one.subscribe({ sender: NAME, member: 'Happened' });
       await subscription.ready;
       const starts = [1, 2, 3];
@@ -253,7 +253,7 @@ describeWith('dbus-daemon')('a connection to a bus', () => {
       ]);
     });
 
-    test('that the bus refuses to send are an error for the reader alone', async () => {
+    test('whose rule the bus refuses are an error for that subscription only', async () => {
       await using small = await startPrivateBus({ limits: { max_match_rules_per_connection: 1 } });
       await using bus = await connectToBus(small.address);
       await bus.subscribe({ member: 'A' }).ready;
@@ -300,7 +300,7 @@ describeWith('dbus-daemon')('a connection to a bus', () => {
       });
     });
 
-    test('times out or is aborted; later replies are dropped', async () => {
+    test('rejects after its timeout or on an abort, and later replies are dropped', async () => {
       const calls: MethodCall[] = [];
       two.handleMethodCalls((call) => void calls.push(call));
       const target = { ...METHOD, destination: two.uniqueName };
@@ -316,7 +316,7 @@ describeWith('dbus-daemon')('a connection to a bus', () => {
       expect(getEventListeners(abort.signal, 'abort')).toEqual([]);
     });
 
-    test('whose service goes away is answered by the bus', async () => {
+    test('is answered by the bus if its service leaves', async () => {
       two.handleMethodCalls(() => void two.close());
       const result = one.call({ ...METHOD, destination: two.uniqueName });
       await expect(result).rejects.toMatchObject({ errorName: `${ERROR}.NoReply` });
@@ -365,27 +365,27 @@ describeWith('dbus-daemon')('a connection to a bus', () => {
       Array.from(Buffer.from(path), (byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
 
     test.each<[what: string, address: () => string]>([
-      ['first is dead', () => `unix:path=/nonexistent/socket;${daemon.address}`],
-      ['first is nobody\'s transport', () => `carrier-pigeon:loft=7;${daemon.address}`],
-      ['first is a port without a server', () => `tcp:host=127.0.0.1,port=1;${daemon.address}`],
-      ['first is a program that is not there', () => `unixexec:path=/nonexistent/program;${daemon.address}`],
-      ['three firsts do not work', () => `vsock:cid=1;unix:path=/nonexistent/socket;autolaunch:;${daemon.address}`],
-      ['first is for servers', () => `unix:tmpdir=/tmp;${daemon.address}`],
-      ['path is percent-encoded', () => `unix:path=${hexAll(daemon.socketPath)}`],
-      ['guid is the server\'s', () => `${daemon.address},guid=${daemon.guid.toUpperCase()}`],
-      ['first has another guid', () => `${daemon.address},guid=${'0'.repeat(32)};${daemon.address}`],
-    ])('whose %s is connected to', async (_, address) => {
+      ['list whose first server has ended', () => `unix:path=/nonexistent/socket;${daemon.address}`],
+      ['list whose first transport is unknown', () => `carrier-pigeon:loft=7;${daemon.address}`],
+      ['list whose first port has no server', () => `tcp:host=127.0.0.1,port=1;${daemon.address}`],
+      ['list whose first program does not exist', () => `unixexec:path=/nonexistent/program;${daemon.address}`],
+      ['list of which one works', () => `vsock:cid=1;unix:path=/nonexistent/socket;autolaunch:;${daemon.address}`],
+      ['list whose first address is for servers', () => `unix:tmpdir=/tmp;${daemon.address}`],
+      ['with a percent-encoded path', () => `unix:path=${hexAll(daemon.socketPath)}`],
+      ['with the GUID of the server', () => `${daemon.address},guid=${daemon.guid.toUpperCase()}`],
+      ['list whose first address has another GUID', () => `${daemon.address},guid=${'0'.repeat(32)};${daemon.address}`],
+    ])('%s works', async (_, address) => {
       await using bus = await connectToBus(address());
       expect(await bus.listNames()).toContain(bus.uniqueName);
     });
 
-    test('list whose first server never answers leads to the next one after connectTimeout', async () => {
+    test('list leads to the next server after connectTimeout if the first one never answers', async () => {
       await using silent = await startFakeServer({ onSocket: () => {} });
       await using bus = await connectToBus(`${silent.address};${daemon.address}`, { connectTimeout: 100 });
       expect(bus.guid).toBe(daemon.guid);
     });
 
-    test('list without an address that works is an error with a reason for each', async () => {
+    test('list without an address that works is an error with a reason for each address', async () => {
       await using silent = await startFakeServer({ onSocket: () => {} });
       const addresses = [
         'unix:path=/nonexistent/socket', 'tcp:host=127.0.0.1,port=1', silent.address,
@@ -422,14 +422,14 @@ describeWith('dbus-daemon')('a connection to a bus', () => {
       'unix:path=/a,guid=not-a-guid', 'unix', '', 'unix:path=/a b', 'unix:path=', 'unix:path=/a,path=/b', 'unix:path=%zz',
       'unix:path=%00', 'unix:path=%ff', 'unix:,', '=', 'x-future:a=1', 'unix:path=/a,abstract=b', 'unix:runtime=yes',
       'autolaunch:', `unix:path=/${'a'.repeat(200)}`,
-    ])('that has the odd entry %j does not lose its good one', async (odd) => {
+    ])('list with the malformed entry %j still leads to its good entry', async (odd) => {
       for (const list of [`${odd};${daemon.address}`, `${daemon.address};${odd}`, `${odd};${daemon.address};${odd}`]) {
         await using bus = await connectToBus(list);
         expect(bus.guid).toBe(daemon.guid);
       }
     });
 
-    test('list of malformed and unknown entries is an error that names each once, with its reason', async () => {
+    test('list of malformed and unknown entries is an error that lists each once, with its reason', async () => {
       const list = `unix:path=/nonexistent,guid=x;unix:path=/nonexistent;unix:path=/a b;unix:path=/nonexistent`;
       const error: unknown = await connectToBus(list).catch((reason: unknown) => reason);
       expect(error).toMatchObject({
@@ -460,7 +460,7 @@ describeWith('dbus-daemon')('a connection to a bus', () => {
       ['in the handshake with the first', false, ';unix:path=/nonexistent'],
       ['while Hello is not answered', true, ''],
     ])(
-      'ends with its signal %s, and leaves nothing open',
+      'rejects if its AbortSignal aborts %s, and leaves nothing open',
       async (_, answers, others) => {
         await using server = await startFakeServer(answers ? { answer: () => undefined } : { onSocket: () => {} });
         const abort = new AbortController();
@@ -500,7 +500,7 @@ describeWith('dbus-daemon')('a connection to a bus', () => {
     });
   });
 
-  test.each<NodeJS.Signals>(['SIGKILL', 'SIGTERM'])('fails all calls and subscriptions that wait when the bus ends (%s)', async (kill) => {
+  test.each<NodeJS.Signals>(['SIGKILL', 'SIGTERM'])('rejects calls and subscriptions at its end (%s)', async (kill) => {
     const other = await startPrivateBus();
     const bus = await connectToBus(other.address);
     await using service = await connectToBus(other.address);
@@ -522,7 +522,7 @@ describeWith('dbus-daemon')('a connection to a bus', () => {
     await service.closed;
   });
 
-  test('lets the process end after it is closed', async () => {
+  test('does not keep the process running after it is closed', async () => {
     const library = new URL('../../dist/index.js', import.meta.url);
     if (!existsSync(library)) throw new Error('dist/ is not there: `npm run build` first');
     const script = `

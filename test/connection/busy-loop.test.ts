@@ -32,7 +32,7 @@ describeWith('dbus-daemon')('a program that is busy for longer than a timeout', 
     await daemon?.stop();
   });
 
-  test('gets the replies that came meanwhile', async () => {
+  test('gets the replies that arrived meanwhile', async () => {
     const timeouts = [1, 20, 20, 50, 100, 500];
     const calls = timeouts.map((timeout) => bus.call({ ...LIST_NAMES, timeout }));
     await turn(); // the calls leave
@@ -40,7 +40,7 @@ describeWith('dbus-daemon')('a program that is busy for longer than a timeout', 
     for (const [names] of await Promise.all(calls)) expect(names).toContain(bus.uniqueName);
   });
 
-  test('gets the reply that came meanwhile if it is busy again and again', async () => {
+  test('gets the reply that arrived meanwhile, even if it is busy again before it reads', async () => {
     for (let round = 0; round < 5; round++) {
       const call = bus.call({ ...LIST_NAMES, timeout: 20 });
       const isSettled = call.then(() => true);
@@ -51,7 +51,7 @@ describeWith('dbus-daemon')('a program that is busy for longer than a timeout', 
     }
   });
 
-  test('is connected, whichever step of connecting was next', async () => {
+  test('connects, whatever step of the handshake is next', async () => {
     for (let turns = 0; turns < 6; turns++) {
       const connecting = connectToBus(daemon.address, { connectTimeout: 100 });
       for (let i = 0; i < turns; i++) await turn();
@@ -64,7 +64,7 @@ describeWith('dbus-daemon')('a program that is busy for longer than a timeout', 
     await (await opening).close();
   });
 
-  test('gives up a call that is not answered, after its replies to others', async () => {
+  test('rejects a call without a reply, after it has handled the replies to others', async () => {
     await using service = await connectToBus(daemon.address);
     service.handleMethodCalls(() => {});
     const late = bus.call({ destination: service.uniqueName, path: '/', member: 'Late', timeout: 20 });
@@ -90,7 +90,7 @@ while True:
 `;
 
 describeWith('python3')('a program that is busy for longer than connectTimeout', () => {
-  test('gives up a server that is silent', async () => {
+  test('gives up a server that sends nothing', async () => {
     const path = `${scratchDirectory()}/silent`;
     await using server = await start('python3', ['-c', SILENT_SERVER, path]);
     await server.line('ready');

@@ -39,7 +39,7 @@ async function connect(callDefaults: CallDefaults | undefined, { isMute = false 
 describe('flags', () => {
   const ALL: CallDefaults = { noAutoStart: true, allowInteractiveAuthorization: true };
 
-  test('of the connection are those of its calls, unless a call has its own; undefined is not given', async () => {
+  test('of the connection apply to its calls, unless a call has its own; undefined counts as left out', async () => {
     await using link = await connect(ALL);
     const rows = [
       [{}, NO_AUTO_START | ALLOW_INTERACTIVE_AUTHORIZATION],
@@ -65,7 +65,7 @@ describe('flags', () => {
     expect(link.flags()).toBe(NO_AUTO_START | ALLOW_INTERACTIVE_AUTHORIZATION);
   });
 
-  test('of a proxy win over those of the connection, and those of a call over both', async () => {
+  test('of a proxy override those of the connection, and those of a call override both', async () => {
     await using link = await connect(ALL);
     const proxy = createProxy(link.bus, I, { ...TARGET, noAutoStart: false, allowInteractiveAuthorization: undefined });
     await proxy.M();
@@ -78,7 +78,7 @@ describe('flags', () => {
     expect(link.flags()).toBe(0);
   });
 
-  test('without defaults are none, and the definition still says whether there is a reply', async () => {
+  test('are 0 without defaults, even for a method without a reply that is called with one', async () => {
     await using link = await connect(undefined);
     await link.bus.call(CALL);
     expect(link.flags()).toBe(0);
@@ -90,7 +90,7 @@ describe('flags', () => {
 });
 
 describe('the timeout', () => {
-  test('of the connection is that of its calls, of its methods and of proxies, but not of Hello', async () => {
+  test('of the connection applies to its calls, its methods and its proxies, but not to Hello', async () => {
     await using link = await connect({ timeout: 7 }, { isMute: true });
     const timeout = { name: 'CallTimeoutError', timeout: 7 };
     await expect(link.bus.call(CALL)).rejects.toMatchObject(timeout);
@@ -114,7 +114,7 @@ describe('the timeout', () => {
     expect(bus.uniqueName).toBe(':1.7');
   });
 
-  test('is a default of connections without a bus too', async () => {
+  test('can be a default of a connection without a bus', async () => {
     await using server = await startFakeServer({ answer: () => undefined });
     await using connection = await openConnection(server.address, { callDefaults: { timeout: 7 } });
     await expect(connection.call({ path: '/', member: 'M' })).rejects.toMatchObject({ timeout: 7 });
@@ -127,7 +127,7 @@ describe('the timeout', () => {
   });
 });
 
-test('defaults are those of calls that wait until the connection is restored, too', async () => {
+test('defaults also apply to calls that wait until the connection is restored', async () => {
   await using server = await startFakeServer({ answer: answering(false) });
   await using bus = await connectToBus(server.address, {
     callDefaults: { timeout: 30_000, noAutoStart: true }, reconnect: { initialDelay: 50 },
@@ -155,7 +155,7 @@ test.each<[object, string]>([
   [{ callDefaults: { noAutoStart: 1 } }, 'callDefaults: "noAutoStart" must be true or false, got number 1'],
   [{ callDefaults: null }, 'callDefaults: the options must be an object, got null'],
   [{ callDefaults: 5 }, 'callDefaults: the options must be an object, got number 5'],
-])('%j is refused before anything is connected: %s', async (options, text) => {
+])('callDefaults %j are refused before anything is connected: %s', async (options, text) => {
   await using server = await startFakeServer();
   await expect(connectToBus(server.address, options)).rejects.toThrow(text);
   await expect(openConnection(server.address, options)).rejects.toThrow(text);

@@ -18,7 +18,7 @@ const CALL_FIELDS = [[1, 'o', '/'], [3, 's', 'Wrong'], [8, 'g', 'b']] as const;
 /** A call whose body is a BOOLEAN of 2, which no receiver of values accepts. */
 const INVALID_BODY = rawMessage({ type: 1, serial: 70, fields: CALL_FIELDS, body: Uint8Array.of(2, 0, 0, 0) });
 
-test('a call that is refused by its header is answered, and its body is not decoded', async () => {
+test('a call that is refused by its header gets an error reply, and its body is not decoded', async () => {
   const { connection, peer } = await linked();
   const seen: string[] = [];
   const route: CallRouter['route'] = (header) => {
@@ -31,7 +31,7 @@ test('a call that is refused by its header is answered, and its body is not deco
   expect([seen, [...connection.dropped]]).toEqual([['Wrong b false'], []]);
 });
 
-test('a call that is accepted by its header is run with its body; one with an invalid body is not', async () => {
+test('a call that is accepted by its header is run with its body, unless the body is not valid', async () => {
   const { connection, peer } = await linked();
   const bodies: unknown[] = [];
   const run = (call: MethodCall): void => {
@@ -49,7 +49,7 @@ test('a call that is accepted by its header is run with its body; one with an in
   expect(await peer.reply(72)).toMatchObject({ errorName: 'org.freedesktop.DBus.Error.UnknownObject' });
 });
 
-test('a link has one router or handler at a time', async () => {
+test('a link has only one router or handler at a time', async () => {
   const { connection } = await linked();
   const stop = routeCalls(connection, { route: () => REFUSAL });
   expect(() => connection.handleMethodCalls(() => {})).toThrow('has a handler of method calls already');

@@ -65,7 +65,7 @@ async function stalled(register: Register, limits: CallLimits, isBus = true): Pr
   };
 }
 
-test.for(Object.entries(REGISTER))('%s runs at most maxCalls calls, and further ones after an answer', async ([, register]) => {
+test.for(Object.entries(REGISTER))('%s runs maxCalls calls, and another one after a reply', async ([, register]) => {
   const { call, waiting } = await stalled(register, { maxCalls: 2 });
   expect([await call(':1.1'), await call(':1.2'), await call(':1.3')]).toEqual([undefined, undefined, LIMITS_EXCEEDED]);
   waiting[0]?.();
@@ -78,24 +78,24 @@ test.for(Object.entries(REGISTER))('%s runs at most maxCallsPerCaller calls of o
   expect([await call(':1.1'), await call(':1.1'), await call(':1.2')]).toEqual([undefined, LIMITS_EXCEEDED, undefined]);
 });
 
-test.for(Object.entries(REGISTER))('%s keeps arguments up to maxCallMemory, and one call at least', async ([, register]) => {
+test.for(Object.entries(REGISTER))('%s keeps maxCallMemory of arguments, or one call', async ([, register]) => {
   const { call } = await stalled(register, { maxCallMemory: 1_000, maxCallMemoryPerCaller: Infinity });
   expect([await call(':1.1', 5_000), await call(':1.2', 600), await call(':1.2', 0)])
     .toEqual([undefined, LIMITS_EXCEEDED, undefined]); // a short call counts by number only
 });
 
-test.for(Object.entries(REGISTER))('%s keeps arguments up to maxCallMemoryPerCaller of one caller', async ([, register]) => {
+test.for(Object.entries(REGISTER))('%s keeps maxCallMemoryPerCaller for one caller', async ([, register]) => {
   const { call } = await stalled(register, { maxCallMemoryPerCaller: 1_000 });
   expect([await call(':1.1', 5_000), await call(':1.1'), await call(':1.2', 5_000)])
     .toEqual([undefined, LIMITS_EXCEEDED, undefined]);
 });
 
-test.for(Object.entries(REGISTER))('%s has a limit for all callers only, without a bus', async ([, register]) => {
+test.for(Object.entries(REGISTER))('%s without a bus has only the limit for all callers', async ([, register]) => {
   const { call } = await stalled(register, { maxCalls: 2, maxCallsPerCaller: 1 }, false);
   expect([await call(), await call(), await call()]).toEqual([undefined, undefined, LIMITS_EXCEEDED]);
 });
 
-test.for(Object.entries(REGISTER))('%s runs calls again after a caller with too many has left the bus', async ([, register]) => {
+test.for(Object.entries(REGISTER))('%s runs calls again after a busy caller has left', async ([, register]) => {
   const { call, peer, waiting } = await stalled(register, { maxCalls: 2, maxCallsPerCaller: 1 });
   expect([await call(':1.1'), await call(':1.1')]).toEqual([undefined, LIMITS_EXCEEDED]);
   await until(() => peer.calls('AddMatch').length > 0); // departures are watched after a tenth of a second

@@ -79,7 +79,7 @@ describe('a server that stops after a number of bytes', () => {
     return closed ? `${accepted} closed the connection before the reply to Hello` : `${accepted} did not answer Hello in time`;
   };
 
-  test('by closing is named with the step, for each number, and nothing stays open', async () => {
+  test('by closing is an error that names the step, and nothing stays open', async () => {
     for (const count of counts(ANSWERS.length)) {
       await using server = await startFakeServer({ onSocket: stopAfter(count, (socket) => socket.end()) });
       // Before the end of the handshake a second connection goes step by step, to which this server says nothing.
@@ -90,7 +90,7 @@ describe('a server that stops after a number of bytes', () => {
     }
   });
 
-  test('by silence is given up after connectTimeout, for each number, and nothing stays open', async () => {
+  test('by silence is given up after connectTimeout, and nothing stays open', async () => {
     await Promise.all(counts(ANSWERS.length).map(async (count) => {
       await using server = await startFakeServer({ onSocket: stopAfter(count, () => {}) });
       expect({ count, reason: await reasonFor(server, 300) }).toEqual({ count, reason: expected(count, false) });
@@ -99,7 +99,7 @@ describe('a server that stops after a number of bytes', () => {
   });
 
   test.each([['closing', (socket: Socket) => void socket.end()], ['cutting', (socket: Socket) => void socket.destroy()]])(
-    'by %s does not keep the next address from being tried', async (_, stop) => {
+    'by %s does not prevent a connection to the next address', async (_, stop) => {
       for (const count of counts(ANSWERS.length).filter((each) => each % 7 === 0)) {
         await using server = await startFakeServer({ onSocket: stopAfter(count, stop) });
         await using bus = await connectToBus(`${server.address};${good.address}`, { connectTimeout: 50 });
@@ -108,7 +108,7 @@ describe('a server that stops after a number of bytes', () => {
     },
   );
 
-  test('is given up at once if the signal aborts, for each number, and no listener or socket is left', async () => {
+  test('is given up at once if the AbortSignal aborts, and no listener or socket is left', async () => {
     await Promise.all(counts(ANSWERS.length).map(async (count) => {
       const controller = new AbortController();
       const reason = new Error('enough');
@@ -122,7 +122,7 @@ describe('a server that stops after a number of bytes', () => {
   });
 });
 
-test('a server that closes after each number of bytes that it has read is an error, and the next address is tried', async () => {
+test('a server that closes after it has read some bytes is an error, and the next address is tried', async () => {
   for (const count of [0, 1, 2, 10, 20, 30, 60, 100, 150]) {
     const onSocket = (socket: Socket): void => {
       let received = 0;
@@ -141,7 +141,7 @@ test('a server that closes after each number of bytes that it has read is an err
   }
 });
 
-test('a server that sends its answers one byte at a time is connected to', async () => {
+test('a client connects to a server that sends its answers one byte at a time', async () => {
   await using server = await startFakeServer({
     onSocket: (socket) => {
       afterHello(socket, () => {
@@ -159,7 +159,7 @@ test('a server that sends its answers one byte at a time is connected to', async
   expect(bus.uniqueName).toBe(UNIQUE_NAME);
 });
 
-test('attempts that failed, ran out of time or were aborted leave nothing that keeps a process alive', async () => {
+test('attempts that failed, timed out or were aborted do not keep a process running', async () => {
   const library = new URL('../../dist/index.js', import.meta.url);
   if (!existsSync(library)) throw new Error('dist/ is not there: `npm run build` first');
   await using silent = await startFakeServer({ onSocket: (socket) => void socket.resume() });
@@ -191,7 +191,7 @@ test('attempts that failed, ran out of time or were aborted leave nothing that k
   await untilClosed(silent);
 });
 
-test('an attempt to restore a connection that is unreferenced does not keep the process alive', async () => {
+test('an attempt to restore an unreferenced connection does not keep the process running', async () => {
   const library = new URL('../../dist/index.js', import.meta.url);
   const path = join(scratchDirectory(), 'bus');
   const script = `
@@ -225,7 +225,7 @@ time.sleep(600)
 `;
 
 describe('a socket path that vanishes', () => {
-  test('after the connection was made does not end it, and a second client does not find it', async () => {
+  test('after the connection was made does not end it, and a second client cannot connect', async () => {
     await using server = await startFakeServer();
     await using bus = await connectToBus(server.address);
     rmSync(server.path);
@@ -237,7 +237,7 @@ describe('a socket path that vanishes', () => {
 });
 
 describeWith('python3')('a socket path that vanishes', () => {
-  test('while its server has no place free ends the wait for one, and the next address is tried', async () => {
+  test('while the queue of its server is full ends the wait, and the next address is tried', async () => {
     const path = join(scratchDirectory(), 'busy');
     await using server = await start('python3', ['-c', BUSY_SERVER, path]);
     await server.line('busy');

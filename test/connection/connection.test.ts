@@ -47,7 +47,7 @@ describe('a call', () => {
     expect(await result).toEqual([['x']]);
   });
 
-  test('resolves with an empty body if the reply has none', async () => {
+  test('resolves with an empty body if the reply has no body', async () => {
     await using link = await startLink();
     expect(await answered(link, {}, (call) => methodReturn(call))).toEqual([]);
   });
@@ -86,7 +86,7 @@ describe('a call', () => {
     expect([...link.connection.dropped]).toEqual([['unexpected reply', 1]]);
   });
 
-  test('rejects with the reason of its AbortSignal, and leaves no listener there', async () => {
+  test('rejects with the reason of its AbortSignal, and leaves no listener on it', async () => {
     await using link = await startLink();
     const abort = new AbortController();
     const results = [1, 2, 3].map(() => link.connection.call({ ...METHOD, signal: abort.signal }));
@@ -106,7 +106,7 @@ describe('a call', () => {
     expect(link.peer.messages).toHaveLength(1);
   });
 
-  test('without a reply resolves as soon as it is queued', async () => {
+  test('with noReply resolves as soon as it is queued', async () => {
     await using link = await startLink();
     expect(await link.connection.call({ ...METHOD, noReply: true })).toEqual([]);
     expect(await link.peer.call('Method')).toMatchObject({ flags: MessageFlag.NO_REPLY_EXPECTED });
@@ -150,7 +150,7 @@ test('the serials of calls cannot be predicted from those of earlier ones', asyn
 });
 
 describe('messages that are sent in one turn of the event loop', () => {
-  test('leave in one write', async () => {
+  test('are sent in one write', async () => {
     const writes: Uint8Array[] = [];
     const sink = new Duplex({
       read: () => {},
@@ -181,13 +181,13 @@ describe('messages that are sent in one turn of the event loop', () => {
     expect(link.connection.queuedBytes).toBe(0);
   });
 
-  test('leave without a further call', async () => {
+  test('are sent without a further call', async () => {
     await using link = await startLink();
     link.connection.send(happened(7));
     expect(await link.peer.received(({ type }) => type === 'signal')).toMatchObject({ body: [7] });
   });
 
-  test('stay whole if the getter of a value sends another message', async () => {
+  test('stay complete if the getter of a value sends another message', async () => {
     await using link = await startLink();
     const { connection, peer } = link;
     const large = 'x'.repeat(5_000); // makes the output buffer grow meanwhile
@@ -210,7 +210,7 @@ describe('messages that are sent in one turn of the event loop', () => {
     expect(new Set(signals.map(({ serial }) => serial)).size).toBe(4);
   });
 
-  test('leave without one that is refused, and with those that its getter has sent', async () => {
+  test('are sent without a refused one, and with those that its getter has sent', async () => {
     await using link = await startLink();
     const { connection, peer } = link;
     connection.send(happened(1));
@@ -302,8 +302,8 @@ describe('close', () => {
 
   test.each<[what: string, timeout: number]>([
     ['a handler that never ends', 50],
-    ['a handler that never ends, told twice', Infinity],
-  ])('is done in time in spite of %s', async (_, timeout) => {
+    ['a handler that never ends, for two calls of close()', Infinity],
+  ])('is done in time despite %s', async (_, timeout) => {
     await using link = await startLink();
     link.connection.handleMethodCalls(() => new Promise(() => {}));
     link.peer.send(methodCall(METHOD), happened());
@@ -315,7 +315,7 @@ describe('close', () => {
     expect([error.message, error.cause]).toEqual(['the connection was closed', undefined]);
   });
 
-  test('is done in time in spite of a peer that reads nothing and ends nothing', async () => {
+  test('is done in time despite a peer that reads nothing and never ends its side', async () => {
     await using server = await startFakeServer({ onBegin: (socket) => void socket.pause() });
     const connection = await openConnection(server.address);
     connection.send({ ...happened(), signature: 'ay', body: [new Uint8Array(2 ** 24)] });
@@ -366,13 +366,13 @@ describe('close', () => {
     expect(await link.connection.closed).toMatchObject({ cause: { code: expect.any(String) } });
   });
 
-  test('ends a connection of this library at the other end too', async () => {
+  test('also ends the other side if that is a connection of this library', async () => {
     await using pair = await startPair();
     await pair.one.close();
     expect(await pair.other.closed).toMatchObject({ cause: { code: 'END_OF_STREAM' } });
   });
 
-  test('is what `await using` does', async () => {
+  test('is called by `await using`', async () => {
     await using server = await startFakeServer();
     let ended: Connection;
     {
@@ -383,7 +383,7 @@ describe('close', () => {
   });
 });
 
-test('many listeners for the end of a connection cause no warning about leaks', async () => {
+test('many listeners on closedSignal cause no warning about leaks', async () => {
   const warnings: Error[] = [];
   const onWarning = (warning: Error): void => void warnings.push(warning);
   process.on('warning', onWarning);
@@ -394,7 +394,7 @@ test('many listeners for the end of a connection cause no warning about leaks', 
   expect(warnings).toEqual([]);
 });
 
-test('every message is refused by name after the end of the connection', async () => {
+test('every message is refused after the end of the connection, and the error names it', async () => {
   await using link = await startLink();
   await link.connection.close();
   const call = { ...methodCall(METHOD), serial: 7 };
@@ -450,7 +450,7 @@ describe('a call that fails while it waits', () => {
     expect(error.stack).toContain('userCode');
   });
 
-  test('by a reply of another signature, whose body is not looked at', async () => {
+  test('by a reply of another signature rejects without a look at the body', async () => {
     await using link = await startLink();
     const failure = failureOf(async function userCode() {
       await link.connection.call({ ...METHOD_AT, replySignature: 's' });
@@ -464,7 +464,7 @@ describe('a call that fails while it waits', () => {
     expect([...link.connection.dropped]).toEqual([]);
   });
 
-  test('because of its replySignature sends nothing', async () => {
+  test('because its replySignature is not valid sends nothing', async () => {
     await using link = await startLink();
     const error = await failureOf(async function userCode() {
       await link.connection.call({ ...METHOD_AT, replySignature: 'not a sig' as never });

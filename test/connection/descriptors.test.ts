@@ -90,7 +90,7 @@ async function settle(): Promise<void> {
 }
 
 describe('a message with descriptors', () => {
-  test('carries them in a call and in its reply, each taken once', async () => {
+  test('carries them in a call and in its reply, and each can be taken once', async () => {
     await using ends = startEnds();
     const taken: unknown[] = [];
     ends.other.handleMethodCalls((call) => {
@@ -118,7 +118,7 @@ describe('a message with descriptors', () => {
     expect(ends.right.closed).toEqual([]);
   });
 
-  test('carries them in a signal, together with messages that have none', async () => {
+  test('carries them in a signal, between messages without descriptors', async () => {
     await using ends = startEnds();
     const subscription = ends.other.subscribe({ interface: 'a.B' });
     const happened = signal({ ...where, signature: 'h', body: [0] });
@@ -130,7 +130,7 @@ describe('a message with descriptors', () => {
     expect(all.map((each) => takeDescriptors(each))).toEqual([[], [5], [6]]);
   });
 
-  test('keeps the order if several messages and their descriptors arrive in one chunk, and if one is cut', async () => {
+  test('keeps the order of descriptors if several messages arrive in one chunk, or one in several', async () => {
     await using ends = startEnds();
     const taken: unknown[] = [];
     ends.other.handleMethodCalls((call) => void taken.push(takeDescriptors(call)));
@@ -146,18 +146,18 @@ describe('a message with descriptors', () => {
 
 describe('a descriptor that the program does not take is closed', () => {
   test.each<[what: string, act: (ends: Ends) => unknown]>([
-    ['of a call to nothing', ({ one }) => one.call({ ...where, signature: 'h', body: [0], descriptors: [5] })
+    ['of a call to an object that does not exist', ({ one }) => one.call({ ...where, signature: 'h', body: [0], descriptors: [5] })
       .catch(() => {})],
-    ['of a signal that nobody wants', ({ one }) => one.send(
+    ['of a signal without a subscription', ({ one }) => one.send(
       attachDescriptors(signal({ ...where, signature: 'h', body: [0] }), [5]))],
-    ['of a reply that nobody awaits', ({ one }) => one.send(attachDescriptors(
+    ['of a reply to no pending call', ({ one }) => one.send(attachDescriptors(
       methodReturn({ serial: 77, sender: undefined }, { signature: 'h', body: [0] }), [5]))],
     ['of a message of an unknown type', ({ right }) => {
       const bytes = encodeMessage({ ...methodCall(where), unixFds: 1 }, { serial: 1 }).slice();
       bytes[1] = 200;
       right.arrive(bytes, [5]);
     }],
-    ['that no index of the message names', ({ one, other }) => {
+    ['to which no index of the message refers', ({ one, other }) => {
       other.handleMethodCalls(() => {});
       return one.call({ ...where, noReply: true, descriptors: [5] });
     }],
@@ -179,7 +179,7 @@ describe('a descriptor that the program does not take is closed', () => {
     expect(ends.right.closed).toEqual([5]);
   });
 
-  test('of a message that is garbage-collected', async () => {
+  test('if its message is garbage-collected', async () => {
     await using ends = startEnds();
     ends.other.handleMethodCalls(() => {});
     await ends.one.call({ ...where, signature: 'h', body: [0], descriptors: [5], noReply: true });
@@ -190,7 +190,7 @@ describe('a descriptor that the program does not take is closed', () => {
     expect(ends.right.closed).toEqual([5]);
   });
 
-  test('without an index that names it, although others are named', async () => {
+  test('if no index refers to it, although indexes refer to others', async () => {
     await using ends = startEnds();
     const taken: unknown[] = [];
     ends.other.handleMethodCalls((call) => void taken.push(takeDescriptors(call)));
@@ -215,17 +215,17 @@ describe('a message is refused before it is sent', () => {
     expect(ends.left.sent).toEqual([]);
   });
 
-  test('if its UNIX_FD has no descriptor at all, in a call, which rejects', async () => {
+  test('if its UNIX_FD has no descriptor at all: the call rejects', async () => {
     await using ends = startEnds();
     const call = ends.one.call({ ...where, signature: 'h', body: [0], descriptors: [] });
     await expect(call).rejects.toMatchObject({ code: 'DESCRIPTOR_INDEX_INVALID' });
   });
 
-  test.each([[5], ['5'], [[-1]], [[1.5]], [['1']], [null]])('attachDescriptors refuses %j', (descriptors) => {
+  test.each([[5], ['5'], [[-1]], [[1.5]], [['1']], [null]])('by attachDescriptors, if a descriptor is %j', (descriptors) => {
     expect(() => attachDescriptors(signal(where), descriptors as never)).toThrow('must be an array of integers, 0 or more');
   });
 
-  test('on the sockets of Node, which carry none', async () => {
+  test('on the sockets of Node, which carry no descriptors', async () => {
     await using pair = await startPair();
     const message = attachDescriptors(signal({ ...where, signature: 'h', body: [0] }), [5]);
     expect(() => pair.one.send(message)).toThrow('file descriptors cannot be sent');
@@ -239,7 +239,7 @@ describe('a peer that breaks the rules', () => {
   const withFds = (unixFds: number, parts: object = {}): Uint8Array =>
     encodeMessage({ ...methodCall({ ...where, ...parts }), unixFds } as MethodCall, { serial: 1 }).slice();
 
-  test('with an index without a descriptor loses only that message, and its descriptors are closed', async () => {
+  test('with an index without a descriptor loses only that message, whose descriptors are closed', async () => {
     await using ends = startEnds();
     const calls: string[] = [];
     ends.other.handleMethodCalls((call) => void calls.push(call.member));
@@ -250,17 +250,17 @@ describe('a peer that breaks the rules', () => {
   });
 
   test.each<[what: string, act: (right: FakeEnd) => void, code: string, closed: number]>([
-    ['that promises more than arrives', (right) => right.arrive(withFds(2), [5]), 'DESCRIPTORS_MISSING', 1],
-    ['that sends them with a header that is not valid', (right) => {
+    ['more descriptors promised than sent', (right) => right.arrive(withFds(2), [5]), 'DESCRIPTORS_MISSING', 1],
+    ['descriptors on a header that is not valid', (right) => {
       const bytes = withFds(1);
       bytes[3] = 1;
       bytes[16] = 0; // the code of a field
       right.arrive(bytes, [5]);
     }, 'DESCRIPTORS_MISSING', 1],
-    ['that sends too many', (right) => {
+    ['too many descriptors', (right) => {
       right.arrive(Uint8Array.of(0x6c), Array.from({ length: 1_025 }, (_, index) => index));
     }, 'TOO_MANY_DESCRIPTORS', 1_025],
-  ])('%s ends the connection, and all of them are closed', async (_, act, code, closed) => {
+  ])('with %s ends the connection, and all descriptors are closed', async (_, act, code, closed) => {
     await using ends = startEnds();
     act(ends.right);
     expect((await ends.other.closed).cause).toMatchObject({ name: 'DescriptorError', code, fault: 'peer' });

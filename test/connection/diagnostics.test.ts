@@ -29,7 +29,7 @@ function record(...channels: readonly (typeof CHANNELS)[number][]): [channel: st
 }
 
 describe('the channels', () => {
-  test('publish the life of a connection to a bus: each message, the connection, its end', async () => {
+  test('publish the events of a connection to a bus: each message, its start, its end', async () => {
     await using server = await startFakeServer();
     const seen = record(...CHANNELS);
     const bus = await connectToBus(server.address);
@@ -56,7 +56,7 @@ describe('the channels', () => {
     expect(seen[5]?.[1]['isRestorable']).toBe(false);
   });
 
-  test('publish the gaps of a connection that is restored, under its number, and its end', async () => {
+  test('publish the gaps and the end of a connection that is restored, with its number', async () => {
     await using server = await startFakeServer();
     const seen = record('connect', 'disconnect', 'reconnect');
     const bus = await connectToBus(server.address, { reconnect: { initialDelay: 1, maxAttempts: 1 } });
@@ -79,7 +79,7 @@ describe('the channels', () => {
     expect(seen.at(-1)).toEqual(['disconnect', { connection, error, isRestorable: false }]);
   });
 
-  test('give each connection a number, and one without a bus has no unique name', async () => {
+  test('give each connection a number; one without a bus has no unique name', async () => {
     await using server = await startFakeServer();
     const seen = record('connect');
     const connections = [await openConnection(server.address), await openConnection(server.address)];
@@ -110,7 +110,7 @@ describe('the channels', () => {
     expect(seen.map(([name]) => name)).toEqual(['message-out']); // Hello
   });
 
-  test('whose subscriber throws do not harm the connection', async () => {
+  test('do not affect the connection if a subscriber throws', async () => {
     await using link = await startLink();
     const fail = (): void => {
       throw new Error('of the subscriber');
@@ -124,7 +124,7 @@ describe('the channels', () => {
     expect((await subscription.next()).value.body).toEqual([5]);
   });
 
-  test('create no event without a subscriber', async () => {
+  test('create no event if they have no subscriber', async () => {
     const publish = vi.spyOn(Channel.prototype, 'publish');
     try {
       await using server = await startFakeServer();

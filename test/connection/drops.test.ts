@@ -32,7 +32,7 @@ test('dropped messages are published on the channel dbus-wire:drop', async () =>
   expect(drops[1]?.message).not.toHaveProperty('body');
 });
 
-test('other layers count in the counter of their link, and in no other', () => {
+test('other layers count drops in the counter of their link, and in no other', () => {
   class Link {
     readonly #counter = new DropCounter();
     static {

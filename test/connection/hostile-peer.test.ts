@@ -81,10 +81,10 @@ describe('a stream that breaks', () => {
 
   test.each<[what: string, sent: number]>([
     ['after 9 bytes of a message', 9],
-    ['after its header', 16],
-    ['one byte before its end', -1],
-    ['between two', 0],
-  ])('because it ends %s rejects calls with the end of the stream', async (_, sent) => {
+    ['after the header of a message', 16],
+    ['one byte before the end of a message', -1],
+    ['between two messages', 0],
+  ])('because it ends %s rejects pending calls with the end of the stream', async (_, sent) => {
     await using link = await startLink();
     const pending = link.connection.call({ path: '/', member: 'Method' });
     await link.peer.call('Method');
@@ -94,7 +94,7 @@ describe('a stream that breaks', () => {
     expect(await link.connection.closed).toMatchObject({ cause });
   });
 
-  test('by a reset rejects a call that waits with the error of the socket', async () => {
+  test('by a reset rejects pending calls with the error of the socket', async () => {
     await using link = await startLink();
     const { connection, peer } = link;
     const pending = connection.call({ path: '/', member: 'Method' });
@@ -106,7 +106,7 @@ describe('a stream that breaks', () => {
     await expect(pending).rejects.toMatchObject({ code: 'CONNECTION_CLOSED', cause: { syscall: expect.any(String) } });
   });
 
-  test('takes no more memory than the bytes that have arrived', async () => {
+  test('uses no more memory than the bytes that have arrived', async () => {
     await using link = await startLink();
     const before = memoryInUse();
     const first = nextSignal(link.connection);
@@ -133,21 +133,21 @@ const bytes = (latin1: string): Buffer => Buffer.from(latin1, 'latin1');
 const BROKEN_BODIES: readonly BrokenBody[] = [
   { what: 'too few bytes', signature: 'uuuu', body: u32(1), code: 'VALUE_TRUNCATED' },
   { what: 'no body', signature: 's', body: u32(), code: 'VALUE_TRUNCATED' },
-  { what: 'bytes left', signature: 'u', body: u32(1, 2), code: 'BODY_EXCESS' },
+  { what: 'bytes left over', signature: 'u', body: u32(1, 2), code: 'BODY_EXCESS' },
   { what: 'an array of 2^31-1', signature: 'ai', body: u32(0x7fff_ffff, 1), code: 'ARRAY_TOO_LONG' },
   { what: 'bytes of 2^31-1', signature: 'ay', body: u32(0x7fff_ffff, 1), code: 'ARRAY_TOO_LONG' },
-  { what: 'an array past the end', signature: 'ai', body: u32(64, 1), code: 'ARRAY_LENGTH_OUT_OF_BOUNDS' },
+  { what: 'an array that exceeds the body', signature: 'ai', body: u32(64, 1), code: 'ARRAY_LENGTH_OUT_OF_BOUNDS' },
   { what: 'half an element', signature: 'an', body: bytes('\x03\0\0\0abc'), code: 'ARRAY_LENGTH_MISMATCH' },
-  { what: 'text past the end', signature: 's', body: u32(100, 0), code: 'STRING_LENGTH_OUT_OF_BOUNDS' },
+  { what: 'text that exceeds the body', signature: 's', body: u32(100, 0), code: 'STRING_LENGTH_OUT_OF_BOUNDS' },
   { what: 'text without NUL', signature: 's', body: bytes('\x01\0\0\0ab'), code: 'STRING_NOT_TERMINATED' },
   { what: 'NUL in text', signature: 's', body: text('Text'), replace: ['Text', 'Te\0t'], code: 'STRING_CONTAINS_NUL' },
   { what: 'bad UTF-8', signature: 's', body: text('Text'), replace: ['Text', 'Te\xff\xfe'], code: 'STRING_NOT_UTF8' },
   { what: 'a surrogate', signature: 's', body: text('Tex'), replace: ['Tex', '\xed\xa0\x80'], code: 'STRING_NOT_UTF8' },
   { what: 'boolean 2', signature: 'b', body: u32(2), code: 'BOOLEAN_INVALID' },
   { what: 'a bad path', signature: 'o', body: text('path'), code: 'OBJECT_PATH_INVALID' },
-  { what: 'padding', signature: 'yu', body: u32(0x0101, 1), code: 'PADDING_NOT_ZERO' },
-  { what: 'a variant of nothing', signature: 'v', body: bytes('\0\0'), code: 'VARIANT_SIGNATURE_EMPTY' },
-  { what: 'a variant of two', signature: 'v', body: bytes('\x02yy\0ab'), code: 'SIGNATURE_NOT_SINGLE' },
+  { what: 'padding that is not zero', signature: 'yu', body: u32(0x0101, 1), code: 'PADDING_NOT_ZERO' },
+  { what: 'a variant without a type', signature: 'v', body: bytes('\0\0'), code: 'VARIANT_SIGNATURE_EMPTY' },
+  { what: 'a variant of two types', signature: 'v', body: bytes('\x02yy\0ab'), code: 'SIGNATURE_NOT_SINGLE' },
   {
     what: 'a{vs} in a variant', signature: 'v', body: bytes('\x05a{vs}\0'),
     code: 'SIGNATURE_DICT_ENTRY_KEY_NOT_BASIC',
@@ -174,7 +174,7 @@ const BROKEN_BODIES: readonly BrokenBody[] = [
 ];
 
 describe('a body with', () => {
-  test.each(BROKEN_BODIES)('$what is refused alone: the connection lives', async ({ signature, body, replace, code }) => {
+  test.each(BROKEN_BODIES)('$what is refused alone: the connection stays open', async ({ signature, body, replace, code }) => {
     await using link = await startLink();
     const { connection, peer } = link;
     let handed = 0;
@@ -209,7 +209,7 @@ describe('a header with', () => {
 
   test.each<{ what: string; message: RawMessage; code: string; isAnswered?: boolean }>([
     {
-      what: 'an error name that is none', code: 'ERROR_NAME_INVALID',
+      what: 'an invalid error name', code: 'ERROR_NAME_INVALID',
       message: { type: 3, fields: [[4, 's', 'no dots'], replySerial, SENDER] },
     },
     {
@@ -218,15 +218,15 @@ describe('a header with', () => {
     },
     { what: 'no error name', code: 'FIELD_MISSING', message: { type: 3, fields: [replySerial, SENDER] } },
     {
-      what: 'a sender that is none', code: 'SENDER_INVALID',
+      what: 'an invalid sender', code: 'SENDER_INVALID',
       message: { type: 2, fields: [replySerial, [7, 's', 'x']] },
     },
     {
-      what: 'a destination that is none', code: 'DESTINATION_INVALID',
+      what: 'an invalid destination', code: 'DESTINATION_INVALID',
       message: { type: 2, fields: [[6, 's', ''], replySerial, SENDER] },
     },
     {
-      what: 'a signature that is none', code: 'SIGNATURE_STRUCT_NOT_CLOSED',
+      what: 'an invalid signature', code: 'SIGNATURE_STRUCT_NOT_CLOSED',
       message: { type: 2, fields: [TYPE_FIELD, replySerial, SENDER], replace: ['y\0', '(\0'] },
     },
     {
@@ -250,7 +250,7 @@ describe('a header with', () => {
       what: 'a body, but no signature', code: 'BODY_WITHOUT_SIGNATURE',
       message: { type: 2, fields: [replySerial, SENDER], body: u32(1) },
     },
-  ])('$what fails the call that it answers', async ({ message, code }) => {
+  ])('$what rejects the call to which it replies', async ({ message, code }) => {
     await using link = await startLink();
     const fields = (serial: number): RawField[] =>
       message.fields.map((field) => (field === replySerial ? [5, 'u', serial] : field));
@@ -264,15 +264,15 @@ describe('a header with', () => {
 
   test.each<{ what: string; message: RawMessage; code: string; destination?: string }>([
     {
-      what: 'a member that is none', code: 'MEMBER_INVALID', destination: ':1.9',
+      what: 'an invalid member', code: 'MEMBER_INVALID', destination: ':1.9',
       message: call([1, 'o', '/'], [3, 's', 'a.b'], SENDER),
     },
     {
-      what: 'an interface that is none', code: 'INTERFACE_INVALID', destination: ':1.9',
+      what: 'an invalid interface', code: 'INTERFACE_INVALID', destination: ':1.9',
       message: call([1, 'o', '/'], [2, 's', 'ab'], [3, 's', 'M'], SENDER),
     },
     {
-      what: 'a path that is none', code: 'OBJECT_PATH_INVALID', destination: ':1.9',
+      what: 'an invalid path', code: 'OBJECT_PATH_INVALID', destination: ':1.9',
       message: { ...call([1, 'o', '/path'], [3, 's', 'M'], SENDER), replace: ['/path', '/p-th'] },
     },
     {
@@ -283,10 +283,10 @@ describe('a header with', () => {
     { what: 'no path', code: 'FIELD_MISSING', destination: ':1.9', message: call([3, 's', 'M'], SENDER) },
     { what: 'nothing', code: 'FIELD_MISSING', message: call() },
     {
-      what: 'a sender that is none', code: 'SENDER_INVALID',
+      what: 'an invalid sender', code: 'SENDER_INVALID',
       message: call([1, 'o', '/'], [3, 's', 'M'], [7, 's', '..']),
     },
-  ])('$what is answered where it is a call', async ({ message, destination }) => {
+  ])('$what gets an error reply if it is a call', async ({ message, destination }) => {
     await using link = await startLink();
     link.peer.send(rawMessage({ ...message, flags: 1, serial: 69 }), rawMessage(message));
     const reply = await link.peer.reply(70);
@@ -300,7 +300,7 @@ describe('a header with', () => {
   test.each<[what: string, signature: readonly RawField[], errorName: string]>([
     ['valid', [], 'org.freedesktop.DBus.Error.UnknownObject'],
     ['broken', [[8, 'g', 'u']], INVALID_ARGS], // the body of a UINT32 is missing
-  ])('a sender that must not be written is answered without a destination, if the body is %s', async (
+  ])('a sender that must not be sent gets a reply without a destination, if the body is %s', async (
     _, signature, errorName,
   ) => {
     await using link = await startLink();
@@ -320,11 +320,11 @@ describe('a header with', () => {
     { what: 'an error about nothing', message: { type: 3, fields: [[4, 's', 'a.Error'], SENDER] } },
     { what: 'an unknown type with a bad field', message: { type: 99, fields: [[1, 's', '/']] } },
     {
-      what: 'a variant that is none',
+      what: 'an invalid variant',
       message: { type: 4, fields: [...SIGNAL_FIELDS, [99, 'y', 7]], replace: ['c\x01y', 'c\x02y'] },
     },
-    { what: 'padding', message: { type: 4, fields: SIGNAL_FIELDS, replace: [':1.9\0\0\0\0', ':1.9\0\x01\x01\x01'] } },
-  ])('nothing to answer ($what) is dropped and counted', async ({ message }) => {
+    { what: 'padding that is not zero', message: { type: 4, fields: SIGNAL_FIELDS, replace: [':1.9\0\0\0\0', ':1.9\0\x01\x01\x01'] } },
+  ])('a mistake, in a message that is not a call ($what), is dropped and counted', async ({ message }) => {
     await using link = await startLink();
     link.peer.send(rawMessage(message));
     await expectAlive(link);
@@ -333,7 +333,7 @@ describe('a header with', () => {
 });
 
 describe('a peer that', () => {
-  test('replies to calls that were not made, or twice, is not believed', async () => {
+  test('replies to calls that were not made, or twice, has its replies dropped', async () => {
     await using link = await startLink();
     const answer = replyTo(4_000_000_000);
     const failure = errorReply({ ...methodCall({ path: '/', member: 'M' }), serial: 7_000 }, { errorName: 'a.B' });
@@ -395,7 +395,7 @@ describe('a peer that', () => {
     expect([...connection.dropped]).toEqual([['invalid message', 100]]);
   });
 
-  test('calls faster than it reads is not read until it reads', async () => {
+  test('calls faster than it reads is not read from until it reads', async () => {
     await using link = await startLink();
     const { connection, peer } = link;
     let handled = 0;
@@ -444,7 +444,7 @@ describe('a handshake that', () => {
     ['takes us back after OK', always(`OK ${GUID}\r\nREJECTED EXTERNAL\r\n`), 'UNEXPECTED_COMMAND'],
     ['ends after OK', (socket) => socket.once('data', () => socket.end(`OK ${GUID}\r\n`)), 'SERVER_CLOSED'],
     ['is DATA forever', always('DATA\r\nDATA\r\n'), 'UNEXPECTED_COMMAND'],
-  ])('%s fails and says so', async (_, onSocket, code) => {
+  ])('%s fails with an error that says so', async (_, onSocket, code) => {
     await using server = await startFakeServer({ onSocket });
     await expect(opened(server.address)).rejects.toEqual(failure({ name: 'AuthError', code }));
     expect(server.sockets).toHaveLength(1);
@@ -456,7 +456,7 @@ describe('a handshake that', () => {
     await expect(opened(server.address, 100)).rejects.toEqual(failure({ code: 'AUTH_TIMED_OUT' }));
   });
 
-  test('has a line of 300 MB ends at the beginning of the line', async () => {
+  test('has a line of 300 MB ends before the line is read', async () => {
     let written = 0;
     await using server = await startFakeServer({
       onSocket: (socket) => {
@@ -477,7 +477,7 @@ describe('a handshake that', () => {
   test.each<[what: string, end: (socket: Socket) => void]>([
     ['is followed by the end of the stream', (socket) => socket.end()],
     ['is followed by a cut', (socket) => socket.destroy()],
-  ])('%s leaves a connection that says so', async (_, end) => {
+  ])('%s leaves a connection whose end says so', async (_, end) => {
     await using server = await startFakeServer({
       onSocket: (socket) => socket.once('data', () => {
         socket.write(`OK ${GUID}\r\nAGREE_UNIX_FD\r\n`, () => end(socket));
@@ -490,7 +490,7 @@ describe('a handshake that', () => {
     }
   });
 
-  test('arrives in one chunk with messages delivers them to a subscription that is made then', async () => {
+  test('arrives in one chunk with messages delivers them to a subscription that is created next', async () => {
     const message = { ...signal({ path: '/', interface: 'a.B', member: 'C' }), sender: ':1.1', serial: 1 };
     const raw = rawMessage({ type: 4, fields: [[1, 'o', '/'], [2, 's', 'a.B'], [3, 's', 'C'], [7, 's', ':1.1']] });
     await using server = await startFakeServer({
@@ -550,7 +550,7 @@ describe('a bus that accepts the client and then answers Hello with', () => {
   });
 });
 
-test('two connections that send each other more than either reads at once do not wait forever', async () => {
+test('two connections that send each other more than either reads at once do not deadlock', async () => {
   await using pair = await startPair();
   const options = { queueBytes: Infinity };
   const [signals, others] = [pair.one.subscribe({}, options), pair.other.subscribe({}, options)];

@@ -48,7 +48,7 @@ describe('a proxy on a connection without a bus', () => {
     expect([await proxy.$get('Limit'), { ...(await proxy.$getAll()) }]).toEqual([9, { Limit: 9 }]);
   });
 
-  test('receives the signals of its object, and nothing is asked of the other side', async () => {
+  test('receives the signals of its object, and sends nothing to the other side', async () => {
     const exported = counter();
     exportObject(other, '/a', exported);
     const calls: string[] = [];
@@ -64,7 +64,7 @@ describe('a proxy on a connection without a bus', () => {
     expect(calls).toEqual(['Ping']);
   });
 
-  test('writes a destination into the header, and compares it with the sender of signals', async () => {
+  test('sends a destination in the header, and compares it with the sender of signals', async () => {
     const destinations: unknown[] = [];
     other.handleMethodCalls((call) => {
       destinations.push(call.destination);
@@ -87,12 +87,12 @@ describe('a proxy on a connection without a bus', () => {
     expect(await queued(byName)).toEqual([5]);
   });
 
-  test('names the argument that does not fit', async () => {
+  test('has errors that name the argument that does not fit', async () => {
     const proxy = createProxy(one, Counter, { path: '/a' });
     await expect(proxy.Add(-1)).rejects.toThrow('com.example.Counter1.Add: argument 0 (step): ');
   });
 
-  test('works through a wrapper of the link, and names the argument and the property that do not fit', async () => {
+  test('works through a wrapper of the link, and errors name the argument or the property', async () => {
     exportObject(other, '/a', counter());
     const wrapper: MessageLink = {
       call: (options) => one.call(options), send: (message) => one.send(message),
@@ -152,7 +152,7 @@ describe('a subscription on a connection without a bus', () => {
 describe('the handler of method calls', () => {
   const used = expect.objectContaining({ name: 'HandlerInUseError', code: 'HANDLER_IN_USE', fault: 'caller' });
 
-  test('is one at a time: a second one is refused until the first is removed', async () => {
+  test('is only one: a second handler is refused until the first is removed', async () => {
     const remove = other.handleMethodCalls((call) => void other.send(methodReturn(call, { signature: 'u', body: [1] })));
     expect(() => other.handleMethodCalls(() => {})).toThrow(used);
     expect(await one.call({ path: '/', member: 'M' })).toEqual([1]);
@@ -165,7 +165,7 @@ describe('the handler of method calls', () => {
     expect(await one.call({ path: '/', member: 'M' })).toEqual([2]);
   });
 
-  test('keeps objects from being exported on its link', async () => {
+  test('prevents objects from being exported on its link', async () => {
     const remove = other.handleMethodCalls(() => {});
     expect(() => exportObject(other, '/a', counter())).toThrow(used);
     remove();
@@ -174,7 +174,7 @@ describe('the handler of method calls', () => {
     expect(await createProxy(one, Counter, { path: '/b' }).Add(1)).toBe(2);
   });
 
-  test('is refused on a link with exported objects, whose calls go on', async () => {
+  test('is refused on a link with exported objects, which are still called', async () => {
     await using link = await startBusLink();
     exportObject(link.bus, '/a', counter());
     expect(() => link.bus.handleMethodCalls(() => {})).toThrow(used);

@@ -59,7 +59,7 @@ async function start(options: PeerServerOptions = {}, address = `unix:path=${scr
 }
 
 describe('a server', () => {
-  test('hands out connections to a callback, on which objects work in both directions', async () => {
+  test('passes connections to a callback, and objects on them work in both directions', async () => {
     const accepted: Connection[] = [];
     const { server, dial } = await start({
       onConnection: (connection) => {
@@ -89,7 +89,7 @@ describe('a server', () => {
     await until(() => server.connections.size === 0);
   });
 
-  test('hands out connections to an iterator, in order, and none of their first calls is lost', async () => {
+  test('yields connections in order to an iterator, and none of their first calls is lost', async () => {
     const { server, dial } = await start();
     const clients = await Promise.all([dial(), dial(), dial()]);
     const calls = clients.map((client, index) => echoOf(client).Say(`call ${index}`));
@@ -108,7 +108,7 @@ describe('a server', () => {
   });
 
   test.each(['at once', 'in a callback of a timer', 'in a tick'])(
-    'read %s gives a call that came with the handshake to its handlers', async (when) => {
+    'read %s passes a call that came with the handshake to the handlers', async (when) => {
       const { server } = await start();
       const path = parseAddresses(server.address)[0]?.keys.get('path') ?? '';
       const socket = connect(path);
@@ -164,7 +164,7 @@ describe('a server', () => {
     await dial();
   });
 
-  test('goes on if a callback throws, whose error becomes an uncaught exception', async () => {
+  test('continues if a callback throws, and the error becomes an uncaught exception', async () => {
     const { dial } = await start({
       onConnection: (connection) => {
         exportEcho(connection);
@@ -177,7 +177,7 @@ describe('a server', () => {
     expect(await echoOf(client).Say('still here')).toBe('still here');
   });
 
-  test('ends only the client that breaks the protocol', async () => {
+  test('disconnects only the client that breaks the protocol', async () => {
     const { server, dial } = await start({ onConnection: (connection) => exportEcho(connection), maxMessageLength: 1_000 });
     const [good, bad] = await Promise.all([dial(), dial()]);
     await expect(echoOf(bad).Say('x'.repeat(2_000))).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' });
@@ -187,7 +187,7 @@ describe('a server', () => {
 });
 
 describe('the end', () => {
-  test('of a server is orderly: running handlers answer, then everything is closed', async () => {
+  test('of a server is orderly: running handlers reply, then everything is closed', async () => {
     const gate = deferred();
     const { server, dial } = await start({ onConnection: (connection) => exportEcho(connection, () => gate.promise) });
     const client = await dial();
@@ -205,7 +205,7 @@ describe('the end', () => {
     await server.close(); // again
   });
 
-  test('cuts connections that do not end within the timeout', async () => {
+  test('disconnects clients that do not end within the timeout', async () => {
     const never = deferred();
     const { server, dial } = await start({ onConnection: (connection) => exportEcho(connection, () => never.promise) });
     const call = echoOf(await dial()).Wait();
@@ -215,14 +215,14 @@ describe('the end', () => {
     await expect(call).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' });
   });
 
-  test('cuts clients that wait to be read', async () => {
+  test('disconnects clients that no iterator has read', async () => {
     const { server, dial } = await start();
     const client = await dial();
     await server.close();
     expect(await client.closed).toMatchObject({ code: 'CONNECTION_CLOSED' });
   });
 
-  test('comes with the block of await using, and with the signal', async () => {
+  test('comes at the end of a block with await using, or when the AbortSignal aborts', async () => {
     const address = `unix:path=${scratchDirectory()}/a`;
     {
       await using server = await listen(address);
@@ -242,7 +242,7 @@ describe('the end', () => {
   });
 });
 
-test('a server that does not count lets its process end, and leaves no file', async () => {
+test('an unreferenced server does not keep its process running, and leaves no file', async () => {
   const directory = scratchDirectory();
   const library = new URL('../../dist/index.js', import.meta.url).href;
   const code = `import { listen } from '${library}';
@@ -252,7 +252,7 @@ test('a server that does not count lets its process end, and leaves no file', as
   expect(readdirSync(directory)).toEqual([]);
 });
 
-test('a server accepts the parts of its address, as formatAddress does', async () => {
+test('a server accepts an address in parts, as formatAddress does', async () => {
   const path = join(scratchDirectory(), 'a socket');
   await using server = await listen({ transport: 'unix', keys: { path }, guid: 'A'.repeat(32) });
   expect(server.address).toBe(`unix:path=${path.replace(' ', '%20')},guid=${'a'.repeat(32)}`);
@@ -275,7 +275,7 @@ describe('a mistake of the caller', () => {
     });
   });
 
-  test('is an address without a place', async () => {
+  test('is an address that cannot be listened on', async () => {
     await expect(listen({ transport: 'unix' })).rejects.toMatchObject({ name: 'AddressError', code: 'NOT_LISTENABLE' });
   });
 

@@ -34,7 +34,7 @@ describe('the machine id', () => {
   });
 
   test.each([[[undefined]], [['']], [['uninitialized\n', undefined]], [[`${'g'.repeat(32)}\n`]]])(
-    'is an error if no file holds one: %j',
+    'is an error if no file contains one: %j',
     async (texts) => {
       await expect(readMachineId(files(...texts))).rejects.toMatchObject({
         errorName: 'org.freedesktop.DBus.Error.Failed',

@@ -14,7 +14,7 @@ import { BUS, deliver, happened, owned, RULE, ruleCalls, SERVICE } from './signa
 describe('match rules', () => {
   const TEXT = "type='signal',interface='a.B',member='Happened'";
 
-  test('that are equal are added once, and removed after the last of them', async () => {
+  test('that are equal are added once, and removed with the last of them', async () => {
     await using link = await startBusLink();
     const { bus, peer } = link;
     const one = bus.subscribe(RULE);
@@ -34,7 +34,7 @@ describe('match rules', () => {
     expect(ruleCalls(peer)).toHaveLength(3);
   });
 
-  test('are added as often as they are removed over 100 subscriptions, whatever ends these', async () => {
+  test('are removed as often as they are added by 100 subscriptions, however these end', async () => {
     await using link = await startBusLink({ answer: owned({ [SERVICE]: ':1.9' }) });
     const { bus, peer } = link;
     for (let i = 0; i < 25; i++) {
@@ -59,7 +59,7 @@ describe('match rules', () => {
     expect([...counts.values()]).toEqual([0, 0]);
   });
 
-  test('that are given up before the bus has replied are removed', async () => {
+  test('that are released before the bus has replied are removed', async () => {
     await using link = await startBusLink();
     const subscription = link.bus.subscribe(RULE);
     await subscription.close();
@@ -68,7 +68,7 @@ describe('match rules', () => {
   });
 
   test.each<[error: string]>([['MatchRuleNotFound'], ['MatchRuleInvalid']])(
-    'that the bus does not have (%s) count as removed',
+    'that the bus does not find (%s) count as removed',
     async (error) => {
       const errorName = `${BUS}.Error.${error}`;
       const answer: Answer = (call, peer) =>
@@ -80,7 +80,7 @@ describe('match rules', () => {
     },
   );
 
-  test('that a bus would refuse are never sent, and neither are other calls for them', async () => {
+  test('that a bus would refuse are never sent, and no other call is sent for them', async () => {
     await using link = await startBusLink();
     const abort = new AbortController();
     for (const rule of [{ sender: SERVICE, path: 'bad' }, { sender: 'bad' }, { sender: SERVICE, args: { 64: 'x' } }]) {

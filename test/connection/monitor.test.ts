@@ -34,7 +34,7 @@ async function show(peer: FakePeer, monitor: { readonly dropped: ReadonlyMap<str
 }
 
 describe('a monitor', () => {
-  test('yields each message from the answer of the bus on, but not the farewell to its own name', async () => {
+  test('yields each message after the reply of the bus, except NameLost for its own name', async () => {
     await using server = await startFakeServer({ answer: monitored(lost, happened(1), ping(':1.5')) });
     await using monitor = await becomeMonitor(
       [{ type: 'signal', sender: 'com.example.Service' }, {}], { addresses: server.address },
@@ -57,7 +57,7 @@ describe('a monitor', () => {
     ]);
   });
 
-  test('sends nothing, and answers no call, not even one to itself or one that is not valid', async () => {
+  test('sends nothing, and does not reply to calls, even to itself or with mistakes', async () => {
     await using server = await startFakeServer({ answer: monitored() });
     const { monitor, peer } = await open(server);
     const sent = peer.messages.length;
@@ -82,7 +82,7 @@ describe('a monitor', () => {
     expect(await monitor.next()).toEqual({ value: undefined, done: true });
   });
 
-  test('that may not drop a message ends instead, after those that wait', async () => {
+  test('with the policy to drop no message ends instead, after the queued messages', async () => {
     await using server = await startFakeServer({ answer: monitored() });
     const { monitor, peer } = await open(server, { queueLimit: 2, overflow: 'error' });
     peer.send(...[1, 2, 3].map((n) => happened(n)));
@@ -92,7 +92,7 @@ describe('a monitor', () => {
     expect((await monitor.next()).done).toBe(true);
   });
 
-  test('ends with the bus, after the messages that have arrived', async () => {
+  test('ends after the messages that have arrived, if the bus ends', async () => {
     await using server = await startFakeServer({ answer: monitored() });
     const { monitor, peer } = await open(server);
     await show(peer, monitor, happened(1));
@@ -114,7 +114,7 @@ describe('a monitor', () => {
     await until(async () => (await server.peer()).isClosed);
   });
 
-  test('that the bus does not answer ends with its signal, its time, or the connection', async () => {
+  test('that gets no reply from the bus ends with its AbortSignal, its timeout, or the connection', async () => {
     const answer: Answer = (call, peer) => (call.member === 'BecomeMonitor' ? undefined : answerAsBus(call, peer));
     await using silent = await startFakeServer({ answer });
     await expect(becomeMonitor([], { addresses: silent.address, connectTimeout: 500 })).rejects.toMatchObject({

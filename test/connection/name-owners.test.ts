@@ -12,7 +12,7 @@ import { BUS, deliver, happened, owned, ownerChanged, refused, RULE, ruleCalls, 
 describe('the sender of a rule', () => {
   const rule = { ...RULE, sender: SERVICE };
 
-  test('that is a well-known name means its present owner', async () => {
+  test('that is a well-known name matches its present owner', async () => {
     await using link = await startBusLink({ answer: owned({ [SERVICE]: ':1.9' }) });
     const subscription = link.bus.subscribe(rule);
     await subscription.ready;
@@ -28,7 +28,7 @@ describe('the sender of a rule', () => {
     expect(await queued(subscription)).toEqual([1, 4, 6, 9]);
   });
 
-  test('that is a unique name means that connection', async () => {
+  test('that is a unique name matches that connection', async () => {
     await using link = await startBusLink();
     const subscription = link.bus.subscribe({ ...RULE, sender: ':1.9' });
     await deliver(link, happened(1), happened(2, ':1.10'), happened(3));
@@ -36,7 +36,7 @@ describe('the sender of a rule', () => {
     expect(link.peer.calls('GetNameOwner')).toEqual([]);
   });
 
-  test('that is the name of the bus means the bus', async () => {
+  test('that is the name of the bus matches the bus', async () => {
     await using link = await startBusLink();
     const subscription = link.bus.subscribe({ ...RULE, sender: BUS });
     await deliver(link, happened(1), happened(2, BUS));
@@ -44,7 +44,7 @@ describe('the sender of a rule', () => {
     expect(link.peer.calls('GetNameOwner')).toEqual([]);
   });
 
-  test('is not compared if the rule has none', async () => {
+  test('is not compared if the rule has no sender', async () => {
     await using link = await startBusLink();
     const subscription = link.bus.subscribe(RULE);
     await deliver(link, happened(1), happened(2, BUS), happened(3, ':1.10'));
@@ -67,7 +67,7 @@ describe('the sender of a rule', () => {
     expect(held.map(({ type }) => type)).toEqual(['method_return', 'method_return', 'method_return']);
   });
 
-  test('may change while the bus is asked: the change counts, and the older reply does not', async () => {
+  test('may change while the bus is asked: the change counts, and not the older reply', async () => {
     const answer: Answer = (call, peer) => {
       if (call.member === 'GetNameOwner') peer.send(ownerChanged(SERVICE, ':1.8', ':1.9'));
       return owned({ [SERVICE]: ':1.8' })(call, peer);
@@ -93,7 +93,7 @@ describe('the sender of a rule', () => {
 });
 
 describe('a watch of a name', () => {
-  test('reports the present owner and each change, in order, and never before it is returned', async () => {
+  test('reports the present owner and each change, in order, and never synchronously', async () => {
     await using link = await startBusLink({ answer: owned({ [SERVICE]: ':1.9' }) });
     const seen: unknown[] = [];
     const first = link.bus.watchOwner(SERVICE, (owner, previous) => seen.push(['first', owner, previous]));
@@ -117,7 +117,7 @@ describe('a watch of a name', () => {
     expect(ruleCalls(link.peer)).toHaveLength(2);
   });
 
-  test('that begins in a listener reports the same change once', async () => {
+  test('that begins in a listener reports the change in progress once', async () => {
     await using link = await startBusLink({ answer: owned({ [SERVICE]: ':1.9' }) });
     const seen: unknown[] = [];
     const first = link.bus.watchOwner(SERVICE, (owner) => {
@@ -138,7 +138,7 @@ describe('a watch of a name', () => {
     expect([watch.owner, seen]).toEqual([undefined, []]);
   });
 
-  test('that the bus refuses does not keep the next one from its owner', async () => {
+  test('that the bus refuses does not affect the next watch', async () => {
     let refusals = 1;
     const once: Answer = (call, peer) =>
       call.member === 'AddMatch' && refusals-- > 0 ? refused(call, peer) : owned({ [SERVICE]: ':1.9' })(call, peer);
@@ -191,7 +191,7 @@ describe('a watch of a name', () => {
     expect(seen).toEqual([]);
   });
 
-  test('whose listener throws disturbs neither other listeners nor subscriptions', async () => {
+  test('whose listener throws affects neither other listeners nor subscriptions', async () => {
     await using link = await startBusLink({ answer: owned({ [SERVICE]: ':1.9' }) });
     const uncaught = uncaughtException();
     const seen: unknown[] = [];
@@ -224,7 +224,7 @@ describe('a watch of a name', () => {
 });
 
 describe('a reply to a call of a well-known name', () => {
-  test('is believed from those who own the name, or owned it while it was watched', async () => {
+  test('is accepted from the owner of the name, and from earlier owners while it was watched', async () => {
     await using link = await startBusLink({ answer: owned({ [SERVICE]: ':1.9' }) });
     const { bus, peer } = link;
     await bus.watchOwner(SERVICE, () => {}).ready;
@@ -238,7 +238,7 @@ describe('a reply to a call of a well-known name', () => {
     expect(bus.dropped.get('unexpected reply')).toBe(1);
   });
 
-  test('is believed from anybody if nobody watches the name', async () => {
+  test('is accepted from any sender if the name is not watched', async () => {
     await using link = await startBusLink();
     const result = link.bus.call({ destination: SERVICE, path: '/', member: 'Ask' });
     const call = await link.peer.call('Ask');

@@ -23,8 +23,8 @@ function recorder(): { readonly seen: unknown[]; readonly listener: (...args: un
   return { seen, listener: (owner, previous, name) => seen.push([name, owner, previous]) };
 }
 
-describe('a watch of a prefix', () => {
-  test('gets the names that are there, then each change, and never a name of another prefix', async () => {
+describe('a watch of a namespace', () => {
+  test('reports the present names, then each change, and never a name of another namespace', async () => {
     const names = { [VLC]: ':1.8', 'org.players': ':1.8', 'org.playersX.a': ':1.8', [MPV]: ':1.9', 'org.other.a': ':1.9' };
     await using link = await startBusLink({ answer: withNames(names) });
     const { seen, listener } = recorder();
@@ -50,7 +50,7 @@ describe('a watch of a prefix', () => {
     expect(ruleCalls(link.peer)).toEqual([['AddMatch', rule], ['RemoveMatch', rule]]);
   });
 
-  test('misses and repeats nothing if names change while the bus is asked', async () => {
+  test('misses and repeats no change if names change while the bus is asked', async () => {
     const answer: Answer = (call, peer) => {
       const [name] = call.body;
       if (call.member === 'ListNames') {
@@ -85,7 +85,7 @@ describe('a watch of a prefix', () => {
     expect([seen, watch.owners.size]).toEqual([[], 0]);
   });
 
-  test('that is a second one of its prefix gets the same, and asks the bus nothing', async () => {
+  test('of a namespace that is already watched reports the same, and asks the bus nothing', async () => {
     await using link = await startBusLink({ answer: withNames({ [VLC]: ':1.8' }) });
     const [first, second, third] = [recorder(), recorder(), recorder()];
     const one = link.bus.watchOwner(ALL, first.listener);
@@ -104,7 +104,7 @@ describe('a watch of a prefix', () => {
     expect(link.peer.calls('ListNames')).toHaveLength(1);
   });
 
-  test('that begins in a listener gets each name once', async () => {
+  test('that begins in a listener reports each name once', async () => {
     await using link = await startBusLink({ answer: withNames({ [VLC]: ':1.8' }) });
     const { seen, listener } = recorder();
     const first = link.bus.watchOwner(ALL, (owner) => {
@@ -132,7 +132,7 @@ describe('a watch of a prefix', () => {
     expect(ruleCalls(link.peer)).toHaveLength(2);
   });
 
-  test('that is closed at once calls its listener never', async () => {
+  test('that is closed at once never calls its listener', async () => {
     await using link = await startBusLink({ answer: withNames({ [VLC]: ':1.8' }) });
     const { seen, listener } = recorder();
     const watch = link.bus.watchOwner(ALL, listener);
@@ -143,7 +143,7 @@ describe('a watch of a prefix', () => {
     expect(link.peer.calls('GetNameOwner')).toEqual([]);
   });
 
-  test('whose listener throws goes on, and so do the others', async () => {
+  test('continues if its listener throws, and so do the others', async () => {
     await using link = await startBusLink({ answer: withNames({ [VLC]: ':1.8', [MPV]: ':1.9' }) });
     let calls = 0;
     link.bus.watchOwner(ALL, () => {
@@ -156,7 +156,7 @@ describe('a watch of a prefix', () => {
     expect([calls, seen.length]).toEqual([2, 2]);
   });
 
-  test('handles thousands of names, and asks for a few owners at a time', async () => {
+  test('handles thousands of names, and asks for the owners of a few at a time', async () => {
     const names = Array.from({ length: 3_000 }, (_, index) => `org.players.n${index}`);
     const owners = Object.fromEntries(names.map((name, index) => [name, `:1.${index + 100}`]));
     let waiting = 0;
@@ -194,7 +194,7 @@ describe('a watch of a prefix', () => {
       (call, peer) => (call.member === 'GetNameOwner' ? methodReturn(call, { signature: 'u', body: [1] }) : withNames({ [VLC]: ':1.8' })(call, peer)),
       { name: 'UnexpectedSignatureError' },
     ],
-  ])('is not ready if the bus %s, and the next one asks again', async (_, hostile, error) => {
+  ])('is not ready if the bus %s, and the next watch asks again', async (_, hostile, error) => {
     let isHostile = true;
     const answer: Answer = (call, peer) => (isHostile ? hostile : withNames({ [VLC]: ':1.8' }))(call, peer);
     await using link = await startBusLink({ answer });
@@ -215,7 +215,7 @@ describe('a watch of a prefix', () => {
     await expect(watch.ready).rejects.toMatchObject({ name: 'ConnectionClosedError' });
   });
 
-  test('knows that a name which the bus refuses has no owner', async () => {
+  test('has no owner for a name about which the bus refuses to reply', async () => {
     const answer: Answer = (call, peer) => (call.member === 'GetNameOwner' && call.body[0] === 'org.players.'
       ? errorReply(call, { errorName: `${BUS}.Error.InvalidArgs`, message: 'no' })
       : withNames({ [VLC]: ':1.8' }, ['org.players.', VLC])(call, peer));
@@ -227,7 +227,7 @@ describe('a watch of a prefix', () => {
 });
 
 test.each(['*', '.*', 'a..b.*', ':1.*', '1a.*', 'a.*.b', 'org.players*', `${'a'.repeat(254)}.*`])(
-  'a prefix that is not valid (%s) is refused before the bus is asked',
+  'a namespace that is not valid (%s) is refused before the bus is asked',
   async (name) => {
     await using link = await startBusLink();
     expect(() => link.bus.watchOwner(name, () => {})).toThrow(expect.objectContaining({ code: 'NAME_INVALID' }) as Error);
@@ -235,7 +235,7 @@ test.each(['*', '.*', 'a..b.*', ':1.*', '1a.*', 'a.*.b', 'org.players*', `${'a'.
   },
 );
 
-test('a watch of one name has its owner in a map too, and its listener gets the name', async () => {
+test('a watch of one name also has a map with its owner, and its listener gets the name', async () => {
   await using link = await startBusLink({ answer: owned({ [VLC]: ':1.8' }) });
   const { seen, listener } = recorder();
   const watch = link.bus.watchOwner(VLC, listener);

@@ -26,7 +26,7 @@ function served(answer: (call: MethodCall) => Reply) {
 const asBus = (call: MethodCall): Reply => methodReturn(call, { signature: 's', body: [':1.7'] });
 
 describe('a bus over a transport', () => {
-  test('has the unique name of the reply to Hello, which is its first message', async () => {
+  test('sends Hello first, and has the unique name in its reply', async () => {
     const { client, calls } = served(asBus);
     await using bus = await busOver(client);
     expect(bus.uniqueName).toBe(':1.7');
@@ -40,13 +40,13 @@ describe('a bus over a transport', () => {
     ['another type', (call) => methodReturn(call), {}, { name: 'UnexpectedSignatureError' }],
     ['nothing', () => undefined, { timeout: 20 }, { name: 'CallTimeoutError' }],
     ['nothing before the abort', () => undefined, { signal: AbortSignal.timeout(20) }, { name: 'TimeoutError' }],
-  ])('is refused if Hello is answered with %s, and the transport ends', async (_, answer, options, error) => {
+  ])('fails if the reply to Hello is %s, and the transport ends', async (_, answer, options, error) => {
     const { client, connection } = served(answer);
     await expect(busOver(client, options)).rejects.toMatchObject(error);
     expect(await connection.closed).toMatchObject({ cause: { name: 'EndOfStreamError' } });
   });
 
-  test('is refused if its signal has aborted, and the transport ends without Hello', async () => {
+  test('fails if its AbortSignal has aborted, and the transport ends without Hello', async () => {
     const { client, connection, calls } = served(asBus);
     const reason = new Error('enough');
     await expect(busOver(client, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
@@ -99,7 +99,7 @@ function portTransport(port: import('node:worker_threads').MessagePort): Transpo
   };
 }
 
-test('a transport of the application over a MessagePort carries calls, and its end is that of the connection', async () => {
+test('a transport of the application over a MessagePort carries calls, and its end ends the connection', async () => {
   const { port1, port2 } = new MessageChannel();
   const client = connectionOver(portTransport(port1));
   const server = connectionOver(portTransport(port2));

@@ -53,7 +53,7 @@ describe('a name', () => {
     expect(getEventListeners(link.bus.closedSignal, 'abort')).toEqual([]);
   });
 
-  test('is acquired by the reply alone, if a bus sends no signal', async () => {
+  test('is acquired by the reply alone if the bus sends no signal', async () => {
     const answer: Answer = (call, peer) =>
       call.member === 'RequestName' ? methodReturn(call, { signature: 'u', body: [4] }) : answering(OWNER)(call, peer);
     await using link = await startBusLink({ answer });
@@ -61,7 +61,7 @@ describe('a name', () => {
     expect([await name.ready, seen]).toEqual(['owner', ['acquired']]);
   });
 
-  test('that is in the queue is acquired when its turn comes, and again after each replacement', async () => {
+  test('in the queue is acquired when its turn comes, and again after each replacement', async () => {
     await using link = await startBusLink({ answer: answering(IN_QUEUE, { owner: ':1.9' }) });
     const { name, seen } = begin(link, { doNotQueue: false, allowReplacement: true });
     expect([await name.ready, name.state]).toEqual(['queued', 'queued']);
@@ -76,7 +76,7 @@ describe('a name', () => {
     expect(name.state).toBe('owner');
   });
 
-  test('that is replaced without a queue is lost, once and for all', async () => {
+  test('that is replaced without a queue is lost permanently', async () => {
     await using link = await startBusLink({ answer: answering(OWNER) });
     const reasons: Error[] = [];
     const { name, seen } = begin(link, { allowReplacement: true, lost: (reason) => reasons.push(reason) });
@@ -106,7 +106,7 @@ describe('a name', () => {
     expect(link.peer.calls('ReleaseName')).toEqual([]);
   });
 
-  test.each(['RequestName', 'AddMatch'])('is lost if the bus refuses %s, and given back in case it is ours', async (member) => {
+  test.each(['RequestName', 'AddMatch'])('is lost if the bus refuses %s, and is released anyway', async (member) => {
     const answer: Answer = (call, peer) => (call.member === member ? refused : answering(OWNER))(call, peer);
     await using link = await startBusLink({ answer });
     const { name, seen } = begin(link);
@@ -115,7 +115,7 @@ describe('a name', () => {
     await until(() => link.peer.calls('ReleaseName').length === 1);
   });
 
-  test('is lost if the reply does not come in time, and given back', async () => {
+  test('is lost if the reply does not come in time, and released', async () => {
     const answer: Answer = (call, peer) => (call.member === 'RequestName' ? undefined : answering(OWNER)(call, peer));
     await using link = await startBusLink({ answer });
     const { name, seen } = begin(link, { timeout: 5 });
@@ -124,7 +124,7 @@ describe('a name', () => {
     await until(() => link.peer.calls('ReleaseName').length === 1);
   });
 
-  test('is what the newest message says, if it comes in one chunk with the reply', async () => {
+  test('has the state of the newest message if that comes in one chunk with the reply', async () => {
     const answer: Answer = (call, peer) => {
       if (call.member !== 'RequestName') return answering(OWNER)(call, peer);
       const reply = methodReturn(call, { signature: 'u', body: [OWNER] });
@@ -161,7 +161,7 @@ describe('the handle', () => {
     expect(calls).toEqual(['RequestName', 'ReleaseName']);
   });
 
-  test('is closed by its signal; one that has aborted sends nothing', async () => {
+  test('is closed by its AbortSignal, and sends nothing if that has already aborted', async () => {
     await using link = await startBusLink({ answer: answering(OWNER) });
     const controller = new AbortController();
     const { name, seen } = begin(link, { signal: controller.signal });
@@ -173,7 +173,7 @@ describe('the handle', () => {
     expect(link.peer.calls('RequestName')).toHaveLength(1);
   });
 
-  test.each(['acquired', 'replaced', 'queued'] as const)('can be closed by %s', async (callback) => {
+  test.each(['acquired', 'replaced', 'queued'] as const)('can be closed by the callback %s', async (callback) => {
     await using link = await startBusLink({ answer: answering(OWNER) });
     const { name, seen } = begin(link, {
       allowReplacement: true, doNotQueue: false,
@@ -189,7 +189,7 @@ describe('the handle', () => {
     expect(link.peer.calls('ReleaseName')).toHaveLength(1);
   });
 
-  test('whose callback throws goes on', async () => {
+  test('continues if a callback throws', async () => {
     await using link = await startBusLink({ answer: answering(OWNER) });
     const uncaught = uncaughtException();
     const { name, seen } = begin(link, {
@@ -203,14 +203,14 @@ describe('the handle', () => {
     expect(seen).toEqual([['lost', 'NameLostError']]);
   });
 
-  test('needs no callbacks, and nobody has to wait for it', async () => {
+  test('needs no callbacks, and `ready` need not be awaited', async () => {
     await using link = await startBusLink({ answer: answering(EXISTS) });
     const name = ownName(link.bus, SERVICE);
     await until(() => name.state === 'lost');
     await sleep(0); // an unhandled rejection would fail this test
   });
 
-  test('is refused for what is not a bus, a name or an option', async () => {
+  test('is not created for a value that is not a bus, a name or an option', async () => {
     await using link = await startBusLink();
     expect(() => ownName({} as never, SERVICE)).toThrow('the bus must be a Bus, got an object');
     for (const name of ['example', ':1.1', 'a..b', 5 as never]) {

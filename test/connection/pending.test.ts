@@ -42,7 +42,7 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 describe('the serial of the next message', () => {
-  test('is the next number that no call waits with', () => {
+  test('is the next number that no pending call uses', () => {
     const numbers = [7, 8, 7, 9, 7];
     const calls = pendingCalls(() => numbers.shift()!);
     add(calls, 7);
@@ -53,7 +53,7 @@ describe('the serial of the next message', () => {
   });
 });
 
-test('a serial in use cannot be awaited a second time', () => {
+test('a serial in use cannot be used for a second call', () => {
   const calls = pendingCalls();
   const first = add(calls, 7);
   expect(() => add(calls, 7)).toThrow('serial 7 is in use');
@@ -62,7 +62,7 @@ test('a serial in use cannot be awaited a second time', () => {
 });
 
 describe('time', () => {
-  test('each call expires at its own time, with one timer for those that wait equally long', () => {
+  test('each call expires at its own time, with one timer for all calls with the same timeout', () => {
     const calls = pendingCalls();
     const early = add(calls, 1);
     vi.advanceTimersByTime(400);
@@ -94,7 +94,7 @@ describe('time', () => {
     expect([added.length, calls.size, vi.getTimerCount()]).toEqual([1, 0, 0]);
   });
 
-  test('the end of all calls while the sockets are read again leaves no timer', () => {
+  test('no timer is left if all calls end while the sockets are read again', () => {
     const calls = pendingCalls();
     const outcomes = add(calls, 1);
     vi.advanceTimersByTime(1_000);
@@ -102,7 +102,7 @@ describe('time', () => {
     expect([outcomes.length, vi.getTimerCount()]).toEqual([1, 0]);
   });
 
-  test('many calls of different timeouts leave at most one timer when they are answered', () => {
+  test('at most one timer is left after many calls with different timeouts are answered', () => {
     const calls = pendingCalls();
     for (let serial = 1; serial <= 100; serial++) add(calls, serial, { timeout: 1_000 + serial / 8 });
     for (let serial = 1; serial <= 100; serial++) resolve(calls, replyTo(serial));
@@ -116,7 +116,7 @@ describe('time', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('a call in the middle of many is settled without the others', () => {
+  test('one call among many is settled without the others', () => {
     const calls = pendingCalls();
     const all = Array.from({ length: 5 }, (_, index) => add(calls, index + 1));
     for (const serial of [3, 1, 5]) resolve(calls, replyTo(serial));
@@ -133,14 +133,14 @@ describe('a call', () => {
   test.each<{ what: string; act: (calls: PendingCalls, abort: AbortController) => void; expected: unknown }>([
     { what: 'its reply', act: (calls) => resolve(calls, replyTo(7)), expected: { reply: replyTo(7) } },
     { what: 'a failure', act: (calls) => reject(calls, 7, reason), expected: { error: reason } },
-    { what: 'the end of all', act: (calls) => calls.rejectAll(() => reason), expected: { error: reason } },
-    { what: 'its signal', act: (_, abort) => abort.abort(reason), expected: { error: reason } },
+    { what: 'rejectAll()', act: (calls) => calls.rejectAll(() => reason), expected: { error: reason } },
+    { what: 'its AbortSignal', act: (_, abort) => abort.abort(reason), expected: { error: reason } },
     {
       what: 'its timeout',
       act: () => vi.advanceTimersByTime(1_001),
       expected: { error: expect.objectContaining({ code: 'CALL_TIMED_OUT', timeout: 1_000 }) },
     },
-  ])('is settled by $what, once, and leaves nothing behind', ({ act, expected }) => {
+  ])('is settled once by $what, and leaves nothing behind', ({ act, expected }) => {
     const calls = pendingCalls();
     const abort = controller();
     const outcomes = add(calls, 7, { signal: abort.signal });
@@ -169,7 +169,7 @@ describe('a call', () => {
     [2 ** 31, 0], // longer than Node's timers: one of them would fire at once
     [Number.MAX_VALUE, 0],
     [Infinity, 0],
-  ])('that waits %d ms has %d timers', (timeout, timers) => {
+  ])('with a timeout of %d ms has %d timers', (timeout, timers) => {
     const calls = pendingCalls();
     const outcomes = add(calls, 7, { timeout });
     expect(vi.getTimerCount()).toBe(timers);
@@ -177,7 +177,7 @@ describe('a call', () => {
     expect(outcomes).toHaveLength(timeout === 1 ? 1 : 0);
   });
 
-  test.each([0, -1, Number.NaN])('with a timeout of %d does not wait forever', (timeout) => {
+  test.each([0, -1, Number.NaN])('with a timeout of %d expires', (timeout) => {
     const outcomes = add(pendingCalls(), 7, { timeout });
     vi.advanceTimersByTime(1);
     expect(outcomes).toHaveLength(1);
@@ -202,7 +202,7 @@ describe('a call', () => {
   });
 });
 
-test('rejectAll() does not settle a call that is added while it runs; the next one does', () => {
+test('rejectAll() does not settle a call that is added while it runs; the next rejectAll() does', () => {
   const calls = pendingCalls();
   const first = new Error('first');
   let late: CallOutcome[] = [];
@@ -214,7 +214,7 @@ test('rejectAll() does not settle a call that is added while it runs; the next o
   expect([late, calls.size, vi.getTimerCount()]).toEqual([[{ error: first }], 0, 0]);
 });
 
-test('one listener that throws does not keep the others waiting', async () => {
+test('a listener that throws does not prevent the others from being called', async () => {
   vi.useRealTimers();
   const uncaught = uncaughtException();
   const calls = pendingCalls();

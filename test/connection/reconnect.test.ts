@@ -96,7 +96,7 @@ const callsOf = (peer: FakePeer): unknown[][] =>
 const failureOf = (promise: Promise<unknown>): Promise<unknown> => promise.then(() => 'resolved', (error: unknown) => error);
 
 describe('everything that is wanted', () => {
-  test('is asked of the next bus: Hello, rules, owners, names with their flags, and then what has waited', async () => {
+  test('is requested from the next bus: Hello, rules, owners, names with flags, then waiting calls', async () => {
     const { bus, peer, restore, breakOf } = await startBus({ answer: giving({ 'com.example.Queued': IN_QUEUE }) });
     await bus.requestName(NAME, { allowReplacement: true });
     await bus.requestName('com.example.Queued', { doNotQueue: false, replaceExisting: true });
@@ -127,7 +127,7 @@ describe('everything that is wanted', () => {
     expect(first).toBe(callsOf(peer).length);
   });
 
-  test('and was released before the connection was lost, or while it is lost, is not requested again', async () => {
+  test('is not requested again if it was released before the connection was lost, or while it is lost', async () => {
     const { bus, peer, restore, breakOf } = await startBus();
     await Promise.all([bus.requestName(NAME), bus.requestName('com.example.Two'), bus.requestName('com.example.Three')]);
     const [early, late, kept] = ['A', 'B', 'C'].map((member) => bus.subscribe({ member }));
@@ -143,7 +143,7 @@ describe('everything that is wanted', () => {
     expect(callsOf(next)).toEqual([['Hello'], ['AddMatch', "type='signal',member='C'"], ['RequestName', 'com.example.Three', 4]]);
   });
 
-  test('while the connection is lost is ready when it is restored', async () => {
+  test('can be new while the connection is lost, and is then ready when it is restored', async () => {
     const { bus, peer, restore, breakOf } = await startBus({ answer: giving({}, owned({ [SERVICE]: ':1.9' })) });
     await breakOf(peer);
     const seen: unknown[] = [];
@@ -161,7 +161,7 @@ describe('everything that is wanted', () => {
     expect(next.calls('AddMatch')).toHaveLength(2);
   });
 
-  test('and a name that is released while its request waits are not asked for, but a later request is', async () => {
+  test('does not include a name that is released while its request waits, but a later request for it', async () => {
     const { bus, peer, restore, breakOf } = await startBus();
     await breakOf(peer);
     const withdrawn = bus.requestName(NAME).catch((error: unknown) => error);
@@ -175,7 +175,7 @@ describe('everything that is wanted', () => {
     expect(callsOf(next)).toEqual([['Hello'], ['RequestName', NAME, 4]]);
   });
 
-  test('and is being asked for when the connection is lost is asked of the next bus', async () => {
+  test('is requested from the next bus even if its request was pending when the connection was lost', async () => {
     let isSilent = true;
     const answer: Answer = (call, peer) => (isSilent && call.member !== 'Hello' ? undefined : giving()(call, peer));
     const { bus, peer, restore } = await startBus({ answer });
@@ -192,7 +192,7 @@ describe('everything that is wanted', () => {
   });
 
   test.each([0, 1, 2, 3, 4])(
-    'is asked once of the last bus if others end after %i of the requests', async (limit) => {
+    'is requested once from the last bus if others end after %i of the requests', async (limit) => {
       let connections = 0;
       const counts = new Map<FakePeer, number>();
       const answer: Answer = (call, peer) => {
@@ -230,7 +230,7 @@ describe('everything that is wanted', () => {
     });
 });
 
-test('a short default for the timeout of calls is not that of what is restored', async () => {
+test('a short default timeout of calls does not apply to the requests that restore a connection', async () => {
   let isSlow = false;
   const answer: Answer = (call, peer) => {
     const reply = giving()(call, peer);
@@ -253,7 +253,7 @@ test('a short default for the timeout of calls is not that of what is restored',
 });
 
 describe('a call', () => {
-  test('that is in flight when the connection is lost rejects, and says that it was sent', async () => {
+  test('that is pending when the connection is lost rejects, and the error says that it was sent', async () => {
     const { bus, peer, breakOf } = await startBus();
     const failure = failureOf(bus.call(METHOD));
     await peer.call('Method');
@@ -280,7 +280,7 @@ describe('a call', () => {
     expect(bus.queuedBytes).toBe(0);
   });
 
-  test('that has waited gets the error of its reply, and a proxy its result', async () => {
+  test('that has waited gets its error reply, and a method of a proxy its result', async () => {
     const { bus, peer, restore, breakOf } = await startBus({
       answer: giving({}, (call, by) => (
         call.member === 'Add' ? methodReturn(call, { signature: 'u', body: [3] })
@@ -302,7 +302,7 @@ describe('a call', () => {
     expect(await Promise.all(answers)).toEqual([[BUS], ':1.9', ':1.9']);
   });
 
-  test('that waits rejects after its timeout, or when its signal aborts, and is not sent', async () => {
+  test('that waits rejects after its timeout or when its AbortSignal aborts, and is not sent', async () => {
     const { bus, peer, restore, breakOf } = await startBus({ reconnect: { initialDelay: 60, maxDelay: 60, jitter: 0 } });
     await breakOf(peer);
     const abort = new AbortController();
@@ -319,7 +319,7 @@ describe('a call', () => {
     expect(next.calls('Method')).toEqual([]);
   });
 
-  test('that has waited gets no more time than its timeout', async () => {
+  test('that has waited has the rest of its timeout for the reply', async () => {
     const { bus, peer, restore, breakOf } = await startBus();
     await breakOf(peer);
     const failure = failureOf(bus.call({ ...METHOD, timeout: 200 }));
@@ -347,7 +347,7 @@ describe('a call', () => {
     if (before !== undefined) expect(during.message).toBe(before.message);
   });
 
-  test('of requestName that was lost again and again is made until it is answered, and one that cannot wait rejects', async () => {
+  test('of requestName is repeated after each loss until it is answered, and rejects if it cannot wait', async () => {
     let connections = 0;
     const answer: Answer = (call, peer) => {
       if (call.member === 'Hello') connections++;
@@ -365,7 +365,7 @@ describe('a call', () => {
     await expect(full.bus.requestName(NAME)).rejects.toEqual(lost);
   });
 
-  test('of requestName that has waited, and is lost again before it leaves, is made on the connection after that', async () => {
+  test('of requestName that is lost again before it is sent is made on the next connection', async () => {
     const { server, bus, peer, restored, breakOf } = await startBus();
     await breakOf(peer);
     const name = bus.requestName(NAME);
@@ -384,7 +384,7 @@ describe('a call', () => {
     expect(second.calls('RequestName')).toEqual([]);
   });
 
-  test('more than the limits allow rejects, and those before it wait on', async () => {
+  test('above the limits rejects, and the calls before it still wait', async () => {
     const { bus, peer, restore, breakOf } = await startBus({ reconnect: { maxWaitingCalls: 3, maxWaitingBytes: 1_000 } });
     await breakOf(peer);
     const results = [1, 2].map(() => bus.call({ path: '/', member: 'Ping' }));
@@ -401,8 +401,8 @@ describe('a call', () => {
   });
 });
 
-describe('the program learns', () => {
-  test('why the connection is lost, each failed attempt, and when it is restored', async () => {
+describe('the program is notified', () => {
+  test('of the loss with its reason, of each failed attempt, and of the restored connection', async () => {
     const { server, bus, peer, changes, restored } = await startBus({ reconnect: { jitter: 0 } });
     server.pause();
     peer.socket.destroy();
@@ -422,7 +422,7 @@ describe('the program learns', () => {
     expect([last.downtime >= 3, bus.state, bus.closedSignal.aborted]).toEqual([true, 'connected', false]);
   });
 
-  test('its new unique name, and sees the former one until then', async () => {
+  test('of its new unique name, and has the former one until then', async () => {
     let count = 0;
     const answer: Answer = (call, peer) =>
       call.member === 'Hello' ? methodReturn(call, { signature: 's', body: [`:1.${++count}`] }) : giving()(call, peer);
@@ -436,7 +436,7 @@ describe('the program learns', () => {
     ]);
   });
 
-  test('that a name belongs to another program now, and asks for it no more', async () => {
+  test('that a name belongs to another program now, and the name is not requested again', async () => {
     let result = PRIMARY_OWNER;
     const answer: Answer = (call, peer) => giving({ [NAME]: result })(call, peer);
     const { bus, peer, restore, restored } = await startBus({ answer });
@@ -450,7 +450,7 @@ describe('the program learns', () => {
     expect(third.calls('RequestName').map(({ body }) => body[0])).toEqual(['com.example.Two']);
   });
 
-  test('which rules the next bus refuses: their subscriptions end, and the watch goes on without an owner', async () => {
+  test('of rules that the next bus refuses: their subscriptions end, and a watch has no owner', async () => {
     let isFull = false;
     const answer: Answer = (call, peer) =>
       isFull && call.member === 'AddMatch' ? refused(call, peer) : giving({}, owned({ [SERVICE]: ':1.9' }))(call, peer);
@@ -472,7 +472,7 @@ describe('the program learns', () => {
     expect([owners.slice(0, 2), again.owner]).toEqual([[':1.9', undefined], ':1.9']);
   });
 
-  test('by a warning that a name could not be restored if it does not listen', async () => {
+  test('by a warning that a name could not be restored if it has no listener', async () => {
     let result = PRIMARY_OWNER;
     const server = await startFakeServer({ answer: (call, peer) => giving({ [NAME]: result })(call, peer) });
     await using bus = await connectToBus(server.address, { reconnect: { initialDelay: 1 } });
@@ -487,7 +487,7 @@ describe('the program learns', () => {
     await server[Symbol.asyncDispose]();
   });
 
-  test('nothing any more after it has stopped listening', async () => {
+  test('of nothing more after it has stopped listening', async () => {
     const { bus, peer, restore } = await startBus();
     const seen: unknown[] = [];
     const stop = bus.watchConnection((change) => seen.push(change));
@@ -499,7 +499,7 @@ describe('the program learns', () => {
 });
 
 describe('a subscription', () => {
-  test('continues, and its reader learns of the gap at its place among the signals', async () => {
+  test('continues, and reports the gap to its reader between the signals before and after it', async () => {
     const { bus, peer, restore } = await startBus();
     const seen: unknown[] = [];
     const subscription = bus.subscribe(RULE, { onGap: (gap) => seen.push(gap.attempts) });
@@ -514,7 +514,7 @@ describe('a subscription', () => {
     expect(seen).toEqual([1, 2, 1, 3]);
   });
 
-  test('of a reader that waits learns of the gap at once; one without a signal between two gaps of the last', async () => {
+  test('reports a gap at once to a reader that waits, otherwise only the last of several gaps', async () => {
     const { bus, peer, restore } = await startBus();
     const gaps: Gap[] = [];
     const [reading, late] = [1, 2].map(() => bus.subscribe(RULE, { onGap: (gap) => gaps.push(gap) }));
@@ -529,7 +529,7 @@ describe('a subscription', () => {
     expect([gaps.length, late!.gaps]).toEqual([3, 2]);
   });
 
-  test('of a proxy has the gap too', async () => {
+  test('of a proxy reports the gap too', async () => {
     const { bus, peer, restore } = await startBus({ answer: giving({}, owned({ [SERVICE]: ':1.9' })) });
     const Lamp = defineInterface({ name: 'a.B', signals: { Happened: { args: 'u' } } });
     const gaps: Gap[] = [];
@@ -542,7 +542,7 @@ describe('a subscription', () => {
     expect([(await stream.next()).value, stream.gaps, gaps.length]).toEqual([[4], 1, 1]);
   });
 
-  test('is bound to the owner on the new bus, and not to a program that has its former unique name', async () => {
+  test('matches the owner on the new bus, and not a program with the former unique name of the owner', async () => {
     let owner = ':1.9';
     const answer: Answer = (call, peer) => giving({}, owned({ [SERVICE]: owner }))(call, peer);
     const { bus, peer, restore } = await startBus({ answer });
@@ -562,7 +562,7 @@ describe('a subscription', () => {
     await expect(failure).rejects.toMatchObject({ name: 'CallTimeoutError' });
   });
 
-  test('a prefix whose names the next bus does not tell has the owners that it reports, and the bus is restored', async () => {
+  test('to a namespace that the next bus does not list gets later changes, and the rest is restored', async () => {
     let isRefused = false;
     const { bus, peer, restore, restored } = await startBus({
       answer: (call, from) => (isRefused && call.member === 'ListNames' ? refused : giving())(call, from),
@@ -577,7 +577,7 @@ describe('a subscription', () => {
     expect([...watch.owners]).toEqual([['com.example.below.A', ':1.30']]);
   });
 
-  test('a prefix has no owners while the connection is lost, and those of the new bus after it', async () => {
+  test('to a namespace has no owners while the connection is lost, and then those of the new bus', async () => {
     let names: readonly string[] = ['com.example.below.A', 'com.example.below.B'];
     const answer: Answer = (call, peer) =>
       call.member === 'ListNames' ? methodReturn(call, { signature: 'as', body: [names] })
@@ -611,7 +611,7 @@ describe('a message that is not a call', () => {
     expect((await next.received(({ type }) => type === 'signal')).body).toEqual([2]);
   });
 
-  test('as a signal of an object is dropped and counted', async () => {
+  test('is dropped and counted if it is a signal of an exported object', async () => {
     const { bus, peer, restore, breakOf } = await startBus();
     const Lamp = defineInterface({ name: 'com.example.Lamp1', signals: { Changed: { args: 'u' } } });
     const lamp = Lamp.implement({});
@@ -630,7 +630,7 @@ describe('a handler that runs when the connection is lost', () => {
     ...methodCall({ path: '/', interface: 'com.example.Slow1', member: 'Run', destination: ':1.7' }), sender: ':1.9', serial,
   });
 
-  test('of an exported object is abandoned: its signal aborts, and its reply is not sent', async () => {
+  test('of an exported object is abandoned: its AbortSignal aborts, and its reply is not sent', async () => {
     const { bus, peer, restore } = await startBus({ answer: giving({}, owned({ ':1.9': ':1.9' })) });
     const signals: AbortSignal[] = [];
     const ends: (() => void)[] = [];
@@ -658,7 +658,7 @@ describe('a handler that runs when the connection is lost', () => {
     expect(signals[1]?.aborted).toBe(false);
   });
 
-  test('of all calls cannot reply on the next connection: the reply is dropped and counted', async () => {
+  test('of method calls cannot reply on the next connection: its reply is dropped and counted', async () => {
     const { bus, peer, restore } = await startBus();
     const calls: MethodCall[] = [];
     bus.handleMethodCalls((arrived) => void calls.push(arrived));
@@ -675,7 +675,7 @@ describe('a handler that runs when the connection is lost', () => {
   });
 });
 
-test('the answers of a bus that ends before all is restored are not used on the next one', async () => {
+test('the replies of a bus that ends before everything is restored are not used with the next one', async () => {
   const OTHER = 'com.example.below.Other';
   const uniqueNames = [':1.7', ':1.8', ':1.9'];
   let connections = 0;
@@ -706,7 +706,7 @@ test('the answers of a bus that ends before all is restored are not used on the 
 });
 
 describe('a connection that is being restored ends', () => {
-  test('at once when it is closed, and what waits rejects', async () => {
+  test('at once when it is closed, and waiting calls reject', async () => {
     const { server, bus, peer, breakOf, changes } = await startBus({ reconnect: { initialDelay: 60_000, jitter: 0 } });
     await breakOf(peer);
     const subscription = bus.subscribe(RULE);
@@ -730,7 +730,7 @@ describe('a connection that is being restored ends', () => {
     expect([server.sockets.length, changes.length]).toEqual([1, 1]);
   });
 
-  test('at once when a listener closes it, and waits for no attempt', async () => {
+  test('at once when a listener closes it, without another attempt', async () => {
     const { bus, peer } = await startBus({ reconnect: { initialDelay: 60_000, jitter: 0 } });
     bus.watchConnection(() => void bus.close());
     const setting = vi.spyOn(globalThis, 'setTimeout');
@@ -762,7 +762,7 @@ describe('a connection that is being restored ends', () => {
     await silent[Symbol.asyncDispose]();
   });
 
-  test('after the last attempt, with its reason', async () => {
+  test('after the last attempt, with the reason of that attempt', async () => {
     const { server, bus, peer } = await startBus({ reconnect: { maxAttempts: 3 } });
     server.pause();
     const waiting = bus.closed;
@@ -785,7 +785,7 @@ describe('a connection that is being restored ends', () => {
     expect(connections).toBe(5);
   });
 
-  test('when the signal of reconnecting aborts; an open connection goes on until it breaks', async () => {
+  test('when the AbortSignal of reconnect aborts; an open connection continues until it is lost', async () => {
     const abort = new AbortController();
     const { bus, peer, breakOf } = await startBus({ reconnect: { signal: abort.signal, initialDelay: 60_000 } });
     await breakOf(peer);
@@ -799,7 +799,7 @@ describe('a connection that is being restored ends', () => {
     expect(await other.bus.closed).toMatchObject({ code: 'CONNECTION_CLOSED', cause: { code: 'END_OF_STREAM' } });
   });
 
-  test('when the signal of reconnecting aborts while the server is silent at a request', async () => {
+  test('when the AbortSignal of reconnect aborts while the server is silent at a request', async () => {
     const abort = new AbortController();
     let isSilent = false;
     const answer: Answer = (call, peer) => (isSilent && call.member === 'AddMatch' ? undefined : giving()(call, peer));
@@ -830,7 +830,7 @@ describe('an owned name', () => {
     [IN_QUEUE, 'queued', ['queued']],
     [EXISTS, 'lost', [['lost', 'NameRequestError']]],
     [undefined, 'lost', [['lost', 'NameLostError']]],
-  ])('for which the next bus answers %s is then %s', async (result, state, seen) => {
+  ])('for which the next bus replies %s is then %s', async (result, state, seen) => {
     let isBack = false;
     const answer: Answer = (call, peer) => {
       if (!isBack || call.member !== 'RequestName') return giving()(call, peer);
@@ -854,7 +854,7 @@ describe('an owned name', () => {
     expect([name.state, calls]).toEqual([state, ['acquired', ...seen]]);
   });
 
-  test('that waits in the queue is requested while there is no connection, and waits again', async () => {
+  test('that was in the queue is requested again on the next connection, and is in the queue again', async () => {
     const { bus, peer, restore, breakOf } = await startBus({ answer: giving({ [NAME]: IN_QUEUE }) });
     const queues: unknown[] = [];
     const name = ownName(bus, NAME, { doNotQueue: false, queued: (owner) => queues.push(owner) });
@@ -865,7 +865,7 @@ describe('an owned name', () => {
     expect([name.state, queues]).toEqual(['queued', [undefined, undefined]]);
   });
 
-  test('that is requested or released while there is no connection is requested or released on the next one', async () => {
+  test('can be requested or released while there is no connection', async () => {
     const { bus, peer, restore, breakOf } = await startBus();
     const released = ownName(bus, 'com.example.Released');
     await released.ready;
@@ -925,7 +925,7 @@ test.each<[reconnect: unknown, problem: string]>([
   await expect(connectToBus('unix:path=/nowhere', { reconnect: reconnect as never })).rejects.toThrow(problem);
 });
 
-test('a connection without the option, or with false, ends with its stream', async () => {
+test('a connection to a bus without the option reconnect, or with false, ends when it is losts stream', async () => {
   for (const reconnect of [undefined, false]) {
     const server = await startFakeServer();
     const bus = await connectToBus(server.address, { reconnect });

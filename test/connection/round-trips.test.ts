@@ -55,7 +55,7 @@ async function serve(scripts: readonly (readonly Step[])[]): Promise<{ address: 
   return { address: `unix:path=${path}`, heard };
 }
 
-test('a client sends everything without waiting for an answer, and gets all answers together', async () => {
+test('a client sends the whole handshake and Hello at once, and gets all answers together', async () => {
   // The server sends nothing before Hello arrives: a client that waited for OK would wait forever.
   const { address, heard } = await serve([[{ after: 'Hello', say: `OK ${GUID}\r\nAGREE_UNIX_FD\r\n` }]]);
   const bus = await connectToBus(address, { connectTimeout: 30_000 });
@@ -64,7 +64,7 @@ test('a client sends everything without waiting for an answer, and gets all answ
   expect(heard[0]?.startsWith(`\0${CLAIM}NEGOTIATE_UNIX_FD\r\nBEGIN\r\nl`)).toBe(true);
 });
 
-test('a server that declines descriptors is still greeted in one round trip', async () => {
+test('a server that declines descriptors still gets Hello in one round trip', async () => {
   const { address, heard } = await serve([[{ after: 'Hello', say: `OK ${GUID}\r\nERROR not here\r\n` }]]);
   const bus = await connectToBus(address, { connectTimeout: 30_000 });
   open.push(bus);
@@ -86,7 +86,7 @@ test('a server whose answers come out of order is tried once more, step by step'
   expect(heard).toHaveLength(2);
 });
 
-test('a server that rejects the claim, and so disconnects, is tried once more, step by step', async () => {
+test('a server that rejects the identity, and therefore disconnects, is tried once more, step by step', async () => {
   const { address, heard } = await serve([
     [{ after: 'BEGIN', say: 'REJECTED EXTERNAL\r\n', thenClose: true }],
     [

@@ -31,7 +31,7 @@ describe('a handler that waits for close()', () => {
     await connection.closed;
   });
 
-  test('of an exported object ends; another handler answers first', async () => {
+  test('of an exported object ends after another handler has replied', async () => {
     await using link = await startBusLink();
     const { bus, peer } = link;
     const order: string[] = [];
@@ -63,7 +63,7 @@ describe('a handler that waits for close()', () => {
     expect(order).toEqual(['answered', 'closed']);
   });
 
-  test('may do so while another close() waits for it', async () => {
+  test('can do so while another close() waits for it', async () => {
     await using link = await startLink();
     const { connection, peer } = link;
     let quit!: () => void; // set by the promise
@@ -82,7 +82,7 @@ describe('a handler that waits for close()', () => {
   });
 });
 
-describe('on an engine whose stacks do not show the handler, a storage', () => {
+describe('on an engine whose stacks do not show the handler, an AsyncLocalStorage', () => {
   const received = methodCall({ path: '/', member: 'Quit' });
 
   test('shows that a handler waits for the end of all handlers itself', async () => {
@@ -106,7 +106,7 @@ describe('on an engine whose stacks do not show the handler, a storage', () => {
     expect(order).toEqual(['answered', 'ended']);
   });
 
-  test('does not mistake work that a handler has left behind for a later handler', async () => {
+  test('does not confuse unfinished work of an ended handler with a later handler', async () => {
     const handlers = new RunningHandlers(new AsyncLocalStorage());
     let isAnswered = false;
     let close!: () => Promise<void>; // set by the handler
@@ -130,7 +130,7 @@ describe('on an engine whose stacks do not show the handler, a storage', () => {
   });
 });
 
-test('a handler that calls close() and does not wait for it answers', async () => {
+test('a handler that calls close() and does not wait for it can reply', async () => {
   await using link = await startLink();
   const { connection, peer } = link;
   connection.handleMethodCalls(async (received) => {
@@ -143,7 +143,7 @@ test('a handler that calls close() and does not wait for it answers', async () =
   await connection.closed;
 });
 
-test('close() of one connection waits for a handler of it that closes another one', async () => {
+test('close() of a connection waits for its handler that closes another connection', async () => {
   const [one, other] = [await startLink(), await startLink()];
   onTestFinished(async () => {
     await one[Symbol.asyncDispose]();

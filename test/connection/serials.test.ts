@@ -14,7 +14,7 @@ test('random serials are integers from 1 to 2^31-1, spread over the whole range'
   expect(new Set(serials).size).toBeGreaterThan(COUNT - 10); // two equal ones are expected in 170 runs
 });
 
-test('serials are random unless they are asked to increase', () => {
+test('serials are random unless the option serials asks for increasing ones', () => {
   const serials = take(serialMaker(), 100);
   expect(serials).not.toEqual([...serials].sort((a, b) => a - b));
   expect(serialMaker('random')).toBe(randomSerial);
@@ -22,14 +22,14 @@ test('serials are random unless they are asked to increase', () => {
   expect(increasing).toEqual([...increasing].sort((a, b) => a - b));
 });
 
-test('both kinds take turns at the same random bytes', () => {
+test('random and increasing serials can use the same random bytes in turn', () => {
   const increasing = increasingSerials(0);
   const both = Array.from({ length: COUNT }, () => [increasing(), randomSerial(), randomSerial()] as const);
   expect(new Set(both.flatMap(([, one, other]) => [one, other])).size).toBeGreaterThan(2 * COUNT - 10);
   expect(Math.max(...both.map(([serial]) => serial))).toBe(both.at(-1)?.[0]);
 });
 
-test('increasing serials have steps from 1 to 16 that are all as frequent', () => {
+test('increasing serials have steps from 1 to 16, all equally frequent', () => {
   const serials = take(increasingSerials(), COUNT); // several pools of random bytes
   const steps = serials.slice(1).map((serial, index) => serial - serials[index]!);
   expect(new Set(steps)).toEqual(new Set(Array.from({ length: 16 }, (_, index) => index + 1)));
@@ -45,13 +45,13 @@ test('connections whose serials increase begin at different serials, all after t
   expect(new Set(first).size).toBeGreaterThan(COUNT - 10); // 0.05 equal pairs are expected
 });
 
-test('increasing serials begin again before they reach those that a proxy keeps for itself', () => {
+test('increasing serials start again before they reach those that a filtering proxy uses', () => {
   const serials = take(increasingSerials(2 ** 32 - 2 ** 17 - 20), 30);
   expect(Math.max(...serials)).toBeLessThanOrEqual(2 ** 32 - 65_536);
   expect(serials.at(-1)).toBeLessThan(2 ** 29);
 });
 
-test('the serial of the next message is the next number that no waiting call uses', () => {
+test('the serial of the next message is the next number that no pending call uses', () => {
   const numbers = [7, 8, 7, 9, 7];
   const next = (): number => numbers.shift()!; // there are enough
   const waiting = new Set([7, 8]);

@@ -25,7 +25,7 @@ describe('the index of signals', () => {
     ['O', '/', [3, 5]],
     ['O', '/ab', [3, 5]],
     ['O', `/a/${'b'.repeat(5_000)}`, [2, 3, 5]],
-  ])('visits for %s of %s the rules %j', (member, path, rules) => {
+  ])('visits for member %s of path %s the rules %j', (member, path, rules) => {
     expect(new Set(visited(index, member, path))).toEqual(new Set(rules.map((rule) => RULES[rule])));
   });
 

@@ -8,7 +8,7 @@ import { deliver, happened, owned, ownerChanged, refused, RULE, ruleCalls, SERVI
 import { uncaughtException } from './uncaught.js';
 
 describe('a listener', () => {
-  test('gets each signal of the rule as it arrives, from the sender of the rule alone', async () => {
+  test('gets each signal that matches the rule as it arrives, only from the sender of the rule', async () => {
     await using link = await startBusLink({ answer: owned({ [SERVICE]: ':1.9' }) });
     const seen: unknown[] = [];
     const subscription = link.bus.subscribe({ ...RULE, sender: SERVICE }, ({ member, body: [n] }) => seen.push([member, n]));
@@ -38,7 +38,7 @@ describe('a listener', () => {
     expect([seen, subscription.dropped]).toEqual([[1, 3], 1]);
   });
 
-  test('that throws is called again, and so are the others', async () => {
+  test('is called again after it has thrown, and so are the others', async () => {
     await using link = await startBusLink();
     const seen: unknown[] = [];
     link.bus.subscribe(RULE, ({ body: [n] }) => {
@@ -65,7 +65,7 @@ describe('a listener', () => {
     expect(seen).toEqual(['first']);
   });
 
-  test('that is slow delays no reader and no other listener', async () => {
+  test('that is slow does not delay readers or other listeners', async () => {
     await using link = await startBusLink();
     const seen: unknown[] = [];
     link.bus.subscribe(RULE, async ({ body: [n] }) => {
@@ -81,7 +81,7 @@ describe('a listener', () => {
 });
 
 describe('the end of a subscription with a listener', () => {
-  test('is reported by `closed`: the reason of the signal', async () => {
+  test('is reported by `closed`: the reason of its AbortSignal', async () => {
     await using link = await startBusLink();
     const controller = new AbortController();
     const subscription = link.bus.subscribe(RULE, () => expect.unreachable(), { signal: controller.signal });
@@ -109,7 +109,7 @@ describe('the end of a subscription with a listener', () => {
   });
 });
 
-test('a listener on a connection with typed arrays gets them, and the compiler knows', async () => {
+test('a listener on a connection with typed arrays gets them, also in its types', async () => {
   await using server = await startFakeServer();
   await using bus = await connectToBus(server.address, { typedArrays: true });
   const seen: Int32Array[] = [];
@@ -120,7 +120,7 @@ test('a listener on a connection with typed arrays gets them, and the compiler k
   expect(seen).toEqual([Int32Array.of(1, 2)]);
 });
 
-test('a listener learns of a gap, with the types of its signals or without', async () => {
+test('a subscription with a listener reports a gap, with a signature or without', async () => {
   await using server = await startFakeServer();
   await using bus = await connectToBus(server.address, { reconnect: { initialDelay: 1 } });
   const seen: unknown[] = [];
@@ -149,7 +149,7 @@ test('a listener works without a bus', async () => {
   expect(seen).toEqual([7]);
 });
 
-test('a listener has no queue: the options of one are refused', async () => {
+test('a listener has no queue: options of a queue are refused', async () => {
   await using link = await startBusLink();
   const unknown = expect.objectContaining({ code: 'OPTION_UNKNOWN', key: 'queueLimit' }) as Error;
   expect(() => link.bus.subscribe(RULE, () => {}, { queueLimit: 1 } as never)).toThrow(unknown);

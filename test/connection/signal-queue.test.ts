@@ -42,7 +42,7 @@ describe('the queue of a subscription', () => {
     expect([read, dropped, queue.dropped]).toEqual([kept, [1, 2, 3].slice(0, -kept.length), 3 - kept.length]);
   });
 
-  test('of a subscription has room for the bytes of its option', async () => {
+  test('has a limit in bytes, which is an option of the subscription', async () => {
     await using link = await startBusLink();
     const subscription = link.bus.subscribe(RULE, { queueBytes: 0 });
     await subscription.ready;
@@ -55,7 +55,7 @@ describe('the queue of a subscription', () => {
     ['drop oldest', [3, 4], [1, 2], undefined],
     ['drop newest', [1, 2], [3, 4], undefined],
     ['error', [1, 2], [3], 'QUEUE_OVERFLOW'],
-  ])('that is full follows its policy, %s: it keeps %j and drops %j', async (overflow, kept, dropped, code) => {
+  ])('obeys its policy if it is full, %s: it keeps %j and drops %j', async (overflow, kept, dropped, code) => {
     await using link = await startBusLink();
     for (const limits of [{ queueLimit: 2 }, { queueBytes: 2 * bytesOf(happened(1)) + 1 }]) {
       const before = link.bus.dropped.get('queue overflow') ?? 0;
@@ -78,7 +78,7 @@ describe('the queue of a subscription', () => {
   });
 
   test.each<OverflowPolicy>(['drop oldest', 'drop newest', 'error'])(
-    'with the policy %s gives a reader that waits each signal, whatever its limits',
+    'with the policy %s gives each signal to a reader that waits, whatever its limits are',
     async (overflow) => {
       const queue = new SignalQueue({ limit: 0, maxBytes: 0, overflow, onDrop: () => {} });
       const next = [queue.next(), queue.next()];
@@ -89,7 +89,7 @@ describe('the queue of a subscription', () => {
     },
   );
 
-  test('accepts a single signal that is longer than its limit, whatever its policy', async () => {
+  test('accepts a single signal that is longer than its limit, whatever its policy is', async () => {
     for (const overflow of ['drop oldest', 'drop newest', 'error'] as const) {
       const queue = new SignalQueue({ limit: 10, maxBytes: 5, overflow, onDrop: () => expect.unreachable() });
       queue.push(happened(1), 100);

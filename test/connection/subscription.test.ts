@@ -17,7 +17,7 @@ describe('a subscription that the bus refuses', () => {
   const answer: Answer = (call, peer) => (call.member === 'AddMatch' ? refused(call, peer) : answerAsBus(call, peer));
   const error = expect.objectContaining({ name: 'DBusError', errorName: `${BUS}.Error.LimitsExceeded` });
 
-  test('rejects `ready` and the next read, and is silent if neither is used', async () => {
+  test('rejects `ready` and the next read, and causes no unhandled rejection if neither is used', async () => {
     await using link = await startBusLink({ answer });
     const abort = new AbortController();
     const subscription = link.bus.subscribe(RULE, { signal: abort.signal });
@@ -32,7 +32,7 @@ describe('a subscription that the bus refuses', () => {
     expect(getEventListeners(abort.signal, 'abort')).toEqual([]);
   });
 
-  test('does not keep the next one from its rule', async () => {
+  test('does not affect the next subscription', async () => {
     let refusals = 2; // the watch on the sender and the rule itself
     const once: Answer = (call, peer) =>
       call.member === 'AddMatch' && refusals-- > 0 ? refused(call, peer) : owned({ [SERVICE]: ':1.9' })(call, peer);
@@ -52,7 +52,7 @@ describe('a subscription that the bus refuses', () => {
 });
 
 describe('reading a subscription', () => {
-  test('gives up the rule when the loop is left', async () => {
+  test('removes the rule when the loop ends early', async () => {
     await using link = await startBusLink();
     const abort = new AbortController();
     const subscription = link.bus.subscribe(RULE, { signal: abort.signal });
@@ -80,7 +80,7 @@ describe('reading a subscription', () => {
     expect(seen).toEqual([1]);
   });
 
-  test('gives the queued signals, then throws the reason of its AbortSignal once', async () => {
+  test('returns the queued signals, then throws the reason of its AbortSignal once', async () => {
     await using link = await startBusLink();
     const abort = new AbortController();
     const subscription = link.bus.subscribe(RULE, { signal: abort.signal });
@@ -107,7 +107,7 @@ describe('reading a subscription', () => {
     expect(await subscription.next()).toEqual({ value: undefined, done: true });
   });
 
-  test('throws once if it waits when its AbortSignal aborts', async () => {
+  test('throws once if its AbortSignal aborts while it waits', async () => {
     await using link = await startBusLink();
     const abort = new AbortController();
     const subscription = link.bus.subscribe(RULE, { signal: abort.signal });
@@ -117,7 +117,7 @@ describe('reading a subscription', () => {
     expect(await subscription.next()).toEqual({ value: undefined, done: true });
   });
 
-  test('gives the queued signals, then throws when the connection ends; no listener stays on the AbortSignal', async () => {
+  test('returns the queued signals, then throws when the connection ends, with no listener left behind', async () => {
     await using link = await startBusLink({ answer: owned({ [SERVICE]: ':1.9' }) });
     const abort = new AbortController();
     const subscribe = (): Subscription => link.bus.subscribe({ ...RULE, sender: SERVICE }, { signal: abort.signal });
@@ -160,7 +160,7 @@ describe('reading a subscription', () => {
 test.each<[what: string, end: (subscription: Subscription, abort: AbortController) => unknown]>([
   ['close()', (subscription) => subscription.close()],
   ['its AbortSignal', (_, abort) => abort.abort()],
-])('a subscription that has ended by %s is not held by its bus', async (_, end) => {
+])('a subscription that was ended by %s is not held by its bus', async (_, end) => {
   await using link = await startBusLink({ answer: owned({ [SERVICE]: ':1.9' }) });
   const run = async (): Promise<WeakRef<AbortSignal>> => {
     const abort = new AbortController();

@@ -25,7 +25,7 @@ async function settle(): Promise<void> {
 }
 
 describeWith('dbus-daemon')('a process', () => {
-  test(`holds as much as before after ${COUNT} connections, subscriptions and calls`, { timeout: 600_000 }, async () => {
+  test(`uses no more memory after ${COUNT} connections, subscriptions and calls`, { timeout: 600_000 }, async () => {
     await using daemon = await startPrivateBus();
     const controller = new AbortController();
     let calls = 0;

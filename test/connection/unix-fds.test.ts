@@ -26,7 +26,7 @@ const received = async (): Promise<Message[]> => [...(await queuedSignals(signal
 /** Resolves after everything that was sent before has arrived. */
 const ping = (connection: Connection): Promise<unknown> => connection.call({ path: '/', member: 'Ping' });
 
-test('a call with a descriptor rejects with the place of it, and the connection lives', async () => {
+test('a call with a descriptor rejects with its place, and the connection stays open', async () => {
   const call = { path: '/', member: 'Take', signature: 'a{sv}', body: [{ fd: variant('h', 0) }] } as const;
   await expect(pair.one.call(call)).rejects.toMatchObject({
     name: 'MarshalError', code: 'UNIX_FD_NOT_SENDABLE', path: 'body[0]["fd"]',
@@ -47,7 +47,7 @@ test('an empty array of descriptors is sent', async () => {
   expect((await received())[0]).toMatchObject({ member: 'Opened', signature: 'ah', body: [[]] });
 });
 
-test('a message that is sent while another is written is refused as well', async () => {
+test('a message with a descriptor that is sent while another is written is refused too', async () => {
   let refused: unknown;
   const body = [{
     get a() {
@@ -66,7 +66,7 @@ test('a message that is sent while another is written is refused as well', async
   expect((await received()).map(({ member }) => member).sort()).toEqual(['Fine', 'Opened', 'Ping']);
 });
 
-test('messages with descriptors are refused after the output buffers have changed places many times', async () => {
+test('messages with descriptors are refused, however often the output buffers are exchanged', async () => {
   for (let turn = 0; turn < 8; turn++) {
     pair.one.send(signal({ ...where, signature: 'ay', body: [new Uint8Array(turn * 100_000)] }));
     await ping(pair.one);

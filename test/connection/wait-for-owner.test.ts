@@ -13,7 +13,7 @@ describe('waitForOwner', () => {
     await until(() => ruleCalls(link.peer).length === 2);
   });
 
-  test('resolves with the owner that comes, and with no other name', async () => {
+  test('resolves with the next owner, and not with the owner of another name', async () => {
     await using link = await startBusLink();
     const owner = link.bus.waitForOwner(SERVICE, { timeout: 30_000 });
     await deliver(
@@ -24,7 +24,7 @@ describe('waitForOwner', () => {
     await until(() => ruleCalls(link.peer).length === 2);
   });
 
-  test('rejects with the reason of its signal, now or later', async () => {
+  test('rejects with the reason of its AbortSignal, at once or later', async () => {
     await using link = await startBusLink();
     const controller = new AbortController();
     const { signal } = controller;
@@ -37,7 +37,7 @@ describe('waitForOwner', () => {
     expect(ruleCalls(link.peer)).toHaveLength(2);
   });
 
-  test('rejects if the time is over, even if the bus answers nothing', async () => {
+  test('rejects after the timeout, even if the bus never answers', async () => {
     await using link = await startBusLink({ answer: (call, peer) => (call.member === 'Hello' ? owned({})(call, peer) : undefined) });
     const error = { name: 'OwnerTimeoutError', code: 'OWNER_TIMED_OUT', busName: SERVICE, timeout: 5 };
     await expect(link.bus.waitForOwner(SERVICE, { timeout: 5 })).rejects.toMatchObject(error);
@@ -53,7 +53,7 @@ describe('waitForOwner', () => {
     expect(getEventListeners(link.bus.closedSignal, 'abort').length).toBeLessThan(2);
   });
 
-  test('goes on while the connection is restored', async () => {
+  test('continues while the connection is restored', async () => {
     await using server = await startFakeServer();
     await using bus = await connectToBus(server.address, { reconnect: { initialDelay: 1 } });
     const owner = bus.waitForOwner(SERVICE, { timeout: 30_000 });
@@ -71,7 +71,7 @@ describe('waitForOwner', () => {
     await expect(link.bus.waitForOwner(SERVICE)).rejects.toMatchObject({ name: 'DBusError' });
   });
 
-  test('refuses invalid names, prefixes and unknown options', async () => {
+  test('refuses invalid names, namespaces and unknown options', async () => {
     await using link = await startBusLink();
     for (const name of ['', 'com.example.*', 5 as never]) {
       await expect(link.bus.waitForOwner(name)).rejects.toMatchObject({ code: 'NAME_INVALID' });

@@ -27,7 +27,7 @@ function startConnection() {
 const sent = expect.objectContaining({ code: 'CONNECTION_CLOSED', wasSent: true });
 const notSent = expect.objectContaining({ code: 'CONNECTION_CLOSED', wasSent: false });
 
-test('a call that was given to the system when the connection ends was sent', async () => {
+test('a call that was written before the connection ends counts as sent', async () => {
   const { connection, stream, failureOf } = startConnection();
   const failure = failureOf(connection.call(METHOD));
   await turn();
@@ -35,7 +35,7 @@ test('a call that was given to the system when the connection ends was sent', as
   expect(await failure).toEqual(sent);
 });
 
-test('a call of the turn in which the connection ends was not sent, nor one that comes later', async () => {
+test('a call in or after the turn in which the connection ends counts as not sent', async () => {
   const { connection, stream, state, failureOf } = startConnection();
   const early = failureOf(connection.call(METHOD));
   await turn();
@@ -48,7 +48,7 @@ test('a call of the turn in which the connection ends was not sent, nor one that
   expect(await failureOf(connection.call(METHOD))).toEqual(notSent);
 });
 
-test('calls that wait because the other side does not read were not sent; one of which a part left was not either', async () => {
+test('calls that wait because the other side does not read count as not sent', async () => {
   const { connection, stream, state, failureOf } = startConnection();
   state.isStuck = true;
   const first = failureOf(connection.call(METHOD));
@@ -60,7 +60,7 @@ test('calls that wait because the other side does not read were not sent; one of
   expect([await first, await second]).toEqual([sent, notSent]);
 });
 
-test('a message of which only the first piece left was not sent', async () => {
+test('a message of which only the first piece is written counts as not sent', async () => {
   const { connection, stream, state, failureOf } = startConnection();
   state.isStuck = true;
   const body = [new Uint8Array(300_000)] as const;
@@ -71,7 +71,7 @@ test('a message of which only the first piece left was not sent', async () => {
   expect(await failure).toEqual(notSent);
 });
 
-test('a call that is queued when close() begins is sent, and so counts as sent', async () => {
+test('a call that is queued when close() begins is sent, and counts as sent', async () => {
   const { connection, stream, state, failureOf } = startConnection();
   const failure = failureOf(connection.call(METHOD));
   const closing = connection.close();

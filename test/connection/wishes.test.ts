@@ -49,7 +49,7 @@ describe('a name', () => {
     expect([...link.wishes.names.wanted]).toEqual([]);
   });
 
-  test('that is waited for is wanted, and is ours from NameAcquired to NameLost', async () => {
+  test('that is waited for is wanted, and is owned from NameAcquired to NameLost', async () => {
     result = IN_QUEUE;
     const { names } = link.wishes;
     await link.bus.requestName(NAME, { doNotQueue: false });
@@ -60,20 +60,20 @@ describe('a name', () => {
     expect([names.wanted.has(NAME), names.isOurs(NAME)]).toEqual([true, false]);
   });
 
-  test('that is lost without a place in its queue is not wanted any more', async () => {
+  test('that is lost without a place in its queue is no longer wanted', async () => {
     const { names } = link.wishes;
     await link.bus.requestName(NAME, { allowReplacement: true });
     await deliver(link, ofBus('NameLost', NAME));
     expect([names.wanted.has(NAME), names.isOurs(NAME)]).toEqual([false, false]);
   });
 
-  test('is not ours because of a signal that the bus has not sent', async () => {
+  test('is not owned because of a signal that the bus has not sent', async () => {
     await deliver(link, { ...ofBus('NameAcquired', NAME), sender: ':1.9' }, { ...ofBus('NameAcquired', NAME), destination: ':1.9' });
     expect([link.wishes.names.isOurs(NAME), link.wishes.names.isOurs(UNIQUE_NAME)]).toEqual([false, true]);
   });
 });
 
-test('match rules are wanted by the number of their requests', async () => {
+test('match rules are wanted as long as one request for them remains', async () => {
   const text = "type='signal',member='M'";
   const [one, two] = [link.bus.subscribe({ member: 'M' }), link.bus.subscribe({ member: 'M' })];
   expect([...link.wishes.rules.wanted]).toEqual([[text, 2]]);

@@ -64,7 +64,7 @@ describe('a handshake', () => {
     ['the server has another GUID', { guid: ZEROS }, (stream) => stream.push(bytes(`OK ${GUID}\r\n`)),
       { code: 'GUID_MISMATCH', message: `the server's GUID is ${GUID}: it must be ${ZEROS}, as in its address` }],
     ['the server rejects it', {}, (stream) => stream.push(bytes('REJECTED\r\nREJECTED\r\n')), { code: 'REJECTED' }],
-    ['time is up', { timeout: 1 }, () => {}, { code: 'AUTH_TIMED_OUT' }],
+    ['the time is over', { timeout: 1 }, () => {}, { code: 'AUTH_TIMED_OUT' }],
     ['the signal aborts', { signal: controller.signal }, () => controller.abort(reason), { message: 'enough' }],
     ['the stream closes', {}, (stream) => stream.destroy(), { code: 'SERVER_CLOSED' }],
     ['the stream fails', {}, (stream) => stream.destroy(new Error('reset')), { message: 'reset' }],

@@ -47,8 +47,8 @@ describe('a client', () => {
     expect(keyringWith(lines).keyring.findSecret(CONTEXT, '7')).toEqual({ problem: expect.stringContaining(problem) });
   });
 
-  test.each([0o750, 0o704, 0o702, 0o720, 0o777])('ignores a keyring of mode %o, which others can read or write', (mode) => {
-    const { keyring } = keyringWith([aged(0)], mode);
+  test.each(['750', '704', '702', '720', '777'])('ignores a keyring of mode %s, which is open to others', (mode) => {
+    const { keyring } = keyringWith([aged(0)], Number.parseInt(mode, 8));
     expect(keyring.findSecret(CONTEXT, '7')).toEqual({
       problem: expect.stringMatching(/has mode \d+: others must not be able to read or write it, as with mode 700$/),
     });

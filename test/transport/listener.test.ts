@@ -112,24 +112,24 @@ describe('a unix address', () => {
     await until(() => clients.length === 1);
     expect(clients[0]?.peer.isPrivate).toBe(false);
   });
+});
 
-  test.each<[string, string, string]>([
-    ['NOT_LISTENABLE', 'unix:', 'found no place for the socket: a unix address must have exactly one of path, abstract, dir, tmpdir, runtime'],
-    ['NOT_LISTENABLE', 'unix:path=/a,dir=/b', 'path and dir are both there'],
-    ['NOT_LISTENABLE', 'unix:runtime=no', 'runtime is "no": it must be yes'],
-    ['NOT_LISTENABLE', 'unix:path=a', 'path "a" is relative: it must be absolute'],
-    ['SOCKET_NAME_TOO_LONG', `unix:path=/${'a'.repeat(107)}`, 'at most 107'],
-    ['NOT_LISTENABLE', 'tcp:port=70000', 'port "70000" is not valid'],
-    ['NOT_LISTENABLE', 'tcp:port=x', 'port "x" is not valid'],
-    ['NOT_LISTENABLE', 'tcp:family=ipv5', 'family "ipv5" is not valid: it must be ipv4 or ipv6'],
-    ['NOT_LISTENABLE', 'nonce-tcp:noncefile=/a', 'key noncefile is for clients'],
-    ['TRANSPORT_NOT_SUPPORTED', 'unixexec:path=/bin/cat', 'it must be unix or tcp or nonce-tcp'],
-    ['ADDRESS_EMPTY', '', 'found no address'],
-    ['LISTEN_FAILED', 'unix:path=/nonexistent-directory/a', 'cannot listen on unix:path=/nonexistent-directory/a: '],
-    ['LISTEN_FAILED', 'unix:dir=/nonexistent-directory', 'ENOENT'],
-  ])('is refused with %s: %s', async (code, address, problem) => {
-    await expect(listen(address)).rejects.toMatchObject({ code, message: expect.stringContaining(problem) });
-  });
+test.each<[string, string, string]>([
+  ['NOT_LISTENABLE', 'unix:', 'found no place for the socket: a unix address must have exactly one of path, abstract, dir, tmpdir, runtime'],
+  ['NOT_LISTENABLE', 'unix:path=/a,dir=/b', 'path and dir are both there'],
+  ['NOT_LISTENABLE', 'unix:runtime=no', 'runtime is "no": it must be yes'],
+  ['NOT_LISTENABLE', 'unix:path=a', 'path "a" is relative: it must be absolute'],
+  ['SOCKET_NAME_TOO_LONG', `unix:path=/${'a'.repeat(107)}`, 'at most 107'],
+  ['NOT_LISTENABLE', 'tcp:port=70000', 'port "70000" is not valid'],
+  ['NOT_LISTENABLE', 'tcp:port=x', 'port "x" is not valid'],
+  ['NOT_LISTENABLE', 'tcp:family=ipv5', 'family "ipv5" is not valid: it must be ipv4 or ipv6'],
+  ['NOT_LISTENABLE', 'nonce-tcp:noncefile=/a', 'key noncefile is for clients'],
+  ['TRANSPORT_NOT_SUPPORTED', 'unixexec:path=/bin/cat', 'it must be unix or tcp or nonce-tcp'],
+  ['ADDRESS_EMPTY', '', 'found no address'],
+  ['LISTEN_FAILED', 'unix:path=/nonexistent-directory/a', 'cannot listen on unix:path=/nonexistent-directory/a: '],
+  ['LISTEN_FAILED', 'unix:dir=/nonexistent-directory', 'ENOENT'],
+])('an address is refused with %s: %s', async (code, address, problem) => {
+  await expect(listen(address)).rejects.toMatchObject({ code, message: expect.stringContaining(problem) });
 });
 
 describe('a path that exists already', () => {

@@ -13,9 +13,9 @@ function directory(mode = 0o700): string {
 }
 
 test.each([
-  [0o700, true], [0o744, true], [0o710, false], [0o701, false], [0o711, false], [0o755, false], [0o1777, false],
-])('whether a directory of this user in /tmp with mode %o is private: %s', (mode, expected) => {
-  expect(isPrivateDirectory(directory(mode))).toBe(expected);
+  ['700', true], ['744', true], ['710', false], ['701', false], ['711', false], ['755', false], ['1777', false],
+])('whether a directory of this user in /tmp with mode %s is private: %s', (mode, expected) => {
+  expect(isPrivateDirectory(directory(Number.parseInt(mode, 8)))).toBe(expected);
 });
 
 test('a directory of another user is not private', () => {

@@ -20,6 +20,6 @@ test.each<[error: unknown, reason: string]>([
     new AggregateError([system('connect', 'ECONNREFUSED'), system('connect', 'ECONNREFUSED'), system('connect', 'EPERM')]),
     'connect ECONNREFUSED (no server listens there), connect EPERM',
   ],
-])('%s', (error, reason) => {
+])('the reason of %s', (error, reason) => {
   expect(reasonOf(error)).toBe(reason);
 });

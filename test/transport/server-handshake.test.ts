@@ -76,7 +76,7 @@ describe('a handshake', () => {
   const controller = new AbortController();
   const reason = new Error('enough');
   test.each<[title: string, options: Partial<AcceptOptions>, act: (stream: Duplex) => unknown, error: object]>([
-    ['time is up', { timeout: 1 }, () => {}, { code: 'AUTH_TIMED_OUT' }],
+    ['the time is over', { timeout: 1 }, () => {}, { code: 'AUTH_TIMED_OUT' }],
     ['the signal aborts', { signal: controller.signal }, () => controller.abort(reason), { message: 'enough' }],
     ['the signal has aborted', { signal: AbortSignal.abort(reason) }, () => {}, { message: 'enough' }],
     ['the stream closes', {}, (stream) => stream.destroy(), { code: 'CLIENT_CLOSED' }],
@@ -127,10 +127,10 @@ describe('authorize', () => {
 
   test.each<[string, NonNullable<AcceptOptions['authorize']>]>([
     ['returns false', () => false],
-    ['returns something else than true', () => 1 as never],
+    ['returns another value than true', () => 1 as never],
     ['returns a promise of false', async () => false],
     ['throws', () => { throw new Error('no database'); }],
-    ['rejects', async () => { throw new Error('no database'); }],
+    ['returns a rejected promise', async () => { throw new Error('no database'); }],
   ])('that %s rejects the client, which may try again', async (title, authorize) => {
     const { result, say, sent } = accept({ authorize });
     say(AS_USER_7);
@@ -138,7 +138,7 @@ describe('authorize', () => {
     for (let i = 0; i < 5; i++) say('AUTH EXTERNAL 37\r\n');
     const error: unknown = await result.catch((rejection: unknown) => rejection);
     expect(error).toMatchObject({ code: 'TOO_MANY_REJECTIONS' });
-    const hasCause = title === 'throws' || title === 'rejects';
+    const hasCause = title === 'throws' || title === 'returns a rejected promise';
     expect((error as Error).cause).toEqual(hasCause ? new Error('no database') : undefined);
   });
 

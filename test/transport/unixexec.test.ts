@@ -75,12 +75,12 @@ async function untilGone(pid: number): Promise<void> {
 
 describe('a program', () => {
   test.each([
-    ['that is not there', 'unixexec:path=/nonexistent/program', 'spawn ENOENT (there is no such program)'],
-    ['that may not be run', 'unixexec:path=/etc/passwd', 'spawn EACCES (permission denied)'],
+    ['that does not exist', 'unixexec:path=/nonexistent/program', 'spawn ENOENT (there is no such program)'],
+    ['that cannot be executed', 'unixexec:path=/etc/passwd', 'spawn EACCES (permission denied)'],
     ['that ends at once', shell('exit 3'), 'the program "sh" has ended with exit code 3'],
-    ['that ends well', shell(':'), 'the program "sh" has ended with exit code 0'],
+    ['that ends with status 0', shell(':'), 'the program "sh" has ended with exit code 0'],
     [
-      'that explains its end', shell('echo "Host key\\tchanged." >&2; exit 255'),
+      'that prints why it ends', shell('echo "Host key\\tchanged." >&2; exit 255'),
       'the program "sh" has ended with exit code 255; its last output was "Host key\\tchanged."',
     ],
     ['that ends by a signal', shell('kill -9 $$'), 'the program "sh" has ended by signal SIGKILL'],
@@ -88,8 +88,8 @@ describe('a program', () => {
     ['that closes its input', shell('exec <&-; sleep 0.02; exit 5'), 'the program "sh" has ended with exit code 5'],
     ['that closes its output and ends', shell('exec >&-; sleep 0.02; exit 6'), 'the program "sh" has ended with exit code 6'],
     ['that closes its output', shell('exec >&-; exec sleep 600'), 'the peer closed the connection'],
-    ['that prints something else', shell('echo hello; exec sleep 600'), 'a line of the peer'],
-  ])('%s: %s', async (_, address, reason) => {
+    ['that prints no answer of D-Bus', shell('echo hello; exec sleep 600'), 'a line of the peer'],
+  ])('%s fails the attempt, with a reason: %s', async (_, address, reason) => {
     const found = await reasonFor(address);
     if (reason.startsWith('a line')) expect(found).toMatch(/hello/);
     else expect(found).toBe(reason);
