@@ -7,6 +7,7 @@ import type { ConnectionCredentials } from '../protocol/credentials.js';
 import type { MethodCall } from '../wire/messages/message.js';
 import { isA } from './handler-errors.js';
 import type { ObjectNode } from './object-node.js';
+import { TimeLimit } from './time-limit.js';
 
 /** Asks the bus about the program with a unique name. */
 export type AskCredentials = (name: string) => Promise<ConnectionCredentials | undefined>;
@@ -30,6 +31,7 @@ export class HandlerContext implements CallContext {
   #credentials: Promise<ConnectionCredentials | undefined> | undefined;
   readonly #breaks: number;
   #node: ObjectNode | undefined;
+  #timeLimit: TimeLimit | undefined;
   #isOver = false;
 
   constructor(message: MethodCall, source: ContextSource) {
@@ -54,6 +56,11 @@ export class HandlerContext implements CallContext {
     return #signal in context ? context.#signal : undefined;
   }
 
+  /** The time limit that all waits for the answer of a call share; a new one if there is no call. */
+  static timeLimitOf(context: CallContext): TimeLimit {
+    return #timeLimit in context ? (context.#timeLimit ??= new TimeLimit()) : new TimeLimit();
+  }
+
   get signal(): AbortSignal {
     // After the call has ended, its caller may have left already: departures are no longer reported for it.
     this.#signal ??= this.#isOver ? this.#source.closedSignal : this.#source.callers.signalOf(this.sender);
@@ -71,6 +78,11 @@ export class HandlerContext implements CallContext {
   end(): void {
     this.#isOver = true;
   }
+}
+
+/** See {@link HandlerContext.timeLimitOf}. */
+export function timeLimitOf(context: CallContext): TimeLimit {
+  return HandlerContext.timeLimitOf(context);
 }
 
 /**

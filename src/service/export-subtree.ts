@@ -74,6 +74,7 @@ export function exportSubtree<Typed extends boolean = false>(
     covers: (path) => exports.tree.subtreeOf(path)?.subtree === subtree,
   });
   const subtree: Subtree = new Subtree({
+    pattern,
     isDeep,
     callbacks: { children, object: checkedObject(object as SubtreeCallbacks['object'], pattern) },
     fallbackAt: (path) => everywhere.map((implementation) => objects.exportAt(path, implementation)),

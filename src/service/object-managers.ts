@@ -5,14 +5,15 @@ import type { MessageLink } from '../connection/link.js';
 import type { CallContext } from '../interface/definition.js';
 import { ObjectManager } from '../interface/standard.js';
 import type { Variant } from '../wire/variant.js';
-import { hasGivenUp } from './call-context.js';
+import { hasGivenUp, timeLimitOf } from './call-context.js';
 import { type ExportedInterface, isPromiseLike } from './exported-interface.js';
 import { type FittingEntry, type PropertyPlace, type Refusal, sendFittingEntries } from './fitting-properties.js';
-import { withinTimeLimit } from './getters.js';
 import { reportHandlerError } from './handler-errors.js';
 import type { NodeFinder, ObjectNode } from './object-node.js';
-import { type ObjectTree, pathBelow } from './object-tree.js';
+import type { ObjectTree } from './object-tree.js';
 import { ownContext, sendSignal } from './outgoing-signals.js';
+import { findSubtreeObjects } from './subtree-search.js';
+import { NO_VALUE, TimeLimit } from './time-limit.js';
 
 /** The values of one object, by interface and property. */
 type Values = Map<string, Map<string, Variant>>;
@@ -22,15 +23,13 @@ interface Collection {
   readonly entries: FittingEntry[];
   /** The values that come later: each promise resolves when its value is known, or is left out. */
   readonly later: Promise<void>[];
+  /** How long to wait for them. */
+  readonly limit: TimeLimit;
   readonly contextFor: (exported: ExportedInterface, name: string) => CallContext;
   readonly report: (property: PropertyPlace, error: unknown) => void;
   /** Takes a property whose value comes later, if the message does not wait for it. */
   readonly postpone?: (exported: ExportedInterface, name: string) => void;
 }
-
-/** Most objects of subtrees in one answer, and most elements of their paths below the root of the subtree. */
-const MAX_FOUND_OBJECTS = 100_000;
-const MAX_FOUND_DEPTH = 64;
 
 /** An object that was added, while some of its values are still missing. */
 interface Addition {
@@ -72,7 +71,7 @@ export class ObjectManagers {
     const values: Values = new Map();
     const postponed: (readonly [ExportedInterface, string])[] = [];
     const collection: Collection = {
-      entries: [], later: [],
+      entries: [], later: [], limit: new TimeLimit(),
       contextFor: ({ name: interfaceName }, name) => ownContext(this.#link, path, { interfaceName, name }),
       report: ({ interface: interfaceName, name }, error) => (
         reportHandlerError({ error, interface: interfaceName, member: name, call: undefined })
@@ -122,7 +121,7 @@ export class ObjectManagers {
   ): void | Promise<void> {
     const objects = new Map<string, Values>();
     const collection: Collection = {
-      entries: [], later: [],
+      entries: [], later: [], limit: timeLimitOf(context),
       contextFor: () => context,
       report: ({ interface: interfaceName, name }, error) => {
         if (hasGivenUp(context, error)) return;
@@ -150,69 +149,20 @@ export class ObjectManagers {
     };
     const { later } = collection;
     if (roots.length === 0) return later.length === 0 ? answer() : Promise.all(later).then(answer);
-    return this.#findAll(roots, context, add).then(() => Promise.all(later)).then(answer);
+    return findSubtreeObjects(roots, {
+      context, nodeAt: (path) => this.#tree.get(path), found: add,
+      report: (error) => {
+        if (hasGivenUp(context, error)) return;
+        const { name } = ObjectManager;
+        reportHandlerError({ error, interface: name, member: 'GetManagedObjects', call: context.message });
+      },
+    }).then(() => Promise.all(later)).then(answer);
   }
-
-  /** Adds the objects that the handlers of subtrees find. */
-  async #findAll(
-    roots: readonly (readonly [string, NodeFinder])[], context: CallContext, add: (node: ObjectNode) => void,
-  ): Promise<void> {
-    let count = 0;
-    for (const [root, subtree] of roots) {
-      const waiting: (readonly string[])[] = [[]];
-      for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
-        for (const name of await this.#childrenOf(subtree, at, context)) {
-          if (++count > MAX_FOUND_OBJECTS) return;
-          const elements = [...at, name];
-          const path = elements.reduce(pathBelow, root);
-          const node = await this.#objectOf(subtree, { path, elements, context });
-          if (node !== undefined) add(node);
-          if (subtree.isDeep && elements.length < MAX_FOUND_DEPTH) waiting.push(elements);
-        }
-      }
-    }
-  }
-
-  /** The children below a path of a subtree; none, and a report, if the handler does not answer in time. */
-  async #childrenOf(
-    subtree: NodeFinder, elements: readonly string[], context: CallContext,
-  ): Promise<ReadonlySet<string>> {
-    try {
-      const found = subtree.children(elements, context);
-      if (!isPromiseLike(found)) return found;
-      return await withinTimeLimit(found) as ReadonlySet<string>; // it resolves as `found` does
-    } catch (error) {
-      reportFailure(error, context);
-      return new Set();
-    }
-  }
-
-  /** The object at a path of a subtree; undefined, and a report, if the handler fails. */
-  async #objectOf(
-    subtree: NodeFinder, { path, elements, context }: {
-      readonly path: string; readonly elements: readonly string[]; readonly context: CallContext;
-    },
-  ): Promise<ObjectNode | undefined> {
-    try {
-      const found = subtree.find(path, { elements, known: this.#tree.get(path), context });
-      if (!isPromiseLike(found)) return found;
-      return await withinTimeLimit(found) as ObjectNode | undefined; // it resolves as `found` does
-    } catch (error) {
-      reportFailure(error, context);
-      return undefined;
-    }
-  }
-}
-
-/** Reports the failure of a handler of a subtree. */
-function reportFailure(error: unknown, context: CallContext): void {
-  if (hasGivenUp(context, error)) return;
-  reportHandlerError({ error, interface: ObjectManager.name, member: 'GetManagedObjects', call: context.message });
 }
 
 /** Reads all properties of some interfaces of one object. */
 function collect(interfaces: Iterable<ExportedInterface>, values: Values, collection: Collection): void {
-  const { entries, later, contextFor, report, postpone } = collection;
+  const { entries, later, limit, contextFor, report, postpone } = collection;
   for (const exported of interfaces) {
     const own = new Map<string, Variant>();
     values.set(exported.name, own);
@@ -235,7 +185,7 @@ function collect(interfaces: Iterable<ExportedInterface>, values: Values, collec
         entries.push({ property, values: own });
         if (!isLater) continue;
         const store = (result: unknown): void => void own.set(name, { signature, value: result } as Variant);
-        later.push(withinTimeLimit(value).then(store, leaveOut));
+        later.push(limit.wait(value, NO_VALUE).then(store, leaveOut));
       } catch (error) {
         leaveOut(error);
       }

@@ -6,13 +6,13 @@ import { DBusError } from '../protocol/errors.js';
 import { ErrorName } from '../protocol/error-names.js';
 import type { CallContext } from '../interface/definition.js';
 import type { Variant } from '../wire/variant.js';
-import { hasGivenUp } from './call-context.js';
+import { hasGivenUp, timeLimitOf } from './call-context.js';
 import { type ExportedInterface, type ExportedProperty, isPromiseLike } from './exported-interface.js';
 import { ofProperty, type PropertyPlace, type Refusal, sendFitting } from './fitting-properties.js';
-import { withinTimeLimit } from './getters.js';
 import { describeFailure, isA, reportHandlerError, textOf } from './handler-errors.js';
 import type { ObjectNode } from './object-node.js';
 import { AnsweredSoon, shortened, thrownRefusal, unknownInterface } from './replies.js';
+import { NO_VALUE } from './time-limit.js';
 
 /** The name of a property of a node. The interface name `''` means the first interface that has the property. */
 export interface PropertyAddress {
@@ -69,7 +69,7 @@ function interfacesOf(
  * Reads a property and sends its value; returns a promise only if its `get` does. Errors of `get` are reported under
  * the name of the property, not of the method Get.
  * @throws {DBusError} AccessDenied, if callers may only write it; the DBusError that its `get` throws; Failed, if `get`
- * throws another error or its value does not fit the type
+ * throws another error or takes too long, or its value does not fit the type
  */
 export function getProperty(
   property: ExportedProperty, context: CallContext, send: Send,
@@ -92,7 +92,7 @@ async function sendLater(
 ): Promise<void> {
   let value: unknown;
   try {
-    value = await promise;
+    value = await timeLimitOf(context).wait(promise, NO_VALUE);
   } catch (error) {
     throw toDBusError(property, error, context);
   }
@@ -203,7 +203,7 @@ export function getAllProperties(
       const value = get(context);
       values.set(name, { signature: type, value } as Variant); // keeps its place in the order; checked on sending
       if (!isPromiseLike(value)) continue;
-      later.push(withinTimeLimit(value).then(
+      later.push(timeLimitOf(context).wait(value, NO_VALUE).then(
         (result) => void values.set(name, { signature: type, value: result } as Variant),
         (error: unknown) => {
           values.delete(name);

@@ -9,8 +9,8 @@ import {
   type ExportedMembers, type ExportedProperty, isPromiseLike, type PropertyAnnouncer,
 } from './exported-interface.js';
 import { type Refusal, sendFitting } from './fitting-properties.js';
-import { withinTimeLimit } from './getters.js';
 import { isA, reportHandlerError } from './handler-errors.js';
+import { NO_VALUE, TimeLimit } from './time-limit.js';
 import type { TurnEnd } from './turn-end.js';
 
 /** Sends one PropertiesChanged; throws if a value does not fit its type. */
@@ -138,7 +138,7 @@ export class PropertyChanges implements PropertyAnnouncer {
     this.#reading.set(name, reading);
     let value: unknown = WITHOUT_VALUE;
     try {
-      value = await withinTimeLimit(promise);
+      value = await new TimeLimit().wait(promise, NO_VALUE);
     } catch (error) {
       this.#report(name, error);
     }

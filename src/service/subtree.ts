@@ -4,8 +4,10 @@
 import type { CallContext, Implementation } from '../interface/definition.js';
 import { argumentError } from '../wire/arguments.js';
 import { ArgumentError } from '../wire/errors.js';
+import { timeLimitOf } from './call-context.js';
 import { type ExportedInterface, isPromiseLike } from './exported-interface.js';
 import type { NodeFinder, ObjectNode, PathBelow } from './object-node.js';
+import { HANDLER_TIME_LIMIT } from './time-limit.js';
 
 type OrPromise<T> = T | PromiseLike<T>;
 
@@ -20,6 +22,8 @@ export interface SubtreeCallbacks {
 
 /** How a subtree works with the objects that its handlers find. */
 export interface SubtreeOptions {
+  /** Such as `/com/example/users/*`, for texts of errors. */
+  readonly pattern: string;
   /** Whether it covers paths of any depth; otherwise one element. */
   readonly isDeep: boolean;
   readonly callbacks: SubtreeCallbacks;
@@ -65,7 +69,13 @@ export class Subtree implements NodeFinder {
       return isPromiseLike(dynamic) ? dynamic.then(parentOf) : parentOf(dynamic);
     };
     const found = this.#options.callbacks.object?.(elements, context);
-    return isPromiseLike(found) ? found.then(nodeOf) : nodeOf(found);
+    if (!isPromiseLike(found)) return nodeOf(found);
+    return timeLimitOf(context).wait(found, this.#noAnswer('object')).then(nodeOf);
+  }
+
+  #noAnswer(handler: keyof SubtreeCallbacks): string {
+    const found = `the handler "${handler}" of the subtree ${this.#options.pattern} has not answered`;
+    return `${found} within ${HANDLER_TIME_LIMIT} ms: it must answer in time`;
   }
 
   #interfacesOf(path: string, found: FoundObject): readonly ExportedInterface[] {
@@ -105,7 +115,8 @@ export class Subtree implements NodeFinder {
     };
     try {
       const names = callbacks.children?.(elements, context) ?? [];
-      return isPromiseLike(names) ? settled(names).then(valid, failed) : valid(names);
+      if (!isPromiseLike(names)) return valid(names);
+      return timeLimitOf(context).wait(names, this.#noAnswer('children')).then(valid, failed);
     } catch (error) {
       return failed(error);
     }
@@ -115,11 +126,6 @@ export class Subtree implements NodeFinder {
 /** Whether a value can be a list of path elements. A string is one element, not a list of its characters. */
 function isIterable(value: unknown): value is Iterable<unknown> {
   return typeof value === 'object' && value !== null && Symbol.iterator in value;
-}
-
-/** `await` accepts any object with a `then`, even if reading `then` throws. */
-async function settled<T>(value: PromiseLike<T>): Promise<T> {
-  return await value;
 }
 
 function byName(list: readonly ExportedInterface[]): ReadonlyMap<string, ExportedInterface> {

@@ -9,9 +9,7 @@ import { exportObject } from '../../src/service/export-object.js';
 import { exportObjectManager } from '../../src/service/export-object-manager.js';
 import { exportSubtree } from '../../src/service/export-subtree.js';
 import { DBusWireError } from '../../src/wire/errors.js';
-import { encodeMessage } from '../../src/wire/messages/encode.js';
-import type { Message, MethodCall } from '../../src/wire/messages/message.js';
-import { incomingCall, recordHandlerErrors, revokedProxy } from './support.js';
+import { loopback, recordHandlerErrors, revokedProxy } from './support.js';
 
 const throwing = (trap: keyof ProxyHandler<object>, target: object = {}): object => new Proxy(target, {
   [trap]: () => { throw new Error('hands off'); },
@@ -67,27 +65,25 @@ const Thing = defineInterface({
 const HANDLERS = { methods: { Do: (text: string) => text, Pair: () => ['a', 'b'] as never } };
 const thing = (): Implementation => Thing.implement({ ...HANDLERS, properties: { Size: 1, Any: { get: () => 1 as never } } });
 
-const link = () => ({
-  closedSignal: new AbortController().signal, handleMethodCalls: () => () => {}, send: () => 1, call: async () => {},
-});
+const link = () => loopback().link;
 
 type Act = (value: never) => unknown;
 
 /** Each public function of services and definitions with one argument of any kind. */
 const FUNCTIONS: readonly (readonly [title: string, act: Act])[] = [
   ['exportObject(x)', (x) => exportObject(x, '/a', thing())],
-  ['exportObject(, x)', (x) => exportObject(link() as never, x, thing())],
-  ['exportObject(, , x)', (x) => exportObject(link() as never, '/a', x)],
-  ['exportObject(, , [x])', (x) => exportObject(link() as never, '/a', [x])],
+  ['exportObject(, x)', (x) => exportObject(link(), x, thing())],
+  ['exportObject(, , x)', (x) => exportObject(link(), '/a', x)],
+  ['exportObject(, , [x])', (x) => exportObject(link(), '/a', [x])],
   ['exportObjectManager(x)', (x) => exportObjectManager(x, '/a')],
-  ['exportObjectManager(, x)', (x) => exportObjectManager(link() as never, x)],
+  ['exportObjectManager(, x)', (x) => exportObjectManager(link(), x)],
   ['exportSubtree(x)', (x) => exportSubtree(x, '/a/*', { object: () => undefined })],
-  ['exportSubtree(, x)', (x) => exportSubtree(link() as never, x, { object: () => undefined })],
-  ['exportSubtree(, , x)', (x) => exportSubtree(link() as never, '/a/*', x)],
-  ['exportSubtree(, , { children: x })', (x) => exportSubtree(link() as never, '/a/*', { children: x, object: () => undefined })],
-  ['exportSubtree(, , { object: x })', (x) => exportSubtree(link() as never, '/a/*', { object: x })],
-  ['exportSubtree(, , { fallback: x })', (x) => exportSubtree(link() as never, '/a/*', { fallback: x })],
-  ['exportSubtree(, , { fallback: [x] })', (x) => exportSubtree(link() as never, '/a/*', { fallback: [x] })],
+  ['exportSubtree(, x)', (x) => exportSubtree(link(), x, { object: () => undefined })],
+  ['exportSubtree(, , x)', (x) => exportSubtree(link(), '/a/*', x)],
+  ['exportSubtree(, , { children: x })', (x) => exportSubtree(link(), '/a/*', { children: x, object: () => undefined })],
+  ['exportSubtree(, , { object: x })', (x) => exportSubtree(link(), '/a/*', { object: x })],
+  ['exportSubtree(, , { fallback: x })', (x) => exportSubtree(link(), '/a/*', { fallback: x })],
+  ['exportSubtree(, , { fallback: [x] })', (x) => exportSubtree(link(), '/a/*', { fallback: [x] })],
   ['implement(x)', (x) => Thing.implement(x)],
   ['implementTyped(x)', (x) => Thing.implementTyped(x)],
   ['implement({ methods: x })', (x) => Thing.implement({ methods: x, properties: { Size: 1, Any: x } })],
@@ -138,28 +134,6 @@ describe('a function that gets a value of any kind', () => {
     expect(foreign.filter(([, error]) => error !== undefined)).toEqual([]);
   });
 });
-
-/** A link without a connection: calls are given to its handler, and what it sends is collected. */
-function loopback() {
-  let handler: (call: MethodCall) => unknown;
-  const sent: Message[] = [];
-  const looped = {
-    ...link(),
-    handleMethodCalls: (run: typeof handler) => {
-      handler = run;
-      return () => {};
-    },
-    send: (message: Message) => {
-      encodeMessage(message, { serial: 1, allowUnixFds: false });
-      return sent.push(message);
-    },
-  };
-  const call = async (parts: Parameters<typeof incomingCall>[0]): Promise<Message[]> => {
-    await handler(incomingCall(parts));
-    return sent.splice(0);
-  };
-  return { link: looped as never, call };
-}
 
 type Served = (value: unknown) => { readonly link: never; readonly call: ReturnType<typeof loopback>['call'] };
 const objectOf = (implementation: Implementation): ReturnType<Served> => {

@@ -107,6 +107,29 @@ export function serviceOf(objects: Readonly<Record<string, readonly Implementati
   };
 }
 
+/** A link without a connection: calls are given to its handler, and what it sends is collected. */
+export function loopback() {
+  let handler: (call: MethodCall) => unknown;
+  const sent: Message[] = [];
+  const abort = new AbortController();
+  const link = {
+    closedSignal: abort.signal,
+    handleMethodCalls: (run: typeof handler) => {
+      handler = run;
+      return () => {};
+    },
+    send: (message: Message) => {
+      return sent.push(decodeMessage(encodeMessage(message, { serial: 1, allowUnixFds: false })));
+    },
+  };
+  /** Makes a call and resolves to the messages that were sent until its handler has answered. */
+  const call = async (parts: Parameters<typeof incomingCall>[0]): Promise<Message[]> => {
+    await handler(incomingCall(parts));
+    return sent.splice(0);
+  };
+  return { link: link as never, call, sent, abort };
+}
+
 /** The reports about handlers that are published until the end of the test. */
 export function recordHandlerErrors(): HandlerError[] {
   const reports: HandlerError[] = [];

@@ -1,0 +1,117 @@
+// Finds all objects of subtrees for one answer: asks their handlers for children and objects, many at a time, and stops
+// when the time limit of the answer is over. It knows no messages and no properties.
+// Tests: export-object-manager.test.ts. Specification: org.freedesktop.DBus.ObjectManager.
+import type { CallContext } from '../interface/definition.js';
+import { timeLimitOf } from './call-context.js';
+import { isPromiseLike } from './exported-interface.js';
+import type { NodeFinder, ObjectNode } from './object-node.js';
+import { pathBelow } from './object-tree.js';
+import { HANDLER_TIME_LIMIT } from './time-limit.js';
+
+/** Most handlers of subtrees that one answer waits for at the same time. */
+const MAX_RUNNING = 64;
+/** Most objects of subtrees in one answer, and most elements of their paths below the root of the subtree. */
+const MAX_FOUND_OBJECTS = 100_000;
+const MAX_FOUND_DEPTH = 64;
+
+/** The call that a search is for, and the functions that it uses. */
+export interface SearchOptions {
+  readonly context: CallContext;
+  /** The node that the tree has at a path. */
+  readonly nodeAt: (path: string) => ObjectNode | undefined;
+  /** Called with each object. */
+  readonly found: (node: ObjectNode) => void;
+  /** Called with the reason why objects are left out. */
+  readonly report: (error: unknown) => void;
+}
+
+/** A path of a subtree, or its root, which has no elements. */
+interface Place {
+  readonly subtree: NodeFinder;
+  readonly path: string;
+  readonly elements: readonly string[];
+}
+
+/** One search. */
+class SubtreeSearch {
+  readonly #options: SearchOptions;
+  /** The steps that have not started, in order. */
+  readonly #steps: (() => void | Promise<void>)[] = [];
+  #next = 0;
+  #running = 0;
+  #count = 0;
+  #finish: (() => void) | undefined;
+
+  constructor(options: SearchOptions) {
+    this.#options = options;
+  }
+
+  run(roots: readonly (readonly [path: string, subtree: NodeFinder])[]): Promise<void> {
+    for (const [path, subtree] of roots) this.#steps.push(() => this.#askChildren({ subtree, path, elements: [] }));
+    return new Promise((resolve) => {
+      this.#finish = resolve;
+      this.#advance();
+    });
+  }
+
+  #advance(): void {
+    const limit = timeLimitOf(this.#options.context);
+    while (this.#running < MAX_RUNNING && this.#next < this.#steps.length) {
+      if (limit.isOver) {
+        const count = this.#steps.length - this.#next;
+        this.#leaveOut(`${count} paths of subtrees: no time is left of ${HANDLER_TIME_LIMIT} ms`);
+        break;
+      }
+      const later = this.#steps[this.#next++]!(); // there is one
+      if (later === undefined) continue;
+      this.#running++;
+      void later.finally(() => {
+        this.#running--;
+        this.#advance();
+      });
+    }
+    if (this.#running === 0) this.#finish?.();
+  }
+
+  /** Ends the search. */
+  #leaveOut(found: string): void {
+    this.#steps.length = 0;
+    this.#next = 0;
+    this.#options.report(new Error(`left out ${found}`));
+  }
+
+  #askChildren(place: Place): void | Promise<void> {
+    const names = place.subtree.children(place.elements, this.#options.context); // never throws
+    const take = (found: ReadonlySet<string>): void => this.#takeChildren(place, found);
+    return isPromiseLike(names) ? Promise.resolve(names).then(take) : take(names);
+  }
+
+  #takeChildren({ subtree, path, elements }: Place, names: ReadonlySet<string>): void {
+    for (const name of names) {
+      if (++this.#count > MAX_FOUND_OBJECTS) {
+        return this.#leaveOut(`objects of subtrees: there must not be more than ${MAX_FOUND_OBJECTS}`);
+      }
+      const child: Place = { subtree, path: pathBelow(path, name), elements: [...elements, name] };
+      this.#steps.push(() => this.#askObject(child));
+      if (subtree.isDeep && child.elements.length < MAX_FOUND_DEPTH) this.#steps.push(() => this.#askChildren(child));
+    }
+  }
+
+  #askObject({ subtree, path, elements }: Place): void | Promise<void> {
+    const { context, nodeAt, found, report } = this.#options;
+    const take = (node: ObjectNode | undefined): void => void (node && found(node));
+    try {
+      const node = subtree.find(path, { elements, known: nodeAt(path), context });
+      return isPromiseLike(node) ? Promise.resolve(node).then(take).catch(report) : take(node);
+    } catch (error) {
+      report(error);
+    }
+  }
+}
+
+/** Finds the objects of subtrees. The promise never rejects. */
+export function findSubtreeObjects(
+  roots: readonly (readonly [path: string, subtree: NodeFinder])[], options: SearchOptions,
+): Promise<void> {
+  return new SubtreeSearch(options).run(roots);
+}
