@@ -13,6 +13,8 @@ const NUL = 0x00;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const LAST_ASCII = 0x7f;
+const FIRST_PRINTABLE = 0x20;
+const LAST_PRINTABLE = 0x7e;
 
 type LineErrorCode = 'LINE_CONTAINS_NUL' | 'LINE_NOT_ASCII' | 'LINE_END_INVALID' | 'LINE_TOO_LONG';
 
@@ -32,7 +34,11 @@ export function parseCommand(line: string): Command {
 
 /** The line for a command and its words, with its end. Empty words are left out. ‹Protocol Overview› */
 export function formatCommand(name: string, ...words: readonly string[]): string {
-  return `${[name, ...words].filter((word) => word !== '').join(' ')}\r\n`;
+  let line = name;
+  for (const word of words) {
+    if (word !== '') line += ` ${word}`;
+  }
+  return `${line}\r\n`;
 }
 
 /** The words of an argument, such as the mechanisms of REJECTED. ‹REJECTED Command› */
@@ -93,6 +99,7 @@ export class LineReader {
    * that shows it, and `TOO_MANY_LINES` after {@link MAX_LINES}
    */
   next(): string | undefined {
+    if (!this.#afterCarriageReturn) this.#takePrintable();
     while (this.#offset < this.#chunk.length) {
       const byte = this.#chunk[this.#offset++]!; // below the length
       if ((byte === LINE_FEED) !== this.#afterCarriageReturn) {
@@ -115,6 +122,18 @@ export class LineReader {
       this.#line += String.fromCharCode(byte);
     }
     return undefined;
+  }
+
+  /** Takes the printable characters that are next, at once: nearly all of a line. */
+  #takePrintable(): void {
+    const chunk = this.#chunk;
+    const start = this.#offset;
+    const most = Math.min(chunk.length, start + MAX_LINE_LENGTH - this.#line.length);
+    let end = start;
+    while (end < most && chunk[end]! >= FIRST_PRINTABLE && chunk[end]! <= LAST_PRINTABLE) end++;
+    if (end === start) return;
+    this.#line += String.fromCharCode(...chunk.subarray(start, end));
+    this.#offset = end;
   }
 
   /** Copies the bytes that were not read yet, so that the memory of the chunk can be used again. */

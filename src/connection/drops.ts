@@ -42,10 +42,12 @@ const drops = channel('dbus-wire:drop');
 
 /** Counts by reason. */
 export class DropCounter {
-  readonly #counts = new Map<DropReason, number>();
+  /** Made for the first drop. */
+  #counts: Map<DropReason, number> | undefined;
 
   count(reason: DropReason, { message, error }: DropDetails = {}): void {
-    this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
+    const counts = this.#counts ??= new Map();
+    counts.set(reason, (counts.get(reason) ?? 0) + 1);
     if (drops.hasSubscribers) drops.publish({ reason, message, error } satisfies Drop);
   }
 

@@ -88,7 +88,8 @@ export class Engine {
   };
   /** Undefined if the transport carries no descriptors. */
   readonly #desk: DescriptorDesk | undefined;
-  readonly #running = new RunningHandlers();
+  /** Made for the first call that arrives. */
+  #running: RunningHandlers | undefined;
   readonly #closed: Promise<void>;
   #isClosing = false;
   #closedError: ConnectionClosedError | undefined;
@@ -242,12 +243,12 @@ export class Engine {
    */
   async close(options: { readonly timeout?: number | undefined } = {}): Promise<void> {
     checkOptions('close', options, CLOSE_RULES);
-    this.#running.noteClose();
+    this.#running?.noteClose();
     const { timeout = DRAIN_TIMEOUT } = options;
     const timer = startTimer(timeout, () => this.#transport.destroy());
     if (!this.#isClosing) {
       this.#isClosing = true;
-      await Promise.race([this.#running.ended(), this.#closed]);
+      await Promise.race([this.#running?.ended(), this.#closed]);
       this.#owner.callRouter?.beforeClose?.();
       this.#fail(new ConnectionClosedError(CLOSED_BY_US), Infinity); // all queued bytes are still sent
       this.#transport.end();
@@ -347,7 +348,8 @@ export class Engine {
       this.#refuse(header, error, header);
       return;
     }
-    runListener(() => this.#running.run(decision, call as MethodCall)); // the type of its header
+    const running = this.#running ??= new RunningHandlers();
+    runListener(() => running.run(decision, call as MethodCall)); // the type of its header
   }
 
   #routeCall(header: MethodCallHeader, length: number): CallRunner | CallRefusal {

@@ -18,17 +18,29 @@ import { type SignalRequest, type SignalSource, Subscriptions } from './subscrip
 /** The wishes of one connection to a bus. */
 export class Wishes implements SignalReceiver, SignalSource {
   readonly names: BusNames;
-  readonly rules: MatchRequests;
-  readonly owners: NameOwners;
-  readonly namespaces: NamespaceOwners;
   readonly subscriptions: Subscriptions;
+  readonly #core: LinkCore;
+  // The other parts are made on first use.
+  #rules: MatchRequests | undefined;
+  #owners: NameOwners | undefined;
+  #namespaces: NamespaceOwners | undefined;
 
   constructor(core: LinkCore) {
+    this.#core = core;
     this.names = new BusNames(core);
-    this.rules = new MatchRequests(core);
-    this.owners = new NameOwners(core, this.rules);
-    this.namespaces = new NamespaceOwners(core, this.rules);
     this.subscriptions = new Subscriptions(this, core);
+  }
+
+  get rules(): MatchRequests {
+    return this.#rules ??= new MatchRequests(this.#core);
+  }
+
+  get owners(): NameOwners {
+    return this.#owners ??= new NameOwners(this.#core, this.rules);
+  }
+
+  get namespaces(): NamespaceOwners {
+    return this.#namespaces ??= new NamespaceOwners(this.#core, this.rules);
   }
 
   isOurs(destination: string): boolean {
@@ -36,15 +48,15 @@ export class Wishes implements SignalReceiver, SignalSource {
   }
 
   mayOwn(name: string, sender: string): boolean {
-    return this.owners.mayOwn(name, sender);
+    return this.#owners === undefined || this.#owners.mayOwn(name, sender);
   }
 
   /** The bus's own signals update names and owners before any subscription gets them. */
   deliver(signal: ArrivedSignal): void {
     const { sender, interface: interfaceName } = signal.header;
     if (sender === BUS_NAME && interfaceName === BUS_OBJECT.interface) {
-      this.owners.handleBusSignal(signal);
-      this.namespaces.handleBusSignal(signal);
+      this.#owners?.handleBusSignal(signal);
+      this.#namespaces?.handleBusSignal(signal);
       this.names.handleBusSignal(signal);
     }
     this.subscriptions.deliver(signal);
@@ -54,8 +66,8 @@ export class Wishes implements SignalReceiver, SignalSource {
   handleBreak(): void {
     this.names.handleBreak();
     this.subscriptions.handleBreak();
-    this.owners.handleBreak();
-    this.namespaces.handleBreak();
+    this.#owners?.handleBreak();
+    this.#namespaces?.handleBreak();
   }
 
   /**
@@ -65,19 +77,19 @@ export class Wishes implements SignalReceiver, SignalSource {
   async replay(engine: Engine, gap: Gap): Promise<RestoredNames> {
     this.subscriptions.noteGap(gap);
     // The rules before the questions, so that no change of an owner can be missed between the two.
-    const rules = this.rules.replay(engine);
-    const owners = this.owners.replay(engine);
+    const rules = this.#rules?.replay(engine) ?? [];
+    const owners = this.#owners?.replay(engine);
     const restored = this.names.replay(engine);
-    const namespaces = this.namespaces.replay(engine); // asks in several steps
+    const namespaces = this.#namespaces?.replay(engine) ?? []; // asks in several steps
     const [ruleErrors, { names, errors }, listErrors] = await Promise.all([rules, restored, namespaces, owners]);
     return { names, errors: [...errors, ...ruleErrors, ...listErrors] };
   }
 
   /** No further engine follows. */
   end(error: ConnectionClosedError): void {
-    this.rules.end(error);
-    this.owners.end(error);
-    this.namespaces.end(error);
+    this.#rules?.end(error);
+    this.#owners?.end(error);
+    this.#namespaces?.end(error);
   }
 
   /** Adds the rule, and watches the owner of a well-known sender. */

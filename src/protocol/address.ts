@@ -81,6 +81,11 @@ export interface AddressEntry {
  * @throws {AddressError} as {@link parseAddresses} does, if no entry is a valid address
  */
 export function readAddressList(list: string): readonly AddressEntry[] {
+  if (!list.includes(';')) { // as most are
+    const address = tryAddress(list);
+    if (address instanceof AddressError) throw address;
+    return [{ text: list, address }];
+  }
   const texts = new Set(splitParts({ text: list, offset: 0 }, ';').map(({ text }) => text));
   const entries = Array.from(texts, (text) => ({ text, address: tryAddress(text) }));
   if (entries.every(({ address }) => address instanceof AddressError)) parseAddresses(list);

@@ -24,6 +24,13 @@ export function defaultMechanisms(transport: string): readonly MechanismName[] {
   return transport === 'tcp' || transport === 'nonce-tcp' ? DEFAULT_MECHANISMS_OVER_TCP : DEFAULT_MECHANISMS;
 }
 
+/** The mechanisms that were made last. They have no state, and most programs use the same ones for all connections. */
+let last: {
+  readonly uid: string | undefined;
+  readonly names: readonly MechanismName[];
+  readonly mechanisms: readonly ClientMechanism[];
+} | undefined;
+
 /**
  * The mechanisms of a client, in the order of `names`. `uid` is the identity that is claimed; if it is undefined, as on
  * Windows, EXTERNAL leaves the identity to the server, and DBUS_COOKIE_SHA1 is left out.
@@ -31,6 +38,18 @@ export function defaultMechanisms(transport: string): readonly MechanismName[] {
 export function clientMechanisms(
   uid: string | undefined, names: readonly MechanismName[],
 ): readonly ClientMechanism[] {
+  if (last !== undefined && last.uid === uid && last.names === names && !isOfProgram(names)) return last.mechanisms;
+  const mechanisms = makeMechanisms(uid, names);
+  last = { uid, names, mechanisms };
+  return mechanisms;
+}
+
+/** Whether a list is the program's own, which can have changed since it was used last. */
+function isOfProgram(names: readonly MechanismName[]): boolean {
+  return names !== DEFAULT_MECHANISMS && names !== DEFAULT_MECHANISMS_OVER_TCP;
+}
+
+function makeMechanisms(uid: string | undefined, names: readonly MechanismName[]): readonly ClientMechanism[] {
   return names.flatMap((name): readonly ClientMechanism[] => {
     switch (name) {
       case 'EXTERNAL':

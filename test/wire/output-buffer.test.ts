@@ -113,12 +113,10 @@ describe('an output buffer', () => {
       ['first', 'second', 'third'].map((value) => encoded(text(value))),
     );
     output.recycle();
-    next('fourth'); // into the memory that was chosen when the third was taken
-    expect(next('fifth').buffer).toBe(first.buffer);
+    expect(next('fourth').buffer).toBe(first.buffer);
     expect([...second]).toEqual(encoded(text('second')));
     output.recycle();
-    next('sixth');
-    expect(next('seventh').buffer).toBe(second.buffer);
+    expect(next('fifth').buffer).toBe(second.buffer);
   });
 
   test('works even if no memory is given back', () => {

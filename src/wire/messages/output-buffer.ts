@@ -4,14 +4,14 @@
 import { MAX_MESSAGE_LENGTH } from '../constants.js';
 import { type EncodeOptions, writeMessage } from './encode.js';
 import type { Message } from './message.js';
-import { type Block, MemoryPool, newBlock } from '../values/memory.js';
+import { type Block, MemoryPool, newBlock, NO_BLOCK } from '../values/memory.js';
 import { Writer } from '../values/writer.js';
 
 /** A chunk of this many bytes takes no more messages. */
 const FULL_CHUNK = 2 ** 17;
 /** Memory for a chunk of short messages that follows a full one. */
 const CHUNK_CAPACITY = 2 ** 18;
-/** Memory for the first messages. It grows as they need it. */
+/** Memory for the first messages, made when there is one. It grows as they need it. */
 const FIRST_CAPACITY = 1024;
 /** Memory of up to this many bytes stays with its buffer; longer memory goes to the pool. */
 const MAX_SPARE_CAPACITY = CHUNK_CAPACITY;
@@ -43,7 +43,7 @@ export class OutputBuffer {
   /** Chunks without the last one, which is in the writer. */
   #full: Chunk[] = [];
   #fullBytes = 0;
-  /** Memory that was taken and given back; made when a chunk is taken, since many connections send only one. */
+  /** Memory that was taken and given back. */
   #spare: Block | undefined;
   /** The memory of the chunks that were taken and are still in use, the oldest first. */
   readonly #taken: Block[] = [];
@@ -53,7 +53,7 @@ export class OutputBuffer {
 
   constructor(limits: OutputLimits = {}) {
     this.#limits = limits;
-    this.#writer = newWriter(limits);
+    this.#writer = newWriter(limits, 0);
   }
 
   /** Bytes that were appended and not taken. */
@@ -72,7 +72,7 @@ export class OutputBuffer {
       this.#nested.push(this.#encodeNested(message, options));
       return;
     }
-    const writer = this.#writer;
+    const writer = this.#open();
     const { block, start, offset } = writer;
     this.#isWriting = true;
     try {
@@ -91,6 +91,16 @@ export class OutputBuffer {
     }
   }
 
+  /** The writer, with memory to write into. */
+  #open(): Writer {
+    const writer = this.#writer;
+    if (writer.block === NO_BLOCK) {
+      writer.use(this.#spare ?? newBlock(FIRST_CAPACITY));
+      this.#spare = undefined;
+    }
+    return writer;
+  }
+
   /** Appends a copy of one whole message. While another message is being written, it follows that one. */
   appendBytes(message: Uint8Array): void {
     if (this.#isWriting) this.#nested.push(message.slice());
@@ -98,7 +108,7 @@ export class OutputBuffer {
   }
 
   #encodeNested(message: Message, options: EncodeOptions): Uint8Array {
-    const writer = newWriter(this.#limits);
+    const writer = newWriter(this.#limits, FIRST_CAPACITY);
     writeMessage(writer, message, options);
     return writer.bytes.subarray(writer.start, writer.offset);
   }
@@ -108,7 +118,7 @@ export class OutputBuffer {
   }
 
   #copy(message: Uint8Array): void {
-    const writer = this.#writer;
+    const writer = this.#open();
     const { block, start, offset } = writer;
     writer.begin();
     writer.reserve(message.length);
@@ -152,8 +162,7 @@ export class OutputBuffer {
     const { block, start, offset } = this.#writer;
     if (offset === start) return NO_BYTES;
     this.#taken.push(block);
-    this.#writer.use(this.#spare ?? newBlock(FIRST_CAPACITY));
-    this.#spare = undefined;
+    this.#writer.use(NO_BLOCK);
     return block.bytes.subarray(start, offset);
   }
 
@@ -170,7 +179,7 @@ export class OutputBuffer {
     if (this.#isWriting) return;
     this.#full = [];
     this.#fullBytes = 0;
-    this.#writer.use(newBlock(FIRST_CAPACITY));
+    this.#writer.use(NO_BLOCK);
   }
 }
 
@@ -178,8 +187,8 @@ function isShorter(block: Block, other: Block | undefined): boolean {
   return other !== undefined && block.bytes.length < other.bytes.length;
 }
 
-function newWriter({ maxMessageLength = MAX_MESSAGE_LENGTH }: OutputLimits): Writer {
-  const writer = new Writer(FIRST_CAPACITY, pool);
+function newWriter({ maxMessageLength = MAX_MESSAGE_LENGTH }: OutputLimits, capacity: number): Writer {
+  const writer = new Writer(capacity, pool);
   writer.restrictToBus();
   writer.maxLength = maxMessageLength;
   return writer;

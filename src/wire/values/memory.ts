@@ -14,6 +14,9 @@ export function newBlock(length: number): Block {
   return { bytes, view: new DataView(bytes.buffer) };
 }
 
+/** A block without memory. */
+export const NO_BLOCK: Block = newBlock(0);
+
 /** The source of a writer's memory. */
 export interface Memory {
   /** A block of at least `length` bytes. Its contents are arbitrary. */

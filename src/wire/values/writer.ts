@@ -3,7 +3,7 @@
 // Tests: test/wire/output-buffer.test.ts, values/marshal.test.ts.
 import { MAX_MESSAGE_LENGTH, MAX_PORTABLE_DEPTH, MAX_VALUE_DEPTH } from '../constants.js';
 import { Fault, reasonOfLimit } from './fault.js';
-import { type Block, FRESH_MEMORY, type Memory, newBlock } from './memory.js';
+import { type Block, FRESH_MEMORY, type Memory, newBlock, NO_BLOCK } from './memory.js';
 
 const INITIAL_CAPACITY = 1024;
 /** Bytes of earlier messages up to which they move along if the memory is too small for the current message. */
@@ -41,7 +41,7 @@ export class Writer {
   #firstBlock: Block;
 
   constructor(capacity = INITIAL_CAPACITY, memory: Memory = FRESH_MEMORY) {
-    this.block = newBlock(capacity);
+    this.block = capacity === 0 ? NO_BLOCK : newBlock(capacity);
     this.bytes = this.block.bytes;
     this.view = this.block.view;
     this.#memory = memory;
