@@ -2,7 +2,8 @@
 // It refuses the same bytes as unmarshal.ts, with the same errors, and needs no memory for the values. The receiver's
 // limits (the number of values, keys that collide) do not apply, since no value is made.
 // Specification: Marshaling (Wire Format). Tests: test/wire/invalid.test.ts, test/wire/fixtures.test.ts.
-import { compileCheckFixed, compileCheckFixedArray, compileCheckFixedStructArray } from './check-fixed.js';
+import { compileCheckFixedArray, compileCheckFixedStructArray } from './check-fixed-arrays.js';
+import { compileCheckFixed } from './numbers-and-booleans.js';
 import { CHECK_STRING } from './check-text.js';
 import type { Codec } from './codec.js';
 import { lengthMismatch, readArrayEnd } from './array-length.js';

@@ -9,9 +9,8 @@ import { checkWrittenDepth } from './depth.js';
 import { MarshalError, type MarshalErrorCode } from '../errors.js';
 import { Fault, mismatch, within } from './fault.js';
 import type { BodyInputOf, CheckedSignature } from '../infer.js';
-import {
-  checkFieldCount, compileMarshalFixed, compileMarshalFixedArray, compileMarshalFixedStructArray,
-} from './marshal-fixed.js';
+import { checkFieldCount, compileMarshalFixedArray, compileMarshalFixedStructArray } from './marshal-fixed-arrays.js';
+import { compileMarshalFixed } from './numbers-and-booleans.js';
 import { MARSHAL_STRING, toSignatureFault, writeSignature } from './marshal-text.js';
 import { BYTE_ORDER, checkOptions } from '../options.js';
 import type { DictType, StructType, Type } from '../signature.js';

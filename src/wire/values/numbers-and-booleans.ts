@@ -1,12 +1,12 @@
-// The fixed-size types, one value at a time: how each is checked, written and read.
-// It does not align, and does not check that the bytes exist: callers do both first.
+// The fixed-size types, one value at a time: the range of each, how it is written and how it is read.
+// A FixedCodec does not align, and does not check that the bytes exist: its callers do both first.
 // Specification: Marshalling Basic Types. Tests: marshal.test.ts, unmarshal.test.ts.
 import { describe } from '../describe.js';
 import type { MarshalErrorCode, UnmarshalErrorCode } from '../errors.js';
 import { Fault, mismatch, unixFdFault } from './fault.js';
-import type { Reader } from './reader.js';
-import type { FixedTypeCode } from '../signature.js';
-import type { Writer } from './writer.js';
+import type { Check, Reader, Unmarshal } from './reader.js';
+import { FIXED_SIZE, type FixedType, type FixedTypeCode, oncePerCode } from '../signature.js';
+import type { Marshal, Writer } from './writer.js';
 
 /** How values of one fixed-size type are written and read. */
 export interface FixedCodec {
@@ -139,3 +139,37 @@ export const FIXED_CODEC: Readonly<Record<FixedTypeCode, FixedCodec>> = {
   d: double,
   h: unixFd,
 };
+
+/** Compiles the writer of one value of a fixed-size type. */
+export function compileMarshalFixed({ code }: FixedType): Marshal {
+  const size = FIXED_SIZE[code];
+  const { write } = FIXED_CODEC[code];
+  return (writer, value) => {
+    writer.align(size, size);
+    write(writer, writer.offset, value);
+    writer.offset += size;
+  };
+}
+
+/** The reader of one value of a fixed-size type. */
+export const compileUnmarshalFixed = oncePerCode((code): Unmarshal => {
+  const size = FIXED_SIZE[code];
+  const { read } = FIXED_CODEC[code];
+  return (reader) => {
+    reader.align(size, size);
+    const value = read(reader, reader.offset);
+    reader.offset += size;
+    return value;
+  };
+});
+
+/** The check of one value of a fixed-size type. */
+export const compileCheckFixed = oncePerCode((code): Check => {
+  const size = FIXED_SIZE[code];
+  const isBoolean = code === 'b';
+  return (reader) => {
+    reader.align(size, size);
+    if (isBoolean) boolean.read(reader, reader.offset);
+    reader.offset += size;
+  };
+});

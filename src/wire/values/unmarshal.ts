@@ -17,9 +17,8 @@ import { Reader, type Unmarshal } from './reader.js';
 import { DEFAULT_READING, READ_RULES, type ReadOptions, toReading } from './reading.js';
 import type { DictType, StructType, Type } from '../signature.js';
 import { readText } from './text.js';
-import {
-  compileUnmarshalFixed, compileUnmarshalFixedArray, compileUnmarshalFixedStructArray,
-} from './unmarshal-fixed.js';
+import { compileUnmarshalFixedArray, compileUnmarshalFixedStructArray } from './unmarshal-fixed-arrays.js';
+import { compileUnmarshalFixed } from './numbers-and-booleans.js';
 import { endOfText, readCodec, UNMARSHAL_STRING, unmarshalStringKey } from './unmarshal-text.js';
 import type { Variant } from '../variant.js';
 

@@ -1,5 +1,5 @@
-// Checks fixed-size types in place, without making values: the counterpart of unmarshal-fixed.ts, which refuses
-// the same bytes with the same errors. Specification: Marshalling Basic Types, Marshalling Containers.
+// Checks arrays of fixed-size types in place, without making values: the counterpart of unmarshal-fixed-arrays.ts. It
+// refuses the same bytes with the same errors. Specification: Marshalling Containers.
 // Tests: test/wire/invalid.test.ts, test/fuzz/short.test.ts.
 import { lengthMismatch, readArrayEnd } from './array-length.js';
 import { checkDepth } from './depth.js';
@@ -7,20 +7,9 @@ import { Fault, within } from './fault.js';
 import { FIXED_CODEC } from './numbers-and-booleans.js';
 import type { Check } from './reader.js';
 import { FIXED_SIZE, type FixedType, fixedLayout, oncePerCode } from '../signature.js';
-import { compileCheckPadding } from './unmarshal-fixed.js';
+import { compileCheckPadding } from './unmarshal-fixed-arrays.js';
 
 const { read: checkBoolean } = FIXED_CODEC.b;
-
-/** The check of one value of a fixed-size type. */
-export const compileCheckFixed = oncePerCode((code): Check => {
-  const size = FIXED_SIZE[code];
-  const isBoolean = code === 'b';
-  return (reader) => {
-    reader.align(size, size);
-    if (isBoolean) checkBoolean(reader, reader.offset);
-    reader.offset += size;
-  };
-});
 
 /** The check of an array of a fixed-size type. */
 export const compileCheckFixedArray = oncePerCode((code): Check => {

@@ -1,5 +1,5 @@
-// Unmarshals fixed-size types: one value, arrays of them, and arrays of structs of them, whose layout is known before
-// any byte is read. fixed.ts knows the values, fixed-arrays.ts the typed arrays. Specification: Marshalling Containers.
+// Unmarshals arrays of fixed-size types, and of structs of them, whose layout is known before any byte is read.
+// numbers-and-booleans.ts knows the values, fixed-arrays.ts the typed arrays. Specification: Marshalling Containers.
 // Tests: unmarshal.test.ts, nan.test.ts.
 import { lengthMismatch, readArrayEnd } from './array-length.js';
 import { checkDepth } from './depth.js';
@@ -11,18 +11,6 @@ import type { Reader, Unmarshal } from './reader.js';
 import {
   FIXED_SIZE, type FixedLayout, type FixedType, type FixedTypeCode, fixedLayout, oncePerCode,
 } from '../signature.js';
-
-/** The reader of one value of a fixed-size type. */
-export const compileUnmarshalFixed = oncePerCode((code): Unmarshal => {
-  const size = FIXED_SIZE[code];
-  const { read } = FIXED_CODEC[code];
-  return (reader) => {
-    reader.align(size, size);
-    const value = read(reader, reader.offset);
-    reader.offset += size;
-    return value;
-  };
-});
 
 /** Up to this many bytes, a loop is faster than the platform's copy. */
 const SHORT_LENGTH = 64;

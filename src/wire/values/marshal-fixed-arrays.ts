@@ -1,5 +1,5 @@
-// Marshals fixed-size types: one value, arrays of them, and arrays of structs of them, whose layout is known before any
-// value is seen. fixed.ts knows the values, fixed-arrays.ts the typed arrays. Specification: Marshalling Containers.
+// Marshals arrays of fixed-size types, and of structs of them, whose layout is known before any value is seen.
+// numbers-and-booleans.ts knows the values, fixed-arrays.ts the typed arrays. Specification: Marshalling Containers.
 // Tests: marshal.test.ts.
 import { isArray } from '../arguments.js';
 import { beginArray, checkArrayLength } from './array-length.js';
@@ -9,17 +9,6 @@ import { BULK_LENGTH, fillFixedArray, FIXED_ARRAY, type FixedArray, HOST_IS_LITT
 import { FIXED_CODEC } from './numbers-and-booleans.js';
 import { FIXED_SIZE, type FixedType, fixedLayout, type StructType } from '../signature.js';
 import type { Marshal } from './writer.js';
-
-/** Compiles the writer of one value of a fixed-size type. */
-export function compileMarshalFixed({ code }: FixedType): Marshal {
-  const size = FIXED_SIZE[code];
-  const { write } = FIXED_CODEC[code];
-  return (writer, value) => {
-    writer.align(size, size);
-    write(writer, writer.offset, value);
-    writer.offset += size;
-  };
-}
 
 /** Compiles the writer of an array of a fixed-size type; in the host's byte order it copies all elements at once. */
 export function compileMarshalFixedArray({ code }: FixedType): Marshal {
