@@ -11,7 +11,7 @@ import { type Caller, errorAt } from '../wire/error-place.js';
 import type { ErrorPlace } from '../wire/errors.js';
 import type { BodyOf } from '../wire/infer.js';
 import { decodeBodyAs, decodeHeaderAs, type MessageHeader } from '../wire/messages/decode.js';
-import { type Envelope, readEnvelope } from '../wire/messages/envelope.js';
+import { type Envelope, readEnvelope } from '../wire/messages/broken-header.js';
 import { FrameReader } from '../wire/messages/framing.js';
 import { errorReply, type Message, type MethodCall } from '../wire/messages/message.js';
 import { checkOptions } from '../wire/options.js';

@@ -3,7 +3,7 @@
 // Specification: Message Format (serial, REPLY_SERIAL).
 import { BUS_NAME } from '../protocol/bus.js';
 import { onAbort } from '../transport/waiting.js';
-import type { Envelope } from '../wire/messages/envelope.js';
+import type { Envelope } from '../wire/messages/broken-header.js';
 import type { ErrorMessage, MethodReturn } from '../wire/messages/message.js';
 import { CallTable } from './call-table.js';
 import { Deadlines, type Expirable } from './deadlines.js';

@@ -10,7 +10,7 @@ export { dissect, type DissectOptions } from './dissect/dissect.js';
 export { formatDissection } from './dissect/format.js';
 export type { Part, PartKind } from './dissect/parts.js';
 export { encodeMessage, type EncodeOptions } from './messages/encode.js';
-export { type Envelope, readEnvelope } from './messages/envelope.js';
+export { type Envelope, readEnvelope } from './messages/broken-header.js';
 export * from './errors.js';
 export {
   FrameReader, type FrameReaderOptions, type InvalidMessage, MessageReader, type MessageReaderOptions,

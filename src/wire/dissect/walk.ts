@@ -15,7 +15,7 @@ import {
   type ArrayType, type DictType, FIXED_SIZE, type FixedType, type FixedTypeCode, parseSignature, parseSingleType,
   type StringTypeCode, type Type,
 } from '../signature.js';
-import { readText } from '../values/text.js';
+import { readText } from '../values/utf8.js';
 
 /** The path of a value, and the number of containers around it. */
 interface Place {

@@ -7,7 +7,7 @@ import {
 } from '../constants.js';
 import { decodeHeader } from './decode.js';
 import { checkInteger, refusal } from './encode.js';
-import { skipField } from './field-walk.js';
+import { skipField } from './skip-field.js';
 import { fieldsTooLongProblem, tooLongProblem } from './fixed-header.js';
 import { assertBusName } from '../names.js';
 import { ANY, checkRequiredOptions, FLAG, type OptionRules } from '../options.js';

@@ -4,7 +4,7 @@
 import { checksOf } from '../values/check.js';
 import { codecOf } from '../values/codec.js';
 import { Reader, uint32At } from '../values/reader.js';
-import { readText } from '../values/text.js';
+import { readText } from '../values/utf8.js';
 import type { MessageHeader } from './decode.js';
 
 /** Longest text that is read whole, in bytes. A match rule has at most half as many. */

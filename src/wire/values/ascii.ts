@@ -1,6 +1,6 @@
 // Decodes bytes that are known to be ASCII. In JavaScript the fastest way to make short text, by a factor of two over
 // joining pieces, is one call of String.fromCharCode with all bytes as arguments, and such calls must be written out.
-// Tests: text.test.ts.
+// Tests: utf8.test.ts.
 
 const { fromCharCode } = String;
 

@@ -1,7 +1,7 @@
 // Checks arrays of fixed-size types in place, without making values: the counterpart of unmarshal-fixed-arrays.ts. It
 // refuses the same bytes with the same errors. Specification: Marshalling Containers.
 // Tests: test/wire/invalid.test.ts, test/fuzz/short.test.ts.
-import { lengthMismatch, readArrayEnd } from './array-length.js';
+import { lengthMismatch, readArrayEnd } from './array-length-and-padding.js';
 import { checkDepth } from './depth.js';
 import { Fault, within } from './fault.js';
 import { FIXED_CODEC } from './numbers-and-booleans.js';

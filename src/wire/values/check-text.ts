@@ -3,7 +3,7 @@
 // Tests: test/wire/invalid.test.ts, test/fuzz/short.test.ts.
 import type { Check, Reader } from './reader.js';
 import type { StringTypeCode } from '../signature.js';
-import { checkText } from './text.js';
+import { checkText } from './utf8.js';
 import { endOfText, objectPathFault, unmarshalSignature } from './unmarshal-text.js';
 
 function checkString(reader: Reader): void {

@@ -6,7 +6,7 @@ import { compileCheckFixedArray, compileCheckFixedStructArray } from './check-fi
 import { compileCheckFixed } from './numbers-and-booleans.js';
 import { CHECK_STRING } from './check-text.js';
 import type { Codec } from './codec.js';
-import { lengthMismatch, readArrayEnd } from './array-length.js';
+import { lengthMismatch, readArrayEnd } from './array-length-and-padding.js';
 import { checkDepth } from './depth.js';
 import { within } from './fault.js';
 import { type Check, Reader } from './reader.js';

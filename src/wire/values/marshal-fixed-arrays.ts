@@ -2,7 +2,7 @@
 // numbers-and-booleans.ts knows the values, fixed-arrays.ts the typed arrays. Specification: Marshalling Containers.
 // Tests: marshal.test.ts.
 import { isArray } from '../arguments.js';
-import { beginArray, checkArrayLength } from './array-length.js';
+import { beginArray, checkArrayLength } from './array-length-and-padding.js';
 import { checkWrittenDepth } from './depth.js';
 import { Fault, mismatch, within } from './fault.js';
 import { BULK_LENGTH, fillFixedArray, FIXED_ARRAY, type FixedArray, HOST_IS_LITTLE_ENDIAN } from './fixed-arrays.js';

@@ -1,13 +1,13 @@
-// Marshals the string-like types, with their lengths and terminating NULs. text.ts knows UTF-8; signature and name
+// Marshals the string-like types, with their lengths and terminating NULs. utf8.ts knows UTF-8; signature and name
 // grammars are elsewhere. Specification: Marshalling Basic Types (string-like types).
-// Tests: marshal.test.ts, text.test.ts.
+// Tests: marshal.test.ts, utf8.test.ts.
 import { checkSignature } from './codec.js';
 import { describe } from '../describe.js';
 import { SignatureError } from '../errors.js';
 import { Fault, mismatch } from './fault.js';
 import { isObjectPath } from '../names.js';
 import type { StringTypeCode } from '../signature.js';
-import { isShort, MAX_BYTES_PER_UNIT, writeShortAscii, writeUtf8 } from './text.js';
+import { isShort, MAX_BYTES_PER_UNIT, writeShortAscii, writeUtf8 } from './utf8.js';
 import type { Marshal, Writer } from './writer.js';
 
 /** Writes text and its NUL; returns the text's length in bytes. @throws {Fault} if STRING does not allow the text */

@@ -4,7 +4,7 @@
 import { isArray } from '../arguments.js';
 import { type Codec, codecOf, codecOfSingle } from './codec.js';
 import type { ByteOrder } from '../constants.js';
-import { beginArray, endArray } from './array-length.js';
+import { beginArray, endArray } from './array-length-and-padding.js';
 import { checkWrittenDepth } from './depth.js';
 import { MarshalError, type MarshalErrorCode } from '../errors.js';
 import { Fault, mismatch, within } from './fault.js';

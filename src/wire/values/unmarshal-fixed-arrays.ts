@@ -1,7 +1,7 @@
 // Unmarshals arrays of fixed-size types, and of structs of them, whose layout is known before any byte is read.
 // numbers-and-booleans.ts knows the values, fixed-arrays.ts the typed arrays. Specification: Marshalling Containers.
 // Tests: unmarshal.test.ts, nan.test.ts.
-import { lengthMismatch, readArrayEnd } from './array-length.js';
+import { lengthMismatch, readArrayEnd } from './array-length-and-padding.js';
 import { checkDepth } from './depth.js';
 import { countValues } from './value-count.js';
 import { Fault, paddingFault, within } from './fault.js';

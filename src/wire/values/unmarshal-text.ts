@@ -1,6 +1,6 @@
 // Unmarshals the string-like types, with their lengths and terminating NULs, and caches text that repeats.
-// text.ts knows UTF-8; signature and name grammars are elsewhere.
-// Specification: Marshalling Basic Types (string-like types). Tests: unmarshal.test.ts, text.test.ts.
+// utf8.ts knows UTF-8; signature and name grammars are elsewhere.
+// Specification: Marshalling Basic Types (string-like types). Tests: unmarshal.test.ts, utf8.test.ts.
 import { ByteCache } from './byte-cache.js';
 import { CACHE_LIMITS } from '../cache-limits.js';
 import { checkSignature, type Codec, codecOf, codecOfLetter, EMPTY_CODEC } from './codec.js';
@@ -9,7 +9,7 @@ import { Fault } from './fault.js';
 import { isObjectPath } from '../names.js';
 import type { Reader, Unmarshal } from './reader.js';
 import type { StringTypeCode } from '../signature.js';
-import { readText } from './text.js';
+import { readText } from './utf8.js';
 
 /**
  * Checks that text of `length` bytes and its NUL exist, and moves the reader after both; returns the end of the text.

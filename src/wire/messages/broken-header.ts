@@ -7,7 +7,7 @@ import { isBusName } from '../names.js';
 import { Fault } from '../values/fault.js';
 import { Reader } from '../values/reader.js';
 import { messageTypeOf } from './decode.js';
-import { skipField } from './field-walk.js';
+import { skipField } from './skip-field.js';
 import { readFixedHeader } from './fixed-header.js';
 import { FIELD_TYPE } from './header-fields.js';
 import type { Message } from './message.js';

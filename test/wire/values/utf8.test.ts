@@ -1,5 +1,5 @@
 // Text, written and read, with TextEncoder and TextDecoder and without them: a runtime may lack them, which may change
-// nothing but the speed. text.heavy.test.ts has every code point. Specification: String-like types.
+// nothing but the speed. utf8.heavy.test.ts has every code point. Specification: String-like types.
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { bytes, thrownBy } from '../support.js';
 import { CODERS, stringBody, type Wire } from './coders.js';

@@ -1,6 +1,6 @@
 // Passes over the header fields of a message without interpreting them, for readers that need only their bounds.
 // It does not decide whether a header is valid; decode.ts does. Specification: Header Fields.
-// Tests: envelope.test.ts, readdress.test.ts.
+// Tests: broken-header.test.ts, readdress.test.ts.
 import { FIELD_DEPTH } from '../constants.js';
 import type { Reader } from '../values/reader.js';
 import { checkVariant } from '../values/check.js';

@@ -2,7 +2,7 @@
 // Specification: Message Format, Header Fields.
 import { describe, expect, test } from 'vitest';
 import { decodeBody, decodeHeader, decodeMessage, encodeMessage, methodCall } from '../../../src/wire/index.js';
-import { readEnvelope } from '../../../src/wire/messages/envelope.js';
+import { readEnvelope } from '../../../src/wire/messages/broken-header.js';
 import { loadMessages } from '../../support/fixtures.js';
 import { bytes, unmarshalErrorOf } from '../support.js';
 
