@@ -39,9 +39,10 @@ function refusal(code: UnmarshalErrorCode, problem: string, offset: number): Unm
 
 /**
  * Reads the fixed part of the header of the message that starts at `offset`. Its 16 bytes must exist.
+ * @param maxLength the longest message that the receiver accepts (`maxMessageLength`), in bytes
  * @throws {UnmarshalError} if no message that starts with these 16 bytes can be valid
  */
-export function readFixedHeader(bytes: Uint8Array, offset = 0): FixedHeader {
+export function readFixedHeader(bytes: Uint8Array, offset = 0, maxLength = MAX_MESSAGE_LENGTH): FixedHeader {
   const mark = bytes[offset];
   if (mark !== BYTE_ORDER_MARK.little && mark !== BYTE_ORDER_MARK.big) {
     throw refusal('BYTE_ORDER_INVALID', `the first byte is 0x${mark?.toString(16)}: it must be "l" or "B"`, 0);
@@ -65,8 +66,6 @@ export function readFixedHeader(bytes: Uint8Array, offset = 0): FixedHeader {
   const fieldsEnd = FIXED_HEADER_LENGTH + fieldsLength;
   const bodyOffset = (fieldsEnd + 7) & ~7;
   const length = bodyOffset + bodyLength;
-  if (length > MAX_MESSAGE_LENGTH) {
-    throw refusal('MESSAGE_TOO_LONG', tooLongProblem(length, MAX_MESSAGE_LENGTH), 4);
-  }
+  if (length > maxLength) throw refusal('MESSAGE_TOO_LONG', tooLongProblem(length, maxLength, 'maxMessageLength'), 4);
   return { littleEndian, typeCode, flags, serial, fieldsEnd, bodyOffset, length };
 }

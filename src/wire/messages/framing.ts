@@ -5,7 +5,7 @@ import { checkBytes } from '../arguments.js';
 import { FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH } from '../constants.js';
 import { decodeMessageAs } from './decode.js';
 import { UnmarshalError } from '../errors.js';
-import { readFixedHeader, tooLongProblem } from './fixed-header.js';
+import { readFixedHeader } from './fixed-header.js';
 import type { Message } from './message.js';
 import { checkOptions, FLAG, integer, type OptionRules } from '../options.js';
 import { PartialMessage } from './partial-message.js';
@@ -138,10 +138,7 @@ export class FrameReader {
   }
 
   #lengthOf(bytes: Uint8Array, offset: number): number {
-    const { length } = readFixedHeader(bytes, offset);
-    if (length <= this.#maxLength) return length;
-    const problem = tooLongProblem(length, this.#maxLength, 'maxMessageLength');
-    throw new UnmarshalError('MESSAGE_TOO_LONG', problem, { offset: 4 });
+    return readFixedHeader(bytes, offset, this.#maxLength).length;
   }
 }
 
