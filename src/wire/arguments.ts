@@ -26,6 +26,28 @@ export function tagOf(value: unknown): string | undefined {
   }
 }
 
+/** Whether a value is a proxy that has been revoked: it cannot be used in any way. Runs no code of the value. */
+export function isRevoked(value: unknown): boolean {
+  try {
+    Array.isArray(value);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+const mapSize = Object.getOwnPropertyDescriptor(Map.prototype, 'size')?.get as (this: unknown) => number; // ECMAScript
+
+/** Whether a value is a Map, from any realm, whatever it says about itself. Never throws. */
+export function isMap(value: unknown): value is ReadonlyMap<unknown, unknown> {
+  if (tagOf(value) !== '[object Map]') return false;
+  try {
+    return mapSize.call(value) >= 0;
+  } catch {
+    return false;
+  }
+}
+
 /** The name of the class of any typed array, whichever realm it is from and whatever it says about itself. */
 const classOfTypedArray = Object.getOwnPropertyDescriptor(
   Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag,
@@ -48,7 +70,8 @@ export function checkText(owner: string, name: string, value: unknown): asserts 
 
 /** Checks that an argument is an object; `name` is its name. @throws {ArgumentError} if it is not */
 export function checkObject(owner: string, name: string, value: unknown): asserts value is object {
-  if (typeof value !== 'object' || value === null) throw argumentError(owner, `the ${name} must be an object`, value);
+  if (typeof value === 'object' && value !== null && !isRevoked(value)) return;
+  throw argumentError(owner, `the ${name} must be an object`, value);
 }
 
 /** Whether a value is an array. Never throws. */

@@ -1,6 +1,6 @@
 // The JSON form of any value: one form for each type, whatever the value, so that readers can rely on it.
 // It makes data for JSON.stringify, not text. It knows no bytes. (Not in the specification.)
-import { argumentError, isRecord, tagOf } from './arguments.js';
+import { argumentError, isMap, isRecord, tagOf } from './arguments.js';
 import { MAX_PLAIN_DEPTH, tooDeep } from './plain.js';
 
 /** A value that JSON can represent. */
@@ -11,7 +11,8 @@ export type JsonValue =
 
 /**
  * A value in a form that JSON.stringify writes without loss. A bigint becomes its decimal digits in a string, whatever
- * its size; NaN and the infinities become the strings of these names; bytes and typed arrays become arrays of numbers;
+ * its size; NaN, the infinities and -0, which JSON does not have or loses the sign of, become the strings `NaN`,
+ * `Infinity`, `-Infinity` and `-0`; bytes and typed arrays become arrays of numbers;
  * a Map becomes an object, its keys as text; a variant becomes `{ signature, value }`. For a form without variants
  * pass the result of {@link toPlain}. A body is an array of values, and becomes one.
  * @throws {ArgumentError} if the value contains something that a message cannot contain, such as a function, or is more
@@ -24,11 +25,16 @@ export function toJson(value: unknown): JsonValue {
 function json(value: unknown, depth: number): JsonValue {
   switch (typeof value) {
     case 'string': case 'boolean': return value;
-    case 'number': return Number.isFinite(value) ? value : String(value);
+    case 'number': return jsonNumber(value);
     case 'bigint': return value.toString();
     case 'object': return value === null ? unfit(value) : jsonObject(value, depth);
     default: return unfit(value);
   }
+}
+
+function jsonNumber(value: number): JsonValue {
+  if (Object.is(value, -0)) return '-0';
+  return Number.isFinite(value) ? value : String(value);
 }
 
 function unfit(value: unknown): never {
@@ -40,7 +46,7 @@ function jsonObject(value: object, depth: number): JsonValue {
   const tag = tagOf(value);
   if (tag === undefined) return unfit(value); // a revoked proxy
   if (Array.isArray(value)) return value.map((element) => json(element, depth + 1));
-  if (tag === '[object Map]') return jsonEntries(value as ReadonlyMap<unknown, unknown>, depth + 1);
+  if (isMap(value)) return jsonEntries(value, depth + 1);
   if (tag !== '[object DataView]' && ArrayBuffer.isView(value)) {
     return Array.from(value as unknown as Iterable<number | bigint>, (element) => json(element, depth + 1));
   }

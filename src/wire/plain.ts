@@ -1,6 +1,6 @@
 // Values without their variants: the value of one key of an a{sv}, all of its values, or any value with everything in
 // it. A type is compared and never converted. It knows no bytes. Specification: Container types (VARIANT).
-import { argumentError, checkText, isRecord, tagOf } from './arguments.js';
+import { argumentError, checkText, isMap, isRecord, isRevoked } from './arguments.js';
 import { MAX_VALUE_DEPTH } from './constants.js';
 import { ArgumentError } from './errors.js';
 import type { CheckedSingle, ReadValueOf, ValueOf, Variant } from './infer.js';
@@ -36,7 +36,11 @@ export function isVariantOf<const S extends string>(
 export function isVariantOf(variant: Variant | undefined, signature: string): boolean {
   checkText('isVariantOf', 'signature', signature);
   parseSingleType(signature); // throws if it is not valid
-  return isRecord(variant) && variant.signature === signature;
+  try {
+    return isRecord(variant) && variant.signature === signature;
+  } catch {
+    return false; // a getter that throws
+  }
 }
 
 /**
@@ -91,10 +95,6 @@ export function unwrap(dict: VariantDict, signatures?: Readonly<Record<string, s
   return values;
 }
 
-function isMap(value: unknown): value is ReadonlyMap<unknown, unknown> {
-  return tagOf(value) === '[object Map]';
-}
-
 /** Whether a value is a plain object, without a class: a Date or an Error is not. */
 function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
   if (!isRecord(value)) return false;
@@ -140,7 +140,7 @@ export function toPlain(value: unknown): unknown {
 }
 
 function plain(value: unknown, depth: number): unknown {
-  if (typeof value !== 'object' || value === null || tagOf(value) === undefined) return value; // a revoked proxy, too
+  if (typeof value !== 'object' || value === null || isRevoked(value)) return value;
   if (depth > MAX_PLAIN_DEPTH) throw tooDeep('toPlain');
   if (Array.isArray(value)) return value.map((element) => plain(element, depth + 1));
   if (isMap(value)) return plainMap(value, depth + 1);

@@ -1,6 +1,7 @@
 // The JSON form of each kind of value, and what has none.
 
 import { describe, expect, test } from 'vitest';
+import { ArgumentError } from '../../src/wire/errors.js';
 import { toJson } from '../../src/wire/json.js';
 import { toPlain } from '../../src/wire/plain.js';
 import { variant } from '../../src/wire/variant.js';
@@ -9,7 +10,10 @@ describe('the JSON form', () => {
   test.each<readonly [string, unknown, string]>([
     ['texts and numbers', ['x', 1, -0.5, true], '["x",1,-0.5,true]'],
     ['bigints of any size, as digits', [5n, -(2n ** 63n), 2n ** 64n - 1n], '["5","-9223372036854775808","18446744073709551615"]'],
-    ['numbers that JSON cannot say', [NaN, Infinity, -Infinity], '["NaN","Infinity","-Infinity"]'],
+    ['numbers that JSON cannot say', [NaN, Infinity, -Infinity, -0, 0], '["NaN","Infinity","-Infinity","-0",0]'],
+    ['such numbers in variants, dicts and typed arrays',
+      [variant('d', -0), new Map([['a', -0]]), Float64Array.of(-0, NaN)],
+      '[{"signature":"d","value":"-0"},{"a":"-0"},["-0","NaN"]]'],
     ['bytes', Uint8Array.of(0, 255), '[0,255]'],
     ['a Buffer', Buffer.from([1]), '[1]'],
     ['typed arrays', [Float64Array.of(0.5, NaN), BigInt64Array.of(-1n)], '[[0.5,"NaN"],["-1"]]'],
@@ -43,6 +47,12 @@ describe('the JSON form', () => {
     const circle = new Map<string, unknown>();
     circle.set('self', circle);
     expect(() => toJson(circle)).toThrow('toJson: the value is more than 128 levels deep: it must be at most 128');
+  });
+
+  test('does not exist for a value that only says that it is a Map', () => {
+    expect(() => toJson({ [Symbol.toStringTag]: 'Map' })).toThrow(ArgumentError);
+    expect(() => toJson(Object.create(new Map()))).toThrow(ArgumentError);
+    expect(() => toJson(new Proxy(new Map(), {}))).toThrow(ArgumentError);
   });
 
   test('does not exist for a revoked proxy', () => {

@@ -1,6 +1,7 @@
 // Values without variants, and what the compiler knows about them.
 
 import { describe, expect, test } from 'vitest';
+import { ArgumentError } from '../../src/wire/errors.js';
 import { isVariantOf, take, type TakenValue, toPlain, unwrap } from '../../src/wire/plain.js';
 import { unmarshal } from '../../src/wire/values/unmarshal.js';
 import { marshal } from '../../src/wire/values/marshal.js';
@@ -55,6 +56,14 @@ describe('take', () => {
     expect(take(typed, 'samples', 'ad')).toEqual(Float64Array.of(0.5));
   });
 
+  test('reads a value that only says that it is a Map as an object', () => {
+    const dict = { [Symbol.toStringTag]: 'Map', title: variant('s', 'song') };
+    expect(take(dict, 'title', 's')).toBe('song');
+    expect({ ...unwrap(dict) }).toEqual({ title: 'song' });
+    expect(toPlain(dict)).toEqual({ title: 'song' });
+    expect(() => take(Object.create(new Map()) as never, 'title', 's')).toThrow(ArgumentError);
+  });
+
   test('refuses arguments that can never be valid', () => {
     // @ts-expect-error not a type
     expect(() => take(details, 'title', 'k')).toThrow(expect.objectContaining({ name: 'SignatureError' }));
@@ -78,6 +87,11 @@ describe('isVariantOf', () => {
     if (!isVariantOf(found, 's')) throw new Error('it is one');
     same<Same<typeof found.value, string>>();
     expect(found.value.toUpperCase()).toBe('SONG');
+  });
+
+  test('is false for a value whose signature cannot be read', () => {
+    const broken = { value: 1, get signature(): never { throw new Error('of a getter'); } };
+    expect(isVariantOf(broken, 's')).toBe(false);
   });
 
   test('is false for other signatures and for undefined', () => {
