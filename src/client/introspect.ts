@@ -2,10 +2,9 @@
 // and for programs without definitions of their own. Specification: org.freedesktop.DBus.Introspectable.
 import type { CallDefaults, WaitOptions } from '../connection/call-options.js';
 import type { MessageLink } from '../connection/link.js';
-import { defineInterface } from '../interface/define.js';
 import type { InterfaceDefinition } from '../interface/definition.js';
 import type { IntrospectionProblem } from '../interface/introspection-problems.js';
-import { mergeInterfaces } from '../interface/merge-interfaces.js';
+import { InterfaceMerger } from '../interface/merge-interfaces.js';
 import {
   type ParsedInterface, type ParsedIntrospection, parseIntrospection,
 } from '../interface/parse-introspection.js';
@@ -40,7 +39,7 @@ export interface RemoteObject<Typed extends boolean = false> {
   readonly interfaces: readonly ParsedInterface[];
   /** The definition of each interface, by its name. The record has no prototype. */
   readonly definitions: Readonly<Record<string, InterfaceDefinition>>;
-  /** The parts of its description that could not be read. */
+  /** The parts of its description that could not be read, or that contradict each other. */
   readonly problems: readonly IntrospectionProblem[];
   /** The paths of all objects directly below. */
   readonly childPaths: readonly string[];
@@ -107,13 +106,20 @@ function childPathsOf(path: string, { children }: ParsedIntrospection): {
   return { paths: [...paths], failures };
 }
 
-function definitionsOf({ interfaces }: ParsedIntrospection): Readonly<Record<string, InterfaceDefinition>> {
-  const specs = new Map<string, InterfaceSpec>();
-  mergeInterfaces(specs, interfaces);
+/** One definition for each name, and all problems: also those of an interface that the object lists twice. */
+function definitionsOf({ interfaces, problems }: ParsedIntrospection): Pick<RemoteObject, 'definitions' | 'problems'> {
+  const merger = new InterfaceMerger();
+  for (const each of interfaces) merger.add(each);
   // Object.create has no type for "nothing inherited"
   const definitions = Object.create(null) as Record<string, InterfaceDefinition>;
-  for (const [name, spec] of specs) definitions[name] = defineInterface(spec);
-  return Object.freeze(definitions);
+  for (const definition of merger.definitions()) definitions[definition.name] = definition;
+  const duplicates = problems.filter(({ code, path }) => code === 'NAME_DUPLICATE' && path.length === 1);
+  const places = new Map(duplicates.map((each) => [each.path[0], each]));
+  const conflicts = merger.conflicts.map(({ interface: name, member, problem }): IntrospectionProblem => {
+    const { offset, line } = places.get(name) ?? { offset: 0, line: 1 }; // the list of problems has a limit
+    return { code: 'NAME_DUPLICATE', problem, skipped: true, path: [name, member], offset, line };
+  });
+  return { definitions: Object.freeze(definitions), problems: [...problems, ...conflicts] };
 }
 
 function choose(path: string, definitions: RemoteObject['definitions'], name: string | undefined): InterfaceDefinition {
@@ -149,13 +155,13 @@ class Explorer<Typed extends boolean> {
     const xml = await createProxy(link, Introspectable, target).Introspect({ signal: this.#signal });
     this.#length += xml.length;
     const parsed = parseIntrospection(xml);
-    const definitions = definitionsOf(parsed);
+    const { definitions, problems } = definitionsOf(parsed);
     const { paths, failures } = childPathsOf(path, parsed);
     return {
       path,
       interfaces: parsed.interfaces,
       definitions,
-      problems: parsed.problems,
+      problems,
       childPaths: paths,
       children: [],
       failures,

@@ -1,6 +1,6 @@
 // Makes a definition from a specification: checks all of it, and fills in the defaults. It knows no connection and no
 // object path. Specification: Interfaces, Valid Names, Introspection Data Format (annotations). Tests: define.test.ts.
-import { isRecord } from '../wire/arguments.js';
+import { isArray, isRecord } from '../wire/arguments.js';
 import { MAX_NAME_LENGTH } from '../wire/constants.js';
 import { describe, quote } from '../wire/describe.js';
 import { stackOfCaller } from '../wire/error-place.js';
@@ -76,7 +76,7 @@ function assertObject(spec: unknown, place: Place): void {
 function assertKeys(spec: object, keys: readonly string[], place: Place): void {
   const unknown = Object.keys(spec).find((key) => !keys.includes(key));
   if (unknown !== undefined) {
-    throw place.error('SPEC_INVALID', `unknown key ${JSON.stringify(unknown)}: it must be one of ${keys.join(', ')}`);
+    throw place.error('SPEC_INVALID', `unknown key ${quote(unknown, 40)}: it must be one of ${keys.join(', ')}`);
   }
 }
 
@@ -88,7 +88,8 @@ function assertBoolean(value: boolean, key: string, place: Place): void {
 
 function assertOneOf(value: string, key: string, { words, place }: { words: readonly string[]; place: Place }): void {
   if (words.includes(value)) return;
-  const advice = words.includes(String(value)) ? `: write '${String(value)}' in quotes` : '';
+  const isBare = typeof value === 'boolean' && words.includes(String(value));
+  const advice = isBare ? `: write '${String(value)}' in quotes` : '';
   const list = words.map((word) => `'${word}'`).join(', ');
   throw place.error('SPEC_INVALID', `"${key}" must be one of the strings ${list}, got ${describe(value)}${advice}`);
 }
@@ -107,7 +108,7 @@ function checkArgumentNames(
   { count, key, place }: { readonly count: number; readonly key: string; readonly place: Place },
 ): readonly string[] {
   const error = (problem: string): DefinitionError => place.error('ARGUMENT_NAMES_INVALID', problem);
-  if (!Array.isArray(names)) throw error(`"${key}" must be an array of strings, got ${describe(names)}`);
+  if (!isArray(names)) throw error(`"${key}" must be an array of strings, got ${describe(names)}`);
   const odd = names.findIndex((name) => !isPlainText(name));
   if (odd >= 0) {
     throw error(`"${key}" must be strings without control characters, got ${describe(names[odd])} at index ${odd}`);
@@ -157,7 +158,7 @@ function checkArgumentAnnotations(
   { count, key, place }: { readonly count: number; readonly key: string; readonly place: Place },
 ): readonly Annotations[] {
   if (list === undefined) return Object.freeze([]);
-  if (!Array.isArray(list)) {
+  if (!isArray(list)) {
     throw place.error('SPEC_INVALID', `"${key}" must be an array of objects, got ${describe(list)}`);
   }
   if (list.length > 0 && list.length !== count) {
@@ -275,6 +276,14 @@ function defineErrors(specs: InterfaceSpec['errors'], place: Place): InterfaceDe
 
 // ---- the interface --------------------------------------------------------------------------------------------------
 
+/** The definitions of this module: they are checked and cannot change. */
+const defined = new WeakSet<object>();
+
+/** Whether a value is a definition that `defineInterface` has returned. */
+export function isDefined(value: unknown): value is InterfaceDefinition {
+  return typeof value === 'object' && value !== null && defined.has(value);
+}
+
 function checkInterface(spec: InterfaceSpec): InterfaceDefinition {
   assertObject(spec, new Place(undefined));
   const { name, methods, properties, signals, errors, deprecated = false, annotations } = spec;
@@ -297,6 +306,7 @@ function checkInterface(spec: InterfaceSpec): InterfaceDefinition {
     implement: implementThis,
     implementTyped,
   };
+  defined.add(definition);
   return Object.freeze(definition);
 }
 

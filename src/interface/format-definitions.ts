@@ -1,15 +1,14 @@
 // Writes interfaces as a TypeScript module: one `defineInterface` for each, from introspection data of a running
 // service or of a file. Each interface is checked as `defineInterface` does, before it is written.
 // Specification: Introspection Data Format.
-import { argumentError, isRecord } from '../wire/arguments.js';
+import { argumentError, isArray, isRecord } from '../wire/arguments.js';
+import { ArgumentError } from '../wire/errors.js';
 import { checkOptions, FLAG, TEXT } from '../wire/options.js';
 import type { Annotations } from './annotations.js';
-import { defineInterface } from './define.js';
 import type { InterfaceDefinition, MethodDefinition, PropertyDefinition, SignalDefinition } from './definition.js';
 import type { IntrospectionProblem } from './introspection-problems.js';
-import { mergeInterfaces } from './merge-interfaces.js';
+import { InterfaceMerger } from './merge-interfaces.js';
 import type { ParsedInterface } from './parse-introspection.js';
-import type { InterfaceSpec } from './spec.js';
 import { constantName, labels, lineComment, literal, objectKey } from './typescript-text.js';
 
 /** The interfaces to be written: the result of `parseIntrospection`, or an object with definitions. */
@@ -167,11 +166,56 @@ function interfaceText(definition: InterfaceDefinition, constant: string): strin
   ].join('\n');
 }
 
-/** All interfaces of an object and of those below, one for each name. */
-function collect(source: DefinitionsSource, found: Map<string, InterfaceSpec>): Map<string, InterfaceSpec> {
-  mergeInterfaces(found, source.interfaces);
-  for (const child of source.children ?? []) collect(child, found);
-  return found;
+function checkProblem(problem: unknown): IntrospectionProblem {
+  const { path, problem: text, line } = isRecord(problem) ? problem : {};
+  const isValid = isArray(path) && path.every((name) => typeof name === 'string') && typeof text === 'string';
+  if (isValid && typeof line === 'number') return problem as IntrospectionProblem; // has all that is read here
+  throw argumentError('formatDefinitions', 'a problem must be one of parseIntrospection', problem);
+}
+
+/** An array of a source that can be left out. */
+function listOf(source: Readonly<Record<string, unknown>>, key: 'children' | 'problems'): readonly unknown[] {
+  const found = source[key] ?? [];
+  if (isArray(found)) return found;
+  throw argumentError('formatDefinitions', `"${key}" of an object must be an array`, found);
+}
+
+/** The interfaces and problems of an object and of those below. */
+class Collector {
+  readonly interfaces = new InterfaceMerger();
+  readonly problems: IntrospectionProblem[] = [];
+  readonly #seen = new Map<unknown, 'open' | 'done'>();
+
+  /** Visits each object once, parents first. It does not call itself: objects can be nested to any depth. */
+  visit(root: unknown): void {
+    const steps: { readonly source: unknown; readonly isEnd: boolean }[] = [{ source: root, isEnd: false }];
+    for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
+      const { source, isEnd } = step;
+      const state = this.#seen.get(source);
+      if (isEnd) this.#seen.set(source, 'done');
+      else if (state === 'open') {
+        const problem = 'an object is one of the children below itself: the children must be other objects';
+        throw new ArgumentError('ARGUMENT_INVALID', problem, { owner: 'formatDefinitions' });
+      } else if (state === undefined) {
+        this.#seen.set(source, 'open');
+        steps.push({ source, isEnd: true });
+        const children = this.#read(source);
+        for (let i = children.length - 1; i >= 0; i--) steps.push({ source: children[i], isEnd: false });
+      }
+    }
+  }
+
+  /** Reads one object, and returns its children. */
+  #read(source: unknown): readonly unknown[] {
+    const interfaces = isRecord(source) ? source['interfaces'] : undefined;
+    if (!isRecord(source) || !isArray(interfaces)) {
+      const must = 'the source must be the result of parseIntrospection, or an object with interfaces';
+      throw argumentError('formatDefinitions', must, source);
+    }
+    for (const each of interfaces) this.interfaces.add(each);
+    for (const problem of listOf(source, 'problems')) this.problems.push(checkProblem(problem));
+    return listOf(source, 'children');
+  }
 }
 
 /** A different constant for each interface: its last element, and as many before it as are needed. */
@@ -204,37 +248,37 @@ function constantsFor(interfaceNames: readonly string[]): ReadonlyMap<string, st
   return constants;
 }
 
-function problemComments(problems: readonly IntrospectionProblem[]): readonly string[] {
-  const shown = problems.slice(0, MAX_LISTED).map(({ path, problem, line }) =>
-    lineComment('Problem', `line ${line}, ${path.join(' ')}: ${problem}`));
-  const more = problems.length - shown.length;
+function problemComments({ problems, interfaces: { conflicts, conflictCount } }: Collector): readonly string[] {
+  const listed = new Set(problems.map(({ path, problem }) => `${path[0]}: ${problem}`)); // introspect() adds conflicts
+  const left = conflicts.map((each) => `${each.interface}: ${each.problem}`).filter((each) => !listed.has(each));
+  const all = [...problems.map(({ path, problem, line }) => `line ${line}, ${path.join(' ')}: ${problem}`), ...left];
+  const shown = all.slice(0, MAX_LISTED).map((problem) => lineComment('Problem', problem));
+  const more = all.length + conflictCount - conflicts.length - shown.length;
   return more > 0 ? [...shown, `// and ${more} more problems`] : shown;
 }
 
 /**
  * Formats interfaces as a TypeScript module that exports a definition for each, named by the last element of its name,
  * or by more elements if two would be equal. Names of arguments have labels, so that editors show them. Texts of the
- * other program become literals and comments of one line only. The same interfaces always give the same text.
+ * other program become literals and comments of one line only. The same interfaces always give the same text. If two
+ * objects have different interfaces of one name, the result has the parts of both; for a part that both have, the first
+ * counts, and a comment says so.
  * @throws {DefinitionError} if an interface is not valid; one of `parseIntrospection`, unless it is strict, always is
- * @throws {ArgumentError} if `source` is not an object with `interfaces`, an option is unknown, or the value of one is
- * not valid
+ * @throws {ArgumentError} if `source` is not an object with `interfaces`, or is one of its own children, or if an
+ * option is unknown, or its value is not valid
  */
 export function formatDefinitions(source: DefinitionsSource, options: FormatDefinitionsOptions = {}): string {
-  if (!isRecord(source) || !Array.isArray(source['interfaces'])) {
-    throw argumentError('formatDefinitions', 'the source must be the result of parseIntrospection', source);
-  }
   checkOptions('formatDefinitions', options, OPTION_RULES);
   const { from = 'dbus-wire', origin, standard = false } = options;
-  const specs = [...collect(source, new Map()).values()];
-  const definitions = specs
-    .filter(({ name }) => standard || !STANDARD.includes(name))
-    .map((spec) => defineInterface(spec));
+  const collector = new Collector();
+  collector.visit(source);
+  const definitions = collector.interfaces.definitions().filter(({ name }) => standard || !STANDARD.includes(name));
   const constants = constantsFor(definitions.map(({ name }) => name));
   return [
     [
       '// Definitions of interfaces, made from introspection data.',
       ...origin === undefined ? [] : [lineComment('Origin', origin)],
-      ...problemComments(source.problems ?? []),
+      ...problemComments(collector),
       definitions.length === 0 ? 'export {};' : `import { defineInterface } from ${literal(from)};`,
     ].join('\n'),
     ...definitions.map((definition) => interfaceText(definition, constants.get(definition.name) ?? '')),

@@ -1,8 +1,10 @@
 // Writes introspection data: the interfaces and children of an object, as XML for other programs and for people. It
 // reads definitions; the object tree knows the interfaces and children. Specification: Introspection Data Format.
+import { argumentError, isArray, isRecord } from '../wire/arguments.js';
 import { splitSignature } from '../wire/signature.js';
-import { Annotation, type Annotations } from './annotations.js';
+import { Annotation, type Annotations, isXmlText } from './annotations.js';
 import type { InterfaceDefinition, MethodDefinition, PropertyDefinition, SignalDefinition } from './definition.js';
+import { definitionOf } from './redefine.js';
 
 /** An object to be described. */
 export interface IntrospectedObject {
@@ -92,11 +94,27 @@ function interfaceElement(definition: InterfaceDefinition): string {
   ]);
 }
 
+function checkObject(object: unknown): IntrospectedObject {
+  const fail = (must: string, value: unknown): never => {
+    throw argumentError('formatIntrospection', must, value);
+  };
+  if (!isRecord(object)) return fail('the object must have interfaces and children', object);
+  const { interfaces, children } = object;
+  if (!isArray(interfaces)) return fail('"interfaces" must be an array', interfaces);
+  if (!isArray(children)) return fail('"children" must be an array', children);
+  const odd = children.findIndex((name) => !isXmlText(name));
+  if (odd >= 0) fail('the name of a child must be text that XML can contain', children[odd]);
+  return { interfaces: Array.from(interfaces, definitionOf), children: children as readonly string[] }; // checked above
+}
+
 /**
  * Formats introspection data of one object, as the Introspect method returns it: each interface with its members in the
  * order of its definition, then the names of the objects below. The same object always gives the same text.
+ * @throws {DefinitionError} if an interface is not valid; one of `defineInterface` always is
+ * @throws {ArgumentError} if `object` does not have arrays of interfaces and of names of children
  */
-export function formatIntrospection({ interfaces, children }: IntrospectedObject): string {
+export function formatIntrospection(object: IntrospectedObject): string {
+  const { interfaces, children } = checkObject(object);
   const node = element('node', [], [
     ...interfaces.map(interfaceElement),
     ...[...children].sort().map((name) => element('node', [['name', name]])),

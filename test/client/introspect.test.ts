@@ -128,6 +128,20 @@ test('an interface that an object lists twice has the members of both', async ()
   expect(object.problems).toMatchObject([{ code: 'NAME_DUPLICATE' }]);
 });
 
+test('an interface that an object lists twice in different forms is a problem at the place of the second', async () => {
+  const { link } = await answering(() => `<node>
+    <interface name="a.B"><method name="One"><arg type="s" direction="in"/></method></interface>
+    <interface name="a.B"><method name="One"/><annotation name="a.Note" value="x"/></interface></node>`);
+  const object = await introspect(link, { path: '/x' });
+  expect(object.definitions['a.B']).toMatchObject({ methods: { One: { in: 's' } }, annotations: { 'a.Note': 'x' } });
+  const [twice, conflict, ...others] = object.problems;
+  expect(twice).toMatchObject({ code: 'NAME_DUPLICATE', path: ['a.B'], line: 3 });
+  const problem = 'a second definition of method One: it must be equal to the first, which counts';
+  expect(conflict).toEqual({ ...twice, path: ['a.B', 'One'], problem, skipped: true });
+  expect(others).toEqual([]);
+  expect(formatDefinitions(object).match(/a second definition of method One/g), 'listed once').toHaveLength(1);
+});
+
 test('an object that is not valid does not hide the others', async () => {
   const { link } = await answering((path) => ({
     '/': `<node><node name="good"/><node name="gone"/><node name="bad"/><node name="good"/><node name="a b"/><node name="/abs"/>

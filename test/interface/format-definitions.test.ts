@@ -9,8 +9,6 @@ import { DefinitionError } from '../../src/interface/errors.js';
 import { formatDefinitions } from '../../src/interface/format-definitions.js';
 import { formatIntrospection } from '../../src/interface/format-introspection.js';
 import { parseIntrospection } from '../../src/interface/parse-introspection.js';
-import { mergeInterfaces } from '../../src/interface/merge-interfaces.js';
-import type { InterfaceSpec } from '../../src/interface/spec.js';
 import { Peer, Properties } from '../../src/interface/standard.js';
 import { ArgumentError } from '../../src/wire/errors.js';
 import { compileText } from '../types/support.js';
@@ -225,21 +223,4 @@ test('an interface or option that is not valid is refused before anything is wri
   expect(() => strict(`<node><interface name="a.B"><method name="a-b"/></interface></node>`)).toThrow(DefinitionError);
   expect(() => formatDefinitions('<node/>' as never)).toThrow(ArgumentError);
   expect(() => formatDefinitions({ interfaces: [] }, { form: 'x' } as never)).toThrow(/unknown option "form"/);
-});
-
-test('an interface that appears again and again is merged, each member once', () => {
-  const COUNT = 5_000;
-  let looks = 0;
-  const method = (n: number) => `<interface name="a.C"><method name="M${n}"/></interface>`;
-  const parsed = parseIntrospection(`<node>${Array.from({ length: COUNT }, (_, n) => method(n)).join('')}</node>`);
-  const counted = parsed.interfaces.map((each) => new Proxy(each, {
-    get: (target, key) => (looks++, Reflect.get(target, key)),
-  }));
-  const found = new Map<string, InterfaceSpec>();
-  mergeInterfaces(found, counted);
-  expect(Object.keys(found.get('a.C')?.methods ?? {})).toHaveLength(COUNT);
-  expect(looks).toBeLessThan(COUNT * 12);
-  const first = found.get('a.C')?.methods;
-  mergeInterfaces(found, counted.slice(0, 1));
-  expect(found.get('a.C')?.methods).toBe(first); // not copied again
 });
