@@ -146,13 +146,13 @@ const FAILURES: Readonly<Record<string, Readonly<Record<string, () => unknown>>>
     PROPERTY_NOT_STORED: () => lamp().values['Watts'],
   },
   ExportError: {
-    SUBTREE_EXPORTED: thrown(new ExportError('SUBTREE_EXPORTED', 'the path has handlers of a subtree already', {
+    SUBTREE_EXPORTED: thrown(new ExportError('SUBTREE_EXPORTED', 'the path has handlers of a subtree already: it must have one subtree', {
       path: '/lamps', interface: '',
     })),
-    INTERFACE_EXPORTED: thrown(new ExportError('INTERFACE_EXPORTED', 'the object has it already', {
+    INTERFACE_EXPORTED: thrown(new ExportError('INTERFACE_EXPORTED', 'the object has it already: it must be there once', {
       path: '/lamp', interface: 'com.example.Lamp1',
     })),
-    INTERFACE_STANDARD: thrown(new ExportError('INTERFACE_STANDARD', 'the library implements it itself, on every object', {
+    INTERFACE_STANDARD: thrown(new ExportError('INTERFACE_STANDARD', 'the library implements it itself on every object: it must not be exported', {
       path: '/lamp', interface: 'org.freedesktop.DBus.Peer',
     })),
   },

@@ -74,6 +74,12 @@ export function textOfName(name: string): string {
 /** The most names that the text of an error lists. */
 const MAX_LISTED = 12;
 
+/** The rule for the name of a member, with the names that the interface has, if they are few. */
+export function mustBeOneOf(names: readonly string[]): string {
+  if (names.length === 0 || names.length > MAX_LISTED) return 'the interface must have it';
+  return `it must be one of ${names.map(textOfName).join(', ')}`;
+}
+
 /** The error for a signal or a property that the interface does not have. */
 export function unknownMember(
   kind: 'signal' | 'property',
@@ -88,11 +94,10 @@ export function unknownMember(
   if (typeof name !== 'string') {
     return stackOfCaller(argumentError(caller, `the name of a ${kind} must be a string`, name), above);
   }
-  const known = Object.keys(kind === 'signal' ? definition.signals : definition.properties).map(textOfName);
-  const advice = known.length === 0 || known.length > MAX_LISTED ? '' : `: it must be one of ${known.join(', ')}`;
+  const known = Object.keys(kind === 'signal' ? definition.signals : definition.properties);
   const code = kind === 'signal' ? 'SIGNAL_UNKNOWN' : 'PROPERTY_UNKNOWN';
   const at = { interface: definition.name, member: name };
-  const error = new DefinitionError(code, `no ${kind} ${textOfName(name)} in the interface${advice}`, at);
+  const error = new DefinitionError(code, `no such ${kind}: ${mustBeOneOf(known)}`, at);
   return stackOfCaller(error, above);
 }
 

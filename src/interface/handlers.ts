@@ -6,7 +6,7 @@ import { nearestOf } from '../wire/options.js';
 import type {
   Implementation, InterfaceDefinition, MethodHandler, PropertyDefinition, PropertyHandlers,
 } from './definition.js';
-import { DefinitionError, type DefinitionErrorCode, textOfName } from './errors.js';
+import { DefinitionError, type DefinitionErrorCode, mustBeOneOf } from './errors.js';
 import { handlersOfStored, misfit, storedProperty, type StoredProperty } from './stored-values.js';
 
 type Handlers = Readonly<Record<string, unknown>>;
@@ -23,7 +23,7 @@ function handlersOf(members: unknown, group: 'methods' | 'properties', errorOf: 
   }
   const unknown = Object.keys(members).find((key) => !GROUPS.includes(key));
   if (unknown !== undefined) {
-    throw errorOf('HANDLER_INVALID', `unknown key ${JSON.stringify(unknown)}: it must be one of ${GROUPS.join(', ')}`);
+    throw errorOf('HANDLER_INVALID', `unknown key ${quote(unknown, 40)}: it must be one of ${GROUPS.join(', ')}`);
   }
   const handlers = members[group];
   if (handlers === undefined) return {};
@@ -50,14 +50,14 @@ function pair<Definition, Paired>(
     const handler = left.delete(name) ? valueOf(handlers, name) : undefined;
     const similar = handler === undefined ? similarTo(name, definitions, left) : undefined;
     if (similar !== undefined) {
-      const problem = `no handler for ${kind} ${textOfName(name)}: did you mean it by the key ${quote(similar, 40)}?`;
+      const problem = `no handler: the ${kind} must have one; did you mean it by the key ${quote(similar, 40)}?`;
       throw errorOf('HANDLER_MISSING', problem, name);
     }
     paired[name] = pairOne(definition, handler, name);
   }
   for (const name of left) {
     if (valueOf(handlers, name) === undefined) continue;
-    throw errorOf('HANDLER_UNKNOWN', `no ${kind} ${textOfName(name)} in the interface`, name);
+    throw errorOf('HANDLER_UNKNOWN', `no such ${kind}: ${mustBeOneOf(Object.keys(definitions))}`, name);
   }
   return Object.freeze(paired);
 }
@@ -75,9 +75,8 @@ function similarTo(name: string, definitions: object, keys: ReadonlySet<string>)
 
 function checkMethod(handler: unknown, name: string, errorOf: ErrorOf): MethodHandler {
   if (typeof handler === 'function') return handler as MethodHandler; // the compiler checked its parameters
-  if (handler === undefined) throw errorOf('HANDLER_MISSING', `no handler for method ${textOfName(name)}`, name);
-  const problem = `the handler of method ${textOfName(name)} must be a function, got ${describe(handler)}`;
-  throw errorOf('HANDLER_INVALID', problem, name);
+  if (handler === undefined) throw errorOf('HANDLER_MISSING', 'no handler: the method must have one', name);
+  throw errorOf('HANDLER_INVALID', `the handler must be a function, got ${describe(handler)}`, name);
 }
 
 /** Checks a plain value, or an accessor. */
@@ -90,33 +89,30 @@ function checkStored(
   if (get === undefined && set === undefined) {
     const error = misfit(definition, value);
     if (error === undefined) return;
-    const problem = `the value of property ${textOfName(name)} does not fit type "${type}": ${error.problem}`;
-    throw errorOf('HANDLER_INVALID', problem, name);
+    throw errorOf('HANDLER_INVALID', `the value does not fit type "${type}": ${error.problem}`, name);
   }
-  const rule = `property ${textOfName(name)}: with access "${access}" it must have one`;
-  if (get === undefined && access !== 'write') throw errorOf('HANDLER_MISSING', `no getter for ${rule}`, name);
-  if (stored.write === undefined && access !== 'read') throw errorOf('HANDLER_MISSING', `no setter for ${rule}`, name);
+  const rule = `a property with access "${access}" must have one`;
+  if (get === undefined && access !== 'write') throw errorOf('HANDLER_MISSING', `no getter: ${rule}`, name);
+  if (stored.write === undefined && access !== 'read') throw errorOf('HANDLER_MISSING', `no setter: ${rule}`, name);
 }
 
 function checkProperty(
   { access }: PropertyDefinition, handlers: unknown, { name, errorOf }: { name: string; errorOf: ErrorOf },
 ): PropertyHandlers {
-  const property = `property ${textOfName(name)}`;
   if (!isRecord(handlers)) {
-    const must = `the handlers of ${property} must be an object with get or set`;
-    throw errorOf('HANDLER_INVALID', `${must}, got ${describe(handlers)}`, name);
+    throw errorOf('HANDLER_INVALID', `the handlers must be an object with get or set, got ${describe(handlers)}`, name);
   }
   const roles = access === 'readwrite' ? ['get', 'set'] : access === 'read' ? ['get'] : ['set'];
-  const rule = `with access "${access}" it must have ${roles.join(' and ')}`;
+  const rule = `a property with access "${access}" must have ${roles.join(' and ')}`;
   const extra = Object.keys(handlers).find((key) => !roles.includes(key) && handlers[key] !== undefined);
   if (extra !== undefined) {
-    throw errorOf('HANDLER_UNKNOWN', `unexpected key ${JSON.stringify(extra)} for ${property}: ${rule} only`, name);
+    throw errorOf('HANDLER_UNKNOWN', `unexpected key ${quote(extra, 40)}: ${rule} only`, name);
   }
   for (const role of roles) {
     const handler = handlers[role];
     if (typeof handler === 'function') continue;
-    if (handler === undefined) throw errorOf('HANDLER_MISSING', `no ${role} for ${property}: ${rule}`, name);
-    throw errorOf('HANDLER_INVALID', `${role} of ${property} must be a function, got ${describe(handler)}`, name);
+    if (handler === undefined) throw errorOf('HANDLER_MISSING', `no ${role}: ${rule}`, name);
+    throw errorOf('HANDLER_INVALID', `"${role}" must be a function, got ${describe(handler)}`, name);
   }
   const { get, set } = handlers as unknown as PropertyHandlers; // each is a function, or undefined
   return Object.freeze({ get, set });
@@ -139,7 +135,7 @@ export function checkHandlers(definition: InterfaceDefinition, members: unknown)
   const properties = handlersOf(members, 'properties', errorOf);
   const pairProperty = (each: PropertyDefinition, handlers: unknown, name: string): PropertyHandlers => {
     if (handlers === undefined) {
-      throw errorOf('HANDLER_MISSING', `no handlers for property ${textOfName(name)}`, name);
+      throw errorOf('HANDLER_MISSING', 'no value and no handlers: the property must have one of both', name);
     }
     const kept = storedProperty(properties, name, each);
     if (kept === undefined) return checkProperty(each, handlers, { name, errorOf });

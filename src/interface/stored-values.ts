@@ -7,7 +7,7 @@ import { MarshalError } from '../wire/errors.js';
 import { encodeMessage } from '../wire/messages/encode.js';
 import { signal } from '../wire/messages/message.js';
 import type { InterfaceDefinition, PropertyDefinition, PropertyHandlers } from './definition.js';
-import { DefinitionError, textOfName } from './errors.js';
+import { DefinitionError } from './errors.js';
 
 /** A property whose value is kept by the implementation, or by an accessor. */
 export interface StoredProperty {
@@ -76,7 +76,7 @@ export function valuesOf(
   for (const [name, property] of Object.entries(definition.properties)) {
     const kept = stored.get(name);
     const noValue = (): never => {
-      const problem = `property ${textOfName(name)} has get or set: it must be a plain value or an accessor`;
+      const problem = 'the property has get or set: it must be a plain value or an accessor';
       const at = { interface: definition.name, member: name };
       throw stackOfCaller(new DefinitionError('PROPERTY_NOT_STORED', problem, at), noValue);
     };

@@ -81,7 +81,8 @@ function assertInterfaces(path: string, list: readonly Implementation[]): void {
   for (const { definition: { name } } of list) {
     const at = { path, interface: name };
     if (STANDARD_INTERFACE_NAMES.has(name)) {
-      throw new ExportError('INTERFACE_STANDARD', 'the library implements it itself, on every object', at);
+      const problem = 'the library implements it itself on every object: it must not be exported';
+      throw new ExportError('INTERFACE_STANDARD', problem, at);
     }
     if (names.has(name)) {
       throw new ExportError('INTERFACE_EXPORTED', 'there are two implementations of it: there must be one', at);

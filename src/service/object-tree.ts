@@ -58,7 +58,8 @@ export class ObjectTree {
     const names = new Set(this.#nodes.get(path)?.interfaces.keys());
     for (const { name } of interfaces) {
       if (names.has(name)) {
-        throw new ExportError('INTERFACE_EXPORTED', 'the object has it already', { path, interface: name });
+        const problem = 'the object has it already: it must be there once';
+        throw new ExportError('INTERFACE_EXPORTED', problem, { path, interface: name });
       }
       names.add(name);
     }
@@ -75,7 +76,8 @@ export class ObjectTree {
   addSubtree(path: string, subtree: NodeFinder): () => void {
     assertObjectPath(path);
     if (this.#nodes.get(path)?.subtree !== undefined) {
-      throw new ExportError('SUBTREE_EXPORTED', 'the path has handlers of a subtree already', { path, interface: '' });
+      const problem = 'the path has handlers of a subtree already: it must have one subtree';
+      throw new ExportError('SUBTREE_EXPORTED', problem, { path, interface: '' });
     }
     const node = this.#nodes.get(path) ?? this.#create(path);
     node.subtree = subtree;

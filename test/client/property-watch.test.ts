@@ -280,7 +280,7 @@ suite('$watch', () => {
   test('refuses properties that it cannot follow', () => {
     const proxy = proxyOf(client);
     // @ts-expect-error no such property
-    expect(() => proxy.$watch('Volum')).toThrow('com.example.Player1.Volum: no property Volum in the interface: it must be one of');
+    expect(() => proxy.$watch('Volum')).toThrow('com.example.Player1.Volum: no such property: it must be one of');
     // @ts-expect-error changes that are not announced
     expect(() => proxy.$watch('Position')).toThrow(
       "com.example.Player1.Position: changes are not announced with emitsChanged 'false': it must be 'true' or 'invalidates'; $get reads it",

@@ -250,9 +250,9 @@ suite('properties of a proxy', () => {
       name: 'DefinitionError', code: 'PROPERTY_UNKNOWN', interface: Counter.name, member: 'Nope',
     });
     // @ts-expect-error no such property
-    await expect(proxy.$get('Nope')).rejects.toThrow('com.example.Counter1.Nope: no property Nope in the interface');
+    await expect(proxy.$get('Nope')).rejects.toThrow('com.example.Counter1.Nope: no such property: it must be one of');
     // @ts-expect-error no such property
-    await expect(proxy.$set('toString', 1)).rejects.toThrow('com.example.Counter1.toString: no property');
+    await expect(proxy.$set('toString', 1)).rejects.toThrow('com.example.Counter1.toString: no such property');
     // @ts-expect-error cannot be written
     await expect(proxy.$set('Name', 'x')).rejects.toMatchObject({ errorName: `${ERROR}.PropertyReadOnly` });
     // @ts-expect-error cannot be read
@@ -453,7 +453,7 @@ suite('signals of a proxy', () => {
   test('that the interface does not have are an error', () => {
     const { proxy } = setup();
     // @ts-expect-error no such signal
-    expect(() => proxy.$signal('Nope')).toThrow('com.example.Counter1.Nope: no signal Nope in the interface');
+    expect(() => proxy.$signal('Nope')).toThrow('com.example.Counter1.Nope: no such signal: it must be one of');
   });
 });
 

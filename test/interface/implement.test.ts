@@ -99,47 +99,47 @@ describe('an implementation', () => {
       { ...members, properties: null }, 'HANDLER_INVALID', undefined,
       '"properties" must be an object of handlers, got null',
     ],
-    [{}, 'HANDLER_MISSING', 'Add', 'no handler for method Add'],
-    [{ ...members, methods: { Add: () => 1 } }, 'HANDLER_MISSING', 'Reset', 'no handler for method Reset'],
+    [{}, 'HANDLER_MISSING', 'Add', 'no handler: the method must have one'],
+    [{ ...members, methods: { Add: () => 1 } }, 'HANDLER_MISSING', 'Reset', 'no handler: the method must have one'],
     [
       { ...members, methods: { Ad: () => 1, Reset: () => {} } }, 'HANDLER_MISSING', 'Add',
-      'no handler for method Add: did you mean it by the key "Ad"?',
+      'no handler: the method must have one; did you mean it by the key "Ad"?',
     ],
     [
       { ...members, properties: { ...members.properties, Level: undefined, Lvel: {} } }, 'HANDLER_MISSING', 'Level',
-      'no handler for property Level: did you mean it by the key "Lvel"?',
+      'no handler: the property must have one; did you mean it by the key "Lvel"?',
     ],
-    [withMethods({ Add: 1 }), 'HANDLER_INVALID', 'Add', 'the handler of method Add must be a function, got number 1'],
-    [withMethods({ Sub: () => 1 }), 'HANDLER_UNKNOWN', 'Sub', 'no method Sub in the interface'],
-    [{ methods: members.methods }, 'HANDLER_MISSING', 'Level', 'no handlers for property Level'],
-    [withProperties({ Size: { get: () => 1 } }), 'HANDLER_UNKNOWN', 'Size', 'no property Size in the interface'],
+    [withMethods({ Add: 1 }), 'HANDLER_INVALID', 'Add', 'the handler must be a function, got number 1'],
+    [withMethods({ Sub: () => 1 }), 'HANDLER_UNKNOWN', 'Sub', 'no such method: it must be one of Add, Reset'],
+    [{ methods: members.methods }, 'HANDLER_MISSING', 'Level', 'no value and no handlers: the property must have one of both'],
+    [withProperties({ Size: { get: () => 1 } }), 'HANDLER_UNKNOWN', 'Size', 'no such property: it must be one of Level, Color, Key'],
     [
       withProperties({ Color: {} }), 'HANDLER_MISSING', 'Color',
-      'no get for property Color: with access "read" it must have get',
+      'no get: a property with access "read" must have get',
     ],
     [
       withProperties({ Level: { get: () => 1 } }), 'HANDLER_MISSING', 'Level',
-      'no set for property Level: with access "readwrite" it must have get and set',
+      'no set: a property with access "readwrite" must have get and set',
     ],
     [
       withProperties({ Color: { get: () => 'red', set: () => {} } }), 'HANDLER_UNKNOWN', 'Color',
-      'unexpected key "set" for property Color: with access "read" it must have get only',
+      'unexpected key "set": a property with access "read" must have get only',
     ],
     [
       withProperties({ Key: { get: () => 'k', set: () => {} } }), 'HANDLER_UNKNOWN', 'Key',
-      'unexpected key "get" for property Key: with access "write" it must have set only',
+      'unexpected key "get": a property with access "write" must have set only',
     ],
     [
       withProperties({ Color: { get: () => 'red', watch: () => {} } }), 'HANDLER_UNKNOWN', 'Color',
-      'unexpected key "watch" for property Color',
+      'unexpected key "watch": a property with access "read" must have get only',
     ],
     [
       withProperties({ Level: { get: () => 1, set: 2 } }), 'HANDLER_INVALID', 'Level',
-      'set of property Level must be a function, got number 2',
+      '"set" must be a function, got number 2',
     ],
     [
       withProperties({ Color: () => 'red' }), 'HANDLER_INVALID', 'Color',
-      'the handlers of property Color must be an object with get or set, got a function',
+      'the handlers must be an object with get or set, got a function',
     ],
   ])('is refused for the handlers %j: %s', (given, code, member, problem) => {
     const text = `${Thing.name}${member === undefined ? '' : `.${member}`}: ${problem}`;
@@ -249,7 +249,7 @@ describe('a signal of an implementation', () => {
       'a signal that the interface does not have', (thing) => thing.emit('Reset'),
       {
         name: 'DefinitionError', code: 'SIGNAL_UNKNOWN', member: 'Reset',
-        message: 'com.example.Thing1.Reset: no signal Reset in the interface: it must be one of Add, Over',
+        message: 'com.example.Thing1.Reset: no such signal: it must be one of Add, Over',
       },
     ],
     [
@@ -267,7 +267,7 @@ describe('a signal of an implementation', () => {
       'a property that the interface does not have', (thing) => thing.emitPropertiesChanged('Level', 'Add'),
       {
         name: 'DefinitionError', code: 'PROPERTY_UNKNOWN', member: 'Add',
-        message: 'com.example.Thing1.Add: no property Add in the interface: '
+        message: 'com.example.Thing1.Add: no such property: '
           + 'it must be one of Level, Color, Key, Version',
       },
     ],

@@ -70,7 +70,7 @@ describe('a plain value', () => {
     for (const [name, value] of [['Volume', 'x'], ['Title', null], ['Metadata', { a: 1 }], ['Any', 7]] as const) {
       expect(() => Player.implement({ properties: { ...plain, [name]: value } })).toThrow(expect.objectContaining({
         name: 'DefinitionError', code: 'HANDLER_INVALID', member: name,
-        message: expect.stringContaining(`the value of property ${name} does not fit type`) as unknown,
+        message: expect.stringContaining(`${name}: the value does not fit type`) as unknown,
       }));
     }
   });
@@ -121,11 +121,11 @@ describe('an accessor', () => {
     const readOnly = { ...plain, get Volume() { return 1; } };
     expect(() => Player.implement({ properties: readOnly })).toThrow(expect.objectContaining({
       code: 'HANDLER_MISSING', member: 'Volume',
-      message: 'com.example.Player1.Volume: no setter for property Volume: with access "readwrite" it must have one',
+      message: 'com.example.Player1.Volume: no setter: a property with access "readwrite" must have one',
     }));
     const writeOnly = Object.defineProperty({ ...plain }, 'Title', { set: () => {} });
     expect(() => Player.implement({ properties: writeOnly })).toThrow(expect.objectContaining({
-      message: 'com.example.Player1.Title: no getter for property Title: with access "read" it must have one',
+      message: 'com.example.Player1.Title: no getter: a property with access "read" must have one',
     }));
     const title = Player.implement({ properties: { ...plain, get Title() { return 'fixed'; } } });
     expect(() => (title.values.Title = 'x')).toThrow(expect.objectContaining({ code: 'PROPERTY_NOT_STORED' }));

@@ -266,7 +266,7 @@ suite('a subtree', () => {
     );
     exportSubtree(service, '/a/*', { object });
     expect(() => exportSubtree(service, '/a/**', { object })).toThrow(expect.objectContaining({
-      code: 'SUBTREE_EXPORTED', message: 'a subtree cannot be exported at /a: the path has handlers of a subtree already',
+      code: 'SUBTREE_EXPORTED', message: 'a subtree cannot be exported at /a: the path has handlers of a subtree already: it must have one subtree',
     }));
   });
 });
