@@ -1,6 +1,6 @@
 // Server addresses as data: parses lists, and formats single addresses. It treats the addresses of all transports
 // alike and opens none; transport/ does. Specification: Server Addresses.
-import { argumentError, checkObject, checkText, tagOf } from '../wire/arguments.js';
+import { argumentError, checkObject, checkText, isMap, isRecord } from '../wire/arguments.js';
 import { describe, quote } from '../wire/describe.js';
 import { isGuid } from '../wire/uuid.js';
 import { AddressError, type AddressErrorCode } from './errors.js';
@@ -228,8 +228,8 @@ export function formatAddress(address: AddressParts): string {
 
 function entriesOf(keys: AddressParts['keys']): [key: string, value: string][] {
   if (keys === undefined) return [];
-  if (tagOf(keys) === '[object Map]') return [...(keys as ReadonlyMap<string, string>)];
-  if (typeof keys === 'object' && keys !== null && !Array.isArray(keys)) return Object.entries(keys);
+  if (isMap(keys)) return [...keys];
+  if (isRecord(keys)) return Object.entries(keys);
   throw argumentError('formatAddress', 'the keys must be an object or a Map', keys);
 }
 

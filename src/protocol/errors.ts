@@ -26,6 +26,9 @@ export type AddressErrorCode =
   | 'SESSION_BUS_NOT_FOUND'
   | 'STARTER_BUS_NOT_FOUND';
 
+/** Most characters of an address or of a rule that an error message shows. */
+const MAX_SHOWN = 200;
+
 /** An address that is not valid or cannot be used, or a bus that has no known address. ‹Server Addresses› */
 export class AddressError extends DBusWireError {
   override readonly name = 'AddressError';
@@ -40,7 +43,7 @@ export class AddressError extends DBusWireError {
 
   constructor(code: AddressErrorCode, problem: string, at: { address?: string; offset?: number } = {}) {
     const place = at.offset === undefined ? '' : `offset ${at.offset} of `;
-    super(at.address === undefined ? problem : `${problem} (${place}address ${JSON.stringify(at.address)})`);
+    super(at.address === undefined ? problem : `${problem} (${place}address ${quote(at.address, MAX_SHOWN)})`);
     this.code = code;
     this.address = at.address;
     this.offset = at.offset;
@@ -58,9 +61,6 @@ export interface MatchRuleErrorDetails extends ErrorOptions {
   readonly rule?: string | undefined;
   readonly offset?: number | undefined;
 }
-
-/** Most characters of a rule that an error message shows. */
-const MAX_SHOWN = 200;
 
 /** A match rule that a bus would refuse. ‹Match Rules› */
 export class MatchRuleError extends DBusWireError {

@@ -1,6 +1,7 @@
 // Formats a dissection as an annotated hex dump. It knows the parts of a dissection, not their meaning.
 // Tests: dissect.test.ts.
-import { argumentError, checkBytes } from '../arguments.js';
+import { argumentError, checkBytes, isArray, isRecord } from '../arguments.js';
+import { MAX_VALUE_DEPTH } from '../constants.js';
 import { dissect } from './dissect.js';
 import type { Part } from './parts.js';
 import { escapeInvisible } from './words.js';
@@ -38,15 +39,25 @@ function commentOn(part: Part, path: string): string {
  * description, indented by the number of containers around it. Long parts are shortened, and characters that do not
  * print are escaped. No bytes make this function throw.
  * @param parts what {@link dissect} returned for the same bytes. Default: `dissect(bytes)`
- * @throws {ArgumentError} if `bytes` is not a Uint8Array, or if `parts` is not an array
+ * @throws {ArgumentError} if `bytes` is not a Uint8Array, or if `parts` is not an array of parts
  */
 export function formatDissection(bytes: Uint8Array, parts?: readonly Part[]): string {
   checkBytes('formatDissection', 'bytes', bytes);
   return formatParts(bytes, parts ?? dissect(bytes));
 }
 
+/** Whether a value has what is printed of a part. */
+function isPart(value: unknown): value is Part {
+  if (!isRecord(value)) return false;
+  const { offset, length, depth, description, path } = value;
+  return [offset, length, depth].every((number) => Number.isSafeInteger(number) && Number(number) >= 0)
+    && Number(depth) <= 2 * MAX_VALUE_DEPTH && typeof description === 'string' && typeof path === 'string';
+}
+
 function formatParts(bytes: Uint8Array, parts: readonly Part[]): string {
-  if (!Array.isArray(parts)) throw argumentError('formatDissection', 'the parts must be an array', parts);
+  if (!isArray(parts)) throw argumentError('formatDissection', 'the parts must be an array', parts);
+  const index = parts.findIndex((part) => !isPart(part));
+  if (index >= 0) throw argumentError('formatDissection', `part ${index} must be one of dissect()`, parts[index]);
   const offsetWidth = Math.max(SHORTEST_OFFSET, bytes.length.toString(16).length);
   const lines: string[] = [];
   let path = '';

@@ -7,7 +7,7 @@ import {
   BYTE_ORDER_MARK, type ByteOrder, CONTAINER_INSTANCE, FIELD_DEPTH, FIXED_HEADER_LENGTH, HeaderField, LAST_KNOWN_FIELD,
   MAX_ARRAY_LENGTH, MAX_NAME_LENGTH, MAX_UINT32, MESSAGE_TYPE_CODE, PROTOCOL_VERSION,
 } from '../constants.js';
-import { argumentError } from '../arguments.js';
+import { argumentError, isArray, isRevoked } from '../arguments.js';
 import { describe } from '../describe.js';
 import { errorAt } from '../error-place.js';
 import { InvalidNameError, MarshalError, type MarshalErrorCode } from '../errors.js';
@@ -43,6 +43,7 @@ const NO_OPTIONS: EncodeOptions = Object.freeze({});
 
 /** Checks the options quickly, since this runs for each message; checkOptions() makes the error. */
 function checkEncodeOptions(options: EncodeOptions): void {
+  if (isRevoked(options)) checkOptions('encodeMessage', options, ENCODE_RULES);
   let count = 0;
   let isKnown = typeof options === 'object' && options !== null;
   for (const key in options) {
@@ -95,7 +96,7 @@ function missingKeysError(message: Message): MarshalError | undefined {
 /** Checks the serial; `isGiven` says whether it is an option, or the message's own. */
 function checkSerial(serial: unknown, isGiven: boolean): void {
   if (serial === 0 && !isGiven) {
-    const problem = `the message has no serial: pass { serial }, an integer from 1 to ${MAX_UINT32}`;
+    const problem = `the message has no serial: { serial } must be given, an integer from 1 to ${MAX_UINT32}`;
     throw refusal('FIELD_INVALID', problem, 'header.serial');
   }
   checkInteger(serial, { path: 'header.serial', min: 1, max: MAX_UINT32 });
@@ -202,7 +203,7 @@ function writeFields(writer: Writer, message: Message): number {
     beginField(writer, HeaderField.UNIX_FDS, FIELD_TYPE.UINT32);
     writer.writeUint32(message.unixFds);
   }
-  if (!Array.isArray(message.unknownFields)) {
+  if (!isArray(message.unknownFields)) {
     throw refusal('FIELD_INVALID', `unknownFields must be an array, got ${describe(message.unknownFields)}`, 'header');
   }
   for (const field of message.unknownFields) writeUnknownField(writer, field);
@@ -221,7 +222,7 @@ function checkContainerInstances(fields: readonly UnknownField[]): void {
 
 /** Writes a field with a code above 9, as it was received. */
 function writeUnknownField(writer: Writer, field: UnknownField): void {
-  if (typeof field !== 'object' || field === null) {
+  if (typeof field !== 'object' || field === null || isRevoked(field)) {
     throw refusal('FIELD_INVALID', `an unknown field must be { code, value }, got ${describe(field)}`, 'header');
   }
   const { code, value } = field;
@@ -318,7 +319,7 @@ export function encodeMessage(message: Message, options: EncodeOptions = NO_OPTI
     writeMessage(writer, message, options);
     return writer.bytes.subarray(writer.origin, writer.offset);
   } catch (error) {
-    if (typeof message !== 'object' || message === null) {
+    if (typeof message !== 'object' || message === null || isRevoked(message)) {
       throw argumentError('encodeMessage', 'the message must be an object', message);
     }
     throw errorAt(error, message, encodeMessage);

@@ -1,6 +1,6 @@
 // Messages as plain data: their five shapes, and the functions that make messages to be sent.
 // It knows no bytes: encode.ts writes messages, decode.ts reads them. Specification: Message Format.
-import { checkObject } from '../arguments.js';
+import { checkObject, isRevoked } from '../arguments.js';
 import type { ByteOrder } from '../constants.js';
 import type { BodyInputOf, CheckedSignature } from '../infer.js';
 import { isBusName, isReceivableBusName } from '../names.js';
@@ -176,8 +176,8 @@ export function methodCall<const S extends string = ''>(
     readonly flags?: number | undefined;
   },
 ): MethodCall {
-  let isKnown = true;
-  for (const key in parts) isKnown &&= isCallKey(key);
+  let isKnown = !isRevoked(parts);
+  if (isKnown) for (const key in parts) isKnown &&= isCallKey(key);
   checkParts('methodCall', parts, isKnown, CALL_RULES);
   return createMessage('method_call', parts as Partial<MessageBase>) as MethodCall;
 }
@@ -193,8 +193,8 @@ export function methodReturn<const S extends string = ''>(
   call: Answerable,
   parts: BodyOptions<S> = {},
 ): MethodReturn {
-  let isKnown = true;
-  for (const key in parts) isKnown &&= isBodyKey(key);
+  let isKnown = !isRevoked(parts);
+  if (isKnown) for (const key in parts) isKnown &&= isBodyKey(key);
   checkParts('methodReturn', parts, isKnown, BODY_RULES);
   checkObject('methodReturn', 'call', call);
   const { signature, body } = parts;
@@ -211,8 +211,8 @@ export function errorReply<const S extends string = ''>(
   call: Answerable,
   parts: BodyOptions<S> & { readonly errorName: string; readonly message?: string | undefined },
 ): ErrorMessage {
-  let isKnown = true;
-  for (const key in parts) isKnown &&= isErrorKey(key);
+  let isKnown = !isRevoked(parts);
+  if (isKnown) for (const key in parts) isKnown &&= isErrorKey(key);
   checkParts('errorReply', parts, isKnown, ERROR_RULES);
   checkObject('errorReply', 'call', call);
   const { errorName, message } = parts;
@@ -237,8 +237,8 @@ export function signal<const S extends string = ''>(
     readonly destination?: string | undefined;
   },
 ): Signal {
-  let isKnown = true;
-  for (const key in parts) isKnown &&= isSignalKey(key);
+  let isKnown = !isRevoked(parts);
+  if (isKnown) for (const key in parts) isKnown &&= isSignalKey(key);
   checkParts('signal', parts, isKnown, SIGNAL_RULES);
   return createMessage('signal', parts as Partial<MessageBase>) as Signal;
 }

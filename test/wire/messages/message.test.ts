@@ -417,7 +417,7 @@ describe('the text of an error', () => {
     [{ type: 'call' }, 'header.type: expected "method_call", "method_return", "error", "signal" or an integer from 5 to ' +
       '255, got string "call"'],
     [{ flags: 256 }, 'header.flags: expected an integer from 0 to 255, got number 256'],
-    [{ serial: 0 }, 'header.serial: the message has no serial: pass { serial }, an integer from 1 to 4294967295'],
+    [{ serial: 0 }, 'header.serial: the message has no serial: { serial } must be given, an integer from 1 to 4294967295'],
     [{ serial: -1 }, 'header.serial: expected an integer from 1 to 4294967295, got number -1'],
     [{ type: 1 }, 'header.type: expected "method_call", "method_return", "error", "signal" or an integer from 5 to ' +
       '255, got number 1: the type must be given by its name, "method_call"'],
