@@ -38,14 +38,18 @@ export function isRevoked(value: unknown): boolean {
 
 const mapSize = Object.getOwnPropertyDescriptor(Map.prototype, 'size')?.get as (this: unknown) => number; // ECMAScript
 
-/** Whether a value is a Map, from any realm, whatever it says about itself. Never throws. */
-export function isMap(value: unknown): value is ReadonlyMap<unknown, unknown> {
-  if (tagOf(value) !== '[object Map]') return false;
+/** Whether a value has the entries of a Map: an object with a Map as its prototype has none. Never throws. */
+export function hasMapEntries(value: unknown): value is ReadonlyMap<unknown, unknown> {
   try {
     return mapSize.call(value) >= 0;
   } catch {
     return false;
   }
+}
+
+/** Whether a value is a Map, from any realm, whatever it says about itself. Never throws. */
+export function isMap(value: unknown): value is ReadonlyMap<unknown, unknown> {
+  return tagOf(value) === '[object Map]' && hasMapEntries(value); // an error in the engine takes long
 }
 
 /** The name of the class of any typed array, whichever realm it is from and whatever it says about itself. */

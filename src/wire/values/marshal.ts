@@ -1,7 +1,7 @@
 // Marshals values: compiles each type once to a function that checks a value and writes it.
 // It knows types and the writer, not messages and their headers. Values are checked while they are written: after an
 // error, the caller discards the bytes of the unfinished value. Specification: Marshaling (Wire Format).
-import { isArray } from '../arguments.js';
+import { hasMapEntries, isArray, isRevoked } from '../arguments.js';
 import { type Codec, codecOf, codecOfSingle } from './codec.js';
 import type { ByteOrder } from '../constants.js';
 import { beginArray, endArray } from './array-length-and-padding.js';
@@ -44,23 +44,13 @@ function compileMarshalArray(elementType: Type): Marshal {
 /** Whether a value is a plain object, used for its own properties, and not an instance of a class. */
 function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null) return false;
-  if (!isReadable(value)) return false;
+  if (isRevoked(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || prototype === Object.prototype;
 }
 
-/** Whether an object can be inspected at all; a revoked proxy cannot. */
-function isReadable(value: object): boolean {
-  try {
-    Array.isArray(value);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 function isVariant(value: unknown): value is { readonly signature: unknown; readonly value: unknown } {
-  return typeof value === 'object' && value !== null && isReadable(value) && 'signature' in value && 'value' in value;
+  return typeof value === 'object' && value !== null && !isRevoked(value) && 'signature' in value && 'value' in value;
 }
 
 function compileMarshalDict(type: DictType): Marshal {
@@ -78,7 +68,7 @@ function compileMarshalDict(type: DictType): Marshal {
     }
   };
   return (writer, dict, depth) => {
-    const isMap = typeof dict === 'object' && dict !== null && isReadable(dict) && dict instanceof Map;
+    const isMap = !isRevoked(dict) && dict instanceof Map && hasMapEntries(dict);
     if (!isMap && !(takesObjects && isPlainObject(dict))) {
       throw mismatch(`a Map${takesObjects ? ' or a plain object' : ''} (${type.signature})`, dict);
     }
