@@ -62,7 +62,7 @@ suite('an error that the interface declares', () => {
     });
   });
 
-  test('has the stack of the caller', async () => {
+  test('has the stack trace of the caller', async () => {
     const player = setup();
     async function playSomething(): Promise<void> {
       await player.Play('com.example.Error.NoTrack');
@@ -71,7 +71,7 @@ suite('an error that the interface declares', () => {
     expect((error as Error).stack).toContain('playSomething');
   });
 
-  test('is thrown for properties too', async () => {
+  test('is also thrown by functions for properties', async () => {
     const player = setup();
     expect(await thrownBy(player.$get('Volume'))).toBeInstanceOf(Player.errors.Muted);
     expect(await thrownBy(player.$set('Volume', 1))).toBeInstanceOf(Player.errors.Muted);

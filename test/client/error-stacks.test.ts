@@ -100,7 +100,7 @@ describe('a value that does not fit is refused', () => {
     expect(silent.message).toMatch(/^com\.example\.Counter1\.Forget: argument 0: /);
   });
 
-  test('in a method of a proxy, from a function that only passes the promise on', async () => {
+  test('in a method of a proxy, in a function that only returns the promise', async () => {
     const proxy = createProxy(bus, Counter, target);
     const error = await refusalOf(async function userCode() {
       const helper = async (): Promise<unknown> => {
@@ -184,7 +184,7 @@ test.each([0, 1, 2])('a file descriptor is refused in emit, exported on %i objec
 });
 
 describe('an invalid name', () => {
-  test('in bus.call names the header field and the member', async () => {
+  test('in bus.call is an error that names the header field and the member', async () => {
     const error = await refusalOf(async function userCode() {
       await bus.call({ ...ADD, destination: 'nowhere', body: ['a', 1] });
     });
@@ -201,14 +201,14 @@ describe('an invalid name', () => {
     ['exportObject', () => exportObject(bus, 'no name', implementation())],
   ];
 
-  test.each(functions)('in %s shows its caller', async (_name, call) => {
+  test.each(functions)('in %s is an error with the caller in its stack trace', async (_name, call) => {
     const error = await refusalOf(async function userCode() {
       await call();
     }, MOST_FRAMES);
     expect(error).toMatchObject({ name: 'InvalidNameError', value: 'no name' });
   });
 
-  test('in a definition names the member', async () => {
+  test('in a definition is an error that names the member', async () => {
     const error = await refusalOf(function userCode() {
       defineInterface({ name: 'a.B', properties: { 'a\0': { type: 's', access: 'read' } } });
     });
@@ -216,7 +216,7 @@ describe('an invalid name', () => {
   });
 });
 
-test('an invalid signature in a definition: the error names the member', async () => {
+test('an invalid signature in a definition is an error that names the member', async () => {
   const error = await refusalOf(function userCode() {
     defineInterface({ name: 'a.B', properties: { P: { type: 'ss' as never, access: 'read' } } });
   });

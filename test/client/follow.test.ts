@@ -13,7 +13,7 @@ const Player = defineInterface({
   name: 'com.example.Player1', properties: { Volume: { type: 'd', access: 'read' } },
 });
 
-test('a proxy without a bus watches and keeps properties, too', async () => {
+test('a proxy without a bus can watch and cache properties', async () => {
   const [one, other] = memoryPair();
   const server = connectionOver(one);
   const connection = connectionOver(other);
@@ -59,7 +59,7 @@ function playerByHand(answer: (call: MethodCall) => void) {
   return { proxy: createProxy(connection, Player, { path: '/player' }), invalidate, announce, reply };
 }
 
-test('a watch is ready although each answer is outdated when it arrives, and it goes on reading', async () => {
+test('a watch is ready even if each reply is outdated when it arrives, and it continues to read', async () => {
   let reads = 0;
   let stop = Infinity;
   const { proxy, invalidate, reply } = playerByHand((call) => {
@@ -76,7 +76,7 @@ test('a watch is ready although each answer is outdated when it arrives, and it 
   await watch.close();
 });
 
-test('a loop gets values of a property that is invalidated by each read', async () => {
+test('a loop gets the values of a property that is invalidated by each read', async () => {
   let reads = 0;
   const { proxy, invalidate, reply } = playerByHand((call) => {
     reply(call, ++reads);
@@ -91,7 +91,7 @@ test('a loop gets values of a property that is invalidated by each read', async 
   expect(reads).toBeLessThanOrEqual(3 * 12); // an answer that is outdated is given at the third attempt
 });
 
-test('a value that is announced during the pause before a read makes the read unnecessary', async () => {
+test('a read that waits is dropped if its value is announced in the meantime', async () => {
   let reads = 0;
   const { proxy, invalidate, reply, announce } = playerByHand((call) => {
     reply(call, ++reads);
@@ -105,7 +105,7 @@ test('a value that is announced during the pause before a read makes the read un
   await watch.close();
 });
 
-test('nothing is read after the end of a watch whose next read waits', async () => {
+test('a read that waits is dropped when its watch ends', async () => {
   let reads = 0;
   const { proxy, invalidate, reply } = playerByHand((call) => {
     reply(call, ++reads);
@@ -119,7 +119,7 @@ test('nothing is read after the end of a watch whose next read waits', async () 
   expect(reads).toBe(before);
 });
 
-test('a service that gets its name again and again is read at a pace, and outdated reads are ended', async () => {
+test('a name that changes its owner all the time is read at a limited pace, and outdated reads end', async () => {
   const daemon = await startMessageBus();
   onTestFinished(() => daemon.close());
   const [one, two, client] = await Promise.all([daemon.connect(), daemon.connect(), daemon.connect()]);

@@ -51,7 +51,7 @@ async function answering(answer: (path: string) => string | undefined) {
   return { link: one, asked, most };
 }
 
-test('an object gives its definitions, with proxies that call, read and listen', async () => {
+test('an object is returned with its definitions and with proxies that call, read and listen', async () => {
   const { one, other } = await linked();
   const implementation = lamp();
   exportObject(other, '/lamps/one', implementation);
@@ -80,7 +80,7 @@ test('an object gives its definitions, with proxies that call, read and listen',
   expect(await again['Introspect']?.()).toContain(Lamp.name);
 });
 
-test('a link with typed arrays has proxies that give them', async () => {
+test('proxies return typed arrays if the link has that option', async () => {
   const pair = await startPair({ typedArrays: true });
   onTestFinished(() => pair[Symbol.asyncDispose]());
   const typed = Lamp.implementTyped({
@@ -92,7 +92,7 @@ test('a link with typed arrays has proxies that give them', async () => {
   expect(await object.proxy()['Twice']?.([1, 2])).toEqual(new BigInt64Array([2n, 4n]));
 });
 
-test('a proxy needs an interface that the object has, and a name if there are several', async () => {
+test('proxy() needs an interface of the object, and its name if there are several', async () => {
   const { link } = await answering((path) => path === '/none' ? '<node/>'
     : '<node><interface name="a.B"/><interface name="a.C"/><interface name="org.freedesktop.DBus.Peer"/></node>');
   const object = await introspect(link, { path: '/x' });
@@ -105,7 +105,7 @@ test('a proxy needs an interface that the object has, and a name if there are se
   expect(() => none.proxy()).toThrow('0 interfaces at /none: the object has none');
 });
 
-test('objects below are asked down to the depth, and all of them become one module', async () => {
+test('objects below are explored down to the depth, and all of them become one module', async () => {
   const { one, other } = await linked();
   exportObject(other, '/lamps/one', lamp());
   exportObject(other, '/lamps/two/deep', lamp());
@@ -142,7 +142,7 @@ test('an interface that an object lists twice in different forms is a problem at
   expect(formatDefinitions(object).match(/a second definition of method One/g), 'listed once').toHaveLength(1);
 });
 
-test('an object that is not valid does not hide the others', async () => {
+test('an object that is not valid does not affect the others', async () => {
   const { link } = await answering((path) => ({
     '/': `<node><node name="good"/><node name="gone"/><node name="bad"/><node name="good"/><node name="a b"/><node name="/abs"/>
       <node/><node name=""/><node name="deep/er"/></node>`,
@@ -158,7 +158,7 @@ test('an object that is not valid does not hide the others', async () => {
   ]);
 });
 
-test('an endless tree is asked only as far as the limits go, and few calls wait at a time', async () => {
+test('an endless tree is explored only up to the limits, with few calls at a time', async () => {
   const endless = await answering(() => `<node>${Array.from({ length: 40 }, (_, i) => `<node name="n${i}"/>`).join('')}</node>`);
   const root = await introspect(endless.link, { path: '/' }, { depth: 64, maxObjects: 100 });
   expect(endless.asked).toHaveLength(100);
@@ -171,7 +171,7 @@ test('an endless tree is asked only as far as the limits go, and few calls wait 
   expect(chain.asked).toHaveLength(65);
 });
 
-test('a description with very many objects that have no valid name is read, and some of them are listed', async () => {
+test('introspection data with 200,000 invalid names of objects is read, and 1,000 of them are reported', async () => {
   const { link } = await answering(() => `<node>${'<node name="a b"/>'.repeat(200_000)}<node name="good"/></node>`);
   const object = await introspect(link, { path: '/' });
   expect(object.childPaths).toEqual(['/good']);
@@ -179,7 +179,7 @@ test('a description with very many objects that have no valid name is read, and 
   expect(object.failures[0]?.error).toBeInstanceOf(InvalidNameError);
 }, 30_000);
 
-test('an object that does not answer, or not with introspection data, rejects', async () => {
+test('introspect() rejects if the object replies with an error, or not with introspection data', async () => {
   const { link } = await answering((path) => path === '/html' ? '<html/>' : undefined);
   await expect(introspect(link, { path: '/gone' })).rejects.toThrow(DBusError);
   await expect(introspect(link, { path: '/html' })).rejects.toThrow(IntrospectionError);

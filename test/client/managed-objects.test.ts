@@ -116,7 +116,7 @@ async function connect(): Promise<Bus> {
 }
 
 suite('managed objects', () => {
-  test('are those that are there, with typed proxies and their properties', async () => {
+  test('are the present objects, with typed proxies and their properties', async () => {
     await startRadio(service, () => ({
       '/a': { 'com.example.Adapter1': { Powered: variant('b', true) } },
       '/a/1': device('one'),
@@ -155,7 +155,7 @@ suite('managed objects', () => {
     expect(said).toEqual(['+device /1 one', '+device /2 two', '~/2 Name', '~/1 Name', '-device /2']);
   });
 
-  test('are none after a callback has closed the view, although more were in the list', async () => {
+  test('are empty after a callback has closed the view, even if more were in the list', async () => {
     await startRadio(service, () => Object.fromEntries(
       ['/1', '/2', '/3', '/4', '/5'].map((path) => [path, device(path)]),
     ));
@@ -214,7 +214,7 @@ suite('signals before the list of all objects', () => {
     expect(names).toEqual(['/old renamed', '/new new']);
   });
 
-  test('and after it are not confused with those of the restart', async () => {
+  test('are not confused with signals of the service after a restart', async () => {
     const first = await connect();
     const radio = await startRadio(first, () => {
       radio.add('/late', device('late'));
@@ -229,7 +229,7 @@ suite('signals before the list of all objects', () => {
     expect(said).toEqual(['+device /1 one']);
   });
 
-  test('are bounded: the list is asked for again, and at last it fails', { timeout: 60_000 }, async () => {
+  test('are bounded: the list is requested again, and in the end the view fails', { timeout: 60_000 }, async () => {
     let flood = 1;
     const radio = await startRadio(service, () => {
       if (radio.lists > flood) return { '/1': device('one') };
@@ -248,7 +248,7 @@ suite('signals before the list of all objects', () => {
 });
 
 suite('a loop over changes', () => {
-  test('begins with the objects that are there, and narrows by kind', async () => {
+  test('begins with the present objects, and its types are narrowed by `kind`', async () => {
     const radio = await startRadio(service, () => ({ '/1': device('one') }));
     const { view } = follow();
     await view.ready;
@@ -269,7 +269,7 @@ suite('a loop over changes', () => {
     ]);
   });
 
-  test('puts together what a slow reader has missed', async () => {
+  test('merges the changes that a slow reader has missed', async () => {
     const radio = await startRadio(service, () => ({ '/1': device('one'), '/2': device('two') }));
     const { view } = follow();
     await view.ready;
@@ -325,7 +325,7 @@ suite('a loop over changes', () => {
 });
 
 suite('a service that restarts', () => {
-  test('removes its objects, and adds those that it has after the restart', async () => {
+  test('loses its objects, and gets those that it has after the restart', async () => {
     const { view, said } = follow();
     await view.ready; // there is no service yet
     expect(said).toEqual([]);
@@ -388,7 +388,7 @@ suite('the limits of managed objects', () => {
     expect(view.objects.get('/next/39')?.device?.$properties.Name).toHaveLength(1_000);
   });
 
-  test('are enough for thousands that come at once', { timeout: 60_000 }, async () => {
+  test('are high enough for thousands of objects at once', { timeout: 60_000 }, async () => {
     const radio = await startRadio(service, () => (
       Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`/list/${n}`, device(`list ${n}`)]))
     ));
@@ -427,7 +427,7 @@ suite('manageObjects', () => {
   });
 });
 
-suite('every order of messages', () => {
+suite('a random order of messages', () => {
   /** Numbers from 0 to `limit`, the same for the same seed. */
   function below(seed: number): (limit: number) => number {
     let state = seed;

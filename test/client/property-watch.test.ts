@@ -85,7 +85,7 @@ async function connect(): Promise<Bus> {
 }
 
 suite('$watch', () => {
-  test('gives the present value, and then each change', async () => {
+  test('yields the present value, and then each change', async () => {
     const { set } = await startPlayer(service);
     const seen: number[] = [];
     for await (const volume of proxyOf(client).$watch('Volume')) {
@@ -117,7 +117,7 @@ suite('$watch', () => {
     expect(await watch.closed).toBeUndefined();
   });
 
-  test('reads a property again whose change was announced without its value', async () => {
+  test('reads a property again if its change was announced without its value', async () => {
     const { set } = await startPlayer(service);
     const seen: number[] = [];
     for await (const cover of proxyOf(client).$watch('Cover')) {
@@ -128,7 +128,7 @@ suite('$watch', () => {
     expect(seen).toEqual([1, 2, 3]);
   });
 
-  test('gives a slow reader the newest value only', async () => {
+  test('yields only the newest value to a slow reader', async () => {
     const { set } = await startPlayer(service);
     const volumes = proxyOf(client).$watch('Volume');
     await volumes.ready;
@@ -150,7 +150,7 @@ suite('$watch', () => {
     expect(seen).toEqual([2]);
   });
 
-  test('asks again if the property is invalidated before the answer arrives', async () => {
+  test('reads again if the property is invalidated before the reply arrives', async () => {
     let asked = 0;
     const change = await startByHand(service, (call) => {
       if (++asked === 1) change({}, ['Volume']);
@@ -165,7 +165,7 @@ suite('$watch', () => {
     await expect.poll(() => seen.at(-1)).toBe(4);
   });
 
-  test('passes over changes of another type, other interfaces and other objects', async () => {
+  test('ignores changes of another type, of other interfaces and of other objects', async () => {
     const change = await startByHand(service, (call) => {
       service.send(methodReturn(call, { signature: 'v', body: [variant('d', 1)] }));
     });
@@ -196,7 +196,7 @@ suite('$watch', () => {
     await volumes.close();
   });
 
-  test('goes on if the service ends before it answers', async () => {
+  test('continues if the service ends before it replies', async () => {
     const first = await connect();
     await startByHand(first, () => void first.close());
     const volumes = proxyOf(client).$watch('Volume');
@@ -205,7 +205,7 @@ suite('$watch', () => {
     expect(await volumes.next()).toEqual({ value: 2, done: false });
   });
 
-  test('asks a service again that owns its name before it exports its objects', async () => {
+  test('reads again if a service owns its name before it exports its objects', async () => {
     const volumes = proxyOf(client).$watch('Volume');
     await volumes.ready; // there is no service
     let asked = 0;
@@ -218,7 +218,7 @@ suite('$watch', () => {
     await volumes.close();
   });
 
-  test('does not ask a service again that was running already, and stops after some attempts', async () => {
+  test('does not read again if the service was running already, and otherwise stops after some attempts', async () => {
     const hopeless = proxyOf(client).$watch('Volume');
     await hopeless.ready; // there is no service
     let asked = 0;
@@ -244,14 +244,14 @@ suite('$watch', () => {
     expect(await watch.closed).toMatchObject({ errorName: 'com.example.Error.No' });
   });
 
-  test('ends with the error of a value of another type', async () => {
+  test('ends with an error if the value has another type', async () => {
     await startByHand(service, (call) => {
       service.send(methodReturn(call, { signature: 'v', body: [variant('u', 1)] }));
     });
     await expect(proxyOf(client).$watch('Volume').next()).rejects.toMatchObject({ expected: 'd', actual: 'u' });
   });
 
-  test('ends with the connection, and with its AbortSignal', async () => {
+  test('ends with its AbortSignal, and with the connection', async () => {
     await startPlayer(service);
     const abort = new AbortController();
     const volumes = proxyOf(client).$watch('Volume', { signal: abort.signal });
@@ -277,7 +277,7 @@ suite('$watch', () => {
     }
   });
 
-  test('refuses properties that it cannot follow', () => {
+  test('refuses properties that it cannot watch', () => {
     const proxy = proxyOf(client);
     // @ts-expect-error no such property
     expect(() => proxy.$watch('Volum')).toThrow('com.example.Player1.Volum: no such property: it must be one of');
@@ -317,7 +317,7 @@ suite('$cache', () => {
     await player.$set('Volume', 0.5); // it is a proxy as before
   });
 
-  test('reads an invalidated property again when it is used, and keeps the answer', async () => {
+  test('reads an invalidated property again when it is used, and caches the answer', async () => {
     const { set, state } = await startPlayer(service);
     await using player = await proxyOf(client).$cache();
     set({ cover: Uint8Array.of(2) });
@@ -329,7 +329,7 @@ suite('$cache', () => {
     expect(player.$properties.Cover).toEqual(Uint8Array.of(2));
   });
 
-  test('does not keep a property whose changes are not announced', async () => {
+  test('does not cache a property whose changes are not announced', async () => {
     const { state } = await startPlayer(service);
     await using player = await proxyOf(client).$cache();
     expect('Position' in player.$properties).toBe(false);
@@ -338,7 +338,7 @@ suite('$cache', () => {
     expect(state.reads).toBe(reads + 2);
   });
 
-  test('leaves out and counts a property of another type, and keeps the others', async () => {
+  test('leaves out and counts a property of another type, and caches the others', async () => {
     const change = await startByHand(service, (call) => {
       const all = { Volume: variant('s', 'loud'), Title: variant('s', 'first'), Unknown: variant('s', '') };
       const isAll = call.member === 'GetAll';
@@ -384,7 +384,7 @@ suite('$cache', () => {
     expect(changes.map((names) => names.length)).toEqual([4, 4, 4]);
   });
 
-  test('is empty after its end, and then asks the service', async () => {
+  test('is empty after its end, and then reads from the service', async () => {
     const { set } = await startPlayer(service);
     const player = await proxyOf(client).$cache();
     await player.$close();
@@ -409,7 +409,7 @@ suite('$cache', () => {
     );
   });
 
-  test('is a proxy that cannot be mistaken for a promise', async () => {
+  test('can be awaited: it has no `then`', async () => {
     await startPlayer(service);
     await using player = await proxyOf(client).$cache();
     expect(await player).toBe(player);

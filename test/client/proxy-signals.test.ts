@@ -94,7 +94,7 @@ suite('filters of a signal', () => {
     ]);
   });
 
-  test('hold for streams too', async () => {
+  test('apply to streams too', async () => {
     await using stream = setup().$signal('Progress', { args: { 0: 'two' } });
     await stream.ready;
     send('Progress', 'sd', ['one', 0.5]);
@@ -105,7 +105,7 @@ suite('filters of a signal', () => {
     }
   });
 
-  test('are refused if no bus accepts them', () => {
+  test('are refused if no bus would accept them', () => {
     const jobs = setup();
     expect(() => jobs.$signal('Progress', { pathNamespace: 'no path' })).toThrow(expect.objectContaining({ name: 'InvalidNameError' }));
     expect(() => jobs.$signal('Progress', () => {}, { args: { 64: 'x' } })).toThrow(expect.objectContaining({ name: 'MatchRuleError' }));
@@ -117,7 +117,7 @@ suite('filters of a signal', () => {
 });
 
 suite('$signals', () => {
-  test('gives several signals in order of arrival, with their names as the discriminant', async () => {
+  test('yields several signals in order of arrival, with their names as the discriminant', async () => {
     const jobs = setup();
     await using stream = jobs.$signals('Added', 'Removed');
     await stream.ready;
@@ -140,7 +140,7 @@ suite('$signals', () => {
     expect(seen).toEqual([['Added', '/one', path], ['Removed', 'one', path], ['Added', '/two', path]]);
   });
 
-  test('gives all signals of the interface if no name is given', async () => {
+  test('yields all signals of the interface if no name is given', async () => {
     await using stream = setup().$signals();
     same<Same<NamesOf<typeof stream>, 'Added' | 'Removed' | 'Progress' | 'Idle'>>();
     await stream.ready;
@@ -164,7 +164,7 @@ suite('$signals', () => {
     expect(client.dropped.get('queue overflow')).toBe(1);
   });
 
-  test('counts signals with another signature, and has each name once', async () => {
+  test('drops and counts signals with another signature, and accepts a name twice', async () => {
     await using stream = setup().$signals('Added', 'Added');
     await stream.ready;
     send('Added', 's', ['one']);

@@ -121,7 +121,7 @@ suite('methods of a proxy', () => {
     expect(await proxy.Options({ depth: variant('d', 0.5) })).toEqual(new Map([['depth', variant('d', 0.5)]]));
   });
 
-  test('are calls also if they are named as keys that every object inherits', async () => {
+  test('are calls even if they are named like keys that every object inherits', async () => {
     const { proxy } = setup();
     expect(await proxy.toString()).toBe('remote toString');
     expect(await proxy.constructor()).toBe('remote constructor');
@@ -135,7 +135,7 @@ suite('methods of a proxy', () => {
     expect(await proxy.Greet('Hello', undefined, { timeout: 5000 })).toBe('Hello, world');
   });
 
-  test('refuse wrong arguments before anything is sent', async () => {
+  test('reject wrong arguments before anything is sent', async () => {
     const { proxy, state } = setup();
     await expect(proxy.Add(-1)).rejects.toThrow(MarshalError);
     // @ts-expect-error one argument is missing
@@ -148,7 +148,7 @@ suite('methods of a proxy', () => {
     expect(state.value).toBe(0);
   });
 
-  test('name the argument that is missing', async () => {
+  test('reject a missing argument with its name', async () => {
     const properties = createProxy(client, Properties, { destination: service.uniqueName, path });
     // @ts-expect-error the second and the third argument are missing
     await expect(properties.Set('com.example.Counter1')).rejects.toMatchObject({
@@ -163,7 +163,7 @@ suite('methods of a proxy', () => {
     );
   });
 
-  test('refuse options in place of an optional argument', async () => {
+  test('reject options in place of an optional argument', async () => {
     const { proxy } = setup();
     // @ts-expect-error options instead of the second argument
     await expect(proxy.Greet('Hello', { timeout: 5000 })).rejects.toMatchObject({
@@ -173,7 +173,7 @@ suite('methods of a proxy', () => {
     });
   });
 
-  test('end early by the options of the call', async () => {
+  test('end early by the timeout or the AbortSignal of the call', async () => {
     const { proxy } = setup();
     await expect(proxy.Wait(1000, { timeout: 20 })).rejects.toThrow(CallTimeoutError);
     const abort = new AbortController();
@@ -189,7 +189,7 @@ suite('methods of a proxy', () => {
     await hasty.Wait(100, { timeout: 5000 });
   });
 
-  test('reject with the error of the service, its arguments included', async () => {
+  test('reject with the error of the service, including its arguments', async () => {
     const { proxy } = setup();
     await expect(proxy.Fail()).rejects.toMatchObject({
       name: 'DBusError', errorName: 'com.example.Error.No', message: 'no', signature: 'su', body: ['no', 3],
@@ -243,7 +243,7 @@ suite('properties of a proxy', () => {
     expect(Object.getPrototypeOf(all)).toBeNull();
   });
 
-  test('that the interface does not have, or does not give access to, are errors', async () => {
+  test('that do not exist, or cannot be accessed, are errors', async () => {
     const { proxy } = setup();
     // @ts-expect-error no such property
     await expect(proxy.$get('Nope')).rejects.toMatchObject({
@@ -263,7 +263,7 @@ suite('properties of a proxy', () => {
 });
 
 suite('functions for properties and signals', () => {
-  test('name the property and its type if a value does not fit', async () => {
+  test('reject a value that does not fit, with the property and its type', async () => {
     const { proxy } = setup();
     // @ts-expect-error not a number
     await expect(proxy.$set('Value', 'x')).rejects.toMatchObject({
@@ -304,7 +304,7 @@ suite('a service that breaks the definition', () => {
     await expect(one.$get('Value')).rejects.toMatchObject(unexpected);
   });
 
-  test('in one property is read without it: the drop is counted and published, and the others arrive', async () => {
+  test('in one property loses only that property, which is counted and published', async () => {
     const values = { Value: variant('s', 'text'), Name: variant('s', 'name'), Options: variant('a{ss}', {}) };
     const proxy = answerWith(() => ({ signature: 'a{sv}', body: [values] }));
     const before = client.dropped.get('unexpected signature') ?? 0;
@@ -324,7 +324,7 @@ suite('a service that breaks the definition', () => {
     ]);
   });
 
-  test('by additional properties is read without them', async () => {
+  test('by additional properties loses only those', async () => {
     const extra = { Value: variant('u', 1), Extra: variant('s', ''), toString: variant('s', '') };
     const proxy = answerWith(() => ({ signature: 'a{sv}', body: [extra] }));
     expect({ ...(await proxy.$getAll()) }).toEqual({ Value: 1 });
@@ -332,7 +332,7 @@ suite('a service that breaks the definition', () => {
 });
 
 suite('signals of a proxy', () => {
-  test('arrive as tuples of their arguments, in order', async () => {
+  test('arrive in order, as tuples of their arguments', async () => {
     const { proxy, counter } = setup();
     const overflows = proxy.$signal('Overflow');
     await overflows.ready;
@@ -363,7 +363,7 @@ suite('signals of a proxy', () => {
     for (const stream of streams) expect((await stream.next()).value).toEqual([1, 'real']);
   });
 
-  test('with another signature than defined are dropped and counted', async () => {
+  test('with another signature than in the definition are dropped and counted', async () => {
     const { proxy, counter } = setup();
     const overflows = proxy.$signal('Overflow');
     await overflows.ready;
@@ -419,7 +419,7 @@ suite('signals of a proxy', () => {
     await again.close();
   });
 
-  test('end by close, by an abort, and with the connection', async () => {
+  test('end with close(), with an abort, and with the connection', async () => {
     const { proxy } = setup();
     const closed = proxy.$signal('Empty');
     const waiting = closed.next();
@@ -457,7 +457,7 @@ suite('signals of a proxy', () => {
   });
 });
 
-suite('a proxy on a link that is not of this library', () => {
+suite('a proxy on a link of the application', () => {
   test('makes its calls by the call() of the link', async () => {
     setup();
     const members: string[] = [];

@@ -18,12 +18,12 @@ function pauses(pace: ReadPace, count: number): number[] {
   });
 }
 
-test('some reads begin at once, and then pauses grow up to a quarter of a second', () => {
+test('the first reads begin at once, and later pauses grow up to a quarter of a second', () => {
   const free = Array.from({ length: FREE_READS }, () => 0);
   expect(pauses(new ReadPace(), FREE_READS + 8)).toEqual([...free, 10, 20, 40, 80, 160, 250, 250, 250]);
 });
 
-test('reads are free again after a second in which none was wanted, and not before', () => {
+test('reads begin at once again after a second without a read, and not before', () => {
   const pace = new ReadPace();
   pauses(pace, FREE_READS + 10);
   vi.advanceTimersByTime(999);
@@ -32,7 +32,7 @@ test('reads are free again after a second in which none was wanted, and not befo
   expect(pauses(pace, FREE_READS + 1)).toEqual([...Array.from({ length: FREE_READS }, () => 0), 10]);
 });
 
-test('a count of any size gives the longest pause', () => {
+test('a pause has its limit for a count of any size', () => {
   const pace = new ReadPace();
   expect(pauses(pace, 3_000).at(-1)).toBe(250);
 });

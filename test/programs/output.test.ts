@@ -49,7 +49,7 @@ describeWith('dbus-daemon')('a program', () => {
     expect(stderr).not.toMatch(RAW);
   });
 
-  test.each([[['--json']], [[]]])('prints no answer that is not a number: %j', async (options) => {
+  test.each([[['--json']], [[]]])('does not print an answer that is not a number: %j', async (options) => {
     await startFake('com.example.NoNumber', () => `12${NASTY}`);
     const { code, stdout, stderr } = await runClient(bus, [...options, '--name', 'com.example.NoNumber']);
     expect([code, stdout]).toEqual([4, '']);
@@ -59,7 +59,7 @@ describeWith('dbus-daemon')('a program', () => {
 
   test.each([
     ['client', []], ['client', ['--help']], ['client', ['--json']], ['service', []], ['service', ['--help']],
-  ] as const)('ends with one sentence and exit code 74 if its output cannot be written: %s %j', async (name, args) => {
+  ] as const)('ends with exit code 74 and one sentence if its output cannot be written: %s %j', async (name, args) => {
     await using service = await startService(bus);
     const own = name === 'service' && args.length === 0 ? ['--name', 'com.example.Full'] : args;
     const command = `exec "$0" "$@" > /dev/full`;

@@ -23,21 +23,21 @@ describeWith('dbus-daemon')('a program with a connection', () => {
 
   test.each([
     ['that is closed', 'await bus.listNames(); await bus.close();'],
-    ['that does not count', 'await bus.listNames(); bus.unref();'],
-    ['that does not count while a call waits for its reply', `${NEVER} bus.unref();`],
-    ['that did not count before a call was made', `bus.unref(); ${NEVER}`],
+    ['that is unreferenced', 'await bus.listNames(); bus.unref();'],
+    ['that is unreferenced while a call waits for its reply', `${NEVER} bus.unref();`],
+    ['that was unreferenced before a call was made', `bus.unref(); ${NEVER}`],
     [
-      'that serves objects and does not count',
+      'that serves objects and is unreferenced',
       'const I = defineInterface({ name: "a.B" }); exportObject(bus, "/", I.implement({})); await bus.requestName("a.b"); bus.unref();',
     ],
-    ['that subscribes and does not count', 'await bus.subscribe({}, () => {}).ready; bus.unref();'],
+    ['that subscribes and is unreferenced', 'await bus.subscribe({}, () => {}).ready; bus.unref();'],
   ])('%s ends by itself', async (_, code) => {
     const program = node(`const bus = await sessionBus();\n${code}\nconsole.log('done');`);
     const { stdout, stderr, code: status } = await run(process.execPath, program, { env: bus.env, cwd });
     expect({ stdout, stderr, status }).toEqual({ stdout: 'done\n', stderr: '', status: 0 });
   });
 
-  test('that is being restored and does not count ends by itself, even while a call waits', async () => {
+  test('that is unreferenced ends by itself while the connection is restored, even while a call waits', async () => {
     await using other = await startPrivateBus();
     const code = `const bus = await sessionBus({ reconnect: { initialDelay: 60_000 } });
       bus.unref();
@@ -55,9 +55,9 @@ describeWith('dbus-daemon')('a program with a connection', () => {
   });
 
   test.each([
-    ['at first', ''],
+    ['from the start', ''],
     ['again', 'bus.unref(); bus.ref();'],
-  ])('that counts %s goes on until it is stopped', async (_, code) => {
+  ])('that is referenced %s runs until it is stopped', async (_, code) => {
     const program = node(`const bus = await sessionBus();\n${code}\nconsole.log('done');\nawait bus.closed; console.log('closed')`);
     await using running = await start(process.execPath, program, { env: bus.env, cwd });
     await running.line('done');

@@ -93,7 +93,7 @@ describe('the reply to a call', () => {
     expect(sent).toMatchObject([{ type: 'method_return', replySerial: 9, destination: CALLER, signature, body }]);
   });
 
-  test('comes from a handler that gets undefined for arguments that the caller has left out', async () => {
+  test('comes from a handler that gets undefined for arguments that the caller leaves out', async () => {
     const options = new Map();
     for (const [signature, body] of [['s', ['a']], ['si', ['a', 1]], ['sia{sv}', ['a', 1, options]]] as const) {
       const reply = await replyTo({ interface: IFACE, member: 'Optional', signature, body });
@@ -124,13 +124,13 @@ describe('the reply to a call', () => {
     expect(service.sink.sent).toHaveLength(before + 1);
   });
 
-  test('comes from a promise of another library too', async () => {
+  test('can come from a promise of another library', async () => {
     run = () => ({ then: (resolve: (value: string) => void) => resolve('thenable') });
     const parts = { interface: IFACE, member: 'Run', signature: 's', body: [''] };
     expect(await replyTo(parts)).toEqual(['method_return', 'thenable']);
   });
 
-  test('has no destination if the caller has no name, as without a bus', async () => {
+  test('has no destination if the caller has no name, as on a connection without a bus', async () => {
     expect(await call({ sender: undefined })).toMatchObject([{ type: 'method_return', destination: undefined }]);
   });
 });
@@ -191,7 +191,7 @@ describe('a call that cannot be run gets an error', () => {
   });
 });
 
-describe('a member named like those of ordinary objects', () => {
+describe('a member that is named like a member of every object', () => {
   const names = ['toString', 'constructor', '__proto__', 'hasOwnProperty', 'then'];
   test.each(names)('is a method if the interface has it: %s', async (member) => {
     expect(await replyTo({ interface: IFACE, member })).toEqual(['method_return', `my ${member}`]);
@@ -295,19 +295,19 @@ describe('an error of a handler', () => {
       ['an object that cannot be converted to text', Object.create(null), 'the handler failed'],
       ['an error whose text is not valid as a STRING', new Error('a\0b\ud800'), 'a\ufffdb\ufffd'],
       ['an error without a text', new Error(''), ''],
-    ])('may be %s', async (_name, error, text) => {
+    ])('can be %s', async (_name, error, text) => {
       const reports = recordHandlerErrors();
       expect(await fail(error)).toEqual([`${ERROR}.Failed`, text]);
       expect(reports).toMatchObject([{ error }]);
     });
 
-    test.each(EXOTIC_ERRORS)('may be %s: the caller gets an error, and it is reported once', async (title, thrown) => {
+    test.each(EXOTIC_ERRORS)('can be %s: the caller gets an error, and it is reported once', async (title, thrown) => {
       const reports = recordHandlerErrors();
       expect(await fail(thrown())).toEqual([errorNameFor(title), expect.any(String)]);
       expect(reports).toHaveLength(1);
     });
 
-    test.each(EXOTIC_ERRORS)('may be %s: the caller gets an error, and one warning is emitted', async (title, thrown) => {
+    test.each(EXOTIC_ERRORS)('can be %s: the caller gets an error, with one warning', async (title, thrown) => {
       const warning = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
       expect(await fail(thrown())).toEqual([errorNameFor(title), expect.any(String)]);
       expect(warning).toHaveBeenCalledExactlyOnceWith(
@@ -316,7 +316,7 @@ describe('an error of a handler', () => {
       warning.mockRestore();
     });
 
-    test('has its text if the body of the DBusError cannot be sent, and the reason is reported', async () => {
+    test('is sent with its text if the body of the DBusError cannot be sent, and the reason is reported', async () => {
       const reports = recordHandlerErrors();
       for (const [error, reason] of [
         [Object.assign(new DBusError('a.b', 'text'), { errorName: 'not a name' }), 'InvalidNameError'],
@@ -347,13 +347,13 @@ describe('an error of a handler', () => {
       expect(reports).toEqual([]);
     });
 
-    test('is Failed too if its text is longer than any message', async () => {
+    test('is sent as Failed if its text is longer than any message', async () => {
       recordHandlerErrors();
       expect(await fail(new Error('x'.repeat(2 ** 27)))).toEqual([`${ERROR}.Failed`, 'the handler failed']);
     });
   });
 
-  test('is a warning of the process if the channel has no subscriber', async () => {
+  test('is emitted as a warning of the process if the channel has no subscriber', async () => {
     const warning = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
     await throwing(new Error('unheard'));
     expect(warning).toHaveBeenCalledExactlyOnceWith(
@@ -363,7 +363,7 @@ describe('an error of a handler', () => {
     warning.mockRestore();
   });
 
-  test('is a warning that names the method once, even if the error names it too', async () => {
+  test('is emitted as a warning that names the method once, even if the error names it too', async () => {
     const warning = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
     run = () => 5;
     await call({ interface: IFACE, member: 'Run', signature: 's', body: [''] });
@@ -449,13 +449,13 @@ describe('a call with NO_REPLY_EXPECTED', () => {
     expect(reports.map(({ error }) => (error as Error).message)).toEqual(['a', 'b']);
   });
 
-  test('differs from a call with unknown flags, which gets a reply', async () => {
+  test('gets no reply, but a call with unknown flags does', async () => {
     expect(await call({ flags: 0xf0 })).toMatchObject([{ type: 'method_return' }]);
   });
 });
 
 describe('after the connection has ended', () => {
-  test('no call throws', async () => {
+  test('no call causes an exception', async () => {
     const reports = recordHandlerErrors();
     const closed = serviceOf({ [path]: [implementation] });
     closed.sink.isClosed = true;
@@ -470,7 +470,7 @@ describe('after the connection has ended', () => {
     expect(reports.map(({ error }) => (error as Error).message)).toEqual(['late']);
   });
 
-  test('the signal of the context is aborted', async () => {
+  test('the AbortSignal of the context is aborted', async () => {
     const closing = serviceOf({ [path]: [implementation] });
     let seen: CallContext | undefined;
     run = (_, context) => {
@@ -484,7 +484,7 @@ describe('after the connection has ended', () => {
   });
 });
 
-describe('handlers that do not answer', () => {
+describe('handlers that have not replied', () => {
   const Stuck = defineInterface({ name: 'com.example.Stuck', methods: { Wait: { out: 's' }, Quick: { out: 's' } } });
   function stuckService() {
     const waiting: { readonly resolve: (text: string) => void; readonly signal: AbortSignal }[] = [];
@@ -524,7 +524,7 @@ describe('handlers that do not answer', () => {
     expect(await refused(':1.99')).toMatchObject([{ errorName: `${ERROR}.LimitsExceeded`, body: [text] }]);
   });
 
-  test('are aborted and no longer counted when their caller leaves; their answers are not sent', async () => {
+  test('are aborted and no longer counted when their caller leaves, and their replies are not sent', async () => {
     const reports = recordHandlerErrors();
     const { sink, wait, leave, waiting } = stuckService();
     const ended: Promise<void>[] = [];
@@ -565,7 +565,7 @@ describe('handlers that do not answer', () => {
   });
 
   test.for(['the caller leaves', 'the connection ends'])(
-    'that fail because their signal aborts are not reported, however they fail: %s', async (how) => {
+    'that fail because their AbortSignal aborts are not reported, however they fail: %s', async (how) => {
       const reports = recordHandlerErrors();
       const aborting = serviceOf({ [path]: [implementation] });
       const parts = { path, interface: IFACE, member: 'Run', signature: 's', body: [''] };
@@ -592,7 +592,7 @@ describe('handlers that do not answer', () => {
     },
   );
 
-  test('make the service watch for departures after a tenth of a second, or when they read their signal', async () => {
+  test('make the service watch their callers after 0.1 seconds, or when they read their AbortSignal', async () => {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
     const watching = serviceOf({ [path]: [implementation] });
@@ -614,7 +614,7 @@ describe('handlers that do not answer', () => {
     expect(looking.isWatching()).toBe(true);
   });
 
-  test('have a limit of memory for their arguments, for each caller and for all', () => {
+  test('have limits on the memory of their arguments, for each caller and for all', () => {
     const MIB = 2 ** 20;
     const Kept = defineInterface({ name: 'com.example.Kept', methods: { Bytes: { in: 'ay' }, Texts: { in: 'as' } } });
     let kept = 0;
@@ -647,7 +647,7 @@ describe('handlers that do not answer', () => {
     expect(keeping.sink.sent.at(-1)).toMatchObject({ errorName: `${ERROR}.LimitsExceeded` });
   });
 
-  test('without a bus are limited together, because a peer can sign with any name', () => {
+  test('without a bus have one limit together, because a peer can claim any sender', () => {
     const { dispatcher, waiting } = (() => {
       const stuck = stuckService();
       const abort = new AbortController();
@@ -666,16 +666,16 @@ describe('handlers that do not answer', () => {
 
 describe('a call is accepted or refused by its header', () => {
   test.each([
-    ['an object', { path: '/nowhere' }, 'UnknownObject'],
-    ['an interface', { interface: 'com.example.Nope' }, 'UnknownInterface'],
-    ['a method', { interface: IFACE, member: 'Nope' }, 'UnknownMethod'],
-    ['a signature', { interface: IFACE, member: 'One', signature: 'i', body: [1] }, 'InvalidArgs'],
-  ])('which is refused, without a look at the body, for %s that is not there', (_, parts, name) => {
+    ['the object does not exist', { path: '/nowhere' }, 'UnknownObject'],
+    ['the interface does not exist', { interface: 'com.example.Nope' }, 'UnknownInterface'],
+    ['the method does not exist', { interface: IFACE, member: 'Nope' }, 'UnknownMethod'],
+    ['the signature is another one', { interface: IFACE, member: 'One', signature: 'i', body: [1] }, 'InvalidArgs'],
+  ])('and is refused, without a look at the body, if %s', (_, parts, name) => {
     const { body: _body, ...header } = incomingCall({ path, member: 'Nothing', ...parts });
     expect(service.dispatcher.route(header, 0)).toMatchObject({ errorName: `${ERROR}.${name}` });
   });
 
-  test('and it is run with its body if it is accepted', () => {
+  test('and is run with its body if it is accepted', () => {
     const { body, ...header } = incomingCall({ path, interface: IFACE, member: 'One', signature: 's', body: ['a'] });
     const before = service.sink.sent.length;
     const runner = service.dispatcher.route(header, 0);

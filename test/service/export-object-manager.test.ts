@@ -71,7 +71,7 @@ suite('an object manager', () => {
     ]));
   });
 
-  test('announces objects and interfaces that come and go, before the replies that follow', async () => {
+  test('announces each object and interface that is added or removed', async () => {
     exportObjectManager(service, '/com/example');
     const next = await watch();
     const exported = exportObject(service, '/com/example/a', device('a'));
@@ -88,7 +88,7 @@ suite('an object manager', () => {
     ]);
   });
 
-  test('is announced by the manager above it, and both announce what is below both', async () => {
+  test('is announced by the manager above it, and both announce the objects below both', async () => {
     exportObjectManager(service, '/');
     const next = await watch();
     const inner = exportObjectManager(service, '/com/example');
@@ -133,7 +133,7 @@ suite('an object manager', () => {
     expect(reports).toHaveLength(3);
   });
 
-  test('does not wait for a property whose get answers later: its value follows', async () => {
+  test('does not wait for a property whose get returns a promise: its value follows', async () => {
     exportObjectManager(service, '/com/example');
     const next = await watch();
     const changes = client.subscribe({ sender: service.uniqueName, member: 'PropertiesChanged' });
@@ -147,7 +147,7 @@ suite('an object manager', () => {
     expect(await managed('/com/example')).toEqual(new Map([['/com/example/a', new Map([[Device.name, valuesOf('a')]])]]));
   });
 
-  test('lists the objects of subtrees, and reports and leaves out those that fail', async () => {
+  test('lists the objects of subtrees, and leaves out and reports those that fail', async () => {
     const reports = recordHandlerErrors();
     exportObjectManager(service, '/com/example');
     exportSubtree(service, '/com/example/users/*', {
@@ -169,7 +169,7 @@ suite('an object manager', () => {
     expect([...(await managed('/com/example')).keys()]).toEqual(['/com/example/users/alice', '/com/example/users/bob']);
   });
 
-  test('has 10,000 objects with work in proportion to their number', async () => {
+  test('lists 10,000 objects with work in proportion to their number', async () => {
     const one = device('one');
     await expectProportionalWork(1_250, async (count) => {
       const bus = await connectToBus(daemon.address);

@@ -131,7 +131,7 @@ suite('an exported object', () => {
     );
   });
 
-  test('is refused if it is an object of handlers, with advice to pass it to implement()', () => {
+  test('is refused if it is an object of handlers, and the error refers to implement()', () => {
     const handlers = { methods: { Add: () => 1 } } as never;
     const problem = 'got an object of handlers: pass it to implement()';
     expect(() => exportObject(service, path, handlers)).toThrow(
@@ -139,14 +139,14 @@ suite('an exported object', () => {
     );
   });
 
-  test('shares one abort listener of the link with the other objects', () => {
+  test('shares one abort listener on the link with the other objects', () => {
     exportObject(service, path, counter().implementation);
     const before = getEventListeners(service.closedSignal, 'abort').length;
     for (let index = 0; index < 100; index++) exportObject(service, `/n${index}`, counter().implementation);
     expect(getEventListeners(service.closedSignal, 'abort')).toHaveLength(before);
   });
 
-  test('costs the same however many others there are, also to emit from and to remove', async () => {
+  test('costs the same however many others there are, even to emit signals and to remove it', async () => {
     const { implementation } = counter();
     const none = { sent: 0 };
     const link: MessageLink = {
@@ -187,7 +187,7 @@ suite('an exported object', () => {
     );
   });
 
-  test('belongs to one connection; the same implementation may be exported on another', async () => {
+  test('belongs to one connection, but its implementation can be exported on others', async () => {
     const { implementation } = counter();
     exportObject(service, path, implementation);
     exportObject(client, path, implementation);
@@ -217,7 +217,7 @@ suite('a caller that leaves the bus', () => {
     return { signals, target: { destination: service.uniqueName, path, interface: Patient.name } };
   }
 
-  test('aborts the signal of its calls, and of no others', async () => {
+  test('aborts the AbortSignal of its calls, and of no others', async () => {
     const { signals, target } = patient();
     client.call({ ...target, member: 'Wait' }).catch(() => {});
     for (let round = 1; round <= 3; round++) {
@@ -230,7 +230,7 @@ suite('a caller that leaves the bus', () => {
     expect(signals[0]?.aborted).toBe(false);
   });
 
-  test('is noticed even if it leaves before the service begins to look', async () => {
+  test('is noticed even if it leaves before the service watches it', async () => {
     const { signals, target } = patient();
     const caller = await connectToBus(daemon.address);
     caller.call({ ...target, member: 'Wait', noReply: true }).catch(() => {});
@@ -239,7 +239,7 @@ suite('a caller that leaves the bus', () => {
     expect(signals[0]?.reason).toMatchObject({ name: 'AbortError' });
   });
 
-  test('makes room for the calls of others, and does not hold up close()', async () => {
+  test('makes room for the calls of others, and does not delay close()', async () => {
     const { signals, target } = patient();
     const caller = await connectToBus(daemon.address);
     for (let index = 0; index < 1_100; index++) caller.call({ ...target, member: 'Wait' }).catch(() => {});
@@ -270,13 +270,13 @@ suite('signals', () => {
     ]);
   });
 
-  test('with arguments that do not fit are an error of emit(), and nothing is sent', () => {
+  test('with arguments that do not fit make emit() throw, and nothing is sent', () => {
     const { implementation } = counter();
     exportObject(service, path, implementation);
     expect(() => implementation.emit('Overflow', -1)).toThrow(MarshalError);
   });
 
-  test('go from one of several objects, and to one receiver, if the options say so', async () => {
+  test('can be sent from one of several objects, and to one receiver', async () => {
     const { implementation } = counter();
     exportObject(service, path, implementation);
     exportObject(service, '/other', implementation);
@@ -334,7 +334,7 @@ suite('PropertiesChanged', () => {
     return { implementation, set, next: async () => (await signals.next()).value as unknown };
   }
 
-  test('is sent before the reply to Set, with or without the value as the definition says', async () => {
+  test('is sent before the reply to Set, with or without the value, as in the definition', async () => {
     const { set, next } = await watch();
     await set('Quiet', variant('s', 'x'));
     await set('Value', variant('u', 3));
@@ -376,7 +376,7 @@ suite('PropertiesChanged', () => {
 });
 
 suite('plain values', () => {
-  test('that change in one turn, by callers and by the service, are one PropertiesChanged', async () => {
+  test('that change in one turn, by callers and by the service, are announced in one PropertiesChanged', async () => {
     const Player = defineInterface({
       name: 'com.example.Player1',
       properties: { Volume: { type: 'd', access: 'readwrite' }, Title: { type: 's', access: 'read' } },
@@ -405,7 +405,7 @@ suite('plain values', () => {
 });
 
 suite('the context of a handler', () => {
-  test('has the credentials of the caller on demand', async () => {
+  test('returns the credentials of the caller on demand', async () => {
     const Who = defineInterface({
       name: 'com.example.Who', methods: { Are: { out: 'ub' } },
     });
@@ -423,7 +423,7 @@ suite('the context of a handler', () => {
 });
 
 suite('a service that closes its connection', () => {
-  test('replies to the calls that it has accepted', async () => {
+  test('still replies to the calls that it has accepted', async () => {
     const { implementation, waiting } = counter();
     exportObject(service, path, implementation);
     const accepted = call('Wait');
@@ -440,7 +440,7 @@ suite('a service that closes its connection', () => {
       await until(() => true);
       await service.close({ timeout: Infinity });
     }],
-  ])('may do so in a handler that awaits it %s; other handlers still answer', async (_, quit) => {
+  ])('can do so in a handler that awaits it %s; other handlers still reply', async (_, quit) => {
     const Quitting = defineInterface({ name: 'com.example.Quitting', methods: { Quit: {}, Wait: { out: 's' } } });
     const waiting: ((text: string) => void)[] = [];
     exportObject(service, path, Quitting.implement({

@@ -56,7 +56,7 @@ suite('a subtree', () => {
       : { children, object });
   };
 
-  test.each([['at once', false], ['later', true]])('has the objects that its handler gives %s', async (_, later) => {
+  test.each([['at once', false], ['later', true]])('has the objects that its handler returns %s', async (_, later) => {
     exportUsers(later);
     expect(await call('/com/example/users/alice', 'Greet', 's', ['hello'])).toBe('hello alice');
     expect(await call('/com/example/users/bob', 'Where')).toBe('/com/example/users/bob');
@@ -71,7 +71,7 @@ suite('a subtree', () => {
     expect(await call('/com/example/users/carol', 'Greet', 's', ['hello'])).toBe('hello carol');
   });
 
-  test.each([['at once', false], ['later', true]])('is introspected with the children that come %s', async (_, later) => {
+  test.each([['at once', false], ['later', true]])('is introspected with the children returned %s', async (_, later) => {
     exportUsers(later);
     exportObject(service, '/com/example/users/root', user('root'));
     expect(names(await introspect('/com/example'), 'node')).toEqual(['users']);
@@ -81,7 +81,7 @@ suite('a subtree', () => {
     expect(await introspect('/com/example/users/carol')).toBe(`${ERROR}.UnknownObject`);
   });
 
-  test('has properties, each change of which is announced once from their path, or with the next', async () => {
+  test('has properties, and each change is announced once from their path, or together with the next', async () => {
     exportUsers(false);
     const changes = client.subscribe({ sender: service.uniqueName, member: 'PropertiesChanged' });
     await changes.ready;
@@ -103,7 +103,7 @@ suite('a subtree', () => {
     expect(['b,c', 'a,b,c']).toContain(announced.join()); // the bus may deliver both Sets in one piece, or not
   });
 
-  test('sends the signals of an object from its path, once it is known', async () => {
+  test('sends the signals of an object from its path, after that is known', async () => {
     const exported = exportUsers(false);
     const signals = client.subscribe({ sender: service.uniqueName, interface: User.name });
     await signals.ready;
@@ -127,7 +127,7 @@ suite('a subtree', () => {
     ]);
   });
 
-  test('has paths of any depth if its pattern says so, and the nearest of several answers', async () => {
+  test('has paths of any depth with the pattern **, and of several subtrees the nearest is called', async () => {
     const files = new Map([['a', ['b']], ['a/b', ['c']], ['a/b/c', []]]);
     exportSubtree(service, '/files/**', {
       children: (elements) => (elements.length === 0 ? ['a'] : files.get(elements.join('/')) ?? []),
@@ -143,7 +143,7 @@ suite('a subtree', () => {
     expect(await call('/files/a/near/x/y', 'Where')).toBe(`${ERROR}.UnknownObject`);
   });
 
-  test('leaves nothing in its fallback after it has ended', () => {
+  test('is not attached to its fallback after it has ended', () => {
     const anybody = user('anybody');
     let attached = 0;
     const counted: typeof anybody = {
@@ -175,7 +175,7 @@ suite('a subtree', () => {
     expect(await call('/', 'Where')).toBe(`${ERROR}.UnknownInterface`);
   });
 
-  test('answers hostile paths, and handlers that fail are reported', async () => {
+  test('replies at hostile paths, and reports handlers that fail', async () => {
     const reports = recordHandlerErrors();
     const seen: number[] = [];
     const exported = exportSubtree(service, '/deep/**', {
@@ -219,7 +219,7 @@ suite('a subtree', () => {
     expect(reports).toMatchObject([{ error: { message }, member: 'Where' }, { error: { message }, member: 'Introspect' }]);
   });
 
-  test('refuses interfaces of the library and objects that are not implementations, as exportObject does', async () => {
+  test('refuses standard interfaces and objects that are not implementations, as exportObject does', async () => {
     const reports = recordHandlerErrors();
     const peer = Peer.implement({ methods: { Ping: () => {}, GetMachineId: () => '' } });
     const handless = { ...user('x'), methods: {} };
@@ -237,7 +237,7 @@ suite('a subtree', () => {
     );
   });
 
-  test('leaves out the children of a handler that returns no list, or a list without an end', async () => {
+  test('leaves out the children of a handler that does not return a list, or returns an endless one', async () => {
     const reports = recordHandlerErrors();
     const found: unknown[] = ['text', 5, {}, ['valid', 'not/valid', 7], (function* () { for (;;) yield 'same'; })()];
     exportSubtree(service, '/users/*', { children: () => found.shift() as never, object: () => undefined });
@@ -254,7 +254,7 @@ suite('a subtree', () => {
     ]);
   });
 
-  test('is refused if its pattern or its handlers are not valid, or if there is one already', () => {
+  test('is refused if its pattern or its handlers are not valid, or if its path is in use', () => {
     const object = () => undefined;
     for (const [pattern, name] of [['/a', 'ArgumentError'], ['/a/***', 'ArgumentError'], ['a/*', 'InvalidNameError'],
       ['/a-b/*', 'InvalidNameError'], [5, 'ArgumentError']] as const) {

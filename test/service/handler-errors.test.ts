@@ -22,7 +22,7 @@ const fail = (member: string, error: unknown): void => (
 );
 const texts = (): unknown[] => warning.mock.calls.map((call: unknown[]) => call[0]);
 
-test('a thousand failures of one member are five warnings a minute and a count, and hide no other member', () => {
+test('a thousand failures of one member cause five warnings a minute and a count, and hide no others', () => {
   for (let index = 0; index < 1_000; index++) fail('A', new Error(`no ${index}`));
   fail('B', new Error('other'));
   expect(texts()).toEqual([
@@ -36,7 +36,7 @@ test('a thousand failures of one member are five warnings a minute and a count, 
   expect(texts().at(-1)).toBe(`${INTERFACE}.A: again`);
 });
 
-test('the text of a peer can forge no line of a log, and acts on no terminal', () => {
+test('the text of a peer cannot forge a line of a log, or control a terminal', () => {
   fail('A', new Error('a\x1b[2J\n(node:1) forged\u202e\x9b'));
   const [text, options] = warning.mock.calls[0] as [string, { detail: string }];
   expect(text).toBe(`${INTERFACE}.A: a\\x1b[2J\\n(node:1) forged\\u202e\\x9b`);

@@ -64,7 +64,7 @@ describe('the object tree', () => {
     expect(tree.get('/a/b/c')?.interfaces.size).toBe(1);
   });
 
-  test('removes the parents that have no objects below them any more, and only those', () => {
+  test('removes exactly the parents that have no objects below them anymore', () => {
     const tree = new ObjectTree();
     const [a, b] = [exported('com.example.A'), exported('com.example.A')];
     tree.add('/x/y/a', [a]);
@@ -77,7 +77,7 @@ describe('the object tree', () => {
     expect(children(tree, '/')).toEqual([]);
   });
 
-  test('removes interfaces by identity: one that was exported again is not removed with the old one', () => {
+  test('removes interfaces by identity: an interface that is exported again is not removed with the old one', () => {
     const tree = new ObjectTree();
     const [old, fresh] = [exported('com.example.A'), exported('com.example.A')];
     tree.add('/a', [old]);
@@ -87,7 +87,7 @@ describe('the object tree', () => {
     expect(tree.get('/a')?.interfaces.get('com.example.A')).toBe(fresh);
   });
 
-  test('does not change if interfaces are removed that it does not have', () => {
+  test('does not change if an interface that it does not have is removed', () => {
     const tree = new ObjectTree();
     tree.add('/a/b', [exported('com.example.A')]);
     tree.remove('/c', [exported('com.example.A')]);

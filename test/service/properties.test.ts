@@ -157,14 +157,14 @@ describe('Get', () => {
     expect(state.contexts).toMatchObject([{ sender: CALLER, message: { member: 'Get' } }]);
   });
 
-  test('takes an empty interface name as the first interface that has the property', async () => {
+  test('treats an empty interface name as the first interface that has the property', async () => {
     const { get } = setup();
     expect(await get('Value', '')).toEqual(['v', variant('u', 7)]);
     expect(await get('Extra', '')).toEqual(['v', variant('b', true)]);
     expect(await get('None', '')).toEqual([`${ERROR}.UnknownProperty`, `the object ${path} has no property None`]);
   });
 
-  test('finds properties named like members of ordinary objects, only in the interface that has them', async () => {
+  test('finds properties named like members of every object only in the interface that has them', async () => {
     const { get } = setup();
     expect(await get('constructor')).toEqual(['v', variant('s', 'not a function')]);
     expect(await get('__proto__')).toEqual(['v', variant('s', 'p')]);
@@ -323,7 +323,7 @@ describe('GetAll', () => {
     expect(reports[0]).toMatchObject({ error, interface: 'com.example.Test1', member: 'Bad', call });
   });
 
-  test('leaves out each of several bad properties, and reports each', async () => {
+  test('leaves out and reports each of several bad properties', async () => {
     const reports = recordHandlerErrors();
     const { getAll, state } = setup();
     state.bad = () => 256;
@@ -354,7 +354,7 @@ describe('GetAll', () => {
     expect(good).toMatchObject({ body: [variant('s', 'good')] });
   });
 
-  test('leaves out the longest value if all together are too long for a message, and reports it', async () => {
+  test('leaves out the longest value if all are together too long for a message, and reports it', async () => {
     const reports = recordHandlerErrors();
     const service = serviceOf({ [path]: [large()] });
     const target = { path, interface: 'org.freedesktop.DBus.Properties', member: 'GetAll' };
@@ -465,7 +465,7 @@ describe('PropertiesChanged', () => {
     return { sent, changes };
   }
 
-  test('has the value of a property, unless the definition leaves it out or callers cannot read it', async () => {
+  test('has the value of a property, unless the definition omits it or callers cannot read it', async () => {
     const { sent, changes } = watch();
     await changes.announce(['Plain', 'Stale', 'Hidden', 'Slow']);
     expect(sent).toEqual([[{ Plain: variant('u', 1), Slow: variant('s', 'slow') }, ['Stale', 'Hidden']]]);
@@ -493,7 +493,7 @@ describe('PropertiesChanged', () => {
     expect(sent).toHaveLength(1);
   });
 
-  test('can be sent before the end of the turn, and is not sent again then', async () => {
+  test('can be sent before the end of the turn, and is then not sent again', async () => {
     const { sent, changes } = watch();
     const announced = changes.announce(['Plain']);
     changes.announceNow();
@@ -503,14 +503,14 @@ describe('PropertiesChanged', () => {
     expect(sent).toEqual([[{ Plain: variant('u', 1) }, []]]);
   });
 
-  test('has the values that come in the same turn of the event loop together', async () => {
+  test('has together the values that arrive in the same turn of the event loop', async () => {
     const { sent, changes, state } = watch();
     state.slow = async () => 'later';
     await changes.announce(['Slow', 'Plain', 'Stale']);
     expect(sent).toEqual([[{ Slow: variant('s', 'later'), Plain: variant('u', 1) }, ['Stale']]]);
   });
 
-  test('keeps the order of one property if its values come later; changes in the meantime count as one', async () => {
+  test('keeps the order of one property if its values arrive later, and merges the changes meanwhile', async () => {
     const { sent, changes, state } = watch();
     const pending: ((value: string) => void)[] = [];
     state.slow = () => new Promise((resolve) => pending.push(resolve));
@@ -535,7 +535,7 @@ describe('PropertiesChanged', () => {
     expect(pending).toHaveLength(2);
   });
 
-  test('is sent without a value that does not come within ten seconds, which is reported; then it is read again',
+  test('is sent without a value that does not arrive within ten seconds, reports it, and reads it again later',
     async () => {
       vi.useFakeTimers();
       onTestFinished(() => void vi.useRealTimers());
@@ -555,7 +555,7 @@ describe('PropertiesChanged', () => {
       expect(vi.getTimerCount()).toBe(0);
     });
 
-  test('is sent, and Set answered, while the get of another property or of the same one hangs', async () => {
+  test('is sent, and Set gets its reply, while the get of a property hangs', async () => {
     let announcer!: ReturnType<typeof announcerOf>; // set by the next line
     const exported = exportedInterface(hanging(), (members) => (announcer = announcerOf(members)).changes);
     const service = serviceOf({});
@@ -572,7 +572,7 @@ describe('PropertiesChanged', () => {
     expect(announcer.sent).toEqual([[{ Fine: variant('u', 7) }, []], [{ Fine: variant('u', 8) }, []]]);
   });
 
-  test('has no value with a file descriptor; the others have theirs', async () => {
+  test('has no value that contains a file descriptor, but the values of the other properties', async () => {
     const reports = recordHandlerErrors();
     const { sent, changes } = announcerOf(exportedInterface(descriptors()));
     await changes.announce(['Good', ...WITH_DESCRIPTORS, 'Last']);

@@ -46,7 +46,7 @@ describe('a failure of the client program to connect', () => {
     [new DBusError(`${ERROR}.LimitsExceeded`, 'too many'), `${ERROR}.LimitsExceeded: too many`],
     [new ConnectionClosedError('the peer closed the connection'), `${ERROR}.NoServer: the peer closed the connection`],
     [new CallTimeoutError('Hello', 50), `${ERROR}.NoServer: no reply to Hello within 50 ms`],
-  ])('%s', (error, text) => {
+  ])('is described by its error: %s', (error, text) => {
     expect(describeConnectFailure(error)).toEqual({ code: 2, stream: 'stdout', text: failedTo(text) });
   });
 });

@@ -79,13 +79,13 @@ suite('the client program', () => {
     expect(stdout).toMatch(/^\{"bits":100,"number":"\d+"\}\n$/);
   });
 
-  test('refuses an argument that is not an integer before it looks for a bus', async () => {
+  test('rejects an argument that is not an integer before it looks for a bus', async () => {
     const env = { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nonexistent' };
     const refused = { code: 1, stdout: 'input argument must be integer\n', stderr: '' };
     expect(await runClient(bus, ['x'], { env })).toMatchObject(refused);
   });
 
-  test('refuses a command line that is not valid', async () => {
+  test('rejects a command line that is not valid', async () => {
     const stderr = `dbus-wire-client: Unknown option '--nope' (see --help)\n`;
     expect(await runClient(bus, ['--nope'])).toMatchObject({ code: 64, stdout: '', stderr });
   });
@@ -149,7 +149,7 @@ suite('waiting for a reply', () => {
     expect(slow).toMatchObject({ code: 4, stdout: '', stderr: 'no result within the time given\n' });
   });
 
-  test('ends when the service goes away', async () => {
+  test('ends if the service leaves the bus', async () => {
     const asked = deferred();
     const { connection } = await startFake('com.example.Dying', {
       quick: () => {
@@ -165,7 +165,7 @@ suite('waiting for a reply', () => {
     expect(ended.stderr).toMatch(/^the service went away: .+\n$/);
   });
 
-  test('ends when the reply has another type', async () => {
+  test('ends with an error if the reply has another type', async () => {
     const connection = await connectToBus(bus.address);
     onTestFinished(() => connection.close());
     const Odd = defineInterface({ name: RandomData.name, methods: { quick: { in: 'i', out: 'u' } } });
@@ -176,7 +176,7 @@ suite('waiting for a reply', () => {
     expect(ended.stderr).toContain('signature "u": it must have "s"');
   });
 
-  test('ends when it is interrupted', async () => {
+  test('ends if the program is interrupted', async () => {
     for (const args of [[], ['--slow']]) {
       const asked = deferred();
       const ask = (): Promise<string> => {
@@ -191,7 +191,7 @@ suite('waiting for a reply', () => {
     }
   });
 
-  test.each([[[]], [['--slow']]])('with %j ends when it is interrupted while the bus does not reply', async (args) => {
+  test.each([[[]], [['--slow']]])('with %j ends on an interrupt while the bus does not reply', async (args) => {
     await using ownBus = await startPrivateBus();
     await using ownService = await startService(ownBus);
     process.kill(ownService.pid, 'SIGSTOP');
@@ -205,7 +205,7 @@ suite('waiting for a reply', () => {
     }
   });
 
-  test('ends when it is interrupted before it has a connection', async () => {
+  test('ends if the program is interrupted before it has a connection', async () => {
     const socket = join(scratchDirectory(), 'mute');
     const server = createServer((connection) => connection.resume());
     await new Promise<void>((resolve) => server.listen(socket, resolve));
@@ -228,13 +228,13 @@ async function untilConnected({ address }: PrivateBus, count: number): Promise<v
 }
 
 suite('a slow number', () => {
-  test('is waited for, and nothing is written to a stderr that is not a terminal', async () => {
+  test('is printed when it arrives, and nothing is written to standard error if that is not a terminal', async () => {
     const { code, stdout, stderr } = await runClient(bus, ['--slow', '4']);
     expect([code, stderr]).toEqual([0, '']);
     expect(Number(numberIn(stdout))).toBeLessThan(16);
   });
 
-  test('goes to the client that has asked for it', async () => {
+  test('goes to the client that requested it', async () => {
     const connection = await connectToBus(bus.address);
     onTestFinished(() => connection.close());
     const results = connection.subscribe({ sender: 'com.larry-price.test', member: 'slow_result' });
@@ -247,7 +247,7 @@ suite('a slow number', () => {
     expect(printed.sort()).toEqual(told.sort());
   });
 
-  test('is taken from a signal that comes before the reply with its ID, among those of other clients', async () => {
+  test('is read from its signal, even if that comes before the reply with its ID and among others', async () => {
     const { implementation } = await startFake('com.example.Hasty', {
       slow: () => {
         implementation.emit('slow_result', 'other', '1');
@@ -260,7 +260,7 @@ suite('a slow number', () => {
     expect(ended).toMatchObject({ code: 0, stdout: 'Your random number is: 42\n', stderr: '' });
   });
 
-  test('is not taken from a signal of another program', async () => {
+  test('is not read from a signal of another program', async () => {
     const forger = await connectToBus(bus.address);
     onTestFinished(() => forger.close());
     const forgery = RandomData.implement({ methods: { quick: () => '', slow: () => '', slow_result: () => '' } });
@@ -276,7 +276,7 @@ suite('a slow number', () => {
     expect(ended).toMatchObject({ code: 0, stdout: 'Your random number is: 42\n' });
   });
 
-  test('is taken even if the service ends right after it', async () => {
+  test('is printed even if the service ends directly after it', async () => {
     const { connection, implementation } = await startFake('com.example.Brief', {
       slow: () => {
         setTimeout(() => {
@@ -290,7 +290,7 @@ suite('a slow number', () => {
     expect(ended).toMatchObject({ code: 0, stdout: 'Your random number is: 42\n', stderr: '' });
   });
 
-  test('is given up at once when the service goes away', async () => {
+  test('is given up at once if the service leaves the bus', async () => {
     for (const end of [(fake: Bus) => fake.close(), (fake: Bus) => fake.releaseName('com.example.Dying')]) {
       const asked = deferred();
       const { connection } = await startFake('com.example.Dying', {
@@ -308,7 +308,7 @@ suite('a slow number', () => {
     }
   });
 
-  test('is given up when the service is killed, or the bus goes away', async () => {
+  test('is given up if the service is killed, or the bus ends', async () => {
     await using ownBus = await startPrivateBus();
     await using doomed = await startService(ownBus);
     await using first = await launchClient(ownBus, ['--slow', '100']);
@@ -384,7 +384,7 @@ sys.exit(code)
     expect(stderr.split('\r\x1b[K').filter((text) => text !== '')).toEqual(['waiting  0:00', 'waiting  0:01']);
   });
 
-  test('the client shows nothing for a number that comes at once', async () => {
+  test('the client shows no progress for a number that comes at once', async () => {
     expect(await onTerminal(['8'], {})).toMatchObject({ code: 0, stderr: '' });
   });
 });

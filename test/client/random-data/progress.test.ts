@@ -32,7 +32,7 @@ describe('the text of the progress line', () => {
     }
   });
 
-  test('has color in its bar only', () => {
+  test('has color only in its bar', () => {
     const text = formatProgress({ done: 2, total: 4, elapsed: 0 }, { columns: 31, color: true });
     expect(text).toBe('[\x1b[32m######\x1b[0m------]  2/4 bits  0:00');
   });

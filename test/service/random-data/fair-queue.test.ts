@@ -24,14 +24,14 @@ function setup() {
 }
 const [a, b] = [callerNamed('a'), callerNamed('b')];
 
-test('a computation that is free runs at once, even if others wait', () => {
+test('a computation that costs little enough runs at once, even if others wait', () => {
   const { run, done } = setup();
   for (let index = 0; index < 3; index++) void run(a);
   expect(run(b, 1)).toBe(3);
   expect(done).toEqual(['a', 'a', 'b']);
 });
 
-test('as many computations run in one turn as fit into a slice', async () => {
+test('a turn runs as many computations as fit into a slice', async () => {
   const { run, done, queue } = setup();
   const results = Array.from({ length: 5 }, () => run(a));
   expect(done).toHaveLength(2);
@@ -45,7 +45,7 @@ test('as many computations run in one turn as fit into a slice', async () => {
   expect([run(a), run(a)]).toEqual([6, 7]); // a new slice
 });
 
-test('a computation that exceeds a slice runs all the same', () => {
+test('a computation that exceeds a slice is still run', () => {
   const { run, done } = setup();
   void run(a, 100);
   expect(done).toEqual([]);
@@ -53,7 +53,7 @@ test('a computation that exceeds a slice runs all the same', () => {
   expect(done).toEqual(['a']);
 });
 
-test('callers take turns: one with one computation waits for one of each other caller', () => {
+test('callers take turns: a caller with one computation waits for one of each other caller', () => {
   const { run, done } = setup();
   for (let index = 0; index < 20_000; index++) void run(a);
   void run(b);
@@ -61,7 +61,7 @@ test('callers take turns: one with one computation waits for one of each other c
   expect(done).toEqual(['a', 'a', 'a', 'b']);
 });
 
-test('the computations of a caller that leaves are not run', async () => {
+test('the computations of a caller that has left are not run', async () => {
   const { run, done, queue } = setup();
   const leaving = callerNamed('c');
   const results = Array.from({ length: 4 }, () => run(leaving));
@@ -74,7 +74,7 @@ test('the computations of a caller that leaves are not run', async () => {
   expect(done).toEqual(['c', 'c', 'b']);
 });
 
-test('an error of a computation is that of its caller only', async () => {
+test('an error of a computation affects only its caller', async () => {
   const { queue, run } = setup();
   void run(a);
   void run(a);

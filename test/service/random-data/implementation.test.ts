@@ -31,7 +31,7 @@ describe('a random integer', () => {
     expect(asked).toEqual(bits === 0 ? [] : [bytes.length]);
   });
 
-  test('of 3 bits is each of the eight about equally often', () => {
+  test('of 3 bits has each of eight values about equally often', () => {
     const counts = new Map<string, number>();
     for (let index = 0; index < 16_000; index++) {
       const text = randomInteger(3);
@@ -42,7 +42,7 @@ describe('a random integer', () => {
     for (const count of counts.values()) expect(Math.abs(count - 2000)).toBeLessThan(8 * 42);
   });
 
-  test.each([7, 8, 9, 31, 53, 64, 65, 1000])('of %i bits uses all of them and no more', (bits) => {
+  test.each([7, 8, 9, 31, 53, 64, 65, 1000])('of %i bits uses all of its bits and no more', (bits) => {
     let all = 0n;
     for (let index = 0; index < 200; index++) {
       const value = BigInt(randomInteger(bits));
@@ -73,7 +73,7 @@ function setup(options: SlowJobOptions = {}) {
   return { ask, signals, sink, dispatcher, randomData, leave };
 }
 
-describe('quick', () => {
+describe('the method quick', () => {
   test('returns a number of that many bits', async () => {
     const { ask } = setup({ source: (size) => new Uint8Array(size).fill(0xff) });
     expect(await ask('quick', 'i', [0])).toEqual(['ok', '0']);
@@ -133,7 +133,7 @@ describe('20,000 calls for long numbers by one caller', () => {
   });
 });
 
-describe('slow', () => {
+describe('the method slow', () => {
   test('returns an ID at once, and emits each bit and then the result', async () => {
     const { ask, signals } = setup({ source: () => Uint8Array.of(1) });
     const [, id] = await ask('slow', 'i', [2]);
@@ -178,7 +178,7 @@ describe('slow', () => {
     expect((await ask('slow', 'i', [1]))[0]).toBe('ok');
   });
 
-  test('has a result for its caller only, or for anybody who knows the ID if that one has left the bus', async () => {
+  test('has a result for its caller only, or for all that know the ID if its caller has left the bus', async () => {
     const { ask, leave } = setup({ source: () => Uint8Array.of(1) });
     const [, id] = await ask('slow', 'i', [1], ':2.1');
     vi.advanceTimersByTime(1000);

@@ -39,7 +39,7 @@ const quick = (connection: Bus, destination = RANDOM_DATA_BUS_NAME): Promise<[st
 };
 
 suite('the service program', () => {
-  test('prints a line when it owns its name, and replies from then on', async () => {
+  test('prints a line when it owns its name, and then replies', async () => {
     await using service = await launchService(bus);
     const [, uniqueName] = await service.line(/^ready com\.larry-price\.test (:1\.\d+)$/);
     await withConnection(async (connection) => {
@@ -60,7 +60,7 @@ suite('the service program', () => {
     });
   });
 
-  test.each(['SIGINT', 'SIGTERM'] as const)('replies to all calls it has accepted before %s', async (signal) => {
+  test.each(['SIGINT', 'SIGTERM'] as const)('replies to all calls that it has accepted before %s', async (signal) => {
     await using service = await startService(bus);
     await withConnection(async (connection) => {
       const calls = Array.from({ length: 500 }, () => quick(connection));
@@ -108,14 +108,14 @@ suite('the service program', () => {
     }
   });
 
-  test('refuses to run twice', async () => {
+  test('cannot run twice under one name', async () => {
     await using first = await startService(bus);
     expect(await runService(bus)).toMatchObject({ code: 1, stdout: 'service is already running\n', stderr: '' });
     await withConnection(async (connection) => expect(await quick(connection)).toHaveLength(1));
     expect(await first.stop()).toMatchObject({ code: 0 });
   });
 
-  test('takes over with --replace; the service before ends and says so', async () => {
+  test('takes over the name with --replace, and the former service ends with a message', async () => {
     await using first = await startService(bus);
     await using second = await launchService(bus, ['--replace']);
     const [, owner] = await second.line(/^ready com\.larry-price\.test (:1\.\d+)$/);
@@ -151,7 +151,7 @@ suite('the service program', () => {
     await first.stop();
   });
 
-  test('owns the name of --name on the bus of --address', async () => {
+  test('owns the name in --name on the bus in --address', async () => {
     const env = { DBUS_SESSION_BUS_ADDRESS: undefined };
     await using service = await launchService(bus, ['--name', 'com.example.Other', '--address', bus.address], { env });
     await service.line(/^ready com\.example\.Other :1\.\d+$/);
@@ -164,7 +164,7 @@ suite('the service program', () => {
     await service.line(/^ready /);
   });
 
-  test('draws the bits of slow jobs at the interval of --interval', async () => {
+  test('draws the bits of slow jobs at the interval in --interval', async () => {
     await using service = await startService(bus, ['--interval', '5']);
     await withConnection(async (connection) => {
       const target = { destination: RANDOM_DATA_BUS_NAME, path: RANDOM_DATA_PATH, interface: RandomData.name };
@@ -182,7 +182,7 @@ suite('the service program', () => {
     await service.stop();
   });
 
-  test.each(['SIGTERM', 'SIGKILL'] as const)('ends when the bus goes away by %s', async (signal) => {
+  test.each(['SIGTERM', 'SIGKILL'] as const)('ends if the bus is ended by %s', async (signal) => {
     await using service = await startService(bus);
     await bus.stop(signal);
     const { code, stderr } = await service.end();
@@ -190,7 +190,7 @@ suite('the service program', () => {
     expect(stderr).toMatch(/^dbus-wire-service: the bus went away: .+\n$/);
   });
 
-  test('ends if there is no bus', async () => {
+  test('ends if it finds no bus', async () => {
     const nowhere = { DBUS_SESSION_BUS_ADDRESS: undefined, XDG_RUNTIME_DIR: undefined };
     for (const env of [{ DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nonexistent' }, nowhere]) {
       const { code, stdout, stderr } = await runService(bus, [], { env });
@@ -205,7 +205,7 @@ suite('the service program', () => {
     expect(stdout).toMatch(/^Unexpected exception occurred: 'org\.freedesktop\.DBus\.Error\.AccessDenied: .+'\n$/);
   });
 
-  test('refuses a command line that is not valid', async () => {
+  test('rejects a command line that is not valid', async () => {
     const stderr = `dbus-wire-service: Unknown option '--nope' (see --help)\n`;
     expect(await runService(bus, ['--nope'])).toMatchObject({ code: 64, stdout: '', stderr });
   });

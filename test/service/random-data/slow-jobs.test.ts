@@ -69,7 +69,7 @@ describe('a job', () => {
     expect(events).toHaveLength(3);
   });
 
-  test('of no bits is done at once, but not before its ID is returned', () => {
+  test('of 0 bits is done at once, but not before its ID is returned', () => {
     const { start, events } = setup();
     const id = start(0);
     expect(events).toEqual([]);
@@ -118,7 +118,7 @@ describe('results', () => {
     expect(setup().collect(id)).toBeUndefined();
   });
 
-  test('are each forgotten ten minutes after they were complete', () => {
+  test('are removed ten minutes after they were complete', () => {
     const { jobs, start, collect } = setup({ interval: 1000 });
     const [first, second] = [start(1), start(3)];
     vi.advanceTimersByTime(1000 + RESULT_LIFETIME - 1);
@@ -134,7 +134,7 @@ describe('results', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('are limited in number for each caller, and for all: the oldest is forgotten, of callers that left first',
+  test('are limited for each caller and for all: the oldest is removed, first of callers that have left',
     async () => {
       vi.useRealTimers(); // thousands of simulated timers are slow
       const { jobs, start, collect } = setup();
@@ -185,7 +185,7 @@ describe('the number of jobs', () => {
     expect(start(1, callerNamed(':1.99'))).toBe('too many');
   });
 
-  test('leaves room for those on the bus, however many callers start jobs and leave', () => {
+  test('leaves room for present callers, however many callers start jobs and leave', () => {
     const { jobs, start } = setup({ interval: 1000 });
     const oldest = start(1, caller);
     for (let index = 0; index < 20; index++) {
@@ -199,7 +199,7 @@ describe('the number of jobs', () => {
 });
 
 describe('a result', () => {
-  test('is for the caller of its job, also while the job runs', () => {
+  test('is for the caller of its job, even while the job runs', () => {
     const { start, collect } = setup({ interval: 1000, source: bitsOf('1') });
     const id = start(1);
     const other = callerNamed(':1.2');
@@ -208,7 +208,7 @@ describe('a result', () => {
     expect([collect(id, other), collect(id)]).toEqual([{ state: 'foreign' }, { state: 'done', result: '1' }]);
   });
 
-  test.each([['before', 0], ['after', 1000]])('is for whoever knows the ID if its caller left %s it came', (_, at) => {
+  test.each([['before', 0], ['after', 1000]])('is for all that know the ID if its caller left %s it came', (_, at) => {
     const { start, collect, jobs } = setup({ interval: 1000, source: bitsOf('1') });
     const leaving = callerNamed(':1.2');
     const id = start(1, leaving);
@@ -221,7 +221,7 @@ describe('a result', () => {
 });
 
 describe('disposing', () => {
-  test('ends everything', () => {
+  test('ends all jobs and timers', () => {
     const { jobs, start, events } = setup({ interval: 1000 });
     start(1);
     start(5);
