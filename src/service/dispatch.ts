@@ -31,6 +31,8 @@ export interface DispatcherOptions extends ContextSource {
   readonly standard: StandardInterfaces;
   readonly sink: MessageSink;
   readonly turnEnd: TurnEnd;
+  /** Sends the signals that wait for others; called before the link closes. */
+  readonly sendHeld?: (() => void) | undefined;
 }
 
 /** A call that is being answered. */
@@ -77,6 +79,7 @@ export class Dispatcher implements CallRouter {
   readonly #callers: Callers;
   readonly #turnEnd: TurnEnd;
   readonly #contexts: ContextSource;
+  readonly #sendHeld: (() => void) | undefined;
 
   constructor(options: DispatcherOptions) {
     const { tree, standard, sink, callers, turnEnd } = options;
@@ -86,10 +89,12 @@ export class Dispatcher implements CallRouter {
     this.#callers = callers;
     this.#turnEnd = turnEnd;
     this.#contexts = options;
+    this.#sendHeld = options.sendHeld;
   }
 
   beforeClose(): void {
     this.#turnEnd.run();
+    this.#sendHeld?.();
   }
 
   /** Finds the method that a call must run, or the reason why there is none. Never throws. */

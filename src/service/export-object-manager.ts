@@ -10,8 +10,10 @@ import { answered, tryReturn } from './replies.js';
 /**
  * Exports org.freedesktop.DBus.ObjectManager at a path. It answers GetManagedObjects with all objects below the path,
  * those of subtrees included, and sends InterfacesAdded and InterfacesRemoved by itself whenever one is exported or
- * removed. Managers can be nested: each lists, and announces, everything below it. A property whose `get` answers later
- * is missing from InterfacesAdded, and follows as a PropertiesChanged. ‹org.freedesktop.DBus.ObjectManager›
+ * removed. Managers can be nested: each lists, and announces, everything below it. If the `get` of a property answers
+ * later, its value follows InterfacesAdded as a PropertiesChanged. With `emitsChanged` other than `'true'` no value
+ * would follow: InterfacesAdded waits for it, at most ten seconds, and the other signals of the object wait for
+ * InterfacesAdded. ‹org.freedesktop.DBus.ObjectManager›
  * @throws {InvalidNameError} if `path` is not an object path
  * @throws {ExportError} if the object has an object manager already
  * @throws {ConnectionClosedError} if the link is closed

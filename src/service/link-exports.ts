@@ -9,6 +9,7 @@ import { argumentError, hasMethods } from '../wire/arguments.js';
 import type { AskCredentials } from './call-context.js';
 import { Dispatcher } from './dispatch.js';
 import { ObjectManagers } from './object-managers.js';
+import { heldSignalsOf } from './outgoing-signals.js';
 import { ObjectTree } from './object-tree.js';
 import { standardInterfaces } from './standard-interfaces.js';
 import { TurnEnd } from './turn-end.js';
@@ -34,6 +35,7 @@ export function exportsOf(link: MessageLink<boolean>): Exports {
   const turnEnd = new TurnEnd();
   const dispatcher = new Dispatcher({
     tree, standard, sink: link, closedSignal, callers: callersOf(link), askCredentials: credentialsFrom(link), turnEnd,
+    sendHeld: () => heldSignalsOf(link).releaseAll(),
   });
   routeCalls(link, dispatcher);
   const exports: Exports = { tree, turnEnd, managers: new ObjectManagers(link, tree), unexports: new Set() };

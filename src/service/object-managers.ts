@@ -6,35 +6,47 @@ import type { CallContext } from '../interface/definition.js';
 import { ObjectManager } from '../interface/standard.js';
 import type { Variant } from '../wire/variant.js';
 import { hasGivenUp, timeLimitOf } from './call-context.js';
-import { type ExportedInterface, isPromiseLike } from './exported-interface.js';
+import { type ExportedInterface, type ExportedProperty, isPromiseLike } from './exported-interface.js';
 import { type FittingEntry, type PropertyPlace, type Refusal, sendFittingEntries } from './fitting-properties.js';
 import { reportHandlerError } from './handler-errors.js';
+import type { HeldSignals } from './held-signals.js';
 import type { NodeFinder, ObjectNode } from './object-node.js';
 import type { ObjectTree } from './object-tree.js';
-import { ownContext, sendSignal } from './outgoing-signals.js';
+import { heldSignalsOf, ownContext, sendAtOnce } from './outgoing-signals.js';
 import { findSubtreeObjects } from './subtree-search.js';
 import { NO_VALUE, TimeLimit } from './time-limit.js';
 
 /** The values of one object, by interface and property. */
 type Values = Map<string, Map<string, Variant>>;
 
+/** A value that comes later. */
+interface LaterValue {
+  readonly exported: ExportedInterface;
+  readonly property: ExportedProperty;
+  /** Resolves when the value is known, or is left out. */
+  readonly done: Promise<void>;
+  /** Leaves the value out, and its failure unreported, if it has not come yet; returns whether that is so. */
+  readonly leaveOut: () => boolean;
+}
+
 /** Values that are being collected for one message. */
 interface Collection {
   readonly entries: FittingEntry[];
-  /** The values that come later: each promise resolves when its value is known, or is left out. */
-  readonly later: Promise<void>[];
+  /** The values that come later. */
+  readonly later: LaterValue[];
   /** How long to wait for them. */
   readonly limit: TimeLimit;
   readonly contextFor: (exported: ExportedInterface, name: string) => CallContext;
   readonly report: (property: PropertyPlace, error: unknown) => void;
-  /** Takes a property whose value comes later, if the message does not wait for it. */
-  readonly postpone?: (exported: ExportedInterface, name: string) => void;
 }
 
-/** An object that was added, while some of its values are still missing. */
+/** An InterfacesAdded that is to be sent. */
 interface Addition {
-  readonly path: string;
-  readonly values: Values;
+  /** Resolves when the values that it waits for have come; undefined if there are none. */
+  readonly ready: Promise<unknown> | undefined;
+  readonly send: () => void;
+  /** Whether its object was removed before it was sent. */
+  isRemoved: boolean;
 }
 
 /** The object managers of one link. */
@@ -42,16 +54,25 @@ export class ObjectManagers {
   readonly #link: MessageLink<boolean>;
   readonly #tree: ObjectTree;
   readonly #paths = new Set<string>();
+  readonly #held: HeldSignals;
+  /** The functions that send an InterfacesAdded without waiting any longer. */
+  readonly #releases = new WeakMap<ExportedInterface, () => void>();
 
   constructor(link: MessageLink<boolean>, tree: ObjectTree) {
     this.#link = link;
     this.#tree = tree;
+    this.#held = heldSignalsOf(link);
   }
 
   /** Adds the manager at a path; returns the function that removes it. */
   manage(path: string): () => void {
     this.#paths.add(path);
     return () => void this.#paths.delete(path);
+  }
+
+  /** Whether there is a manager above a path. */
+  isManaged(path: string): boolean {
+    return this.#above(path).length > 0;
   }
 
   /** The paths of the managers above a path. A manager does not manage itself. */
@@ -65,31 +86,56 @@ export class ObjectManagers {
     return found;
   }
 
-  /** Announces interfaces that were added to an object. A value that comes later follows as a PropertiesChanged. */
+  /**
+   * Announces interfaces that were added to an object. If the value of a property comes later, and no PropertiesChanged
+   * will have it, the signal waits for the value, and all other signals about the object wait for the signal. Any other
+   * value that comes later follows as a PropertiesChanged.
+   */
   added(path: string, interfaces: readonly ExportedInterface[]): void {
-    if (interfaces.length === 0 || this.#above(path).length === 0) return;
+    if (interfaces.length === 0 || !this.isManaged(path)) return;
+    const addition = this.#prepare(path, interfaces);
+    if (addition.ready === undefined) {
+      this.#held.add(path, addition.send);
+      return;
+    }
+    const release = this.#held.hold(path, addition.ready, addition.send);
+    const releaseRemoved = (): void => {
+      addition.isRemoved = true;
+      release();
+    };
+    for (const exported of interfaces) this.#releases.set(exported, releaseRemoved);
+  }
+
+  /** Reads the properties of interfaces that were added to an object. */
+  #prepare(path: string, interfaces: readonly ExportedInterface[]): Addition {
     const values: Values = new Map();
-    const postponed: (readonly [ExportedInterface, string])[] = [];
     const collection: Collection = {
       entries: [], later: [], limit: new TimeLimit(),
       contextFor: ({ name: interfaceName }, name) => ownContext(this.#link, path, { interfaceName, name }),
       report: ({ interface: interfaceName, name }, error) => (
         reportHandlerError({ error, interface: interfaceName, member: name, call: undefined })
       ),
-      postpone: (exported, name) => postponed.push([exported, name]),
     };
     collect(interfaces, values, collection);
-    this.#announce({ path, values }, collection);
-    for (const [exported, name] of postponed) void exported.changes?.announce([name]);
+    const { later } = collection;
+    const awaited = later.filter(({ property }) => property.emitsChanged !== 'true');
+    const send = (): void => {
+      const missing = later.filter((each) => each.leaveOut());
+      this.#announce(path, values, collection);
+      if (addition.isRemoved) return;
+      for (const { exported, property } of missing) void exported.changes?.announce([property.name]);
+    };
+    const addition: Addition = { ready: awaited.length === 0 ? undefined : allDone(awaited), send, isRemoved: false };
+    return addition;
   }
 
-  #announce({ path, values }: Addition, { entries, report }: Collection): void {
+  #announce(path: string, values: Values, { entries, report }: Collection): void {
     const { args: signature } = ObjectManager.signals.InterfacesAdded;
     const member = 'InterfacesAdded';
     for (const manager of this.#above(path)) {
       const send = (): Refusal | undefined => {
         try {
-          sendSignal(this.#link, manager, { interface: ObjectManager.name, member, signature, body: [path, values] });
+          sendAtOnce(this.#link, manager, { interface: ObjectManager.name, member, signature, body: [path, values] });
           return undefined;
         } catch (error) {
           return { error };
@@ -104,12 +150,23 @@ export class ObjectManagers {
 
   /** Announces interfaces that were removed from an object. */
   removed(path: string, interfaces: readonly ExportedInterface[]): void {
-    if (interfaces.length === 0) return;
-    const { args: signature } = ObjectManager.signals.InterfacesRemoved;
-    const body = [path, interfaces.map(({ name }) => name)];
-    for (const manager of this.#above(path)) {
-      sendSignal(this.#link, manager, { interface: ObjectManager.name, member: 'InterfacesRemoved', signature, body });
+    for (const exported of interfaces) {
+      this.#releases.get(exported)?.(); // an InterfacesAdded that still waits
+      this.#releases.delete(exported);
     }
+    this.namesRemoved(path, interfaces.map(({ name }) => name));
+  }
+
+  /** Announces interfaces that were removed from an object, by their names. */
+  namesRemoved(path: string, names: readonly string[]): void {
+    if (names.length === 0 || !this.isManaged(path)) return;
+    const { args: signature } = ObjectManager.signals.InterfacesRemoved;
+    const member = 'InterfacesRemoved';
+    this.#held.add(path, () => {
+      for (const manager of this.#above(path)) {
+        sendAtOnce(this.#link, manager, { interface: ObjectManager.name, member, signature, body: [path, names] });
+      }
+    });
   }
 
   /**
@@ -148,7 +205,7 @@ export class ObjectManagers {
       if (refusal !== undefined) throw refusal.error;
     };
     const { later } = collection;
-    if (roots.length === 0) return later.length === 0 ? answer() : Promise.all(later).then(answer);
+    if (roots.length === 0) return later.length === 0 ? answer() : allDone(later).then(answer);
     return findSubtreeObjects(roots, {
       context, nodeAt: (path) => this.#tree.get(path), found: add,
       report: (error) => {
@@ -156,39 +213,60 @@ export class ObjectManagers {
         const { name } = ObjectManager;
         reportHandlerError({ error, interface: name, member: 'GetManagedObjects', call: context.message });
       },
-    }).then(() => Promise.all(later)).then(answer);
+    }).then(() => allDone(later)).then(answer);
   }
+}
+
+async function allDone(later: readonly LaterValue[]): Promise<void> {
+  await Promise.all(later.map(({ done }) => done));
 }
 
 /** Reads all properties of some interfaces of one object. */
 function collect(interfaces: Iterable<ExportedInterface>, values: Values, collection: Collection): void {
-  const { entries, later, limit, contextFor, report, postpone } = collection;
+  const { entries, later, contextFor, report } = collection;
   for (const exported of interfaces) {
     const own = new Map<string, Variant>();
     values.set(exported.name, own);
     for (const [name, property] of exported.properties) {
       const { get, type: signature } = property;
       if (get === undefined) continue;
-      const leaveOut = (error: unknown): void => {
-        own.delete(name);
-        report(property, error);
-      };
       try {
         const value = get(contextFor(exported, name));
-        const isLater = isPromiseLike(value);
-        if (isLater && postpone !== undefined) {
-          value.then(undefined, () => {}); // it is read again, and a failure is reported then
-          postpone(exported, name);
-          continue;
-        }
         own.set(name, { signature, value } as Variant); // keeps its place in the order; checked on sending
         entries.push({ property, values: own });
-        if (!isLater) continue;
-        const store = (result: unknown): void => void own.set(name, { signature, value: result } as Variant);
-        later.push(limit.wait(value, NO_VALUE).then(store, leaveOut));
+        if (isPromiseLike(value)) later.push(laterValue(value, { exported, property, own }, collection));
       } catch (error) {
-        leaveOut(error);
+        own.delete(name);
+        report(property, error);
       }
     }
   }
+}
+
+function laterValue(
+  value: PromiseLike<unknown>,
+  { exported, property, own }: {
+    readonly exported: ExportedInterface; readonly property: ExportedProperty; readonly own: Map<string, Variant>;
+  },
+  { limit, report }: Collection,
+): LaterValue {
+  const { name, type: signature } = property;
+  let state: 'missing' | 'known' | 'left out' = 'missing';
+  const take = (result: unknown): void => {
+    if (state === 'missing') own.set(name, { signature, value: result } as Variant);
+    state = 'known';
+  };
+  const fail = (error: unknown): void => {
+    own.delete(name);
+    if (state === 'missing') report(property, error);
+    state = 'known';
+  };
+  const done = limit.wait(value, NO_VALUE).then(take, fail);
+  const leaveOut = (): boolean => {
+    if (state !== 'missing') return false;
+    state = 'left out';
+    own.delete(name);
+    return true;
+  };
+  return { exported, property, done, leaveOut };
 }

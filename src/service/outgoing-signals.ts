@@ -5,8 +5,11 @@ import { ConnectionClosedError } from '../connection/errors.js';
 import type { MessageLink } from '../connection/link.js';
 import type { CallContext } from '../interface/definition.js';
 import { Properties } from '../interface/standard.js';
-import { methodCall, signal } from '../wire/messages/message.js';
+import { decodeMessage } from '../wire/messages/decode.js';
+import { encodeMessage } from '../wire/messages/encode.js';
+import { type Message, methodCall, signal } from '../wire/messages/message.js';
 import type { ExportedMembers } from './exported-interface.js';
+import { HeldSignals } from './held-signals.js';
 import { PropertyChanges } from './property-changes.js';
 import type { TurnEnd } from './turn-end.js';
 
@@ -19,11 +22,40 @@ export interface OutgoingSignal {
   readonly destination?: string | undefined;
 }
 
-/** Sends a signal of an object; does nothing if the link is closed. One that is being restored counts it as dropped. */
+const heldByLink = new WeakMap<MessageLink<boolean>, HeldSignals>();
+
+/** The signals of a link that wait for others. */
+export function heldSignalsOf(link: MessageLink<boolean>): HeldSignals {
+  const known = heldByLink.get(link);
+  if (known !== undefined) return known;
+  const held = new HeldSignals();
+  heldByLink.set(link, held);
+  return held;
+}
+
+/**
+ * Sends a signal of an object, after those about the object that wait. Does nothing if the link is closed. A link that
+ * is being restored counts it as dropped.
+ */
 export function sendSignal(link: MessageLink<boolean>, path: string, content: OutgoingSignal): void {
+  const held = heldByLink.get(link);
+  if (held === undefined || !held.has(path)) return sendAtOnce(link, path, content);
   const { interface: interfaceName, member, signature, body, destination } = content;
+  const message = signal({ path, interface: interfaceName, member, signature, body, destination });
+  // Checked now, as it is now: the caller gets the error, and may change the values before it is sent.
+  const copy = decodeMessage(encodeMessage(message, { serial: 1, allowUnixFds: false }));
+  held.add(path, () => sendMessage(link, copy));
+}
+
+/** Sends a signal of an object as {@link sendSignal} does, without waiting for others. */
+export function sendAtOnce(link: MessageLink<boolean>, path: string, content: OutgoingSignal): void {
+  const { interface: interfaceName, member, signature, body, destination } = content;
+  sendMessage(link, signal({ path, interface: interfaceName, member, signature, body, destination }));
+}
+
+function sendMessage(link: MessageLink<boolean>, message: Message): void {
   try {
-    link.send(signal({ path, interface: interfaceName, member, signature, body, destination }));
+    link.send(message);
   } catch (error) {
     if (!(error instanceof ConnectionClosedError)) throw error;
     if (error.code === 'CONNECTION_LOST') countDrop(link, 'undeliverable', { error });

@@ -24,6 +24,26 @@ const Device = defineInterface({
     Level: { type: 'u', access: 'read' },
   },
 });
+const Card = defineInterface({
+  name: 'com.example.Card1',
+  properties: {
+    Id: { type: 's', access: 'read', emitsChanged: 'const' },
+    Owner: { type: 's', access: 'read', emitsChanged: 'false' },
+    Size: { type: 's', access: 'read', emitsChanged: 'invalidates' },
+    Label: { type: 's', access: 'read' },
+  },
+  signals: { Moved: { args: 'as' } },
+});
+/** Its first property comes later, the others soon. */
+const card = (id: () => string | Promise<string>) => {
+  let latest: string | Promise<string> = '';
+  return Card.implement({
+    properties: {
+      Id: { get: () => (latest = id()) },
+      Owner: { get: async () => latest }, Size: { get: async () => latest }, Label: { get: async () => latest },
+    },
+  });
+};
 const Extra = defineInterface({ name: 'com.example.Extra1' });
 const device = (name: string, level: () => unknown = () => 1) => Device.implement({
   properties: { Name: name, Key: '', Level: { get: () => level() as number } },
@@ -145,6 +165,71 @@ suite('an object manager', () => {
       path: '/com/example/a', body: [Device.name, new Map([['Level', variant('u', 1)]]), []],
     });
     expect(await managed('/com/example')).toEqual(new Map([['/com/example/a', new Map([[Device.name, valuesOf('a')]])]]));
+  });
+
+  test('waits for values that come later if no PropertiesChanged would have them', async () => {
+    exportObjectManager(service, '/com/example');
+    const next = await watch();
+    let finish: (() => void) | undefined;
+    exportObject(service, '/com/example/a', card(() => new Promise((resolve) => void (finish = () => resolve('slow')))));
+    exportObject(service, '/com/example/b', card(() => 'fast'));
+    const all = (id: string) => new Map([[Card.name, new Map([
+      ['Id', variant('s', id)], ['Owner', variant('s', id)], ['Size', variant('s', id)], ['Label', variant('s', id)],
+    ])]]);
+    expect(await next(1)).toEqual([['/com/example', 'InterfacesAdded', '/com/example/b', all('fast')]]);
+    finish?.();
+    expect(await next(1)).toEqual([['/com/example', 'InterfacesAdded', '/com/example/a', all('slow')]]);
+  });
+
+  test('holds the other signals of an object until its InterfacesAdded is sent, in their order', async () => {
+    exportObjectManager(service, '/com/example');
+    const signals = client.subscribe({ sender: service.uniqueName });
+    await signals.ready;
+    const seen = async (count: number): Promise<string[]> => {
+      const found = [];
+      for (let index = 0; index < count; index++) {
+        const { member, body } = (await signals.next()).value as { member: string; body: readonly unknown[] };
+        found.push(`${member} ${String(body[0])}`);
+      }
+      return found;
+    };
+    let finish: (() => void) | undefined;
+    const slow = (): Promise<string> => new Promise((resolve) => void (finish = () => resolve('slow')));
+    const one = card(slow);
+    const exported = exportObject(service, '/com/example/a', one);
+    const list = ['first'];
+    one.emit('Moved', list);
+    list[0] = 'changed later';
+    expect(() => one.emit('Moved', [5 as never])).toThrow(expect.objectContaining({ code: 'VALUE_TYPE_MISMATCH' }));
+    exportObject(service, '/com/example/a', Extra.implement({})).unexport();
+    exportObject(service, '/com/example/b', Extra.implement({}));
+    expect(await seen(1)).toEqual(['InterfacesAdded /com/example/b']);
+    finish?.();
+    expect(await seen(4)).toEqual([
+      'InterfacesAdded /com/example/a', 'Moved first', 'InterfacesAdded /com/example/a', 'InterfacesRemoved /com/example/a',
+    ]);
+    exported.unexport();
+    expect(await seen(1)).toEqual(['InterfacesRemoved /com/example/a']);
+
+    const again = exportObject(service, '/com/example/a', one); // removed before its values have come
+    one.emit('Moved', ['second']);
+    again.unexport();
+    exportObject(service, '/com/example/a', Extra.implement({}));
+    expect(await seen(4)).toEqual([
+      'InterfacesAdded /com/example/a', 'Moved second', 'InterfacesRemoved /com/example/a', 'InterfacesAdded /com/example/a',
+    ]);
+
+    exportObject(service, '/com/example/c', one); // more signals than wait
+    for (let index = 0; index < 1_001; index++) one.emit('Moved', [String(index)]);
+    expect((await seen(1_002)).filter((_, index) => index < 2 || index === 1_001)).toEqual(
+      ['InterfacesAdded /com/example/c', 'Moved 0', 'Moved 1000'],
+    );
+    exportObject(service, '/com/example/d', one);
+    one.emit('Moved', ['last'], { path: '/com/example/d' });
+    await service.close();
+    expect(await seen(3)).toEqual([ // the first is about the values of c that were left out
+      'PropertiesChanged com.example.Card1', 'InterfacesAdded /com/example/d', 'Moved last',
+    ]);
   });
 
   test('lists the objects of subtrees, and leaves out and reports those that fail', async () => {

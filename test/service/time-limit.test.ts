@@ -124,6 +124,22 @@ test('Get of a property whose get never answers is an error that says so', async
   expect(reports).toMatchObject([{ error: { message }, interface: Thing.name, member: 'Size' }]);
 });
 
+test('InterfacesAdded waits for a value no longer than that, and is then sent without it', async () => {
+  const reports = recordHandlerErrors();
+  const { link, sent } = loopback();
+  exportObjectManager(link, '/');
+  const Fixed = defineInterface({
+    name: 'com.example.Fixed1', properties: { Id: { type: 's', access: 'read', emitsChanged: 'const' } },
+  });
+  sent.length = 0;
+  exportObject(link, '/a', Fixed.implement({ properties: { Id: { get: never } } }));
+  await vi.advanceTimersByTimeAsync(LIMIT - 1);
+  expect(sent).toEqual([]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(sent).toMatchObject([{ member: 'InterfacesAdded', body: ['/a', new Map([[Fixed.name, new Map()]])] }]);
+  expect(reports).toMatchObject([{ interface: Fixed.name, member: 'Id' }]);
+});
+
 describe('GetManagedObjects', () => {
   const request = { path: '/', interface: `${STANDARD}.ObjectManager`, member: 'GetManagedObjects' };
   const pathsOf = ([reply]: readonly Message[]): string[] => [...(reply?.body[0] as Map<string, unknown>).keys()].sort();
