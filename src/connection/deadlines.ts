@@ -1,36 +1,45 @@
-// The deadlines of calls: for each length of wait, a list in the order of the deadlines, with one timer for the first.
-// Adding and removing a call takes constant time. If the event loop was busy when the time ran out, the sockets are
-// read again before anything expires. It does not know messages. Tests: pending.test.ts. (No clause of the
-// specification.)
+// The deadlines of calls, and the end of a call that times out: for each length of wait, a list in the order of the
+// deadlines, with one timer for the first. Adding and removing a call takes constant time. If the event loop was busy
+// when the time ran out, the sockets are read again before any call times out. It does not know messages.
+// Tests: pending.test.ts. (No clause of the specification.)
+import { CallTimeoutError } from './errors.js';
 
 /** Longest delay of a timer of Node, in milliseconds: 24 days. */
 const MAX_TIMER_DELAY = 2 ** 31 - 1;
 
-/** An element, which is in at most one list at a time. */
-export abstract class Expirable {
+/** A call that can time out, which is in at most one list at a time. */
+export abstract class TimedCall {
   deadline = 0;
   list: DeadlineList | undefined = undefined;
-  previous: Expirable | undefined = undefined;
-  next: Expirable | undefined = undefined;
+  previous: TimedCall | undefined = undefined;
+  next: TimedCall | undefined = undefined;
+  /** How long it may wait, in milliseconds. */
+  abstract readonly timeout: number;
+
+  /** The call as its errors name it. */
+  abstract describe(): string;
+
+  /** Settles the call with an error. `makeError` may run later, but once. */
+  abstract fail(makeError: () => unknown): void;
 }
 
-/** Elements that expire the same time after they were added. */
+/** Calls that time out the same time after they were added. */
 class DeadlineList {
   readonly #delay: number;
-  readonly #expire: (element: Expirable) => void;
+  readonly #expire: (call: TimedCall) => void;
   readonly #onIdle: (list: DeadlineList) => void;
   #isRef: boolean;
-  #first: Expirable | undefined;
-  #last: Expirable | undefined;
+  #first: TimedCall | undefined;
+  #last: TimedCall | undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** Set while the sockets are read again: elements with this deadline or an earlier one expire afterwards. */
+  /** Set while the sockets are read again: calls with this deadline or an earlier one time out afterwards. */
   #look: NodeJS.Immediate | undefined;
   #overdue = 0;
 
   constructor(
     delay: number,
     { expire, onIdle, isRef }: {
-      readonly expire: (element: Expirable) => void;
+      readonly expire: (call: TimedCall) => void;
       readonly onIdle: (list: DeadlineList) => void;
       readonly isRef: boolean;
     },
@@ -49,13 +58,13 @@ class DeadlineList {
     return this.#delay;
   }
 
-  add(element: Expirable): void {
-    element.deadline = performance.now() + this.#delay;
-    element.list = this;
-    element.previous = this.#last;
-    if (this.#last === undefined) this.#first = element;
-    else this.#last.next = element;
-    this.#last = element;
+  add(call: TimedCall): void {
+    call.deadline = performance.now() + this.#delay;
+    call.list = this;
+    call.previous = this.#last;
+    if (this.#last === undefined) this.#first = call;
+    else this.#last.next = call;
+    this.#last = call;
     if (this.#look === undefined && this.#timer === undefined) this.#start(this.#delay);
   }
 
@@ -72,15 +81,15 @@ class DeadlineList {
   }
 
   /** The timer stays set: one that fires in vain costs less than setting and clearing a timer for each call. */
-  remove(element: Expirable): void {
-    const { previous, next } = element;
+  remove(call: TimedCall): void {
+    const { previous, next } = call;
     if (previous === undefined) this.#first = next;
     else previous.next = next;
     if (next === undefined) this.#last = previous;
     else next.previous = previous;
-    element.list = undefined;
-    element.previous = undefined;
-    element.next = undefined;
+    call.list = undefined;
+    call.previous = undefined;
+    call.next = undefined;
   }
 
   readonly #onTimer = (): void => {
@@ -98,7 +107,7 @@ class DeadlineList {
       this.remove(first);
       this.#expire(first);
     }
-    if (this.#timer === undefined) this.#continue(); // otherwise an element was added meanwhile
+    if (this.#timer === undefined) this.#continue(); // otherwise a call was added meanwhile
   };
 
   #continue(): void {
@@ -116,10 +125,14 @@ class DeadlineList {
   }
 }
 
-/** The deadlines of any number of elements: a list, and at most one timer, for each delay. */
-export class Deadlines {
+/** The deadlines of any number of calls: a list, and at most one timer, for each delay. */
+export class Deadlines<Call extends TimedCall> {
   readonly #lists = new Map<number, DeadlineList>();
-  readonly #expire: (element: Expirable) => void;
+  readonly #forget: (call: Call) => void;
+  readonly #expire = (call: TimedCall): void => {
+    this.#forget(call as Call); // only such calls are added
+    call.fail(() => new CallTimeoutError(call.describe(), call.timeout));
+  };
   readonly #onIdle = (list: DeadlineList): void => {
     if (list !== this.#recent) this.#end(list);
   };
@@ -128,16 +141,16 @@ export class Deadlines {
   #recentDelay: number | undefined;
   #isRef = true;
 
-  /** `expire` is called with each element whose time is over, after it was removed. */
-  constructor(expire: (element: Expirable) => void) {
-    this.#expire = expire;
+  /** `forget` is called with each call that times out, before the call fails. */
+  constructor(forget: (call: Call) => void) {
+    this.#forget = forget;
   }
 
-  /** Lets an element expire after `delay` milliseconds, or never if a timer of Node cannot be that long. */
-  add(element: Expirable, delay: number): void {
+  /** Lets a call time out after `delay` milliseconds, or never if a timer of Node cannot be that long. */
+  add(call: Call, delay: number): void {
     if (delay > MAX_TIMER_DELAY) return;
     const list = delay === this.#recentDelay ? this.#recent! : this.#listOf(delay > 0 ? delay : 0);
-    list.add(element);
+    list.add(call);
   }
 
   #listOf(delay: number): DeadlineList {
@@ -154,10 +167,10 @@ export class Deadlines {
   }
 
   /** The list that was used last stays if it is empty, and its timer; others could be many. */
-  remove(element: Expirable): void {
-    const { list } = element;
+  remove(call: Call): void {
+    const { list } = call;
     if (list === undefined) return;
-    list.remove(element);
+    list.remove(call);
     if (list !== this.#recent && list.isEmpty) this.#end(list);
   }
 
@@ -172,7 +185,7 @@ export class Deadlines {
     for (const list of this.#lists.values()) list.isRef = isRef;
   }
 
-  /** Stops all timers: nothing expires any more. */
+  /** Stops all timers: no call times out any more. */
   stop(): void {
     for (const list of this.#lists.values()) list.stop();
     this.#lists.clear();

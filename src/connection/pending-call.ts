@@ -5,7 +5,7 @@ import { DBusError } from '../protocol/errors.js';
 import { runListener } from '../transport/waiting.js';
 import type { ErrorMessage, MethodCall, MethodReturn } from '../wire/messages/message.js';
 import type { Numbered } from './call-table.js';
-import { Expirable } from './deadlines.js';
+import { TimedCall } from './deadlines.js';
 import { UnexpectedSignatureError } from './errors.js';
 
 /** A METHOD_RETURN or an ERROR. */
@@ -24,7 +24,7 @@ export function describeCall({ interface: interfaceName, member, destination, pa
 }
 
 /** A call that waits. It does not keep the arguments of the call. */
-export abstract class PendingCall extends Expirable implements NamedCall, Numbered {
+export abstract class PendingCall extends TimedCall implements NamedCall, Numbered {
   serial = 0;
   order = 0;
   nextInChain: Numbered | undefined = undefined;
@@ -50,11 +50,12 @@ export abstract class PendingCall extends Expirable implements NamedCall, Number
     this.replySignature = replySignature;
   }
 
+  override describe(): string {
+    return describeCall(this);
+  }
+
   /** Settles the call with its reply. The call must have been removed from those that wait. */
   abstract settle(reply: Reply): void;
-
-  /** Settles the call with an error, as {@link settle} does with a reply. `makeError` may run later, but once. */
-  abstract fail(makeError: () => unknown): void;
 
   /** Settles the call with the error that its reply has another signature; its body need not be decoded for that. */
   refuse(actual: string): void {

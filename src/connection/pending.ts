@@ -6,9 +6,8 @@ import { onAbort } from '../transport/waiting.js';
 import type { Envelope } from '../wire/messages/broken-header.js';
 import type { ErrorMessage, MethodReturn } from '../wire/messages/message.js';
 import { CallTable } from './call-table.js';
-import { Deadlines, type Expirable } from './deadlines.js';
-import { CallTimeoutError } from './errors.js';
-import { describeCall, type PendingCall } from './pending-call.js';
+import { Deadlines } from './deadlines.js';
+import type { PendingCall } from './pending-call.js';
 import { nextSerial, serialMaker } from './serials.js';
 
 /** A reply without its body. */
@@ -23,7 +22,7 @@ export type OwnershipTest = (name: string, sender: string) => boolean;
 /** All calls of one stream that wait for a reply, by serial. */
 export class PendingCalls {
   readonly #calls = new CallTable<PendingCall>();
-  readonly #deadlines = new Deadlines((call) => this.#expire(call as PendingCall)); // only calls are added
+  readonly #deadlines = new Deadlines<PendingCall>((call) => this.#remove(call));
   readonly #mayOwn: OwnershipTest;
   readonly #makeSerial: () => number;
 
@@ -83,11 +82,6 @@ export class PendingCalls {
     this.#calls.delete(call);
     this.#deadlines.remove(call);
     call.stopListening?.();
-  }
-
-  #expire(call: Expirable & PendingCall): void {
-    this.#remove(call);
-    call.fail(() => new CallTimeoutError(describeCall(call), call.timeout));
   }
 
   #abort(call: PendingCall, signal: AbortSignal): void {

@@ -10,10 +10,10 @@ import { encodeMessage } from '../wire/messages/encode.js';
 import type { MethodCall } from '../wire/messages/message.js';
 import { Deadlines } from './deadlines.js';
 import type { Engine } from './engine.js';
-import { CallTimeoutError, ConnectionClosedError } from './errors.js';
+import { ConnectionClosedError } from './errors.js';
 import { checkReplySignature, type Invocation, notSent } from './invocation.js';
 import { DEFAULT_CALL_TIMEOUT } from './pending.js';
-import { describeCall, PromisedCall, promiseOf } from './pending-call.js';
+import { PromisedCall, promiseOf } from './pending-call.js';
 
 /** A placeholder: the message gets its serial when it is sent. */
 const SERIAL = 1;
@@ -44,7 +44,7 @@ export class WaitingCalls {
   /** The reason for which nothing can be sent at present. */
   readonly #reason: ConnectionClosedError;
   readonly #calls = new Set<WaitingCall>();
-  readonly #deadlines = new Deadlines((call) => this.#expire(call as WaitingCall)); // only calls are added
+  readonly #deadlines = new Deadlines<WaitingCall>((call) => this.#remove(call));
   #bytes = 0;
   #end: ConnectionClosedError | undefined;
 
@@ -138,11 +138,6 @@ export class WaitingCalls {
     this.#deadlines.remove(call);
     call.stopListening?.();
     call.stopListening = undefined;
-  }
-
-  #expire(call: WaitingCall): void {
-    this.#remove(call);
-    call.fail(() => new CallTimeoutError(describeCall(call), call.timeout));
   }
 
   #abort(call: WaitingCall, signal: AbortSignal): void {
