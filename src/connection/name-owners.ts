@@ -4,6 +4,7 @@
 // Tests: name-owners.test.ts, reconnect.test.ts.
 // Specification: org.freedesktop.DBus.NameOwnerChanged, org.freedesktop.DBus.GetNameOwner.
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
+import type { MatchRule } from '../protocol/match-rule.js';
 import { runListener } from '../transport/waiting.js';
 import { methodCall } from '../wire/messages/message.js';
 import type { ArrivedSignal, SignalHeader } from './arrived-signal.js';
@@ -22,19 +23,132 @@ export type OwnerListener = (owner: string | undefined, previous: string | undef
 /** How many former owners of a name are remembered. */
 const MAX_FORMER_OWNERS = 8;
 
+/** A watch on the owner of one name, or on the owners of all names below a prefix. */
+export interface OwnerWatch extends AsyncDisposable {
+  /**
+   * Resolves when the owners are known, and the listener has got the present ones. Rejects if the bus cannot be asked;
+   * the listener is then never called.
+   */
+  readonly ready: Promise<void>;
+  /** The unique name of the present owner; undefined if there is none, before `ready`, and for a prefix. */
+  readonly owner: string | undefined;
+  /** The names that are watched and have an owner at present, each with the unique name of its owner. */
+  readonly owners: ReadonlyMap<string, string>;
+  /** Ends the watch: the listener is not called any more. Resolves when the bus has removed the match rule. */
+  close(): Promise<void>;
+}
+
+/** A name, or a prefix of names, that is watched. */
+export abstract class Watched<Listener> {
+  readonly listeners = new Set<Listener>();
+  /** Settles when the bus has been asked. */
+  readonly asked: Pledge = pledge();
+  ready: Promise<void> = Promise.resolve();
+  release: () => Promise<void> = () => Promise.resolve();
+  /** The unique name of the present owner; undefined if there is none, and for a prefix. */
+  abstract readonly owner: string | undefined;
+
+  /** The names that have an owner, and their owners. */
+  abstract copyOwners(): ReadonlyMap<string, string>;
+
+  /** The bus has the rule, and all owners are known. */
+  abstract finish(): void;
+}
+
+/** The names, or the prefixes of names, that one connection watches: each with one match rule and one question. */
+export abstract class OwnerWatches<Listener, Subject extends Watched<Listener>> {
+  protected readonly subjects = new Map<string, Subject>();
+  readonly #link: WishLink;
+  readonly #rules: MatchRequests;
+
+  constructor(link: WishLink, rules: MatchRequests) {
+    this.#link = link;
+    this.#rules = rules;
+  }
+
+  /** Asks for the present owners, and settles `asked`. Rejects if the engine ends or a reply does not come. */
+  protected abstract ask(engine: Engine, key: string, subject: Subject): Promise<void>;
+
+  /** Adds the match rule of a new subject, and asks for its owners. */
+  protected begin(key: string, subject: Subject, filter: Pick<MatchRule, 'args' | 'arg0Namespace'>): Subject {
+    this.subjects.set(key, subject);
+    const { path, interface: interfaceName } = BUS_OBJECT;
+    const member = 'NameOwnerChanged';
+    const changes = { type: 'signal', sender: BUS_NAME, path, interface: interfaceName, member } as const;
+    const rule = this.#rules.add({ ...changes, ...filter }, () => this.#giveUp(key, subject));
+    subject.release = rule.release;
+    // The owners are asked for directly after AddMatch, so that no change can be missed between the two.
+    const { open } = this.#link;
+    if (open !== undefined) {
+      this.ask(open, key, subject).catch((error: unknown) => {
+        if (!isPostponed(error, this.#link)) subject.asked.reject(error);
+      });
+    }
+    subject.ready = Promise.all([rule.ready, subject.asked.promise]).then(() => subject.finish());
+    subject.ready.catch(() => this.#giveUp(key, subject)); // a reader of `ready` gets the error
+    return subject;
+  }
+
+  /** Adds a listener; the result is its watch. The last watch of a subject that is closed ends the subject. */
+  protected listen(key: string, subject: Subject, listener: Listener): OwnerWatch {
+    subject.listeners.add(listener);
+    const close = async (): Promise<void> => {
+      if (!subject.listeners.delete(listener) || subject.listeners.size > 0) return;
+      this.#forget(key, subject);
+      await subject.release();
+    };
+    return {
+      ready: subject.ready,
+      get owner() {
+        return subject.owner;
+      },
+      get owners() {
+        return subject.copyOwners();
+      },
+      close,
+      [Symbol.asyncDispose]: close,
+    };
+  }
+
+  /** No further engine follows. */
+  end(error: ConnectionClosedError): void {
+    for (const { asked } of this.subjects.values()) asked.reject(error);
+  }
+
+  /** The bus cannot report the owners: the next watch asks again. */
+  #giveUp(key: string, subject: Subject): void {
+    this.#forget(key, subject);
+    subject.release().catch(() => {});
+  }
+
+  #forget(key: string, subject: Subject): void {
+    if (this.subjects.get(key) === subject) this.subjects.delete(key);
+  }
+}
+
+/** Gets the new owner, and keeps the previous one itself. */
+type OwnerSetter = (owner: string | undefined) => void;
+
 /** One name that is watched. */
-class WatchedName {
+class WatchedName extends Watched<OwnerSetter> {
+  readonly name: string;
   owner: string | undefined;
   /** The former owners since the watch began. One of them may still answer a call that it received. */
   readonly former: string[] = [];
   /** A NameOwnerChanged has arrived: a later reply to GetNameOwner is not newer. */
   hasChanged = false;
-  /** Each gets the new owner, and keeps the previous one itself. */
-  readonly listeners = new Set<(owner: string | undefined) => void>();
-  /** Settles when the bus has been asked. */
-  readonly asked: Pledge = pledge();
-  ready: Promise<void> = Promise.resolve();
-  release: () => Promise<void> = () => Promise.resolve();
+
+  constructor(name: string) {
+    super();
+    this.name = name;
+  }
+
+  override copyOwners(): ReadonlyMap<string, string> {
+    return new Map(this.owner === undefined ? [] : [[this.name, this.owner]]);
+  }
+
+  /** The listeners have got the owner with the reply. */
+  override finish(): void {}
 
   update(owner: string | undefined): void {
     if (this.owner !== undefined) this.former.push(this.owner);
@@ -57,45 +171,21 @@ class WatchedName {
   }
 }
 
-/** A watch on the owner of one name, or on the owners of all names below a prefix. */
-export interface OwnerWatch extends AsyncDisposable {
-  /**
-   * Resolves when the owners are known, and the listener has got the present ones. Rejects if the bus cannot be asked;
-   * the listener is then never called.
-   */
-  readonly ready: Promise<void>;
-  /** The unique name of the present owner; undefined if there is none, before `ready`, and for a prefix. */
-  readonly owner: string | undefined;
-  /** The names that are watched and have an owner at present, each with the unique name of its owner. */
-  readonly owners: ReadonlyMap<string, string>;
-  /** Ends the watch: the listener is not called any more. Resolves when the bus has removed the match rule. */
-  close(): Promise<void>;
-}
-
 /** The owners of all names that one connection watches. */
-export class NameOwners {
-  readonly #link: WishLink;
-  readonly #rules: MatchRequests;
-  readonly #names = new Map<string, WatchedName>();
-
-  constructor(link: WishLink, rules: MatchRequests) {
-    this.#link = link;
-    this.#rules = rules;
-  }
-
+export class NameOwners extends OwnerWatches<OwnerSetter, WatchedName> {
   /**
    * Whether a signal comes from the sender of a match rule: a unique name, or the present owner of a well-known name.
    * A signal that does not is dropped for the subscription of this rule.
    */
   isFrom(ruleSender: string, { sender }: SignalHeader): boolean {
-    return sender === ruleSender || (sender !== undefined && this.#names.get(ruleSender)?.owner === sender);
+    return sender === ruleSender || (sender !== undefined && this.subjects.get(ruleSender)?.owner === sender);
   }
 
   /**
    * Whether `sender`, a unique name, may own or have owned a name. True unless a watch knows other owners only.
    */
   mayOwn(name: string, sender: string): boolean {
-    const watched = this.#names.get(name);
+    const watched = this.subjects.get(name);
     if (watched === undefined || (watched.owner === undefined && watched.former.length === 0)) return true;
     return watched.owner === sender || watched.former.includes(sender);
   }
@@ -105,7 +195,7 @@ export class NameOwners {
    * this function returns.
    */
   watch(name: string, listener: OwnerListener): OwnerWatch {
-    const watched = this.#names.get(name) ?? this.#begin(name);
+    const watched = this.subjects.get(name) ?? this.begin(name, new WatchedName(name), { args: { 0: name } });
     let last: string | undefined;
     const notify = (owner: string | undefined): void => {
       if (owner === last) return;
@@ -113,26 +203,11 @@ export class NameOwners {
       last = owner;
       runListener(() => listener(owner, previous, name));
     };
-    watched.listeners.add(notify);
+    const watch = this.listen(name, watched, notify);
     queueMicrotask(() => {
       if (watched.listeners.has(notify)) notify(watched.owner); // known already, if another watch has the same name
     });
-    const close = async (): Promise<void> => {
-      if (!watched.listeners.delete(notify) || watched.listeners.size > 0) return;
-      this.#forget(name, watched);
-      await watched.release();
-    };
-    return {
-      ready: watched.ready,
-      get owner() {
-        return watched.owner;
-      },
-      get owners() {
-        return new Map(watched.owner === undefined ? [] : [[name, watched.owner]]);
-      },
-      close,
-      [Symbol.asyncDispose]: close,
-    };
+    return watch;
   }
 
   /** Takes NameOwnerChanged; must be called for every signal of the bus, in order of arrival. */
@@ -142,45 +217,15 @@ export class NameOwners {
     const message = signal.read();
     if (message === undefined) return;
     const [name, , owner] = message.body as readonly [string, string, string]; // by its signature
-    const watched = this.#names.get(name);
+    const watched = this.subjects.get(name);
     if (watched === undefined) return;
     watched.hasChanged = true;
     watched.update(owner === '' ? undefined : owner);
   }
 
-  #begin(name: string): WatchedName {
-    const watched = new WatchedName();
-    this.#names.set(name, watched);
-    const rule = this.#rules.add({
-      type: 'signal',
-      sender: BUS_NAME,
-      interface: BUS_OBJECT.interface,
-      member: 'NameOwnerChanged',
-      path: BUS_OBJECT.path,
-      args: { 0: name },
-    }, () => this.#giveUp(name, watched));
-    watched.release = rule.release;
-    // The owner is asked for directly after AddMatch, so that no change can be missed between the two.
-    const { open } = this.#link;
-    if (open !== undefined) {
-      this.#askOwner(open, name, watched).catch((error: unknown) => {
-        if (!isPostponed(error, this.#link)) watched.asked.reject(error);
-      });
-    }
-    watched.ready = Promise.all([rule.ready, watched.asked.promise]).then(() => undefined);
-    watched.ready.catch(() => this.#giveUp(name, watched)); // a reader of `ready` gets the error
-    return watched;
-  }
-
-  /** The bus cannot report the owner: the next watch of the name asks again. */
-  #giveUp(name: string, watched: WatchedName): void {
-    this.#forget(name, watched);
-    watched.release().catch(() => {});
-  }
-
   /** Must be called if a connection has ended and is to be restored: its owners are not valid on the next one. */
   handleBreak(): void {
-    for (const watched of [...this.#names.values()]) watched.reset();
+    for (const watched of [...this.subjects.values()]) watched.reset();
   }
 
   /**
@@ -188,19 +233,10 @@ export class NameOwners {
    * or a reply does not come.
    */
   async replay(engine: Engine): Promise<void> {
-    await Promise.all(Array.from(this.#names, ([name, watched]) => this.#askOwner(engine, name, watched)));
+    await Promise.all(Array.from(this.subjects, ([name, watched]) => this.ask(engine, name, watched)));
   }
 
-  /** No further engine follows. */
-  end(error: ConnectionClosedError): void {
-    for (const { asked } of this.#names.values()) asked.reject(error);
-  }
-
-  #forget(name: string, watched: WatchedName): void {
-    if (this.#names.get(name) === watched) this.#names.delete(name);
-  }
-
-  #askOwner(engine: Engine, name: string, watched: WatchedName): Promise<void> {
+  protected override ask(engine: Engine, name: string, watched: WatchedName): Promise<void> {
     const call = methodCall({ ...BUS_OBJECT, member: 'GetNameOwner', signature: 's', body: [name] });
     return new Promise((resolve, reject) => {
       engine.request(call, (outcome: CallOutcome) => {

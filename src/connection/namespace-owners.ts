@@ -3,18 +3,15 @@
 // of the bus about the same name, even if the answer arrives later. When a bus ends, all owners are forgotten, and the
 // next bus is asked again. Tests: namespace-owners.test.ts, reconnect.test.ts. Specification: Match Rules
 // (arg0namespace), org.freedesktop.DBus.NameOwnerChanged, org.freedesktop.DBus.ListNames.
-import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
+import { BUS_OBJECT } from '../protocol/bus.js';
 import { DBusError } from '../protocol/errors.js';
 import { runListener } from '../transport/waiting.js';
 import { InvalidNameError } from '../wire/errors.js';
 import { assertBusName, isWellKnownName } from '../wire/names.js';
 import type { ArrivedSignal } from './arrived-signal.js';
 import type { Engine } from './engine.js';
-import type { ConnectionClosedError } from './errors.js';
-import { isPostponed, type MatchRequests, type WishLink } from './match-requests.js';
-import type { OwnerListener, OwnerWatch } from './name-owners.js';
+import { type OwnerListener, type OwnerWatch, OwnerWatches, Watched } from './name-owners.js';
 import { DEFAULT_CALL_TIMEOUT } from './pending.js';
-import { type Pledge, pledge } from './pledge.js';
 
 /** The number of owners that are asked for at the same time. */
 const QUESTIONS_AT_ONCE = 64;
@@ -42,15 +39,15 @@ interface Watcher {
 }
 
 /** One prefix that is watched. */
-class WatchedNamespace {
+class WatchedNamespace extends Watched<Watcher> {
   readonly owners = new Map<string, string>();
-  readonly watchers = new Set<Watcher>();
+  readonly owner = undefined;
   /** The names that have changed while the bus is asked for their owners; undefined when all owners are known. */
   changed: Set<string> | undefined = new Set();
-  /** Settles when the bus has been asked. */
-  readonly asked: Pledge = pledge();
-  ready: Promise<void> = Promise.resolve();
-  release: () => Promise<void> = () => Promise.resolve();
+
+  override copyOwners(): ReadonlyMap<string, string> {
+    return new Map(this.owners);
+  }
 
   /** Records the owner of a name, and reports it to the watches if it has changed. */
   update(name: string, owner: string | undefined): void {
@@ -58,8 +55,8 @@ class WatchedNamespace {
     if (owner === previous) return;
     if (owner === undefined) this.owners.delete(name);
     else this.owners.set(name, owner);
-    for (const watcher of [...this.watchers]) {
-      if (watcher.hasBegun && this.watchers.has(watcher)) runListener(() => watcher.listener(owner, previous, name));
+    for (const watcher of [...this.listeners]) {
+      if (watcher.hasBegun && this.listeners.has(watcher)) runListener(() => watcher.listener(owner, previous, name));
     }
   }
 
@@ -69,10 +66,9 @@ class WatchedNamespace {
     for (const name of [...this.owners.keys()]) this.update(name, undefined);
   }
 
-  /** All owners are known. */
-  finish(): void {
+  override finish(): void {
     this.changed = undefined;
-    for (const watcher of [...this.watchers]) this.begin(watcher);
+    for (const watcher of [...this.listeners]) this.begin(watcher);
   }
 
   /** Reports the present names to a watch. */
@@ -80,94 +76,42 @@ class WatchedNamespace {
     if (watcher.hasBegun || this.changed !== undefined) return;
     watcher.hasBegun = true;
     for (const [name, owner] of [...this.owners]) {
-      if (!this.watchers.has(watcher)) return; // its listener has closed it
+      if (!this.listeners.has(watcher)) return; // its listener has closed it
       runListener(() => watcher.listener(owner, undefined, name));
     }
   }
 }
 
 /** The owners below all prefixes that one connection watches. */
-export class NamespaceOwners {
-  readonly #link: WishLink;
-  readonly #rules: MatchRequests;
-  readonly #namespaces = new Map<string, WatchedNamespace>();
-
-  constructor(link: WishLink, rules: MatchRequests) {
-    this.#link = link;
-    this.#rules = rules;
-  }
-
+export class NamespaceOwners extends OwnerWatches<Watcher, WatchedNamespace> {
   /** Watches all names below a valid prefix; see {@link Bus.watchOwner}. No listener is called before this returns. */
   watch(prefix: string, listener: OwnerListener): OwnerWatch {
-    const watched = this.#namespaces.get(prefix) ?? this.#start(prefix);
+    const watched = this.subjects.get(prefix) ?? this.begin(prefix, new WatchedNamespace(), { arg0Namespace: prefix });
     const watcher: Watcher = { listener, hasBegun: false };
-    watched.watchers.add(watcher);
+    const watch = this.listen(prefix, watched, watcher);
     queueMicrotask(() => {
-      if (watched.watchers.has(watcher)) watched.begin(watcher); // if another watch has the same prefix
+      if (watched.listeners.has(watcher)) watched.begin(watcher); // if another watch has the same prefix
     });
-    const close = async (): Promise<void> => {
-      if (!watched.watchers.delete(watcher) || watched.watchers.size > 0) return;
-      this.#forget(prefix, watched);
-      await watched.release();
-    };
-    return {
-      ready: watched.ready,
-      owner: undefined,
-      get owners() {
-        return new Map(watched.owners);
-      },
-      close,
-      [Symbol.asyncDispose]: close,
-    };
+    return watch;
   }
 
   /** Handles NameOwnerChanged; must be called for every signal of the bus, in order of arrival. */
   handleBusSignal(signal: ArrivedSignal): void {
     const { member, signature } = signal.header;
-    if (this.#namespaces.size === 0 || member !== 'NameOwnerChanged' || signature !== 'sss') return;
+    if (this.subjects.size === 0 || member !== 'NameOwnerChanged' || signature !== 'sss') return;
     const message = signal.read();
     if (message === undefined) return;
     const [name, , owner] = message.body as readonly [string, string, string]; // by its signature
     for (let dot = name.indexOf('.'); dot > 0; dot = name.indexOf('.', dot + 1)) {
-      const watched = this.#namespaces.get(name.slice(0, dot));
+      const watched = this.subjects.get(name.slice(0, dot));
       watched?.changed?.add(name);
       watched?.update(name, owner === '' ? undefined : owner);
     }
   }
 
-  #start(prefix: string): WatchedNamespace {
-    const watched = new WatchedNamespace();
-    this.#namespaces.set(prefix, watched);
-    const rule = this.#rules.add({
-      type: 'signal',
-      sender: BUS_NAME,
-      interface: BUS_OBJECT.interface,
-      member: 'NameOwnerChanged',
-      path: BUS_OBJECT.path,
-      arg0Namespace: prefix,
-    }, () => this.#giveUp(prefix, watched));
-    watched.release = rule.release;
-    // The names are asked for directly after AddMatch, so that no change can be missed between the two.
-    const { open } = this.#link;
-    if (open !== undefined) {
-      this.#askNames(open, prefix, watched).catch((error: unknown) => {
-        if (!isPostponed(error, this.#link)) watched.asked.reject(error);
-      });
-    }
-    watched.ready = Promise.all([rule.ready, watched.asked.promise]).then(() => watched.finish());
-    watched.ready.catch(() => this.#giveUp(prefix, watched)); // a reader of `ready` gets the error
-    return watched;
-  }
-
-  /** The bus cannot report the owners: the next watch of the prefix asks again. */
-  #giveUp(prefix: string, watched: WatchedNamespace): void {
-    this.#forget(prefix, watched);
-    watched.release().catch(() => {});
-  }
-
   /** Must be called if a connection has ended and is to be restored: its owners are not valid on the next one. */
   handleBreak(): void {
-    for (const watched of [...this.#namespaces.values()]) watched.reset();
+    for (const watched of [...this.subjects.values()]) watched.reset();
   }
 
   /**
@@ -177,9 +121,9 @@ export class NamespaceOwners {
    */
   async replay(engine: Engine): Promise<readonly Error[]> {
     const errors: Error[] = [];
-    await Promise.all(Array.from(this.#namespaces, async ([prefix, watched]) => {
+    await Promise.all(Array.from(this.subjects, async ([prefix, watched]) => {
       try {
-        await this.#askNames(engine, prefix, watched);
+        await this.ask(engine, prefix, watched);
       } catch (error) {
         if (!(error instanceof DBusError)) throw error;
         errors.push(error);
@@ -190,17 +134,8 @@ export class NamespaceOwners {
     return errors;
   }
 
-  /** No further engine follows. */
-  end(error: ConnectionClosedError): void {
-    for (const { asked } of this.#namespaces.values()) asked.reject(error);
-  }
-
-  #forget(prefix: string, watched: WatchedNamespace): void {
-    if (this.#namespaces.get(prefix) === watched) this.#namespaces.delete(prefix);
-  }
-
   /** Asks for the names below the prefix, and then for their owners, a few at a time. */
-  async #askNames(engine: Engine, prefix: string, watched: WatchedNamespace): Promise<void> {
+  protected override async ask(engine: Engine, prefix: string, watched: WatchedNamespace): Promise<void> {
     const call = { ...BUS_OBJECT, member: 'ListNames', replySignature: 'as', timeout: DEFAULT_CALL_TIMEOUT } as const;
     const [all] = await engine.call(call);
     const names = new Set(all.filter((name) => name.startsWith(`${prefix}.`))).values();
@@ -212,7 +147,7 @@ export class NamespaceOwners {
   }
 
   async #askOwner(engine: Engine, name: string, watched: WatchedNamespace): Promise<void> {
-    if (watched.watchers.size === 0 || watched.changed?.has(name) === true) return;
+    if (watched.listeners.size === 0 || watched.changed?.has(name) === true) return;
     let owner: string | undefined;
     const call = { ...BUS_OBJECT, member: 'GetNameOwner', signature: 's', body: [name] } as const;
     try {
