@@ -10,7 +10,7 @@ import {
 } from '../interface/parse-introspection.js';
 import type { InterfaceSpec } from '../interface/spec.js';
 import { Introspectable } from '../interface/standard.js';
-import { quote } from '../wire/describe.js';
+import { describe, quote } from '../wire/describe.js';
 import { ArgumentError } from '../wire/errors.js';
 import { assertObjectPath, isObjectPath } from '../wire/names.js';
 import { ABORT_SIGNAL, checkOptions, integer, type OptionRules } from '../wire/options.js';
@@ -125,11 +125,11 @@ function definitionsOf({ interfaces, problems }: ParsedIntrospection): Pick<Remo
 function choose(path: string, definitions: RemoteObject['definitions'], name: string | undefined): InterfaceDefinition {
   const names = Object.keys(definitions);
   const own = names.filter((each) => !each.startsWith('org.freedesktop.DBus.'));
-  const chosen = name ?? (own.length === 1 ? own[0] : undefined);
-  const definition = chosen === undefined ? undefined : definitions[chosen];
+  const chosen = name === undefined && own.length === 1 ? own[0] : name;
+  const definition = typeof chosen === 'string' ? definitions[chosen] : undefined;
   if (definition !== undefined) return definition;
-  const found = name === undefined
-    ? `${own.length} interfaces at ${path}` : `no interface ${quote(String(name), 255)} at ${path}`;
+  const given = typeof name === 'string' ? quote(name, 255) : describe(name);
+  const found = name === undefined ? `${own.length} interfaces at ${path}` : `no interface ${given} at ${path}`;
   const must = names.length === 0 ? 'the object has none' : `it must be one of ${names.slice(0, 30).join(', ')}`;
   throw new ArgumentError('ARGUMENT_INVALID', `${found}: ${must}`, { owner: 'proxy' });
 }

@@ -14,6 +14,7 @@ import {
 import type { InterfaceDefinition } from '../interface/definition.js';
 import { DefinitionError, unknownMember } from '../interface/errors.js';
 import type { MatchRule } from '../protocol/match-rule.js';
+import { blaming } from '../wire/error-place.js';
 import type { Signal } from '../wire/messages/message.js';
 import { ANY, checkOptions, type OptionRules } from '../wire/options.js';
 import { type ProxyTarget, SIGNAL_RULES } from './proxy-options.js';
@@ -76,7 +77,7 @@ export function signalFunctions(
     return listenTo(link, { rule: ruleOf(name, options), signature, listening, signal: options.signal });
   };
 
-  const $signal: SignalFunctions['$signal'] = (name, how = {}, listenOptions = {}) => {
+  const begin: SignalFunctions['$signal'] = (name, how = {}, listenOptions = {}) => {
     if (typeof how === 'function') return listen(name, how, listenOptions);
     const signature = signatureOf(name, '$signal');
     checkOptions(`$signal of ${interfaceName}.${name}`, how, STREAM_RULES);
@@ -85,10 +86,14 @@ export function signalFunctions(
     return signalStream(link.subscribe(ruleOf(name, how), options), ({ body }) => body);
   };
 
-  const $signals: SignalFunctions['$signals'] = (...namesAndOptions) => {
+  const $signal: SignalFunctions['$signal'] = (...args) => blaming($signal, () => begin(...args));
+
+  const beginSeveral: SignalFunctions['$signals'] = (...namesAndOptions) => {
     const last = namesAndOptions.at(-1);
-    const options = typeof last === 'object' ? last : {};
-    const given = typeof last === 'object' ? namesAndOptions.slice(0, -1) : namesAndOptions;
+    const hasOptions = typeof last === 'object' || last === undefined;
+    const options = hasOptions && last !== undefined ? last : {};
+    const given = hasOptions ? namesAndOptions.slice(0, -1) : namesAndOptions;
+    checkOptions(`$signals of ${interfaceName}`, options, SEVERAL_RULES);
     const names = new Set(given.length === 0 ? Object.keys(definition.signals) : given);
     const wanted = Array.from(names, (name) => {
       const signature = signatureOf(name, '$signals');
@@ -98,9 +103,10 @@ export function signalFunctions(
       const problem = 'the interface has no signals: it must have one to be read';
       throw new DefinitionError('SIGNAL_UNKNOWN', problem, { interface: interfaceName });
     }
-    checkOptions(`$signals of ${interfaceName}`, options, SEVERAL_RULES);
     return signalStream(new SeveralSignals(link, wanted, options), toAnySignal);
   };
+
+  const $signals: SignalFunctions['$signals'] = (...args) => blaming($signals, () => beginSeveral(...args));
   return { $signal, $signals };
 }
 

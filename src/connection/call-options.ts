@@ -120,15 +120,20 @@ export function checkCallOptions(options: WaitOptions & CallFlags & { readonly r
     checkOptions('call', options ?? null, CALL_RULES);
     return;
   }
-  const { timeout, signal, noAutoStart, allowInteractiveAuthorization, noReply, replySignature } = options;
-  if (
-    hasOnlyCallKeys(options) &&
-    (timeout === undefined || (typeof timeout === 'number' && timeout >= 0)) &&
-    (signal === undefined || isAbortSignal(signal)) &&
-    (replySignature === undefined || typeof replySignature === 'string') &&
-    isFlag(noAutoStart) && isFlag(allowInteractiveAuthorization) && isFlag(noReply)
-  ) return;
-  checkOptions('call', options, CALL_RULES);
+  if (!areCallOptions(options)) checkOptions('call', options, CALL_RULES);
+}
+
+function areCallOptions(options: WaitOptions & CallFlags & { readonly replySignature?: unknown }): boolean {
+  try {
+    const { timeout, signal, noAutoStart, allowInteractiveAuthorization, noReply, replySignature } = options;
+    return hasOnlyCallKeys(options) &&
+      (timeout === undefined || (typeof timeout === 'number' && timeout >= 0)) &&
+      (signal === undefined || isAbortSignal(signal)) &&
+      (replySignature === undefined || typeof replySignature === 'string') &&
+      isFlag(noAutoStart) && isFlag(allowInteractiveAuthorization) && isFlag(noReply);
+  } catch {
+    return false; // a revoked proxy, or a getter that throws
+  }
 }
 
 function isFlag(value: unknown): boolean {

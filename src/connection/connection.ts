@@ -7,6 +7,7 @@ import { OPEN_RULES, type OpenOptions, openTransport } from '../transport/open.j
 import type { Transport } from '../transport/transport.js';
 import type { ReadBodyOf } from '../wire/infer.js';
 import type { Message } from '../wire/messages/message.js';
+import { blaming } from '../wire/error-place.js';
 import { checkOptions, type OptionRules } from '../wire/options.js';
 import { callLimits, type FullCallLimits } from './call-limits.js';
 import type { CallOptions, NoReply, ReplyOf } from './call-options.js';
@@ -121,7 +122,9 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
     rule: MatchRule, how?: SubscribeOptions | SignalListener, options?: ListenOptions,
   ): Subscription | ListenedSubscription {
     const subscriptions = this.#subscriptions;
-    return typeof how === 'function' ? subscriptions.listen(rule, how, options) : subscriptions.subscribe(rule, how);
+    return blaming(this.subscribe, () => (
+      typeof how === 'function' ? subscriptions.listen(rule, how, options) : subscriptions.subscribe(rule, how)
+    ));
   }
 
   /** Resolves when the other side has taken nearly everything; see {@link MessageLink.drained}. */
@@ -201,5 +204,6 @@ export async function openConnection<Typed extends boolean = false>(
   addresses: string, options: ConnectOptions<Typed> = {},
 ): Promise<Connection<Typed>> {
   checkOptions('openConnection', options, CONNECT_RULES);
-  return connectionOn(await openTransport(addresses, options), receiveOptions(options));
+  const transport = await blaming(openConnection, () => openTransport(addresses, options));
+  return connectionOn(transport, receiveOptions(options));
 }

@@ -5,7 +5,7 @@
 import { DescriptorError } from '../transport/errors.js';
 import type { DescriptorCarrier, Transport } from '../transport/transport.js';
 import { runListener } from '../transport/waiting.js';
-import { argumentError } from '../wire/arguments.js';
+import { argumentError, isArray, isRecord } from '../wire/arguments.js';
 import { decodeHeader, decodeMessage, type MessageHeader } from '../wire/messages/decode.js';
 import { encodeMessage } from '../wire/messages/encode.js';
 import type { Message } from '../wire/messages/message.js';
@@ -24,7 +24,8 @@ const attached = new WeakMap<Message, readonly number[]>();
  * @throws {ArgumentError} if `descriptors` is not an array of descriptors, which are integers of 0 or more
  */
 export function attachDescriptors<M extends Message>(message: M, descriptors: readonly number[]): M {
-  if (!Array.isArray(descriptors) || !descriptors.every((each) => Number.isInteger(each) && each >= 0)) {
+  if (!isRecord(message)) throw argumentError('attachDescriptors', 'the message must be an object', message);
+  if (!isArray(descriptors) || !descriptors.every((each) => Number.isInteger(each) && Number(each) >= 0)) {
     throw argumentError('attachDescriptors', 'the descriptors must be an array of integers, 0 or more', descriptors);
   }
   const carrying: M = Object.assign({}, message, { unixFds: descriptors.length });

@@ -6,6 +6,7 @@ import { ErrorName } from '../protocol/error-names.js';
 import { Inlet } from '../transport/inlet.js';
 import type { Transport } from '../transport/transport.js';
 import { runListener, startTimer } from '../transport/waiting.js';
+import { isRecord } from '../wire/arguments.js';
 import { MessageFlag } from '../wire/constants.js';
 import { type Caller, errorAt } from '../wire/error-place.js';
 import type { ErrorPlace } from '../wire/errors.js';
@@ -160,7 +161,7 @@ export class Engine {
       if (this.#desk === undefined) this.#transport.write(message, { serial });
       else this.#desk.write(message, serial);
     } catch (error) {
-      if (typeof message !== 'object' || message === null) throw messageError(message);
+      if (!isRecord(message)) throw messageError(message);
       throw errorAt(error, place ?? message, above);
     }
     publishOut(this.#owner.id, message, serial);

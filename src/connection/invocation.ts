@@ -1,7 +1,7 @@
 // Turns the options of call() into an invocation, which has all keys; and makes the errors of messages that are not
 // sent. It does not know engines. Tests: connection.test.ts, options.test.ts. Specification: Message Types
 // (METHOD_CALL).
-import { argumentError } from '../wire/arguments.js';
+import { argumentError, isRecord } from '../wire/arguments.js';
 import { type Caller, errorAt } from '../wire/error-place.js';
 import type { ErrorPlace } from '../wire/errors.js';
 import { type Message, methodCall, type MethodCall } from '../wire/messages/message.js';
@@ -71,7 +71,7 @@ export function messageError(message: unknown): Error {
 export function notSent(
   message: Message, { message: reason, cause, code }: ConnectionClosedError, above: Caller,
 ): Error {
-  if (typeof message !== 'object' || message === null) return messageError(message);
+  if (!isRecord(message)) return messageError(message);
   const error = new ConnectionClosedError(`${describeMessage(message)} was not sent: ${reason}`, {
     cause, code, wasSent: false,
   });

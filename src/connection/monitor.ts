@@ -6,7 +6,8 @@ import { formatMatchRule } from '../protocol/format-match-rule.js';
 import type { MatchRule } from '../protocol/match-rule.js';
 import { onAbort } from '../transport/waiting.js';
 import { sessionBusAddress } from '../transport/well-known-buses.js';
-import { argumentError } from '../wire/arguments.js';
+import { argumentError, isArray } from '../wire/arguments.js';
+import { blaming } from '../wire/error-place.js';
 import { decodeBodyAs, decodeHeaderAs, type MessageHeader } from '../wire/messages/decode.js';
 import { type Message, methodCall } from '../wire/messages/message.js';
 import { checkOptions, type OptionRules, TEXT } from '../wire/options.js';
@@ -151,11 +152,11 @@ class BusMonitor implements Monitor {
  * @throws {ArgumentError} if an option is unknown or its value is not valid; and the errors of {@link connectToBus}
  */
 export async function becomeMonitor(rules: readonly MatchRule[] = [], options: MonitorOptions = {}): Promise<Monitor> {
-  if (!Array.isArray(rules)) throw argumentError('becomeMonitor', 'the rules must be an array', rules);
+  if (!isArray(rules)) throw argumentError('becomeMonitor', 'the rules must be an array', rules);
   checkOptions('becomeMonitor', options, MONITOR_RULES);
-  const texts = rules.map((rule) => formatMatchRule(rule as MatchRule)); // Array.isArray() has made it any
+  const texts = blaming(becomeMonitor, () => rules.map((rule) => formatMatchRule(rule)));
   const { addresses = sessionBusAddress(), signal, connectTimeout } = options;
-  const { core, uniqueName } = await greetBus(addresses, options);
+  const { core, uniqueName } = await blaming(becomeMonitor, () => greetBus(addresses, options));
   const call = methodCall({
     ...BUS_OBJECT, interface: `${BUS_NAME}.Monitoring`, member: 'BecomeMonitor', signature: 'asu', body: [texts, 0],
   });

@@ -2,6 +2,7 @@
 // option `reconnect`, sets up the restoring of the connection. bus.ts is the connection itself. Tests: bus.test.ts.
 // Specification: Message Bus Specification, Well-known Message Bus Instances.
 import { sessionBusAddress, starterBusAddress, systemBusAddress } from '../transport/well-known-buses.js';
+import { blaming, type Caller } from '../wire/error-place.js';
 import { checkOptions, type OptionRules } from '../wire/options.js';
 import { Bus } from './bus.js';
 import { CONNECT_RULES, type ConnectOptions } from './connection.js';
@@ -18,12 +19,15 @@ export interface BusOptions<Typed extends boolean = boolean> extends ConnectOpti
 /** The rules of {@link BusOptions}. */
 const BUS_RULES: OptionRules<BusOptions> = { ...CONNECT_RULES, reconnect: RECONNECT };
 
-/** Opens a bus. The addresses are determined again for each attempt to restore the connection. */
+/**
+ * Opens a bus for the public function `above`. The addresses are determined again for each attempt to restore the
+ * connection.
+ */
 async function openBus<Typed extends boolean = false>(
-  addresses: () => string, options: BusOptions<Typed> = {},
+  addresses: () => string, options: BusOptions<Typed> = {}, above: Caller,
 ): Promise<Bus<Typed>> {
   const settings = reconnectionOf(options.reconnect);
-  const greeted = await greetBus(addresses(), options);
+  const greeted = await blaming(above, () => greetBus(addresses(), options));
   if (settings === undefined) return new Bus(greeted);
   const reopen = async (signal: AbortSignal): Promise<string> => {
     return greetAgain(greeted, addresses(), { ...options, signal });
@@ -41,7 +45,7 @@ export async function connectToBus<Typed extends boolean = false>(
   addresses: string, options: BusOptions<Typed> = {},
 ): Promise<Bus<Typed>> {
   checkOptions('connectToBus', options, BUS_RULES);
-  return openBus(() => addresses, options);
+  return openBus(() => addresses, options, connectToBus);
 }
 
 /**
@@ -51,7 +55,7 @@ export async function connectToBus<Typed extends boolean = false>(
  */
 export async function sessionBus<Typed extends boolean = false>(options?: BusOptions<Typed>): Promise<Bus<Typed>> {
   checkOptions('sessionBus', options, BUS_RULES);
-  return openBus(() => sessionBusAddress(), options);
+  return openBus(() => sessionBusAddress(), options, sessionBus);
 }
 
 /**
@@ -60,7 +64,7 @@ export async function sessionBus<Typed extends boolean = false>(options?: BusOpt
  */
 export async function systemBus<Typed extends boolean = false>(options?: BusOptions<Typed>): Promise<Bus<Typed>> {
   checkOptions('systemBus', options, BUS_RULES);
-  return openBus(() => systemBusAddress(), options);
+  return openBus(() => systemBusAddress(), options, systemBus);
 }
 
 /**
@@ -71,5 +75,5 @@ export async function systemBus<Typed extends boolean = false>(options?: BusOpti
  */
 export async function starterBus<Typed extends boolean = false>(options?: BusOptions<Typed>): Promise<Bus<Typed>> {
   checkOptions('starterBus', options, BUS_RULES);
-  return openBus(() => starterBusAddress(), options);
+  return openBus(() => starterBusAddress(), options, starterBus);
 }

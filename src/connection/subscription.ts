@@ -7,6 +7,7 @@ import type { MatchRule } from '../protocol/match-rule.js';
 import { matchesArguments, matchesHeader } from '../protocol/matches-rule.js';
 import { onAbort } from '../transport/waiting.js';
 import { argumentError, tagOf } from '../wire/arguments.js';
+import { describe } from '../wire/describe.js';
 import type { Signal } from '../wire/messages/message.js';
 import { ABORT_SIGNAL, checkOptions, FUNCTION, type OptionRule, type OptionRules, TEXT } from '../wire/options.js';
 import { splitSignature } from '../wire/signature.js';
@@ -263,7 +264,7 @@ function checkSubscription(
   options.signal?.throwIfAborted();
   if (options.signature !== undefined) splitSignature(options.signature); // throws if it is not valid
   if (rule.type !== undefined && rule.type !== 'signal') {
-    throw new MatchRuleError(`"type" must be "signal" in a subscription, got ${JSON.stringify(rule.type)}`);
+    throw new MatchRuleError(`"type" must be "signal" in a subscription, got ${describe(rule.type)}`);
   }
   const signalRule: MatchRule = { ...rule, type: 'signal' };
   formatMatchRule(signalRule); // throws before the bus is asked

@@ -4,7 +4,7 @@
 import { AuthClient, type AuthClientOptions } from '../auth/client.js';
 import { AuthError, type AuthErrorCode } from '../auth/errors.js';
 import { MECHANISM_LIST, type MechanismName } from '../auth/mechanisms.js';
-import { type Address, formatAddress, readAddressList } from '../protocol/address.js';
+import { type Address, type AddressEntry, formatAddress, readAddressList } from '../protocol/address.js';
 import { AddressError } from '../protocol/errors.js';
 import { argumentError } from '../wire/arguments.js';
 import { FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH } from '../wire/constants.js';
@@ -196,16 +196,21 @@ export type Use<T> = (opened: OpenedTransport) => Promise<T>;
 /**
  * Opens the first address of a list that works, which includes `use`: if that rejects with {@link UseError}, the next
  * address is tried. An entry is skipped if it is not a valid address, has an unknown transport, or does not answer.
+ * It throws, and does not reject, for arguments that are not valid. Rejects with {@link ConnectError} if no address of
+ * the list works.
  * @throws {AddressError} if no entry of the list is a valid address
- * @throws {ConnectError} if no address of the list works
  * @throws {ArgumentError} if the list is not a string
  */
-export async function openFirst<T>(addresses: string, options: GreetingOptions, use: Use<T>): Promise<T> {
+export function openFirst<T>(addresses: string, options: GreetingOptions, use: Use<T>): Promise<T> {
   if (typeof addresses !== 'string') {
     throw argumentError('connect', 'the addresses must be one string', addresses);
   }
+  return openOneOf(readAddressList(addresses), options, use);
+}
+
+async function openOneOf<T>(entries: readonly AddressEntry[], options: GreetingOptions, use: Use<T>): Promise<T> {
   const errors: Error[] = [];
-  for (const { text, address } of readAddressList(addresses)) {
+  for (const { text, address } of entries) {
     options.signal?.throwIfAborted();
     try {
       if (address instanceof AddressError) throw address;
@@ -217,7 +222,7 @@ export async function openFirst<T>(addresses: string, options: GreetingOptions, 
       errors.push(new Error(`${name}: ${reasonOf(error)}`, { cause }));
     }
   }
-  throw new ConnectError(addresses, errors);
+  throw new ConnectError(entries.map(({ text }) => text).join(';'), errors);
 }
 
 /** Opens the first address of a list that accepts us; see {@link openFirst}. */

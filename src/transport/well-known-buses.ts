@@ -4,21 +4,32 @@ import { realpathSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { unixPathAddress } from '../protocol/address.js';
 import { AddressError } from '../protocol/errors.js';
+import { argumentError, checkText, isRecord } from '../wire/arguments.js';
 import { quote } from '../wire/describe.js';
 
 /** The variables of a process, such as `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The value of a variable; `''` if it is not set. @throws {ArgumentError} if it is not text */
+function valueOf(owner: string, env: Environment, name: string): string {
+  if (!isRecord(env)) throw argumentError(owner, 'the environment must be an object', env);
+  const value: unknown = env[name];
+  if (value === undefined) return '';
+  checkText(owner, `value of ${name}`, value);
+  return value;
+}
 
 /**
  * The address list of the session bus: `DBUS_SESSION_BUS_ADDRESS`; or the socket `bus` of this user in
  * `XDG_RUNTIME_DIR` if that variable is empty, not set or `autolaunch:`, which leaves the choice to the platform.
  * ‹Well-known Message Bus Instances›
  * @throws {AddressError} `SESSION_BUS_NOT_FOUND` if neither exists
+ * @throws {ArgumentError} if `env` is not an object, or the value of a variable is not text
  */
 export function sessionBusAddress(env: Environment = process.env): string {
-  const address = env['DBUS_SESSION_BUS_ADDRESS'] ?? '';
+  const address = valueOf('sessionBusAddress', env, 'DBUS_SESSION_BUS_ADDRESS');
   if (address !== '' && address !== 'autolaunch:') return address;
-  const directory = env['XDG_RUNTIME_DIR'] ?? '';
+  const directory = valueOf('sessionBusAddress', env, 'XDG_RUNTIME_DIR');
   const path = `${directory}/bus`;
   const missing = directory === '' ? 'XDG_RUNTIME_DIR is not set either' : problemOfUserSocket(path);
   if (missing === undefined) return unixPathAddress(path);
@@ -47,9 +58,10 @@ const SYSTEM_BUS_SOCKETS = ['/run/dbus/system_bus_socket', '/var/run/dbus/system
 /**
  * The address list of the system bus: `DBUS_SYSTEM_BUS_ADDRESS`, or else its standard sockets in `/run` and `/var/run`,
  * which are the same on most machines. ‹Well-known Message Bus Instances›
+ * @throws {ArgumentError} if `env` is not an object, or the value of the variable is not text
  */
 export function systemBusAddress(env: Environment = process.env): string {
-  const address = env['DBUS_SYSTEM_BUS_ADDRESS'] ?? '';
+  const address = valueOf('systemBusAddress', env, 'DBUS_SYSTEM_BUS_ADDRESS');
   return address !== '' ? address : addressesOf(SYSTEM_BUS_SOCKETS);
 }
 
@@ -76,9 +88,9 @@ function realPathOf(path: string): string {
  * @throws {AddressError} `STARTER_BUS_NOT_FOUND` if neither is set, and the errors of {@link sessionBusAddress}
  */
 export function starterBusAddress(env: Environment = process.env): string {
-  const address = env['DBUS_STARTER_ADDRESS'] ?? '';
+  const address = valueOf('starterBusAddress', env, 'DBUS_STARTER_ADDRESS');
   if (address !== '') return address;
-  const type = env['DBUS_STARTER_BUS_TYPE'] ?? '';
+  const type = valueOf('starterBusAddress', env, 'DBUS_STARTER_BUS_TYPE');
   if (type === 'session') return sessionBusAddress(env);
   if (type === 'system') return systemBusAddress(env);
   const found = type === '' ? 'not set' : `${quote(type, 40)}, not "session" or "system"`;

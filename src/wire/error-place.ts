@@ -1,6 +1,6 @@
 // Adds to an error the interface, member and argument that a value was meant for, which only outer layers know, and
 // replaces its stack with that of the public function's caller. It runs only after a value was rejected.
-import { type ErrorPlace, InvalidNameError, MarshalError, SignatureError } from './errors.js';
+import { DBusWireError, type ErrorPlace, InvalidNameError, MarshalError, SignatureError } from './errors.js';
 
 /** A public function whose caller must be at the top of the stack of an error. */
 export type Caller = (...args: never[]) => unknown;
@@ -23,6 +23,19 @@ export function stackOfCaller<E extends Error>(error: E, above: Caller): E {
   captureStackTrace?.call(Error, error, above);
   if (!error.stack?.includes('\n')) captureStackTrace?.call(Error, error); // `above` is wrapped: not on the stack
   return error;
+}
+
+/**
+ * Runs a part of the public function `above`. An error about the arguments of the caller gets the stack of the caller,
+ * however deep in the library it was found.
+ */
+export function blaming<Result>(above: Caller, act: () => Result): Result {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof DBusWireError && error.fault === 'caller') throw stackOfCaller(error, above);
+    throw error;
+  }
 }
 
 /** The place without names that are not strings: an invalid message can have any value as a name. */

@@ -95,9 +95,19 @@ export function checkOptions(owner: string, options: unknown, rules: Readonly<Re
   for (const key of Object.keys(rules)) {
     const value = (options as Readonly<Record<string, unknown>>)[key]; // also if it is inherited
     const rule = rules[key]!; // `key` is one of its keys
-    if (value === undefined || rule.accepts(value)) continue;
+    if (value === undefined || isAccepted(rule, value)) continue;
     const problem = `"${key}" must be ${rule.must}, got ${describe(value)}`;
     throw new ArgumentError('OPTION_INVALID', problem, { owner, key });
+  }
+}
+
+/** Whether a value follows a rule. One that cannot be inspected, such as a revoked proxy, does not. */
+function isAccepted(rule: OptionRule, value: unknown): boolean {
+  try {
+    return rule.accepts(value);
+  } catch (error) {
+    if (error instanceof ArgumentError) throw error; // of the options in a value
+    return false;
   }
 }
 

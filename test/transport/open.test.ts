@@ -44,15 +44,15 @@ test('the error for a list has the reason for each address, in order', async () 
 });
 
 test.each(['', ';', ';;', ';;;;'])('a list without entries, %j, is an AddressError', async (list) => {
-  await expect(openTransport(list)).rejects.toMatchObject({ name: 'AddressError', code: 'ADDRESS_EMPTY', offset: 0 });
+  await expect(async () => openTransport(list)).rejects.toMatchObject({ name: 'AddressError', code: 'ADDRESS_EMPTY', offset: 0 });
 });
 
 test('a list without a valid address is an AddressError', async () => {
-  await expect(openTransport('unix')).rejects.toMatchObject({ name: 'AddressError', code: 'TRANSPORT_INVALID' });
+  await expect(async () => openTransport('unix')).rejects.toMatchObject({ name: 'AddressError', code: 'TRANSPORT_INVALID' });
 });
 
 test('a list that is not a string is refused', async () => {
-  await expect(openTransport(5 as never)).rejects.toThrow('connect: the addresses must be one string, got number 5');
+  await expect(async () => openTransport(5 as never)).rejects.toThrow('connect: the addresses must be one string, got number 5');
 });
 
 /**
