@@ -1,6 +1,6 @@
 // Builds a folder that users load: one file for each door of the package and for each program, with source maps, and
-// the declarations of all sources. Entry points share their common code, so that a class is the same in each of them.
-// The bundler is the one that vitest brings. Usage: node scripts/build.mjs [FOLDER], dist by default.
+// the declarations of all sources. Doors share their common code, so that a class is the same in each of them: a file of
+// shared/ has the names of the doors that load it. The bundler is the one that vitest brings. Usage: node scripts/build.mjs [FOLDER], dist by default.
 
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -36,6 +36,31 @@ async function importThrough(packages) {
   return import(pathToFileURL(file).href);
 }
 
+/** The name of a door in the names of shared files. */
+const nameOfDoor = (door) => (door === 'index' ? 'main' : door.split('/')[0]);
+
+/** The same text for the same modules. */
+const keyOf = ({ moduleIds }) => [...moduleIds].sort().join('\n');
+
+/** The names of the doors that load each shared file, joined by hyphens. */
+function namesOfShared(outputs) {
+  const chunks = new Map(outputs.filter(({ type }) => type === 'chunk').map((chunk) => [chunk.fileName, chunk]));
+  const doorsOf = new Map();
+  for (const door of Object.keys(DOORS)) {
+    const left = [`${door}.js`];
+    const seen = new Set(left);
+    for (let file = left.pop(); file !== undefined; file = left.pop()) {
+      const { imports = [] } = chunks.get(file) ?? {}; // a module of Node is no chunk
+      for (const imported of imports.filter((each) => chunks.has(each) && !seen.has(each))) {
+        seen.add(imported);
+        left.push(imported);
+        doorsOf.set(imported, [...doorsOf.get(imported) ?? [], nameOfDoor(door)]);
+      }
+    }
+  }
+  return new Map([...doorsOf].map(([file, doors]) => [keyOf(chunks.get(file)), doors.join('-')]));
+}
+
 async function bundle(folder) {
   const { rolldown } = await importThrough(['vitest/package.json', 'vite', 'rolldown']);
   const write = async (entries, chunkFileNames) => {
@@ -45,17 +70,18 @@ async function bundle(folder) {
       platform: 'node',
       transform: { target: 'es2022' },
     });
+    const options = { format: 'es', entryFileNames: '[name].js' };
+    const shared = namesOfShared((await bundler.generate(options)).output);
     await bundler.write({
+      ...options,
       dir: folder,
-      format: 'es',
       sourcemap: true,
       sourcemapExcludeSources: true, // the package has them
-      entryFileNames: '[name].js',
-      chunkFileNames,
+      chunkFileNames: (chunk) => chunkFileNames.replace('[doors]', shared.get(keyOf(chunk))),
     });
     await bundler.close();
   };
-  await write(DOORS, 'shared/[name].js');
+  await write(DOORS, 'shared/[doors].js');
   for (const [name, source] of Object.entries(PROGRAMS)) await write({ [name]: source }, `${name}-[name].js`);
 }
 

@@ -2,7 +2,7 @@
 // the newest TypeScript. Older ones are in typescript.heavy.test.ts. Needs dist/, which `npm test` builds first.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Consumer, installPackage, manifest, repository } from './support/consumer.js';
 import { COMPILATIONS, DEFAULT_COMPILATIONS, NEWEST_COMPILATIONS } from './support/typescript-consumers.js';
@@ -43,7 +43,10 @@ describe('the installed package', () => {
     const loaded = filesBelow(join(installed, 'dist')).filter((file) => file.endsWith('.js'));
     const names = loaded.map((file) => relative(join(installed, 'dist'), file)).sort();
     const shared = names.filter((name) => name.startsWith('shared'));
-    expect(shared.length).toBeLessThan(7); // one for each set of entry points that share something
+    const doors = shared.map((name) => basename(name, '.js').replace('message-bus', 'bus').split('-'));
+    expect(doors.length).toBeLessThan(7); // one for each set of entry points that share something,
+    expect(doors.every((names) => names.length > 1 && new Set(names).size === names.length)).toBe(true); // named by it
+    expect(new Set(doors.flat())).toEqual(new Set(['main', 'wire', 'auth', 'bus']));
     expect(names.filter((name) => !shared.includes(name))).toEqual(
       [
         'auth/index.js', 'dbus-wire-bus.js', 'dbus-wire-client.js', 'dbus-wire-service.js', 'index.js',
@@ -118,7 +121,7 @@ describe('from JavaScript', () => {
   test('package.json is open, everything else inside is closed', async () => {
     write('closed.cjs', `
       console.log(require('dbus-wire/package.json').version);
-      try { require('dbus-wire/dist/shared/options.js'); } catch (error) { console.log(error.code); }
+      try { require('dbus-wire/dist/shared/main-wire.js'); } catch (error) { console.log(error.code); }
     `);
     expect(await use(process.execPath, 'closed.cjs')).toBe(`${manifest.version}\nERR_PACKAGE_PATH_NOT_EXPORTED\n`);
   });
