@@ -3,6 +3,7 @@
 //   Name=com.example.Clock
 //   Exec=/usr/bin/node /path/to/activated.js
 import { defineInterface, exportObject, starterBus } from 'dbus-wire';
+import './one-sentence.mjs';
 
 const Clock = defineInterface({ name: 'com.example.Clock1', methods: { Now: { out: 's' } } });
 

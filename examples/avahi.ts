@@ -1,5 +1,6 @@
 // Prints the services of one type in the local network as they come and go: `avahi.ts _http._tcp`.
 import { createProxy, defineInterface, systemBus } from 'dbus-wire';
+import './one-sentence.mjs';
 
 const Server = defineInterface({
   name: 'org.freedesktop.Avahi.Server',

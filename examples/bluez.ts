@@ -1,5 +1,6 @@
 // Prints the devices that BlueZ knows as they come, are renamed and go.
 import { defineInterface, manageObjects, systemBus } from 'dbus-wire';
+import './one-sentence.mjs';
 
 const Device = defineInterface({
   name: 'org.bluez.Device1',

@@ -8,6 +8,7 @@
 // got its answer.
 import { readFileSync } from 'node:fs';
 import { decodeHeader, formatDissection, FrameReader } from 'dbus-wire/wire';
+import './one-sentence.mjs';
 
 const bytes = readFileSync(process.argv[2] ?? new URL('capture.bin', import.meta.url));
 

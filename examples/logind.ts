@@ -1,5 +1,6 @@
 // Prints who is logged in, then each session that begins or ends, and when the machine goes to sleep and wakes up.
 import { createProxy, defineInterface, systemBus } from 'dbus-wire';
+import './one-sentence.mjs';
 
 const Manager = defineInterface({
   name: 'org.freedesktop.login1.Manager',

@@ -1,6 +1,7 @@
 // Prints the media players of the session as they come and go, with the title that each plays. With the name of one
 // (`mpris.ts vlc`) it pauses that player, or lets it go on.
 import { createProxy, defineInterface, type PropertyWatch, sessionBus, take } from 'dbus-wire';
+import './one-sentence.mjs';
 
 const Player = defineInterface({
   name: 'org.mpris.MediaPlayer2.Player',

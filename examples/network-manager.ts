@@ -1,5 +1,6 @@
 // Prints the network devices, and the wireless networks in reach with their strengths, as they come, change and go.
 import { defineInterface, manageObjects, systemBus } from 'dbus-wire';
+import './one-sentence.mjs';
 
 const Device = defineInterface({
   name: 'org.freedesktop.NetworkManager.Device',

@@ -1,9 +1,9 @@
 // Shows a notification with a button, and prints which button the user presses, until the notification is closed.
 import { createProxy, defineInterface, sessionBus } from 'dbus-wire';
+import './one-sentence.mjs';
 
 const Notifier = defineInterface({
-  name: 'org.freedesktop.Notifications',
-  methods: { Notify: { in: 'susssasa{sv}i', out: 'u' } },
+  name: 'org.freedesktop.Notifications', methods: { Notify: { in: 'susssasa{sv}i', out: 'u' } },
   signals: { ActionInvoked: { args: 'us' }, NotificationClosed: { args: 'uu' } },
 });
 

@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { encodeMessage, errorReply, MessageReader, methodCall, methodReturn } from 'dbus-wire/wire';
+import './one-sentence.mjs';
 
 const INTERFACE = 'com.example.Calculator1';
 

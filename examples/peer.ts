@@ -1,6 +1,7 @@
 // Two programs that talk without a bus. Without an argument it is the server, which prints its address; with that
 // address it is a client: `peer.ts unix:path=…`.
 import { createProxy, defineInterface, exportObject, listen, openConnection } from 'dbus-wire';
+import './one-sentence.mjs';
 
 const Chat = defineInterface({
   name: 'com.example.Chat1',

@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { sessionBusAddress } from 'dbus-wire';
 import { decodeHeader, FrameReader, readdress } from 'dbus-wire/wire';
+import './one-sentence.mjs';
 
 const MAX_LINE_LENGTH = 16_384;
 

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectToBus, createProxy, defineInterface, exportObject } from 'dbus-wire';
+import './one-sentence.mjs';
 
 const RESTARTS = 3;
 const directory = mkdtempSync(join(tmpdir(), 'dbus-wire-reconnect-'));

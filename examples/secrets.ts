@@ -1,5 +1,6 @@
 // Keeps a password in the user's keyring, finds it again and deletes it.
 import { createProxy, defineInterface, sessionBus, variant } from 'dbus-wire';
+import './one-sentence.mjs';
 
 const Service = defineInterface({
   name: 'org.freedesktop.Secret.Service',
@@ -20,7 +21,9 @@ await using bus = await sessionBus();
 const destination = 'org.freedesktop.secrets';
 const service = createProxy(bus, Service, { destination, path: '/org/freedesktop/secrets' });
 const [, session] = await service.OpenSession('plain', variant('s', ''));
-const collection = createProxy(bus, Collection, { destination, path: await service.ReadAlias('default') });
+const path = await service.ReadAlias('default');
+if (path === '/') throw new Error('there is no default keyring: create one first, as a login with a password does');
+const collection = createProxy(bus, Collection, { destination, path });
 
 const attributes = { server: 'example.com', user: 'me' };
 const properties = {
@@ -31,7 +34,7 @@ const password = new TextEncoder().encode('correct horse');
 await collection.CreateItem(properties, [session, [], password, 'text/plain'], true);
 
 const [items] = await service.SearchItems(attributes);
-for (const [path, [, , secret]] of await service.GetSecrets(items, session)) {
-  console.log(path, new TextDecoder().decode(secret));
-  await createProxy(bus, Item, { destination, path }).Delete();
+for (const [item, [, , secret]] of await service.GetSecrets(items, session)) {
+  console.log(item, new TextDecoder().decode(secret));
+  await createProxy(bus, Item, { destination, path: item }).Delete();
 }

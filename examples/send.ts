@@ -3,9 +3,11 @@
 //   send.ts org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner org.freedesktop.Notifications
 import { introspect, sessionBus, toJson } from 'dbus-wire';
 import { splitSignature } from 'dbus-wire/wire';
+import './one-sentence.mjs';
 
 const [destination = '', path = '', method = '', ...texts] = process.argv.slice(2);
 const [, name = '', member = ''] = /^(.+)\.(\w+)$/.exec(method) ?? [];
+if (member === '') throw new Error('usage: send.ts SERVICE PATH INTERFACE.METHOD [ARGUMENT]…');
 await using bus = await sessionBus();
 const { definitions } = await introspect(bus, { destination, path });
 const signature = definitions[name]?.methods[member]?.in ?? '';

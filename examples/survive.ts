@@ -1,5 +1,6 @@
 // A client that outlives the bus and the service that it listens to: it prints the volume of a player, and each change.
 import { createProxy, defineInterface, sessionBus } from 'dbus-wire';
+import './one-sentence.mjs';
 
 const Player = defineInterface({
   name: 'org.mpris.MediaPlayer2.Player', properties: { Volume: { type: 'd', access: 'readwrite' } },

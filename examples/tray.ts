@@ -1,5 +1,6 @@
 // An icon in the tray with a menu (StatusNotifierItem and com.canonical.dbusmenu): a counter that a click increments.
 import { createProxy, defineInterface, exportObject, sessionBus, variant } from 'dbus-wire';
+import './one-sentence.mjs';
 
 const Item = defineInterface({
   name: 'org.kde.StatusNotifierItem',

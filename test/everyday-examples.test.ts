@@ -100,6 +100,52 @@ test('the page lists every program, with its lines', () => {
   expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(expected));
 });
 
+/** Runs a program that cannot do its work, and expects one sentence on standard error, without a stack. */
+async function sentenceOf(address: string, program: string, ...args: readonly string[]): Promise<string> {
+  const env = { DBUS_SESSION_BUS_ADDRESS: address, DBUS_SYSTEM_BUS_ADDRESS: address };
+  const ended = await run(process.execPath, [join(scratch, program), ...args], { env });
+  expect(ended).toMatchObject({ stdout: '', stderr: expect.stringMatching(/^[^\n]+\n$/) });
+  expect(ended.code).toBeGreaterThan(0);
+  return ended.stderr.trim();
+}
+
+describe('with one sentence and an exit code ends', () => {
+  const noBus = `unix:path=${join(scratch, 'no-bus')}`;
+
+  test.each(sources.filter((name) => !['activated.ts', 'peer.ts', 'send.ts', 'unit-test.ts'].includes(name)))(
+    '%s without a bus', async (name) => {
+      expect(await sentenceOf(noBus, name.replace('.ts', '.js'))).toContain('cannot connect to unix:path=');
+    });
+
+  test.each<readonly [program: string, args: readonly string[], sentence: string]>([
+    ['activated.js', [], 'found no bus that started this program'],
+    ['send.js', [], 'usage: send.ts SERVICE PATH INTERFACE.METHOD [ARGUMENT]…'],
+    ['send.js', ['org.freedesktop.DBus', '/'], 'usage: send.ts'],
+    ['send.js', ['org.freedesktop.DBus', '/', 'ListNames'], 'usage: send.ts'],
+    ['peer.js', ['nonsense'], 'found no transport: an address must begin with one'],
+    ['peer.js', [noBus], 'cannot connect to unix:path='],
+    ['proxy.mjs', [], 'usage: proxy.mjs PATH [OLD=NEW]'],
+    ['dissect.mjs', [join(scratch, 'no-file')], 'ENOENT: no such file'],
+  ])('%s with the arguments %j', async (program, args, sentence) => {
+    expect(await sentenceOf(noBus, program, ...args)).toContain(sentence);
+  });
+
+  describeWith('dbus-daemon')('on a bus without its service', () => {
+    const missing = 'was not provided by any .service files';
+    test.each<readonly [program: string, args: readonly string[], sentence: string]>([
+      ['avahi.js', [], missing], ['logind.js', [], missing], ['notify.js', [], missing], ['secrets.js', [], missing],
+      ['mpris.js', ['nobody'], missing], ['mpris.js', ['no/body'], 'is not a valid bus name'],
+      ['types.js', ['com.example.Nobody', '/'], missing], ['types.js', ['a', '/'], 'is not a valid bus name'],
+      ['monitor.js', ['bad..name'], 'is not a valid bus name'],
+      ['send.js', ['com.example.Nobody', '/', 'a.b.C'], missing],
+      ['send.js', ['org.freedesktop.DBus', '/', 'org.freedesktop.DBus.NameHasOwner'], 'expected 1 values'],
+      ['send.js', ['org.freedesktop.DBus', '/', 'org.freedesktop.DBus.RequestName', 'a.b', 'c'], 'is not valid JSON'],
+    ])('%s with the arguments %j', async (program, args, sentence) => {
+      expect(await sentenceOf((await startBus()).address, program, ...args)).toContain(sentence);
+    });
+  });
+});
+
 describeWith('dbus-daemon', 'gdbus', 'dunst', 'Xvfb')('notify.ts, with dunst', () => {
   const dunst = {
     destination: 'org.freedesktop.Notifications', path: '/org/freedesktop/Notifications',
@@ -241,6 +287,17 @@ describeWith('dbus-daemon', 'gnome-keyring-daemon')('secrets.ts, with gnome-keyr
     await (await connect(bus)).waitForOwner('org.freedesktop.secrets');
     expect(await outputOf(bus, 'secrets')).toMatch(/^\/org\/freedesktop\/secrets\/\S+ correct horse\n$/);
     expect(await outputOf(bus, 'secrets'), 'deleted the first time').toMatch(/^\S+ correct horse\n$/);
+  });
+});
+
+describeWith('dbus-daemon', 'gnome-keyring-daemon')('secrets.ts, with a gnome-keyring without a default collection', () => {
+  test('ends with one sentence', async () => {
+    const bus = await startBus();
+    const home = scratchDirectory();
+    const env = { ...bus.env, HOME: home, XDG_RUNTIME_DIR: home, XDG_DATA_HOME: home, XDG_CONFIG_HOME: home };
+    await beside('gnome-keyring-daemon', ['--foreground', '--components=secrets'], env);
+    await (await connect(bus)).waitForOwner('org.freedesktop.secrets');
+    expect(await sentenceOf(bus.address, 'secrets.js')).toContain('there is no default keyring: create one first');
   });
 });
 

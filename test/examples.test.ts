@@ -21,7 +21,7 @@ async function outputOf(name: string, ...args: string[]): Promise<string> {
 
 test('every example is run here', () => {
   const programs = readdirSync(example('.')).filter((name) => name.endsWith('.mjs'));
-  expect(programs.sort()).toEqual(['dissect.mjs', 'own-socket.mjs', 'proxy.mjs', 'reconnect.mjs']);
+  expect(programs.sort()).toEqual(['dissect.mjs', 'one-sentence.mjs', 'own-socket.mjs', 'proxy.mjs', 'reconnect.mjs']);
 });
 
 describe('dissect.mjs', () => {
