@@ -25,7 +25,7 @@ describe('the reference reader', () => {
     expect(isSame(read, { ...rest, byteOrder })).toBe(true);
   });
 
-  test('names the kind of every byte, from which a message is converted to the other byte order', () => {
+  test('reports the kind of every byte, with which a message is converted to the other byte order', () => {
     for (const { expected, captured } of loadMessages()) {
       const spans: Span[] = [];
       referenceDecode(captured.bytes, spans);
@@ -38,7 +38,7 @@ describe('the reference reader', () => {
     }
   });
 
-  test('refuses a message that is cut at any byte', () => {
+  test('refuses a message that is cut off at any byte', () => {
     const { bytes } = loadMessages()[0]!.captured; // there are fixtures
     for (let length = 0; length < bytes.length; length++) {
       const part = bytes.subarray(0, length);
@@ -108,7 +108,7 @@ describe('the comparison of values', () => {
 });
 
 describe('mutated messages', () => {
-  test('differ from their original mostly, and often have a readable header', () => {
+  test('mostly differ from their originals, and often have a readable header', () => {
     const spans = (bytes: Uint8Array): number => {
       const found: Span[] = [];
       try {

@@ -26,7 +26,7 @@ const view = manageObjects(never, { path: '/' }, { player: Player, disk: Disk })
 `;
 const HEAD_LINES = DEFINITION.split('\n').length - 1;
 
-test('an editor shows values, names and arguments with their types', async () => {
+test('an editor shows the types of values, names and arguments', async () => {
   const shown = await hovers(`${DEFINITION}
 for await (const /*^*/volume of player.$watch('Volume')) volume;
 player.$watch('Title', (/*^*/title) => title);
@@ -58,7 +58,7 @@ if (isVariantOf(found, 'x')) { const /*^*/value = found.value; value; }
   ].map((text) => expect.stringContaining(text)));
 }, 60_000);
 
-test('a wrong name or signature is an error that says what is right', async () => {
+test('a wrong name or signature is an error that lists the correct ones', async () => {
   const { diagnostics } = await compileText(`${DEFINITION}
 player.$watch('Volum');
 player.$watch('Position');

@@ -89,12 +89,12 @@ describe('a wrong signature', () => {
     }));
   }, 60_000);
 
-  test.each(cases)('is rejected at run time too: %s', (signature) => {
+  test.each(cases)('is also rejected at run time: %s', (signature) => {
     expect(isLegal(signature)).toBe(false);
   });
 });
 
-test('every kind of largest legal signature resolves', async () => {
+test('the largest legal signatures of each kind resolve', async () => {
   const largest = [
     'i'.repeat(255),
     `${'a{sv}'.repeat(51)}`,
@@ -230,7 +230,7 @@ test('1,000 distinct signatures stay within the budget of types', async () => {
   expect(all.instantiations).toBeGreaterThan(100_000);
 }, 60_000);
 
-test('the compiler and the parser of run time agree', async () => {
+test('the compiler and the parser at run time agree', async () => {
   const seed = 20_260;
   const below = randomBelow(seed);
   const alphabet = `${BASIC}vaaa((()))a{{}}k`;

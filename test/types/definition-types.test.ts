@@ -58,7 +58,7 @@ test('the types of a definition are those of its specification', () => {
   same<Same<ImplementationOf<InterfaceDefinition>, Implementation<InterfaceSpec, false>>>();
 });
 
-test('labels of names do not change types, and names without labels, or too few, change nothing', () => {
+test('labels of arguments do not change types, even if there are none or too few', () => {
   type Spec = SpecOf<Player>;
   same<Same<MethodArguments<Spec, 'Seek'>, [bigint, string | undefined]>>();
   same<Same<CallArguments<Spec, 'Seek'>, [bigint | number, (string | undefined)?]>>();

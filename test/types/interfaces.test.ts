@@ -159,7 +159,7 @@ describe('a definition', () => {
     expect(late.methods['Do']?.(1)).toBe('1');
   });
 
-  test('with a mistake is an error at the wrong literal, and at run time', () => {
+  test('with a mistake is a compile error at the literal, and an error at run time', () => {
     expect(() => defineInterface({
       name: 'com.example.Wrong1',
       // @ts-expect-error no such type
@@ -244,7 +244,7 @@ describe('the errors of an interface', () => {
     expect(Peer.errors.NoTrack).toBeUndefined();
   });
 
-  test('with a mistake are an error at the wrong literal, and at run time', () => {
+  test('with a mistake are a compile error at the literal, and an error at run time', () => {
     expect(() => defineInterface({
       name: 'com.example.Wrong1',
       // @ts-expect-error a name of one element
@@ -407,7 +407,7 @@ describe('a proxy', () => {
     return Object.fromEntries(methods) as unknown as ProxyMethods<Spec>; // except the results
   }
 
-  test('has the methods of the interface, which take options after all arguments', async () => {
+  test('has the methods of the interface, which accept options after all arguments', async () => {
     const mixer = recorder(Mixer);
     const random = recorder(RandomData);
     const added = mixer.Add(1, { timeout: 5 });
@@ -434,7 +434,7 @@ describe('a proxy', () => {
     expect(mixer.Substract).toBeUndefined();
   });
 
-  test('of an interface that is known only at run time takes any arguments', async () => {
+  test('of an interface that is known only at run time accepts any arguments', async () => {
     const late = recorder(defineInterface({ name: 'com.example.Late1', methods: { Do: {} } } as InterfaceSpec));
     const answer: unknown = await late['Do']?.(1, 'x');
     expect(answer).toEqual([1, 'x']);

@@ -37,7 +37,7 @@ async function linked<Typed extends boolean = false>(options: { readonly typedAr
   return pair;
 }
 
-test('typed arrays are the values and the types of everything that arrives on a link that has asked for them', async () => {
+test('a link with the option typedArrays delivers typed arrays, with their types', async () => {
   const { one, other } = await linked({ typedArrays: true });
   let window: BigInt64Array = new BigInt64Array([1n, 2n]);
   const meter = Meter.implementTyped({
@@ -89,7 +89,7 @@ test('typed arrays are the values and the types of everything that arrives on a 
   expect([one.typedArrays, other.typedArrays]).toEqual([true, true]);
 });
 
-test('plain arrays are the values and the types of everything that arrives on another link', async () => {
+test('a link without that option delivers plain arrays, with their types', async () => {
   const { one, other } = await linked();
   const meter = Meter.implement({
     methods: {
@@ -135,7 +135,7 @@ function proxyOf<Typed extends boolean>(link: MessageLink<Typed>) {
   return createProxy(link, Meter, { path: '/meter' });
 }
 
-test('an implementation is for links of one kind, unless its handlers get no arrays of numbers', async () => {
+test('an implementation fits only links of one kind, unless its handlers get no arrays of numbers', async () => {
   const { other } = await linked();
   const typedLink = other as unknown as MessageLink<true>; // only the compiler looks
   const unknownLink = other as MessageLink<boolean>;

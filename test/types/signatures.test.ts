@@ -83,7 +83,7 @@ describe('values', () => {
 });
 
 describe('inputs', () => {
-  test('are more lenient than values', () => {
+  test('accept more types than values have', () => {
     same<Same<InputOf<'x' | 't'>, bigint | number>>();
     same<Same<InputOf<'ay'>, Uint8Array | readonly number[]>>();
     same<Same<InputOf<'an'>, Int16Array | readonly number[]>>();
@@ -101,7 +101,7 @@ describe('inputs', () => {
     same<Same<BodyInputOf<'sx'>, readonly [string, bigint | number]>>();
   });
 
-  test('can have all accepted forms, and arrive as the type says', () => {
+  test('can have all accepted forms, and arrive with the type of the signature', () => {
     const bytes: [Uint8Array] = roundTrip('ay', [[1, 2]]);
     expect(bytes).toEqual([Uint8Array.of(1, 2)]);
     expect(roundTrip('ay', [Buffer.from('ab')])).toEqual([Uint8Array.of(97, 98)]);
@@ -153,7 +153,7 @@ describe('inputs', () => {
 });
 
 describe('variants', () => {
-  test('carry the type that belongs to their signature', () => {
+  test('have the type that belongs to their signature', () => {
     const text = variant('s', 'x');
     const dict = variant('a{sv}', { volume: variant('d', 0.5) });
     same<Same<typeof text, Variant<'s', string>>>();

@@ -66,7 +66,7 @@ const NOT_BYTES: readonly (readonly [text: string, value: unknown])[] = [
   ['a value that cannot be inspected', revoked()],
 ];
 
-describe('bytes', () => {
+describe('received bytes', () => {
   test.each(TAKES_BYTES)('%s must be a Uint8Array', (text, act) => {
     for (const [found, value] of NOT_BYTES) {
       const error = thrownBy(() => act(value as never));
@@ -75,7 +75,7 @@ describe('bytes', () => {
     }
   });
 
-  test('may be a Buffer, or a Uint8Array of another realm', () => {
+  test('can be a Buffer, or a Uint8Array of another realm', () => {
     expect(decodeMessage(Buffer.from(bytes))).toMatchObject({ member: 'M' });
     const foreign = runInNewContext('Uint8Array.from(bytes)', { bytes: [...bytes] }) as Uint8Array;
     expect(foreign).not.toBeInstanceOf(Uint8Array);
@@ -138,11 +138,11 @@ describe('arguments of the wrong kind', () => {
       () => methodReturn(received, { destination: 'a.b' } as never)],
     ['errorReply: unknown option "name"; did you mean "errorName"?',
       () => errorReply(received, { name: 'a.b' } as never)],
-  ])('a message is not made of parts that it does not have: %s', (text, act) => {
+  ])('a message cannot be made of unknown parts: %s', (text, act) => {
     expect(thrownBy(act)).toMatchObject({ name: 'ArgumentError', code: 'OPTION_UNKNOWN', message: text });
   });
 
-  test('all parts of a message may be undefined but the required ones', () => {
+  test('all parts of a message can be undefined, except the required ones', () => {
     const body = { signature: undefined, body: undefined };
     const parts = { interface: undefined, destination: undefined, flags: undefined, ...body };
     expect(methodCall({ ...PARTS, ...parts })).toEqual(call);
@@ -157,14 +157,14 @@ describe('a reply', () => {
 
   test.each([
     [':1'], [':'], [':.a'],
-  ])('has no destination if its call has a sender that must not be written: %s', (sender) => {
+  ])('has no destination if its call has a sender that must not be sent: %s', (sender) => {
     const reply = errorReply({ serial: 7, sender }, { errorName: 'a.b', message: 'no' });
     expect(reply.destination).toBeUndefined();
     expect(decodeMessage(encodeMessage(reply, { serial: 1 }))).toMatchObject({ replySerial: 7 });
     expect(encodeMessage(methodReturn({ serial: 7, sender }), { serial: 1 })).toHaveLength(24);
   });
 
-  test('to a sender that no message has is refused when it is written', () => {
+  test('to an invalid sender is refused when it is encoded', () => {
     expect(() => encodeMessage(methodReturn({ serial: 7, sender: 'x' }), { serial: 1 })).toThrow('header.DESTINATION');
   });
 });

@@ -19,7 +19,7 @@ test('a value is derived once for each key', () => {
   expect(derived).toEqual(['ab', 'abc']);
 });
 
-test('a key that is used again and again survives any number of other keys', () => {
+test('a key that is used often stays, whatever the number of other keys', () => {
   const { derived, get } = recordingCache({ entries: 8, characters: 1000 });
   get('hot');
   for (let i = 0; i < 1000; i++) {
@@ -29,7 +29,7 @@ test('a key that is used again and again survives any number of other keys', () 
   expect(derived.filter((key) => key === 'hot')).toHaveLength(1);
 });
 
-test('asking whether a key is kept does not keep it longer', () => {
+test('asking whether a key is in the cache does not keep it longer', () => {
   const { cache, get } = recordingCache({ entries: 8, characters: 1000 });
   get('key');
   for (let i = 0; i < 8; i++) {
@@ -52,7 +52,7 @@ test.each([
   expect(kept.join('').length).toBeLessThanOrEqual(characters);
 });
 
-test('a key that is too long is not kept, and drops no other key', () => {
+test('a key that is too long is not cached, and removes no other key', () => {
   const { cache, get } = recordingCache({ entries: 8, characters: 100 });
   get('key');
   for (let i = 0; i < 20; i++) get(`${'x'.repeat(60)}${i}`);
@@ -60,7 +60,7 @@ test('a key that is too long is not kept, and drops no other key', () => {
   expect(cache.has(`${'x'.repeat(60)}0`)).toBe(false);
 });
 
-test('an error while deriving a value keeps nothing', () => {
+test('nothing is cached if deriving the value throws', () => {
   const cache = new BoundedCache<number>({ entries: 8, characters: 100 });
   expect(() => cache.get('key', () => {
     throw new Error('not valid');

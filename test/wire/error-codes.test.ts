@@ -69,7 +69,7 @@ describe.each([
   });
 });
 
-describe('the example of received bytes for', () => {
+describe('the error page: the example of received bytes for', () => {
   test.each(received.map((row) => [row.code, row] as const))('%s', (code, { example }) => {
     const error = thrownBy(() => decodeExample(example));
     expect(error).toBeInstanceOf(wire.UnmarshalError);
@@ -77,7 +77,7 @@ describe('the example of received bytes for', () => {
   });
 });
 
-describe('the example of values beyond a limit of the receiver for', () => {
+describe('the error page: the example of values above a limit of the receiver for', () => {
   test.each(limits.map((row) => [row.code, row] as const))('%s', (code, { example: [expression = ''] }) => {
     expect(thrownBy(() => evaluate(expression))).toMatchObject({ name: 'UnmarshalError', code });
   });
@@ -114,7 +114,7 @@ describe('the limits on the page', () => {
     expect(rows.length).toBeGreaterThan(6);
   });
 
-  test('include the reserved names', () => {
+  test('include the reserved names of the specification', () => {
     expect(page).toContain(`\`${wire.LOCAL_PATH}\` (\`LOCAL_PATH\`)`);
     expect(page).toContain(`\`${wire.LOCAL_INTERFACE}\` (\`LOCAL_INTERFACE\`)`);
   });

@@ -17,7 +17,7 @@ function placed(action: () => unknown, place: Parameters<typeof errorAt>[1]): un
 }
 
 describe('an error about a value', () => {
-  test('names interface, member and argument by index and by name', () => {
+  test('names the interface, the member, and the argument by index and name', () => {
     const error = placed(() => marshal('u', [-1]), ADD) as MarshalError;
     expect(error.message).toMatch(/^com\.example\.Counter1\.Add: argument 0 \(step\): .*, got number -1$/);
     expect(error).toMatchObject({
@@ -27,18 +27,18 @@ describe('an error about a value', () => {
     expect(error.message.endsWith(error.problem)).toBe(true);
   });
 
-  test('names an argument without a name by its index alone, with the place of the value in it', () => {
+  test('names an argument without a name by its index, with the place of the value in it', () => {
     const error = placed(() => marshal('ua{sv}', [1, { k: variant('au', [1, 'x' as never]) }]), ADD) as MarshalError;
     expect(error.message).toMatch(/^com\.example\.Counter1\.Add: argument 1 at \["k"\]\[1\]: expected /);
     expect(error).toMatchObject({ argument: 1, argumentName: undefined, path: 'body[1]["k"][1]' });
   });
 
-  test('names an out-argument as one', () => {
+  test('names an out-argument as an out-argument', () => {
     const error = placed(() => marshal('u', [-1]), { ...ADD, argumentNames: [], role: 'out-argument' });
     expect((error as MarshalError).message).toMatch(/^com\.example\.Counter1\.Add: out-argument 0: expected an integer /);
   });
 
-  test('says only what is known', () => {
+  test('names only the parts of its place that are known', () => {
     expect((placed(() => marshal('u', [-1]), {}) as Error).message).toMatch(/^body\[0\]: expected an integer /);
     expect((placed(() => marshal('u', [-1]), { member: 'Add' }) as Error).message).toMatch(/^Add: argument 0: /);
     const count = placed(() => marshal('uu', [1] as never), ADD) as MarshalError;
@@ -78,7 +78,7 @@ describe('an error about a name', () => {
   });
 });
 
-test('an error about a signature names interface and member', () => {
+test('an error about a signature names the interface and the member', () => {
   const error = placed(() => splitSignature('a'), ADD) as Error;
   expect(error.message).toMatch(/^com\.example\.Counter1\.Add: .* of signature "a"\)$/);
   expect(error).toMatchObject({ name: 'SignatureError', interface: 'com.example.Counter1', member: 'Add', offset: 0 });
@@ -94,7 +94,7 @@ test('another error is not changed', () => {
   expect(placed(() => { throw proxy; }, ADD) === proxy).toBe(true);
 });
 
-test('the stack begins with the caller, even if the function that is cut off was wrapped', () => {
+test('the stack trace begins with the caller, even if the function that is removed from it was wrapped', () => {
   const error = placed(() => marshal('u', [-1]), ADD) as Error;
   expect(error.stack?.split('\n')[0]).toBe(`MarshalError: ${error.message}`);
   expect(error.stack?.split('\n')[1]).toMatch(/at placed /);

@@ -126,7 +126,7 @@ const rows = fixtures.map((fixture, index) => {
 describe.each(rows)('message %s', (_, fixture, next) => {
   const { expected, captured, twin } = fixture;
 
-  test('is decoded as other implementations decode it', () => {
+  test('is decoded as by other implementations', () => {
     const message = decodeMessage(captured.bytes);
     expectMessage(message, expected);
     expect(Object.keys(message)).toStrictEqual(KEYS);
@@ -173,7 +173,7 @@ describe.each(rows)('message %s', (_, fixture, next) => {
     expect(messages.map(ordered)).toStrictEqual([ordered(expected)]);
   });
 
-  test('is read together with others from one chunk', () => {
+  test('is read with others from one chunk', () => {
     const wanted = [expected, expected, next.expected].map(ordered);
     const bytes = concat(captured.bytes, captured.bytes, next.captured.bytes);
     expect(new MessageReader().push(bytes).map(ordered)).toStrictEqual(wanted);
@@ -192,7 +192,7 @@ describe.each(rows)('message %s', (_, fixture, next) => {
     expectMessage(decodeMessage(bytes), inOrder(expected, byteOrder));
   });
 
-  test('is the same message as its twin by GLib', () => {
+  test('is the same message as its equivalent by GLib', () => {
     const byteOrder = otherOrder(expected);
     const message = decodeMessage(twin.bytes);
     const codes = twin.fields.map(([code]) => code);
@@ -222,7 +222,7 @@ describe('the captured messages', () => {
     }
   });
 
-  test('come from every implementation, and two decoded each one that has no descriptors', () => {
+  test('come from every implementation, and each one without descriptors was decoded by two', () => {
     for (const maker of ['dbus-daemon', 'libdbus', 'dbus-python', 'GLib', 'sd-bus']) {
       expect(fixtures.filter(({ madeBy }) => madeBy.includes(maker)).length, maker).toBeGreaterThanOrEqual(10);
     }
@@ -263,11 +263,11 @@ describe('the captured messages', () => {
     ['noncharacters', '\ufdd0 \ufffe \uffff \u{1fffe} \u{10ffff}'],
     ['a byte-order mark', '\ufeffbyte'],
     ['a key that is a property of objects', '"__proto__"'],
-  ])('hold %s', (_, part) => {
+  ])('contain %s', (_, part) => {
     expect(text).toContain(part);
   });
 
-  test('have the field order of our encoder in at least ten cases', () => {
+  test('have the same order of header fields as our encoder in at least ten cases', () => {
     const exact = fixtures.filter(({ captured, expected }) => hasOurFieldOrder(captured, expected));
     expect(exact.length).toBeGreaterThanOrEqual(10);
     expect(fixtures.length - exact.length).toBeGreaterThanOrEqual(10);

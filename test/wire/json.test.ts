@@ -28,7 +28,7 @@ describe('the JSON form', () => {
     expect(JSON.stringify(toJson(value))).toBe(text);
   });
 
-  test('without variants is that of toPlain', () => {
+  test('without variants is the result of toPlain', () => {
     expect(JSON.stringify(toJson(toPlain(new Map([['a', variant('t', 5n)]]))))).toBe('{"a":"5"}');
   });
 
@@ -39,23 +39,23 @@ describe('the JSON form', () => {
     ['a Date', new Date(0), 'toJson: the value must be one that a message can contain, got an object of class Date'],
     ['a Set', new Set(), 'toJson: the value must be one that a message can contain, got an object of class Set'],
     ['an object as a key', new Map([[{}, 1]]), 'toJson: the value must be one that a message can contain, got an object of class Object'],
-  ])('does not exist for %s', (_, value, text) => {
+  ])('is refused for %s', (_, value, text) => {
     expect(() => toJson(value)).toThrow(text);
   });
 
-  test('does not exist for a value that contains itself', () => {
+  test('is refused for a value that contains itself', () => {
     const circle = new Map<string, unknown>();
     circle.set('self', circle);
     expect(() => toJson(circle)).toThrow('toJson: the value is more than 128 levels deep: it must be at most 128');
   });
 
-  test('does not exist for a value that only says that it is a Map', () => {
+  test('is refused for a value that only pretends to be a Map', () => {
     expect(() => toJson({ [Symbol.toStringTag]: 'Map' })).toThrow(ArgumentError);
     expect(() => toJson(Object.create(new Map()))).toThrow(ArgumentError);
     expect(() => toJson(new Proxy(new Map(), {}))).toThrow(ArgumentError);
   });
 
-  test('does not exist for a revoked proxy', () => {
+  test('is refused for a revoked proxy', () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
     expect(() => toJson(proxy)).toThrow('toJson: the value must be one that a message can contain, got a value that cannot be inspected');

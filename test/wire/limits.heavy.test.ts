@@ -74,7 +74,7 @@ describe('a message of 128 MiB', () => {
     expect(reader.push(written.subarray(1e8)).map(({ length }) => length)).toEqual([MAX_MESSAGE_LENGTH]);
   });
 
-  test('a message of one byte more is not written', () => {
+  test('a message that is one byte longer is refused', () => {
     const error = marshalErrorOf(() => encodeMessage(withParts({ signature: 'ayay', body: makeBody(1) })));
     expect([error.code, error.path]).toEqual(['MESSAGE_TOO_LONG', 'body']);
   });
@@ -99,7 +99,7 @@ const base = (digits: string, number: number, length: number): string =>
   Array.from({ length }, (_, i) => digits.charAt(Math.floor(number / digits.length ** i) % digits.length)).join('');
 
 describe('memory', () => {
-  test('of a chunk with an invalid message is given back with the next call', () => {
+  test('of a chunk with an invalid message is released with the next call', () => {
     const invalid = encodeMessage(withParts({ signature: 'b', body: [true] })).slice();
     invalid[invalid.length - 4] = 7;
     const growth = growthOf(() => {
@@ -126,7 +126,7 @@ describe('memory', () => {
     expect(growthOf(() => run(20_000, 100_000))).toBeLessThan(4);
   });
 
-  test('the caches stay small if every signature is as long as can be', () => {
+  test('the caches stay small if every signature has the greatest length', () => {
     const codes = 'ybnqiuxtdsog';
     const zero: Readonly<Record<string, unknown>> = { b: false, s: '', o: '/', g: '' };
     const growth = growthOf(() => {

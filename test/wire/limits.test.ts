@@ -27,9 +27,9 @@ describe('the constants', () => {
   });
 });
 
-describe('announced lengths over the limit', () => {
+describe('announced lengths above the limit', () => {
   const arrays = ['ay', 'ai', 'ad', 'as', 'a(y)', 'a{sv}', 'aay', 'av', 'ag'];
-  test.each(arrays)('%s over the limit is refused when reading', (signature) => {
+  test.each(arrays)('%s above the limit is refused when reading', (signature) => {
     const longer = zeros(8, 8);
     for (const length of [MAX_ARRAY_LENGTH + 1, MAX_ARRAY_LENGTH + 8, 2 ** 31, 2 ** 32 - 1]) {
       new DataView(longer.buffer).setUint32(0, length, true);
@@ -172,7 +172,7 @@ describe('the depth of 64 containers', () => {
 });
 
 describe('signatures and names of 255 bytes', () => {
-  test('signatures of 255 bytes are accepted, longer ones refused', () => {
+  test('signatures of 255 bytes are accepted, and longer ones refused', () => {
     const values = new Array<number>(255).fill(1);
     const most = 'y'.repeat(255);
     const message = withParts({ signature: most, body: values });
@@ -188,7 +188,7 @@ describe('signatures and names of 255 bytes', () => {
     }
   });
 
-  test('names of 255 bytes are written and read, longer ones not written', () => {
+  test('names of 255 bytes are written and read, and longer ones are refused', () => {
     const start = { interface: 'a.b', member: 'b', errorName: 'a.b', destination: ':1.2', sender: 'a.b' };
     for (const [key, name] of Object.entries(start)) {
       const message = withParts({ ...start, [key]: name.padEnd(255, 'x') });
@@ -215,13 +215,13 @@ describe('signatures and names of 255 bytes', () => {
     }
   });
 
-  test('object paths may be longer', () => {
+  test('object paths can be longer', () => {
     const path = '/abcdefg'.repeat(20_000);
     const message = withParts({ path, signature: 'o', body: [path] });
     expect(decodeMessage(encodeMessage(message))).toEqual(message);
   });
 
-  test('a() is not a valid signature, when writing and when reading', () => {
+  test('a() is refused as a signature, when writing and when reading', () => {
     expect(marshalErrorOf(() => marshalAny('a()', [[]])).code).toBe('SIGNATURE_INVALID');
     expect(marshalErrorOf(() => marshalAny('v', [{ signature: 'a()', value: [] }])).code).toBe('SIGNATURE_INVALID');
     const error = unmarshalErrorOf(() => unmarshal('v', bytes('03 612829 00 000000 00000000 00000000')));
@@ -245,7 +245,7 @@ describe('memory', () => {
     expect(growth).toBeLessThan(4);
   });
 
-  test('a partial message takes at most about twice the bytes received', () => {
+  test('a partial message uses at most about twice the bytes received', () => {
     const start = bytes('6c 01 00 01 00000000 01000000 10000000');
     new DataView(start.buffer).setUint32(4, MAX_MESSAGE_LENGTH - 32, true);
     const growth = growthOf(() => {
@@ -295,7 +295,7 @@ describe('memory', () => {
     ['a(y)', 8, '0700000000000000', 7],
     ['a(v)', 8, '0179000700000000', 4],
     ['a{yv}', 8, '0701790007000000', 3],
-  ])('an %s of the smallest elements (%#) takes at most 32 times its bytes', (signature, start, digits, trailing) => {
+  ])('an %s of the smallest elements (%#) uses at most 32 times its bytes', (signature, start, digits, trailing) => {
     const element = bytes(digits);
     const written = new Uint8Array(start + MIB - trailing); // no padding follows the last element
     for (let at = start; at < written.length; at++) written[at] = element[(at - start) % element.length]!;
@@ -365,7 +365,7 @@ describe('work', () => {
     expect(unmarshalErrorOf(() => decodeMessage(message)).code).toBe('FIELD_CODE_INVALID');
   });
 
-  test('wide types, empty or full of padding, are read and written', () => {
+  test('types with many fields, in empty arrays or with padding, are read and written', () => {
     const wide = `a{s(${'a{sv}'.repeat(40)})}`;
     expect(unmarshalAny(wide, zeros(0, 8))[0]).toEqual(new Map());
     const structs = `a(${'(y)'.repeat(80)})`;

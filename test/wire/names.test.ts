@@ -227,7 +227,7 @@ describe('an assertion', () => {
     }
   });
 
-  test.each(assertions)('of the %s has a short text for a name of a megabyte', (_, assert) => {
+  test.each(assertions)('of the %s has a short error text for a name of a megabyte', (_, assert) => {
     const error = thrownBy(() => assert('!'.repeat(1e6))) as InvalidNameError;
     expect(error.message.length).toBeLessThan(1000);
   });
@@ -240,7 +240,7 @@ describe('a message to be sent', () => {
     destination: 'isBusName', sender: 'isBusName',
   } as const;
 
-  test.each(Object.entries(grammarOf))('has its %s checked, every time', (key, name) => {
+  test.each(Object.entries(grammarOf))('must have a valid %s, even the second time', (key, name) => {
     const { invalid, kind } = GRAMMARS[name]!; // they are the keys of the table
     const make = (value: unknown): Uint8Array =>
       encodeMessage({ ...methodCall({ path: '/a', member: 'c' }), ...valid, [key]: value }, { serial: 1 });

@@ -34,7 +34,7 @@ describe('options', () => {
     [{ signal: new AbortController().signal }], [{ signal: AbortSignal.abort() }], [{ signal: AbortSignal.any([]) }],
     [{ isLoud: false }], [{ text: '' }], [{ count: 1 }], [{ count: 9 }],
     [new (class { get timeout() { return 5; } })()], [new (class Settings {})()], [Object.create({ timeout: 5 })],
-  ])('pass: %j', (options) => {
+  ])('are accepted: %j', (options) => {
     expect(check(options)).not.toThrow();
   });
 
@@ -87,7 +87,7 @@ describe('options', () => {
 
   test.each(
     REFUSED.map(([options, code, text]) => [text, code, options] as const),
-  )('are refused by name: %s', (text, code, options) => {
+  )('are refused, and the error names the option: %s', (text, code, options) => {
     const error = thrownBy(check(options));
     expect(error).toBeInstanceOf(ArgumentError);
     expect(error).toMatchObject({ code, message: text, fault: 'caller', owner: 'act' });
@@ -100,17 +100,17 @@ describe('options', () => {
     expect(error).toMatchObject({ code: 'OPTION_UNKNOWN', key: 'timeoutMs' });
   });
 
-  test('with a signal that cannot be used as one are refused', () => {
+  test('with a `signal` that is not an AbortSignal are refused', () => {
     const incomplete = { aborted: false, addEventListener: () => undefined, removeEventListener: () => undefined };
     expect(check({ signal: incomplete })).toThrow('"signal" must be an AbortSignal, got an object of class Object');
     expect(check({ signal: revokedProxy() })).toThrow('must be an AbortSignal, got a value that cannot be inspected');
   });
 
-  test('with megabytes in the place of a key are refused in a few words', () => {
+  test('with a key of a megabyte are refused with a short text', () => {
     expect(String(thrownBy(check({ ['k'.repeat(1e6)]: 1 }))).length).toBeLessThan(200);
   });
 
-  test('with a getter that throws let its error through', () => {
+  test('with a getter that throws pass its error on', () => {
     const thrown = new Error('of a getter');
     expect(check({ get timeout(): never { throw thrown; } })).toThrow(thrown);
   });
@@ -143,7 +143,7 @@ describe('the functions of the wire layer', () => {
         ['FrameReader', () => new FrameReader(options), text] as [string, () => unknown, string],
       ];
     }),
-  ])('%s refuses by name what cannot be meant', (name, act, text) => {
+  ])('%s refuses unknown options, and the error names them', (name, act, text) => {
     expect(act).toThrow(new RegExp(`^${name}: .*${text.replace(/[?]/g, '\\?')}`));
   });
 

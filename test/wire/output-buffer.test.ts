@@ -22,7 +22,7 @@ const encoded = (...messages: readonly Message[]): number[] =>
   messages.flatMap((message, index) => [...encodeMessage(message, { serial: index + 1 })]);
 
 describe('an output buffer', () => {
-  test('gives the messages in order, each aligned as if it were alone', () => {
+  test('returns the messages in order, each aligned as if it were alone', () => {
     const output = new OutputBuffer();
     const messages = ['', 'a', 'ab', 'abc', 'abcdefgh'].map(text);
     messages.forEach((message, index) => output.append(message, { serial: index + 1 }));
@@ -32,7 +32,7 @@ describe('an output buffer', () => {
     expect(output.take()).toHaveLength(0);
   });
 
-  test('accepts messages that are encoded already, between others and during one', () => {
+  test('accepts encoded messages, between others and while one is written', () => {
     const output = new OutputBuffer();
     const [first, second, third] = [1, 2, 3].map((serial) => encodeMessage(text('abc'), { serial }));
     output.append(text('abc'), { serial: 1 });
@@ -49,7 +49,7 @@ describe('an output buffer', () => {
     expect(chunks.map(([byte]) => byte)).toEqual([0, 1, 2]);
   });
 
-  test('is as before after a message that cannot be written', () => {
+  test('is unchanged after a message that cannot be written', () => {
     const output = new OutputBuffer();
     output.append(text('a'), { serial: 1 });
     const refused = expect.objectContaining({ code: 'VALUE_TYPE_MISMATCH' }) as unknown;
@@ -57,7 +57,7 @@ describe('an output buffer', () => {
     expect([...output.take()]).toEqual(encoded(text('a')));
   });
 
-  test('refuses file descriptors, whatever the options say', () => {
+  test('refuses file descriptors, whatever the options are', () => {
     const output = new OutputBuffer();
     const message = { ...signal({ path: '/', interface: 'a.B', member: 'C', signature: 'h', body: [0] }), unixFds: 1 };
     const refused = expect.objectContaining({ code: 'UNIX_FD_NOT_SENDABLE' }) as unknown;
@@ -67,13 +67,13 @@ describe('an output buffer', () => {
     expect(output.length).toBe(0);
   });
 
-  test('puts a message that is appended during another one after it', () => {
+  test('puts a message that is appended while another is written after it', () => {
     const output = new OutputBuffer();
     output.append(running(() => output.append(text('inner'), { serial: 2 })), { serial: 1 });
     expect([...output.take()]).toEqual(encoded(running(() => {}), text('inner')));
   });
 
-  test('keeps a message that was appended during one that failed', () => {
+  test('keeps a message that was appended while a failed one was written', () => {
     const output = new OutputBuffer();
     const failing = running(() => {
       output.append(text('inner'), { serial: 1 });
@@ -83,7 +83,7 @@ describe('an output buffer', () => {
     expect([...output.take()]).toEqual(encoded(text('inner')));
   });
 
-  test('gives no part of a message, and loses none, if it is emptied during one', () => {
+  test('returns no part of a message, and loses no message, if it is emptied while one is written', () => {
     const output = new OutputBuffer();
     output.append(text('before'), { serial: 1 });
     output.append(running(() => {
@@ -101,7 +101,7 @@ describe('an output buffer', () => {
     expect([...output.take()]).toEqual(encoded(text('sent')));
   });
 
-  test('uses memory again only after it was given back', () => {
+  test('uses memory again only after it was released', () => {
     const output = new OutputBuffer();
     const next = (value: string): Uint8Array => {
       output.append(text(value), { serial: 1 });
@@ -119,7 +119,7 @@ describe('an output buffer', () => {
     expect(next('fifth').buffer).toBe(second.buffer);
   });
 
-  test('works even if no memory is given back', () => {
+  test('works even if no memory is released', () => {
     const output = new OutputBuffer();
     output.recycle();
     output.append(text('sent'), { serial: 1 });
@@ -143,7 +143,7 @@ describe('an output buffer', () => {
     }
   });
 
-  test('gives long messages as chunks, in order, without copying those that are complete', () => {
+  test('returns long messages as chunks, in order, without a copy of complete chunks', () => {
     const output = new OutputBuffer();
     const lengths = [10, 70_000, 5, 300_000, 1, 1_000_000, 0, 140_000, 140_000, 20];
     const messages = lengths.map((length, i) => text(String(i).repeat(length)));
@@ -160,7 +160,7 @@ describe('an output buffer', () => {
     chunks.forEach(() => output.recycle());
   });
 
-  test('is as before after a long message that cannot be written', () => {
+  test('is unchanged after a long message that cannot be written', () => {
     const output = new OutputBuffer();
     const good = [text('a'), text('b'.repeat(100_000)), text('c')];
     const bad = signal({
@@ -178,7 +178,7 @@ describe('an output buffer', () => {
     expect(Buffer.concat(chunks).equals(expected)).toBe(true);
   });
 
-  test('allocates no memory for long messages once it has some', () => {
+  test('allocates no more memory for long messages after it has some', () => {
     const output = new OutputBuffer();
     const message = signal({
       path: '/', interface: 'a.B', member: 'C', signature: 'ay', body: [new Uint8Array(2 ** 20)],
@@ -226,7 +226,7 @@ describe('an output buffer refuses', () => {
     expect(encodeMessage(message(nested(variants + 1, innermost)), { serial: 1 })).toBeInstanceOf(Uint8Array);
   });
 
-  test('messages longer than its limit, even nested ones', () => {
+  test('messages longer than its limit, even one that is appended while another is written', () => {
     const exact = encodeMessage(text('x'.repeat(100)), { serial: 1 }).length;
     const output = new OutputBuffer({ maxMessageLength: exact });
     output.append(text('x'.repeat(100)), { serial: 1 });
@@ -242,7 +242,7 @@ describe('an output buffer refuses', () => {
 });
 
 describe('a pool of memory', () => {
-  test('keeps what is given, gives the smallest that fits, and drops the oldest above its limit', () => {
+  test('keeps released memory, returns the smallest that fits, and drops the oldest above its limit', () => {
     const pool = new MemoryPool(2 ** 20);
     const [first, second, third] = [pool.take(300_000), pool.take(500_000), pool.take(400_000)] as const;
     for (const memory of [first, second, third]) pool.give(memory);

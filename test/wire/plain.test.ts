@@ -18,7 +18,7 @@ const details: ReadonlyMap<string, Variant> = new Map<string, Variant>([
 ]);
 
 describe('take', () => {
-  test('gives the value of a key with the type of its signature', () => {
+  test('returns the value of a key with the type of its signature', () => {
     const title = take(details, 'title', 's');
     same<Same<typeof title, string | undefined>>();
     expect(title).toBe('song');
@@ -28,7 +28,7 @@ describe('take', () => {
     expect(take(details, '__proto__', 'u')).toBe(7);
   });
 
-  test('gives undefined for a key that is missing, and for a value of another type', () => {
+  test('returns undefined for a missing key, and for a value of another type', () => {
     expect(take(details, 'album', 's')).toBeUndefined();
     expect(take(details, 'length', 's')).toBeUndefined();
     expect(take(details, 'length', 't')).toBeUndefined();
@@ -41,14 +41,14 @@ describe('take', () => {
     expect(take(new Map([['artist', variant('s', 'a')]]), 'artist', 'as', 's')).toBe('a');
   });
 
-  test('reads an object too, its own keys only', () => {
+  test('reads only the own keys of an object', () => {
     const object = { title: variant('s', 'song') };
     expect(take(object, 'title', 's')).toBe('song');
     expect(take(object, 'toString', 's')).toBeUndefined();
     expect(take(object, '__proto__', 's')).toBeUndefined();
   });
 
-  test('leaves open whether an array of numbers is a typed one, as it depends on the link', () => {
+  test('has both kinds of arrays in its type, because the kind depends on the link', () => {
     const samples = take(details, 'samples', 'ad');
     same<Same<typeof samples, number[] | Float64Array | undefined>>();
     same<Same<TakenValue<'ay'>, Uint8Array>>();
@@ -56,7 +56,7 @@ describe('take', () => {
     expect(take(typed, 'samples', 'ad')).toEqual(Float64Array.of(0.5));
   });
 
-  test('reads a value that only says that it is a Map as an object', () => {
+  test('reads a value that only pretends to be a Map as an object', () => {
     const dict = { [Symbol.toStringTag]: 'Map', title: variant('s', 'song') };
     expect(take(dict, 'title', 's')).toBe('song');
     expect({ ...unwrap(dict) }).toEqual({ title: 'song' });
@@ -64,7 +64,7 @@ describe('take', () => {
     expect(() => take(Object.create(new Map()) as never, 'title', 's')).toThrow(ArgumentError);
   });
 
-  test('refuses arguments that can never be valid', () => {
+  test('refuses invalid arguments', () => {
     // @ts-expect-error not a type
     expect(() => take(details, 'title', 'k')).toThrow(expect.objectContaining({ name: 'SignatureError' }));
     // @ts-expect-error two types
@@ -103,7 +103,7 @@ describe('isVariantOf', () => {
 });
 
 describe('unwrap', () => {
-  test('gives all values, one level deep', () => {
+  test('returns all values, one level deep', () => {
     const nested = new Map<string, Variant>([...details, ['inner', variant('v', variant('s', 'x'))]]);
     const values = unwrap(nested);
     expect(Object.getPrototypeOf(values)).toBeNull();
@@ -114,7 +114,7 @@ describe('unwrap', () => {
     expect(Object.keys(unwrap({}))).toEqual([]);
   });
 
-  test('gives the values of the named signatures, with their types', () => {
+  test('returns the values with the given signatures, with their types', () => {
     const values = unwrap(details, { title: 's', length: 'x', artist: 's', album: 's' });
     same<Same<typeof values, { title?: string; length?: bigint; artist?: string; album?: string }>>();
     expect({ ...values }).toEqual({ title: 'song', length: 5n });
@@ -124,7 +124,7 @@ describe('unwrap', () => {
 });
 
 describe('toPlain', () => {
-  test('has no variant at any level', () => {
+  test('removes the variants at every level', () => {
     const value = [new Map<string, Variant>([
       ['a', variant('a{sv}', new Map([['b', variant('v', variant('(sv)', ['x', variant('u', 1)]))]]))],
       ['bytes', variant('ay', Uint8Array.of(1, 2))],
@@ -139,7 +139,7 @@ describe('toPlain', () => {
     expect(toPlain(new Map())).toEqual({});
   });
 
-  test('reads what can be written too, and leaves objects of a class alone', () => {
+  test('also converts values that can be written, and keeps objects of a class', () => {
     expect(toPlain({ a: variant('s', 'x') })).toEqual({ a: 'x' });
     const date = new Date();
     expect(toPlain([date])).toEqual([date]);
@@ -151,7 +151,7 @@ describe('toPlain', () => {
     expect(() => toPlain(circle)).toThrow('toPlain: the value is more than 128 levels deep: it must be at most 128');
   });
 
-  test('reads the deepest value of a message', () => {
+  test('converts the deepest value of a message', () => {
     const deep = Array.from({ length: 63 }).reduce<Variant>((inner) => variant('v', inner), variant('y', 7));
     expect(toPlain(unmarshal('v', marshal('v', [deep])))).toEqual([7]);
   });

@@ -47,7 +47,7 @@ describe('without Node', () => {
     inside = JSON.parse(ended.stdout) as typeof inside;
   });
 
-  test('the context has only the globals of ECMAScript', () => {
+  test('the context of the tests has only the globals of ECMAScript', () => {
     expect(inside.globals).toEqual(expect.arrayContaining(['Uint8Array', 'Map', 'BigInt']));
     const absent = ['TextEncoder', 'TextDecoder', 'Buffer', 'process', 'console', 'require', 'setTimeout', 'URL'];
     expect(inside.globals.filter((name) => absent.includes(name))).toEqual([]);
@@ -63,7 +63,7 @@ describe('without Node', () => {
   });
 });
 
-describe('parts', () => {
+describe('the parts of the wire layer', () => {
   const files = (): readonly string[] =>
     readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
 
@@ -84,7 +84,7 @@ describe('parts', () => {
 
   const isDissection = (file: string): boolean => file.startsWith('dissect/');
 
-  test('marshal needs no code for messages, unmarshaling or dissection', () => {
+  test('include marshal, which needs no code for messages, unmarshaling or dissection', () => {
     const needed = [...closure('values/marshal.ts')];
     expect(needed).toContain('signature.ts');
     const isForeign = (file: string): boolean => /^(messages|dissect)\/|^values\/unmarshal/.test(file);
@@ -92,7 +92,7 @@ describe('parts', () => {
     expect(files().filter(isForeign).length).toBeGreaterThan(10);
   });
 
-  test('only index.ts needs dissection and routing', () => {
+  test('need no code for dissection and routing, except index.ts', () => {
     const isRouting = (file: string): boolean => /^messages\/(readdress|stamp)\.ts$/.test(file);
     expect(files().filter(isRouting)).toHaveLength(2);
     for (const file of files()) {
@@ -102,7 +102,7 @@ describe('parts', () => {
     }
   });
 
-  test('a bundler keeps only the code that is used', async () => {
+  test('are left out by a bundler if they are not used', async () => {
     const all = await bundle('export * from "dbus-wire/wire";');
     const marshal = await bundle('export { marshal } from "dbus-wire/wire";');
     expect(all.code).toContain('not read');

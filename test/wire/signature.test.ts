@@ -131,7 +131,7 @@ describe('parseSignature', () => {
     expect(signatureErrorOf(() => makeVariant(signature)).code).toBe(code);
   });
 
-  test('every code that parsing throws has a case here', () => {
+  test('every error code of the parser has a case here', () => {
     const expected = Object.entries(THROWN_BY_PARSING).filter(([, thrown]) => thrown).map(([code]) => code);
     expect([...new Set(INVALID.map(([, code]) => code))].sort()).toEqual(expected.sort());
   });

@@ -26,7 +26,7 @@ describe.each(['little', 'big'] as const)('in %s-endian order', (byteOrder) => {
   });
 });
 
-test('a message that has no room for its sender is not stamped', () => {
+test('a message without room for its sender does not get it', () => {
   const bytes = new Uint8Array(2 ** 27);
   const header = decodeHeader(encodeMessage(base, { serial: 1 }));
   expect(stampSender(header, bytes, senderField(':1.0'))).toBeUndefined();

@@ -23,15 +23,15 @@ test.each([
   ['ysa{sv}v(s)tso', [1, 'x', new Map([['k', variant('s', 'v')]]), variant('s', 'y'), ['z'], 1, 'last', '/o'],
     [undefined, 'x', undefined, undefined, undefined, undefined, 'last', '/o']],
   ['asys', [['a', 'b'], 1, ''], [undefined, undefined, '']],
-] as const)('%s %j', (signature, body, expected) => {
+] as const)('the text arguments of %s %j are read from the bytes', (signature, body, expected) => {
   expect(textsOf(signature, body)).toEqual(expected);
 });
 
-test('no more arguments than are asked for', () => {
+test('no more arguments are read than are asked for', () => {
   expect(textsOf('sss', ['a', 'b', 'c'], 2)).toEqual(['a', 'b']);
 });
 
-test('a long text is cut, between two characters', () => {
+test('a long text is shortened between two characters', () => {
   const [text = ''] = textsOf('s', [`a${'é'.repeat(5_000)}`]);
   expect(text).toBe(`a${'é'.repeat(1_023)}`);
 });

@@ -16,6 +16,6 @@ test.each<[signature: string, values: readonly unknown[], largest: number]>([
   ['v', [{ signature: 'u', value: 5 }], -1],
   ['v', [{ signature: 'v', value: { signature: '(sh)', value: ['a', 3] } }], 3],
   ['a{sv}', [new Map([['a', { signature: 'h', value: 2 }], ['b', { signature: 'u', value: 9 }]])], 2],
-])('of %s in %j is %i', (signature, values, largest) => {
+])('the greatest index of %s in %j is %i', (signature, values, largest) => {
   expect(largestUnixFd(signature, values)).toBe(largest);
 });

@@ -59,7 +59,7 @@ const SHAPES: readonly (readonly [shape: string, make: (size: number) => Uint8Ar
   ['a message cut short', (size) => bytesOf('as', Array.from({ length: size }, () => 'x')).subarray(0, -1)],
 ];
 
-test.each(SHAPES)('the work for %s grows in proportion to them', (_, make) => {
+test.each(SHAPES)('the work for %s grows in proportion to their number', (_, make) => {
   for (const maxParts of [10, 1000, Infinity]) {
     const run = (bytes: Uint8Array) => () => formatDissection(bytes, dissect(bytes, { maxParts }));
     const [small, large] = [workOf(run(make(1_000))), workOf(run(make(8_000)))];

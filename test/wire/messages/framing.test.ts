@@ -27,7 +27,7 @@ function* cuts(stream: Uint8Array, size: number): Generator<Uint8Array> {
 }
 
 describe('a stream of valid messages', () => {
-  test.each([1, 2, 3, 7, 8, 15, 16, 17, 31, 64, 100, 1000])('may arrive in chunks of %d bytes', (size) => {
+  test.each([1, 2, 3, 7, 8, 15, 16, 17, 31, 64, 100, 1000])('can arrive in chunks of %d bytes', (size) => {
     const stream = join(...GOOD, ...GOOD);
     const reader = new MessageReader();
     const frames = new FrameReader();
@@ -47,7 +47,7 @@ describe('a stream of valid messages', () => {
     path: '/a', member: 'B', signature: 'ay', body: [Uint8Array.from({ length: 300_000 }, (_, i) => i % 251)],
   }), { serial: 9 }).slice();
 
-  test.each([1000, 4095, 4096, 5000, 65_536, 140_000, 299_999])('may have long ones in chunks of %d bytes', (size) => {
+  test.each([1000, 4095, 4096, 5000, 65_536, 140_000, 299_999])('can have long ones in chunks of %d bytes', (size) => {
     const stream = join(GOOD[0]!, LONG, GOOD[1]!, LONG);
     const wanted = [GOOD[0]!, LONG, GOOD[1]!, LONG].map(hex);
     for (const keepChunks of [false, true]) {
@@ -62,20 +62,20 @@ describe('a stream of valid messages', () => {
     }
   });
 
-  test('is cut into plain Uint8Arrays, whatever the chunks are', () => {
+  test('is divided into plain Uint8Arrays, whatever the chunks are', () => {
     const reader = new FrameReader();
     const stream = Buffer.concat(GOOD);
     const frames = [...reader.push(stream.subarray(0, 200)), ...reader.push(stream.subarray(200))];
     expect(frames.map(({ constructor }) => constructor)).toEqual([Uint8Array, Uint8Array, Uint8Array]);
   });
 
-  test('may have ten thousand messages in one chunk', () => {
+  test('can have ten thousand messages in one chunk', () => {
     const stream = join(...Array.from({ length: 10_000 }, (_, i) => callOf(i + 1)));
     expect(serialsOf(new MessageReader().push(stream))).toEqual(Array.from({ length: 10_000 }, (_, i) => i + 1));
     expect(new FrameReader().push(stream)).toHaveLength(10_000);
   });
 
-  test('may have empty chunks anywhere', () => {
+  test('can have empty chunks anywhere', () => {
     const reader = new MessageReader();
     const nothing = new Uint8Array(0);
     expect(reader.push(nothing)).toEqual([]);
@@ -89,7 +89,7 @@ describe('a stream of valid messages', () => {
     expect(reader.failure).toBeUndefined();
   });
 
-  test('may have messages of both byte orders', () => {
+  test('can have messages of both byte orders', () => {
     const message = signal({ path: '/a', interface: 'a.b', member: 'C', signature: 'x', body: [-1n] });
     const orders = ['little', 'big', 'big', 'little'] as const;
     const stream = join(...orders.map((byteOrder, i) => encodeMessage(message, { serial: i + 1, byteOrder })));
@@ -111,7 +111,7 @@ describe('a stream of valid messages', () => {
     }
   });
 
-  test('does not depend on the memory of a chunk after the call', () => {
+  test('does not use the memory of a chunk after the call', () => {
     const stream = join(...GOOD);
     for (const size of [1, 7, 40, 400]) {
       const reader = new MessageReader();
@@ -126,7 +126,7 @@ describe('a stream of valid messages', () => {
     }
   });
 
-  test('may arrive in Buffers, and in parts of larger Buffers', () => {
+  test('can arrive in Buffers, and in parts of larger Buffers', () => {
     const pooled = Buffer.concat([Buffer.from('before'), ...GOOD, Buffer.from('after!')]);
     const part = pooled.subarray(6, pooled.length - 6);
     expect(new MessageReader().push(part)).toEqual(GOOD.map((frame) => decodeMessage(frame)));
@@ -136,7 +136,7 @@ describe('a stream of valid messages', () => {
 });
 
 describe('the frames of a FrameReader', () => {
-  test('are views of the chunk if that has the whole message, and of memory of their own if not', () => {
+  test('are views of the chunk if it contains the whole message, otherwise of separate memory', () => {
     const stream = join(...GOOD);
     const reader = new FrameReader();
     const [first, second, third] = reader.push(stream);
@@ -152,7 +152,7 @@ describe('the frames of a FrameReader', () => {
     expect(hex(cutOne!)).toBe(hex(copy)); // later chunks did not overwrite it
   });
 
-  test('are cut out even if their messages are not valid', () => {
+  test('are returned even if their messages are not valid', () => {
     const reader = new FrameReader();
     expect(reader.push(join(BROKEN_BODY, GOOD[0]!)).map(hex)).toEqual([BROKEN_BODY, GOOD[0]!].map(hex));
     expect(reader.failure).toBeUndefined();
@@ -173,7 +173,7 @@ describe('an impossible message', () => {
     ['fields and body together', '6c 01 00 01 f1ffff03 01000000 00000004', 'MESSAGE_TOO_LONG', 4],
   ];
 
-  test.each(FRAMES)('is refused with its sixteenth byte: %s', (_, digits, code, offset) => {
+  test.each(FRAMES)('is refused at its sixteenth byte: %s', (_, digits, code, offset) => {
     const start = bytes(digits);
     for (const reader of [new MessageReader(), new FrameReader()]) {
       expect(reader.push(start.subarray(0, 15))).toEqual([]);
@@ -184,7 +184,7 @@ describe('an impossible message', () => {
     }
   });
 
-  test('is not a message of exactly the greatest length', () => {
+  test('is longer than a message of exactly the greatest length, which is accepted', () => {
     for (const digits of ['6c 01 00 01 f0ffff07 01000000 00000000', '6c 01 00 01 00000000 01000000 00000004']) {
       const reader = new FrameReader();
       expect(reader.push(bytes(digits))).toEqual([]);
@@ -201,7 +201,7 @@ describe('an impossible message', () => {
     expect(reader.invalid).toEqual([]);
   });
 
-  test('ends the stream: later calls return nothing, throw nothing and keep the failure', () => {
+  test('ends the stream: later calls return no messages, do not throw, and keep the failure', () => {
     for (const reader of [new MessageReader(), new FrameReader()]) {
       expect(reader.push(stream)).toHaveLength(2);
       const { failure } = reader;
@@ -213,7 +213,7 @@ describe('an impossible message', () => {
     }
   });
 
-  test('has the same effect wherever the chunks are cut', () => {
+  test('has the same effect wherever the chunks are divided', () => {
     for (let size = 1; size < stream.length; size += size < 40 ? 1 : 13) {
       const reader = new MessageReader();
       const read = [...cuts(stream, size)].flatMap((chunk) => reader.push(chunk));
@@ -247,7 +247,7 @@ describe('an invalid message', () => {
     expect(reader.invalid).toEqual([]);
   });
 
-  test('is left out wherever the chunks are cut', () => {
+  test('is left out wherever the chunks are divided', () => {
     for (let size = 1; size < stream.length; size += size < 40 ? 1 : 13) {
       const reader = new MessageReader();
       const serials: number[] = [];
@@ -261,7 +261,7 @@ describe('an invalid message', () => {
     }
   });
 
-  test('can be answered: its envelope can still be read', () => {
+  test('can get a reply, because its envelope can be read', () => {
     const reader = new MessageReader();
     reader.push(join(BROKEN_BODY, BROKEN_HEADER));
     expect(reader.invalid.map(({ frame }) => readEnvelope(frame).serial)).toEqual([4, 6]);
@@ -276,7 +276,7 @@ describe('an invalid message', () => {
 });
 
 describe('a stream that ends', () => {
-  test('is inside a message unless it ends after one', () => {
+  test('is incomplete unless it ends after a message', () => {
     const stream = join(GOOD[0]!, GOOD[1]!);
     for (let length = 0; length <= stream.length; length++) {
       const reader = new MessageReader();
@@ -301,7 +301,7 @@ describe('maxMessageLength', () => {
     expect(reader.failure?.message).toContain('as the option maxMessageLength says');
   });
 
-  test.each([FrameReader, MessageReader])('may be undefined: %o', (Reader) => {
+  test.each([FrameReader, MessageReader])('can be undefined: %o', (Reader) => {
     expect(new Reader({ maxMessageLength: undefined }).push(message)).toHaveLength(1);
   });
 });

@@ -75,7 +75,7 @@ describe('the constructors of messages', () => {
     expect(Object.keys(decodeHeader(encodeMessage(CALL)))).toEqual(KEYS.filter((key) => key !== 'body'));
   });
 
-  test('refuse parts that they do not document', () => {
+  test('refuse unknown parts', () => {
     const smuggled = { serial: 5, replySerial: 6, type: 'signal', sender: ':1.1', unixFds: 2, errorName: 'a.b', x: 1 };
     for (const [key, value] of Object.entries(smuggled)) {
       const parts = { path: '/a', member: 'B', [key]: value };
@@ -85,7 +85,7 @@ describe('the constructors of messages', () => {
 });
 
 describe('two messages', () => {
-  test('cannot be changed through a part that they share', () => {
+  test('cannot be changed through a part that was given to both', () => {
     const made = methodCall({ path: '/a', member: 'B' });
     const read = decodeMessage(encodeMessage(CALL));
     for (const shared of [made.body, made.unknownFields, read.unknownFields] as unknown[][]) {
@@ -114,7 +114,7 @@ describe('two messages', () => {
     expect(message).toEqual(second);
   });
 
-  test('do not overwrite the bytes of each other', () => {
+  test('do not overwrite each other’s bytes', () => {
     const kept = Array.from({ length: 2000 }, (_, i) => {
       const message = withParts({ serial: i + 1, signature: 'us', body: [i, 'x'.repeat(i % 97)] });
       return [message, encodeMessage(message)] as const;
@@ -150,7 +150,7 @@ describe('the bytes of a message', () => {
        000000000000`)));
   });
 
-  test('have all fields in the order of their codes, big-endian on request', () => {
+  test('have all header fields in the order of their codes, also in big-endian order', () => {
     const message = withParts({
       interface: 'a.b', errorName: 'a.E', replySerial: 2, destination: ':1.2', sender: 'c.d', unixFds: 3,
       unknownFields: [{ code: 255, value: variant('y', 9) }, { code: 11, value: variant('q', 10) }], byteOrder: 'big',
@@ -183,7 +183,7 @@ describe('the options of encodeMessage', () => {
     expect(decodeMessage(encodeMessage(big, { byteOrder: 'little' }))).toEqual(message);
   });
 
-  test('must have a serial if the message has serial 0', () => {
+  test('must contain a serial if the serial of the message is 0', () => {
     const message = methodCall({ path: '/a', member: 'B' });
     const error = marshalErrorOf(() => encodeMessage(message));
     expect([error.code, error.path]).toEqual(['FIELD_INVALID', 'header.serial']);
@@ -207,7 +207,7 @@ describe('flags and unknown parts', () => {
     }
   });
 
-  test('unknown fields are encoded as they were received: in their order, with their types, repeated', () => {
+  test('unknown fields are encoded as they were received: in order, with their types and repetitions', () => {
     const unknownFields = [
       { code: 200, value: variant('a{sv}', new Map([['k', variant('(ii)', [1, 2])]])) },
       { code: 11, value: variant('s', 'first') },
@@ -277,7 +277,7 @@ describe('encodeMessage rejects', () => {
     }
   });
 
-  test('a reserved path or interface, and one that starts with it', () => {
+  test('a reserved path or interface, and any path or interface that begins with it', () => {
     for (let round = 0; round < 2; round++) {
       for (const end of ['', '/x', 'X']) {
         const error = marshalErrorOf(() => encodeMessage(withParts({ path: `/org/freedesktop/DBus/Local${end}` })));
@@ -313,7 +313,7 @@ describe('encodeMessage rejects', () => {
     }
   });
 
-  test('a signature that is not valid, every time', () => {
+  test('a signature that is not valid, even the second time', () => {
     const wrong = ['z', 'a', '()', 'y'.repeat(256), 'y'.repeat(1000), '\ud800', '\0', 'y\0', 'é'];
     for (let round = 0; round < 3; round++) {
       for (const signature of wrong) {
@@ -369,7 +369,7 @@ describe('an error in a received header', () => {
     expect([unknown.code, unknown.offset, unknown.path]).toEqual(['BOOLEAN_INVALID', 28, 'header.42']);
   });
 
-  test('has the path of no field if it is in the padding after the last one', () => {
+  test('has no path of a field if it is in the padding after the last one', () => {
     const error = unmarshalErrorOf(() => decodeMessage(bytes(
       '6c 8e 00 01 04000000 01000000 0b000000 08 01 67 00 04 28796e29 00 00 0000000000 ae00a51e')));
     expect([error.code, error.path]).toEqual(['VALUE_TRUNCATED', 'header']);

@@ -92,7 +92,7 @@ describe('readdress', () => {
     expect(bodyOf(readdressed)).toEqual(bodyOf(bytes));
   });
 
-  test('copies a unique name that may be received but not sent', () => {
+  test('copies a unique name that can be received but must not be sent', () => {
     const bytes = Uint8Array.from(find('hello-reply'));
     const at = Buffer.from(bytes).indexOf('org.freedesktop.DBus\0');
     expect(decodeHeader(bytes).sender).toBe('org.freedesktop.DBus');

@@ -24,7 +24,7 @@ function signatureErrorOf(run: () => unknown): SignatureError {
 const signalOf = (signature: string, body: readonly unknown[]) =>
   signal({ path: '/a', interface: 'a.b', member: 'C', signature: signature as string, body });
 
-test('bodies and variants of one signature share one codec, whichever way they go', () => {
+test('bodies and variants of one signature share one codec for reading and writing', () => {
   const codec = codecOf('(sax)');
   const bytes = marshal('(sax)v', [['a', [1n]], variant('(sax)', ['a', [1n]])]);
   unmarshal('(sax)v', bytes);
@@ -35,7 +35,7 @@ test('bodies and variants of one signature share one codec, whichever way they g
   expect(codec.unmarshalers).toHaveLength(1);
 });
 
-test('a signature is compiled only for what it is used for', () => {
+test('a signature is compiled only for the direction in which it is used', () => {
   const written = codecOf('(tax)');
   marshal('(tax)', [[1n, []]]);
   expect([written.marshalers?.length, written.unmarshalers]).toEqual([1, undefined]);
@@ -52,7 +52,7 @@ test('reading a header compiles nothing, and neither does making a variant', () 
   expect(codecOf('(gax)').marshalers).toBeUndefined();
 });
 
-test('values of type SIGNATURE drop no codec', () => {
+test('values of type SIGNATURE remove no codec from the cache', () => {
   const codec = codecOf('a{s(iax)}');
   for (const signature of distinctSignatures(5000)) {
     const message = decodeMessage(encodeMessage(signalOf('gv', [signature, variant('g', signature)]), { serial: 1 }));
@@ -61,13 +61,13 @@ test('values of type SIGNATURE drop no codec', () => {
   expect(codecOf('a{s(iax)}')).toBe(codec);
 });
 
-test('codecs of signatures that no message uses any more are dropped', () => {
+test('codecs of signatures that are no longer used are removed', () => {
   const codec = codecOf('a{s(uax)}');
   for (const signature of distinctSignatures(5000)) codecOf(signature);
   expect(codecOf('a{s(uax)}')).not.toBe(codec);
 });
 
-test('the codecs of one-letter signatures are never dropped', () => {
+test('the codecs of one-letter signatures are never removed', () => {
   const letters = [...'ybnqiuxtdhsogv', ''];
   const codecs = letters.map(codecOf);
   for (const signature of distinctSignatures(5000)) codecOf(signature);

@@ -145,7 +145,7 @@ describe('dicts', () => {
     expect(hex(marshal('a{gy}', [{ 'a{sv}': 1 }]))).toBe(hex(marshal('a{gy}', [new Map([['a{sv}', 1]])])));
   });
 
-  test('an object gives its own enumerable string keys, and no others', () => {
+  test('only the own enumerable string keys of an object are written', () => {
     const object: Record<PropertyKey, unknown> = JSON.parse('{ "__proto__": 1, "": 2, "hasOwnProperty": 3 }') as never;
     object[Symbol('s')] = 4;
     Object.defineProperty(object, 'hidden', { value: 5, enumerable: false });
@@ -407,7 +407,7 @@ const titled = (refusals: readonly Refusal[]): (readonly [string, Refusal])[] =>
   refusals.map((refusal, index) => [`${index}: ${refusal[0].slice(0, 30)} at ${refusal[2].slice(0, 40)}`, refusal]);
 
 describe.each(Object.entries(REFUSALS).filter(([, refusals]) => refusals.length > 0))('%s', (code, refusals) => {
-  test.each(titled(refusals))('is thrown for %s', (_, [signature, body, path]) => {
+  test.each(titled(refusals))('is the error code for %s', (_, [signature, body, path]) => {
     for (const byteOrder of ['little', 'big'] as const) {
       const error = marshalErrorOf(() => marshalAny(signature, body, byteOrder));
       expect([error.code, error.path, error.signature]).toEqual([code, path, signature]);
@@ -423,7 +423,7 @@ describe.each(Object.entries(REFUSALS).filter(([, refusals]) => refusals.length 
 });
 
 describe('an error', () => {
-  test('the error of a signature has the SignatureError as its cause', () => {
+  test('an error about a signature has the SignatureError as its cause', () => {
     for (const [signature, body] of [['z', []], ['g', ['z']], ['v', [{ signature: 'z', value: 1 }]]] as const) {
       const { cause } = marshalErrorOf(() => marshalAny(signature, body));
       expect(cause).toBeInstanceOf(SignatureError);
@@ -549,7 +549,7 @@ describe('values with getters', () => {
     }
   });
 
-  test('a getter may encode another message', () => {
+  test('a getter can encode another message', () => {
     const inner = (): Uint8Array => call({ signature: 'ss', body: ['inner', 'x'.repeat(100)] });
     const innerHex = hex(inner());
     const nested: Uint8Array[] = [];
@@ -569,7 +569,7 @@ describe('values with getters', () => {
     expect([error.code, error.path]).toEqual(['VALUE_TYPE_MISMATCH', 'body[0][2]']);
   });
 
-  test('an array that a getter extends is written with its length at the start', () => {
+  test('an array that a getter extends is written with its original length', () => {
     const list: unknown[] = Array<number>(20).fill(0);
     Object.defineProperty(list, 5, { get: () => { list.push(0, 0, 0); return 1; }, configurable: true });
     expect(unmarshal('ai', marshalAny('ai', [list]))[0]).toHaveLength(20);

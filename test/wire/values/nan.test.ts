@@ -34,7 +34,7 @@ function cases(patterns: readonly string[], byteOrder: 'little' | 'big'): readon
 
 const isNaNOrNested = (value: unknown): boolean => Array.isArray(value) ? value.every(isNaNOrNested) : Object.is(value, NaN);
 
-test.each(['little', 'big'] as const)('every NaN bit pattern is read as NaN and written as a NaN (%s-endian)', (byteOrder) => {
+test.each(['little', 'big'] as const)('every NaN bit pattern is read and written as a NaN (%s-endian)', (byteOrder) => {
   for (const [signature, bytes] of cases(NAN_PATTERNS, byteOrder)) {
     const values = unmarshal(signature, bytes, { byteOrder });
     expect(values.every(isNaNOrNested), signature).toBe(true);

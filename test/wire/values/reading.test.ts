@@ -50,7 +50,7 @@ describe('the number of values', () => {
     expect(thrownBy(() => decodeBody(decodeHeader(bytes), bytes, options))).toMatchObject({ code: 'TOO_MANY_VALUES' });
   });
 
-  test('of header fields that are not known is counted apart', () => {
+  test('in unknown header fields is counted separately', () => {
     const unknownFields = [1, 2, 3].map((value) => ({ code: 100, value: variant('y', value) }));
     const bytes = encodeMessage({ ...messageOf('yyyyyy', [1, 2, 3, 4, 5, 6]), unknownFields }).slice();
     expect(decodeMessage(bytes, { maxValues: 6 }).unknownFields).toHaveLength(3);
@@ -60,7 +60,7 @@ describe('the number of values', () => {
     expect(thrownBy(() => decodeMessage(bytes, { maxValues: 5 }))).toMatchObject({ path: 'header.100' });
   });
 
-  test('loses one message of a stream, and not the others', () => {
+  test('above the limit drops only that message of a stream', () => {
     const small = encodeMessage(messageOf('as', [['a']])).slice();
     const large = encodeMessage(messageOf('as', [['a', 'b', 'c']])).slice();
     const reader = new MessageReader({ maxValues: 3 });
@@ -69,7 +69,7 @@ describe('the number of values', () => {
     expect(reader.failure).toBeUndefined();
   });
 
-  test('may be any integer, 0 or more', () => {
+  test('has a limit that can be any integer, 0 or more', () => {
     const bytes = encodeMessage(messageOf('', [])).slice();
     for (const maxValues of [0, 1, 2 ** 40, Number.MAX_SAFE_INTEGER, undefined]) {
       expect(decodeMessage(bytes, { maxValues }).body).toEqual([]);
@@ -103,14 +103,14 @@ describe('typed arrays', () => {
     }
   });
 
-  test.each(Object.entries(VALUES))('%s may be empty, and is then a separate typed array', (signature, expected) => {
+  test.each(Object.entries(VALUES))('%s can be empty, and is then a separate typed array', (signature, expected) => {
     const bytes = marshal(signature as string, [[]]);
     const [one] = unmarshal(signature as string, bytes, { typedArrays: true });
     const [other] = unmarshal(signature as string, bytes, { typedArrays: true });
     expect([one, one === other]).toEqual([expected.slice(0, 0), false]);
   });
 
-  test('are at any depth, and in variants', () => {
+  test('are used at any depth, and in variants', () => {
     const body = [new Map([['k', variant('(aiad)', [[1], [2]])]]), [[3n]]] as const;
     const bytes = encodeMessage(messageOf('a{sv}aax', body)).slice();
     const expected = [new Map([['k', variant('(aiad)', [new Int32Array([1]), new Float64Array([2])] as never)]]),
@@ -120,7 +120,7 @@ describe('typed arrays', () => {
     expect(new MessageReader({ typedArrays: true }).push(bytes)[0]?.body).toEqual(expected);
   });
 
-  test('are not made for booleans, texts and structs', () => {
+  test('are not used for booleans, strings and structs', () => {
     const bytes = marshal('abasa(ii)ay', [[true], ['a'], [[1, 2]], [7]]);
     expect(unmarshal('abasa(ii)ay', bytes, { typedArrays: true })).toEqual([[true], ['a'], [[1, 2]], new Uint8Array([7])]);
   });
