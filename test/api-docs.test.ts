@@ -36,19 +36,19 @@ test('the page has a section for each entry point of the package, and for nothin
   expect([...documented.keys()].sort()).toEqual(doors.map(({ name }) => name).sort());
 });
 
-test('the page has no name twice', () => {
+test('the page lists no name twice', () => {
   expect(all.filter((name, index) => all.indexOf(name) !== index)).toEqual([]);
 });
 
 describe.each(doors)('$name', ({ name }) => {
-  test('has each of its names documented, here or under another entry point that has it too', () => {
+  test('has each of its names documented, in its section or in that of another entry point with the name', () => {
     const shown = [...documented].flatMap(([door, names]) =>
       names.filter((each) => exported.get(door)?.includes(each)),
     );
     expect(exported.get(name)?.filter((each) => !shown.includes(each))).toEqual([]);
   });
 
-  test('has every name that is documented as its own', () => {
+  test('exports every name that is documented in its section', () => {
     expect(documented.get(name)?.filter((each) => !exported.get(name)?.includes(each))).toEqual([]);
   });
 });

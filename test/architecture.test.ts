@@ -160,7 +160,7 @@ const files = filesBelow('.');
 const sources = sourcesOf(files);
 
 describe('every file in src', () => {
-  test('is found', () => {
+  test('is found by this test', () => {
     expect(sources.map(({ file }) => file)).toContain('src/wire/messages/message.ts');
   });
 
@@ -218,7 +218,7 @@ describe('a rule finds what breaks it', () => {
     expect(violations(rule, source(file, text))).toEqual([expect.stringContaining(`${file}:${where}: `)]);
   });
 
-  test('and nothing in a file that keeps them all', () => {
+  test('and nothing in a file that obeys all rules', () => {
     const text = [
       `// Waits for any: 'as any' of these. Tests: command.test.ts.`,
       `import { type B } from '../wire/b.js';`,
@@ -236,7 +236,7 @@ describe('a rule finds what breaks it', () => {
 describe('the package', () => {
   const manifest = JSON.parse(read('package.json')) as Record<string, unknown>;
 
-  test('needs nothing at run time, and three packages to be developed', () => {
+  test('needs no packages at run time, and three for development', () => {
     expect(Object.keys(manifest).filter((key) => /dependencies$/i.test(key))).toEqual(['devDependencies']);
     const development = Object.keys(manifest['devDependencies'] as object).sort();
     expect(development).toEqual(['@types/node', 'typescript', 'vitest']);
@@ -250,14 +250,14 @@ describe('the package', () => {
 });
 
 describe('the repository', () => {
-  test('names no registry in its lock files', () => {
+  test('contains no address of a registry in its lock files', () => {
     const locks = files.filter((file) => basename(file) === 'package-lock.json');
     expect(locks).toContain('package-lock.json');
     expect(locks.filter((file) => read(file).includes('"resolved"'))).toEqual([]);
     expect(files.filter((file) => /(^|\/)(\.npmrc|yarn\.lock|pnpm-lock\.yaml)$/.test(file))).toEqual([]);
   });
 
-  test('contains no stray file', () => {
+  test('contains no unexpected file', () => {
     const large = files.filter((file) => statSync(join(root, file)).size > 1_000_000);
     const stray = files.filter((file) => /(~|\.(orig|rej|bak|swp|tmp|tgz|log|core|pyc)|\.DS_Store)$/.test(file));
     expect([...large, ...stray]).toEqual([]);

@@ -29,12 +29,12 @@ async function runDemo(env: Readonly<Record<string, string | undefined>>): Promi
 }
 
 describeWith('dbus-daemon', 'dbus-run-session')('the demo', () => {
-  test('ends well with dbus-daemon, and the commands that it proposes work', async () => {
+  test('succeeds with dbus-daemon, and the commands that it proposes work', async () => {
     expect(await runDemo(WITHOUT_BUS)).toContain('$ dbus-daemon --nofork');
   }, 90_000);
 });
 
-test('the demo ends well on a machine that has nothing but Node and a shell', async () => {
+test('the demo succeeds on a machine with only Node and a shell', async () => {
   const programs = scratchDirectory();
   symlinkSync(process.execPath, join(programs, 'node'));
   symlinkSync('/bin/sh', join(programs, 'sh'));

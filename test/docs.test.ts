@@ -107,7 +107,7 @@ describe('the pages', () => {
     expect({ stdout, code }).toEqual({ stdout: '', code: 0 });
   });
 
-  test('name no file of this repository that is not there', () => {
+  test('refer only to files of this repository that exist', () => {
     for (const page of pages) {
       const text = readFileSync(join(repository, page), 'utf8');
       const targets = [...text.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)].map(([, target = '']) => target);

@@ -295,7 +295,7 @@ test('the main entry point exports every error class', () => {
 describe.each(classes)('$name', ({ name, fault, codes }) => {
   const rows = rowsOf(name);
 
-  test('has its fault and its codes on the page', () => {
+  test('is on the page with its fault and its codes', () => {
     expect(codes.length).toBeGreaterThan(0);
     expect(rows.map(({ code }) => code)).toEqual(codes);
     const text = page.split(/^#+ /m).find((section) => section.startsWith(`\`${name}\``));
@@ -314,7 +314,7 @@ describe.each(classes)('$name', ({ name, fault, codes }) => {
   });
 });
 
-test('a code that two classes have is the same rule in both', () => {
+test('a code of two classes is the same rule in both', () => {
   const meanings = new Map<string, Set<string>>();
   for (const { code, meaning } of classes.flatMap(({ name }) => rowsOf(name))) {
     meanings.set(code, (meanings.get(code) ?? new Set()).add(meaning));

@@ -161,7 +161,7 @@ describeWith('dbus-daemon', 'gdbus', 'dunst', 'Xvfb')('notify.ts, with dunst', (
     return bus;
   }
 
-  test('says which button is pressed', async () => {
+  test('prints which button is pressed', async () => {
     const bus = await startDunst();
     const program = await example(bus, 'notify');
     await lineAfter(program, /^ActionInvoked drink$/, () => gdbusCall(bus, dunst, 'NotificationAction', ['0']));
@@ -179,7 +179,7 @@ describeWith('dbus-daemon', 'gdbus', 'dunst', 'Xvfb')('notify.ts, with dunst', (
 });
 
 describeWith('dbus-daemon', 'dbus-python')('mpris.ts', () => {
-  test('lists players as they come, play something else and go', async () => {
+  test('lists players when they appear, play something else and disappear', async () => {
     const bus = await startBus();
     const first = await pythonService(bus, 'mpris_player', ['first']);
     onTestFinished(() => first[Symbol.asyncDispose]());
@@ -197,7 +197,7 @@ describeWith('dbus-daemon', 'dbus-python')('mpris.ts', () => {
     expect(program.stderr).toBe('');
   });
 
-  test('pauses one', async () => {
+  test('pauses a player', async () => {
     const bus = await startBus();
     const player = await pythonService(bus, 'mpris_player', ['one']);
     onTestFinished(() => player[Symbol.asyncDispose]());
@@ -231,7 +231,7 @@ describeWith('dbus-daemon', 'dbus-python')('survive.ts', () => {
 });
 
 describeWith('dbus-daemon', 'python-dbusmock')('on a system bus of python3-dbusmock', () => {
-  test('bluez.ts lists devices whose names follow', async () => {
+  test('bluez.ts lists devices and follows their names', async () => {
     const bus = await startBus();
     const mock = await startMock(bus, 'bluez5', 'org.bluez', '/org/bluez');
     await mock('AddAdapter', 'ss', ['hci0', 'my-computer']);
@@ -260,7 +260,7 @@ describeWith('dbus-daemon', 'python-dbusmock')('on a system bus of python3-dbusm
     expect(program.stderr).toBe('');
   });
 
-  test('logind.ts lists sessions and hears of new ones and of sleep', async () => {
+  test('logind.ts lists sessions, and prints new ones and suspends', async () => {
     const bus = await startBus();
     const mock = await startMock(bus, 'logind', 'org.freedesktop.login1', '/org/freedesktop/login1');
     await mock('AddSession', 'ssusb', ['c1', 'seat0', 1000, 'joe', true]);
@@ -301,7 +301,7 @@ describeWith('dbus-daemon', 'gnome-keyring-daemon')('secrets.ts, with a gnome-ke
   });
 });
 
-describeWith('dbus-daemon', 'gdbus')('on a bus with clients of others', () => {
+describeWith('dbus-daemon', 'gdbus')('on a bus with clients of other implementations', () => {
   const clock = { destination: 'com.example.Clock', path: '/com/example/Clock', interface: 'com.example.Clock1' };
   const nobody = { destination: 'org.freedesktop.DBus', path: '/', interface: 'org.freedesktop.DBus' };
 
@@ -319,7 +319,7 @@ describeWith('dbus-daemon', 'gdbus')('on a bus with clients of others', () => {
     }
   });
 
-  test('activated.ts ends well if the bus ends first', async () => {
+  test('activated.ts ends without an error if the bus ends first', async () => {
     const bus = await startBus();
     const owned = (await connect(bus)).waitForOwner('com.example.Clock');
     const program = await beside(process.execPath, [join(scratch, 'activated.js')], { DBUS_STARTER_ADDRESS: bus.address });
@@ -379,7 +379,7 @@ describeWith('dbus-daemon', 'avahi-daemon')('avahi.ts, with Avahi', () => {
     methods: { AddService: { in: 'iiussssqaay' }, Commit: {}, Free: {} },
   });
 
-  test('lists services as they come and go', async (context) => {
+  test('lists services when they appear and disappear', async (context) => {
     const bus = await startBus();
     const configuration = join(scratch, 'avahi.conf');
     const settings = ['[server]', 'host-name=example', 'allow-interfaces=lo', '[publish]', 'publish-workstation=no', ''];
@@ -407,7 +407,7 @@ describeWith('dbus-daemon', 'avahi-daemon')('avahi.ts, with Avahi', () => {
 });
 
 describeWith('dbus-daemon', 'dbus-python')('tray.ts', () => {
-  test('shows an item with a menu in each tray that comes', async () => {
+  test('shows an item with a menu in each tray that appears', async () => {
     const bus = await startBus();
     const program = await example(bus, 'tray');
     for (const clicks of [0, 2]) {

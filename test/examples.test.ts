@@ -28,7 +28,7 @@ describe('dissect.mjs', () => {
   const capture = readFileSync(example('capture.bin'));
   const titles = (output: string): readonly string[] => output.split('\n').filter((line) => line.startsWith('#'));
 
-  test('prints the capture that comes with it', async () => {
+  test('prints the capture in the package', async () => {
     const output = await outputOf('dissect.mjs');
     expect(titles(output)).toEqual([
       '# message 1, 169 bytes at offset 0: signal NameAcquired',
@@ -52,7 +52,7 @@ describe('dissect.mjs', () => {
     expect(left).toBeLessThan(200);
   });
 
-  test('prints a stream that is broken or cut up to there, and why', async () => {
+  test('prints a stream up to a mistake or to its early end, and the reason', async () => {
     const directory = scratchDirectory();
     const file = (name: string, bytes: Uint8Array): string => {
       writeFileSync(join(directory, name), bytes);
@@ -92,7 +92,7 @@ test('own-socket.mjs', async () => {
 describeWith('dbus-daemon', 'dbus-send', 'gdbus')('proxy.mjs', () => {
   const nobody = { destination: 'com.example.Old', path: '/', interface: 'org.freedesktop.DBus' };
 
-  test('prints what passes between programs and the bus, and sends calls elsewhere', async () => {
+  test('prints the messages between programs and the bus, and redirects calls', async () => {
     await using bus = await startPrivateBus();
     const socketPath = join(bus.directory, 'proxy');
     const args = [example('proxy.mjs'), socketPath, 'com.example.Old=org.freedesktop.DBus'];
@@ -122,7 +122,7 @@ describeWith('dbus-daemon', 'dbus-send', 'gdbus')('proxy.mjs', () => {
     expect(existsSync(socketPath)).toBe(false);
   });
 
-  test('says how it is used', async () => {
+  test('prints how it is used', async () => {
     await using bus = await startPrivateBus();
     const ended = await run(process.execPath, [example('proxy.mjs')], { env: bus.env });
     expect(ended).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('usage: ') });
@@ -130,7 +130,7 @@ describeWith('dbus-daemon', 'dbus-send', 'gdbus')('proxy.mjs', () => {
 });
 
 describeWith('dbus-daemon')('reconnect.mjs', () => {
-  test('keeps the name and the subscription over three restarts of the bus, and says how long it was gone', async () => {
+  test('keeps the name and the subscription through three restarts of the bus, and prints their length', async () => {
     const output = await outputOf('reconnect.mjs');
     const lines = output.trimEnd().split('\n');
     const gone = /: gone for \d+ ms/;

@@ -124,7 +124,7 @@ function faultOf(error: unknown, owner: string): string | undefined {
 }
 
 describe('odd values in the arguments of', () => {
-  test.each(rows)('$title do not end in an error of the engine', ({ title, run, args }) => {
+  test.each(rows)('$title never cause an error of the engine', ({ title, run, args }) => {
     expect(faultOf(thrownBy(() => run(...args)) ?? OWN, title), 'the arguments of the table are accepted').toBeUndefined();
     const faults = placesIn(args).flatMap((place) => Object.entries(ODD_VALUES).flatMap(([odd, make]) => {
       const changed = replaced(args, place, make()) as unknown[]; // a copy of an array

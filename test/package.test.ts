@@ -24,12 +24,12 @@ beforeAll(async () => {
 }, 120_000);
 
 describe('the installed package', () => {
-  test('comes alone', () => {
+  test('has no dependencies', () => {
     expect(readdirSync(join(consumer.folder, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual(['dbus-wire']);
     expect(existsSync(join(installed, 'node_modules'))).toBe(false);
   });
 
-  test('brings what its users need and nothing of its development', () => {
+  test('contains the files that its users need, and no files of its development', () => {
     const brought = readdirSync(installed);
     expect(brought).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'dist', 'package.json', 'src']));
     const known = [
@@ -94,22 +94,22 @@ const PRINT_TYPES = `console.log([${NAMES}].map((name) => typeof name).join());`
 const TYPES_OUTPUT = 'function,function,function,function,function,function\n';
 
 describe('from JavaScript', () => {
-  test('import of the wire', async () => {
+  test('the entry point ./wire can be imported', async () => {
     write('wire.mjs', `const ${WIRE_NAMES} = await import('dbus-wire/wire');${ROUND_TRIP}`);
     expect(await use(process.execPath, 'wire.mjs')).toBe(ROUND_TRIP_OUTPUT);
   });
 
-  test('import of authentication', async () => {
+  test('the entry point ./auth can be imported', async () => {
     write('auth.mjs', `import ${AUTH_NAMES} from 'dbus-wire/auth';${AUTH_ROUND_TRIP}`);
     expect(await use(process.execPath, 'auth.mjs')).toBe(AUTH_OUTPUT);
   });
 
-  test('import of the whole', async () => {
+  test('the main entry point can be imported', async () => {
     write('whole.mjs', `import { ${NAMES} } from 'dbus-wire';\n${PRINT_TYPES}`);
     expect(await use(process.execPath, 'whole.mjs')).toBe(TYPES_OUTPUT);
   });
 
-  test('require() of each entry, without a warning', async () => {
+  test('each entry point works with require(), without a warning', async () => {
     write('wire.cjs', `const ${WIRE_NAMES} = require('dbus-wire/wire');${ROUND_TRIP}`);
     expect(await use(process.execPath, 'wire.cjs')).toBe(ROUND_TRIP_OUTPUT);
     write('auth.cjs', `const ${AUTH_NAMES} = require('dbus-wire/auth');${AUTH_ROUND_TRIP}`);
@@ -118,7 +118,7 @@ describe('from JavaScript', () => {
     expect(await use(process.execPath, 'whole.cjs')).toBe(TYPES_OUTPUT);
   });
 
-  test('package.json is open, everything else inside is closed', async () => {
+  test('package.json can be imported, and no other file inside', async () => {
     write('closed.cjs', `
       console.log(require('dbus-wire/package.json').version);
       try { require('dbus-wire/dist/shared/main-wire.js'); } catch (error) { console.log(error.code); }

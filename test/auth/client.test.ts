@@ -53,7 +53,7 @@ test.each([
   [true, `OK ${GUID}\r\nl\x02\x01\x01\0\0`, 'NEGOTIATE_UNIX_FD'],
   [true, 'B\x02\x01\x01\0\0', 'AUTH (EXTERNAL as user 0)'],
   [false, 'l\x02\x01\x01\0\0', 'AUTH (EXTERNAL as user 0)'],
-])('a message instead of an answer is named as one (early BEGIN: %s, %j)', (earlyBegin, answer, awaited) => {
+])('a message instead of an answer is reported as a message (early BEGIN: %s, %j)', (earlyBegin, answer, awaited) => {
   const client = new AuthClient({ mechanisms: [external({ uid: '0' })], earlyBegin, negotiateUnixFds: true });
   client.start();
   const mark = answer.includes('B\x02') ? 'B' : 'l';
@@ -64,7 +64,7 @@ test.each([
   );
 });
 
-test('what a server says is escaped in the text of an error', () => {
+test('the text of a server is escaped in an error', () => {
   const client = new AuthClient({ mechanisms: [external({ uid: '0' })] });
   client.start();
   const hostile = 'ERROR \x1b[2J\x7f\x08"';
@@ -90,7 +90,7 @@ describe('the first bytes', () => {
     expect(client.state).toBe(state);
   });
 
-  test.each(['', 'ä', 'a\n', 'x'.repeat(256)])('never have an identity such as %j', (identity) => {
+  test.each(['', 'ä', 'a\n', 'x'.repeat(256)])('cannot have the identity %j', (identity) => {
     expect(authErrorOf(() => external({ uid: identity })).code).toBe('IDENTITY_INVALID');
     expect(authErrorOf(() => anonymous({ trace: identity })).code).toBe('IDENTITY_INVALID');
   });
@@ -182,7 +182,7 @@ describe('the table of client states', () => {
     expect(client.state).toBe('WaitingForOK');
   });
 
-  test('an ERROR that we sent leaves the exchange as it was', () => {
+  test('an ERROR that the client sends does not change the state', () => {
     const client = clientIn.WaitingForData();
     client.receive(bytes('DATA 61\r\nDATA 7a\r\nWHAT\r\n'));
     expect(text(client.receive(bytes('DATA 62\r\n')).send)).toBe('DATA 32\r\n');
@@ -296,7 +296,7 @@ describe('whole handshakes', () => {
     }
   });
 
-  test.each(conversations)('$title, cut in two at every place', ({ title: _, server, client, rest, ...options }) => {
+  test.each(conversations)('$title, divided at every place', ({ title: _, server, client, rest, ...options }) => {
     for (let cut = 0; cut <= server.length; cut++) {
       const auth = new AuthClient(options);
       let said = text(auth.start());
@@ -319,7 +319,7 @@ describe('a handshake that fails', () => {
     return authErrorOf(() => client.receive(bytes(server)));
   }
 
-  test('names the exchanges that were tried and the mechanisms that are offered', () => {
+  test('has an error with the mechanisms that were tried and the mechanisms that are offered', () => {
     const error = rejected([external({ uid: '1000' })], 'REJECTED EXTERNAL DBUS_COOKIE_SHA1\r\nREJECTED EXTERNAL\r\n');
     expect(error).toMatchObject({
       name: 'AuthError',
@@ -333,13 +333,13 @@ describe('a handshake that fails', () => {
     );
   });
 
-  test('has not tried mechanisms that are not offered', () => {
+  test('has not tried the mechanisms that are not offered', () => {
     const error = rejected([external({ uid: '1' }), anonymous()], 'REJECTED DBUS_COOKIE_SHA1\r\n');
     expect(error.tried).toEqual(['EXTERNAL as user 1']);
     expect(error.offered).toEqual(['DBUS_COOKIE_SHA1']);
   });
 
-  test('says that the server offers no mechanisms, and repeats its last ERROR', () => {
+  test('reports that the server offers no mechanisms, and the last ERROR of the server', () => {
     const error = rejected([anonymous()], 'ERROR go \x1b away\r\nREJECTED\r\n');
     expect(error.offered).toBeUndefined();
     expect(error.message).toBe(
@@ -347,7 +347,7 @@ describe('a handshake that fails', () => {
     );
   });
 
-  test('throws the same error again and again', () => {
+  test('throws the same error at each further call', () => {
     const client = started(anonymous());
     const error = authErrorOf(() => client.receive(bytes('REJECTED\r\n')));
     expect(authErrorOf(() => client.receive(bytes(`OK ${GUID}\r\n`)))).toBe(error);
@@ -357,7 +357,7 @@ describe('a handshake that fails', () => {
   test.each([
     ['SERVER_CLOSED', 'the server closed the connection before it answered AUTH (EXTERNAL as user 1)'],
     ['AUTH_TIMED_OUT', 'the server did not answer AUTH (EXTERNAL as user 1) in time'],
-  ] as const)('from outside, by %s, says what was awaited', (code, message) => {
+  ] as const)('because of %s has an error that says which answer was missing', (code, message) => {
     const client = started(external({ uid: '1' }));
     client.receive(bytes('OK 001'));
     const error = client.abandon(code);
@@ -366,13 +366,13 @@ describe('a handshake that fails', () => {
     expect(authErrorOf(() => client.receive(bytes('\r\n')))).toBe(error);
   });
 
-  test('during the negotiation of descriptors names that command', () => {
+  test('during the negotiation of descriptors has an error with that command', () => {
     expect(negotiating().abandon('SERVER_CLOSED').message).toBe(
       'the server closed the connection before it answered NEGOTIATE_UNIX_FD',
     );
   });
 
-  test('before start() says that', () => {
+  test('before start() has an error that says so', () => {
     const error = new AuthClient({ mechanisms: [anonymous()] }).abandon('SERVER_CLOSED');
     expect(error.message).toBe('the server closed the connection before the handshake');
   });
@@ -396,7 +396,7 @@ describe('a hostile server', () => {
     ['a long list of mechanisms', 'LINE_TOO_LONG', 'REJECTED', ' A'.repeat(1000)],
   ];
 
-  test.each(endless)('sends %s: %s, after a bounded effort', (_, code, first, again) => {
+  test.each(endless)('that sends %s ends the handshake after a bounded effort: %s', (_, code, first, again) => {
     for (const size of [1, 7, again.length]) {
       const client = started(external());
       let sent = 0;
@@ -415,7 +415,7 @@ describe('a hostile server', () => {
 
   const badGuids = ['', '1234deadbeef', `${GUID}0`, `${GUID} x`, GUID.replace('0', 'g'), `x ${GUID}`];
   test.each(['OK', ...badGuids.map((guid) => `OK ${guid}`)])(
-    'says %j: GUID_INVALID, and nothing is sent',
+    'that sends %j gets no answer: GUID_INVALID',
     (line) => {
       const client = started(external({ uid: '0' }));
       expect(authErrorOf(() => client.receive(bytes(`${line}\r\n`)))).toMatchObject({ code: 'GUID_INVALID', line });
@@ -429,7 +429,7 @@ describe('a hostile server', () => {
     expect(authErrorOf(() => client.receive(flood)).code).toBe('LINE_TOO_LONG');
   });
 
-  test('may send OK and 64 MiB of messages in one chunk: they are returned without a copy', () => {
+  test('can send OK and 64 MiB of messages in one chunk, which are returned without a copy', () => {
     const client = started(external({ uid: '0' }));
     const ok = bytes(`OK ${GUID}\r\n`);
     const chunk = new Uint8Array(2 ** 26);
@@ -440,7 +440,7 @@ describe('a hostile server', () => {
     expect(done?.rest.length).toBe(chunk.length - ok.length);
   });
 
-  test('with random lines causes success or a documented error, and nothing else', () => {
+  test('that sends random lines causes success or a documented error, and nothing else', () => {
     const commands = ['OK', 'REJECTED', 'DATA', 'ERROR'];
     const words = [...commands, GUID, 'EXTERNAL', 'TWO', '61', '62', '\r\n', ' ', 'X', '\0', '\x80'];
     const firstSeed = Date.now() >>> 0;
@@ -471,7 +471,7 @@ describe('a hostile server', () => {
   });
 });
 
-describe('a method that is called out of turn', () => {
+describe('a method that is called at the wrong time', () => {
   test('throws an error with a code', () => {
     expect(authErrorOf(() => new AuthClient({ mechanisms: [] }).start()).code).toBe('MECHANISM_MISSING');
     expect(authErrorOf(() => started(anonymous()).start()).code).toBe('OUT_OF_TURN');
@@ -536,7 +536,7 @@ describe('an early BEGIN', () => {
     ['DATA\r\n', 'UNEXPECTED_COMMAND'],
     ['ERROR\r\n', 'UNEXPECTED_COMMAND'],
     ['AGREE_UNIX_FD\r\n', 'UNEXPECTED_COMMAND'],
-  ] as const)('ends the handshake at %j, since nothing more can be said', (line, code) => {
+  ] as const)('ends the handshake at %j, because no more commands can be sent', (line, code) => {
     const client = early();
     client.start();
     expect(authErrorOf(() => client.receive(bytes(line))).code).toBe(code);

@@ -35,7 +35,7 @@ describe('a line', () => {
     expect(splitWords('')).toEqual([]);
   });
 
-  test('is escaped and cut in error texts', () => {
+  test('is escaped and shortened in error texts', () => {
     expect(quote('a\x1b[31m"')).toBe('"a\\u001b[31m\\""');
     expect(quote('x'.repeat(500)).length).toBe(123);
   });
@@ -79,7 +79,7 @@ describe('lines out of a stream', () => {
     expect(lines).toEqual(['REJECTED EXTERNAL', '', 'OK x']);
   });
 
-  test('do not touch the bytes after them', () => {
+  test('leave the bytes after them unchanged', () => {
     const reader = new LineReader();
     reader.push(bytes('OK\r\nl\x01\x00\n\xff'));
     expect(reader.next()).toBe('OK');
@@ -96,7 +96,7 @@ describe('lines out of a stream', () => {
     ['LINE_END_INVALID', 'OK\rx'],
     ['LINE_END_INVALID', 'OK\r\r\n'],
     ['LINE_END_INVALID', 'OK\r\0'],
-  ])('end with %s at the first byte that shows it: %j', (code, line) => {
+  ])('end with %s at the first byte that breaks the rule: %j', (code, line) => {
     for (const size of [1, line.length]) {
       const reader = new LineReader();
       const error = authErrorOf(() => chunksOf(bytes(line), size).map((chunk) => readAll(reader, chunk)));
@@ -104,7 +104,7 @@ describe('lines out of a stream', () => {
     }
   });
 
-  test('may be as long as the limit, and not a byte longer', () => {
+  test('can be as long as the limit, but not a byte longer', () => {
     const longest = 'x'.repeat(MAX_LINE_LENGTH);
     expect(readAll(new LineReader(), bytes(`${longest}\r\n`))).toEqual([longest]);
     const reader = new LineReader();

@@ -31,7 +31,7 @@ describe('a client', () => {
   const answer = (challenge: string, options?: Partial<CookieSha1Options>) =>
     clientOf(options).exchanges[0]?.respond?.(bytes(challenge));
 
-  test('gives the user, and proves that it knows the cookie', () => {
+  test('sends the user, and proves that it knows the cookie', () => {
     const asked: string[] = [];
     const step = answer('ctx 7 S', { findCookie: (...names) => (asked.push(...names), COOKIE.secret) });
     expect(text(clientOf().exchanges[0]?.initialResponse)).toBe('1000');
@@ -48,14 +48,14 @@ describe('a client', () => {
     ['../ctx 7 S', '"../ctx" is not the name of a context'],
     ['ctx -7 S', '"-7" is not the id of a cookie'],
     ['ctx 0x7 S', '"0x7" is not the id of a cookie'],
-  ])('refuses the challenge %j and looks at no file', (challenge, problem) => {
+  ])('rejects the challenge %j, and reads no file', (challenge, problem) => {
     const findCookie = (): never => {
       throw new Error('looked');
     };
     expect(answer(challenge, { findCookie })).toEqual({ problem });
   });
 
-  test('reports in its error the reason for which it could not answer', () => {
+  test('reports the reason in its error if it could not answer', () => {
     const client = new AuthClient({ mechanisms: [clientOf({ findCookie: () => ({ problem: 'no such file' }) })] });
     client.start();
     expect(text(client.receive(bytes(`DATA ${encodedHex('ctx 7 S')}\r\n`)).send)).toBe('ERROR Challenge not understood\r\n');
@@ -87,7 +87,7 @@ describe('a server', () => {
   const auth = (user: string): string => `AUTH DBUS_COOKIE_SHA1 ${encodedHex(user)}\r\n`;
   const data = (words: string): string => `DATA ${encodedHex(words)}\r\n`;
 
-  test('accepts the proof, and gives the user id', async () => {
+  test('accepts the proof, and returns the user id', async () => {
     for (const takeCookie of [() => COOKIE, async () => COOKIE]) {
       const { answer, done } = await answers(`${auth('1000')}${data(`C ${PROOF}`)}BEGIN\r\n`, { takeCookie });
       expect(answer).toBe(`${CHALLENGE}OK ${GUID}\r\n`);
@@ -121,7 +121,7 @@ describe('a server', () => {
     expect(answer).toBe(`${CHALLENGE}REJECTED DBUS_COOKIE_SHA1\r\nERROR No data expected\r\n`);
   });
 
-  test('rejects a client if it has no cookie itself, and keeps the reason', async () => {
+  test('rejects a client if it has no cookie itself, and returns the reason', async () => {
     const problem = new Error('the disk is full');
     for (const takeCookie of [() => { throw problem; }, async () => { throw problem; }]) {
       const { answer, refusal } = await answers(auth('1000'), { takeCookie });
@@ -131,7 +131,7 @@ describe('a server', () => {
   });
 });
 
-test('a client without the cookie goes on with the next mechanism that the server offers', async () => {
+test('a client without the cookie continues with the next mechanism that the server offers', async () => {
   const client = new AuthClient({ mechanisms: [clientOf({ findCookie: () => ({ problem: 'none' }) }), anonymous()] });
   const server = new AuthServer({ guid: GUID, mechanisms: [serverOf(), anonymousServer()] });
   let toServer: Uint8Array | undefined = client.start();

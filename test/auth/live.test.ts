@@ -70,7 +70,7 @@ describeWith('dbus-daemon')('a handshake with dbus-daemon', () => {
     expect(rest).toBe('');
   });
 
-  test('fails with the offered mechanisms if none of them can be used', async () => {
+  test('fails if no offered mechanism can be used, and the error lists the offered ones', async () => {
     await using bus = await startPrivateBus();
     await expect(handshake(bus.socketPath, [anonymous()])).rejects.toMatchObject({
       code: 'REJECTED',

@@ -139,7 +139,7 @@ describe('the first byte', () => {
     expect(server.receive(bytes(`${first}UTH\r\n`)).disconnect?.code).toBe('NUL_BYTE_MISSING');
   });
 
-  test('may come alone, after an empty chunk, or together with lines', () => {
+  test('can come alone, after an empty chunk, or together with lines', () => {
     const server = serverIn('WaitingForNul');
     expect(server.receive(new Uint8Array(0))).toEqual({ send: undefined, done: undefined, disconnect: undefined });
     expect(server.state).toBe('WaitingForNul');
@@ -227,7 +227,7 @@ describe('a hostile client', () => {
     ['ERROR', 'TOO_MANY_REJECTIONS', 'ERROR\r\n'],
     ['wrong identities', 'TOO_MANY_REJECTIONS', 'AUTH EXTERNAL 30\r\n'],
     ['NEGOTIATE_UNIX_FD', 'TOO_MANY_LINES', 'NEGOTIATE_UNIX_FD\r\n'],
-  ])('sends %s without end: %s, after a bounded effort', (_, code, again) => {
+  ])('that sends %s without end is rejected after a bounded effort: %s', (_, code, again) => {
     const server = serverIn('WaitingForAuth');
     let sent = 0;
     let end: AuthError | undefined;
@@ -256,7 +256,7 @@ describe('a caller', () => {
     expect(authErrorOf(() => new AuthServer({ guid: 'x', mechanisms: [] })).code).toBe('GUID_INVALID');
   });
 
-  test('gets the error that its check throws, and the handshake has failed', () => {
+  test('gets the error that its check throws, and the handshake fails', () => {
     const broken = externalServer(() => {
       throw new RangeError('no user database');
     });
@@ -306,7 +306,7 @@ describe('a decision that is made later', () => {
       ),
   };
 
-  test('is pending; the lines after it are read when it is made, although their memory was used again', async () => {
+  test('is pending, and the lines after it are read then, even if their memory was used again', async () => {
     const server = new AuthServer({ guid: GUID, mechanisms: [later] });
     const chunk = bytes('\0NEGOTIATE_UNIX_FD\r\nAUTH LATER\r\nDATA 61\r\nBEGIN\r\nrest');
     const first = server.receive(chunk);

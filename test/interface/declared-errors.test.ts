@@ -14,7 +14,7 @@ const Player = defineInterface({
 });
 const { NoTrack, Busy } = Player.errors;
 
-test('an error of an interface is a DBusError with its name, made by a class of its own', () => {
+test('an error of an interface is a DBusError with a class and a name of its own', () => {
   const cause = new Error('the disk is gone');
   const error = new NoTrack('no track', { signature: 'su', body: ['no track', 5], cause });
   expect(error).toBeInstanceOf(NoTrack);
@@ -30,7 +30,7 @@ test('an error of an interface is a DBusError with its name, made by a class of 
   expect(error.stack).toContain('declared-errors.test.ts');
 });
 
-test('each error of an interface is the same class whenever it is asked for', () => {
+test('each error of an interface always has the same class', () => {
   expect(Player.errors.NoTrack).toBe(NoTrack);
   expect(Object.keys(Player.errors)).toEqual(['NoTrack', 'Busy']);
   expect(Object.isFrozen(Player.errors)).toBe(true);
@@ -38,14 +38,14 @@ test('each error of an interface is the same class whenever it is asked for', ()
   expect(Object.keys(defineInterface({ name: 'com.example.None1', errors: undefined }).errors)).toEqual([]);
 });
 
-test('an error may have a name that every object inherits', () => {
+test('an error can be named like a key that every object inherits', () => {
   const errors = { ['__proto__']: 'a.b', constructor: 'a.c' } as const;
   const definition = defineInterface({ name: 'com.example.Odd1', errors } as InterfaceSpec);
   expect(Object.keys(definition.errors)).toEqual(['__proto__', 'constructor']);
   expect(definition.errors['__proto__']?.errorName).toBe('a.b');
 });
 
-test('the class of an error refuses a text that is not a string', () => {
+test('the class of an error rejects a text that is not a string', () => {
   expect(() => new NoTrack(5 as never)).toThrow(ArgumentError);
 });
 
@@ -62,7 +62,7 @@ test.each<[string, unknown, string, RegExp]>([
   if (!Array.isArray(errors)) expect(define).toThrow(expect.objectContaining({ code }));
 });
 
-test('an error that a call rejects with gets the class for its name, and stays the same object', () => {
+test('the error with which a call rejects gets the class for its name, and stays the same object', () => {
   const error = new DBusError('com.example.Error.Busy', 'busy', { call: 'com.example.Player1.Play' });
   const { stack } = error;
   expect(asDeclaredError(Player, error)).toBe(error);
@@ -71,7 +71,7 @@ test('an error that a call rejects with gets the class for its name, and stays t
   expect(error).toMatchObject({ message: 'busy', call: 'com.example.Player1.Play', stack });
 });
 
-test('an error that the interface does not declare, or that is of another class already, is left as it is', () => {
+test('an error that is not declared, or has another class already, is not changed', () => {
   const other = new DBusError('com.example.Error.Other', 'other');
   expect(asDeclaredError(Player, other)).toBe(other);
   expect(Object.getPrototypeOf(other)).toBe(DBusError.prototype);

@@ -98,7 +98,7 @@ describe('a definition', () => {
     [{ methods: { M: { out: 's', outAnnotations: {} } } }, '"outAnnotations" must be an array of objects'],
     [{ signals: { S: { args: 's', argAnnotations: [undefined] } } }, '"argAnnotations" must have objects, got undefined'],
     [{ signals: { S: { args: 's', argAnnotations: [{ a: 1 }] } } }, 'annotation "a" in "argAnnotations" must be text'],
-  ])('is refused if its annotations are wrong: %j', (spec, problem) => {
+  ])('is refused if its annotations are not valid: %j', (spec, problem) => {
     const error = errorFor({ name, ...spec });
     expect(error?.code).toBe('SPEC_INVALID');
     expect(error?.message).toContain(problem);
@@ -296,7 +296,7 @@ describe('a specification is rejected with its interface, its member and the rea
     expect(bySignature?.cause).toMatchObject({ signature: 'sk', offset: 1 });
   });
 
-  test('a member whose name is not a word is in quotes', () => {
+  test('a member whose name is not a word is in quotes in the error', () => {
     const error = errorFor({ name, properties: { 'a b\n': { type: 's', access: 'read' } } });
     expect(error?.message).toMatch(/^com\.example\.Thing1\."a b\\n": /);
   });

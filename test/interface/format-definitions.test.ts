@@ -32,7 +32,7 @@ function run(module: string): Readonly<Record<string, InterfaceDefinition>> {
 const written = (definitions: readonly InterfaceDefinition[]): string =>
   formatIntrospection({ interfaces: definitions, children: [] });
 
-test('a module has the definition of each interface, with everything that the introspection data say', () => {
+test('a module has the definition of each interface, with everything from the introspection data', () => {
   const parsed = parseIntrospection(`<node>
     <interface name="com.example.Player1">
       <method name="Play"><arg name="track" type="s"/><arg type="u" direction="in"/></method>
@@ -89,7 +89,7 @@ export const Player1 = defineInterface({
 });
 
 describe('the module of', () => {
-  test.each(services)('$service gives the definitions that it was made from', ({ parsed }) => {
+  test.each(services)('$service exports the definitions from which it was made', ({ parsed }) => {
     expect(parsed.problems).toEqual([]);
     expect(parsed.interfaces.length).toBeGreaterThan(0);
     const definitions = Object.values(run(formatDefinitions(parsed)));
@@ -98,7 +98,7 @@ describe('the module of', () => {
   });
 });
 
-test('the modules of systemd, logind, hostnamed, UPower, Avahi, BlueZ, NetworkManager, MPRIS and notifications compile, and type their members', async () => {
+test('the modules of nine well-known services compile, and their members have types', async () => {
   const modules = Object.fromEntries(services.map(({ service, parsed }) => (
     [`${service}.ts`, formatDefinitions(parsed, { from: 'SRC/interface/define.js' })]
   )));
@@ -135,7 +135,7 @@ export declare const all: HandlersOf<typeof Manager>;
   expect(output).not.toContain('error');
 }, 120_000);
 
-test('constants have the last element of the name, and more of it if two would be equal', () => {
+test('constants are named by the last element of the name, and by more elements if two would be equal', () => {
   const names = [
     'a.login1.Manager', 'a.systemd1.Manager', 'b.systemd1.Manager', 'a.login1.Seat', 'a.Object', 'a.b.Promise', 'a.nan',
     'a.NaN', 'a._1', 'x.bC', 'x.b.C', 'x.BC', 'A.b',
@@ -153,7 +153,7 @@ test('constants have the last element of the name, and more of it if two would b
   expect(Object.keys(run(module))).toHaveLength(names.length);
 });
 
-test('interfaces of objects below are there once, with all members that any of them has, and standard ones if wanted', () => {
+test('interfaces of objects below appear once, with the members of all, and standard ones on request', () => {
   const parsed = parseIntrospection(`<node>
     <interface name="a.B"><method name="One"><arg type="s"/></method></interface>
     <node name="x"><interface name="a.B"><method name="One"/><method name="Two"/></interface>
@@ -170,7 +170,7 @@ test('interfaces of objects below are there once, with all members that any of t
   expect(written(Object.values(run(formatDefinitions({ interfaces: [Peer] }, { standard: true }))))).toBe(written([Peer]));
 });
 
-test('a definition of this program is written with its errors and optional arguments', () => {
+test('a definition is written with its errors and optional arguments', () => {
   const Player = defineInterface({
     name: 'a.Player', methods: { Play: { in: 'su', optional: 1 } }, errors: { NoTrack: 'a.NoTrack', ['__proto__']: 'a.P' },
   });
@@ -186,7 +186,7 @@ const HOSTILE = [
   '@ts-nocheck', '# sourceMappingURL=x', '\u00a0', '\ufeff', 'a\u00adb', '\u{e0001}', '-->', '<!--', ']', ' as [',
 ];
 
-test('no text of a service becomes code: names, annotations, the origin, and problems', async () => {
+test('no text of a service can become code: names, annotations, the origin, and problems', async () => {
   const attribute = (text: string): string => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
   const parsed = parseIntrospection(`<node><interface name="a.B">
     <method name="__proto__"/><method name="constructor"/><method name="default"/><method name="M">${

@@ -33,7 +33,7 @@ const Lamp = defineInterface({
 });
 
 describe('introspection data', () => {
-  test('contains everything that a definition says', () => {
+  test('contains everything in a definition', () => {
     expect(formatIntrospection({ interfaces: [Lamp], children: ['b', 'a'] })).toBe(`${DOCTYPE}<node>
   <interface name="com.example.Lamp1">
     <method name="Dim">

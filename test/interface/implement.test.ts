@@ -141,7 +141,7 @@ describe('an implementation', () => {
       withProperties({ Color: () => 'red' }), 'HANDLER_INVALID', 'Color',
       'the handlers must be an object with get or set, got a function',
     ],
-  ])('is refused for the handlers %j: %s', (given, code, member, problem) => {
+  ])('is refused with the handlers %j: %s', (given, code, member, problem) => {
     const text = `${Thing.name}${member === undefined ? '' : `.${member}`}: ${problem}`;
     expect(() => Thing.implement(given as typeof members)).toThrow(
       expect.objectContaining({
@@ -227,7 +227,7 @@ describe('a signal of an implementation', () => {
     ]);
   });
 
-  test('for changed properties of one object has its path', () => {
+  test('for changed properties of one object has the path of that object', () => {
     const thing = Thing.implement(members);
     const sink = recorder();
     thing.attach(sink);
@@ -235,7 +235,7 @@ describe('a signal of an implementation', () => {
     expect(sink.received).toEqual([['Level', '/a']]);
   });
 
-  test('for changed properties contains their names', () => {
+  test('for changed properties has their names', () => {
     const thing = Thing.implement(members);
     const sink = recorder();
     thing.attach(sink);

@@ -25,7 +25,7 @@ const One = defineInterface({
 });
 
 describe('a second interface of one name', () => {
-  test('adds its members, errors and annotations, and its mark as deprecated', () => {
+  test('adds its members, errors and annotations, and the mark as deprecated', () => {
     const { definition, conflicts } = merge(One, defineInterface({
       name: 'a.C',
       methods: { Same: { in: 's', inNames: ['x'], annotations: { 'a.Two': '2', 'a.One': '1' } }, More: {} },
@@ -46,7 +46,7 @@ describe('a second interface of one name', () => {
     expect(definition?.deprecated).toBe(true);
   });
 
-  test('is in conflict with the first if it defines a part in another way, and the first counts', () => {
+  test('conflicts with the first if it defines a part in another way, and the first counts', () => {
     const { definition, conflicts } = merge(One, defineInterface({
       name: 'a.C',
       methods: { Same: { in: 's', inNames: ['y'] }, Other: { in: 'u', out: 'u' } },
@@ -71,7 +71,7 @@ describe('a second interface of one name', () => {
     expect(definition?.annotations['a.Since']).toBe('1');
   });
 
-  test('changes nothing if it is the same, or if there is none', () => {
+  test('changes nothing if it is equal or missing', () => {
     expect(merge(One, One)).toEqual({ definition: One, conflicts: [] });
     expect(merge(One).definition).toBe(One);
     expect(merge(One, JSON.parse(JSON.stringify(One)) as unknown).conflicts).toEqual([]); // without its functions and errors
@@ -83,7 +83,7 @@ describe('a second interface of one name', () => {
   });
 });
 
-test('conflicts of a source are comments of its module, those of children too', () => {
+test('conflicts of an object and its children are comments in the module', () => {
   const parsed = parseIntrospection(`<node>
     <interface name="a.C"><method name="M"><arg type="s" direction="in"/></method></interface>
     <node name="x"><interface name="a.C"><method name="M"/></interface></node>
@@ -93,7 +93,7 @@ test('conflicts of a source are comments of its module, those of children too', 
   ]);
 });
 
-test('an interface that appears again and again is merged, each member once, and its conflicts are counted', () => {
+test('an interface that appears many times is merged in linear time, and its conflicts are counted', () => {
   const COUNT = 5_000;
   let looks = 0;
   const counted = Array.from({ length: COUNT }, (_, n) => new Proxy(

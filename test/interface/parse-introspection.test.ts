@@ -143,7 +143,7 @@ describe('introspection data is parsed', () => {
     expect(parsed?.methods['Open']?.in).toBe('sb');
   });
 
-  test('with members and elements named as the keys that every object inherits', () => {
+  test('with members and elements named like keys that every object inherits', () => {
     const { interfaces: [parsed] } = parseIntrospection(`<node><interface name="com.example.A1">
       <method name="__proto__"><arg type="s"/></method><method name="constructor"/><signal name="toString"/>
       <constructor name="x"/><__proto__ name="y"/><toString/>
@@ -258,7 +258,7 @@ describe('a text that is not introspection data', () => {
     [member('<annotation value="true"/>'), 'ATTRIBUTE_MISSING', 3],
     [member('<annotation name="org.freedesktop.DBus.Deprecated"/>'), 'ATTRIBUTE_MISSING', 3],
     [member('<annotation name="org.freedesktop.DBus.Deprecated" value="yes"/>'), 'VALUE_INVALID', 3],
-  ])('is rejected with its line: %j: %s in line %i', (xml, code, line) => {
+  ])('is rejected: %j: %s in line %i', (xml, code, line) => {
     const refusal = refusalOf(xml);
     expect([refusal.code, refusal.line]).toEqual([code, line]);
     expect(refusal.message).toContain(`line ${line}`);
@@ -280,7 +280,7 @@ describe('a text that is not introspection data', () => {
   });
 });
 
-describe('a part that cannot be read does not hide the others:', () => {
+describe('a part that cannot be read does not affect the others:', () => {
   const inInterface = (xml: string): string =>
     `<node><interface name="com.example.A1"><method name="Before"/>\n${xml}\n<method name="After"/></interface></node>`;
 
@@ -326,7 +326,7 @@ describe('a part that cannot be read does not hide the others:', () => {
     expect(defineInterface(parsed!).name).toBe('com.example.A1');
   });
 
-  test('the first of two members counts, and a member with an odd attribute allows what it may mean', () => {
+  test('the first of two members counts, and an unknown value of an attribute permits all that it may mean', () => {
     const { interfaces: [parsed] } = parseIntrospection(inInterface(`
       <property name="P" type="s" access="read"/><property name="P" type="u" access="write"/>
       <property name="Odd" type="s" access="RW"/><property name="None" type="s"/>
@@ -337,7 +337,7 @@ describe('a part that cannot be read does not hide the others:', () => {
     expect(parsed?.methods['M']).toMatchObject({ in: 'su', inNames: ['a', ''] });
   });
 
-  test('interfaces without a name or with an odd one are skipped, and a second one of the same name is kept', () => {
+  test('interfaces without a valid name are skipped, and a second one of the same name is kept', () => {
     const { interfaces, problems } = parseIntrospection(`<node>
       <interface><method name="M"/></interface>
       <interface name="odd"><method name="M"><arg/></method></interface>
@@ -364,7 +364,7 @@ describe('a part that cannot be read does not hide the others:', () => {
     ]);
   });
 
-  test('text around the root element, a second root element and odd characters are passed over', () => {
+  test('text around the root element, a second root element and control characters are skipped', () => {
     const { children, problems } = parseIntrospection('\nodd <node>\u0001\n<node name="a"/></node> <node/> more');
     expect(children.map(({ name }) => name)).toEqual(['a']);
     expect(problems.map(({ code, line }) => [code, line])).toEqual([
@@ -379,7 +379,7 @@ describe('a part that cannot be read does not hide the others:', () => {
     expect(problemCount).toBe(5_000);
   });
 
-  test('a text that is not well-formed, or has another root element, is refused nevertheless', () => {
+  test('a text that is not well-formed, or has another root element, is still rejected', () => {
     for (const xml of ['', 'text', '<node>', '<node></nodes>', '<node name=a/>', '<interface name="a.b"/>', '<node><!--']) {
       expect(refusalOf(xml, false)).toBeInstanceOf(IntrospectionError);
     }
@@ -387,7 +387,7 @@ describe('a part that cannot be read does not hide the others:', () => {
   });
 });
 
-test('all annotations are kept, of interfaces, members and arguments', () => {
+test('all annotations of interfaces, members and arguments are kept', () => {
   const note = (name: string, value = 'x'): string => `<annotation name="com.example.${name}" value="${value}"/>`;
   const { interfaces: [parsed], problems } = parseIntrospection(`<node><interface name="com.example.A1">${note('I')}
     <method name="M"><arg type="s">${note('A')}${note('B', '&lt;b&gt;&#10;')}</arg><arg type="u"/>
@@ -415,7 +415,7 @@ test('all annotations are kept, of interfaces, members and arguments', () => {
 });
 
 describe('hostile data', () => {
-  test('has no entity expanded', () => {
+  test('never has its entities expanded', () => {
     const levels = Array.from({ length: 30 }, (_, i) => `<!ENTITY l${i + 1} "${`&l${i};`.repeat(10)}">`);
     const doctype = `<!DOCTYPE node [<!ENTITY l0 "lol"> ${levels.join('\n')} ]>`;
     for (const strict of [true, false]) {
@@ -431,7 +431,7 @@ describe('hostile data', () => {
       .toBe('ENTITY_INVALID');
   });
 
-  test('has no reference expanded twice', () => {
+  test('never has a reference expanded twice', () => {
     expect(parseIntrospection('<node name="&amp;lt;&#38;amp;"/>').name).toBe('&lt;&amp;');
   });
 
@@ -503,7 +503,7 @@ describe('hostile data', () => {
     }
   }, 60_000);
 
-  test('is rejected with an IntrospectionError only, whatever is changed in it', () => {
+  test('is rejected only with an IntrospectionError, whatever is changed in it', () => {
     let state = 20_261;
     const below = (limit: number): number => {
       state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;

@@ -27,7 +27,7 @@ function described(fixture: 'bus' | 'glib' | 'libdbus', name: string): ParsedInt
 }
 
 describe('the standard interfaces', () => {
-  test('have the signatures that other programs describe', () => {
+  test('have the signatures in the introspection data of other programs', () => {
     expect(signatures(Peer)).toEqual(signatures(described('bus', Peer.name)));
     expect(signatures(Introspectable)).toEqual(signatures(described('bus', Introspectable.name)));
     expect(signatures(Properties)).toEqual(signatures(described('bus', Properties.name)));
@@ -50,7 +50,7 @@ describe('the error names', () => {
     expect(names).toHaveLength(48);
   });
 
-  test('have their own last elements as keys', () => {
+  test('have their last elements as keys', () => {
     const asKey = (name: string): string => name
       .replace('org.freedesktop.DBus.Error.', '')
       .replace('SELinux', 'Selinux').replace('IOError', 'IoError')

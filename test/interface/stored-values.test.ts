@@ -28,7 +28,7 @@ function changesOf(player: ReturnType<typeof Player.implement>): unknown[] {
 }
 
 describe('a plain value', () => {
-  test('is what callers read, and what they replace', () => {
+  test('can be read and replaced by callers', () => {
     const player = Player.implement({ properties: plain });
     expect(player.properties['Volume']?.get?.(context)).toBe(0.5);
     player.properties['Volume']?.set?.(1, context);
@@ -41,7 +41,7 @@ describe('a plain value', () => {
     expect(plain.Volume).toBe(0.5); // the object of handlers is not changed
   });
 
-  test('can be assigned, which is announced as the definition says, unless it is the same primitive value', () => {
+  test('can be assigned, and is announced as in the definition, unless it is the same primitive value', () => {
     const player = Player.implement({ properties: plain });
     const changes = changesOf(player);
     player.values.Volume = 0.7;
@@ -54,7 +54,7 @@ describe('a plain value', () => {
     expect(player.values.Any).toEqual(variant('u', 1));
   });
 
-  test('stays as it was if an assigned value does not fit its type', () => {
+  test('does not change if an assigned value does not fit its type', () => {
     const player = Player.implement({ properties: plain });
     const changes = changesOf(player);
     expect(() => (player.values.Volume = 'loud' as never)).toThrow(expect.objectContaining({
@@ -75,7 +75,7 @@ describe('a plain value', () => {
     }
   });
 
-  test('of a dict may have the keys get and set', () => {
+  test('of a dict can have the keys get and set', () => {
     const Metadata = { get: variant('s', 'x'), set: variant('u', 1) };
     const player = Player.implement({ properties: { ...plain, Metadata } });
     expect(player.values.Metadata).toBe(Metadata);
@@ -102,7 +102,7 @@ describe('an accessor', () => {
     return Player.implement({ properties });
   };
 
-  test('runs for callers, and for assignments of the service, which are announced', () => {
+  test('runs for callers, and for announced assignments of the service', () => {
     const player = withAccessor();
     const changes = changesOf(player);
     player.properties['Volume']?.set?.(7, context);
@@ -117,7 +117,7 @@ describe('an accessor', () => {
     expect(() => Player.implement({ properties: failing })).not.toThrow();
   });
 
-  test('must have the half that the access of the property requires', () => {
+  test('must have the functions that the access of the property requires', () => {
     const readOnly = { ...plain, get Volume() { return 1; } };
     expect(() => Player.implement({ properties: readOnly })).toThrow(expect.objectContaining({
       code: 'HANDLER_MISSING', member: 'Volume',

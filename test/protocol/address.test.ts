@@ -54,7 +54,7 @@ describe('an address list', () => {
     expect(parseAddresses(text)).toEqual(expected);
   });
 
-  test('keeps its keys in order, whatever their names are', () => {
+  test('keeps its keys in order, whatever their names', () => {
     const { keys } = only('x:b=1,2=2,1=3,__proto__=4,constructor=5');
     expect([...keys]).toEqual([
       ['b', '1'],
@@ -128,13 +128,13 @@ describe('an address list', () => {
     expect(addressErrorOf(() => parseAddresses(text)).message).toContain(message);
   });
 
-  test('with an unescaped character is refused with the way to write it', () => {
+  test('with an unescaped character is refused, and the error has its escaped form', () => {
     expect(addressErrorOf(() => parseAddresses('unix:path=/💾')).message).toBe(
       'found "💾" in a value: it must be written %f0%9f%92%be (offset 11 of address "unix:path=/💾")',
     );
   });
 
-  test('may have tens of thousands of keys and addresses', () => {
+  test('can have tens of thousands of keys and addresses', () => {
     const count = 20_000;
     const keys = Array.from({ length: count }, (_, i) => `k${i}=%41`).join(',');
     expect(only(`x:${keys}`).keys.size).toBe(count);
@@ -156,7 +156,7 @@ describe('the escaping of values', () => {
     expect(only(`unix:path=${escaped}`).keys.get('path')).toBe(value);
   });
 
-  test('changes every byte but the optionally-escaped ones', () => {
+  test('changes every byte except the optionally-escaped ones', () => {
     const plain = '-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_/.\\*';
     for (let code = 1; code < 128; code++) {
       const character = String.fromCharCode(code);
@@ -201,7 +201,7 @@ describe('the escaping of values', () => {
     expect(() => formatAddress(parts as AddressParts)).toThrow(message);
   });
 
-  test('a key that is there twice, as key and as GUID, is not formatted', () => {
+  test('an address with a GUID as a key and as a property is not formatted', () => {
     const twice = { transport: 'unix', keys: { guid: GUID }, guid: GUID };
     expect(addressErrorOf(() => formatAddress(twice))).toMatchObject({ code: 'KEY_DUPLICATE' });
   });
@@ -218,7 +218,7 @@ describe('the escaping of values', () => {
   });
 });
 
-describe('a value alone', () => {
+describe('a single value', () => {
   test.each([['/a b', '/a%20b'], ['::1', '%3a%3a1'], ['é', '%c3%a9'], ['a-_/.\\*', 'a-_/.\\*'], ['%', '%25']])(
     '%j is escaped to %s, and back',
     (value, escaped) => {

@@ -6,7 +6,7 @@ import { DBusWireError } from '../../src/wire/errors.js';
 const wrong = (value: unknown): never => value as never; // only JavaScript lets it through
 
 describe('a DBusError', () => {
-  test('has a code and a fault, as every error has, and its text as body', () => {
+  test('has a code and a fault, like every error, and its text as body', () => {
     const error = new DBusError('com.example.Error.NoTrack', 'nothing to play');
     expect(error).toBeInstanceOf(DBusWireError);
     expect(error).toMatchObject({
@@ -15,7 +15,7 @@ describe('a DBusError', () => {
     });
   });
 
-  test('without a text shows its name', () => {
+  test('without a text has its name as message', () => {
     expect(new DBusError('com.example.Error.No')).toMatchObject({ message: 'com.example.Error.No', body: [''] });
   });
 
@@ -30,14 +30,14 @@ describe('a DBusError', () => {
     ['an empty name', ''],
     ['a number', wrong(5)],
     ['nothing', wrong(undefined)],
-  ])('with %s is refused as it is made', (_, errorName) => {
+  ])('cannot be made with %s', (_, errorName) => {
     expect(() => new DBusError(errorName)).toThrow(expect.objectContaining({
       name: 'InvalidNameError', kind: 'error name', value: errorName,
       message: expect.stringMatching(/ is not a valid error name: it must .* \(the error name comes first, its text/),
     }));
   });
 
-  test('with a text that is not a string is refused when it is made', () => {
+  test('cannot be made with a text that is not a string', () => {
     const problem = 'DBusError: the message must be a string, got number 5';
     expect(() => new DBusError('a.b', wrong(5))).toThrow(problem);
   });

@@ -25,7 +25,7 @@ describe('the text of a rule', () => {
     ['a member', { member: 'a.b' }, 'rule.member: string "a.b" is not a valid member name: it must '],
     ['a path', { path: '/a/' }, 'rule.path: string "/a/" is not a valid object path: it must '],
     ['a pathNamespace', { pathNamespace: 'a' }, 'rule.pathNamespace: string "a" is not a valid object path: it must '],
-  ])('is refused with the key if %s breaks its grammar', (_, rule, message) => {
+  ])('is refused if %s breaks its grammar, and the error names the key', (_, rule, message) => {
     expect(() => formatMatchRule(rule)).toThrow(expect.objectContaining({ code: 'NAME_INVALID' }));
     expect(() => formatMatchRule(rule)).toThrow(message);
   });
@@ -82,12 +82,12 @@ describe('the text of a rule', () => {
     expect(() => formatMatchRule(rule)).toThrow(refused);
   });
 
-  test('has at most 1,024 bytes', () => {
+  test('must have at most 1,024 bytes', () => {
     expect(formatMatchRule({ args: { 0: 'x'.repeat(1017) } })).toHaveLength(1024);
     expect(new TextEncoder().encode(formatMatchRule({ args: { 0: 'é'.repeat(508) } }))).toHaveLength(1023);
   });
 
-  test('is not made of a proxy that throws, nor its arguments', () => {
+  test('is not made of a proxy that throws, or of arguments that throw', () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
     expect(() => formatMatchRule(proxy)).toThrow('the rule must be an object, got a value that cannot be inspected');
@@ -97,7 +97,7 @@ describe('the text of a rule', () => {
   test.each([
     [null], [5], [''], [true], [Symbol()], ["type='signal'"], [[]], [new Map([['type', 'signal']])], [new Date(0)],
     [Promise.resolve({})],
-  ])('is not made of %o', (value) => {
+  ])('cannot be made of %o', (value) => {
     expect(() => formatMatchRule(value as never)).toThrow('formatMatchRule: the rule must be an object, got ');
   });
 });

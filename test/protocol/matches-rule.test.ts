@@ -60,7 +60,7 @@ describe('a message matched with a rule', () => {
   test.each([
     ['/', true], ['/aa/', true], ['/aa/bb/', true], ['/aa/bb/cc/', true], ['/aa/bb/cc', true],
     ['/aa', false], ['/aa/b', false], ['/aa/bb', false],
-  ])('of the argument path /aa/bb/, with the argument %s: %j', (argument, expected) => {
+  ])('with the argument path /aa/bb/, for the argument %s: %j', (argument, expected) => {
     const rule: MatchRule = { argPaths: { 0: '/aa/bb/' } };
     expect(matchesRule(rule, withBody('s', argument))).toBe(expected);
     // A slash at the end is for text only: no OBJECT_PATH has one.

@@ -8,7 +8,7 @@ import { parseMatchRule } from '../../src/protocol/parse-match-rule.js';
 import { RULES_AND_TEXTS } from './match-rule-texts.js';
 
 describe('the text of a match rule', () => {
-  test.each(RULES_AND_TEXTS)('%j is read from its text %s, and written again', (rule, text) => {
+  test.each(RULES_AND_TEXTS)('for %j is %s, and is read back', (rule, text) => {
     // JSON leaves out what is undefined; what matches everything is not written.
     const { eavesdrop, pathNamespace, ...others } = JSON.parse(JSON.stringify(rule)) as MatchRule;
     const written = {
@@ -102,14 +102,14 @@ describe('the text of a match rule', () => {
     [`arg0='${'é'.repeat(509)}'`, 1025],
     ['x'.repeat(1_000_000), 1_000_000],
     ['\ud800'.repeat(2_000), 2_000],
-  ])('of more than 1,024 bytes is refused, and not shown as a whole', (rule, length) => {
+  ])('of more than 1,024 bytes is refused, and shortened in the error', (rule, length) => {
     const error = errorOf(rule);
     expect(error).toMatchObject({ code: 'MATCH_RULE_TOO_LONG', rule });
     expect(error.problem).toBe(`found ${length} bytes: a match rule must have at most 1024`);
     expect(error.message.length).toBeLessThan(1_400);
   });
 
-  test('keeps the error of a name as cause', () => {
+  test('has the error of a name as the cause of its error', () => {
     expect(errorOf("member='a.b'").cause).toMatchObject({ name: 'InvalidNameError', kind: 'member name' });
   });
 

@@ -27,7 +27,7 @@ describe('a path element', () => {
     expect(unescapePathElement(element)).toBe(text);
   });
 
-  test('for every character of Latin-1, and two of them, is valid and different', () => {
+  test('for each character of Latin-1, and for each pair, is valid and different', () => {
     const texts = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code));
     const all = [...texts, ...texts.map((text) => `_${text}`), ...texts.map((text) => `${text}5`)];
     const elements = new Set(all.map(escapePathElement));
