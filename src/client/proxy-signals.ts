@@ -6,11 +6,8 @@ import type { MessageLink } from '../connection/link.js';
 import {
   type ListenedSubscription, type ListenOptions, SignalListening, type SignalSink,
 } from '../connection/signal-listener.js';
-import { SignalQueue } from '../connection/signal-queue.js';
-import { type SignalTap, tapAllSignals, tapSignals } from '../connection/signal-taps.js';
-import {
-  DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_LIMIT, type SubscribeOptions,
-} from '../connection/subscription.js';
+import { tapAllSignals, tapSignals } from '../connection/signal-taps.js';
+import { queueOf, SignalReader, type SubscribeOptions } from '../connection/subscription.js';
 import type { InterfaceDefinition } from '../interface/definition.js';
 import { DefinitionError, unknownMember } from '../interface/errors.js';
 import type { MatchRule } from '../protocol/match-rule.js';
@@ -103,7 +100,7 @@ export function signalFunctions(
       const problem = 'the interface has no signals: it must have one to be read';
       throw new DefinitionError('SIGNAL_UNKNOWN', problem, { interface: interfaceName });
     }
-    return signalStream(new SeveralSignals(link, wanted, options), toAnySignal);
+    return signalStream(readSeveral(link, wanted, options), toAnySignal);
   };
 
   const $signals: SignalFunctions['$signals'] = (...args) => blaming($signals, () => beginSeveral(...args));
@@ -146,66 +143,49 @@ function listenTo(
   });
 }
 
-/** The signals of several rules in one queue, in order of arrival. */
-class SeveralSignals {
-  readonly ready: Promise<void>;
-  readonly #queue: SignalQueue;
-  readonly #taps: readonly SignalTap[];
-  readonly #stopListening: () => void;
-
-  constructor(
-    link: MessageLink<boolean>, wanted: readonly { readonly rule: MatchRule; readonly signature: string }[],
-    options: SignalsOptions,
-  ) {
-    const { signal: end, overflow: policy } = options;
-    const { queueLimit: limit = DEFAULT_QUEUE_LIMIT, queueBytes: maxBytes = DEFAULT_QUEUE_BYTES } = options;
-    end?.throwIfAborted();
-    const fail = (error?: { readonly reason: unknown }): void => {
-      if (error === undefined) return; // each tap that is closed
-      this.#queue.end(error);
-      this.#release().catch(() => {}); // the reader has an error already
-    };
-    this.#queue = new SignalQueue({
-      limit, maxBytes, overflow: policy,
-      onDrop: (message) => countDrop(link, 'queue overflow', { message }),
-      onOverflow: (reason) => fail({ reason }), onGap: options.onGap,
-    });
-    const sinkOf = (index: number): SignalSink => ({
-      dropped: 0,
-      push: (message, bytes) => this.#queue.push(message, bytes),
-      noteGap: (gap) => {
-        if (index === 0) this.#queue.noteGap(gap); // one gap interrupts all of them
-      },
-      end: fail,
-    });
-    const taps = wanted.map(({ rule, signature }, index) => [rule, { signature, sink: sinkOf(index) }] as const);
-    this.#taps = tapAllSignals(link, taps); // it throws if a rule is not valid
-    const onAbort = (): void => fail({ reason: end?.reason });
-    end?.addEventListener('abort', onAbort);
-    this.#stopListening = () => end?.removeEventListener('abort', onAbort);
-    this.ready = Promise.all(this.#taps.map(({ ready }) => ready)).then(() => undefined);
-    this.ready.catch(() => {}); // the reader gets the error, too
-  }
-
-  get dropped(): number {
-    return this.#taps.reduce((sum, { dropped }) => sum + dropped, this.#queue.dropped);
-  }
-
-  get gaps(): number {
-    return this.#taps[0]?.gaps ?? 0;
-  }
-
-  next(): Promise<IteratorResult<Signal>> {
-    return this.#queue.next();
-  }
-
-  async close(): Promise<void> {
-    this.#queue.discard();
-    await this.#release();
-  }
-
-  async #release(): Promise<void> {
-    this.#stopListening();
-    await Promise.all(this.#taps.map((tap) => tap.close()));
-  }
+/** Reads the signals of several rules in one queue, in order of arrival. */
+function readSeveral(
+  link: MessageLink<boolean>, wanted: readonly { readonly rule: MatchRule; readonly signature: string }[],
+  options: SignalsOptions,
+): SignalReader {
+  const { signal: end } = options;
+  end?.throwIfAborted();
+  const fail = (error?: { readonly reason: unknown }): void => {
+    if (error === undefined) return; // each tap that is closed
+    queue.end(error);
+    release().catch(() => {}); // the reader has an error already
+  };
+  const queue = queueOf(options, {
+    onDrop: (message) => countDrop(link, 'queue overflow', { message }),
+    onOverflow: (reason) => fail({ reason }),
+  });
+  const sinkOf = (index: number): SignalSink => ({
+    dropped: 0,
+    push: (message, bytes) => queue.push(message, bytes),
+    noteGap: (gap) => {
+      if (index === 0) queue.noteGap(gap); // one gap interrupts all of them
+    },
+    end: fail,
+  });
+  const onAbort = (): void => fail({ reason: end?.reason });
+  const release = async (): Promise<void> => {
+    end?.removeEventListener('abort', onAbort);
+    await Promise.all(taps.map((tap) => tap.close()));
+  };
+  const taps = tapAllSignals(link, wanted.map(({ rule, signature }, index) => (
+    [rule, { signature, sink: sinkOf(index) }]
+  ))); // it throws if a rule is not valid
+  end?.addEventListener('abort', onAbort);
+  const ready = Promise.all(taps.map((tap) => tap.ready)).then(() => undefined);
+  ready.catch(() => {}); // the reader gets the error, too
+  return new SignalReader({
+    ready,
+    get dropped() {
+      return taps.reduce((sum, { dropped }) => sum + dropped, queue.dropped);
+    },
+    get gaps() {
+      return taps[0]?.gaps ?? 0;
+    },
+    release,
+  }, queue);
 }

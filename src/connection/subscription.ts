@@ -21,13 +21,13 @@ import {
 import { OVERFLOW, type OverflowPolicy, SignalQueue } from './signal-queue.js';
 
 /** How many signals a subscription keeps for a slow reader, unless its options say otherwise. */
-export const DEFAULT_QUEUE_LIMIT = 1024;
+const DEFAULT_QUEUE_LIMIT = 1024;
 
 /**
  * How many bytes the signals have that a subscription keeps, unless its options say otherwise: 16 MiB. The values of a
  * message take at most 24 times its bytes, so that a slow reader costs less than 400 MB.
  */
-export const DEFAULT_QUEUE_BYTES = 2 ** 24;
+const DEFAULT_QUEUE_BYTES = 2 ** 24;
 
 /** How a subscription behaves. */
 export interface SubscribeOptions {
@@ -210,26 +210,42 @@ class Route {
   }
 }
 
-/** The reader's side of a route. */
-class RouteReader implements Subscription {
-  readonly #route: Route;
+/** Makes the queue of a subscription with valid options. */
+export function queueOf(
+  options: Pick<SubscribeOptions, 'queueLimit' | 'queueBytes' | 'overflow' | 'onGap'>,
+  events: { readonly onDrop: (message: Signal) => void; readonly onOverflow: (error: Error) => void },
+): SignalQueue {
+  const { queueLimit = DEFAULT_QUEUE_LIMIT, queueBytes = DEFAULT_QUEUE_BYTES, overflow, onGap } = options;
+  const { onDrop, onOverflow } = events;
+  return new SignalQueue({ limit: queueLimit, maxBytes: queueBytes, overflow, onDrop, onOverflow, onGap });
+}
+
+/** The source of the signals in a queue: one rule, or several. */
+export interface QueueSource extends Pick<Subscription, 'ready' | 'dropped' | 'gaps'> {
+  /** Ends the source; resolves when the bus has removed its rules. */
+  release(): Promise<void>;
+}
+
+/** Reads a queue of signals. */
+export class SignalReader implements Subscription {
+  readonly #source: QueueSource;
   readonly #queue: SignalQueue;
 
-  constructor(route: Route, queue: SignalQueue) {
-    this.#route = route;
+  constructor(source: QueueSource, queue: SignalQueue) {
+    this.#source = source;
     this.#queue = queue;
   }
 
   get ready(): Promise<void> {
-    return this.#route.ready;
+    return this.#source.ready;
   }
 
   get dropped(): number {
-    return this.#route.dropped;
+    return this.#source.dropped;
   }
 
   get gaps(): number {
-    return this.#route.gaps;
+    return this.#source.gaps;
   }
 
   next(): Promise<IteratorResult<Signal>> {
@@ -247,7 +263,7 @@ class RouteReader implements Subscription {
 
   async close(): Promise<void> {
     this.#queue.discard();
-    await this.#route.release();
+    await this.#source.release();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -269,6 +285,25 @@ function checkSubscription(
   const signalRule: MatchRule = { ...rule, type: 'signal' };
   formatMatchRule(signalRule); // throws before the bus is asked
   return signalRule;
+}
+
+/** The handle of a route whose signals go to a sink. */
+function tapOf(route: Route, sink: SignalSink): Omit<ListenedSubscription, 'closed'> {
+  const close = (): Promise<void> => {
+    sink.end();
+    return route.release();
+  };
+  return {
+    ready: route.ready,
+    get dropped() {
+      return route.dropped;
+    },
+    get gaps() {
+      return route.gaps;
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
 }
 
 /** The parts of a link that subscriptions need. */
@@ -293,56 +328,25 @@ export class Subscriptions {
   /** Subscribes to the signals that match a rule; see {@link MessageLink.subscribe}. */
   subscribe(rule: MatchRule, options: SubscribeOptions = {}): Subscription {
     const signalRule = checkSubscription(rule, options, SUBSCRIBE_RULES);
-    const { queueLimit = DEFAULT_QUEUE_LIMIT, queueBytes = DEFAULT_QUEUE_BYTES, overflow, onGap } = options;
-    const onDrop = (message: Signal): void => this.#link.drops.count('queue overflow', { message });
-    const onOverflow = (error: Error): void => route.fail(error);
-    const queue = new SignalQueue({ limit: queueLimit, maxBytes: queueBytes, overflow, onDrop, onOverflow, onGap });
+    const queue = queueOf(options, {
+      onDrop: (message) => this.#link.drops.count('queue overflow', { message }),
+      onOverflow: (error) => route.fail(error),
+    });
     const route = this.#open(signalRule, options, queue);
-    return new RouteReader(route, queue);
+    return new SignalReader(route, queue);
   }
 
   /** Gives the signals that match a rule to a listener; see {@link Bus.subscribe}. */
   listen(rule: MatchRule, listener: SignalListener, options: ListenOptions = {}): ListenedSubscription {
     const signalRule = checkSubscription(rule, options, LISTEN_RULES);
     const sink = new SignalListening(listener, options.onGap);
-    const route = this.#open(signalRule, options, sink);
-    const close = (): Promise<void> => {
-      sink.end();
-      return route.release();
-    };
-    return {
-      ready: route.ready,
-      closed: sink.closed,
-      get dropped() {
-        return route.dropped;
-      },
-      get gaps() {
-        return route.gaps;
-      },
-      close,
-      [Symbol.asyncDispose]: close,
-    };
+    return Object.assign(tapOf(this.#open(signalRule, options, sink), sink), { closed: sink.closed });
   }
 
   /** Gives the signals that match a rule to a sink of another layer; see signal-taps.ts. */
   tap(rule: MatchRule, signature: string | undefined, sink: SignalSink): Omit<ListenedSubscription, 'closed'> {
     const options = { signature };
-    const route = this.#open(checkSubscription(rule, options, LISTEN_RULES), options, sink);
-    const close = (): Promise<void> => {
-      sink.end();
-      return route.release();
-    };
-    return {
-      ready: route.ready,
-      get dropped() {
-        return route.dropped;
-      },
-      get gaps() {
-        return route.gaps;
-      },
-      close,
-      [Symbol.asyncDispose]: close,
-    };
+    return tapOf(this.#open(checkSubscription(rule, options, LISTEN_RULES), options, sink), sink);
   }
 
   #open(rule: MatchRule, options: Pick<SubscribeOptions, 'signal' | 'signature'>, sink: SignalSink): Route {
