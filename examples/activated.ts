@@ -9,8 +9,8 @@ const Clock = defineInterface({ name: 'com.example.Clock1', methods: { Now: { ou
 
 const bus = await starterBus();
 const idle = setTimeout(async () => {
-  await bus.releaseName('com.example.Clock'); // the next call starts it anew,
-  await bus.close(); // and those that have come already get their answers
+  await bus.releaseName('com.example.Clock'); // the next call starts the service again,
+  await bus.close(); // and calls that have arrived still get their replies
 }, 1_000);
 void bus.closed.then(() => clearTimeout(idle)); // if the bus ends first
 const clock = Clock.implement({

@@ -1,4 +1,4 @@
-// Prints the devices that BlueZ knows as they come, are renamed and go.
+// Prints the devices that BlueZ knows when they are added, changed and removed.
 import { defineInterface, manageObjects, systemBus } from 'dbus-wire';
 import './one-sentence.mjs';
 

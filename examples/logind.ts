@@ -1,4 +1,4 @@
-// Prints who is logged in, then each session that begins or ends, and when the machine goes to sleep and wakes up.
+// Prints the logged-in users, then each session that begins or ends, and when the machine goes to sleep and wakes up.
 import { createProxy, defineInterface, systemBus } from 'dbus-wire';
 import './one-sentence.mjs';
 
@@ -10,7 +10,7 @@ const Manager = defineInterface({
 
 await using bus = await systemBus();
 const login = createProxy(bus, Manager, { destination: 'org.freedesktop.login1', path: '/org/freedesktop/login1' });
-const signals = login.$signals(); // before the list is asked for: then no session is missed
+const signals = login.$signals(); // before the list is requested, so that no session is missed
 for (const [id, uid, user] of await login.ListSessions()) console.log(`session ${id}: ${user} (${uid})`);
 for await (const { name, args } of signals) {
   if (name === 'PrepareForSleep') console.log(args[0] ? 'going to sleep' : 'awake again');

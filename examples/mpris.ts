@@ -1,5 +1,5 @@
-// Prints the media players of the session as they come and go, with the title that each plays. With the name of one
-// (`mpris.ts vlc`) it pauses that player, or lets it go on.
+// Prints the media players of the session when they appear and disappear, and the titles that they play. With a name
+// (`mpris.ts vlc`) it pauses or resumes that player.
 import { createProxy, defineInterface, type PropertyWatch, sessionBus, take } from 'dbus-wire';
 import './one-sentence.mjs';
 
@@ -19,7 +19,7 @@ if (process.argv[2] !== undefined) {
 } else {
   bus.watchOwner('org.mpris.MediaPlayer2.*', (owner, _previous, name) => {
     void watches.get(name)?.close();
-    if (owner === undefined) return console.log(name, 'has gone');
+    if (owner === undefined) return console.log(name, 'is gone');
     watches.set(name, player(name).$watch('Metadata', (metadata) => {
       console.log(name, take(metadata, 'xesam:title', 's'));
     }));

@@ -1,4 +1,4 @@
-// Prints the network devices, and the wireless networks in reach with their strengths, as they come, change and go.
+// Prints network devices, and wireless networks with their strengths, when they are added, changed and removed.
 import { defineInterface, manageObjects, systemBus } from 'dbus-wire';
 import './one-sentence.mjs';
 

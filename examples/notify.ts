@@ -9,7 +9,7 @@ const Notifier = defineInterface({
 
 await using bus = await sessionBus();
 const notifier = createProxy(bus, Notifier, { destination: Notifier.name, path: '/org/freedesktop/Notifications' });
-const signals = notifier.$signals(); // before the call: then no signal is missed
+const signals = notifier.$signals(); // before the call, so that no signal is missed
 const id = await notifier.Notify('example', 0, '', 'Tea', 'It is ready.', ['drink', 'Drink it'], {}, -1);
 for await (const { name, args: [shown, detail] } of signals) {
   if (shown === id) console.log(name, detail);

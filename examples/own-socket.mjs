@@ -1,5 +1,6 @@
 // D-Bus messages over a socket of your own, without a bus and without a handshake: the wire library and node:net.
-// A server adds numbers; a client asks it to, asks for what it has not, and then sends bytes that are no message.
+// A server adds numbers; a client calls it, calls a method that does not exist, and then sends bytes that are no
+// D-Bus message.
 //
 //   node examples/own-socket.mjs
 import { once } from 'node:events';
@@ -21,7 +22,7 @@ async function* messagesFrom(socket) {
 
 function answer(call) {
   if (call.interface === INTERFACE && call.member === 'Add' && call.signature === 'ii') {
-    const [a, b] = call.body; // two INT32: the signature says so, and every value was checked against it
+    const [a, b] = call.body; // two INT32, as in the signature: the values were checked against it
     return methodReturn(call, { signature: 'x', body: [BigInt(a) + BigInt(b)] });
   }
   const errorName = 'org.freedesktop.DBus.Error.UnknownMethod';

@@ -1,4 +1,4 @@
-// Two programs that talk without a bus. Without an argument it is the server, which prints its address; with that
+// Two programs that talk without a bus. Without an argument this is the server, which prints its address; with that
 // address it is a client: `peer.ts unix:path=…`.
 import { createProxy, defineInterface, exportObject, listen, openConnection } from 'dbus-wire';
 import './one-sentence.mjs';

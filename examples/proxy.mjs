@@ -1,8 +1,8 @@
-// A proxy between clients and the session bus that prints every message that passes, and, on request, sends calls for
-// one name to another. It reads headers only: bodies pass by as bytes.
+// A proxy between clients and the session bus that prints each message and, on request, redirects the calls to
+// one name to another. It reads only headers, and passes bodies on as bytes.
 //
 //   node examples/proxy.mjs /tmp/proxy.sock                                    print
-//   node examples/proxy.mjs /tmp/proxy.sock com.example.Old=com.example.New    and send calls elsewhere
+//   node examples/proxy.mjs /tmp/proxy.sock com.example.Old=com.example.New    and redirect calls
 //   DBUS_SESSION_BUS_ADDRESS=unix:path=/tmp/proxy.sock some-program
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
@@ -20,7 +20,7 @@ if (path === undefined || busPath === undefined || (from !== '') !== (to !== und
   process.exit(2);
 }
 
-/** Cuts the lines of a handshake out of a stream, up to the first byte of a message. */
+/** Reads the lines of a handshake from a stream, up to the first byte of a message. */
 class Handshake {
   #text = Buffer.alloc(0);
   #lastLine = '';
@@ -30,7 +30,7 @@ class Handshake {
     this.#beginsMessages = beginsMessages;
   }
 
-  /** The lines that a chunk completes, and, once the handshake is over, the bytes after it. */
+  /** The lines that a chunk completes, and, after the end of the handshake, the bytes after it. */
   push(chunk) {
     this.#text = Buffer.concat([this.#text, chunk]);
     const lines = [];
@@ -42,7 +42,7 @@ class Handshake {
       this.#text = this.#text.subarray(end + 2);
       lines.push(this.#lastLine);
     }
-    if (this.#text.length > MAX_LINE_LENGTH) throw new Error('a line of the handshake without end');
+    if (this.#text.length > MAX_LINE_LENGTH) throw new Error('a line of the handshake without an end');
     return { lines, rest: undefined };
   }
 }
@@ -78,8 +78,8 @@ function print(direction, header) {
 
 const FROM_CLIENT = {
   beginsMessages: (lastLine) => lastLine === 'BEGIN',
-  // Descriptors do not pass through a socket of Node. An unknown command is answered with ERROR, and the
-  // client goes on without them.
+  // Descriptors do not pass through a socket of Node. The reply to an unknown command is ERROR, and the
+  // client continues without them.
   passLine: (line) => (line === 'NEGOTIATE_UNIX_FD' ? 'NEGOTIATE_NOTHING' : line),
   passMessage: (message) => {
     const header = decodeHeader(message);
@@ -105,7 +105,7 @@ const server = createServer({ allowHalfOpen: true }, (client) => {
     bus.destroy();
   };
   const fail = (error) => {
-    const isNews = !['ERR_STREAM_PREMATURE_CLOSE', 'EPIPE', 'ECONNRESET'].includes(error.code); // programs just go
+    const isNews = !['ERR_STREAM_PREMATURE_CLOSE', 'EPIPE', 'ECONNRESET'].includes(error.code); // disconnected
     if (isNews) console.error(`closed: ${error.message}`);
     close();
   };
@@ -114,7 +114,7 @@ const server = createServer({ allowHalfOpen: true }, (client) => {
 server.listen(path, () => console.log(`listening at ${path}`));
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.once(signal, () => {
-    server.close(); // takes the socket away
+    server.close(); // removes the socket
     process.exit();
   });
 }

@@ -31,7 +31,7 @@ const Ticker = defineInterface({
 let daemon = await startBus();
 const reconnect = { initialDelay: 10 };
 
-// The service: nothing in it knows of a restart, but the line that prints it.
+// The service: only the lines that print a restart know of it.
 let count = 0;
 const ticker = Ticker.implement({ methods: { Count: () => count } });
 const service = await connectToBus(address, { reconnect });
@@ -44,7 +44,7 @@ service.watchConnection((change) => {
 });
 const timer = setInterval(() => ticker.emit('Tick', ++count), 1);
 
-// The client: its subscription lives on.
+// The client: its subscription continues.
 const client = await connectToBus(address, { reconnect });
 const proxy = createProxy(client, Ticker, { destination: 'com.example.Ticker', path: '/' });
 let received = 0;

@@ -1,5 +1,5 @@
-// Calls any method and prints its results as JSON. The types of the arguments come from introspection data; an argument
-// that is no text is written as JSON, a variant as {"signature": "u", "value": 1}.
+// Calls any method and prints its results as JSON. The types of the arguments come from introspection data; arguments
+// that are not strings are written as JSON, a variant as {"signature": "u", "value": 1}.
 //   send.ts org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner org.freedesktop.Notifications
 import { introspect, sessionBus, toJson } from 'dbus-wire';
 import { splitSignature } from 'dbus-wire/wire';

@@ -1,4 +1,4 @@
-// A test of one's own service, on a bus in the process of the test: it needs no bus on the machine.
+// A test of your own service, on a bus in the process of the test: it needs no bus on the machine.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createProxy, defineInterface, exportObject, type MessageLink } from 'dbus-wire';
@@ -6,7 +6,7 @@ import { startMessageBus } from 'dbus-wire/message-bus';
 
 const Counter = defineInterface({ name: 'com.example.Counter1', methods: { Add: { in: 'u', out: 'u' } } });
 
-// The service, as the program has it.
+// The service, as it is in your program.
 function exportCounter(link: MessageLink): void {
   let value = 0;
   exportObject(link, '/counter', Counter.implement({ methods: { Add: (step) => (value += step) } }));

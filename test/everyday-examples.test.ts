@@ -191,7 +191,7 @@ describeWith('dbus-daemon', 'dbus-python')('mpris.ts', () => {
     first.write('title Noise\n');
     await program.line('org.mpris.MediaPlayer2.first Noise');
     first.write('quit\n');
-    await program.line('org.mpris.MediaPlayer2.first has gone');
+    await program.line('org.mpris.MediaPlayer2.first is gone');
     second.write('title Song\n');
     await program.line('org.mpris.MediaPlayer2.second Song');
     expect(program.stderr).toBe('');
@@ -401,7 +401,7 @@ describeWith('dbus-daemon', 'avahi-daemon')('avahi.ts, with Avahi', () => {
     await group.Commit();
     await program.line(/^Printer at example\.local (?:127\.0\.0\.1|::1) 631$/);
     await group.Free();
-    await program.line('Printer has gone');
+    await program.line('Printer is gone');
     expect(program.stderr).toBe('');
   });
 });
