@@ -4,7 +4,6 @@ import { argumentError, checkObject, checkText, isMap, isRecord } from '../wire/
 import { describe, quote } from '../wire/describe.js';
 import { isGuid } from '../wire/uuid.js';
 import { AddressError, type AddressErrorCode } from './errors.js';
-import { escapeBytes } from './escaped-bytes.js';
 
 /** One server address. ‹Server Addresses› */
 export interface Address {
@@ -168,6 +167,13 @@ function unescapeValue({ text, offset }: Part, address: string): string {
     const problem = 'found escaped bytes that are not UTF-8: a value must be UTF-8';
     throw failure('VALUE_NOT_UTF8', problem, { address, offset });
   }
+}
+
+/** The UTF-8 bytes of a character, each as `mark` and two hex digits in lower case. The character is well-formed. */
+export function escapeBytes(character: string, mark: '%' | '_'): string {
+  const escaped = encodeURIComponent(character); // which leaves some ASCII as it is
+  if (escaped === character) return mark + character.charCodeAt(0).toString(16).padStart(2, '0');
+  return escaped.toLowerCase().replaceAll('%', mark);
 }
 
 function escapeValue(value: string): string {

@@ -2,7 +2,7 @@
 // names into paths. The scheme is that of systemd (sd_bus_path_encode). Specification: Valid Object Paths.
 import { argumentError, checkText } from '../wire/arguments.js';
 import { InvalidNameError } from '../wire/errors.js';
-import { escapeBytes } from './escaped-bytes.js';
+import { escapeBytes } from './address.js';
 
 const PLAIN = /^[0-9A-Za-z]$/;
 const ELEMENT = /^[0-9A-Za-z_]+$/;
