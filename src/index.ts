@@ -49,7 +49,7 @@ export {
 } from './transport/well-known-buses.js';
 export type { Bus } from './connection/bus.js';
 export { type BusOptions, connectToBus, sessionBus, starterBus, systemBus } from './connection/open-bus.js';
-export type { NameOptions } from './connection/bus-names.js';
+export type { NameOptions } from './connection/name-requests.js';
 export type { StartResult } from './connection/bus-queries.js';
 export type { CallLimits } from './connection/call-limits.js';
 export type { CallDefaults, CallFlags, CallOptions, NoReply, WaitOptions } from './connection/call-options.js';

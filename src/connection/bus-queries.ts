@@ -1,5 +1,5 @@
 // Queries to a bus about names, connections and the bus itself: a table of its methods, with the errors that mean that
-// there is no answer. It keeps no state; names of this side are requested in bus-names.ts, owners are watched in
+// there is no answer. It keeps no state; names of this side are requested in name-requests.ts, owners are watched in
 // name-owners.ts. Specification: Message Bus Messages. Tests: bus-queries.test.ts, test/interop/bus-queries.test.ts.
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
 import { ErrorName } from '../protocol/error-names.js';

@@ -4,7 +4,7 @@
 import type { NameReleaseResult, NameRequestResult } from '../protocol/bus.js';
 import type { ConnectionCredentials } from '../protocol/credentials.js';
 import { argumentError } from '../wire/arguments.js';
-import type { NameOptions } from './bus-names.js';
+import type { NameOptions } from './name-requests.js';
 import {
   askAboutName, askBus, credentialsOf, listOfBus, startServiceByName, type StartResult,
 } from './bus-queries.js';

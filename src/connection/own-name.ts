@@ -7,7 +7,7 @@ import { argumentError, hasMethods } from '../wire/arguments.js';
 import { assertWellKnownName } from '../wire/names.js';
 import { checkOptions, type OptionRule, type OptionRules } from '../wire/options.js';
 import type { Bus } from './bus.js';
-import { NAME_RULES, type NameOptions } from './bus-names.js';
+import { NAME_RULES, type NameOptions } from './name-requests.js';
 import type { WaitOptions } from './call-options.js';
 import { ConnectionClosedError, NameLostError, NameRequestError } from './errors.js';
 import type { ConnectionRestored } from './gap.js';

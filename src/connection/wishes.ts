@@ -5,7 +5,7 @@
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
 import type { MatchRule } from '../protocol/match-rule.js';
 import type { ArrivedSignal, SignalHeader } from './arrived-signal.js';
-import { BusNames, type RestoredNames } from './bus-names.js';
+import { BusNames, type RestoredNames } from './name-requests.js';
 import type { Engine } from './engine.js';
 import type { ConnectionClosedError } from './errors.js';
 import type { Gap } from './gap.js';

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Bus } from '../../src/connection/bus.js';
 import { connectToBus, sessionBus, systemBus } from '../../src/connection/open-bus.js';
-import type { NameOptions } from '../../src/connection/bus-names.js';
+import type { NameOptions } from '../../src/connection/name-requests.js';
 import type { ConnectError } from '../../src/transport/errors.js';
 import { errorReply, type MethodCall, methodReturn, type Signal, signal } from '../../src/wire/messages/message.js';
 import { dbusMonitor } from '../support/foreign.js';

@@ -1,5 +1,5 @@
 // Everything that is wanted of a bus is on record, as a new connection to it would need it: names with their flags, and
-// match rules with the number of requests for each (bus-names.ts, match-requests.ts).
+// match rules with the number of requests for each (name-requests.ts, match-requests.ts).
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type Message, methodReturn, signal } from '../../src/wire/messages/message.js';
 import { type Answer, answerAsBus, type BusLink, startBusLink, UNIQUE_NAME } from './fake-server.js';
