@@ -42,8 +42,8 @@ const PER_MESSAGE = /^src\/(wire\/(values|messages)|transport|connection|client|
 /** Those among them that work once for a connection, a question to the bus, a name, a rule or an object. */
 const ONCE = new Set([
   'src/client/introspect.ts',
-  'src/connection/open-bus.ts', 'src/connection/name-requests.ts', 'src/connection/bus-queries.ts', 'src/connection/hello.ts',
-  'src/connection/listen.ts', 'src/connection/match-requests.ts', 'src/connection/name-owners.ts',
+  'src/connection/open-bus.ts', 'src/connection/name-requests.ts', 'src/connection/bus-queries.ts',
+  'src/connection/hello.ts', 'src/connection/listen.ts', 'src/connection/match-requests.ts', 'src/connection/name-owners.ts',
   'src/connection/namespace-owners.ts', 'src/connection/monitor.ts', 'src/connection/own-name.ts',
   'src/connection/subscription.ts', 'src/service/exported-interface.ts',
   'src/transport/socket.ts', 'src/transport/tcp.ts',

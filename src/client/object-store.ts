@@ -6,8 +6,7 @@ import type { MessageLink } from '../connection/link.js';
 import type { InterfaceDefinition } from '../interface/definition.js';
 import type { Variant } from '../wire/variant.js';
 import type { ManagedInterface } from './object-changes.js';
-import { withValues } from './property-cache.js';
-import { PropertyValues, type ValueBudget } from './property-values.js';
+import { PropertyValues, type ValueBudget, withValues } from './property-cache.js';
 import type { PropertyFunctions } from './proxy-properties.js';
 
 /** The interfaces of an object as a message has them, with the values of their properties. */

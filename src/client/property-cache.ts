@@ -1,15 +1,172 @@
-// A proxy that keeps the values of its properties: read once, kept by PropertiesChanged, emptied while the service does
-// not run. Tests: property-watch.test.ts. Specification: org.freedesktop.DBus.Properties (GetAll, PropertiesChanged).
+// The kept values of the properties of one interface of one object, and the proxy that has them ($cache): read once,
+// kept by PropertiesChanged, emptied while the service does not run. Changes are kept in their order: a value that was
+// requested before a change arrived is older than the change. Tests: property-watch.test.ts.
+// Specification: org.freedesktop.DBus.Properties (GetAll, PropertiesChanged).
 import type { MessageLink } from '../connection/link.js';
 import { runListener } from '../connection/signal-taps.js';
 import type { InterfaceDefinition } from '../interface/definition.js';
 import { checkOptions, FUNCTION, type OptionRules } from '../wire/options.js';
 import type { Variant } from '../wire/variant.js';
+import { eachFitting } from './fitting-values.js';
 import { Follow, FOLLOW_RULES, type FollowedState, type FollowOptions } from './follow.js';
 import { propertyCaller, type PropertyFunctions } from './proxy-properties.js';
 import { type ProxyReadOptions, type ProxyTarget, READ_RULES } from './proxy-options.js';
-import { PropertyValues } from './property-values.js';
 import { type ChangedBody, CHANGED_SIGNATURE, changesOf } from './property-watch.js';
+
+/* Values --------------------------------------------------------------------------------------------------------- */
+
+/** A moment in the order of changes. */
+export type Moment = number;
+
+/** A budget of memory for values; many interfaces can share one. */
+export interface ValueBudget {
+  /**
+   * Reserves memory, or releases it if `bytes` is negative. Returns false, and reserves nothing, if there is not
+   * enough.
+   */
+  take(bytes: number): boolean;
+}
+
+/** The kept values of one interface of one object. */
+export class PropertyValues {
+  readonly #link: MessageLink<boolean>;
+  readonly #definition: InterfaceDefinition;
+  readonly #budget: ValueBudget | undefined;
+  readonly #values = new Map<string, unknown>();
+  /** When each property was last changed or invalidated. */
+  readonly #changedAt = new Map<string, Moment>();
+  #now: Moment = 0;
+  #isLive = true;
+  #snapshot: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(link: MessageLink<boolean>, definition: InterfaceDefinition, budget?: ValueBudget) {
+    this.#link = link;
+    this.#definition = definition;
+    this.#budget = budget;
+  }
+
+  /** All values, as a frozen object: the same one until a value changes. */
+  get all(): Readonly<Record<string, unknown>> {
+    if (this.#snapshot === undefined) {
+      const record = Object.create(null) as Record<string, unknown>; // the name of a property can be `__proto__`
+      for (const [name, value] of this.#values) record[name] = value;
+      this.#snapshot = Object.freeze(record);
+    }
+    return this.#snapshot;
+  }
+
+  /** The present moment: later changes are newer than a value that is requested now. */
+  get now(): Moment {
+    return this.#now;
+  }
+
+  /** Whether the value of a property is kept, and follows its changes. */
+  has(name: string): boolean {
+    return this.#isLive && this.#values.has(name);
+  }
+
+  get(name: string): unknown {
+    return this.#values.get(name);
+  }
+
+  /** Whether a property has changed after a moment. */
+  hasChangedSince(name: string, asked: Moment): boolean {
+    return (this.#changedAt.get(name) ?? 0) > asked;
+  }
+
+  /** Takes a value that was asked for at a moment, unless a change is newer. */
+  answer(name: string, value: unknown, asked: Moment): void {
+    if (this.#keeps(name) && !this.hasChangedSince(name, asked)) this.#set(name, [value]);
+  }
+
+  /** Takes all values, which were requested at a moment; returns the names of the properties that have changed. */
+  answerAll(variants: ReadonlyMap<string, Variant>, source: string, asked: Moment): string[] {
+    const names = new Set<string>();
+    for (const name of this.#values.keys()) {
+      if (!variants.has(name) && !this.hasChangedSince(name, asked)) names.add(name);
+    }
+    for (const name of names) this.#set(name, []);
+    eachFitting(this.#link, this.#definition, {
+      source, variants, take: (name, value) => {
+        if (this.hasChangedSince(name, asked) || !this.#keeps(name)) return;
+        this.#set(name, value);
+        names.add(name);
+      },
+    });
+    return [...names];
+  }
+
+  /** Takes PropertiesChanged; returns the names of the properties that the definition has. */
+  change(changed: ReadonlyMap<string, Variant>, invalidated: readonly string[]): string[] {
+    this.#now++;
+    const names = new Set<string>();
+    eachFitting(this.#link, this.#definition, {
+      source: 'PropertiesChanged', variants: changed, take: (name, value) => this.#note(name, value, names),
+    });
+    for (const name of invalidated) {
+      if (this.#definition.properties[name] !== undefined) this.#note(name, [], names);
+    }
+    return [...names];
+  }
+
+  #note(name: string, value: readonly [] | readonly [unknown], names: Set<string>): void {
+    this.#changedAt.set(name, this.#now);
+    this.#set(name, this.#keeps(name) ? value : []);
+    names.add(name);
+  }
+
+  /** A property whose changes are not announced is not kept: its value could become outdated unnoticed. */
+  #keeps(name: string): boolean {
+    return this.#isLive && this.#definition.properties[name]?.emitsChanged !== 'false';
+  }
+
+  /** Keeps the values as they are: no change follows. Their memory no longer counts. */
+  stop(): void {
+    for (const value of this.#values.values()) this.#budget?.take(-weightOf(value));
+    this.#isLive = false;
+  }
+
+  #set(name: string, value: readonly [] | readonly [unknown]): void {
+    this.#snapshot = undefined;
+    const budget = this.#budget;
+    if (budget !== undefined && this.#values.has(name)) budget.take(-weightOf(this.#values.get(name)));
+    const [kept] = value;
+    if (value.length > 0 && (budget === undefined || budget.take(weightOf(kept)))) this.#values.set(name, kept);
+    else this.#values.delete(name);
+  }
+
+  /** Forgets all values; returns the names of those that were known. */
+  clear(): string[] {
+    this.#now++;
+    const names = [...this.#values.keys()];
+    for (const name of names) {
+      this.#set(name, []);
+      this.#changedAt.set(name, this.#now);
+    }
+    return names;
+  }
+}
+
+/** The memory of a small value, in bytes: a rough number, as for a string of one letter. */
+const SMALL = 24;
+
+/** Roughly the memory of a value that was read, in bytes. */
+export function weightOf(value: unknown): number {
+  if (typeof value === 'string') return SMALL + 2 * value.length;
+  if (typeof value !== 'object' || value === null) return SMALL;
+  if (ArrayBuffer.isView(value)) return 4 * SMALL + value.byteLength;
+  let sum = 2 * SMALL;
+  if (Array.isArray(value)) {
+    for (const element of value) sum += weightOf(element);
+  } else if (value instanceof Map) {
+    for (const [key, element] of value) sum += weightOf(key) + weightOf(element);
+  } else if ('value' in value) {
+    sum += weightOf(value.value); // a variant
+  }
+  return sum;
+}
+
+/* Proxies -------------------------------------------------------------------------------------------------------- */
 
 /** How properties are kept. `Values` are those that can be read. */
 export interface CacheOptions<Values = Readonly<Record<string, unknown>>> extends FollowOptions {
