@@ -128,4 +128,4 @@ export { ExportError, type ExportErrorCode } from './service/errors.js';
 export { type ExportedObject, exportObject, type ImplementationFor } from './service/export-object.js';
 export { exportObjectManager } from './service/export-object-manager.js';
 export { exportSubtree, type SubtreeHandlers } from './service/export-subtree.js';
-export type { FailedMember, HandlerError } from './service/handler-errors.js';
+export type { FailedMember, HandlerError } from './service/failure-reports.js';

@@ -5,7 +5,7 @@ import type { Callers } from '../connection/callers.js';
 import type { CallContext } from '../interface/definition.js';
 import type { ConnectionCredentials } from '../protocol/credentials.js';
 import type { MethodCall } from '../wire/messages/message.js';
-import { isA } from './handler-errors.js';
+import { isA } from './failure-reports.js';
 import type { ObjectNode } from './object-node.js';
 import { TimeLimit } from './time-limit.js';
 

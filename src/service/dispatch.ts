@@ -13,7 +13,7 @@ import { MarshalError } from '../wire/errors.js';
 import type { MethodCall } from '../wire/messages/message.js';
 import { type ContextSource, hasGivenUp, HandlerContext } from './call-context.js';
 import { type ExportedInterface, type ExportedMethod, isPromiseLike } from './exported-interface.js';
-import { type FailedMember, isA, reportHandlerError } from './handler-errors.js';
+import { type FailedMember, isA, reportHandlerError } from './failure-reports.js';
 import type { ObjectNode } from './object-node.js';
 import type { ObjectTree } from './object-tree.js';
 import {

@@ -8,7 +8,7 @@ import { assertObjectPath } from '../wire/names.js';
 import { ANY, checkRequiredOptions, FUNCTION } from '../wire/options.js';
 import { checkImplementations, type ExportedObject, type ImplementationFor } from './export-object.js';
 import { type ExportedInterface, exportedInterface, isPromiseLike } from './exported-interface.js';
-import { reportHandlerError } from './handler-errors.js';
+import { reportHandlerError } from './failure-reports.js';
 import { checkLink, exportsOf } from './link-exports.js';
 import { propertyChanges, sendSignal } from './outgoing-signals.js';
 import { type FoundObject, Subtree, type SubtreeCallbacks } from './subtree.js';

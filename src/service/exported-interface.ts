@@ -5,7 +5,7 @@ import type { Implementation, InterfaceDefinition, MethodHandler, PropertyHandle
 import type { EmitsChanged } from '../interface/spec.js';
 import type { ErrorPlace } from '../wire/errors.js';
 import { splitSignature } from '../wire/signature.js';
-import type { FailedMember } from './handler-errors.js';
+import type { FailedMember } from './failure-reports.js';
 
 /** One method of an object. */
 export interface ExportedMethod {

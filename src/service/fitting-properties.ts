@@ -7,7 +7,7 @@ import { signal } from '../wire/messages/message.js';
 import { formatSegment } from '../wire/values/fault.js';
 import type { Variant } from '../wire/variant.js';
 import type { ExportedProperty } from './exported-interface.js';
-import { isA } from './handler-errors.js';
+import { isA } from './failure-reports.js';
 
 /** The interface, name and type of a property, for errors about it. */
 export type PropertyPlace = Pick<ExportedProperty, 'interface' | 'name' | 'type'>;

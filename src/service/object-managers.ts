@@ -8,7 +8,7 @@ import type { Variant } from '../wire/variant.js';
 import { hasGivenUp, timeLimitOf } from './call-context.js';
 import { type ExportedInterface, type ExportedProperty, isPromiseLike } from './exported-interface.js';
 import { type FittingEntry, type PropertyPlace, type Refusal, sendFittingEntries } from './fitting-properties.js';
-import { reportHandlerError } from './handler-errors.js';
+import { reportHandlerError } from './failure-reports.js';
 import type { HeldSignals } from './held-signals.js';
 import type { NodeFinder, ObjectNode } from './object-node.js';
 import type { ObjectTree } from './object-tree.js';

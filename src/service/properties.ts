@@ -9,7 +9,7 @@ import type { Variant } from '../wire/variant.js';
 import { hasGivenUp, timeLimitOf } from './call-context.js';
 import { type ExportedInterface, type ExportedProperty, isPromiseLike } from './exported-interface.js';
 import { ofProperty, type PropertyPlace, type Refusal, sendFitting } from './fitting-properties.js';
-import { describeFailure, isA, reportHandlerError, textOf } from './handler-errors.js';
+import { describeFailure, isA, reportHandlerError, textOf } from './failure-reports.js';
 import type { ObjectNode } from './object-node.js';
 import { AnsweredSoon, shortened, thrownRefusal, unknownInterface } from './replies.js';
 import { NO_VALUE } from './time-limit.js';

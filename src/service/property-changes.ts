@@ -9,7 +9,7 @@ import {
   type ExportedMembers, type ExportedProperty, isPromiseLike, type PropertyAnnouncer,
 } from './exported-interface.js';
 import { type Refusal, sendFitting } from './fitting-properties.js';
-import { isA, reportHandlerError } from './handler-errors.js';
+import { isA, reportHandlerError } from './failure-reports.js';
 import { NO_VALUE, TimeLimit } from './time-limit.js';
 import type { TurnEnd } from './turn-end.js';
 

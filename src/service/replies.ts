@@ -10,7 +10,7 @@ import { MessageFlag } from '../wire/constants.js';
 import { errorAt } from '../wire/error-place.js';
 import type { ErrorPlace } from '../wire/errors.js';
 import { errorReply, type Message, type MethodCall, methodReturn } from '../wire/messages/message.js';
-import { type FailedMember, isA, reportHandlerError, textOf } from './handler-errors.js';
+import { type FailedMember, isA, reportHandlerError, textOf } from './failure-reports.js';
 
 /** The part of a connection that replies and signals need. */
 export interface MessageSink {

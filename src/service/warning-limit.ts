@@ -1,5 +1,5 @@
 // Bounds how often the failures of one member become warnings: a caller that provokes the same failure again and again
-// must not fill a log. Those that are not shown are counted. It knows no handlers. Tests: handler-errors.test.ts.
+// must not fill a log. Those that are not shown are counted. It knows no handlers. Tests: failure-reports.test.ts.
 
 /** Warnings of one member in {@link WARNING_PERIOD}; further ones are counted. */
 export const MAX_WARNINGS = 5;

@@ -12,7 +12,7 @@ import { DBusError } from '../../src/protocol/errors.js';
 import type { Implementation } from '../../src/interface/definition.js';
 import { Dispatcher, type DispatcherOptions } from '../../src/service/dispatch.js';
 import { exportedInterface } from '../../src/service/exported-interface.js';
-import type { HandlerError } from '../../src/service/handler-errors.js';
+import type { HandlerError } from '../../src/service/failure-reports.js';
 import { ObjectTree } from '../../src/service/object-tree.js';
 import type { MessageSink } from '../../src/service/replies.js';
 import { standardInterfaces } from '../../src/service/standard-interfaces.js';

@@ -1,5 +1,5 @@
 // Reports errors of handlers on the service's side: the caller gets only the text of an error, the service gets the
-// error itself. It decides nothing about replies. Tests: handler-errors.test.ts, dispatch.test.ts, properties.test.ts.
+// error itself. It decides nothing about replies. Tests: failure-reports.test.ts, dispatch.test.ts, properties.test.ts.
 // Node: diagnostics_channel, process.emitWarning.
 import { channel } from 'node:diagnostics_channel';
 import type { MethodCall } from '../wire/messages/message.js';

@@ -1,7 +1,7 @@
 // Failures of handlers as warnings: escaped, and bounded in number.
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { reportHandlerError } from '../../src/service/handler-errors.js';
+import { reportHandlerError } from '../../src/service/failure-reports.js';
 import { MAX_WARNINGS, WARNING_PERIOD } from '../../src/service/warning-limit.js';
 
 const INTERFACE = 'com.example.Test1';
