@@ -1,5 +1,5 @@
 // The properties of an object: Get, Set and GetAll. A value is checked against the type of its property before `set`
-// runs; after Set, its change is announced (PropertiesChanged). A property whose value cannot be read or sent is left
+// runs; after Set, its change is announced (property-changes.ts). A property whose value cannot be read or sent is left
 // out of GetAll. It knows no messages. Tests: properties.test.ts.
 // Specification: org.freedesktop.DBus.Properties.
 import { DBusError } from '../protocol/errors.js';
@@ -11,7 +11,8 @@ import { type ExportedInterface, type ExportedProperty, isPromiseLike } from './
 import { ofProperty, type PropertyPlace, type Refusal, sendFitting } from './fitting-properties.js';
 import { describeFailure, isA, reportHandlerError, textOf } from './failure-reports.js';
 import type { ObjectNode } from './object-node.js';
-import { AnsweredSoon, shortened, thrownRefusal, unknownInterface } from './replies.js';
+import { announceSet } from './property-changes.js';
+import { type AnsweredSoon, shortened, thrownRefusal, unknownInterface } from './replies.js';
 import { NO_VALUE } from './time-limit.js';
 
 /** The name of a property of a node. The interface name `''` means the first interface that has the property. */
@@ -139,11 +140,7 @@ function reportFailure(
 export function setProperty(
   { exported, property }: FoundProperty, value: Variant, context: CallContext,
 ): void | Promise<void> | AnsweredSoon {
-  const announce = (): void | Promise<void> => exported.changes?.announce([property.name]);
-  const written = writeProperty(property, value, context);
-  if (written !== undefined) return written.then(announce);
-  const announced = announce();
-  return announced === undefined ? undefined : new AnsweredSoon(announced);
+  return announceSet(exported, property.name, writeProperty(property, value, context));
 }
 
 function writeProperty(property: ExportedProperty, value: Variant, context: CallContext): void | Promise<void> {

@@ -6,11 +6,12 @@ import { ConnectionClosedError } from '../connection/errors.js';
 import type { CallContext } from '../interface/definition.js';
 import type { Variant } from '../wire/variant.js';
 import {
-  type ExportedMembers, type ExportedProperty, isPromiseLike, type PropertyAnnouncer,
+  type ExportedInterface, type ExportedMembers, type ExportedProperty, isPromiseLike, type PropertyAnnouncer,
 } from './exported-interface.js';
 import { type Refusal, sendFitting } from './fitting-properties.js';
 import { isA, reportHandlerError } from './failure-reports.js';
 import { NO_VALUE, TimeLimit } from './time-limit.js';
+import { AnsweredSoon } from './replies.js';
 import type { TurnEnd } from './turn-end.js';
 
 /** Sends one PropertiesChanged; throws if a value does not fit its type. */
@@ -33,6 +34,18 @@ interface Announcement {
   readonly later: Set<string>;
   /** Sends the values read so far, once; later values are then announced one by one. Set while values are missing. */
   send: (() => void) | undefined;
+}
+
+/**
+ * Announces the change of a property that a caller has set, after `written`. The reply to Set waits for the result.
+ */
+export function announceSet(
+  { changes }: ExportedInterface, name: string, written: void | Promise<void>,
+): void | Promise<void> | AnsweredSoon {
+  const announce = (): void | Promise<void> => changes?.announce([name]);
+  if (written !== undefined) return written.then(announce);
+  const announced = announce();
+  return announced === undefined ? undefined : new AnsweredSoon(announced);
 }
 
 function isAnnounced(property: ExportedProperty | undefined): boolean {
