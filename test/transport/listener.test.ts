@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type Address, parseAddresses } from '../../src/protocol/address.js';
 import { listenStreams, type ListenerOptions, type StreamPeer } from '../../src/transport/listener.js';
 import { occupantOf } from '../../src/transport/socket-file.js';
+import { chooseUnixPlace } from '../../src/transport/unix.js';
 import { run } from '../support/programs.js';
 import { scratchDirectory } from '../support/reaper.js';
 import { until } from '../support/waiting.js';
@@ -105,9 +106,13 @@ describe('a unix address', () => {
     expect(readdirSync(join(directory, 'real'))).toEqual([]);
   });
 
-  const hasAbstract = process.platform === 'linux' && Number(process.versions.node.split('.')[0]) >= 22;
-  test.skipIf(!hasAbstract)('with abstract is not private', async () => {
-    const { clients, address } = await listen(`unix:abstract=dbus-wire-test-${process.pid}`);
+  test.skipIf(process.platform !== 'linux')('with abstract is not private, and refused if this Node changes it', async () => {
+    const name = `unix:abstract=dbus-wire-test-${process.pid}`;
+    expect(chooseUnixPlace(parseAddresses(name)[0]!, {}, '1.48.0')).toMatchObject({ key: 'abstract', isPrivate: false });
+    if (Number(process.versions.node.split('.')[0]) < 22) {
+      return await expect(listen(name)).rejects.toMatchObject({ code: 'ABSTRACT_NOT_SUPPORTED' });
+    }
+    const { clients, address } = await listen(name);
     connectTo(address[0]!);
     await until(() => clients.length === 1);
     expect(clients[0]?.peer.isPrivate).toBe(false);
