@@ -25,7 +25,7 @@ export default defineConfig({
     projects: [
       { extends: true, test: { name: 'quick', include: ['test/**/*.test.ts'], exclude: [HEAVY, ...PURE] } },
       { extends: true, test: { name: 'quick-pure', include: PURE, exclude: [HEAVY], isolate: false } },
-      { extends: true, test: { name: 'heavy', include: [HEAVY] } },
+      { extends: true, test: { name: 'heavy', include: [HEAVY], env: { TEST_EXTENT: 'full' } } },
     ],
   },
 });

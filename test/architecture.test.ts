@@ -249,6 +249,19 @@ describe('the package', () => {
   });
 });
 
+describe('the tests', () => {
+  test('with an extent are imported by a heavy test, so that `npm run test:heavy` runs all of them', () => {
+    const suites = files.filter((file) => /^test\/.*(?<!\.heavy)\.test\.ts$/.test(file)).map((file) => source(file, read(file)));
+    const withExtent = suites.filter((suite) => imports(suite).some(({ target }) => target === 'test/support/extent.ts'));
+    expect(withExtent).not.toEqual([]);
+    const isRunInFull = ({ file }: Source): boolean => {
+      const heavy = file.replace(/\.test\.ts$/, '.heavy.test.ts');
+      return files.includes(heavy) && imports(source(heavy, read(heavy))).some(({ target }) => target === file);
+    };
+    expect(withExtent.filter((suite) => !isRunInFull(suite)).map(({ file }) => file)).toEqual([]);
+  });
+});
+
 describe('the repository', () => {
   test('contains no address of a registry in its lock files', () => {
     const locks = files.filter((file) => basename(file) === 'package-lock.json');

@@ -4,7 +4,8 @@ import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { describeWith, run, start } from './support/programs.js';
+import { heavyDescribeWith } from './support/extent.js';
+import { run, start } from './support/programs.js';
 import { scratchDirectory } from './support/reaper.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -28,7 +29,7 @@ async function runDemo(env: Readonly<Record<string, string | undefined>>): Promi
   return stdout;
 }
 
-describeWith('dbus-daemon', 'dbus-run-session')('the demo', () => {
+heavyDescribeWith('dbus-daemon', 'dbus-run-session')('the demo', () => {
   test('succeeds with dbus-daemon, and the commands that it proposes work', async () => {
     expect(await runDemo(WITHOUT_BUS)).toContain('$ dbus-daemon --nofork');
   }, 90_000);

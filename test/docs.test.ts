@@ -1,4 +1,5 @@
-// Executes the examples of README.md and docs/: every block in ts or js is a module of its own, `dbus-wire` in it is
+// Executes the examples of README.md, and in `npm run test:heavy` those of docs/, which are type-checked here too: every
+// block in ts or js is a module of its own, `dbus-wire` in it is
 // the package as built, and what it prints is exactly what its comments `// → …` say, line by line.
 // Behind the language a block may have a file name, by which others of the page import it (```ts counter.ts), and the
 // word no-run: then it is type-checked only. With with:service.ts, the block of that name runs beside it, from the moment
@@ -9,6 +10,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFil
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { extent } from './support/extent.js';
 import { type PrivateBus, startPrivateBus } from './support/private-bus.js';
 import { describeWith, reasonToSkip, run, start } from './support/programs.js';
 import { scratchDirectory } from './support/reaper.js';
@@ -16,7 +18,7 @@ import { scratchDirectory } from './support/reaper.js';
 const repository = fileURLToPath(new URL('..', import.meta.url));
 
 /** Milliseconds for a block to end, or to show that it goes on, after its last promised line. */
-const GRACE = 1_500;
+const GRACE = extent(500, 1_500);
 
 interface Block {
   readonly page: string;
@@ -103,7 +105,7 @@ describe('the pages', () => {
     const files = blocks.filter(({ language }) => language === 'ts').map(({ file }) => file);
     write('tsconfig.json', JSON.stringify({ compilerOptions, files }));
     const compiler = join(repository, 'node_modules/typescript/bin/tsc');
-    const { stdout, code } = await run(process.execPath, [compiler, '-p', '.'], { cwd: scratch, timeout: 60_000 });
+    const { stdout, code } = await run(process.execPath, [compiler, '-p', '.', '--singleThreaded'], { cwd: scratch, timeout: 60_000 });
     expect({ stdout, code }).toEqual({ stdout: '', code: 0 });
   });
 
@@ -151,7 +153,9 @@ async function runBlock(block: Block, env: Environment): Promise<readonly string
   return program.stdout.split('\n').slice(0, -1).map((line) => line.trimEnd());
 }
 
-describe.each(pages.filter((page) => blocks.some((block) => block.page === page)))('%s', (page) => {
+const RUN_PAGES = extent(['README.md'], pages).filter((page) => blocks.some((block) => block.page === page));
+
+describe.each(RUN_PAGES)('%s', (page) => {
   const ofPage = blocks.filter((block) => block.page === page && block.isRun);
   const reason = ofPage.some(needsBus) ? reasonToSkip('dbus-daemon') : undefined;
   if (reason !== undefined) process.stderr.write(`skipped, examples of ${page} that need a bus: ${reason}\n`);
@@ -165,7 +169,7 @@ describe.each(pages.filter((page) => blocks.some((block) => block.page === page)
 });
 
 describeWith('dbus-daemon')('the services of the pages', () => {
-  test.each(blocks.filter(({ file }) => basename(file) === 'service.ts'))('$file ends with an error if its bus dies', async (block) => {
+  test.each(blocks.filter(({ file, page }) => basename(file) === 'service.ts' && RUN_PAGES.includes(page)))('$file ends with an error if its bus dies', async (block) => {
     await using dying = await startPrivateBus();
     await using service = await startBlock(block.output, environmentOf(dying));
     await service.line('ready');

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { connectToBus, createProxy, defineInterface, variant } from '../src/index.js';
+import { heavyDescribeWith, heavyTest, some } from './support/extent.js';
 import { gdbusCall, pythonService } from './support/foreign.js';
 import { type PrivateBus, startPrivateBus } from './support/private-bus.js';
 import { describeWith, type Program, PYTHON, run, start } from './support/programs.js';
@@ -21,7 +22,7 @@ beforeAll(async () => {
   mkdirSync(join(scratch, 'node_modules'));
   symlinkSync(repository, join(scratch, 'node_modules', 'dbus-wire'));
   const compiler = join(repository, 'node_modules/typescript/bin/tsc');
-  const args = [compiler, '-p', examples, '--noEmit', 'false', '--outDir', scratch];
+  const args = [compiler, '-p', examples, '--noEmit', 'false', '--outDir', scratch, '--singleThreaded'];
   expect(await run(process.execPath, args, { timeout: 60_000 })).toMatchObject({ stdout: '', code: 0 });
 });
 
@@ -112,12 +113,12 @@ async function sentenceOf(address: string, program: string, ...args: readonly st
 describe('with one sentence and an exit code ends', () => {
   const noBus = `unix:path=${join(scratch, 'no-bus')}`;
 
-  test.each(sources.filter((name) => !['activated.ts', 'peer.ts', 'send.ts', 'unit-test.ts'].includes(name)))(
+  test.each(some(sources.filter((name) => !['activated.ts', 'peer.ts', 'send.ts', 'unit-test.ts'].includes(name)), 5))(
     '%s without a bus', async (name) => {
       expect(await sentenceOf(noBus, name.replace('.ts', '.js'))).toContain('cannot connect to unix:path=');
     });
 
-  test.each<readonly [program: string, args: readonly string[], sentence: string]>([
+  test.each(some<readonly [program: string, args: readonly string[], sentence: string]>([
     ['activated.js', [], 'found no bus that started this program'],
     ['send.js', [], 'usage: send.ts SERVICE PATH INTERFACE.METHOD [ARGUMENT]…'],
     ['send.js', ['org.freedesktop.DBus', '/'], 'usage: send.ts'],
@@ -126,11 +127,11 @@ describe('with one sentence and an exit code ends', () => {
     ['peer.js', [noBus], 'cannot connect to unix:path='],
     ['proxy.mjs', [], 'usage: proxy.mjs PATH [OLD=NEW]'],
     ['dissect.mjs', [join(scratch, 'no-file')], 'ENOENT: no such file'],
-  ])('%s with the arguments %j', async (program, args, sentence) => {
+  ], 5))('%s with the arguments %j', async (program, args, sentence) => {
     expect(await sentenceOf(noBus, program, ...args)).toContain(sentence);
   });
 
-  describeWith('dbus-daemon')('on a bus without its service', () => {
+  heavyDescribeWith('dbus-daemon')('on a bus without its service', () => {
     const missing = 'was not provided by any .service files';
     test.each<readonly [program: string, args: readonly string[], sentence: string]>([
       ['avahi.js', [], missing], ['logind.js', [], missing], ['notify.js', [], missing], ['secrets.js', [], missing],
@@ -146,7 +147,7 @@ describe('with one sentence and an exit code ends', () => {
   });
 });
 
-describeWith('dbus-daemon', 'gdbus', 'dunst', 'Xvfb')('notify.ts, with dunst', () => {
+heavyDescribeWith('dbus-daemon', 'gdbus', 'dunst', 'Xvfb')('notify.ts, with dunst', () => {
   const dunst = {
     destination: 'org.freedesktop.Notifications', path: '/org/freedesktop/Notifications',
     interface: 'org.dunstproject.cmd0',
@@ -179,7 +180,7 @@ describeWith('dbus-daemon', 'gdbus', 'dunst', 'Xvfb')('notify.ts, with dunst', (
 });
 
 describeWith('dbus-daemon', 'dbus-python')('mpris.ts', () => {
-  test('lists players when they appear, play something else and disappear', async () => {
+  heavyTest('lists players when they appear, play something else and disappear', async () => {
     const bus = await startBus();
     const first = await pythonService(bus, 'mpris_player', ['first']);
     onTestFinished(() => first[Symbol.asyncDispose]());
@@ -206,7 +207,7 @@ describeWith('dbus-daemon', 'dbus-python')('mpris.ts', () => {
   });
 });
 
-describeWith('dbus-daemon', 'dbus-python')('survive.ts', () => {
+heavyDescribeWith('dbus-daemon', 'dbus-python')('survive.ts', () => {
   test('prints the volume through restarts of the player and of the bus', async () => {
     const bus = await startBus();
     let player = await pythonService(bus, 'mpris_player', ['vlc']);
@@ -230,7 +231,7 @@ describeWith('dbus-daemon', 'dbus-python')('survive.ts', () => {
   });
 });
 
-describeWith('dbus-daemon', 'python-dbusmock')('on a system bus of python3-dbusmock', () => {
+heavyDescribeWith('dbus-daemon', 'python-dbusmock')('on a system bus of python3-dbusmock', () => {
   test('bluez.ts lists devices and follows their names', async () => {
     const bus = await startBus();
     const mock = await startMock(bus, 'bluez5', 'org.bluez', '/org/bluez');
@@ -276,7 +277,7 @@ describeWith('dbus-daemon', 'python-dbusmock')('on a system bus of python3-dbusm
   });
 });
 
-describeWith('dbus-daemon', 'gnome-keyring-daemon')('secrets.ts, with gnome-keyring', () => {
+heavyDescribeWith('dbus-daemon', 'gnome-keyring-daemon')('secrets.ts, with gnome-keyring', () => {
   test('keeps a password, finds it and deletes it', async () => {
     const bus = await startBus();
     const home = scratchDirectory();
@@ -305,7 +306,7 @@ describeWith('dbus-daemon', 'gdbus')('on a bus with clients of other implementat
   const clock = { destination: 'com.example.Clock', path: '/com/example/Clock', interface: 'com.example.Clock1' };
   const nobody = { destination: 'org.freedesktop.DBus', path: '/', interface: 'org.freedesktop.DBus' };
 
-  test('activated.ts is started by a call, ends when idle, and is started again', async () => {
+  heavyTest('activated.ts is started by a call, ends when idle, and is started again', async () => {
     const activatable = { 'com.example.Clock': `${process.execPath} ${join(scratch, 'activated.js')}` };
     const bus = await startBus({ activatable });
     const watch = (await connect(bus)).watchOwner('com.example.Clock', () => ended());
@@ -319,7 +320,7 @@ describeWith('dbus-daemon', 'gdbus')('on a bus with clients of other implementat
     }
   });
 
-  test('activated.ts ends without an error if the bus ends first', async () => {
+  heavyTest('activated.ts ends without an error if the bus ends first', async () => {
     const bus = await startBus();
     const owned = (await connect(bus)).waitForOwner('com.example.Clock');
     const program = await beside(process.execPath, [join(scratch, 'activated.js')], { DBUS_STARTER_ADDRESS: bus.address });
@@ -328,7 +329,7 @@ describeWith('dbus-daemon', 'gdbus')('on a bus with clients of other implementat
     expect(await program.end()).toMatchObject({ code: 0, stderr: '' });
   });
 
-  test('monitor.ts prints messages as lines of JSON', async () => {
+  heavyTest('monitor.ts prints messages as lines of JSON', async () => {
     const bus = await startBus();
     const program = await example(bus, 'monitor');
     const act = () => gdbusCall(bus, nobody, 'NameHasOwner', ['com.example.Nobody']);
@@ -338,7 +339,7 @@ describeWith('dbus-daemon', 'gdbus')('on a bus with clients of other implementat
     });
   });
 
-  test('send.ts calls methods with the types of introspection data', async () => {
+  heavyTest('send.ts calls methods with the types of introspection data', async () => {
     const bus = await startBus();
     const call = (member: string, ...args: readonly string[]) =>
       outputOf(bus, 'send', 'org.freedesktop.DBus', '/org/freedesktop/DBus', `org.freedesktop.DBus.${member}`, ...args);
@@ -366,13 +367,13 @@ describe('without a bus', () => {
     server.kill('SIGINT');
   });
 
-  test('unit-test.ts passes', async () => {
+  heavyTest('unit-test.ts passes', async () => {
     const ended = await run(process.execPath, ['--test', join(scratch, 'unit-test.js')]);
     expect(ended).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^(?:#|ℹ) pass 1$/m) });
   });
 });
 
-describeWith('dbus-daemon', 'avahi-daemon')('avahi.ts, with Avahi', () => {
+heavyDescribeWith('dbus-daemon', 'avahi-daemon')('avahi.ts, with Avahi', () => {
   const Server = defineInterface({ name: 'org.freedesktop.Avahi.Server', methods: { EntryGroupNew: { out: 'o' } } });
   const Group = defineInterface({
     name: 'org.freedesktop.Avahi.EntryGroup',
@@ -406,7 +407,7 @@ describeWith('dbus-daemon', 'avahi-daemon')('avahi.ts, with Avahi', () => {
   });
 });
 
-describeWith('dbus-daemon', 'dbus-python')('tray.ts', () => {
+heavyDescribeWith('dbus-daemon', 'dbus-python')('tray.ts', () => {
   test('shows an item with a menu in each tray that appears', async () => {
     const bus = await startBus();
     const program = await example(bus, 'tray');

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { decodeMessage } from '../src/wire/index.js';
+import { heavyDescribeWith, heavyTest } from './support/extent.js';
 import { dbusSendCall, gdbusCall } from './support/foreign.js';
 import { type PrivateBus, startPrivateBus } from './support/private-bus.js';
 import { describeWith, run, start } from './support/programs.js';
@@ -52,7 +53,7 @@ describe('dissect.mjs', () => {
     expect(left).toBeLessThan(200);
   });
 
-  test('prints a stream up to a mistake or to its early end, and the reason', async () => {
+  heavyTest('prints a stream up to a mistake or to its early end, and the reason', async () => {
     const directory = scratchDirectory();
     const file = (name: string, bytes: Uint8Array): string => {
       writeFileSync(join(directory, name), bytes);
@@ -122,14 +123,14 @@ describeWith('dbus-daemon', 'dbus-send', 'gdbus')('proxy.mjs', () => {
     expect(existsSync(socketPath)).toBe(false);
   });
 
-  test('prints how it is used', async () => {
+  heavyTest('prints how it is used', async () => {
     await using bus = await startPrivateBus();
     const ended = await run(process.execPath, [example('proxy.mjs')], { env: bus.env });
     expect(ended).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('usage: ') });
   });
 });
 
-describeWith('dbus-daemon')('reconnect.mjs', () => {
+heavyDescribeWith('dbus-daemon')('reconnect.mjs', () => {
   test('keeps the name and the subscription through three restarts of the bus, and prints their length', async () => {
     const output = await outputOf('reconnect.mjs');
     const lines = output.trimEnd().split('\n');

@@ -1,10 +1,11 @@
 // The package as its users get it: packed, installed in an empty folder without a network, and used from there, also by
-// the newest TypeScript. Older ones are in typescript.heavy.test.ts. Needs dist/, which `npm test` builds first.
+// the newest TypeScript with some settings; package.heavy has all. Older ones are in typescript.heavy.test.ts. Needs dist/, which `npm test` builds first.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Consumer, installPackage, manifest, repository } from './support/consumer.js';
+import { heavyTest, some } from './support/extent.js';
 import { COMPILATIONS, DEFAULT_COMPILATIONS, NEWEST_COMPILATIONS } from './support/typescript-consumers.js';
 
 let consumer: Consumer;
@@ -99,7 +100,7 @@ describe('from JavaScript', () => {
     expect(await use(process.execPath, 'wire.mjs')).toBe(ROUND_TRIP_OUTPUT);
   });
 
-  test('the entry point ./auth can be imported', async () => {
+  heavyTest('the entry point ./auth can be imported', async () => {
     write('auth.mjs', `import ${AUTH_NAMES} from 'dbus-wire/auth';${AUTH_ROUND_TRIP}`);
     expect(await use(process.execPath, 'auth.mjs')).toBe(AUTH_OUTPUT);
   });
@@ -129,13 +130,13 @@ describe('from JavaScript', () => {
 
 describe('from TypeScript', () => {
   const compilations = [...COMPILATIONS, ...DEFAULT_COMPILATIONS, ...NEWEST_COMPILATIONS];
-  test.each(compilations)('the newest compiler accepts %s', async (...compilation) => {
+  test.each(some(compilations, 3))('the newest compiler accepts %s', async (...compilation) => {
     await consumer.compile(join(repository, 'node_modules', 'typescript'), compilation);
   });
 });
 
 describe('the programs', () => {
-  test.each(['dbus-wire-service', 'dbus-wire-client', 'dbus-wire-bus'])('%s is installed and prints its version', async (program) => {
+  test.each(some(['dbus-wire-service', 'dbus-wire-client', 'dbus-wire-bus'], 2))('%s is installed and prints its version', async (program) => {
     expect(await use(join(consumer.folder, 'node_modules/.bin', program), '--version')).toContain(manifest.version);
   });
 });

@@ -10,6 +10,7 @@ import { exportObject } from '../../src/service/export-object.js';
 import { errorReply, type MethodCall, methodReturn, signal } from '../../src/wire/messages/message.js';
 import { type Variant, variant } from '../../src/wire/variant.js';
 import { useBusPair } from '../support/bus-pair.js';
+import { heavyTest } from '../support/extent.js';
 import type { PrivateBus } from '../support/private-bus.js';
 import { describeWith } from '../support/programs.js';
 import { type Same, same } from '../types/support.js';
@@ -218,7 +219,7 @@ suite('$watch', () => {
     await volumes.close();
   });
 
-  test('does not read again if the service was running already, and otherwise stops after some attempts', async () => {
+  heavyTest('does not read again if the service was running already, and otherwise stops after some attempts', async () => {
     const hopeless = proxyOf(client).$watch('Volume');
     await hopeless.ready; // there is no service
     let asked = 0;

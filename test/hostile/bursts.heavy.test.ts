@@ -11,6 +11,7 @@ import { ALL_BUSES } from '../support/private-broker.js';
 import type { PrivateBus } from '../support/private-bus.js';
 import { describeWith } from '../support/programs.js';
 import { startVictim } from './victim.js';
+import './bursts.test.js';
 
 const MIB = 2 ** 20;
 const TARGET = { destination: 'com.example.Victim', path: '/victim', interface: 'com.example.Victim' } as const;

@@ -2,6 +2,7 @@
 // src/wire/values/key-collisions.ts. Asserted is how the work grows with the number of keys, not how long it takes.
 import { expect, test } from 'vitest';
 import { COLLIDING } from './colliding-keys.js';
+import './dict-keys.test.js';
 
 /** CPU time of putting the keys into a Map, the least of three tries. */
 function workOf(keys: readonly unknown[]): number {

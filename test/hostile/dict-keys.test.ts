@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { unmarshal, UnmarshalError } from '../../src/wire/index.js';
 import { KEY_KIND, KeyCollisions } from '../../src/wire/values/key-collisions.js';
+import { extent } from '../support/extent.js';
 import { COLLIDING, dictOf } from './colliding-keys.js';
 
 type Key = number | bigint | string;
@@ -103,7 +104,7 @@ const DOUBLE_PATTERNS: Readonly<Record<string, (i: number) => number>> = {
   'negative': (i) => -i * 0.25,
 };
 
-const COUNT = 20_000;
+const COUNT = extent(8_000, 20_000);
 const distinct = (make: (i: number) => Key): Key[] => [...new Set(Array.from({ length: COUNT }, (_, i) => make(i)))];
 
 /** The cost of the keys beyond the cheapest, per key: it is refused above 16 per byte of the message. */

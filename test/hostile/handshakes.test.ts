@@ -7,6 +7,7 @@ import { openConnection } from '../../src/connection/connection.js';
 import { listen } from '../../src/connection/listen.js';
 import { parseAddresses } from '../../src/protocol/address.js';
 import { encodedHex } from '../auth/support.js';
+import { extent } from '../support/extent.js';
 import { memoryInUse, MIB } from '../support/memory.js';
 import { scratchDirectory } from '../support/reaper.js';
 import { until } from '../support/waiting.js';
@@ -76,9 +77,10 @@ test.runIf(process.platform === 'linux')('hostile clients leave no resources of 
   await wave(); // warms up
   await nothingIsLeft();
   const memory = memoryInUse();
-  for (let round = 0; round < 3; round++) await wave();
+  const rounds = extent(1, 3);
+  for (let round = 0; round < rounds; round++) await wave();
   await nothingIsLeft();
   expect(memoryInUse() - memory).toBeLessThan(2 * MIB);
   const refused = [...server.refused.values()].reduce((sum, count) => sum + count, 0);
-  expect(refused).toBe(4 * 30 * (Object.keys(ATTACKS).length - 1)); // junk after BEGIN came from an accepted client
+  expect(refused).toBe((1 + rounds) * 30 * (Object.keys(ATTACKS).length - 1)); // junk after BEGIN came from an accepted client
 });

@@ -8,6 +8,7 @@ import type { BusCore } from '../../src/message-bus/bus-core.js';
 import { NO_ACTIVATOR } from '../../src/message-bus/activator.js';
 import { type RunningMessageBus, startBusWith } from '../../src/message-bus/start.js';
 import { encodeMessage, methodCall } from '../../src/wire/index.js';
+import { extent, some } from '../support/extent.js';
 import { BUS, callTo, RawClient, signalOf } from '../support/raw-client.js';
 import { seededRandom } from './seeded.js';
 
@@ -40,9 +41,9 @@ beforeAll(async () => {
 });
 afterAll(() => bus.close());
 
-test('every broken message disconnects its sender, and no other client', async () => {
+test('a broken message disconnects its sender, and no other client', async () => {
   expect(broken.length).toBeGreaterThan(200);
-  for (const entry of broken) {
+  for (const entry of some(broken, 4)) {
     await using client = await RawClient.registered(bus.address);
     client.sendBytes(bytesOf(entry));
     client.sendBytes(new Uint8Array(200)); // some are refused only once they are complete
@@ -78,7 +79,7 @@ test('clients that connect, call and disconnect leave no state on the bus', asyn
     client.transport.flush();
     if (random(2) === 0) await new Promise((resolve) => setImmediate(resolve));
   };
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < extent(5, 20); round++) {
     await Promise.all(Array.from({ length: 50 }, visit));
     await witness.sync();
   }
@@ -110,8 +111,8 @@ test('the bus serves the other clients while one floods it', async () => {
   await using flood = await RawClient.registered(bus.address);
   await using other = await RawClient.registered(bus.address);
   const call = encodeMessage(methodCall({ ...BUS, member: 'ListNames' }), { serial: 9 }).slice();
-  for (let i = 0; i < 50_000; i++) flood.sendBytes(call);
+  for (let i = 0; i < extent(20_000, 50_000); i++) flood.sendBytes(call);
   flood.transport.flush();
   for (let i = 0; i < 5; i++) await other.sync();
-  expect(flood.log.length).toBeLessThan(50_000); // the other was served before all of these
+  expect(flood.log.length).toBeLessThan(extent(20_000, 50_000)); // the other was served before all of these
 });

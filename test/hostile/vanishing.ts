@@ -5,12 +5,13 @@ import { readdirSync } from 'node:fs';
 import { encodeMessage, methodCall, type Variant } from '../../src/wire/index.js';
 import type { Random } from '../fuzz/random.js';
 import { builtProgram } from '../support/built.js';
+import { extent } from '../support/extent.js';
 import { MEMORY_PROBE, memoryInUseBy } from '../support/memory.js';
 import { type Program, start } from '../support/programs.js';
 import { BUS, callTo, RawClient, signalOf } from '../support/raw-client.js';
 import { seededRandom } from './seeded.js';
 
-const CROWD = 200;
+const CROWD = extent(60, 200);
 
 const requestOf = (member: string, signature: string, body: readonly unknown[], serial: number): Uint8Array =>
   encodeMessage(methodCall<string>({ ...BUS, member, signature, body }), { serial }).slice();

@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { heavyDescribeWith, some } from '../support/extent.js';
 import { busctl, busctlCall, dbusMonitor, dbusSend, dbusSendCall, gdbus, gdbusCall } from '../support/foreign.js';
 import { pythonService } from '../support/foreign.js';
 import { startPrivateBus, type PrivateBus } from '../support/private-bus.js';
@@ -73,7 +74,7 @@ describe('programs', () => {
     vi.unstubAllEnvs();
   });
 
-  test.each(['SIGKILL', 'SIGINT', 'SIGTERM'] as const)('no program survives a worker that %s ends', async (signal) => {
+  test.each(some(['SIGKILL', 'SIGINT', 'SIGTERM'] as const, 3))('no program survives a worker that %s ends', async (signal) => {
     // A process of its own with the same support code, the way a test worker has it.
     const directory = scratchDirectory();
     const repository = fileURLToPath(new URL('../..', import.meta.url));
@@ -169,7 +170,7 @@ describeWith('dbus-daemon', 'gdbus', 'dbus-python')('activation', () => {
   });
 });
 
-describeWith('dbus-daemon', 'gdbus', 'busctl', 'dbus-send', 'dbus-monitor', 'dbus-python')('the types service', () => {
+heavyDescribeWith('dbus-daemon', 'gdbus', 'busctl', 'dbus-send', 'dbus-monitor', 'dbus-python')('the types service', () => {
   let bus: PrivateBus;
   let service: Program;
   beforeAll(async () => {

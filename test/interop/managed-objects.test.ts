@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   connectToBus, createProxy, defineInterface, exportObject, manageObjects, ObjectManager,
 } from '../../src/index.js';
+import { heavyTest } from '../support/extent.js';
 import { pythonService } from '../support/foreign.js';
 import { REAL_BUSES } from '../support/private-broker.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
@@ -71,7 +72,7 @@ describe.each(REAL_BUSES)('on $program', ({ required, startBus }) => void descri
     expect(said).toEqual(['+/com/example/device0 name0']);
   });
 
-  test('are complete if hundreds are added while the list of thousands is read', async () => {
+  heavyTest('are complete if hundreds are added while the list of thousands is read', async () => {
     const daemon = await use(startBus());
     const { command } = await startDevices(daemon, 2_000);
     const bus = await connect(daemon);
@@ -127,7 +128,7 @@ async function compileProgramOfPage(): Promise<{ readonly file: string; readonly
 }
 
 describeWith('dbus-daemon', 'python-dbusmock')('the devices of BlueZ', () => {
-  test('are followed by the program of the page, which has fewer than 15 lines', async () => {
+  heavyTest('are followed by the program of the page, which has fewer than 15 lines', async () => {
     const daemon = await use(startPrivateBus());
     const env = { ...daemon.env, DBUS_SYSTEM_BUS_ADDRESS: daemon.address };
     await using _mock = await start(PYTHON, ['-m', 'dbusmock', '--template', 'bluez5'], { env });

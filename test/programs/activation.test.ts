@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { connectToBus } from '../../src/connection/open-bus.js';
 import { RANDOM_DATA_BUS_NAME } from '../../src/random-data.js';
 import { builtProgram, runClient, runService } from '../support/built.js';
+import { heavyTest } from '../support/extent.js';
 import { type DaemonProgram, type PrivateBus, startPrivateBus } from '../support/private-bus.js';
 import { describeWith } from '../support/programs.js';
 import { scratchDirectory } from '../support/reaper.js';
@@ -53,7 +54,7 @@ for (const [daemon, required] of DAEMONS) describeWith(...required)(`on ${daemon
     expect(await connection.getNameOwner(RANDOM_DATA_BUS_NAME)).toBe(owner);
   });
 
-  test('does not replace a service that is running: a second one refuses to run', async () => {
+  heavyTest('does not replace a service that is running: a second one refuses to run', async () => {
     const bus = await startActivatingBus(daemon);
     expect(await runClient(bus, ['8'])).toMatchObject({ code: 0 });
     expect(await runService(bus)).toMatchObject({ code: 1, stdout: 'service is already running\n' });

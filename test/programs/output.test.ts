@@ -9,6 +9,7 @@ import { exportObject } from '../../src/service/export-object.js';
 import { describeFailure as describeServiceFailure } from '../../src/service/random-data/failures.js';
 import { EXOTIC_ERRORS } from '../service/support.js';
 import { builtProgram, runClient, startService } from '../support/built.js';
+import { some } from '../support/extent.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
 import { describeWith, run } from '../support/programs.js';
 
@@ -49,7 +50,7 @@ describeWith('dbus-daemon')('a program', () => {
     expect(stderr).not.toMatch(RAW);
   });
 
-  test.each([[['--json']], [[]]])('does not print an answer that is not a number: %j', async (options) => {
+  test.each(some([[['--json']], [[]]], 2))('does not print an answer that is not a number: %j', async (options) => {
     await startFake('com.example.NoNumber', () => `12${NASTY}`);
     const { code, stdout, stderr } = await runClient(bus, [...options, '--name', 'com.example.NoNumber']);
     expect([code, stdout]).toEqual([4, '']);
@@ -57,9 +58,9 @@ describeWith('dbus-daemon')('a program', () => {
     expect(stderr).not.toMatch(RAW);
   });
 
-  test.each([
+  test.each(some([
     ['client', []], ['client', ['--help']], ['client', ['--json']], ['service', []], ['service', ['--help']],
-  ] as const)('ends with exit code 74 and one sentence if its output cannot be written: %s %j', async (name, args) => {
+  ] as const, 3))('ends with exit code 74 and one sentence if its output cannot be written: %s %j', async (name, args) => {
     await using service = await startService(bus);
     const own = name === 'service' && args.length === 0 ? ['--name', 'com.example.Full'] : args;
     const command = `exec "$0" "$@" > /dev/full`;

@@ -111,7 +111,7 @@ describe('a program', () => {
     expect((cause as { stderr: string }).stderr.length).toBeLessThanOrEqual(1_000);
   });
 
-  test.each([
+  test.concurrent.each([
     ['is silent', 'exec sleep 600'],
     ['is silent and ignores SIGTERM', 'trap "" TERM; while :; do sleep 0.05; done'],
     ['prints garbage', 'echo garbage; exec sleep 600'],

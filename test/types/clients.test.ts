@@ -1,6 +1,7 @@
 // What the compiler and an editor say about watched and cached properties, signals, managed objects and values without
 // variants: names that are wrong, types that follow, and the work of the compiler.
 import { expect, test } from 'vitest';
+import { heavyTest } from '../support/extent.js';
 import { hovers } from './hovers.js';
 import { compileText } from './support.js';
 
@@ -90,7 +91,7 @@ isVariantOf(found, 'a');
   ]);
 }, 60_000);
 
-test('an interface of 100 properties and signals, with everything that a client does, stays within the budget', async () => {
+heavyTest('an interface of 100 properties and signals, with everything that a client does, stays within the budget', async () => {
   const members = Array.from({ length: 100 }, (_, i) => `M${i}`);
   const large = `import { createProxy } from 'SRC/client/proxy.js';
 import { manageObjects } from 'SRC/client/managed-objects.js';

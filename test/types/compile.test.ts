@@ -4,6 +4,7 @@
 import { describe, expect, test } from 'vitest';
 import { SignatureError } from '../../src/wire/errors.js';
 import { parseSignature } from '../../src/wire/signature.js';
+import { heavyTest } from '../support/extent.js';
 import { compile, compileText, randomBelow } from './support.js';
 
 const HEAD = `import type { BodyInputOf, BodyOf, CheckedSignature } from 'SRC/wire/infer.js';
@@ -94,7 +95,7 @@ describe('a wrong signature', () => {
   });
 });
 
-test('the largest legal signatures of each kind resolve', async () => {
+heavyTest('the largest legal signatures of each kind resolve', async () => {
   const largest = [
     'i'.repeat(255),
     `${'a{sv}'.repeat(51)}`,
@@ -175,7 +176,7 @@ proxy.$set('Zon', 'UTC');
 const ARGUMENTS = (count: number): readonly string[] => Array.from({ length: count }, (_, i) => `n${i}`);
 const literals = (count: number): string => `[${ARGUMENTS(count).map((name) => `'${name}'`).join()}]`;
 
-test.each<[kind: string, names: (count: number) => string]>([
+heavyTest.each<[kind: string, names: (count: number) => string]>([
   ['without names of arguments', () => ''],
   ['with names of arguments', (count) => `, inNames: ${literals(count)}`],
   ['with labels', (count) => (
@@ -221,7 +222,7 @@ function randomSignatures(seed: number, count: number): string[] {
   return [...signatures];
 }
 
-test('1,000 distinct signatures stay within the budget of types', async () => {
+heavyTest('1,000 distinct signatures stay within the budget of types', async () => {
   const lines = randomSignatures(7, 1_000).map((signature) => `check('${signature}', undefined!);`);
   const [all, none] = await Promise.all([compileText(HEAD + lines.join('\n')), compileText(HEAD)]);
   expect(all.output).not.toContain('error');
@@ -230,7 +231,7 @@ test('1,000 distinct signatures stay within the budget of types', async () => {
   expect(all.instantiations).toBeGreaterThan(100_000);
 }, 60_000);
 
-test('the compiler and the parser at run time agree', async () => {
+heavyTest('the compiler and the parser at run time agree', async () => {
   const seed = 20_260;
   const below = randomBelow(seed);
   const alphabet = `${BASIC}vaaa((()))a{{}}k`;

@@ -31,12 +31,13 @@ export interface Compilation {
   readonly instantiations: number;
 }
 
-/** Runs the project's own compiler. */
+/** Runs the project's own compiler, with one thread and without garbage collection: small inputs cost less so. */
 export function compile(project: string): Promise<Compilation> {
   const compiler = join(repository, 'node_modules', '.bin', 'tsc');
   return new Promise((resolve, reject) => {
-    const args = ['-p', project, '--pretty', 'false', '--skipDefaultLibCheck', '--extendedDiagnostics'];
-    execFile(compiler, args, { cwd: repository, maxBuffer: 2 ** 26 }, (error, output, errors) => {
+    const args = ['-p', project, '--pretty', 'false', '--skipDefaultLibCheck', '--extendedDiagnostics', '--singleThreaded'];
+    const options = { cwd: repository, env: { ...process.env, GOGC: 'off' }, maxBuffer: 2 ** 26 };
+    execFile(compiler, args, options, (error, output, errors) => {
       if (error !== null && typeof error.code !== 'number') return reject(error); // it could not be run at all
       const lines = [...output.matchAll(/^(.+?)\((\d+),(\d+)\): error TS\d+: (.*)$/gm)];
       resolve({

@@ -9,6 +9,7 @@ import {
 } from '../../src/wire/index.js';
 import { growthOf } from '../support/memory.js';
 import { marshalAny, marshalErrorOf, unmarshalAny } from './support.js';
+import './limits.test.js';
 
 const CALL: Message = { ...methodCall({ path: '/a', member: 'B' }), serial: 1 };
 

@@ -12,6 +12,7 @@ import { defineInterface } from '../../../src/interface/define.js';
 import { RANDOM_DATA_PATH, RandomData } from '../../../src/random-data.js';
 import { exportObject } from '../../../src/service/export-object.js';
 import { builtProgram, launchClient, runClient, startService } from '../../support/built.js';
+import { heavyTest } from '../../support/extent.js';
 import { type PrivateBus, startPrivateBus } from '../../support/private-bus.js';
 import { describeWith, type Program, run } from '../../support/programs.js';
 import { scratchDirectory } from '../../support/reaper.js';
@@ -67,7 +68,7 @@ suite('the client program', () => {
     expect(Number(numberIn(stdout))).toBeLessThan(65_536);
   });
 
-  test('prints a number of 65,536 bits', async () => {
+  heavyTest('prints a number of 65,536 bits', async () => {
     const { code, stdout, stderr } = await runClient(bus, ['65536']);
     expect([code, stderr]).toEqual([0, '']);
     expect(BigInt(numberIn(stdout)) < 2n ** 65_536n).toBe(true);
@@ -90,7 +91,7 @@ suite('the client program', () => {
     expect(await runClient(bus, ['--nope'])).toMatchObject({ code: 64, stdout: '', stderr });
   });
 
-  test('prints its help text and its version', async () => {
+  heavyTest('prints its help text and its version', async () => {
     const help = { code: 0, stdout: parseCommandLine(['--help']), stderr: '' };
     expect(await runClient(bus, ['--help'])).toMatchObject(help);
     expect(await runClient(bus, ['--version'])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' });
@@ -124,12 +125,12 @@ suite('the client program', () => {
     expect(bad).toMatchObject({ code: 2, stderr: '', stdout: expect.stringMatching(/BadAddress: [^\n]+'\n$/) });
   });
 
-  test('finds the system bus', async () => {
+  heavyTest('finds the system bus', async () => {
     const env = { DBUS_SYSTEM_BUS_ADDRESS: bus.address, DBUS_SESSION_BUS_ADDRESS: undefined };
     expect(await runClient(bus, ['--system', '8'], { env })).toMatchObject({ code: 0 });
   });
 
-  test('writes all of its output into a pipe, and ends without an error if the reader ends first', async () => {
+  heavyTest('writes all of its output into a pipe, and ends without an error if the reader ends first', async () => {
     const pipe = (command: string) => run('/bin/sh', ['-c', command], { env: bus.env });
     const client = `${process.execPath} ${builtProgram('client')}`;
     const counted = await pipe(`${client} 65536 | (sleep 0.2; wc -c)`);
@@ -140,7 +141,7 @@ suite('the client program', () => {
 });
 
 suite('waiting for a reply', () => {
-  test('ends after the timeout', async () => {
+  heavyTest('ends after the timeout', async () => {
     await startFake('com.example.Mute', { quick: () => new Promise(() => {}) });
     const ended = await runClient(bus, ['--name', 'com.example.Mute', '--timeout', '100']);
     expect(ended).toMatchObject({ code: 4, stdout: '' });
@@ -149,7 +150,7 @@ suite('waiting for a reply', () => {
     expect(slow).toMatchObject({ code: 4, stdout: '', stderr: 'no result within the time given\n' });
   });
 
-  test('ends if the service leaves the bus', async () => {
+  heavyTest('ends if the service leaves the bus', async () => {
     const asked = deferred();
     const { connection } = await startFake('com.example.Dying', {
       quick: () => {
@@ -165,7 +166,7 @@ suite('waiting for a reply', () => {
     expect(ended.stderr).toMatch(/^the service went away: .+\n$/);
   });
 
-  test('ends with an error if the reply has another type', async () => {
+  heavyTest('ends with an error if the reply has another type', async () => {
     const connection = await connectToBus(bus.address);
     onTestFinished(() => connection.close());
     const Odd = defineInterface({ name: RandomData.name, methods: { quick: { in: 'i', out: 'u' } } });
@@ -191,7 +192,7 @@ suite('waiting for a reply', () => {
     }
   });
 
-  test.each([[[]], [['--slow']]])('with %j ends on an interrupt while the bus does not reply', async (args) => {
+  heavyTest.each([[[]], [['--slow']]])('with %j ends on an interrupt while the bus does not reply', async (args) => {
     await using ownBus = await startPrivateBus();
     await using ownService = await startService(ownBus);
     process.kill(ownService.pid, 'SIGSTOP');
@@ -205,7 +206,7 @@ suite('waiting for a reply', () => {
     }
   });
 
-  test('ends if the program is interrupted before it has a connection', async () => {
+  heavyTest('ends if the program is interrupted before it has a connection', async () => {
     const socket = join(scratchDirectory(), 'mute');
     const server = createServer((connection) => connection.resume());
     await new Promise<void>((resolve) => server.listen(socket, resolve));
@@ -234,7 +235,7 @@ suite('a slow number', () => {
     expect(Number(numberIn(stdout))).toBeLessThan(16);
   });
 
-  test('goes to the client that requested it', async () => {
+  heavyTest('goes to the client that requested it', async () => {
     const connection = await connectToBus(bus.address);
     onTestFinished(() => connection.close());
     const results = connection.subscribe({ sender: 'com.larry-price.test', member: 'slow_result' });
@@ -260,7 +261,7 @@ suite('a slow number', () => {
     expect(ended).toMatchObject({ code: 0, stdout: 'Your random number is: 42\n', stderr: '' });
   });
 
-  test('is not read from a signal of another program', async () => {
+  heavyTest('is not read from a signal of another program', async () => {
     const forger = await connectToBus(bus.address);
     onTestFinished(() => forger.close());
     const forgery = RandomData.implement({ methods: { quick: () => '', slow: () => '', slow_result: () => '' } });
@@ -276,7 +277,7 @@ suite('a slow number', () => {
     expect(ended).toMatchObject({ code: 0, stdout: 'Your random number is: 42\n' });
   });
 
-  test('is printed even if the service ends directly after it', async () => {
+  heavyTest('is printed even if the service ends directly after it', async () => {
     const { connection, implementation } = await startFake('com.example.Brief', {
       slow: () => {
         setTimeout(() => {
@@ -308,7 +309,7 @@ suite('a slow number', () => {
     }
   });
 
-  test('is given up if the service is killed, or the bus ends', async () => {
+  heavyTest('is given up if the service is killed, or the bus ends', async () => {
     await using ownBus = await startPrivateBus();
     await using doomed = await startService(ownBus);
     await using first = await launchClient(ownBus, ['--slow', '100']);
@@ -366,13 +367,13 @@ sys.exit(code)
     expect(drawn.at(-1)).toBe('');
   });
 
-  test('the client shows the progress without color if NO_COLOR is set', async () => {
+  heavyTest('the client shows the progress without color if NO_COLOR is set', async () => {
     const { stderr } = await onTerminal(['-s', '2'], { NO_COLOR: '1' });
     expect(stderr).toContain('1/2 bits');
     expect(stderr.replaceAll('\r\x1b[K', '')).not.toContain('\x1b');
   });
 
-  test('the client shows the elapsed time if the service sends no progress', async () => {
+  heavyTest('the client shows the elapsed time if the service sends no progress', async () => {
     const { implementation } = await startFake('com.example.Silent', {
       slow: () => {
         setTimeout(() => implementation.emit('slow_result', 'job', '7'), 1500);
@@ -384,7 +385,7 @@ sys.exit(code)
     expect(stderr.split('\r\x1b[K').filter((text) => text !== '')).toEqual(['waiting  0:00', 'waiting  0:01']);
   });
 
-  test('the client shows no progress for a number that comes at once', async () => {
+  heavyTest('the client shows no progress for a number that comes at once', async () => {
     expect(await onTerminal(['8'], {})).toMatchObject({ code: 0, stderr: '' });
   });
 });

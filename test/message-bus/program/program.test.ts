@@ -10,6 +10,7 @@ import { describe, expect, test } from 'vitest';
 import { connectToBus } from '../../../src/index.js';
 import { parseAddresses } from '../../../src/protocol/address.js';
 import { builtProgram } from '../../support/built.js';
+import { heavyTest, some } from '../../support/extent.js';
 import { type Program, run, start } from '../../support/programs.js';
 import { adopt, scratchDirectory } from '../../support/reaper.js';
 import { until } from '../../support/waiting.js';
@@ -44,7 +45,7 @@ function configuration(directory: string, more = ''): string {
 }
 
 describe('a session bus', () => {
-  test.each(['SIGTERM', 'SIGINT'] as const)('prints its address and its process id, and ends with %s', async (signal) => {
+  test.each(some(['SIGTERM', 'SIGINT'] as const, 2))('prints its address and its process id, and ends with %s', async (signal) => {
     await using bus = await startBus('--session', '--nofork', '--print-address', '--print-pid');
     const [address] = await bus.line(/^unix:path=.*,guid=[0-9a-f]{32}$/);
     await bus.line(new RegExp(`^${bus.pid}$`));
@@ -114,7 +115,7 @@ describe('a bus in the background', () => {
     await until(() => !existsSync(dirname(socketOf(address))));
   });
 
-  test('reports why it cannot be started', async () => {
+  heavyTest('reports why it cannot be started', async () => {
     expect(await runBus('--fork', '--config-file=/nonexistent/bus.conf')).toMatchObject({
       code: 1, stderr: 'dbus-wire-bus: /nonexistent/bus.conf: there is no such file\n',
     });
@@ -178,7 +179,7 @@ describe('a configuration file', () => {
     await complaint('SystemdService of a.Unit has no effect here: its Exec is run');
   });
 
-  test('can be a descriptor that the program inherits', async () => {
+  heavyTest('can be a descriptor that the program inherits', async () => {
     const directory = scratchDirectory();
     const command = `exec "$0" "$1" --config-file=/proc/self/fd/5 --print-address 5<"$2"`;
     await using bus = await start('/bin/sh', ['-c', command, process.execPath, BUS, configuration(directory)]);
@@ -199,13 +200,13 @@ describe('a configuration file', () => {
   });
 });
 
-test.each([['--nofork'], ['--fork']])('a descriptor that cannot be written to is an error: %s', async (option) => {
+test.each(some([['--nofork'], ['--fork']], 2))('a descriptor that cannot be written to is an error: %s', async (option) => {
   expect(await runBus(option, '--print-address=99')).toMatchObject({
     code: 74, stdout: '', stderr: 'dbus-wire-bus: descriptor 99 cannot be written: EBADF: bad file descriptor, write\n',
   });
 });
 
-test.each([['FOO'], ['ANONYMOUS']])('a bus to which nobody can connect is refused: only %s', async (mechanism) => {
+test.each(some([['FOO'], ['ANONYMOUS']], 2))('a bus to which nobody can connect is refused: only %s', async (mechanism) => {
   const file = join(scratchDirectory(), 'bus.conf');
   writeFileSync(file, `<busconfig><listen>unix:tmpdir=/tmp</listen><auth>${mechanism}</auth></busconfig>`);
   expect(await runBus(`--config-file=${file}`, '--print-address')).toMatchObject({
@@ -214,7 +215,7 @@ test.each([['FOO'], ['ANONYMOUS']])('a bus to which nobody can connect is refuse
 });
 
 // On Linux, Node's pipe for signals is one of these: a line in it ended the process with a segmentation fault.
-test('a descriptor that Node has opened for itself is never written to', async () => {
+heavyTest('a descriptor that Node has opened for itself is never written to', async () => {
   const descriptors = Array.from({ length: 12 }, (_, index) => index + 6);
   const ends = await Promise.all(descriptors.map((descriptor) => runBus(`--print-address=${descriptor}`)));
   for (const end of ends) {

@@ -6,6 +6,7 @@ import { dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseAddresses } from '../../../src/protocol/address.js';
 import { builtProgram } from '../../support/built.js';
+import { some } from '../../support/extent.js';
 import { describeWith, type ProgramOptions, PYTHON, run, start } from '../../support/programs.js';
 
 const BUS = builtProgram('bus');
@@ -32,12 +33,12 @@ test('the programs of this package find the bus', async () => {
 });
 
 describeWith('gdbus', 'busctl', 'dbus-send', 'dbus-python')('the programs of others', () => {
-  test.each([
+  test.each(some([
     ['gdbus', ['call', '--session', '-d', BUS_NAME, '-o', '/', '-m', `${BUS_NAME}.ListNames`]],
     ['busctl', ['--user', '--no-pager', 'list']],
     ['dbus-send', ['--session', '--print-reply', `--dest=${BUS_NAME}`, '/', `${BUS_NAME}.ListNames`]],
     [PYTHON, ['-c', 'import dbus; print(dbus.SessionBus().list_names())']],
-  ])('find the bus: %s', async (command, args) => {
+  ], 3))('find the bus: %s', async (command, args) => {
     const { code, stdout, stderr } = await runWith(['--', command, ...args]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain(BUS_NAME);
@@ -46,19 +47,19 @@ describeWith('gdbus', 'busctl', 'dbus-send', 'dbus-python')('the programs of oth
 });
 
 describe('the exit code', () => {
-  test.each<[string, string[], number]>([
+  test.each(some<[string, string[], number]>([
     ['is that of the command', ['/bin/sh', '-c', 'exit 7'], 7],
     ['is 128 and the number of the signal that ended the command', ['/bin/sh', '-c', 'kill -9 $$'], 137],
     ['is 127 if there is no such command', ['/nonexistent'], 127],
     ['is 126 if the command cannot be executed', ['/etc/passwd'], 126],
     ['is 127 if the bus cannot be started', ['--config-file=/nonexistent', '/bin/true'], 127],
     ['is 64 if the usage is wrong', ['--nonsense', '/bin/true'], 64],
-  ])('%s', async (_, args, code) => {
+  ], 2))('%s', async (_, args, code) => {
     expect((await runWith(args)).code).toBe(code);
   });
 });
 
-test.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)('%s goes to the command, which handles it', async (signal) => {
+test.each(some(['SIGTERM', 'SIGHUP', 'SIGINT'] as const, 3))('%s goes to the command, which handles it', async (signal) => {
   const script = `trap 'echo trapped; exit 9' ${signal.slice(3)}; echo ready; while :; do sleep 0.05; done`;
   await using program = await start(process.execPath, [BUS, 'run', '/bin/sh', '-c', script]);
   await program.line('ready');

@@ -10,6 +10,7 @@ import { connectToBus } from '../../../src/connection/open-bus.js';
 import { RANDOM_DATA_BUS_NAME, RANDOM_DATA_PATH, RandomData } from '../../../src/random-data.js';
 import { parseCommandLine } from '../../../src/service/random-data/command-line.js';
 import { builtProgram, launchService, runService, startService } from '../../support/built.js';
+import { heavyTest } from '../../support/extent.js';
 import { type PrivateBus, startPrivateBus } from '../../support/private-bus.js';
 import { describeWith, run } from '../../support/programs.js';
 import { adopt } from '../../support/reaper.js';
@@ -76,7 +77,7 @@ suite('the service program', () => {
     expect(await service.end()).toMatchObject({ code: 0, stderr: '' });
   });
 
-  test('ends while slow jobs run', async () => {
+  heavyTest('ends while slow jobs run', async () => {
     await using service = await startService(bus);
     await withConnection(async (connection) => {
       const target = { destination: RANDOM_DATA_BUS_NAME, path: RANDOM_DATA_PATH, interface: RandomData.name };
@@ -98,7 +99,7 @@ suite('the service program', () => {
     }
   });
 
-  test('ends even if the bus has stopped replying', async () => {
+  heavyTest('ends even if the bus has stopped replying', async () => {
     await using service = await startService(bus);
     process.kill(bus.pid, 'SIGSTOP');
     try {
@@ -128,7 +129,7 @@ suite('the service program', () => {
     expect(await second.stop()).toMatchObject({ code: 0, stderr: '' });
   });
 
-  test('waits for its name with --queue, and again after it is replaced', async () => {
+  heavyTest('waits for its name with --queue, and again after it is replaced', async () => {
     await using first = await startService(bus);
     await using second = await launchService(bus, ['--queue']);
     await second.line('waiting for com.larry-price.test', { stream: 'stderr' });
@@ -143,7 +144,7 @@ suite('the service program', () => {
     expect(await second.stop()).toMatchObject({ code: 0 });
   });
 
-  test('ends while it waits in the queue', async () => {
+  heavyTest('ends while it waits in the queue', async () => {
     await using first = await startService(bus);
     await using second = await launchService(bus, ['--queue']);
     await second.line('waiting', { stream: 'stderr' });
@@ -151,14 +152,14 @@ suite('the service program', () => {
     await first.stop();
   });
 
-  test('owns the name in --name on the bus in --address', async () => {
+  heavyTest('owns the name in --name on the bus in --address', async () => {
     const env = { DBUS_SESSION_BUS_ADDRESS: undefined };
     await using service = await launchService(bus, ['--name', 'com.example.Other', '--address', bus.address], { env });
     await service.line(/^ready com\.example\.Other :1\.\d+$/);
     await withConnection(async (connection) => expect(await quick(connection, 'com.example.Other')).toHaveLength(1));
   });
 
-  test('runs on the system bus with --system', async () => {
+  heavyTest('runs on the system bus with --system', async () => {
     const env = { DBUS_SYSTEM_BUS_ADDRESS: bus.address, DBUS_SESSION_BUS_ADDRESS: undefined };
     await using service = await launchService(bus, ['--system'], { env });
     await service.line(/^ready /);
@@ -210,13 +211,13 @@ suite('the service program', () => {
     expect(await runService(bus, ['--nope'])).toMatchObject({ code: 64, stdout: '', stderr });
   });
 
-  test('prints its help text and its version', async () => {
+  heavyTest('prints its help text and its version', async () => {
     const help = { code: 0, stdout: parseCommandLine(['--help']), stderr: '' };
     expect(await runService(bus, ['--help'])).toMatchObject(help);
     expect(await runService(bus, ['--version'])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' });
   });
 
-  test('ends without an error if the reader of its output has ended', async () => {
+  heavyTest('ends without an error if the reader of its output has ended', async () => {
     const child = spawn(process.execPath, [builtProgram('service')], {
       detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...bus.env },
     });
@@ -230,7 +231,7 @@ suite('the service program', () => {
     expect(stderr).toBe('');
   });
 
-  test('starts with the line that lets a shell run it', async () => {
+  heavyTest('starts with the line that lets a shell run it', async () => {
     expect(readFileSync(builtProgram('service'), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
     expect(readFileSync(builtProgram('client'), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
     expect(await run('/bin/sh', ['-c', `exec node ${builtProgram('service')} --version`])).toMatchObject({ code: 0 });

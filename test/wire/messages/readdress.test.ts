@@ -12,17 +12,17 @@ const writings = loadMessages().flatMap(({ name, expected, captured, twin }) => 
   { name: `${name}, in the other byte order`, expected, bytes: twin.bytes },
 ]);
 
-/** A message without its byte order, in which the two encodings of a fixture differ. */
-function contentOf(bytes: Uint8Array): Omit<Message, 'byteOrder'> {
-  const { byteOrder: _, ...content } = decodeMessage(bytes);
-  return content;
-}
-
 /** The bytes of the body, found without the code under test. */
 function bodyOf(bytes: Uint8Array): Uint8Array {
   const isLittle = bytes[0] === 0x6c;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return bytes.subarray(bytes.length - view.getUint32(4, isLittle));
+}
+
+/** A message that is valid, without its byte order, in which the two encodings of a fixture differ; its body as bytes. */
+function contentOf(bytes: Uint8Array): Omit<Message, 'byteOrder' | 'body'> & { readonly body: string } {
+  const { byteOrder: _, body: __, ...header } = decodeMessage(bytes);
+  return { ...header, body: Buffer.from(bodyOf(bytes)).toString('latin1') };
 }
 
 const changes: readonly (readonly [what: string, readdressing: Readdressing])[] = [

@@ -1,0 +1,3 @@
+// The suite of demo.test.ts with dbus-daemon as the bus too.
+
+import './demo.test.js';

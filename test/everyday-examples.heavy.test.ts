@@ -1,0 +1,3 @@
+// The suite of everyday-examples.test.ts with all programs.
+
+import './everyday-examples.test.js';

@@ -1,0 +1,3 @@
+// The suite of examples.test.ts with all programs.
+
+import './examples.test.js';

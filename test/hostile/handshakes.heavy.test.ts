@@ -1,0 +1,3 @@
+// The suite of handshakes.test.ts with more waves of clients.
+
+import './handshakes.test.js';

@@ -1,0 +1,3 @@
+// The suite of printed-text.test.ts with every kind of text.
+
+import './printed-text.test.js';

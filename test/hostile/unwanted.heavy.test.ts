@@ -1,0 +1,3 @@
+// The suite of unwanted.test.ts with a client too.
+
+import './unwanted.test.js';

@@ -1,0 +1,3 @@
+// The suite of reconnect.test.ts with all buses.
+
+import './reconnect.test.js';

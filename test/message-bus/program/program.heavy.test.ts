@@ -1,0 +1,3 @@
+// The suite of program.test.ts with more ways to start it.
+
+import './program.test.js';

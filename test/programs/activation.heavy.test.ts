@@ -1,0 +1,3 @@
+// The suite of activation.test.ts with a second service.
+
+import './activation.test.js';

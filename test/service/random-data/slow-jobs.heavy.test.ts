@@ -1,0 +1,3 @@
+// The suite of slow-jobs.test.ts with thousands of results.
+
+import './slow-jobs.test.js';
