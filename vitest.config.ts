@@ -1,14 +1,20 @@
-// How vitest finds and runs the tests, in three projects. `quick` and `quick-pure` guard all behavior and take about a
-// minute. `heavy` (`*.heavy.test.ts`) holds the largest messages, tables of every combination, long runs and what
-// downloads packages. Each test sets up what it needs.
+// How vitest finds and runs the tests, in three projects. `quick` and `quick-alone` guard each behavior and take about a
+// minute. `heavy` (`*.heavy.test.ts`) holds the largest messages, tables of every combination, long runs, the examples
+// of all pages and what downloads packages. Each test sets up what it needs.
 
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const HEAVY = 'test/**/*.heavy.test.ts';
 
-/** The tests of the pure layers leave nothing behind, so their files share processes. */
-const PURE = ['wire', 'auth', 'protocol', 'interface'].map((layer) => `test/${layer}/**/*.test.ts`);
+/**
+ * The files that have a process of their own. The others leave nothing behind, so that they share processes, which saves
+ * half of the time.
+ */
+const ALONE = [
+  'test/**/*-on-our-bus.test.ts', // they choose a bus for all suites of their process, and import one of them
+  'test/connection/reconnect.test.ts', 'test/hostile/handshakes.test.ts', // they count all that their process holds
+];
 
 const cores = availableParallelism();
 
@@ -23,8 +29,11 @@ export default defineConfig({
     hookTimeout: 60_000,
     teardownTimeout: 10_000,
     projects: [
-      { extends: true, test: { name: 'quick', include: ['test/**/*.test.ts'], exclude: [HEAVY, ...PURE] } },
-      { extends: true, test: { name: 'quick-pure', include: PURE, exclude: [HEAVY], isolate: false } },
+      {
+        extends: true,
+        test: { name: 'quick', include: ['test/**/*.test.ts'], exclude: [HEAVY, ...ALONE], isolate: false },
+      },
+      { extends: true, test: { name: 'quick-alone', include: ALONE, exclude: [HEAVY] } },
       { extends: true, test: { name: 'heavy', include: [HEAVY], env: { TEST_EXTENT: 'full' } } },
     ],
   },
