@@ -14,7 +14,11 @@ const HEAVY = 'test/**/*.heavy.test.ts';
 const ALONE = [
   'test/**/*-on-our-bus.test.ts', // they choose a bus for all suites of their process, and import one of them
   'test/connection/reconnect.test.ts', 'test/hostile/handshakes.test.ts', // they count all that their process holds
+  'test/service/handler-errors.test.ts', 'test/service/dispatch.test.ts', // warnings are counted for each process
 ];
+
+/** Holds that a file leaves nothing behind. */
+const setupFiles = ['test/support/leave-nothing.ts'];
 
 const cores = availableParallelism();
 
@@ -31,7 +35,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'quick', include: ['test/**/*.test.ts'], exclude: [HEAVY, ...ALONE], isolate: false },
+        test: { name: 'quick', include: ['test/**/*.test.ts'], exclude: [HEAVY, ...ALONE], isolate: false, setupFiles },
       },
       { extends: true, test: { name: 'quick-alone', include: ALONE, exclude: [HEAVY] } },
       { extends: true, test: { name: 'heavy', include: [HEAVY], env: { TEST_EXTENT: 'full' } } },

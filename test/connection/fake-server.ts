@@ -254,7 +254,10 @@ export interface BusLink extends Omit<Link, 'connection'> {
 
 export async function startBusLink(options: FakeServerOptions = {}): Promise<BusLink> {
   const server = await startFakeServer(options);
-  const greeted = await greetBus(server.address, {});
+  const greeted = await greetBus(server.address, {}).catch(async (error: unknown) => {
+    await server[Symbol.asyncDispose]();
+    throw error;
+  });
   const { core, wishes } = greeted;
   const bus = new Bus(greeted);
   const peer = await server.peer();
