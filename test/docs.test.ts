@@ -1,10 +1,10 @@
-// Executes the examples of README.md, and in `npm run test:heavy` those of docs/, which are type-checked here too: every
-// block in ts or js is a module of its own, `dbus-wire` in it is
-// the package as built, and what it prints is exactly what its comments `// → …` say, line by line.
-// Behind the language a block may have a file name, by which others of the page import it (```ts counter.ts), and the
+// Executes the examples of README.md, and in `npm run test:heavy` those of docs/, which are only type-checked in `npm
+// test`: every block in ts or js is a module of its own, `dbus-wire` in it is the package as built, and what it prints is
+// exactly what its comments `// → …` say, line by line.
+// After the language a block may have a file name, by which others of the page import it (```ts counter.ts), and the
 // word no-run: then it is type-checked only. With with:service.ts, the block of that name runs beside it, from the moment
-// it has printed everything. A block that uses a bus gets a private one, as session bus and as system bus. A block may go on forever, as a service does:
-// once it has printed everything, it is given a moment and ended.
+// it has printed everything. A block that uses a bus gets a private one, as session bus and as system bus. A block may go
+// on forever, as a service does: once it has printed everything, it is given a moment and ended.
 // Needs dist/, which `npm test` builds first.
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';

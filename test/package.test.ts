@@ -1,5 +1,6 @@
 // The package as its users get it: packed, installed in an empty folder without a network, and used from there, also by
-// the newest TypeScript with some settings; package.heavy has all. Older ones are in typescript.heavy.test.ts. Needs dist/, which `npm test` builds first.
+// the newest TypeScript. package.heavy.test.ts has every setting, typescript.heavy.test.ts the older compilers. Needs
+// dist/, which `npm test` builds first.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
