@@ -1,6 +1,9 @@
-// The limits of the calls in progress on one link: their options, defaults and check. callers.ts counts the calls.
+// The limits of the calls in progress on one link: their options and defaults, the memory that a call takes, and the
+// refusal of a call that is too much. callers.ts counts the calls.
 // Tests: options.test.ts, callers.test.ts. Specification: Error names (LimitsExceeded).
+import { ErrorName } from '../protocol/error-names.js';
 import type { OptionRules } from '../wire/options.js';
+import { CallRefusal } from './call-router.js';
 
 /**
  * The limits of the calls that have arrived and whose handlers have not answered yet: handlers of exported objects, and
@@ -45,4 +48,61 @@ export function callLimits({
   maxCalls = 32_768, maxCallsPerCaller = 1_024, maxCallMemory = 2 ** 29, maxCallMemoryPerCaller = 2 ** 28,
 }: CallLimits = {}): FullCallLimits {
   return { maxCalls, maxCallsPerCaller, maxCallMemory, maxCallMemoryPerCaller };
+}
+
+/** Memory of the most expensive values for each byte of their message. */
+const MEMORY_PER_BYTE = 24;
+
+/** The most that the values of one message take, at the default limit of a connection: about 250 bytes each. */
+const MAX_VALUE_MEMORY = 2 ** 28;
+
+/**
+ * Bytes of a message below which its arguments are not estimated, and no limit of memory for all callers applies: as
+ * many such calls as can be in progress by default take less than that limit, whatever their arguments are.
+ */
+const SHORT = 512;
+
+/** A signature with variants, or with arrays of containers or texts: those are many values for few bytes. */
+const MANY_VALUES = /v|a[^ybnqiuxtdh]/;
+
+/** The memory in bytes that the arguments of a call take at most, by the signature and the length of its message. */
+export function argumentMemory(signature: string, length: number): number {
+  if (length < SHORT) return length;
+  return MANY_VALUES.test(signature) ? length + Math.min(MEMORY_PER_BYTE * length, MAX_VALUE_MEMORY) : length;
+}
+
+/** The calls in progress on a link, or of one of its callers, and the memory of their arguments in bytes. */
+interface CallLoad {
+  readonly calls: number;
+  readonly memory: number;
+}
+
+/** The refusal of a call whose arguments take `memory` bytes, if all callers together have too much in progress. */
+export function refusalByLink(
+  { maxCalls, maxCallMemory }: FullCallLimits, load: CallLoad, memory: number,
+): CallRefusal | undefined {
+  if (load.calls >= maxCalls) return limitExceeded(`${maxCalls} calls are in progress`);
+  if (load.memory + memory > maxCallMemory && load.calls > 0 && memory >= SHORT) {
+    return limitExceeded(`the arguments of the calls in progress take about ${maxCallMemory} bytes`);
+  }
+  return undefined;
+}
+
+/** The refusal of a call whose arguments take `memory` bytes, if its caller has too much in progress. */
+export function refusalByCaller(
+  { maxCallsPerCaller, maxCallMemoryPerCaller }: FullCallLimits, load: CallLoad, memory: number,
+): CallRefusal | undefined {
+  if (load.calls === 0) return undefined;
+  if (load.calls >= maxCallsPerCaller) {
+    return limitExceeded(`${maxCallsPerCaller} calls of this caller are in progress`);
+  }
+  if (load.memory + memory > maxCallMemoryPerCaller) {
+    const found = 'the arguments of the calls of this caller in progress take about';
+    return limitExceeded(`${found} ${maxCallMemoryPerCaller} bytes`);
+  }
+  return undefined;
+}
+
+function limitExceeded(found: string): CallRefusal {
+  return new CallRefusal(ErrorName.LIMITS_EXCEEDED, `${found}: there must not be more`);
 }

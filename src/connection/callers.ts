@@ -1,38 +1,21 @@
-// The callers of one link: how many calls each has in progress, and the signal that aborts when it leaves the bus. The
-// calls of a caller that leaves no longer count. It knows no handlers and no replies. Tests: callers.test.ts,
-// test/service/dispatch.test.ts.
-// Specification: org.freedesktop.DBus.NameOwnerChanged; Error names (LimitsExceeded).
+// The callers of one link: how many calls each has in progress, and the signal that aborts when it leaves the bus. One
+// match rule, added when it is first needed, reports all callers that leave; their calls no longer count.
+// call-limits.ts says how many calls may be in progress. It knows no handlers and no replies. Tests: callers.test.ts,
+// test/service/dispatch.test.ts, test/service/export-object.test.ts.
+// Specification: org.freedesktop.DBus.NameOwnerChanged.
 import { setMaxListeners } from 'node:events';
-import { ErrorName } from '../protocol/error-names.js';
-import { callLimits, type FullCallLimits } from './call-limits.js';
-import { CallRefusal } from './call-router.js';
-import { departuresOf, type WatchDepartures } from './departures.js';
+import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
+import { hasMethods } from '../wire/arguments.js';
+import { callLimits, type FullCallLimits, refusalByCaller, refusalByLink } from './call-limits.js';
+import type { CallRefusal } from './call-router.js';
 import type { MessageLink } from './link.js';
 import { type PartReader, SharedParts } from './link-parts.js';
 
+/** Calls `onLeave` with the unique name of each connection that leaves the bus. Called once, when first needed. */
+export type WatchDepartures = (onLeave: (name: string) => void, known: () => Iterable<string>) => void;
+
 /** How long a call must be in progress before departures are watched, in milliseconds: most calls end earlier. */
 export const WATCH_DELAY = 100;
-
-/** Memory of the most expensive values for each byte of their message. */
-const MEMORY_PER_BYTE = 24;
-
-/** The most that the values of one message take, at the default limit of a connection: about 250 bytes each. */
-const MAX_VALUE_MEMORY = 2 ** 28;
-
-/**
- * Bytes of a message below which its arguments are not estimated, and no limit of memory for all callers applies: as
- * many such calls as can be in progress by default take less than that limit, whatever their arguments are.
- */
-const SHORT = 512;
-
-/** A signature with variants, or with arrays of containers or texts: those are many values for few bytes. */
-const MANY_VALUES = /v|a[^ybnqiuxtdh]/;
-
-/** The memory in bytes that the arguments of a call take at most, by the signature and the length of its message. */
-export function argumentMemory(signature: string, length: number): number {
-  if (length < SHORT) return length;
-  return MANY_VALUES.test(signature) ? length + Math.min(MEMORY_PER_BYTE * length, MAX_VALUE_MEMORY) : length;
-}
 
 /** A call whose handler has not answered yet. */
 export interface RunningCall {
@@ -110,24 +93,14 @@ export class Callers {
 
   /** Why a call of a sender must not be in progress whose arguments take `memory` bytes; undefined if it may. */
   refusal(sender: string | undefined, memory: number): CallRefusal | undefined {
-    const { maxCalls, maxCallsPerCaller, maxCallMemory, maxCallMemoryPerCaller } = this.#limits;
-    if (this.#inProgress >= maxCalls) return limitExceeded(`${maxCalls} calls are in progress`);
-    const total = this.#memory + memory;
-    if (total > maxCallMemory && this.#inProgress > 0 && memory >= SHORT) {
-      return limitExceeded(`the arguments of the calls in progress take about ${maxCallMemory} bytes`);
-    }
-    if (this.#watch === undefined) return undefined;
-    if (this.#inProgress < maxCallsPerCaller && total <= maxCallMemoryPerCaller) return undefined;
+    const limits = this.#limits;
+    const refusal = refusalByLink(limits, { calls: this.#inProgress, memory: this.#memory }, memory);
+    if (refusal !== undefined || this.#watch === undefined) return refusal;
+    const { maxCallsPerCaller, maxCallMemoryPerCaller } = limits;
+    if (this.#inProgress < maxCallsPerCaller && this.#memory + memory <= maxCallMemoryPerCaller) return undefined;
     const caller = this.#byName.get(sender);
-    if (caller === undefined || caller.calls.size === 0) return undefined;
-    if (caller.calls.size >= maxCallsPerCaller) {
-      return limitExceeded(`${maxCallsPerCaller} calls of this caller are in progress`);
-    }
-    if (caller.memory + memory > maxCallMemoryPerCaller) {
-      const found = 'the arguments of the calls of this caller in progress take about';
-      return limitExceeded(`${found} ${maxCallMemoryPerCaller} bytes`);
-    }
-    return undefined;
+    if (caller === undefined) return undefined;
+    return refusalByCaller(limits, { calls: caller.calls.size, memory: caller.memory }, memory);
   }
 
   /** Counts a call until {@link Callers.end}, or until its caller leaves. */
@@ -212,9 +185,43 @@ export class Callers {
   }
 }
 
-function limitExceeded(found: string): CallRefusal {
-  return new CallRefusal(ErrorName.LIMITS_EXCEEDED, `${found}: there must not be more`);
+/* Departures ----------------------------------------------------------------------------------------------------- */
+
+/** A link that can say who owns a name. */
+type NamedLink = MessageLink<boolean> & { getNameOwner(name: string): Promise<string | undefined> };
+
+/** Only a bus has names, and reports departures. */
+function isNamed(link: MessageLink<boolean>): link is NamedLink {
+  return hasMethods(link, 'getNameOwner', 'subscribe');
 }
+
+/** Watches the departures from a bus; undefined for a link without a bus. */
+function departuresOf(link: MessageLink<boolean>): WatchDepartures | undefined {
+  if (!isNamed(link)) return undefined;
+  return (onLeave, known) => {
+    // The link has ended, or the bus has no room for the rule. Then no departures are reported.
+    watch(link, onLeave, known).catch(() => {});
+  };
+}
+
+async function watch(
+  link: NamedLink, onLeave: (name: string) => void, known: () => Iterable<string>,
+): Promise<void> {
+  const gone = link.subscribe({
+    type: 'signal', sender: BUS_NAME, path: BUS_OBJECT.path, interface: BUS_OBJECT.interface,
+    member: 'NameOwnerChanged', args: { 2: '' }, // names that lose their owner
+  }, { signature: 'sss', queueLimit: Infinity }); // only the bus fills the queue, and it is read at once
+  const checked = gone.ready.then(async () => {
+    // The bus does not report connections that left before it had the rule, so it is asked about each.
+    await Promise.all(Array.from(known(), async (name) => {
+      if (await link.getNameOwner(name) === undefined) onLeave(name);
+    }));
+  });
+  checked.catch(() => {}); // the loop gets the same error
+  for await (const { body } of gone) onLeave(body[0] as string); // by its signature
+}
+
+/* Links ---------------------------------------------------------------------------------------------------------- */
 
 /** The limits of the links of this library. */
 const linkLimits = new SharedParts<FullCallLimits>();

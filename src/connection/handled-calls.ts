@@ -4,7 +4,8 @@
 import { argumentError } from '../wire/arguments.js';
 import type { MethodCall } from '../wire/messages/message.js';
 import type { CallRefusal, CallRouter, CallRunner, MethodCallHeader, RoutedLink } from './call-router.js';
-import { argumentMemory, type Callers, callersOf } from './callers.js';
+import { argumentMemory } from './call-limits.js';
+import { type Callers, callersOf } from './callers.js';
 import type { MessageLink, MethodCallHandler } from './link.js';
 
 /** One call that is accepted: its arguments take `memory` bytes. */

@@ -4,8 +4,9 @@
 // Specification: Message Types; Error names.
 import { ErrorName } from '../protocol/error-names.js';
 import { DBusError } from '../protocol/errors.js';
+import { argumentMemory } from '../connection/call-limits.js';
 import { CallRefusal, type CallRouter, type CallRunner, type MethodCallHeader } from '../connection/call-router.js';
-import { argumentMemory, type Callers, type RunningCall } from '../connection/callers.js';
+import type { Callers, RunningCall } from '../connection/callers.js';
 import { Peer, Properties } from '../interface/standard.js';
 import { isArray } from '../wire/arguments.js';
 import { describe } from '../wire/describe.js';
