@@ -9,7 +9,7 @@ import { argumentError, isArray, isRecord } from '../wire/arguments.js';
 import { decodeHeader, decodeMessage, type MessageHeader } from '../wire/messages/decode.js';
 import { encodeMessage } from '../wire/messages/encode.js';
 import type { Message } from '../wire/messages/message.js';
-import { largestUnixFd } from '../wire/values/unix-fd-indices.js';
+import { largestUnixFd } from '../wire/values/largest-unix-fd.js';
 
 /** Most descriptors that may wait for their messages; if there are more, the connection ends. */
 const MAX_WAITING = 1_024;

@@ -22,7 +22,7 @@ import { ConnectionClosedError, HandlerInUseError } from './errors.js';
 import type { ConnectionState } from './gap.js';
 import { type Invocation, notSent, toInvocation } from './invocation.js';
 import type { ReceiveOptions } from './receive-options.js';
-import { WaitingCalls, type WaitingLimits } from './waiting-calls.js';
+import { WaitingCalls, type WaitingLimits } from './postponed-calls.js';
 
 /** Decides which messages are for a link, and takes its signals. */
 export interface SignalReceiver {

@@ -11,7 +11,7 @@ import type { ConnectionChange, ConnectionChangeListener, ConnectionRestored, Ga
 import type { ReopenedBus } from './hello.js';
 import type { LinkCore, Restorer } from './link-core.js';
 import type { ReconnectSettings } from './reconnect-options.js';
-import type { WaitingLimits } from './waiting-calls.js';
+import type { WaitingLimits } from './postponed-calls.js';
 import type { Wishes } from './wishes.js';
 
 /**

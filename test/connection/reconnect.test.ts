@@ -12,7 +12,7 @@ import { Engine } from '../../src/connection/engine.js';
 import type { ConnectionChange, ConnectionRestored, Gap } from '../../src/connection/gap.js';
 import { ownName } from '../../src/connection/own-name.js';
 import type { ReconnectOptions } from '../../src/connection/reconnect-options.js';
-import { WaitingCalls } from '../../src/connection/waiting-calls.js';
+import { WaitingCalls } from '../../src/connection/postponed-calls.js';
 import { defineInterface } from '../../src/interface/define.js';
 import { exportObject } from '../../src/service/export-object.js';
 import { StreamTransport } from '../../src/transport/stream-transport.js';

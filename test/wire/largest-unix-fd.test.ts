@@ -1,6 +1,6 @@
 // The largest UNIX_FD in decoded values, wherever it is.
 import { expect, test } from 'vitest';
-import { largestUnixFd } from '../../src/wire/values/unix-fd-indices.js';
+import { largestUnixFd } from '../../src/wire/values/largest-unix-fd.js';
 
 test.each<[signature: string, values: readonly unknown[], largest: number]>([
   ['', [], -1],

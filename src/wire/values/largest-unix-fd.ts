@@ -1,5 +1,5 @@
 // The UNIX_FDs in values that were decoded: the largest index. It knows no descriptors.
-// Tests: test/wire/unix-fd-indices.test.ts.
+// Tests: test/wire/largest-unix-fd.test.ts.
 // Specification: Basic types (UNIX_FD).
 import { parseSignature, type Type } from '../signature.js';
 import type { Variant } from '../variant.js';
