@@ -127,5 +127,5 @@ export type { SignalFilter, SignalOptions, SignalStream } from './client/signal-
 export { ExportError, type ExportErrorCode } from './service/errors.js';
 export { type ExportedObject, exportObject, type ImplementationFor } from './service/export-object.js';
 export { exportObjectManager } from './service/export-object-manager.js';
-export { exportSubtree, type SubtreeHandlers } from './service/export-subtree.js';
+export { type ExportedSubtree, exportSubtree, type SubtreeHandlers } from './service/export-subtree.js';
 export type { FailedMember, HandlerError } from './service/failure-reports.js';

@@ -12,6 +12,7 @@ import { reportHandlerError } from './failure-reports.js';
 import { checkLink, exportsOf } from './link-exports.js';
 import { propertyChanges, sendSignal } from './outgoing-signals.js';
 import { type FoundObject, Subtree, type SubtreeCallbacks } from './subtree.js';
+import { SubtreeChanges } from './subtree-changes.js';
 import type { TurnEnd } from './turn-end.js';
 
 /** The handlers of a subtree. At least `object` or `fallback` must be given. */
@@ -33,6 +34,24 @@ export interface SubtreeHandlers<Typed extends boolean = false> {
   readonly fallback?: ImplementationFor<Typed> | readonly ImplementationFor<Typed>[] | undefined;
 }
 
+/** A subtree that is exported until it is removed. */
+export interface ExportedSubtree extends ExportedObject {
+  /**
+   * Announces an object that the handler `object` has now: each object manager above sends InterfacesAdded, as for an
+   * exported object. `elements` are those of its path below the root. Call it again after the interfaces of the object
+   * have changed. It does nothing without an object manager above, or if another subtree or object has the path.
+   * If the handler fails or has no object, that is reported. ‹org.freedesktop.DBus.ObjectManager›
+   * @throws {ArgumentError} if `elements` are not path elements, or not as many as the pattern has
+   */
+  emitAdded(...elements: string[]): void;
+  /**
+   * Announces that an object is removed: each object manager above sends InterfacesRemoved, with the interfaces that
+   * were announced or listed. If there are none, the handler `object` is asked. ‹org.freedesktop.DBus.ObjectManager›
+   * @throws {ArgumentError} if `elements` are not path elements, or not as many as the pattern has
+   */
+  emitRemoved(...elements: string[]): void;
+}
+
 const RULES = { children: FUNCTION, object: FUNCTION, fallback: ANY };
 const PATTERN = /^(.*)\/(\*{1,2})$/s;
 
@@ -52,7 +71,7 @@ const SEVERAL = Symbol('several paths');
  */
 export function exportSubtree<Typed extends boolean = false>(
   link: MessageLink<Typed>, pattern: string, handlers: SubtreeHandlers<NoInfer<Typed>>,
-): ExportedObject {
+): ExportedSubtree {
   const owner = 'exportSubtree';
   checkLink(owner, link);
   const [, parent, stars] = (typeof pattern === 'string' ? PATTERN.exec(pattern) : undefined) ?? [];
@@ -82,20 +101,30 @@ export function exportSubtree<Typed extends boolean = false>(
       objects.note(path, implementation);
       return objects.exportAt(path, implementation);
     },
+    listed: (node) => changes.note(node),
     report: (error, { message }) => {
       reportHandlerError({ error, interface: message.interface ?? '', member: message.member, call: message });
     },
   });
   const remove = exports.tree.addSubtree(root, subtree);
+  const { tree, managers } = exports;
+  const changes = new SubtreeChanges({
+    link, tree, managers, root, subtree, announceChanges: (path) => objects.announceNow(path),
+  });
   const detach = everywhere.map((implementation) => objects.attach(implementation));
   const unexport = (): void => {
     exports.unexports.delete(unexport);
     remove();
+    changes.end();
     objects.end();
     for (const end of detach) end();
   };
   exports.unexports.add(unexport);
-  return { path: root, unexport, [Symbol.dispose]: unexport };
+  return {
+    path: root, unexport, [Symbol.dispose]: unexport,
+    emitAdded: (...elements) => changes.added(elements),
+    emitRemoved: (...elements) => changes.removed(elements),
+  };
 }
 
 /** The handler `object`, with its result checked. */
@@ -106,7 +135,8 @@ function checkedObject(object: SubtreeCallbacks['object'], pattern: string): Sub
   );
   return (elements, context) => {
     const found = object(elements, context);
-    return isPromiseLike(found) ? found.then(check) : check(found);
+    // A promise of another library may have a `then` that returns nothing.
+    return isPromiseLike(found) ? Promise.resolve(found).then(check) : check(found);
   };
 }
 
@@ -141,6 +171,11 @@ class FoundObjects {
     ));
     known.set(implementation, exported);
     return exported;
+  }
+
+  /** Announces the changes of an object in this turn, if there are any. */
+  announceNow(path: string): void {
+    for (const { changes } of this.#recent.get(path)?.values() ?? []) changes?.announceNow();
   }
 
   /** Notes that a handler has returned an implementation for a path. */

@@ -40,11 +40,15 @@ interface Collection {
   readonly report: (property: PropertyPlace, error: unknown) => void;
 }
 
-/** An InterfacesAdded that is to be sent. */
-interface Addition {
+/** A signal about an object that is to be sent. */
+export interface Announcement {
   /** Resolves when the values that it waits for have come; undefined if there are none. */
-  readonly ready: Promise<unknown> | undefined;
+  readonly ready?: Promise<unknown> | undefined;
   readonly send: () => void;
+}
+
+/** An InterfacesAdded that is to be sent. */
+interface Addition extends Announcement {
   /** Whether its object was removed before it was sent. */
   isRemoved: boolean;
 }
@@ -93,12 +97,9 @@ export class ObjectManagers {
    */
   added(path: string, interfaces: readonly ExportedInterface[]): void {
     if (interfaces.length === 0 || !this.isManaged(path)) return;
-    const addition = this.#prepare(path, interfaces);
-    if (addition.ready === undefined) {
-      this.#held.add(path, addition.send);
-      return;
-    }
-    const release = this.#held.hold(path, addition.ready, addition.send);
+    const addition = this.prepareAdded(path, interfaces);
+    const release = this.announce(path, addition);
+    if (release === undefined) return;
     const releaseRemoved = (): void => {
       addition.isRemoved = true;
       release();
@@ -106,8 +107,25 @@ export class ObjectManagers {
     for (const exported of interfaces) this.#releases.set(exported, releaseRemoved);
   }
 
+  /** Sends an announcement about an object in its turn; returns the function that ends its wait, if it waits. */
+  announce(path: string, { ready, send }: Announcement): (() => void) | undefined {
+    if (ready !== undefined) return this.#held.hold(path, ready, send);
+    this.#held.add(path, send);
+    return undefined;
+  }
+
+  /** The same for an announcement that comes later, or not at all; the promise must not reject. */
+  announceLater(path: string, later: Promise<Announcement | undefined>): void {
+    let announcement: Announcement | undefined;
+    const ready = later.then((come) => {
+      announcement = come;
+      return come?.ready;
+    });
+    this.#held.hold(path, ready, () => announcement?.send());
+  }
+
   /** Reads the properties of interfaces that were added to an object. */
-  #prepare(path: string, interfaces: readonly ExportedInterface[]): Addition {
+  prepareAdded(path: string, interfaces: readonly ExportedInterface[]): Addition {
     const values: Values = new Map();
     const collection: Collection = {
       entries: [], later: [], limit: new TimeLimit(),
@@ -154,19 +172,17 @@ export class ObjectManagers {
       this.#releases.get(exported)?.(); // an InterfacesAdded that still waits
       this.#releases.delete(exported);
     }
-    this.namesRemoved(path, interfaces.map(({ name }) => name));
+    if (this.isManaged(path)) this.#held.add(path, () => this.sendRemoved(path, interfaces.map(({ name }) => name)));
   }
 
-  /** Announces interfaces that were removed from an object, by their names. */
-  namesRemoved(path: string, names: readonly string[]): void {
-    if (names.length === 0 || !this.isManaged(path)) return;
+  /** Announces interfaces that were removed from an object, without waiting for other signals about it. */
+  sendRemoved(path: string, names: readonly string[]): void {
+    if (names.length === 0) return;
     const { args: signature } = ObjectManager.signals.InterfacesRemoved;
     const member = 'InterfacesRemoved';
-    this.#held.add(path, () => {
-      for (const manager of this.#above(path)) {
-        sendAtOnce(this.#link, manager, { interface: ObjectManager.name, member, signature, body: [path, names] });
-      }
-    });
+    for (const manager of this.#above(path)) {
+      sendAtOnce(this.#link, manager, { interface: ObjectManager.name, member, signature, body: [path, names] });
+    }
   }
 
   /**

@@ -27,6 +27,8 @@ export interface NodeFinder {
   readonly isDeep: boolean;
   /** The object at a path, or a parent of objects; undefined if there is none. Throws and rejects as handlers do. */
   find(path: string, below: PathBelow): ObjectNode | undefined | PromiseLike<ObjectNode | undefined>;
+  /** Notes that an answer lists an object that was found. */
+  noteListed(node: ObjectNode): void;
   /** The elements that exist below the root (for no elements) or below a path. Never throws. */
   children(elements: readonly string[], context: CallContext): ReadonlySet<string> | PromiseLike<ReadonlySet<string>>;
 }

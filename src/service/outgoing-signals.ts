@@ -89,3 +89,9 @@ export function ownContext(
   const message = methodCall({ path, interface: Properties.name, member: 'Get', signature: 'ss', body });
   return { sender: undefined, message, signal: closedSignal, credentials: async () => undefined };
 }
+
+/** The context of a handler of a subtree that runs for a signal: as in a call of GetAll, but without a sender. */
+export function ownObjectContext({ closedSignal }: MessageLink<boolean>, path: string): CallContext {
+  const message = methodCall({ path, interface: Properties.name, member: 'GetAll', signature: 's', body: [''] });
+  return { sender: undefined, message, signal: closedSignal, credentials: async () => undefined };
+}

@@ -99,9 +99,14 @@ class SubtreeSearch {
 
   #askObject({ subtree, path, elements }: Place): void | Promise<void> {
     const { context, nodeAt, found, report } = this.#options;
-    const take = (node: ObjectNode | undefined): void => void (node && found(node));
+    const known = nodeAt(path);
+    const take = (node: ObjectNode | undefined): void => {
+      if (node === undefined) return;
+      if (node !== known) subtree.noteListed(node);
+      found(node);
+    };
     try {
-      const node = subtree.find(path, { elements, known: nodeAt(path), context });
+      const node = subtree.find(path, { elements, known, context });
       return isPromiseLike(node) ? Promise.resolve(node).then(take).catch(report) : take(node);
     } catch (error) {
       report(error);

@@ -31,6 +31,8 @@ export interface SubtreeOptions {
   readonly fallbackAt: (path: string) => readonly ExportedInterface[];
   /** Prepares an implementation for one path. */
   readonly exportAt: (path: string, implementation: Implementation) => ExportedInterface;
+  /** Called with each object that an answer lists. */
+  readonly listed?: ((node: ObjectNode) => void) | undefined;
   /** Called with the error of a handler whose result is left out of an answer. */
   readonly report: (error: unknown, context: CallContext) => void;
 }
@@ -53,6 +55,10 @@ export class Subtree implements NodeFinder {
   constructor(options: SubtreeOptions) {
     this.isDeep = options.isDeep;
     this.#options = options;
+  }
+
+  noteListed(node: ObjectNode): void {
+    this.#options.listed?.(node);
   }
 
   find(path: string, { elements, known, context }: PathBelow): OrPromise<ObjectNode | undefined> {

@@ -1,6 +1,6 @@
 // Object managers: the objects below them, and the signals for those that come and go.
 
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { Bus } from '../../src/connection/bus.js';
 import { connectToBus } from '../../src/connection/open-bus.js';
 import { defineInterface } from '../../src/interface/define.js';
@@ -193,8 +193,10 @@ suite('an object manager', () => {
       }
       return found;
     };
-    let finish: (() => void) | undefined;
-    const slow = (): Promise<string> => new Promise((resolve) => void (finish = () => resolve('slow')));
+    const started: (() => void)[] = [];
+    const finish = (): void => started.forEach((end) => end());
+    onTestFinished(finish); // a value that never comes is reported after the test
+    const slow = (): Promise<string> => new Promise((resolve) => void started.push(() => resolve('slow')));
     const one = card(slow);
     const exported = exportObject(service, '/com/example/a', one);
     const list = ['first'];
@@ -204,7 +206,7 @@ suite('an object manager', () => {
     exportObject(service, '/com/example/a', Extra.implement({})).unexport();
     exportObject(service, '/com/example/b', Extra.implement({}));
     expect(await seen(1)).toEqual(['InterfacesAdded /com/example/b']);
-    finish?.();
+    finish();
     expect(await seen(4)).toEqual([
       'InterfacesAdded /com/example/a', 'Moved first', 'InterfacesAdded /com/example/a', 'InterfacesRemoved /com/example/a',
     ]);

@@ -1,6 +1,6 @@
 // Subtrees: paths that handlers find at each call, with their introspection, properties and signals.
 
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Bus } from '../../src/connection/bus.js';
 import { defineInterface } from '../../src/interface/define.js';
 import type { Implementation } from '../../src/interface/definition.js';
@@ -8,6 +8,7 @@ import { Peer } from '../../src/interface/standard.js';
 import { DBusError } from '../../src/protocol/errors.js';
 import { escapePathElement, unescapePathElement } from '../../src/protocol/path-element.js';
 import { exportObject } from '../../src/service/export-object.js';
+import { exportObjectManager } from '../../src/service/export-object-manager.js';
 import { exportSubtree } from '../../src/service/export-subtree.js';
 import { type Variant, variant } from '../../src/wire/variant.js';
 import { useBusPair } from '../support/bus-pair.js';
@@ -22,6 +23,8 @@ const User = defineInterface({
   properties: { Name: { type: 's', access: 'readwrite' } },
   signals: { Left: { args: 's' } },
 });
+const MANAGER = 'org.freedesktop.DBus.ObjectManager';
+const Extra = defineInterface({ name: 'com.example.Extra1' });
 const user = (name: string) => User.implement({
   methods: {
     Greet: (text) => `${text} ${name}`,
@@ -252,6 +255,120 @@ suite('a subtree', () => {
       `exportSubtree: ${element}, got number 7`,
       'exportSubtree: children returned more than 100000 path elements: it must return fewer',
     ]);
+  });
+
+  describe('announces its objects through the managers above', () => {
+    const watch = async () => {
+      const signals = client.subscribe({ sender: service.uniqueName });
+      await signals.ready;
+      return async (count: number): Promise<unknown[]> => {
+        const seen = [];
+        for (let index = 0; index < count; index++) {
+          const { path, member, body } = (await signals.next()).value as { path: string; member: string; body: unknown[] };
+          seen.push([path, member, ...body]);
+        }
+        return seen;
+      };
+    };
+    const listed = () => call('/com', 'GetManagedObjects', '', [], MANAGER);
+    const values = (name: string) => new Map([[User.name, new Map([['Name', variant('s', name)]])]]);
+    const at = (name: string) => `/com/example/users/${name}`;
+
+    test.each([['at once', false], ['later', true]])('when it says so, with handlers that answer %s', async (_, later) => {
+      exportObjectManager(service, '/com');
+      exportObjectManager(service, '/com/example');
+      const next = await watch();
+      const exported = exportUsers(later);
+      await call(at('alice'), 'Where'); // its implementation is known from now on
+      exported.emitAdded('alice');
+      users.get('alice')?.emit('Left', 'after', { path: at('alice') });
+      exported.emitRemoved('alice');
+      exported.emitAdded('bob');
+      const managers = ['/com/example', '/com'];
+      const added = (name: string) => managers.map((path) => [path, 'InterfacesAdded', at(name), values(name)]);
+      const removed = (name: string) => managers.map((path) => [path, 'InterfacesRemoved', at(name), [User.name]]);
+      expect(await next(7)).toEqual([
+        ...added('alice'), [at('alice'), 'Left', 'after'], ...removed('alice'), ...added('bob'),
+      ]);
+      users.delete('alice');
+      users.delete('bob');
+      exported.emitRemoved('alice'); // no client knows it any more
+      exported.emitRemoved('bob');
+      expect(await next(2)).toEqual(removed('bob'));
+    });
+
+    test('with the interfaces that clients know, because they were listed or announced', async () => {
+      exportObjectManager(service, '/com');
+      const exported = exportUsers(false);
+      const next = await watch();
+      await listed();
+      users.delete('alice');
+      exported.emitRemoved('alice'); // only listed
+      users.set('carol', user('carol'));
+      exported.emitRemoved('carol'); // neither, but the handler has it
+      const both = [user('dave'), Extra.implement({})];
+      const object = (): Implementation[] => both;
+      const others = exportSubtree(service, '/com/example/others/*', { object });
+      others.emitAdded('x');
+      both.shift();
+      others.emitAdded('x');
+      others.emitRemoved('x');
+      const extra = new Map([[Extra.name, new Map()]]);
+      expect(await next(6)).toEqual([
+        ['/com', 'InterfacesRemoved', at('alice'), [User.name]],
+        ['/com', 'InterfacesRemoved', at('carol'), [User.name]],
+        ['/com', 'InterfacesAdded', '/com/example/others/x', new Map([...values('dave'), ...extra])],
+        ['/com', 'InterfacesRemoved', '/com/example/others/x', [User.name]],
+        ['/com', 'InterfacesAdded', '/com/example/others/x', extra],
+        ['/com', 'InterfacesRemoved', '/com/example/others/x', [Extra.name]],
+      ]);
+      others.emitAdded('y');
+      exported.unexport(); // bob was listed
+      others.unexport();
+      exported.emitAdded('bob');
+      exportObject(service, '/com/end', Extra.implement({}));
+      expect(await next(4)).toEqual([
+        ['/com', 'InterfacesAdded', '/com/example/others/y', extra],
+        ['/com', 'InterfacesRemoved', at('bob'), [User.name]],
+        ['/com', 'InterfacesRemoved', '/com/example/others/y', [Extra.name]],
+        ['/com', 'InterfacesAdded', '/com/end', extra],
+      ]);
+    });
+
+    test('but not those of other handlers, and reports a handler that fails or has no object', async () => {
+      const reports = recordHandlerErrors();
+      const exported = exportSubtree(service, '/com/example/**', {
+        object: async ([name]) => {
+          if (name === 'broken') throw new Error('broken');
+          return undefined;
+        },
+      });
+      exported.emitAdded('broken'); // there is no manager yet: the handler is not asked
+      exportObjectManager(service, '/com');
+      const next = await watch();
+      exportSubtree(service, '/com/example/near/*', { object: () => Extra.implement({}) });
+      exportObject(service, '/com/example/own', Extra.implement({}));
+      exported.emitAdded('near', 'x');
+      exported.emitAdded('own');
+      exported.emitRemoved('own');
+      exported.emitAdded('broken');
+      exported.emitAdded('nobody', 'here');
+      exported.emitRemoved('nobody');
+      await call('/com/example/nobody', 'Where');
+      exportObject(service, '/com/end', Extra.implement({}));
+      const extra = new Map([[Extra.name, new Map()]]);
+      expect(await next(2)).toEqual([
+        ['/com', 'InterfacesAdded', '/com/example/own', extra], ['/com', 'InterfacesAdded', '/com/end', extra],
+      ]);
+      expect(reports).toMatchObject([
+        { error: { message: 'broken' }, interface: MANAGER, member: 'InterfacesAdded', call: undefined },
+        { error: { message: expect.stringContaining('there is no object at /com/example/nobody/here') as unknown } },
+      ]);
+      for (const elements of [[], ['a/b'], [''], ['a', 5 as never], [undefined as never], [Symbol('x') as never]]) {
+        expect(() => exported.emitAdded(...elements)).toThrow(expect.objectContaining({ code: 'ARGUMENT_INVALID' }));
+        expect(() => exported.emitRemoved(...elements)).toThrow(expect.objectContaining({ code: 'ARGUMENT_INVALID' }));
+      }
+    });
   });
 
   test('is refused if its pattern or its handlers are not valid, or if its path is in use', () => {
