@@ -12,8 +12,9 @@ const HEAVY = 'test/**/*.heavy.test.ts';
  * half of the time.
  */
 const ALONE = [
+  'test/wire/limits.test.ts', // it measures memory again and again, which is quick in a small process
   'test/**/*-on-our-bus.test.ts', // they choose a bus for all suites of their process, and import one of them
-  'test/connection/reconnect.test.ts', 'test/hostile/handshakes.test.ts', // they count all that their process holds
+  'test/hostile/handshakes.test.ts', // it counts all that its process holds
   'test/service/handler-errors.test.ts', 'test/service/dispatch.test.ts', // warnings are counted for each process
 ];
 

@@ -15,6 +15,7 @@ import { refusalsOf, rejectionsOf } from './attacks.js';
 import { seededRandom } from './seeded.js';
 import { startVictim } from './victim.js';
 import { type Body, randomManyZeros, zerosOf } from './zeros.js';
+import './memory.test.js';
 
 const LENGTH = 60 * 2 ** 20;
 const HEAP = { heap: 1024 };

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Random } from '../fuzz/random.js';
 import { startFakeServer } from '../connection/fake-server.js';
+import { heavyTest } from '../support/extent.js';
 import { scratchDirectory } from '../support/reaper.js';
 import { until } from '../support/waiting.js';
 import { callTaking, refusalsOf, rejectionsOf, signalWith } from './attacks.js';
@@ -38,7 +39,7 @@ test('a call rejects if its reply has more values than the client allows', async
   await client.survives();
 });
 
-test('the wire library rejects each message with more values than its options allow, and reads on', async () => {
+heavyTest('the wire library rejects each message with more values than its options allow, and reads on', async () => {
   const bodies = manyOf(seededRandom());
   const file = join(scratchDirectory(), 'messages');
   writeFileSync(file, Buffer.concat(bodies.map((body, i) => callTaking(body, i + 1))));
@@ -49,7 +50,7 @@ test('the wire library rejects each message with more values than its options al
   await wire.survives();
 });
 
-test('values inside more than 64 variants are refused, however many variants there are', async () => {
+heavyTest('values inside more than 64 variants are refused, however many variants there are', async () => {
   await using server = await startFakeServer();
   await using service = await startVictim('handler', { peer: server.address });
   const bodies = [65, 66, 100, 1_000, 100_000, 2_000_000].map((depth) => deepVariants(depth));

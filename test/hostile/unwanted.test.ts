@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import type { Random } from '../fuzz/random.js';
 import { type FakePeer, startFakeServer } from '../connection/fake-server.js';
 import { type RawField, rawMessage } from '../connection/raw-message.js';
-import { some } from '../support/extent.js';
+import { heavyTest, some } from '../support/extent.js';
 import { scratchDirectory } from '../support/reaper.js';
 import { seededRandom } from './seeded.js';
 import { startVictim, type Victim } from './victim.js';
@@ -76,7 +76,7 @@ describe('messages that nobody wants', () => {
     await victim.survives();
   });
 
-  test('leave garbage if a subscription wants them, which shows that the test can see garbage', async () => {
+  heavyTest('leave garbage if a subscription wants them, which shows that the test can see garbage', async () => {
     await using server = await startFakeServer();
     // Values of about 25 MiB for each message: room for several, since garbage is counted here, not survival.
     await using victim = await startVictim('client', { peer: server.address }, { heap: 256 });

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import {
   checkBody, decodeHeader, decodeMessage, encodeMessage, type Message, MessageReader,
 } from '../../src/wire/index.js';
+import { extent } from '../support/extent.js';
 import { completeTypes, loadHandshakes, loadMessages, type MessageFixture, type Writing } from '../support/fixtures.js';
 
 const fixtures = loadMessages();
@@ -151,10 +152,11 @@ describe.each(rows)('message %s', (_, fixture, next) => {
     expectMessage(decodeMessage(bytes), expected);
   });
 
-  test('is read from two chunks, cut at every byte', () => {
+  test('is read from two chunks, wherever it is cut', () => {
     const { bytes } = captured;
     const wanted = ordered(expected);
-    for (let cut = 0; cut < bytes.length; cut++) {
+    const step = extent(Math.ceil(bytes.length / 400), 1); // longer messages are cut at fewer places in `npm test`
+    for (let cut = 0; cut < bytes.length; cut += step) {
       expectFromChunks([bytes.subarray(0, cut), bytes.subarray(cut)], wanted, `cut at byte ${cut}`);
     }
   });

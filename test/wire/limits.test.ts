@@ -336,7 +336,7 @@ describe('work', () => {
   }
 
   test('a message that arrives byte by byte is copied a few times at most, whatever its length', () => {
-    for (const length of [1000, 10_000, 100_000]) {
+    for (const length of extent([1000, 30_000], [1000, 10_000, 100_000])) {
       expect(copiedBytes(length)).toBeGreaterThanOrEqual(1); // this counts what the reader copies
       expect(copiedBytes(length)).toBeLessThan(4);
     }
@@ -346,14 +346,15 @@ describe('work', () => {
     const small = encodeMessage(withParts({ signature: 's', body: ['x'] })).slice();
     const reader = new MessageReader();
     let count = 0;
-    for (let round = 0; round < 3000; round++) {
+    const rounds = extent(1000, 3000);
+    for (let round = 0; round < rounds; round++) {
       for (let i = 0; i < small.length; i++) count += reader.push(small.subarray(i, i + 1)).length;
     }
-    expect(count).toBe(3000);
+    expect(count).toBe(rounds);
   });
 
-  test('a header with 131,072 unknown fields is read and written', () => {
-    const number = 2 ** 17;
+  test('a header with thousands of unknown fields is read and written', () => {
+    const number = extent(2 ** 14, 2 ** 17);
     const message = Buffer.alloc(16 + 8 * number);
     bytes('6c c8 00 01 00000000 01000000 00000000').forEach((byte, i) => (message[i] = byte));
     message.writeUInt32LE(8 * number - 3, 12);

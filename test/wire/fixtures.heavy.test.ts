@@ -1,0 +1,3 @@
+// The suite of fixtures.test.ts with every place to cut a message.
+
+import './fixtures.test.js';
