@@ -5,7 +5,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Bus, connectToBus, formatDefinitions, introspect, parseIntrospection, type ParsedNode } from '../../src/index.js';
+import {
+  type Annotations, type Bus, connectToBus, formatDefinitions, introspect, parseIntrospection, type ParsedNode,
+} from '../../src/index.js';
+import { splitSignature } from '../../src/wire/index.js';
 import { IntrospectionError } from '../../src/interface/errors.js';
 import { capturedXml } from '../interface/support.js';
 import { extent } from '../support/extent.js';
@@ -42,7 +45,15 @@ function readByGlib(texts: readonly string[]): readonly (GlibNode | null)[] {
 const ACCESS = { 1: 'read', 2: 'write', 3: 'readwrite' } as const;
 const STANDARD = /^org\.freedesktop\.DBus\.(Deprecated|Method\.NoReply|Property\.EmitsChangedSignal)$/;
 const custom = (pairs: Pairs): Pairs => pairs.filter(([name]) => !STANDARD.test(name));
-const types = (args: GlibArguments): string => args.map(([, type]) => type).join('');
+const DEPRECATED = 'org.freedesktop.DBus.Deprecated';
+const NO_REPLY = 'org.freedesktop.DBus.Method.NoReply';
+const CHANGES = 'org.freedesktop.DBus.Property.EmitsChangedSignal';
+const valueOf = (pairs: Pairs, key: string): string | undefined => pairs.find(([name]) => name === key)?.[1];
+const isSet = (pairs: Pairs, key: string): boolean => valueOf(pairs, key) === 'true';
+
+/** The types of arguments, their names and their annotations. GLib makes a name such as `arg_0` if there is none. */
+const argumentsOf = (args: GlibArguments): string => args.map(([name, type, notes]) =>
+  `${/^arg_\d+$/.test(name) ? '' : name}:${type}${JSON.stringify(firsts(notes))}`).join();
 
 /** The first of each name: GLib keeps all of them, and finds the first. */
 function firsts<Row extends readonly [string, ...unknown[]]>(rows: readonly Row[]): readonly Row[] {
@@ -55,28 +66,35 @@ function linesOfGlib(node: GlibNode): readonly string[] {
     `object ${node.name ?? ''}`,
     ...node.interfaces.flatMap((each) => [
       `interface ${each.name} ${JSON.stringify(firsts(custom(each.annotations)))}`,
-      ...firsts(each.methods).map(([name, ins, outs, notes]) =>
-        `method ${name} ${types(ins)} ${types(outs)} ${JSON.stringify(firsts(custom(notes)))}`),
-      ...firsts(each.signals).map(([name, args, notes]) => `signal ${name} ${types(args)} ${JSON.stringify(firsts(custom(notes)))}`),
-      ...firsts(each.properties).map(([name, type, flags, notes]) =>
-        `property ${name} ${type} ${ACCESS[flags as 1]} ${JSON.stringify(firsts(custom(notes)))}`),
+      ...firsts(each.methods).map(([name, ins, outs, notes]) => `method ${name} ${argumentsOf(ins)} ${argumentsOf(outs)} ${
+        isSet(notes, DEPRECATED)} ${isSet(notes, NO_REPLY)} ${JSON.stringify(firsts(custom(notes)))}`),
+      ...firsts(each.signals).map(([name, args, notes]) =>
+        `signal ${name} ${argumentsOf(args)} ${isSet(notes, DEPRECATED)} ${JSON.stringify(firsts(custom(notes)))}`),
+      ...firsts(each.properties).map(([name, type, flags, notes]) => `property ${name} ${type} ${ACCESS[flags as 1]} ${
+        isSet(notes, DEPRECATED)} ${valueOf(notes, CHANGES) ?? valueOf(each.annotations, CHANGES) ?? 'true'} ${
+        JSON.stringify(firsts(custom(notes)))}`),
     ]),
     ...node.children.flatMap(linesOfGlib),
   ];
 }
 
 function linesOfOurs(node: ParsedNode): readonly string[] {
-  const notes = (annotations: Readonly<Record<string, string>>): string => JSON.stringify(Object.entries(annotations)
+  const notes = (annotations: Annotations): string => JSON.stringify(Object.entries(annotations)
     .filter(([name]) => !STANDARD.test(name)));
+  const args = (signature: string, names: readonly string[], annotations: readonly Annotations[]): string =>
+    splitSignature(signature).map((type, index) =>
+      `${names[index] ?? ''}:${type}${JSON.stringify(Object.entries(annotations[index] ?? {}))}`).join();
   return [
     `object ${node.name ?? ''}`,
     ...node.interfaces.flatMap((each) => [
       `interface ${each.name} ${notes(each.annotations)}`,
-      ...Object.entries(each.methods).map(([name, method]) =>
-        `method ${name} ${method.in} ${method.out} ${notes(method.annotations)}`),
-      ...Object.entries(each.signals).map(([name, { args, annotations }]) => `signal ${name} ${args} ${notes(annotations)}`),
-      ...Object.entries(each.properties).map(([name, { type, access, annotations }]) =>
-        `property ${name} ${type} ${access} ${notes(annotations)}`),
+      ...Object.entries(each.methods).map(([name, method]) => `method ${name} ${
+        args(method.in, method.inNames, method.inAnnotations)} ${args(method.out, method.outNames, method.outAnnotations)} ${
+        method.deprecated} ${method.noReply} ${notes(method.annotations)}`),
+      ...Object.entries(each.signals).map(([name, signal]) => `signal ${name} ${
+        args(signal.args, signal.argNames, signal.argAnnotations)} ${signal.deprecated} ${notes(signal.annotations)}`),
+      ...Object.entries(each.properties).map(([name, { type, access, deprecated, emitsChanged, annotations }]) =>
+        `property ${name} ${type} ${access} ${deprecated} ${emitsChanged} ${notes(annotations)}`),
     ]),
     ...node.children.flatMap(linesOfOurs),
   ];
@@ -93,7 +111,7 @@ function realTexts(): readonly string[] {
 }
 
 describeWith('dbus-python')('GLib', () => {
-  test('reads the same members from real introspection data as this library does', () => {
+  test('reads the same of real introspection data as this library: names, types, annotations', () => {
     const texts = realTexts();
     const read = readByGlib(texts);
     expect(texts.length).toBeGreaterThan(11);
@@ -105,6 +123,13 @@ describeWith('dbus-python')('GLib', () => {
       expect(linesOfOurs(ours)).toEqual(linesOfGlib(glib));
     });
   });
+
+  test('reads data whose definitions compile, with the strictest options', async () => {
+    const modules = realTexts().map((text) => formatDefinitions(parseIntrospection(text), { from: 'SRC/interface/define.js' }));
+    const [first = '', ...others] = modules;
+    const { diagnostics, output } = await compileText(first, Object.fromEntries(others.map((text, n) => [`m${n}.ts`, text])));
+    expect(diagnostics, output).toEqual([]);
+  }, 60_000);
 
   test('reads no member of mutated introspection data that this library neither reads nor lists as a problem', () => {
     const seed = 11_260;
