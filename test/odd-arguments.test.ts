@@ -1,7 +1,8 @@
-// Every function of dbus-wire/wire, of src/interface and of src/protocol that users call, with odd values in each place
-// of its arguments: it returns, or throws an error of this package that says what was found and what must be. Only an
+// Every function of dbus-wire/wire, dbus-wire/auth, src/interface and src/protocol that users call, with odd values in
+// each place of its arguments: it returns, or throws an error of this package that says what was found and what must be. Only an
 // error of the caller's own getters passes through. Predicates return false.
 import { describe, expect, test } from 'vitest';
+import * as auth from '../src/auth/index.js';
 import * as main from '../src/index.js';
 import * as wire from '../src/wire/index.js';
 import { read } from './support/sources.js';
@@ -36,6 +37,10 @@ const details = new Map([['title', variant('s', 'x')]]);
 const call = methodCall({ path: '/a', interface: 'a.b', member: 'C', signature: 'sa{sv}', body: ['x', { a: variant('u', 1) }] });
 const bytes = encodeMessage(call, { serial: 1 });
 const text = encodeMessage(signal({ path: '/a', interface: 'a.b', member: 'C', signature: 's', body: ['x'] }), { serial: 1 });
+
+const cookie = { context: 'a', id: '1', secret: 'x' };
+const ok = new TextEncoder().encode(`OK ${'0'.repeat(32)}\r\n`);
+const begin = new TextEncoder().encode('\0AUTH ANONYMOUS 00\r\nBEGIN\r\n');
 
 type Call = readonly [run: (...args: never[]) => unknown, ...args: readonly unknown[]];
 
@@ -107,6 +112,23 @@ const CALLS: Readonly<Record<string, readonly Call[]>> = {
   unescapeAddressValue: [[main.unescapeAddressValue, 'x']],
   parseMatchRule: [[main.parseMatchRule, "type='signal'"]],
   formatMatchRule: [[main.formatMatchRule, { type: 'signal', sender: 'a.b', path: '/a', interface: 'a.b', member: 'C', args: { 0: 'x' } }]],
+  // authentication
+  external: [[auth.external, { uid: '1000' }]],
+  anonymous: [[auth.anonymous, { trace: 'x' }]],
+  cookieSha1: [[auth.cookieSha1, { uid: '1000', findCookie: () => 'x', sha1: () => 'x', challenge: () => 'x' }]],
+  externalServer: [[(check: () => string) => auth.externalServer(check).begin(bytes.subarray(0, 0)), () => '1000']],
+  anonymousServer: [[auth.anonymousServer]],
+  cookieSha1Server: [[auth.cookieSha1Server, { uid: '1', names: ['me'], takeCookie: () => cookie, sha1: () => 'x', challenge: () => 'x' }]],
+  AuthClient: [
+    [(options: never, line: Uint8Array) => {
+      const client = new auth.AuthClient(options);
+      return [client.start(), client.receive(line)];
+    }, { mechanisms: [auth.external({ uid: '1000' })], earlyBegin: false, negotiateUnixFds: true }, ok],
+  ],
+  AuthServer: [
+    [(options: never, lines: Uint8Array) => new auth.AuthServer(options).receive(lines),
+      { guid: '0'.repeat(32), mechanisms: [auth.anonymousServer()], authorize: () => true, unixFds: true }, begin],
+  ],
   DBusError: [[(...args: [string, string, object]) => new main.DBusError(...args), 'a.b', 'text', { body: ['a'], signature: 's' }]],
 };
 
@@ -152,12 +174,12 @@ test.each(Object.entries(CALLS).filter(([name]) => /^is[A-Z]/.test(name)))('%s i
   expect(Object.entries(ODD_VALUES).filter(([, make]) => predicate(make(), ...others) !== false)).toEqual([]);
 });
 
-test('the table has every function of dbus-wire/wire, src/interface and src/protocol', () => {
+test('the table has every function of dbus-wire/wire, dbus-wire/auth, src/interface and src/protocol', () => {
   const names = (module: object): readonly string[] => Object.entries(module)
     .filter(([name, value]) => typeof value === 'function' && !/Error$/.test(name)).map(([name]) => name);
   const pure = new Set([...read('src/index.ts').matchAll(/^export \{([^}]*)\} from '\.\/(?:interface|protocol|wire)\/[^']+'/gm)]
     .flatMap(([, list = '']) => list.split(',').map((name) => name.trim())));
-  const expected = [...names(wire), ...names(main).filter((name) => pure.has(name))];
+  const expected = [...names(wire), ...names(auth), ...names(main).filter((name) => pure.has(name))];
   expect(expected.length).toBeGreaterThan(40);
   expect(expected.filter((name) => !Object.hasOwn(CALLS, name))).toEqual([]);
 });

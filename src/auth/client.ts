@@ -9,9 +9,9 @@ import {
 } from './command.js';
 import { isGuid } from '../wire/uuid.js';
 import { checkBytes } from '../wire/arguments.js';
-import { checkRequiredOptions, FLAG, LIST, type OptionRules } from '../wire/options.js';
+import { checkRequiredOptions, FLAG, type OptionRules } from '../wire/options.js';
 import { AuthError } from './errors.js';
-import type { ClientExchange, ClientMechanism, ClientResponder } from './mechanisms.js';
+import { CLIENT_MECHANISMS, type ClientExchange, type ClientMechanism, type ClientResponder } from './mechanisms.js';
 
 /** A state of the client, with the data that belongs to it. ‹Client states› */
 type Phase =
@@ -66,7 +66,7 @@ export interface AuthClientOptions {
 }
 
 const CLIENT_RULES: OptionRules<AuthClientOptions> = {
-  mechanisms: LIST, earlyBegin: FLAG, negotiateUnixFds: FLAG,
+  mechanisms: CLIENT_MECHANISMS, earlyBegin: FLAG, negotiateUnixFds: FLAG,
 };
 
 const NUL_BYTE = '\0';
@@ -89,7 +89,7 @@ export class AuthClient {
 
   /** @throws {ArgumentError} if an option is unknown, or its value is not valid */
   constructor(options: AuthClientOptions) {
-    checkRequiredOptions('AuthClient', options, CLIENT_RULES);
+    checkRequiredOptions('AuthClient', options, CLIENT_RULES, ['mechanisms']);
     const { mechanisms, earlyBegin = false, negotiateUnixFds = false } = options;
     this.#earlyBegin = earlyBegin;
     this.#negotiatesUnixFds = negotiateUnixFds;

@@ -1,7 +1,7 @@
 // The mechanism DBUS_COOKIE_SHA1, for either side: the client proves that it can read a file of the server's user. The
 // keyring, SHA-1 and random text come in as functions, so that this layer does not depend on Node; transport/ has them.
 // Tests: cookie-sha1.test.ts. Specification: DBUS_COOKIE_SHA1.
-import { checkRequiredOptions, FUNCTION, LIST, type OptionRules, TEXT } from '../wire/options.js';
+import { checkRequiredOptions, FUNCTION, type OptionRules, TEXT, TEXTS } from '../wire/options.js';
 import { asciiBytes, quote } from './command.js';
 import {
   type ClientMechanism, type ClientResponder, identityBytes, type ServerMechanism, type ServerStep,
@@ -50,7 +50,7 @@ const CLIENT_RULES: OptionRules<CookieSha1Options> = {
   uid: TEXT, findCookie: FUNCTION, sha1: FUNCTION, challenge: FUNCTION,
 };
 const SERVER_RULES: OptionRules<CookieSha1ServerOptions> = {
-  uid: TEXT, names: LIST, takeCookie: FUNCTION, sha1: FUNCTION, challenge: FUNCTION,
+  uid: TEXT, names: TEXTS, takeCookie: FUNCTION, sha1: FUNCTION, challenge: FUNCTION,
 };
 
 const rejected = (cause: unknown): ServerStep => ({ kind: 'rejected', cause });
@@ -69,7 +69,7 @@ export function isCookieContext(text: string): boolean {
  * @throws {ArgumentError} if an option is missing or not valid
  */
 export function cookieSha1(options: CookieSha1Options): ClientMechanism {
-  checkRequiredOptions('cookieSha1', options, CLIENT_RULES);
+  checkRequiredOptions('cookieSha1', options, CLIENT_RULES, ['uid', 'findCookie', 'sha1', 'challenge']);
   const { uid, findCookie, sha1, challenge } = options;
   const respond: ClientResponder = (received) => {
     const [context = '', id = '', serverChallenge, ...excess] = textOf(received).split(' ');
@@ -95,7 +95,7 @@ export function cookieSha1(options: CookieSha1Options): ClientMechanism {
  * @throws {ArgumentError} if an option is missing or not valid
  */
 export function cookieSha1Server(options: CookieSha1ServerOptions): ServerMechanism {
-  checkRequiredOptions('cookieSha1Server', options, SERVER_RULES);
+  checkRequiredOptions('cookieSha1Server', options, SERVER_RULES, ['uid', 'takeCookie', 'sha1', 'challenge']);
   const { uid, names = [], takeCookie, sha1, challenge } = options;
   const ask = (user: string): ServerStep | Promise<ServerStep> => {
     if (user !== uid && !names.includes(user)) return { kind: 'rejected' };

@@ -2,8 +2,10 @@
 // Each step returns the next one, so that mechanisms have no state and one object serves any number of connections.
 // They know no lines, commands or hex; the state machines do. Tests: client.test.ts, server.test.ts.
 // Specification: Authentication mechanisms.
+import { argumentError, isArray, isBytes, isRecord } from '../wire/arguments.js';
+import { quote } from '../wire/describe.js';
+import { checkOptions, FUNCTION, type OptionRule, TEXT } from '../wire/options.js';
 import { asciiBytes } from './command.js';
-import { checkOptions, type OptionRule, TEXT } from '../wire/options.js';
 import { AuthError } from './errors.js';
 
 /** A client's answer to a challenge: CONTINUE(RESP) of the state diagram with `respond`, OK(RESP) without it. */
@@ -44,7 +46,40 @@ const MECHANISM_NAMES: readonly unknown[] = ['EXTERNAL', 'DBUS_COOKIE_SHA1', 'AN
 export const MECHANISM_LIST: OptionRule = {
   must: `an array of one or more of ${MECHANISM_NAMES.join(', ')}`,
   accepts: (value) =>
-    Array.isArray(value) && value.length > 0 && value.every((name) => MECHANISM_NAMES.includes(name)),
+    isArray(value) && value.length > 0 && value.every((name) => MECHANISM_NAMES.includes(name)),
+};
+
+const isUndefinedOr = (accepts: (value: unknown) => boolean, value: unknown): boolean => (
+  value === undefined || accepts(value)
+);
+
+function isClientExchange(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { description, initialResponse, respond } = value;
+  return typeof description === 'string' && isUndefinedOr(isBytes, initialResponse)
+    && isUndefinedOr(FUNCTION.accepts, respond);
+}
+
+function isClientMechanism(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { name, exchanges } = value;
+  return typeof name === 'string' && isArray(exchanges) && Array.from(exchanges).every(isClientExchange);
+}
+
+/** The rule for the mechanisms of a client. */
+export const CLIENT_MECHANISMS: OptionRule = {
+  must: 'an array of mechanisms, as external() makes them',
+  accepts: (value) => isArray(value) && Array.from(value).every(isClientMechanism),
+};
+
+function isServerMechanism(value: unknown): boolean {
+  return isRecord(value) && typeof value['name'] === 'string' && FUNCTION.accepts(value['begin']);
+}
+
+/** The rule for the mechanisms of a server. */
+export const SERVER_MECHANISMS: OptionRule = {
+  must: 'an array of mechanisms, as externalServer() makes them',
+  accepts: (value) => isArray(value) && Array.from(value).every(isServerMechanism),
 };
 
 const EMPTY = new Uint8Array(0);
@@ -89,7 +124,7 @@ export function anonymous(options: { readonly trace?: string | undefined } = {})
 /** An identity or a trace as bytes. @throws {AuthError} `IDENTITY_INVALID` if AUTH cannot carry it */
 export function identityBytes(text: string, rule: string): Uint8Array {
   if (!/^[ -~]{1,255}$/.test(text)) {
-    throw new AuthError('IDENTITY_INVALID', `${JSON.stringify(text)} is not valid: ${rule}`);
+    throw new AuthError('IDENTITY_INVALID', `${quote(text, 40)} is not valid: ${rule}`);
   }
   return asciiBytes(text);
 }
@@ -119,8 +154,10 @@ export interface ServerMechanism {
  * EXTERNAL for a server. ‹EXTERNAL› `check` gets the identity that the client claims, or undefined if the client claims
  * none; it returns the identity of the client (a decimal user id), or undefined to reject it. The caller supplies it
  * since this layer cannot read the credentials of a socket. The state machine throws the errors of `check`.
+ * @throws {ArgumentError} if `check` is not a function
  */
 export function externalServer(check: (claimed: string | undefined) => string | undefined): ServerMechanism {
+  if (!FUNCTION.accepts(check)) throw argumentError('externalServer', 'the check must be a function', check);
   const decide = (response: Uint8Array): ServerStep => {
     if (response.some((byte) => byte < 0x20 || byte > 0x7e)) return { kind: 'rejected' };
     const identity = check(response.length === 0 ? undefined : String.fromCharCode(...response));

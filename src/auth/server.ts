@@ -9,10 +9,10 @@ import {
 } from './command.js';
 import { describe } from '../wire/describe.js';
 import { isGuid } from '../wire/uuid.js';
-import { checkBytes } from '../wire/arguments.js';
-import { ANY, checkRequiredOptions, FLAG, FUNCTION, LIST, type OptionRules } from '../wire/options.js';
+import { argumentError, checkBytes, hasMethods, isBytes, isRecord } from '../wire/arguments.js';
+import { ANY, checkRequiredOptions, FLAG, FUNCTION, type OptionRules } from '../wire/options.js';
 import { AuthError } from './errors.js';
-import type { ServerMechanism, ServerStep } from './mechanisms.js';
+import { SERVER_MECHANISMS, type ServerMechanism, type ServerStep } from './mechanisms.js';
 
 /** A client is disconnected after this many rejections, as in the reference implementation. ‹Server states› */
 export const MAX_REJECTIONS = 6;
@@ -84,7 +84,7 @@ type Phase =
 
 const SERVER_RULES: OptionRules<AuthServerOptions> = {
   guid: ANY, // the constructor checks its form
-  mechanisms: LIST,
+  mechanisms: SERVER_MECHANISMS,
   authorize: FUNCTION,
   unixFds: FLAG,
 };
@@ -109,7 +109,7 @@ export class AuthServer {
    * @throws {ArgumentError} if an option is unknown, or its value is not valid
    */
   constructor(options: AuthServerOptions) {
-    checkRequiredOptions('AuthServer', options, SERVER_RULES);
+    checkRequiredOptions('AuthServer', options, SERVER_RULES, ['mechanisms']);
     const { guid, mechanisms, authorize, unixFds = false } = options;
     if (!isGuid(guid)) {
       throw new AuthError('GUID_INVALID', `${describe(guid)} is not a GUID: it must be 32 hex digits`);
@@ -256,11 +256,14 @@ export class AuthServer {
   }
 
   #take(mechanism: string, step: ServerStep | Promise<ServerStep>): Answer {
-    if ('kind' in step) return this.#takeStep(mechanism, step);
-    return Promise.resolve(step).then((taken) => this.#takeStep(mechanism, taken));
+    if (hasMethods(step, 'then')) return Promise.resolve(step).then((taken) => this.#takeStep(mechanism, taken));
+    return this.#takeStep(mechanism, step as ServerStep); // the other one of both
   }
 
   #takeStep(mechanism: string, step: ServerStep): Answer {
+    if (!isStep(step)) {
+      return this.#refuse(argumentError('AuthServer', `mechanism ${mechanism} must return a step`, step));
+    }
     switch (step.kind) {
       case 'rejected':
         return this.#refuse(step.cause);
@@ -299,6 +302,14 @@ export class AuthServer {
     this.#phase = { state: 'WaitingForAuth' };
     return formatCommand('REJECTED', ...this.#mechanisms.keys());
   }
+}
+
+/** Whether a mechanism of a caller without types has returned a step. */
+function isStep(value: unknown): value is ServerStep {
+  if (!isRecord(value)) return false;
+  const { kind, challenge, respond } = value;
+  if (kind === 'challenge') return isBytes(challenge) && FUNCTION.accepts(respond);
+  return kind === 'ok' || kind === 'rejected';
 }
 
 function refuse(reason: string): string {

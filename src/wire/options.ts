@@ -1,6 +1,6 @@
 // Checks options of public functions: unknown keys and impossible values are rejected with the name of the option. An
 // option may be undefined. It knows kinds of values, not the purpose of options. (Not in the specification.)
-import { argumentError, hasMethods, tagOf } from './arguments.js';
+import { argumentError, hasMethods, isArray, isRevoked, tagOf } from './arguments.js';
 import { describe, quote } from './describe.js';
 import { ArgumentError } from './errors.js';
 
@@ -16,12 +16,15 @@ export type OptionRules<Options> = { readonly [Key in keyof Required<Options>]: 
 
 export const ANY: OptionRule = { must: 'anything', accepts: () => true };
 export const FLAG: OptionRule = { must: 'true or false', accepts: (value) => typeof value === 'boolean' };
-export const LIST: OptionRule = { must: 'an array', accepts: (value) => Array.isArray(value) };
-export const FUNCTION: OptionRule = { must: 'a function', accepts: (value) => typeof value === 'function' };
+export const LIST: OptionRule = { must: 'an array', accepts: isArray };
+export const FUNCTION: OptionRule = {
+  must: 'a function',
+  accepts: (value) => typeof value === 'function' && !isRevoked(value),
+};
 export const TEXT: OptionRule = { must: 'a string', accepts: (value) => typeof value === 'string' };
 export const TEXTS: OptionRule = {
   must: 'an array of strings',
-  accepts: (value) => Array.isArray(value) && value.every((item) => typeof item === 'string'),
+  accepts: (value) => isArray(value) && value.every((item) => typeof item === 'string'),
 };
 export const BYTE_ORDER: OptionRule = {
   must: '"little" or "big"',
@@ -71,12 +74,17 @@ function isOptionsObject(value: object, rules: Readonly<Record<string, OptionRul
   return tag === '[object Object]' || Object.keys(rules).some((key) => key in value);
 }
 
-/** Checks options as {@link checkOptions} does, for a function whose options are required. */
+/** Checks options as {@link checkOptions} does, for a function whose options are required, or some of them. */
 export function checkRequiredOptions(
-  owner: string, options: unknown, rules: Readonly<Record<string, OptionRule>>,
+  owner: string, options: unknown, rules: Readonly<Record<string, OptionRule>>, required: readonly string[] = [],
 ): void {
   if (options === undefined) throw argumentError(owner, 'the options must be an object', options);
   checkOptions(owner, options, rules);
+  for (const key of required) {
+    if ((options as Readonly<Record<string, unknown>>)[key] !== undefined) continue; // checkOptions() found an object
+    const problem = `"${key}" must be ${rules[key]?.must ?? 'given'}, got undefined`;
+    throw new ArgumentError('OPTION_INVALID', problem, { owner, key });
+  }
 }
 
 /**
