@@ -74,7 +74,7 @@ export function decodeHex(text: string): Uint8Array | undefined {
   return Uint8Array.from({ length: text.length / 2 }, (_, i) => Number.parseInt(text.slice(2 * i, 2 * i + 2), 16));
 }
 
-/** A peer's text for an error message: quoted, escaped so that it can be printed, and cut after 120 characters. */
+/** A peer's text for an error message: quoted, escaped so that it can be printed, and shortened to 120 characters. */
 export function quote(text: string): string {
   return printable(JSON.stringify(text.length > 120 ? `${text.slice(0, 120)}…` : text));
 }

@@ -40,7 +40,7 @@ export interface AuthErrorDetails {
   readonly offered?: readonly string[];
 }
 
-/** A handshake has failed; its connection cannot be used any more. ‹Authentication Protocol› */
+/** A handshake has failed; its connection can no longer be used. ‹Authentication Protocol› */
 export class AuthError extends DBusWireError {
   override readonly name = 'AuthError';
   /** `caller` if the state machine was set up or used wrongly, otherwise `peer`. */

@@ -32,7 +32,7 @@ export interface IntrospectFailure {
   readonly error: unknown;
 }
 
-/** A remote object, as it describes itself. `formatDefinitions` takes it as it is. `Typed` is that of its link. */
+/** A remote object, as it describes itself. `formatDefinitions` accepts it directly. `Typed` is that of its link. */
 export interface RemoteObject<Typed extends boolean = false> {
   readonly path: string;
   /** Its interfaces, as they were read. */

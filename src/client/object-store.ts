@@ -47,7 +47,7 @@ class StoredInterface implements ManagedInterface {
     this.#makeProxy = makeProxy;
   }
 
-  /** Made when it is first asked for: thousands of objects may come of which a program uses one. */
+  /** Created when it is first asked for: a program may use one of thousands of objects. */
   get proxy(): object {
     this.#proxy ??= this.#makeProxy();
     return this.#proxy;

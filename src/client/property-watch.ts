@@ -40,7 +40,7 @@ export interface PropertyWatch extends AsyncDisposable {
    * property cannot be read, or the end of the connection; with undefined after `close`.
    */
   readonly closed: Promise<unknown>;
-  /** Ends the watch and removes its match rule; the listener is not called any more. */
+  /** Ends the watch and removes its match rule; the listener is no longer called. */
   close(): Promise<void>;
 }
 
@@ -66,7 +66,7 @@ export function changesOf(
 
 type Read = (name: string, options: ProxyReadOptions) => Promise<unknown>;
 
-/** How many reads in a row may be outdated when they arrive, before the value of the last one is given nevertheless. */
+/** How many reads in a row may be outdated when they arrive, before the last value is used anyway. */
 const MAX_ATTEMPTS = 3;
 
 /** The state of one watch: whether the last value that was given is the present one. */

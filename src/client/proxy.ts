@@ -65,7 +65,7 @@ export interface ProxyMembers<Spec extends InterfaceSpec, Typed extends boolean 
   /**
    * Watches a property: its present value, and then each new one. If the service announces a change without the value,
    * the value is read again: one read at a time, and after growing pauses of at most 250 ms if the service announces
-   * changes without end. If three answers in a row are outdated when they arrive, the third is given, and a newer one
+   * changes without end. If three answers in a row are outdated when they arrive, the third is used, and a newer one
    * follows. It follows the destination through restarts of the service; while the service does not run, no value
    * comes.
    */

@@ -7,7 +7,7 @@ export const FREE_READS = 8;
 /** The first pause and the longest one, in milliseconds; each is twice as long as the one before. */
 const SHORTEST_PAUSE = 10;
 const LONGEST_PAUSE = 250;
-/** After this time without a reason to read again, in milliseconds, reads are free again. */
+/** After this time without a reason to read again, in milliseconds, reads begin at once again. */
 const QUIET_TIME = 1_000;
 
 /** The pace of the reads of one state. */

@@ -6,14 +6,14 @@ import { MessageFlag } from '../wire/constants.js';
 import type { Message } from '../wire/messages/message.js';
 import { CallRefusal, type CallRouter } from './call-router.js';
 
-/** Above this many calls that were never answered, the oldest cannot be answered any more. */
+/** Above this many calls that were never answered, the oldest can no longer be answered. */
 const MAX_CALLS = 65_536;
 
 /** The calls of one connection. */
 export class AnswerableCalls {
   readonly #keys = new Set<string>();
 
-  /** A router that notes each call that another router accepts and whose caller wants a reply. */
+  /** A router that notes each call that another router accepts and whose caller expects a reply. */
   track(router: CallRouter): CallRouter {
     return {
       route: (header, length) => {
@@ -36,7 +36,7 @@ export class AnswerableCalls {
     }
   }
 
-  /** Whether a message is a reply to a call that cannot be answered any more. */
+  /** Whether a message is a reply to a call that can no longer be answered. */
   isLate(message: Message): boolean {
     return isReply(message) && !this.#keys.has(keyOf(message.destination, message.replySerial));
   }

@@ -215,7 +215,7 @@ export class Bus<Typed extends boolean = false> extends Connection<Typed> {
 
   /**
    * Calls `listener` when the connection is lost, when an attempt to restore it fails, and when it is restored; returns
-   * the function that ends this. Without the option `reconnect` it is never called. If nobody listens, each name and
+   * the function that ends this. Without the option `reconnect` it is never called. Without a listener, each name and
    * match rule that could not be restored causes a process warning.
    * @throws {ArgumentError} if `listener` is not a function
    */

@@ -15,7 +15,7 @@ export interface WaitOptions {
 }
 
 /**
- * The types of `noReply` in the options of one call: true or false. Null is not a value of it; it stands for no choice,
+ * The types of `noReply` in the options of one call: true or false. Null is not a value of it; it means no choice,
  * so that the result of a method is its usual one if TypeScript is asked for it without a call, as by ReturnType.
  */
 export type NoReply = boolean | null;

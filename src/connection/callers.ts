@@ -21,7 +21,7 @@ export const WATCH_DELAY = 100;
 export interface RunningCall {
   /** The memory of its arguments, in bytes. */
   readonly memory: number;
-  /** The caller has left: nobody waits for the answer. */
+  /** The caller has left: no program waits for the reply. */
   readonly abandon: () => void;
 }
 
@@ -132,7 +132,7 @@ export class Callers {
   }
 
   #find(sender: string | undefined): Caller {
-    const name = this.#watch === undefined ? undefined : sender; // only a bus vouches for the name
+    const name = this.#watch === undefined ? undefined : sender; // only a bus guarantees the name
     const known = this.#byName.get(name);
     if (known !== undefined) return known;
     const caller = new Caller(name);

@@ -138,8 +138,8 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
   }
 
   /**
-   * Lets the connection keep the process alive, as it does at first: until it is closed, the process goes on, even if
-   * nothing else is left to do.
+   * Lets the connection keep the process alive, as it does at first: until it is closed, the process continues, even
+   * if nothing else is left to do.
    */
   ref(): this {
     this.#core.isRef = true;
@@ -158,8 +158,8 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
   /**
    * Ends the connection in good order: it accepts no more calls, waits for the replies of running handlers, and sends
    * all queued bytes. Calls that still wait for a reply then reject with {@link ConnectionClosedError}. After `timeout`
-   * milliseconds (default 5,000; Infinity for no limit) it cuts the connection. A bus then releases all of its names. A
-   * connection that is being restored ends at once.
+   * milliseconds (default 5,000; Infinity for no limit) it ends the connection at once. A bus then releases all of its
+   * names. A connection that is being restored ends at once.
    */
   close(options?: { readonly timeout?: number | undefined }): Promise<void> {
     return this.#core.close(options);

@@ -80,7 +80,7 @@ class DeadlineList {
     else this.#timer?.unref();
   }
 
-  /** The timer stays set: one that fires in vain costs less than setting and clearing a timer for each call. */
+  /** The timer stays set: one that fires without need costs less than setting and clearing a timer for each call. */
   remove(call: TimedCall): void {
     const { previous, next } = call;
     if (previous === undefined) this.#first = next;
@@ -185,7 +185,7 @@ export class Deadlines<Call extends TimedCall> {
     for (const list of this.#lists.values()) list.isRef = isRef;
   }
 
-  /** Stops all timers: no call times out any more. */
+  /** Stops all timers: calls no longer time out. */
   stop(): void {
     for (const list of this.#lists.values()) list.stop();
     this.#lists.clear();

@@ -7,7 +7,7 @@ import { type PartReader, SharedParts } from './link-parts.js';
 
 /** Why a message, or a property, was not delivered. */
 export type DropReason =
-  /** A message whose header or body is not valid. Its length is, so the connection goes on. */
+  /** A message whose header or body is not valid. Its length is valid, so the connection continues. */
   | 'invalid message'
   /** A reply that no call waits for: late, repeated or invented. */
   | 'unexpected reply'

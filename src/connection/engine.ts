@@ -60,7 +60,7 @@ export interface EngineOwner {
   handleSignal(signal: ArrivedSignal): void;
   /** Whether another engine follows if this one ends now. */
   readonly isRestorable: boolean;
-  /** Called once, when nothing can be sent or received any more. */
+  /** Called once, when nothing more can be sent or received. */
   handleFailure(error: ConnectionClosedError): void;
   /** Called once, when the stream has ended. */
   handleEnd(error: ConnectionClosedError): void;
@@ -240,7 +240,7 @@ export class Engine {
   /**
    * Ends the stream in good order: it accepts no more calls, waits for the replies of running handlers, and sends all
    * queued bytes. It does not wait for a handler that has called it. Calls that still wait for a reply then reject.
-   * After `timeout` milliseconds (default 5,000; Infinity for no limit) it cuts the stream.
+   * After `timeout` milliseconds (default 5,000; Infinity for no limit) it ends the stream at once.
    */
   async close(options: { readonly timeout?: number | undefined } = {}): Promise<void> {
     checkOptions('close', options, CLOSE_RULES);
@@ -297,7 +297,7 @@ export class Engine {
   }
 
   /**
-   * Counts and answers a message that is not valid. Its length is, so no other message is lost.
+   * Counts and answers a message that is not valid. Its length is valid, so no other message is lost.
    * `header` is given if only the body is not valid.
    */
   #refuse(envelope: Envelope, error: unknown, header?: MessageHeader): void {

@@ -62,7 +62,7 @@ class HandledCalls implements CallRouter {
     try {
       await answer;
     } catch (error) {
-      if (caller.isGone) void Promise.reject(error as Error); // nobody waits, but it is an uncaught exception too
+      if (caller.isGone) void Promise.reject(error as Error); // no caller waits, but it is an uncaught exception too
       throw error;
     } finally {
       this.#callers.end(caller, running);

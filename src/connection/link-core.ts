@@ -70,7 +70,7 @@ export class LinkCore implements EngineOwner {
   /** Undefined while the link is open; kept after its end if that came during the outage. */
   #outage: Outage | undefined;
   #isClosing = false;
-  /** Made when somebody asks for its signal: most connections need none, and it costs much of connecting. */
+  /** Created when its signal is first read: most connections need none, and it takes much of the time to connect. */
   #abort: AbortController | undefined;
   #failure: ConnectionClosedError | undefined;
   /** Whether the begin of the link was published. */

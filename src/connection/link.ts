@@ -37,8 +37,8 @@ export interface MessageLink<Typed extends boolean = false> {
 
   /**
    * Queues a message and returns its serial. Messages that are queued in one turn of the event loop leave together at
-   * its end. If more than 512 MiB wait to be sent, the connection is cut: a program that sends much must wait
-   * for `drained()` now and then.
+   * its end. If more than 512 MiB wait to be sent, the connection ends: a program that sends much must wait
+   * for `drained()` from time to time.
    * @throws {MarshalError | InvalidNameError} if the message is not valid, or refers to file descriptors
    * @throws {ConnectionClosedError} if the connection has ended
    */
@@ -46,8 +46,8 @@ export interface MessageLink<Typed extends boolean = false> {
 
   /**
    * Resolves when the other side has taken nearly everything that was sent (at most 1 MiB waits), or when the
-   * connection has ended; never rejects. A program that sends much waits for it now and then, so that little waits in
-   * memory.
+   * connection has ended; never rejects. A program that sends much should wait for it from time to time, so that few
+   * bytes wait in memory.
    */
   drained(): Promise<void>;
 

@@ -48,7 +48,7 @@ const MONITOR_RULES: OptionRules<MonitorOptions> = {
 
 /**
  * The messages on a bus in order, for one reader: `for await (const message of monitor)`. Each has the `serial` and the
- * `sender` with which it travels. Reading throws {@link ConnectionClosedError} after the bus has ended, and after the
+ * `sender` with which it was sent. Reading throws {@link ConnectionClosedError} after the bus has ended, and after the
  * messages that have arrived before.
  */
 export interface Monitor extends AsyncIterableIterator<Message>, AsyncDisposable {

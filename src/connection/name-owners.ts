@@ -34,7 +34,7 @@ export interface OwnerWatch extends AsyncDisposable {
   readonly owner: string | undefined;
   /** The names that are watched and have an owner at present, each with the unique name of its owner. */
   readonly owners: ReadonlyMap<string, string>;
-  /** Ends the watch: the listener is not called any more. Resolves when the bus has removed the match rule. */
+  /** Ends the watch: the listener is no longer called. Resolves when the bus has removed the match rule. */
   close(): Promise<void>;
 }
 

@@ -183,7 +183,7 @@ export class BusNames {
 
   /**
    * Requests all names on a new engine, with the flags of the first request. A name that another program owns, or that
-   * the bus refuses, is not wanted any more. Rejects if the engine ends or a reply does not come.
+   * the bus refuses, is no longer wanted. Rejects if the engine ends or a reply does not come.
    */
   async replay(engine: Engine): Promise<RestoredNames> {
     const names = new Map<string, NameRestoreResult>();

@@ -210,7 +210,7 @@ class NameHolder implements OwnedName {
       if (isOver) return await this.#watch.close();
       await Promise.all([this.#bus.releaseName(this.name, options), this.#watch.close()]);
     } catch (error) {
-      if (!(error instanceof ConnectionClosedError)) throw error; // the bus releases the names of those that are gone
+      if (!(error instanceof ConnectionClosedError)) throw error; // the bus releases its names
     }
   }
 

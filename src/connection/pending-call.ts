@@ -98,7 +98,7 @@ export class PromisedCall extends PendingCall {
 
   /**
    * The error is made in a reaction of a promise that the promise of the call follows: then the engine's stack of the
-   * error goes on with the async functions that wait for the call.
+   * error continues with the async functions that wait for the call.
    */
   fail(makeError: () => unknown): void {
     this.resolve(Promise.resolve().then(nothing).then(() => {

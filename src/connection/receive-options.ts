@@ -10,7 +10,7 @@ import { CALL_DEFAULTS, type CallDefaults } from './call-options.js';
 import type { SerialOrder } from './serials.js';
 
 /**
- * Default of `maxValues`. At 250 bytes each, so many values take 262 MB, and the arrays of numbers that fit into the
+ * Default of `maxValues`. At 250 bytes each, that many values take 262 MB, and the arrays of numbers that fit into the
  * same message take 512 MB more: a program with a heap of 1 GiB survives any one message. The
  * 10,000 objects of a large ObjectManager, with thirty properties each, have 940,000 values.
  */
@@ -30,9 +30,8 @@ export interface ReceiveOptions<Typed extends boolean = false> extends CallLimit
   /**
    * Most values in the body of one message, 0 or more. Default: 1,048,576. A message with more is dropped and counted
    * as 'invalid message': if it is a call, it is answered with InvalidArgs; if it is a reply, its call rejects; the
-   * connection goes on. Every
-   * argument, element, key, field, and content of a variant is a value; elements of an array of a fixed-size type do
-   * not count. A value takes at most about 250 bytes of memory.
+   * connection continues. Every argument, element, key, field, and content of a variant is a value; elements of an
+   * array of a fixed-size type do not count. A value takes at most about 250 bytes of memory.
    */
   readonly maxValues?: number | undefined;
   /**

@@ -25,7 +25,7 @@ interface Outage {
   /** When the connection has ended, on the clock of performance.now(). */
   readonly since: number;
   readonly previousUniqueName: string;
-  /** Ends the wait or the attempt that is under way. */
+  /** Ends the wait or the attempt in progress. */
   readonly abort: AbortController;
   /** The wait for the next attempt. */
   timer: NodeJS.Timeout | undefined;

@@ -13,7 +13,7 @@ export type SignalOf<Args extends string = string, Typed extends boolean = false
 
 /**
  * Called with each signal as it arrives, before any later message is read; a promise that it returns is not awaited. An
- * exception becomes an uncaught exception of the process, and the subscription goes on.
+ * exception becomes an uncaught exception of the process, and the subscription continues.
  */
 export type SignalListener<Args extends string = string, Typed extends boolean = false> = (
   signal: SignalOf<Args, Typed>,

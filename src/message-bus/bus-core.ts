@@ -102,7 +102,7 @@ export class BusCore {
     return name === BUS_NAME || this.clientOf(name) !== undefined;
   }
 
-  /** Whether a name means this client: its unique name, a name that it owns, or a name that nobody has. */
+  /** Whether a name means this client: its unique name, or a name that it owns. */
   isNameOf(name: string, client: Client): boolean {
     return this.clientOf(name) === client;
   }

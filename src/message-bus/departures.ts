@@ -6,7 +6,7 @@ import { dropRules } from './client-rules.js';
 import { ProtocolViolation } from './errors.js';
 import { releaseNames } from './name-changes.js';
 
-/** Ends a client and cuts its transport. Nothing happens if the client is gone already. */
+/** Ends a client and destroys its transport. Nothing happens if the client is gone already. */
 export function disconnect(core: BusCore, client: Client, cause?: Error): void {
   if (client.state === 'gone') return;
   client.state = 'gone'; // from now on nothing is sent to it

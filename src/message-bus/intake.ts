@@ -14,7 +14,7 @@ import { ProtocolViolation } from './errors.js';
 
 /** Most bytes that wait for the rest of their messages, of all clients together (512 MiB). */
 const MAX_TOTAL_BYTES = 2 ** 29;
-/** A client with more bytes (1 MiB) sends a long message. Shorter ones are not looked at. */
+/** A client with more bytes (1 MiB) sends a long message. Shorter ones are not considered. */
 const MANY_BYTES = 2 ** 20;
 
 /** Handles one valid message; its bytes are not used after this returns. */
@@ -86,14 +86,14 @@ function warnOfMistake(error: unknown): void {
 
 /** A client, as far as its bytes are counted. */
 export interface Sender {
-  /** Bytes that have come and are not handled. */
+  /** Received bytes that are not handled yet. */
   incomingBytes: number;
   readonly peaks: { incomingBytes: number };
 }
 
 /**
  * Counts the bytes that clients have sent and that are not handled: nearly always the start of a message whose rest has
- * not come.
+ * not arrived.
  */
 export class IncompleteMessages<Client extends Sender> {
   readonly #maxTotalBytes: number;
@@ -104,7 +104,7 @@ export class IncompleteMessages<Client extends Sender> {
     this.#maxTotalBytes = maxTotalBytes;
   }
 
-  /** Takes note of what waits after a chunk of a client; returns the client that must be disconnected, if any. */
+  /** Notes the bytes that wait after a chunk of a client; returns the client that must be disconnected, if any. */
   note(client: Client): Client | undefined {
     const { incomingBytes, peaks } = client;
     if (incomingBytes > peaks.incomingBytes) peaks.incomingBytes = incomingBytes;

@@ -10,7 +10,7 @@ export interface BusLimits {
   readonly maxCompletedConnections?: number | undefined;
   /** Connections of one user that have said Hello. Default: 100,000. */
   readonly maxConnectionsPerUser?: number | undefined;
-  /** Connections in the handshake. Default: 10,000. For a further one, the one that has waited longest is cut. */
+  /** Connections in the handshake. Default: 10,000. Above it, the one that has waited longest is disconnected. */
   readonly maxIncompleteConnections?: number | undefined;
   /** Names of one connection: owned or waited for, the unique one included. Default: 50,000. */
   readonly maxNamesPerConnection?: number | undefined;
@@ -19,7 +19,7 @@ export interface BusLimits {
   /** Open calls of one caller. Default: 50,000. */
   readonly maxRepliesPerConnection?: number | undefined;
   /**
-   * Bytes that may wait for one connection before another message is added. A connection beyond it is closed.
+   * Bytes that may wait for one connection before another message is added. A connection above it is closed.
    * If more than 512 MiB wait for all slow connections together, the one with the most is closed too.
    * Default: 256 MiB. The session configuration of the reference implementation says 1 GB, which is more than a Node
    * process should keep for a client that does not read; its built-in default, 127 MiB, would disconnect clients that

@@ -184,7 +184,7 @@ export class MatchIndex<Subscriber> {
   }
 }
 
-/** The nodes of a text and of its beginnings that end before a separator, so far as there are nodes for them. */
+/** The nodes of a text and of its beginnings that end before a separator, as far as there are nodes for them. */
 function* prefixesOf<Value>(
   text: string, separator: string, nodes: ReadonlyMap<string | number, Value> | undefined,
 ): Generator<Value> {

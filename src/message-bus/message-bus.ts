@@ -1,5 +1,5 @@
 // A message bus: it gets authenticated transports, and serves them as clients until it is closed. It does not open
-// sockets (start.ts), and does not look at messages (intake.ts). Specification: Message Bus Specification.
+// sockets (start.ts), and does not read messages (intake.ts). Specification: Message Bus Specification.
 // Tests: start.test.ts.
 import type { Transport } from '../transport/transport.js';
 import { startTimer } from '../transport/waiting.js';

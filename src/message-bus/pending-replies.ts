@@ -104,7 +104,7 @@ export class PendingReplies<Peer extends object> {
     return true;
   }
 
-  /** Answers an open call with NoReply; does nothing if it is not open any more. */
+  /** Answers an open call with NoReply; does nothing if it is no longer open. */
   fail(caller: Peer, callee: Peer, serial: number, text: string): void {
     if (this.take(caller, callee, serial)) this.#answer(caller, serial, noReply(text));
   }

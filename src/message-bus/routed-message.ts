@@ -60,7 +60,7 @@ export class RoutedMessage implements MatchedMessage {
     return this.#sender === undefined ? BUS_NAME : this.#sender.sender.name;
   }
 
-  /** The message as it came. */
+  /** The message as it was received. */
   get frame(): Uint8Array {
     return this.#frame;
   }

@@ -137,7 +137,7 @@ export class Router {
     const isExpected = !isReply || replies.take(recipient, sender, header.replySerial);
     const side = refusingSide(message, recipient, false, isExpected);
     if (side !== undefined) {
-      this.#core.reject(message, ErrorName.ACCESS_DENIED, refusalText(side, message)); // also if it is a signal
+      this.#core.reject(message, ErrorName.ACCESS_DENIED, refusalText(side, message)); // even if it is a signal
       return false;
     }
     if (!isExpected) return false;

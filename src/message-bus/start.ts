@@ -121,7 +121,7 @@ export async function startBusWith(options: StartMessageBusOptions, parts: BusPa
     {
       hasRoom: () => !isClosed && core.connected.size < limits.maxCompletedConnections + maxHandshakes,
       onClient: (client) => bus.accept(client.transport, identityOf(client.identity.uid)),
-      onError: () => {}, // the client was cut
+      onError: () => {}, // the client was disconnected
     },
   );
   address = listener.addresses.join(';');

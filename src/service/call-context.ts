@@ -86,8 +86,8 @@ export function timeLimitOf(context: CallContext): TimeLimit {
 }
 
 /**
- * Whether a handler failed because its signal has aborted: with the reason of the signal, or with an AbortError, as the
- * functions of Node do that take a signal. That is no failure to report, and nobody waits for the reply.
+ * Whether a handler failed because its signal has aborted: with the reason of the signal, or with an AbortError, as
+ * functions of Node that accept a signal do. Such a failure is not reported, because no caller waits for the reply.
  */
 export function hasGivenUp(context: CallContext, error: unknown): boolean {
   const signal = HandlerContext.signalRead(context);

@@ -188,7 +188,7 @@ class FoundObjects {
 
   /**
    * Sends the signals of an implementation; returns the function that ends this. Without it, the sink belongs to the
-   * implementation, and goes with it.
+   * implementation, and ends with it.
    */
   attach(implementation: Implementation): () => void {
     if (this.#attached.has(implementation)) return () => {};

@@ -17,7 +17,7 @@ export interface HandlerError extends FailedMember {
   /**
    * The value that a handler threw, if that is not a DBusError, or the reason why its result cannot be sent. If a
    * property is left out of the reply to GetAll or out of PropertiesChanged, this is the error of its `get`, even a
-   * DBusError, because nobody else sees it.
+   * DBusError, because no caller sees it.
    */
   readonly error: unknown;
   /** The interface of the definition. */
@@ -41,8 +41,8 @@ const warnings = new WarningLimit((member, notShown) => {
 
 /**
  * Publishes a failure on the channel `dbus-wire:handler-error`. If the channel has no subscriber, emits a process
- * warning instead, so that no failure of a handler passes unseen: at most five a minute for each member, and then the
- * number of the others.
+ * warning instead, so that no failure of a handler passes unnoticed: at most five a minute for each member, and then
+ * the number of the others.
  */
 export function reportHandlerError(report: HandlerError): void {
   if (handlerErrors.hasSubscribers) {
@@ -77,7 +77,7 @@ function stackOf(thrown: unknown): string | undefined {
   try {
     if (!isA(thrown, Error) || typeof thrown.stack !== 'string') return undefined;
     const { message, stack } = thrown;
-    // Lines in the message are no lines of the stack.
+    // Lines in the message are not lines of the stack.
     const start = stack.indexOf(message);
     if (start < 0) return printableLines(stack);
     const end = start + message.length;

@@ -187,7 +187,7 @@ export class ObjectManagers {
 
   /**
    * Reads all objects below a manager and sends them; returns a promise only if a handler does. Properties that cannot
-   * be read or sent are left out and reported, and so are objects that the handler of a subtree fails to give.
+   * be read or sent are left out and reported, and so are objects that the handler of a subtree fails to return.
    */
   getManagedObjects(
     manager: string, context: CallContext, trySend: (objects: ReadonlyMap<string, Values>) => Refusal | undefined,

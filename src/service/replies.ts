@@ -146,7 +146,7 @@ function wantsReply({ flags }: MethodCall): boolean {
 /** The longest part of a caller's name or path that an error text repeats. */
 const MAX_REPEATED_LENGTH = 255;
 
-/** A name or path of a caller, cut to the length that an error text repeats. */
+/** A name or path of a caller, shortened to the length that an error text repeats. */
 export function shortened(text: string): string {
   if (text.length <= MAX_REPEATED_LENGTH) return text;
   return `${text.slice(0, MAX_REPEATED_LENGTH).toWellFormed()}…`; // the cut may split a surrogate pair

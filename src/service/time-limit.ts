@@ -26,7 +26,7 @@ export class TimeLimit {
     return new Promise((resolve, reject) => {
       const fail = (): void => reject(new Error(problem));
       if (this.isOver) {
-        settled(value).catch(() => {}); // nobody waits for it
+        settled(value).catch(() => {}); // nothing waits for it
         return fail();
       }
       this.#start ??= performance.now();

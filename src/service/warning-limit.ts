@@ -1,4 +1,4 @@
-// Bounds how often the failures of one member become warnings: a caller that provokes the same failure again and again
+// Bounds how often the failures of one member become warnings: a caller that provokes the same failure repeatedly
 // must not fill a log. Those that are not shown are counted. It knows no handlers. Tests: failure-reports.test.ts.
 
 /** Warnings of one member in {@link WARNING_PERIOD}; further ones are counted. */

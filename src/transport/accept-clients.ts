@@ -33,7 +33,7 @@ export interface AcceptClientsOptions {
   readonly handshakeTimeout?: number | undefined;
   /**
    * Most clients that have not authenticated a second after they connected; if there are more, those that have waited
-   * longest are cut. Up to 16 times this number may connect at once. Default: 64.
+   * longest are disconnected. Up to 16 times this number may connect at once. Default: 64.
    */
   readonly maxHandshakes?: number | undefined;
   /** Longest message that is sent, in bytes. Default: 128 MiB, the limit of the specification. */

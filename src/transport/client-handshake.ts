@@ -139,7 +139,7 @@ export class Handshake {
 
   #fail(error: unknown): void {
     this.#stopListening();
-    this.#stream.on('error', () => {}); // nothing waits for the stream any more: later errors are ignored
+    this.#stream.on('error', () => {}); // later errors of the stream are ignored
     this.#stream.destroy();
     this.#reject(error);
   }

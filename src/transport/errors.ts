@@ -2,7 +2,7 @@
 import { quote } from '../wire/describe.js';
 import { DBusWireError } from '../wire/errors.js';
 
-/** The reason why a stream was cut while output was waiting. */
+/** The reason why a stream was closed while output was waiting. */
 export type OutputOverflowCode = 'OUTPUT_OVERFLOW' | 'OUTPUT_STALLED';
 
 /** No address of a list works. Its `cause` is the first of `errors`. */
@@ -89,7 +89,7 @@ export class OutputOverflowError extends DBusWireError {
   }
 }
 
-/** The reason for which a server cannot listen, or has cut a client before its handshake. */
+/** The reason for which a server cannot listen, or has disconnected a client before its handshake. */
 export type ListenErrorCode = 'ADDRESS_IN_USE' | 'LISTEN_FAILED' | 'NONCE_INVALID' | 'CLIENT_CUT';
 
 /** A server cannot listen on an address, or a client has not sent the nonce of `nonce-tcp:`. */

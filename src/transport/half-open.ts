@@ -1,6 +1,6 @@
 // Bounds the clients of a server that have not authenticated yet. Many may connect at once, and each gets some time. If
-// too many stay longer, the one that has waited longest is cut. It does not know sockets. (Not in the specification.)
-// Tests: half-open.test.ts, accept-clients.test.ts.
+// too many stay longer, the one that has waited longest is disconnected. It does not know sockets.
+// Tests: half-open.test.ts, accept-clients.test.ts. (Not in the specification.)
 
 /** Milliseconds between two checks while there are too many clients. */
 const LOOK_INTERVAL = 500;
@@ -9,7 +9,7 @@ const LOOK_INTERVAL = 500;
  * busy the process is.
  */
 const LOOKS_TO_STAY = 2;
-/** At this many times the limit, the oldest client is cut at once. */
+/** At this many times the limit, the oldest client is disconnected at once. */
 const BURST = 16;
 
 interface Waiting {
@@ -62,7 +62,7 @@ export class HalfOpen {
   }
 
   #look(): void {
-    if (this.#timer === undefined) return; // all were cut
+    if (this.#timer === undefined) return; // all were disconnected
     this.#timer = undefined;
     this.#looks++;
     this.#cutOldest(this.#limit, this.#looks - LOOKS_TO_STAY);

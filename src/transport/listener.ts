@@ -35,7 +35,7 @@ export interface ListenerOptions {
    * `close` from then on.
    */
   readonly onStream: (opened: OpenedStream, peer: StreamPeer) => void;
-  /** Reports a client that was cut before it had a stream, or that could not be accepted. Default: nothing happens. */
+  /** Reports a client that was refused before it had a stream, or could not be accepted. Default: nothing happens. */
   readonly onError?: ((error: Error, peer: StreamPeer) => void) | undefined;
   /** Milliseconds for the nonce of `nonce-tcp:`. Default: 10,000. */
   readonly nonceTimeout?: number | undefined;

@@ -80,7 +80,7 @@ export function createNonceFile(): NonceFile {
 /** Options and callbacks for reading the nonce of one client. */
 export interface NonceCheck {
   readonly nonce: Uint8Array;
-  /** Milliseconds until the client is cut. */
+  /** Milliseconds until the client is disconnected. */
   readonly timeout: number;
   /** Called with the stream once the nonce is right; it must take the bytes of `incoming` in the same turn. */
   readonly passed: (opened: OpenedStream) => void;
@@ -103,7 +103,7 @@ export function checkNonce(opened: OpenedStream, { nonce, timeout, passed, faile
   };
   const fail = (problem: string): void => {
     stop();
-    stream.on('error', () => {}); // nothing uses the stream any more
+    stream.on('error', () => {}); // nothing uses the stream from now on
     stream.destroy();
     failed(problem);
   };

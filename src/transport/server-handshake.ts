@@ -37,7 +37,7 @@ export interface AcceptedClient {
   readonly unixFds: boolean;
 }
 
-/** Milliseconds for sending the last answer to a client that is cut. */
+/** Milliseconds for sending the last answer to a client that is disconnected. */
 const MAX_LINGER = 250;
 
 /**
@@ -141,7 +141,7 @@ class Accepting {
     if (this.#hasEnded) return;
     this.#stopListening();
     const stream = this.#stream;
-    stream.on('error', () => {}); // nothing uses the stream any more: later errors are ignored
+    stream.on('error', () => {}); // later errors of the stream are ignored
     if (lastAnswer === undefined || !stream.writable) {
       stream.destroy();
     } else {

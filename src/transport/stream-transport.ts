@@ -13,7 +13,7 @@ import { startTimer } from './waiting.js';
 
 /** Above this many unsent bytes (8 MiB) the transport is congested: the peer has to take some before it is read. */
 const CONGESTED_ABOVE = 2 ** 23;
-/** At this many unsent bytes (1 MiB) or fewer it is not congested any more. */
+/** At this many unsent bytes (1 MiB) or fewer it is no longer congested. */
 const RELIEVED_AT = 2 ** 20;
 /** Milliseconds between two checks of how much the peer has taken, while the transport is congested. */
 const CHECK_INTERVAL = 1_000;
@@ -24,7 +24,7 @@ const STALLED_AFTER = 10;
  * congested only after this many further bytes (1 MiB).
  */
 const TOLERANCE = 2 ** 20;
-/** Above this many unsent bytes (512 MiB) the stream is cut, even if the peer reads. */
+/** Above this many unsent bytes (512 MiB) the stream is closed, even if the peer reads. */
 const MAX_QUEUED_BYTES = 2 ** 29;
 /** Most bytes that the stream is given at once (256 KiB). Its answer shows that the peer has taken them. */
 const MAX_PIECE = 2 ** 18;
@@ -51,7 +51,7 @@ export interface Handshaken {
 export interface StreamTransportOptions extends SendLimits {
   /** The source of the stream's bytes. Default: the `data` events of the stream. */
   readonly incoming?: Incoming | undefined;
-  /** Above this many unsent bytes the stream is cut. Default: 512 MiB. */
+  /** Above this many unsent bytes the stream is closed. Default: 512 MiB. */
   readonly maxQueuedBytes?: number | undefined;
 }
 
@@ -274,7 +274,7 @@ export class StreamTransport implements Transport {
     this.#congestionCheck?.unref();
   }
 
-  /** The stream is closed: no output waits any more. */
+  /** The stream is closed: no output waits. */
   #release(): void {
     if (this.#chunk.length > 0) this.#output.recycle();
     this.#lostBytes += this.#chunk.length - this.#given;

@@ -12,7 +12,7 @@ export interface TransportEvents {
    * with the chunk, if the transport carries them; they belong to the receiver.
    */
   readonly receive: (chunk: Uint8Array, descriptors?: readonly number[]) => void;
-  /** The transport is not congested any more: messages that were held back may be passed on. */
+  /** The transport is no longer congested: messages that were held back may be passed on. */
   readonly relieved?: (() => void) | undefined;
   /** The stream has ended; no callback follows. `cause` is undefined if this side ended it. */
   readonly end: (cause: Error | undefined) => void;
@@ -55,8 +55,8 @@ export interface Transport {
   /** Begins to deliver events. It must be called once; no callback runs before it has returned. */
   start(events: TransportEvents): void;
   /**
-   * Queues a message. It leaves together with all others of this turn of the event loop. The stream is cut if more than
-   * 512 MiB are queued, or if the peer takes nothing for 10 seconds while the transport is congested.
+   * Queues a message. It leaves together with all others of this turn of the event loop. The stream is closed if more
+   * than 512 MiB are queued, or if the peer reads nothing for 10 seconds while the transport is congested.
    * @throws {InvalidNameError | MarshalError} if the message is not valid, refers to file descriptors, has more than 63
    *   containers inside one another, or is longer than `maxSendLength`
    *

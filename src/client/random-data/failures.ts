@@ -14,7 +14,7 @@ export const EXIT = {
   OK: 0,
   /** The argument is not a number of bits, or something unexpected happened. */
   BAD_ARGUMENT: 1,
-  /** There is no bus or no service, or it has gone away. */
+  /** There is no bus or no service, or it has ended. */
   NOT_THERE: 2,
   /** The service replied with an error, not in time, or with a body of another type. */
   NO_ANSWER: 4,
@@ -71,7 +71,7 @@ function describeDBusError(error: DBusError): Failure {
   const { errorName, message } = error;
   if (NOT_THERE.has(errorName) || errorName.startsWith(SPAWN_ERRORS)) return notThere(errorName, message);
   if (errorName === ErrorName.NO_REPLY) { // sent by the bus if the service ends without a reply
-    return { code: EXIT.NOT_THERE, stream: 'stderr', text: `the service went away: ${message}` };
+    return { code: EXIT.NOT_THERE, stream: 'stderr', text: `the service left the bus: ${message}` };
   }
   return { code: EXIT.NO_ANSWER, stream: 'stderr', text: nameAndMessage(errorName, message) };
 }

@@ -12,7 +12,7 @@ import { ProgressLine } from './progress.js';
 import { randomNumberOf } from './random-number.js';
 import { slowNumber } from './slow-number.js';
 
-/** How long close() may take to send the last bytes, in milliseconds; no reply to them matters any more. */
+/** How long close() may take to send the last bytes, in milliseconds; no reply to them matters. */
 const CLOSE_TIMEOUT = 1000;
 
 async function ask(bus: Bus, { bits, slow, timeout, busName }: Request, interrupt: AbortSignal): Promise<string> {

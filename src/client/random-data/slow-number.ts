@@ -1,5 +1,5 @@
 // One slow job from its start to its result. It subscribes before it asks, so that no result is missed, and
-// notices at once if the service goes away. It knows no terminal: a callback takes the progress.
+// notices at once if the service leaves the bus. It knows no terminal: a callback takes the progress.
 // Tests: program.test.ts.
 import type { Bus } from '../../connection/bus.js';
 import { RandomData, RANDOM_DATA_PATH } from '../../random-data.js';
@@ -11,7 +11,7 @@ export class ServiceGoneError extends Error {
   override readonly name = 'ServiceGoneError';
 
   constructor(busName: string) {
-    super(`the service ${busName} went away before the result came`);
+    super(`the service ${busName} left the bus before the result came`);
   }
 }
 
@@ -30,7 +30,7 @@ const MAX_EARLY_RESULTS = 65_536;
 
 /**
  * Asks for a slow number and waits for it without a time limit; the number is decimal text.
- * @throws {ServiceGoneError} if the service goes away before the result comes; and the errors of a call
+ * @throws {ServiceGoneError} if the service leaves the bus before the result comes; and the errors of a call
  */
 export async function slowNumber(bus: Bus, { busName, bits, signal, onProgress }: SlowNumberOptions): Promise<string> {
   const service = createProxy(bus, RandomData, { destination: busName, path: RANDOM_DATA_PATH });

@@ -25,7 +25,7 @@ export function splitExecLine(line: string): readonly string[] {
     offset = STEP.lastIndex;
     const part = literal ?? (quoted === undefined ? undefined : unquote(quoted)) ?? plain;
     if (part !== undefined) word = (word ?? '') + part;
-    else if (escaped !== undefined) word = escaped === '\n' ? word : (word ?? '') + escaped; // a line that goes on
+    else if (escaped !== undefined) word = escaped === '\n' ? word : (word ?? '') + escaped; // a line that continues
     else if (text !== '' && word !== undefined) {
       words.push(word);
       word = undefined;

@@ -14,8 +14,8 @@ export interface StartFailure {
 /** A program that was started. */
 export interface LaunchedProgram {
   /**
-   * Resolves when the program has ended: with the failure, or with undefined if its status is 0, since it may have gone
-   * on in the background. Never rejects.
+   * Resolves when the program has ended: with the failure, or with undefined if its status is 0, because it may
+   * continue in the background. Never rejects.
    */
   readonly ended: Promise<StartFailure | undefined>;
   /** Ends the program if it still runs. */

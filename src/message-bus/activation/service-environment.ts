@@ -27,7 +27,7 @@ export class ServiceEnvironment {
     for (const [name, value] of this.#added) all[name] = value;
     all['DBUS_STARTER_ADDRESS'] = address;
     if (busType !== undefined) all['DBUS_STARTER_BUS_TYPE'] = busType;
-    // Without a type the bus is nobody's session bus, but the services that it starts belong to it.
+    // Without a type the bus is not the session bus of a user, but the services that it starts belong to it.
     all[busType === 'system' ? 'DBUS_SYSTEM_BUS_ADDRESS' : 'DBUS_SESSION_BUS_ADDRESS'] = address;
     return all;
   }

@@ -99,7 +99,7 @@ class LiveConfiguration implements BusParts {
   readonly policyFor: BusParts['policyFor'] = (identity) => this.#policies.policyFor(identity);
   readonly mayConnect: BusParts['mayConnect'] = (identity) => this.#policies.mayConnect(identity);
 
-  /** Reads the file again. If it is not valid, the bus goes on as it was, and so do its clients. */
+  /** Reads the file again. If it is not valid, the bus and its clients continue unchanged. */
   #read(file: string, complain: Complain): void {
     try {
       this.#current = readConfiguration(file, SYSTEM_SOURCE);

@@ -1,4 +1,4 @@
-// Tells the descriptors that Node has opened for itself from those that this program has inherited: a line that is
+// Distinguishes the descriptors that Node has opened for itself from those that this program has inherited: a line
 // written into Node's pipe for signals ends the process with a segmentation fault. It writes nothing.
 // Tests: program.test.ts. (No clause of the specification.)
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';

@@ -16,7 +16,7 @@ terminated. It can be replaced by another that is started with --replace.
   --interval MS    time between two bits of a slow job (default: ${DEFAULT_INTERVAL})
 ${COMMON_HELP}
 Exit codes: 0 stopped or replaced, 1 the service is already running, or
-something unexpected happened, 3 the bus is not there or went away,
+something unexpected happened, 3 there is no bus, or it has ended,
 64 wrong usage, 74 the output cannot be written.
 `;
 

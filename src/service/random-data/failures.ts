@@ -9,7 +9,7 @@ export const EXIT = {
   OK: 0,
   /** The name is taken, or something unexpected happened. */
   FAILED: 1,
-  /** There is no bus, or it has gone away. */
+  /** There is no bus, or it has ended. */
   NO_BUS: 3,
   USAGE: EXIT_USAGE,
   OUTPUT: EXIT_OUTPUT,
@@ -33,7 +33,7 @@ function describeKnown(error: unknown): Failure {
     return { code: EXIT.FAILED, stream: 'stdout', text: 'service is already running' };
   }
   if (error instanceof ConnectionClosedError) {
-    return { code: EXIT.NO_BUS, stream: 'stderr', text: complaint(`the bus went away: ${error.message}`) };
+    return { code: EXIT.NO_BUS, stream: 'stderr', text: complaint(`the bus has ended: ${error.message}`) };
   }
   const text = textOfError(error);
   const problem = error instanceof DBusError ? `${error.errorName}: ${text}` : text;

@@ -6,7 +6,7 @@
 export interface QueueCaller {
   /** On a bus, the unique name. */
   readonly sender: string | undefined;
-  /** Aborts when the caller does not wait any more. */
+  /** Aborts when the caller no longer waits. */
   readonly signal: AbortSignal;
 }
 

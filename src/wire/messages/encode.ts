@@ -295,7 +295,7 @@ export function writeMessage(writer: Writer, message: Message, options: EncodeOp
 
 /** Bytes of memory that small messages share: allocating memory for each takes longer than encoding it. */
 const SLAB_CAPACITY = 16_384;
-/** A slab with less free memory than this is not used any more. */
+/** A slab with less free memory than this is no longer used. */
 const SLAB_RESERVE = 512;
 
 let slab: Writer | undefined;

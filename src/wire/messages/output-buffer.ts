@@ -166,7 +166,7 @@ export class OutputBuffer {
     return block.bytes.subarray(start, offset);
   }
 
-  /** Takes back the memory of the oldest taken chunk, to use it again. The chunk must not be read any more. */
+  /** Takes back the memory of the oldest taken chunk, to use it again. The chunk must no longer be read. */
   recycle(): void {
     const block = this.#taken.shift();
     if (block === undefined) return;

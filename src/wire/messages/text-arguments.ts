@@ -14,7 +14,7 @@ const BODY_LENGTH_OFFSET = 4;
 
 /**
  * The values of the STRING and OBJECT_PATH arguments among the first `count`, undefined for other arguments. A text
- * with more than 2,048 bytes is cut.
+ * with more than 2,048 bytes is shortened.
  * @param header the header of `bytes`, whose body is valid
  */
 export function textArguments(

@@ -25,7 +25,7 @@ export interface Memory {
   give(block: Block): void;
 }
 
-/** Memory that is always new, for bytes that belong to a caller for good. */
+/** Memory that is always new, for bytes that belong to a caller permanently. */
 export const FRESH_MEMORY: Memory = { take: newBlock, give: () => undefined };
 
 /** Blocks in the pool have multiples of this many bytes, so that they fit messages of similar length. */

@@ -163,7 +163,7 @@ suite('waiting for a reply', () => {
     await connection.close({ timeout: 0 });
     const ended = await client.end();
     expect(ended).toMatchObject({ code: 2, stdout: '' });
-    expect(ended.stderr).toMatch(/^the service went away: .+\n$/);
+    expect(ended.stderr).toMatch(/^the service left the bus: .+\n$/);
   });
 
   heavyTest('ends with an error if the reply has another type', async () => {
@@ -303,7 +303,7 @@ suite('a slow number', () => {
       await using client = await launchClient(bus, ['--name', 'com.example.Dying', '--slow']);
       await asked.promise;
       await end(connection);
-      const stderr = 'the service com.example.Dying went away before the result came\n';
+      const stderr = 'the service com.example.Dying left the bus before the result came\n';
       expect(await client.end()).toMatchObject({ code: 2, stdout: '', stderr });
       await connection.close();
     }
@@ -317,7 +317,7 @@ suite('a slow number', () => {
     const progress = connection.subscribe({ sender: 'com.larry-price.test', member: 'slow_progress' });
     await progress.next();
     doomed.kill('SIGKILL');
-    const stderr = 'the service com.larry-price.test went away before the result came\n';
+    const stderr = 'the service com.larry-price.test left the bus before the result came\n';
     expect(await first.end()).toMatchObject({ code: 2, stdout: '', stderr });
 
     await using another = await startService(ownBus);

@@ -13,7 +13,7 @@ describe('a failure of the service program', () => {
   test.each([
     [new UsageError('Unknown option'), 64, 'stderr', 'dbus-wire-service: Unknown option (see --help)'],
     [new NameRequestError('com.example.S'), 1, 'stdout', 'service is already running'],
-    [new ConnectionClosedError('it ended'), 3, 'stderr', 'dbus-wire-service: the bus went away: it ended'],
+    [new ConnectionClosedError('it ended'), 3, 'stderr', 'dbus-wire-service: the bus has ended: it ended'],
     [new DBusError(ACCESS_DENIED, 'no'), 1, 'stdout', `Unexpected exception occurred: '${ACCESS_DENIED}: no'`],
     [new Error('unforeseen'), 1, 'stdout', `Unexpected exception occurred: 'unforeseen'`],
     ['unforeseen', 1, 'stdout', `Unexpected exception occurred: 'unforeseen'`],

@@ -188,7 +188,7 @@ suite('the service program', () => {
     await bus.stop(signal);
     const { code, stderr } = await service.end();
     expect(code).toBe(3);
-    expect(stderr).toMatch(/^dbus-wire-service: the bus went away: .+\n$/);
+    expect(stderr).toMatch(/^dbus-wire-service: the bus has ended: .+\n$/);
   });
 
   test('ends if it finds no bus', async () => {
