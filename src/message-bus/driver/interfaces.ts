@@ -49,9 +49,3 @@ export const DRIVER_INTERFACES: readonly DriverInterface[] = [
   { definition: DebugStats, isAnywhere: false },
   { definition: Peer, isAnywhere: true },
 ];
-
-/** The property Interfaces: those beyond the standard ones. ‹Message Bus Properties› */
-export const LISTED_INTERFACES: readonly string[] = [Monitoring.name, DebugStats.name];
-
-/** The property Features. ‹Message Bus Properties› */
-export const FEATURES: readonly string[] = ['ActivatableServicesChanged', 'HeaderFiltering'];

@@ -7,7 +7,7 @@ import { ErrorName } from '../../protocol/error-names.js';
 import { DBusError } from '../../protocol/errors.js';
 import { type Variant, variant } from '../../wire/variant.js';
 import type { DriverMethods } from './driver-call.js';
-import { BusInterface, CANONICAL_PATH, DRIVER_INTERFACES, FEATURES, LISTED_INTERFACES } from './interfaces.js';
+import { BusInterface, CANONICAL_PATH, DebugStats, DRIVER_INTERFACES, Monitoring } from './interfaces.js';
 
 /** The paths above the bus's own object, and the rest of the way to it, as in the reference implementation. */
 const CHILD_OF: ReadonlyMap<string, string> = new Map([
@@ -50,6 +50,12 @@ function checkInterface(name: string): void {
   if (DRIVER_INTERFACES.some(({ definition }) => definition.name === name)) return;
   throw new DBusError(ErrorName.UNKNOWN_INTERFACE, `Interface "${name}" not found`);
 }
+
+/** The property Interfaces: those beyond the standard ones. ‹Message Bus Properties› */
+const LISTED_INTERFACES: readonly string[] = [Monitoring.name, DebugStats.name];
+
+/** The property Features. ‹Message Bus Properties› */
+const FEATURES: readonly string[] = ['ActivatableServicesChanged', 'HeaderFiltering'];
 
 /** Properties, with further names in Features. */
 export function propertiesMethods(moreFeatures: readonly string[]): DriverMethods {
