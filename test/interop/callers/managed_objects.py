@@ -4,7 +4,7 @@ import sys
 
 from gi.repository import Gio, GLib
 
-name, path, root, interface = sys.argv[1:5]
+name, path, root, interface, last = sys.argv[1:6]
 bus = Gio.bus_get_sync(Gio.BusType.SESSION)
 loop = GLib.MainLoop()
 NONE = Gio.DBusObjectManagerClientFlags.NONE
@@ -17,13 +17,14 @@ def cached(proxy):
 
 
 def show(what, found):
-    for proxy in found.get_interfaces():
+    for proxy in sorted(found.get_interfaces(), key=lambda proxy: proxy.get_interface_name()):
         print(what, found.get_object_path(), proxy.get_interface_name(), cached(proxy), flush=True)
 
 
 def removed(_, found):
     print('removed', found.get_object_path(), flush=True)
-    loop.quit()
+    if found.get_object_path() == last:
+        loop.quit()
 
 
 def changed(_, found, proxy, values, invalidated):
