@@ -61,6 +61,7 @@ export async function sayHello<Typed extends boolean>(
       isOurs: (name) => wishes.isOurs(name),
       mayOwn: (name, sender) => wishes.mayOwn(name, sender),
       deliver: (message) => wishes.deliver(message),
+      handleEnd: () => wishes.handleEnd(),
     },
     receive,
   );

@@ -32,6 +32,8 @@ export interface SignalReceiver {
   mayOwn(name: string, sender: string): boolean;
   /** Takes every signal, in order of arrival. */
   deliver(signal: ArrivedSignal): void;
+  /** The link has ended: no signal follows. */
+  handleEnd?(): void;
 }
 
 /** Restores a link. */
@@ -45,6 +47,8 @@ export interface Restorer {
   begin(error: ConnectionClosedError): void;
   /** Ends all attempts: the link has ended. */
   stop(error: ConnectionClosedError): void;
+  /** The link has ended: nothing is reported any more. */
+  handleEnd(): void;
 }
 
 /** A time without a connection, or with one on which the wishes of the program are being restored. */
@@ -266,6 +270,7 @@ export class LinkCore implements EngineOwner {
     this.#restorer?.stop(error); // requests reject before subscriptions end
     this.#abort?.abort(error);
     outage.waiting.end(error);
+    this.#forget();
     void this.#engine.close({ timeout: 0 }); // that of an attempt; it never rejects
     this.#resolveClosed(error);
   }
@@ -284,6 +289,14 @@ export class LinkCore implements EngineOwner {
     this.#failure = error;
     if (this.#isAnnounced) publishDisconnect(this.id, error, false);
     this.#abort?.abort(error);
+    this.#forget();
+  }
+
+  /** Keeps nothing of the program: it can keep a link that has ended. */
+  #forget(): void {
+    this.#router = undefined;
+    this.#receiver.handleEnd?.();
+    this.#restorer?.handleEnd();
   }
 }
 

@@ -115,6 +115,12 @@ export abstract class OwnerWatches<Listener, Subject extends Watched<Listener>> 
     for (const { asked } of this.subjects.values()) asked.reject(error);
   }
 
+  /** The connection has ended, and no other one follows: no listener is called again. */
+  forgetAll(): void {
+    for (const { listeners } of this.subjects.values()) listeners.clear();
+    this.subjects.clear();
+  }
+
   /** The bus cannot report the owners: the next watch asks again. */
   #giveUp(key: string, subject: Subject): void {
     this.#forget(key, subject);

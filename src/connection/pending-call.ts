@@ -107,18 +107,20 @@ export class PromisedCall extends PendingCall {
   }
 }
 
-/** The call whose promise is being made. */
-let current: PromisedCall;
+/** The call whose promise is being made; undefined afterwards, so that no call stays in memory. */
+let current: PromisedCall | undefined;
 
 /** One function for all promises. */
 function takeResolve(resolve: (value: unknown) => void): void {
-  current.resolve = resolve;
+  current!.resolve = resolve; // set in the line before
 }
 
 /** Makes the promise of a call. */
 export function promiseOf(call: PromisedCall): Promise<unknown> {
   current = call;
-  return new Promise(takeResolve);
+  const promise = new Promise(takeResolve); // it calls the function at once
+  current = undefined;
+  return promise;
 }
 
 /** A call that has a listener. It gets the reply before any later message is read. */

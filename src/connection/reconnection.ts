@@ -105,6 +105,10 @@ export class Reconnection implements Restorer {
     this.#wishes.end(error);
   }
 
+  handleEnd(): void {
+    this.#listeners.clear();
+  }
+
   #giveUp(found: string, cause: unknown): void {
     this.#core.end(new ConnectionClosedError(`the connection has ended: ${found}`, { cause }));
   }

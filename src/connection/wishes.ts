@@ -92,6 +92,12 @@ export class Wishes implements SignalReceiver, SignalSource {
     this.#namespaces?.end(error);
   }
 
+  /** The link has ended: forgets the listeners of the program. */
+  handleEnd(): void {
+    this.#owners?.forgetAll();
+    this.#namespaces?.forgetAll();
+  }
+
   /** Adds the rule, and watches the owner of a well-known sender. */
   request(rule: MatchRule, refuse: (error: unknown) => void): SignalRequest {
     const { sender } = rule;

@@ -8,7 +8,7 @@ import type { Program } from './programs.js';
 export const MIB = 2 ** 20;
 
 setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
+export const collectGarbage = runInNewContext('gc') as () => void;
 
 /** Bytes of live objects and of the memory of typed arrays. */
 export function memoryInUse(): number {
