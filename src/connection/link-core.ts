@@ -279,9 +279,10 @@ export class LinkCore implements EngineOwner {
     const waiting = new WaitingCalls(error, this.#restorer!.limits); // the link is restorable
     waiting.isRef = this.#isRef;
     this.#outage = { error, waiting, isGreeted: false };
-    publishDisconnect(this.id, error, true);
+    // Before anything of the program runs: it could ask the next bus about a caller on the last one.
     this.#answerable?.clear();
     this.#router?.handleBreak?.(error);
+    publishDisconnect(this.id, error, true);
     this.#restorer?.begin(error);
   }
 

@@ -114,7 +114,8 @@ export interface CallContext {
   readonly signal: PlatformAbortSignal;
   /**
    * Asks the bus for the credentials of the caller, once for each call. Undefined without a bus, for a `get` that runs
-   * without a call, and if the caller has left. ‹org.freedesktop.DBus.GetConnectionCredentials›
+   * without a call, and if the caller has left or the connection of its call has ended: the next bus is not asked about
+   * it. ‹org.freedesktop.DBus.GetConnectionCredentials›
    * @throws {DBusError} if the bus refuses
    * @throws {ConnectionClosedError} if the connection has ended, or ends before the reply
    */

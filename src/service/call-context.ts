@@ -68,10 +68,11 @@ export class HandlerContext implements CallContext {
   }
 
   credentials(): Promise<ConnectionCredentials | undefined> {
+    if (this.#credentials !== undefined) return this.#credentials; // those of the caller, even if it has left
     const { askCredentials, callers } = this.#source;
     const isGone = callers.breaks !== this.#breaks; // on the next connection its name may be that of another program
     if (askCredentials === undefined || this.sender === undefined || isGone) return Promise.resolve(undefined);
-    this.#credentials ??= askCredentials(this.sender);
+    this.#credentials = askCredentials(this.sender);
     return this.#credentials;
   }
 

@@ -1,5 +1,6 @@
 // Connections that are restored, against servers in this process that play a bus and decide when it ends: what is sent
 // on the next connection and in what order, what waits, what fails, and what the program learns.
+import { channel } from 'node:diagnostics_channel';
 import { getEventListeners } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,10 +15,12 @@ import { ownName } from '../../src/connection/own-name.js';
 import type { ReconnectOptions } from '../../src/connection/reconnect-options.js';
 import { WaitingCalls } from '../../src/connection/postponed-calls.js';
 import { defineInterface } from '../../src/interface/define.js';
+import type { CallContext } from '../../src/interface/definition.js';
 import { exportObject } from '../../src/service/export-object.js';
 import { StreamTransport } from '../../src/transport/stream-transport.js';
 import { errorReply, type MethodCall, methodCall, methodReturn } from '../../src/wire/messages/message.js';
 import { heavyTest } from '../support/extent.js';
+import { variant } from '../../src/wire/variant.js';
 import { until } from '../support/waiting.js';
 import { type Answer, answerAsBus, FakePeer, type FakeServer, type FakeServerOptions, startFakeServer } from './fake-server.js';
 import { queued } from './queued.js';
@@ -673,6 +676,84 @@ describe('a handler that runs when the connection is lost', () => {
     bus.send(methodReturn(calls[1]!, { signature: 's', body: ['in time'] }));
     expect(await next.reply(6)).toMatchObject({ body: ['in time'] });
     expect(next.messages.filter(({ type }) => type === 'method_return')).toHaveLength(1);
+  });
+});
+
+describe('the credentials of a caller', () => {
+  const Who = defineInterface({ name: 'com.example.Who1', methods: { Are: {} } });
+  const are = methodCall({ path: '/', interface: Who.name, member: 'Are', destination: ':1.7' });
+  const CREDENTIALS = 'GetConnectionCredentials';
+  const answerOf = (call: MethodCall, user: number) => (
+    methodReturn(call, { signature: 'a{sv}', body: [{ UnixUserID: variant('u', user) }] })
+  );
+
+  /** A service whose calls end with the test; each bus answers questions by `credentials`. */
+  const startWho = async (credentials: Answer) => {
+    let buses = 0;
+    const started = await startBus({
+      answer: (call, peer) => {
+        if (call.member === 'Hello') buses++;
+        return call.member === CREDENTIALS ? credentials(call, peer) : giving()(call, peer);
+      },
+    });
+    const contexts: CallContext[] = [];
+    exportObject(started.bus, '/', Who.implement({
+      methods: { Are: (context) => new Promise(() => contexts.push(context)) },
+    }));
+    const callBy = async (peer: FakePeer): Promise<CallContext> => {
+      const count = contexts.length + 1;
+      peer.send(peer.encode(are, { sender: ':1.9', serial: 5 }));
+      await until(() => contexts.length === count);
+      return contexts[count - 1]!;
+    };
+    const questions = (peer: FakePeer): unknown[] => callsOf(peer).filter(([member]) => member === CREDENTIALS);
+    return { ...started, callBy, questions, buses: () => buses };
+  };
+
+  test('are those that its own bus gives: the next bus is not asked about a name of the last one', async () => {
+    const { peer, restore, callBy, questions, buses } = await startWho((call) => answerOf(call, buses()));
+    const unasked = await callBy(peer);
+    const asked = await callBy(peer);
+    expect(await asked.credentials()).toMatchObject({ unixUserId: 1 });
+    const next = await restore(peer);
+    const other = await callBy(next); // another program, with the same name
+    expect(await other.credentials()).toMatchObject({ unixUserId: 2 });
+    expect(await asked.credentials()).toMatchObject({ unixUserId: 1 });
+    expect(await unasked.credentials()).toBeUndefined();
+    expect(questions(next)).toEqual([[CREDENTIALS, ':1.9']]);
+  });
+
+  test('are not asked of the next bus by a program that learns first that the connection is lost', async () => {
+    const { peer, restore, callBy, questions } = await startWho((call) => answerOf(call, 1));
+    const context = await callBy(peer);
+    const answers: unknown[] = [];
+    const ask = (): void => void context.credentials().then((answer) => answers.push(answer), () => answers.push('rejected'));
+    const ends = channel('dbus-wire:disconnect');
+    ends.subscribe(ask);
+    onTestFinished(() => void ends.unsubscribe(ask));
+    context.signal.addEventListener('abort', ask);
+    const next = await restore(peer);
+    await until(() => answers.length === 2);
+    expect(answers).toEqual([undefined, undefined]);
+    expect(questions(next)).toEqual([]);
+  });
+
+  test('reject if the bus ends before it answers, and stay so', async () => {
+    const { peer, restore, callBy, questions } = await startWho(() => undefined);
+    const context = await callBy(peer);
+    const pending = failureOf(context.credentials());
+    await until(() => questions(peer).length === 1);
+    const next = await restore(peer);
+    expect(await pending).toMatchObject({ name: 'ConnectionClosedError', code: 'CONNECTION_LOST' });
+    expect(await failureOf(context.credentials())).toBe(await pending);
+    expect(questions(next)).toEqual([]);
+  });
+
+  test('are undefined if the caller has left', async () => {
+    const { peer, callBy } = await startWho((call) => errorReply(call, {
+      errorName: 'org.freedesktop.DBus.Error.NameHasNoOwner', message: 'gone',
+    }));
+    expect(await (await callBy(peer)).credentials()).toBeUndefined();
   });
 });
 
