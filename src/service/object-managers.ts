@@ -223,7 +223,7 @@ export class ObjectManagers {
     const { later } = collection;
     if (roots.length === 0) return later.length === 0 ? answer() : allDone(later).then(answer);
     return findSubtreeObjects(roots, {
-      context, nodeAt: (path) => this.#tree.get(path), found: add,
+      context, tree: this.#tree, found: add,
       report: (error) => {
         if (hasGivenUp(context, error)) return;
         const { name } = ObjectManager;

@@ -67,6 +67,7 @@ export class SubtreeChanges {
         return {
           ready,
           send: () => {
+            if (this.#hasEnded) return;
             this.#sendRemoved(path, this.#known.get(path)?.filter((name) => !node.interfaces.has(name)));
             send();
             this.note(node);
@@ -83,6 +84,7 @@ export class SubtreeChanges {
     this.#options.announceChanges(path);
     const prepare = (node: ObjectNode | undefined): Announcement => ({
       send: () => {
+        if (this.#hasEnded) return;
         this.#sendRemoved(path, this.#known.get(path) ?? [...node?.interfaces.keys() ?? []]);
         this.#known.delete(path);
       },

@@ -5,7 +5,7 @@ import type { CallContext } from '../interface/definition.js';
 import { timeLimitOf } from './call-context.js';
 import { isPromiseLike } from './exported-interface.js';
 import type { NodeFinder, ObjectNode } from './object-node.js';
-import { pathBelow } from './object-tree.js';
+import { type ObjectTree, pathBelow } from './object-tree.js';
 import { HANDLER_TIME_LIMIT } from './time-limit.js';
 
 /** Most handlers of subtrees that one answer waits for at the same time. */
@@ -17,8 +17,7 @@ const MAX_FOUND_DEPTH = 64;
 /** The call that a search is for, and the functions that it uses. */
 export interface SearchOptions {
   readonly context: CallContext;
-  /** The node that the tree has at a path. */
-  readonly nodeAt: (path: string) => ObjectNode | undefined;
+  readonly tree: ObjectTree;
   /** Called with each object. */
   readonly found: (node: ObjectNode) => void;
   /** Called with the reason why objects are left out. */
@@ -92,14 +91,15 @@ class SubtreeSearch {
         return this.#leaveOut(`objects of subtrees: there must not be more than ${MAX_FOUND_OBJECTS}`);
       }
       const child: Place = { subtree, path: pathBelow(path, name), elements: [...elements, name] };
+      if (this.#options.tree.subtreeOf(child.path)?.subtree !== subtree) continue; // a nearer one answers for it
       this.#steps.push(() => this.#askObject(child));
       if (subtree.isDeep && child.elements.length < MAX_FOUND_DEPTH) this.#steps.push(() => this.#askChildren(child));
     }
   }
 
   #askObject({ subtree, path, elements }: Place): void | Promise<void> {
-    const { context, nodeAt, found, report } = this.#options;
-    const known = nodeAt(path);
+    const { context, tree, found, report } = this.#options;
+    const known = tree.get(path);
     const take = (node: ObjectNode | undefined): void => {
       if (node === undefined) return;
       if (node !== known) subtree.noteListed(node);

@@ -84,6 +84,8 @@ const FUNCTIONS: readonly (readonly [title: string, act: Act])[] = [
   ['exportSubtree(, , { object: x })', (x) => exportSubtree(link(), '/a/*', { object: x })],
   ['exportSubtree(, , { fallback: x })', (x) => exportSubtree(link(), '/a/*', { fallback: x })],
   ['exportSubtree(, , { fallback: [x] })', (x) => exportSubtree(link(), '/a/*', { fallback: [x] })],
+  ['emitAdded(x)', (x) => exportSubtree(link(), '/a/**', { object: () => undefined }).emitAdded('a', x)],
+  ['emitRemoved(x)', (x) => exportSubtree(link(), '/a/*', { object: () => undefined }).emitRemoved(x)],
   ['implement(x)', (x) => Thing.implement(x)],
   ['implementTyped(x)', (x) => Thing.implementTyped(x)],
   ['implement({ methods: x })', (x) => Thing.implement({ methods: x, properties: { Size: 1, Any: x } })],

@@ -234,6 +234,20 @@ suite('an object manager', () => {
     ]);
   });
 
+  test('lists the objects of the nearest subtree only', async () => {
+    exportObjectManager(service, '/');
+    exportSubtree(service, '/files/**', {
+      children: (elements) => (elements.length === 0 ? ['near', 'far'] : elements.join() === 'near' ? ['x', 'y'] : []),
+      object: () => Extra.implement({}),
+    });
+    const near = exportSubtree(service, '/files/near/*', { children: () => ['y'], object: () => device('near') });
+    const objects = await managed('/');
+    expect([...objects.keys()].sort()).toEqual(['/files/far', '/files/near', '/files/near/y']);
+    expect(objects.get('/files/near/y')).toEqual(new Map([[Device.name, valuesOf('near')]]));
+    near.unexport();
+    expect([...(await managed('/')).keys()].sort()).toContain('/files/near/x');
+  });
+
   test('lists the objects of subtrees, and leaves out and reports those that fail', async () => {
     const reports = recordHandlerErrors();
     exportObjectManager(service, '/com/example');

@@ -335,6 +335,18 @@ suite('a subtree', () => {
       ]);
     });
 
+    test('but not one that comes after the subtree has ended', async () => {
+      exportObjectManager(service, '/com');
+      const next = await watch();
+      const exported = exportUsers(true);
+      exported.emitAdded('alice');
+      exported.unexport();
+      exported.emitAdded('bob');
+      await listed();
+      exportObject(service, '/com/end', Extra.implement({}));
+      expect(await next(1)).toEqual([['/com', 'InterfacesAdded', '/com/end', new Map([[Extra.name, new Map()]])]]);
+    });
+
     test('but not those of other handlers, and reports a handler that fails or has no object', async () => {
       const reports = recordHandlerErrors();
       const exported = exportSubtree(service, '/com/example/**', {
