@@ -7,7 +7,6 @@ import type { ServerMechanism } from '../auth/mechanisms.js';
 import { AuthServer, type ServerClaim, type ServerProgress, type ServerResult } from '../auth/server.js';
 import type { Incoming, OpenedStream } from './incoming.js';
 import { type SendLimits, StreamTransport } from './stream-transport.js';
-import type { Transport } from './transport.js';
 import { onAbort, startTimer } from './waiting.js';
 
 /** How a client is authenticated. */
@@ -27,7 +26,7 @@ export interface AcceptOptions extends SendLimits {
 
 /** A client that is authenticated. */
 export interface AcceptedClient {
-  readonly transport: Transport;
+  readonly transport: StreamTransport;
   readonly identity: {
     readonly mechanism: string;
     /** The user id that the mechanism has proved; undefined for ANONYMOUS. */

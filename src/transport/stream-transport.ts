@@ -88,6 +88,8 @@ export class StreamTransport implements Transport {
   readonly #maxQueuedBytes: number;
   #rest: Uint8Array;
   #relieved: (() => void) | undefined;
+  /** Set by watchPeer(), until start(). */
+  #left: (() => void) | undefined;
   #isFlushScheduled = false;
   #isEnding = false;
   #cause: Error | undefined;
@@ -132,7 +134,10 @@ export class StreamTransport implements Transport {
     });
     // A peer that has ended its side sends no more replies: the connection is over for both sides.
     stream.on('end', () => this.destroy(new EndOfStreamError()));
-    stream.on('close', () => this.#release());
+    stream.on('close', () => {
+      this.#release();
+      this.#left?.();
+    });
   }
 
   get queuedBytes(): number {
@@ -151,17 +156,30 @@ export class StreamTransport implements Transport {
     return this.#isCongested;
   }
 
+  /**
+   * Calls `left` if the stream ends before start() and nothing is left to be read. While the stream is paused, Node
+   * reports the end only if no bytes wait before it.
+   */
+  watchPeer(left: () => void): void {
+    if (this.#rest.length > 0) return;
+    this.#left = left;
+  }
+
   start({ receive, relieved, end }: TransportEvents): void {
     const stream = this.#stream;
+    this.#left = undefined;
     this.#incoming.receive = receive;
     this.#relieved = relieved;
+    const rest = this.#rest;
+    this.#rest = NO_BYTES;
     if (stream.closed) {
-      queueMicrotask(() => end(this.#cause));
+      queueMicrotask(() => {
+        if (rest.length > 0) receive(rest);
+        end(this.#cause);
+      });
       return;
     }
     stream.on('close', () => end(this.#cause));
-    const rest = this.#rest;
-    this.#rest = NO_BYTES;
     if (rest.length === 0) {
       stream.resume(); // begins in a later tick
       return;

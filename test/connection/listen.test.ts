@@ -4,6 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createProxy } from '../../src/client/proxy.js';
 import { type Connection, openConnection } from '../../src/connection/connection.js';
@@ -13,7 +14,7 @@ import { parseAddresses } from '../../src/protocol/address.js';
 import { exportObject } from '../../src/service/export-object.js';
 import { ListenError } from '../../src/transport/errors.js';
 import { encodeMessage } from '../../src/wire/messages/encode.js';
-import { methodCall } from '../../src/wire/messages/message.js';
+import { methodCall, signal } from '../../src/wire/messages/message.js';
 import { encodedHex } from '../auth/support.js';
 import { run } from '../support/programs.js';
 import { scratchDirectory } from '../support/reaper.js';
@@ -162,6 +163,26 @@ describe('a server', () => {
     await second.close();
     await until(() => server.connections.size === 1);
     await dial();
+  });
+
+  test('does not count a client that has left before it was read, unless it has sent something', async () => {
+    const { server, dial } = await start({ maxConnections: 1 });
+    await (await dial()).close();
+    let second: Connection | undefined;
+    await until(async () => { // a client that is one too many is connected for a moment
+      second = await dial().catch(() => undefined);
+      return second !== undefined && await Promise.race([second.closed.then(() => false), sleep(20, true)]);
+    });
+    second!.send(signal({ path: '/', interface: 'a.B', member: 'Sent' }));
+    await second!.close();
+    await expect(dial()).rejects.toThrow();
+    const members: string[] = [];
+    for await (const connection of server) {
+      connection.subscribe({}, ({ member }) => members.push(member));
+      expect((await connection.closed).code).toBe('CONNECTION_CLOSED');
+      break;
+    }
+    expect(members).toEqual(['Sent']);
   });
 
   test('continues if a callback throws, and the error becomes an uncaught exception', async () => {
