@@ -8,6 +8,7 @@ import { runListener } from '../connection/signal-taps.js';
 import type { InterfaceDefinition } from '../interface/definition.js';
 import type { SpecOf } from '../interface/definition-types.js';
 import type { ReadableProperty } from '../interface/infer.js';
+import { definitionOf } from '../interface/redefine.js';
 import { ObjectManager } from '../interface/standard.js';
 import type { MatchRule } from '../protocol/match-rule.js';
 import { argumentError, hasMethods, isRecord } from '../wire/arguments.js';
@@ -268,6 +269,7 @@ class Audience {
  * `manageObjects(bus, { destination: 'org.bluez', path: '/' }, { device: Device1 })`. Other interfaces are ignored. It
  * follows the destination: while the service does not run, there are no objects.
  * @throws {InvalidNameError} if `destination` is not a bus name, or `path` is not an object path
+ * @throws {DefinitionError} if a definition is one that `defineInterface` would reject
  * @throws {ArgumentError} if an argument or an option is not valid, or two definitions define the same interface
  */
 export function manageObjects<const Definitions extends ManagedDefinitions, Typed extends boolean = false>(
@@ -320,7 +322,7 @@ function checkDefinitions(definitions: unknown): void {
   for (const [kind, definition] of Object.entries(definitions)) {
     const must = `"${kind}" must be a definition that was made by defineInterface`;
     if (!hasMethods(definition, 'implement')) throw argumentError('manageObjects', must, definition);
-    const { name } = definition as InterfaceDefinition; // as the line above says
+    const { name } = definitionOf(definition);
     const other = kinds.get(name);
     kinds.set(name, kind);
     if (other === undefined) continue;

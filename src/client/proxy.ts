@@ -10,6 +10,7 @@ import type {
   CallArguments, CallResult, MethodName, PropertyInput, PropertyValue, PropertyValues, ReadableProperty, SignalBody,
   SignaledProperty, SignalName, WritableProperty,
 } from '../interface/infer.js';
+import { definitionOf } from '../interface/redefine.js';
 import type { InterfaceSpec } from '../interface/spec.js';
 import { argumentError, hasMethods } from '../wire/arguments.js';
 import { ArgumentError } from '../wire/errors.js';
@@ -157,6 +158,7 @@ export type Proxy<Spec extends InterfaceSpec, Typed extends boolean = false> =
  * UnexpectedSignatureError if a reply has another signature than the definition, and with DefinitionError for a
  * property that the interface does not have.
  * @throws {InvalidNameError} if `destination` is not a bus name, or `path` is not an object path
+ * @throws {DefinitionError} if the definition is one that `defineInterface` would reject
  * @throws {ArgumentError} if an argument is of the wrong kind, such as a promise, or the target has an invalid key, has
  *   no `path`, or has no `destination` on a bus
  */
@@ -192,7 +194,7 @@ export function createProxy(link: MessageLink<boolean>, definition: InterfaceDef
 }
 
 function checkDefinition(definition: unknown): void {
-  if (hasMethods(definition, 'implement')) return;
+  if (hasMethods(definition, 'implement')) return void definitionOf(definition); // throws if a part of it is not valid
   const must = 'the definition must be made by defineInterface';
   if (!hasMethods(definition, 'attach')) throw argumentError('createProxy', must, definition);
   const problem = `${must}, got an implementation: pass its definition`;

@@ -3,7 +3,8 @@
 import { argumentError, hasMethods, isArray, isRecord } from '../wire/arguments.js';
 import { ArgumentError } from '../wire/errors.js';
 import type { MessageLink } from '../connection/link.js';
-import type { Implementation, InterfaceDefinition, SignalSink } from '../interface/definition.js';
+import type { Implementation, SignalSink } from '../interface/definition.js';
+import { definitionOf } from '../interface/redefine.js';
 import type { InterfaceSpec } from '../interface/spec.js';
 import { assertObjectPath, isInterfaceName } from '../wire/names.js';
 import { ExportError } from './errors.js';
@@ -31,6 +32,7 @@ export type ImplementationFor<Typed extends boolean> = Implementation<InterfaceS
  * @throws {ConnectionClosedError} if the link is closed
  * @throws {HandlerInUseError} if the application handles the method calls of the link itself
  * @throws {ArgumentError} if `link` or an implementation is something else, such as a definition or a promise
+ * @throws {DefinitionError} if an implementation has a definition that `defineInterface` would reject
  */
 export function exportObject<Typed extends boolean = false>(
   link: MessageLink<Typed>,
@@ -101,8 +103,7 @@ function isImplementation(value: unknown): value is Implementation {
   if (!isRecord(definition) || !isInterfaceName(definition['name']) || !isRecord(methods) || !isRecord(properties)) {
     return false;
   }
-  const { methods: methodSpecs, properties: propertySpecs } = definition;
-  if (!isRecord(methodSpecs) || !isRecord(propertySpecs)) return false;
+  const { methods: methodSpecs, properties: propertySpecs } = definitionOf(definition);
   if (!Object.keys(methodSpecs).every((name) => typeof methods[name] === 'function')) return false;
   if (!Object.keys(propertySpecs).every((name) => isRecord(properties[name]))) return false;
   known.add(value as object);
@@ -116,7 +117,7 @@ function assertImplementation(owner: string, value: unknown): void {
     throw new ArgumentError('ARGUMENT_INVALID', `${must}, got ${found}`, { owner });
   };
   if (hasMethods(value, 'implement')) {
-    const { name } = value as unknown as InterfaceDefinition; // it looks like one
+    const { name } = definitionOf(value);
     fail(`the definition of ${name}: call its implement() with the handlers`);
   }
   if (hasHandlers(value)) fail('an object of handlers: pass it to implement()');

@@ -414,6 +414,10 @@ suite('manageObjects', () => {
     expect(() => manageObjects(client, target, { device: { name: 'a.B' } })).toThrow(
       'manageObjects: "device" must be a definition that was made by defineInterface, got an object of class Object',
     );
+    const forged = { ...Device, properties: { Name: null } } as unknown as typeof Device;
+    expect(() => manageObjects(client, target, { device: forged })).toThrow(
+      'com.example.Device1.Name: the specification must be an object, got null',
+    );
     expect(() => manageObjects(client, target, { a: Device, b: Device })).toThrow(
       'manageObjects: "a" and "b" define the same interface com.example.Device1: each must define a different one',
     );

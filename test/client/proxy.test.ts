@@ -105,6 +105,16 @@ suite('a proxy', () => {
   ])('is refused without %s', (_, target) => {
     expect(() => createProxy(client, Counter, target)).toThrow(expect.objectContaining({ name: 'InvalidNameError' }));
   });
+
+  test.each<readonly [what: string, part: object, text: string]>([
+    ['a method that is null', { methods: { Add: null } }, 'com.example.Counter1.Add: the specification must be an object, got null'],
+    ['a group that is null', { methods: null }, 'com.example.Counter1: "methods" must be an object, got null'],
+    ['a type that is none', { properties: { Value: { type: 'k', access: 'read' } } }, 'com.example.Counter1.Value: "type": unknown type code "k"'],
+    ['a name that is a symbol', { name: Symbol('name') }, 'defineInterface: a symbol is not a valid interface name'],
+  ])('a definition that was made by hand and has %s is refused', (_, part, text) => {
+    const forged = { ...Counter, ...part } as unknown as typeof Counter;
+    expect(() => createProxy(client, forged, { destination: 'a.b', path })).toThrow(text);
+  });
 });
 
 suite('methods of a proxy', () => {

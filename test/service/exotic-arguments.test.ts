@@ -50,6 +50,11 @@ const VALUES: readonly (readonly [title: string, create: () => unknown])[] = [
     `an object whose ${key} throws`, () => ({ get [key]() { throw new Error('hands off'); } }),
   ] as const),
   ['an object that has emit and attach only', () => ({ emit: () => {}, attach: () => {} })],
+  ['an object like an implementation, with a bad method in its definition', () => ({
+    emit: () => {}, attach: () => {}, methods: { M: () => {} }, properties: {},
+    definition: { name: 'a.B', methods: { M: null }, properties: {}, signals: {} },
+  })],
+  ['an object like a definition', () => ({ implement: () => {}, name: Symbol('found'), methods: { M: null } })],
   ['an object like an implementation, with a bad definition', () => ({
     emit: () => {}, attach: () => {}, methods: {}, properties: {}, definition: { name: Symbol('found') },
   })],
