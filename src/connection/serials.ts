@@ -4,6 +4,7 @@
 // a serial is in use.
 // Tests: serials.test.ts, test/interop/proxy-filter.test.ts. Specification: Message Format (serial).
 import { existsSync } from 'node:fs';
+import { cryptoModule } from '../transport/late-modules.js';
 
 /** The order of the serials of one connection. */
 export type SerialOrder = 'random' | 'increasing';
@@ -24,9 +25,9 @@ let left = 0;
 /** Fills memory with random bytes. */
 let fill: ((memory: Uint8Array) => void) | undefined;
 
-/** node:crypto is loaded for the first message: importing it would add several milliseconds to every start. */
+/** For the first message. */
 function loadFill(): (memory: Uint8Array) => void {
-  const { randomFillSync } = process.getBuiltinModule('node:crypto');
+  const { randomFillSync } = cryptoModule();
   return (memory) => void randomFillSync(memory);
 }
 

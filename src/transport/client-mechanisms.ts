@@ -1,9 +1,9 @@
 // The mechanisms with which a client authenticates, with the keyring and the cryptography of Node.
 // Tests: test/transport/open.test.ts, test/interop/peer-to-peer.test.ts. Specification: Authentication mechanisms.
-import { createHash, randomBytes } from 'node:crypto';
 import { cookieSha1, type CookieHashing } from '../auth/cookie-sha1.js';
 import { anonymous, type ClientMechanism, external, type MechanismName } from '../auth/mechanisms.js';
 import { Keyring } from './keyring.js';
+import { cryptoModule } from './late-modules.js';
 
 /** The default mechanisms of a client. */
 const DEFAULT_MECHANISMS: readonly MechanismName[] = ['EXTERNAL', 'DBUS_COOKIE_SHA1'];
@@ -15,8 +15,8 @@ const DEFAULT_MECHANISMS_OVER_TCP: readonly MechanismName[] = ['DBUS_COOKIE_SHA1
 
 /** The functions of Node that DBUS_COOKIE_SHA1 needs. */
 export const COOKIE_HASHING: CookieHashing = {
-  sha1: (text) => createHash('sha1').update(text, 'latin1').digest('hex'),
-  challenge: () => randomBytes(16).toString('hex'),
+  sha1: (text) => cryptoModule().createHash('sha1').update(text, 'latin1').digest('hex'),
+  challenge: () => cryptoModule().randomBytes(16).toString('hex'),
 };
 
 /** The mechanisms of a client that does not choose, in the order in which they are tried. */

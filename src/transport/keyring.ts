@@ -1,7 +1,6 @@
 // The keyring of DBUS_COOKIE_SHA1: files of cookies in a directory that only their user can read. A client reads it; a
 // server also adds cookies, under a lock, and removes old ones. It does not know the handshake. Tests: keyring.test.ts.
 // Specification: DBUS_COOKIE_SHA1.
-import { randomBytes, randomInt } from 'node:crypto';
 import {
   closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, type Stats, statSync,
   writeFileSync,
@@ -10,6 +9,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cookie } from '../auth/cookie-sha1.js';
+import { cryptoModule } from './late-modules.js';
 
 /** The default context of servers. ‹DBUS_COOKIE_SHA1› */
 const CONTEXT = 'org_freedesktop_general';
@@ -152,7 +152,7 @@ export class Keyring {
       const lines = [...before.filter((cookie) => this.#isUsable(cookie)), added].map(
         ({ id, created, secret }) => `${id} ${created} ${secret}\n`,
       );
-      const temporary = `${path}.${randomBytes(8).toString('hex')}`;
+      const temporary = `${path}.${cryptoModule().randomBytes(8).toString('hex')}`;
       try {
         writeFileSync(temporary, lines.join(''), { flag: 'wx', mode: 0o600 });
         renameSync(temporary, path);
@@ -221,7 +221,7 @@ function readCookiesOrNone(path: string): readonly DatedCookie[] {
 function newCookie(others: readonly DatedCookie[], created: number): DatedCookie {
   const taken = new Set(others.map(({ id }) => id));
   let id: string;
-  do id = String(randomInt(1, 2 ** 31));
+  do id = String(cryptoModule().randomInt(1, 2 ** 31));
   while (taken.has(id));
-  return { id, created, secret: randomBytes(SECRET_LENGTH).toString('hex') };
+  return { id, created, secret: cryptoModule().randomBytes(SECRET_LENGTH).toString('hex') };
 }

@@ -1,7 +1,6 @@
 // Listens on the addresses of a list, and passes on the streams of clients that have not authenticated yet: one
 // function for each kind of transport. It does not know the handshake (server-handshake.ts) or messages.
 // Tests: listener.test.ts. Specification: Server Addresses, UUIDs.
-import { randomBytes } from 'node:crypto';
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import { type Address, type AddressParts, formatAddress, parseAddresses } from '../protocol/address.js';
 import { AddressError } from '../protocol/errors.js';
@@ -9,6 +8,7 @@ import { quote } from '../wire/describe.js';
 import { ListenError } from './errors.js';
 import { HalfOpen } from './half-open.js';
 import { incomingOf, type OpenedStream } from './incoming.js';
+import { cryptoModule } from './late-modules.js';
 import { checkNonce, createNonceFile, type NonceFile } from './nonce-tcp.js';
 import { creatingPrivately, isPrivateSocket } from './private-socket.js';
 import { noteSocketFile, occupantOf } from './socket-file.js';
@@ -158,7 +158,7 @@ async function openPlace(address: Address, options: AllOptions): Promise<OpenPla
 /** A GUID as the reference implementation makes them: 96 random bits, and the time in seconds. ‹UUIDs› */
 export function newGuid(): string {
   const seconds = Math.floor(Date.now() / 1_000) % 2 ** 32;
-  return randomBytes(12).toString('hex') + seconds.toString(16).padStart(8, '0');
+  return cryptoModule().randomBytes(12).toString('hex') + seconds.toString(16).padStart(8, '0');
 }
 
 async function listenUnix(address: Address, guid: string, options: AllOptions): Promise<OpenPlace> {

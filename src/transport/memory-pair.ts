@@ -1,12 +1,12 @@
 // A pair of transports in one process, without sockets and without a handshake: the messages of one end arrive at the
 // other. Each end is a stream of Node under a StreamTransport, so that both follow the rules of transport.ts about
 // order, congestion and ends. It does not know messages. (Not in the specification.) Tests: memory-pair.test.ts.
-import { randomUUID } from 'node:crypto';
 import { Duplex } from 'node:stream';
 import { FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH } from '../wire/constants.js';
 import { checkOptions, integer, type OptionRules } from '../wire/options.js';
 import { isGuid } from '../wire/uuid.js';
 import { EndOfStreamError } from './errors.js';
+import { cryptoModule } from './late-modules.js';
 import { StreamTransport } from './stream-transport.js';
 import type { Transport } from './transport.js';
 
@@ -98,7 +98,7 @@ const NO_BYTES = new Uint8Array(0);
  */
 export function memoryPair(options: MemoryPairOptions = {}): readonly [Transport, Transport] {
   checkOptions('memoryPair', options, PAIR_RULES);
-  const { guid = randomUUID().replaceAll('-', ''), maxSendLength } = options;
+  const { guid = cryptoModule().randomUUID().replaceAll('-', ''), maxSendLength } = options;
   const [one, other] = MemoryEnd.pair();
   const handshaken = { guid: guid.toLowerCase(), rest: NO_BYTES };
   return [

@@ -2,13 +2,13 @@
 // prove that it can read the file; the server makes the file and checks them. Each listener has its own file in its own
 // directory, which is removed with the listener. Specification: Nonce-authenticated TCP Sockets.
 // Tests: nonce-tcp.test.ts, listener.test.ts.
-import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { closeSync, constants, fstatSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Address, formatAddress } from '../protocol/address.js';
 import { AddressError } from '../protocol/errors.js';
 import type { OpenedStream } from './incoming.js';
+import { cryptoModule } from './late-modules.js';
 import { openSocket } from './socket.js';
 import { tcpPlaceOf } from './tcp.js';
 import { startTimer } from './waiting.js';
@@ -66,7 +66,7 @@ export interface NonceFile {
 export function createNonceFile(): NonceFile {
   const directory = mkdtempSync(join(tmpdir(), 'dbus-nonce-'));
   const path = join(directory, 'nonce');
-  const nonce = randomBytes(NONCE_LENGTH);
+  const nonce = cryptoModule().randomBytes(NONCE_LENGTH);
   const remove = (): void => rmSync(directory, { recursive: true, force: true });
   try {
     writeFileSync(path, nonce, { flag: 'wx', mode: 0o600 });
@@ -115,7 +115,7 @@ export function checkNonce(opened: OpenedStream, { nonce, timeout, passed, faile
     const missing = NONCE_LENGTH - given.length;
     given = joined(given, chunk.subarray(0, missing));
     if (given.length < NONCE_LENGTH) return;
-    if (!timingSafeEqual(given, nonce)) {
+    if (!cryptoModule().timingSafeEqual(given, nonce)) {
       fail('the client sent a wrong nonce: it must be that of the nonce file');
       return;
     }

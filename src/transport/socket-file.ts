@@ -1,9 +1,9 @@
 // The socket file of a server of ours. A file on which no server listens is removed before, and never any other file.
 // When the server closes, libuv removes the file that is at its path then, which can be that of another server.
 // Tests: listener.test.ts. Specification: Unix Domain Sockets.
-import { randomBytes } from 'node:crypto';
 import { linkSync, lstatSync, type Stats, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
+import { cryptoModule } from './late-modules.js';
 
 /**
  * A description of the file at the path of a socket; undefined if there is none, or if it was a socket without a
@@ -61,7 +61,7 @@ export function noteSocketFile(path: string): (remove: () => void) => void {
   return (remove) => {
     const present = fileAt(path);
     if (present === undefined || present === ours) return remove();
-    const aside = `${path}.${randomBytes(6).toString('hex')}`;
+    const aside = `${path}.${cryptoModule().randomBytes(6).toString('hex')}`;
     try {
       linkSync(path, aside); // not a rename: clients find the file as long as it is there
     } catch {

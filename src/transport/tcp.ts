@@ -1,11 +1,11 @@
 // `tcp:` addresses: the socket that a client opens, and the places on which a server listens, all on one port.
 // Specification: TCP Sockets. Tests: tcp.test.ts, listener.test.ts.
-import { lookup } from 'node:dns/promises';
 import { isIPv6, type TcpSocketConnectOpts } from 'node:net';
 import { type Address, formatAddress } from '../protocol/address.js';
 import { AddressError } from '../protocol/errors.js';
 import { quote } from '../wire/describe.js';
 import type { OpenedStream } from './incoming.js';
+import { dnsModule } from './late-modules.js';
 import { openSocket } from './socket.js';
 
 const FAMILIES: ReadonlyMap<string, 4 | 6> = new Map([['ipv4', 4], ['ipv6', 6]]);
@@ -90,7 +90,7 @@ export async function chooseTcpPlaces(address: Address): Promise<TcpPlaces> {
     const all = [{ host: '0.0.0.0', ipv6Only: false }, { host: '::', ipv6Only: true }];
     return { places: number === 0 ? all : [all[number === 4 ? 0 : 1]!], port, host, family };
   }
-  const found = await lookup(bind, { all: true, family: number });
+  const found = await dnsModule().lookup(bind, { all: true, family: number });
   const hosts = new Set(found.map(({ address: ip }) => ip));
   const places = Array.from(hosts, (ip) => ({ host: ip, ipv6Only: ip.includes(':') }));
   return { places, port, host, family };

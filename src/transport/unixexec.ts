@@ -1,12 +1,13 @@
 // Runs the program that a `unixexec:` address names, and makes one stream of its standard input and output. The program
 // ends with the stream. Specification: Executed Subprocesses on Unix. Tests: unixexec.test.ts.
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { Duplex, type Readable, type Writable } from 'node:stream';
 import { type Address, formatAddress } from '../protocol/address.js';
 import { AddressError } from '../protocol/errors.js';
 import { EndOfStreamError, ProgramEndedError } from './errors.js';
 import { Incoming, type OpenedStream } from './incoming.js';
+import { childProcessModule } from './late-modules.js';
 
 /** Most characters of the program's standard error that are kept: the last ones. */
 const MAX_STDERR = 1_000;
@@ -165,6 +166,6 @@ export function programOf(address: Address): ProgramOfAddress {
  */
 export function openProgram(address: Address): OpenedStream {
   const { path, argv0, args } = programOf(address);
-  const stream = new ProgramStream(spawn(path, args, { argv0, stdio: 'pipe' }), path);
+  const stream = new ProgramStream(childProcessModule().spawn(path, args, { argv0, stdio: 'pipe' }), path);
   return { stream, incoming: stream.incoming };
 }

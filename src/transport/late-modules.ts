@@ -1,0 +1,17 @@
+// Modules of Node that are loaded on first use. To import them takes one to three milliseconds each, which every
+// program would pay at its start, and most programs never use them. (Not in the specification.)
+
+/** `node:crypto` */
+export function cryptoModule(): typeof import('node:crypto') {
+  return process.getBuiltinModule('node:crypto');
+}
+
+/** `node:child_process` */
+export function childProcessModule(): typeof import('node:child_process') {
+  return process.getBuiltinModule('node:child_process');
+}
+
+/** `node:dns/promises` */
+export function dnsModule(): typeof import('node:dns/promises') {
+  return process.getBuiltinModule('node:dns/promises');
+}
