@@ -1,5 +1,6 @@
 // Modules of Node that are loaded on first use. To import them takes one to three milliseconds each, which every
-// program would pay at its start, and most programs never use them. (Not in the specification.)
+// program would pay at its start, and most programs never use them. Tests: late-modules.test.ts.
+// (Not in the specification.)
 
 /** `node:crypto` */
 export function cryptoModule(): typeof import('node:crypto') {
