@@ -12,14 +12,15 @@ export interface Numbered {
   nextInChain: Numbered | undefined;
 }
 
-/** Fewest chains, a power of two. */
-const LEAST_CHAINS = 16;
-/** If there are more chains than this many for each element, the table is halved. */
+/** Chains at first, a power of two. */
+const FIRST_CHAINS = 16;
+/** A table with more chains than this is halved if there are more than so many for each element. */
+const LEAST_CHAINS = 1024;
 const MOST_CHAINS_PER_ELEMENT = 8;
 
 /** The elements, one for each serial. The low bits of a serial are its chain: serials are spread by who makes them. */
 export class CallTable<Element extends Numbered> {
-  #chains = emptyChains(LEAST_CHAINS);
+  #chains = emptyChains(FIRST_CHAINS);
   #size = 0;
   #addedCount = 0;
 

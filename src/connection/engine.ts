@@ -11,7 +11,7 @@ import { MessageFlag } from '../wire/constants.js';
 import { type Caller, errorAt } from '../wire/error-place.js';
 import type { ErrorPlace } from '../wire/errors.js';
 import type { BodyOf } from '../wire/infer.js';
-import { decodeBodyAs, decodeHeaderAs, type MessageHeader } from '../wire/messages/decode.js';
+import { decodeBodyAs, decodeHeaderAs, type MessageHeader, readBodyAs } from '../wire/messages/decode.js';
 import { type Envelope, readEnvelope } from '../wire/messages/broken-header.js';
 import { FrameReader } from '../wire/messages/framing.js';
 import { errorReply, type Message, type MethodCall } from '../wire/messages/message.js';
@@ -25,9 +25,10 @@ import { publishIn, publishOut } from './diagnostics.js';
 import type { DropCounter } from './drops.js';
 import { ConnectionClosedError } from './errors.js';
 import { checkReplySignature, type Invocation, messageError, notSent, toInvocation } from './invocation.js';
-import { DEFAULT_CALL_TIMEOUT, PendingCalls, type ReplyHeader } from './pending.js';
+import { DEFAULT_CALL_TIMEOUT, PendingCalls } from './pending.js';
 import {
-  type CallOutcome, describeCall, ListenedCall, type PendingCall, PromisedCall, promiseOf, type Reply,
+  type CallOutcome, describeCall, ListenedCall, type PendingCall, PromisedCall, promiseOf,
+  type ReplyHeader,
 } from './pending-call.js';
 import { RECEIVE_RULES, type ReceiveOptions, receiveReading } from './receive-options.js';
 import { RunningHandlers } from './running-handlers.js';
@@ -323,16 +324,16 @@ export class Engine {
       call.refuse(signature);
       return;
     }
-    let reply: Message;
+    let body: unknown[];
     try {
-      reply = decodeBodyAs(this.#reading, header, frame);
-      this.#desk?.deliver(reply.body, reply);
+      body = readBodyAs(this.#reading, header, frame);
+      this.#desk?.deliver(body, { signature, body });
     } catch (error) {
       this.#owner.drops.count('invalid message', { message: header, error });
       call.fail(() => error);
       return;
     }
-    call.settle(reply as Reply); // the type of its header
+    call.settle(header, body);
   }
 
   #handleCall(header: MethodCallHeader & MessageHeader, frame: Uint8Array): void {

@@ -3,6 +3,7 @@
 // Tests: pending.test.ts, connection.test.ts. Specification: Message Types (METHOD_RETURN, ERROR).
 import { DBusError } from '../protocol/errors.js';
 import { runListener } from '../transport/waiting.js';
+import { withBody } from '../wire/messages/decode.js';
 import type { ErrorMessage, MethodCall, MethodReturn } from '../wire/messages/message.js';
 import type { Numbered } from './call-table.js';
 import { TimedCall } from './deadlines.js';
@@ -10,6 +11,9 @@ import { UnexpectedSignatureError } from './errors.js';
 
 /** A METHOD_RETURN or an ERROR. */
 export type Reply = MethodReturn | ErrorMessage;
+
+/** A reply without its body. */
+export type ReplyHeader = Omit<MethodReturn, 'body'> | Omit<ErrorMessage, 'body'>;
 
 /** How a call has ended: with its reply, or with an error before a reply. */
 export type CallOutcome = { readonly reply: Reply } | { readonly error: unknown };
@@ -55,7 +59,7 @@ export abstract class PendingCall extends TimedCall implements NamedCall, Number
   }
 
   /** Settles the call with its reply. The call must have been removed from those that wait. */
-  abstract settle(reply: Reply): void;
+  abstract settle(header: ReplyHeader, body: readonly unknown[]): void;
 
   /** Settles the call with the error that its reply has another signature; its body need not be decoded for that. */
   refuse(actual: string): void {
@@ -82,9 +86,11 @@ export class PromisedCall extends PendingCall {
     this.#resultOf = resultOf;
   }
 
-  settle(reply: Reply): void {
-    if (reply.type === 'error') return this.fail(() => toDBusError(reply, this));
-    const { body } = reply;
+  settle(header: ReplyHeader, body: readonly unknown[]): void {
+    if (header.type === 'error') {
+      const { errorName, signature } = header;
+      return this.fail(() => toDBusError({ errorName, signature, body }, this));
+    }
     const resultOf = this.#resultOf;
     if (resultOf === undefined) return this.resolve(body);
     let result: unknown;
@@ -132,7 +138,8 @@ export class ListenedCall extends PendingCall {
     this.#listener = listener;
   }
 
-  settle(reply: Reply): void {
+  settle(header: ReplyHeader, body: readonly unknown[]): void {
+    const reply = withBody(header, body) as Reply; // the type of its header
     runListener(() => this.#listener({ reply }));
   }
 
@@ -142,7 +149,9 @@ export class ListenedCall extends PendingCall {
 }
 
 /** The error for an ERROR that answers a call. */
-export function toDBusError({ errorName, signature, body }: ErrorMessage, call: NamedCall): DBusError {
+export function toDBusError(
+  { errorName, signature, body }: Pick<ErrorMessage, 'errorName' | 'signature' | 'body'>, call: NamedCall,
+): DBusError {
   const [text] = body;
   return new DBusError(errorName, typeof text === 'string' ? text : '', { signature, body, call: describeCall(call) });
 }

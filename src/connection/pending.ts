@@ -4,14 +4,10 @@
 import { BUS_NAME } from '../protocol/bus.js';
 import { onAbort } from '../transport/waiting.js';
 import type { Envelope } from '../wire/messages/broken-header.js';
-import type { ErrorMessage, MethodReturn } from '../wire/messages/message.js';
 import { CallTable } from './call-table.js';
 import { Deadlines } from './deadlines.js';
 import type { PendingCall } from './pending-call.js';
 import { nextSerial, serialMaker } from './serials.js';
-
-/** A reply without its body. */
-export type ReplyHeader = Omit<MethodReturn, 'body'> | Omit<ErrorMessage, 'body'>;
 
 /** How long a call waits unless its options say otherwise, in milliseconds: as in the reference implementation. */
 export const DEFAULT_CALL_TIMEOUT = 25_000;

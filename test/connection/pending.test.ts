@@ -27,7 +27,7 @@ function add(calls: PendingCalls, serial: number, { timeout = 1_000, signal }: A
 /** Gives a reply to its call; false if no call waits for it. */
 function resolve(calls: PendingCalls, reply: MethodReturn): boolean {
   const call = calls.take(reply);
-  call?.settle(reply);
+  call?.settle(reply, reply.body);
   return call !== undefined;
 }
 

@@ -28,8 +28,28 @@ export class Fields {
   codec: Codec = EMPTY_CODEC;
   unixFds = 0;
   unknownFields: UnknownField[] | undefined = undefined;
+  /** Offset of the value of REPLY_SERIAL in the message; -1 if there is none. */
+  replySerialOffset = -1;
   /** Bit `code` is set once that field was read, for the codes that may appear only once. */
   seen = 0;
+
+  /** The same fields with another REPLY_SERIAL. */
+  withReplySerial(replySerial: number): Fields {
+    const fields = new Fields();
+    fields.path = this.path;
+    fields.interface = this.interface;
+    fields.member = this.member;
+    fields.errorName = this.errorName;
+    fields.replySerial = replySerial;
+    fields.destination = this.destination;
+    fields.sender = this.sender;
+    fields.codec = this.codec;
+    fields.unixFds = this.unixFds;
+    fields.unknownFields = this.unknownFields;
+    fields.replySerialOffset = this.replySerialOffset;
+    fields.seen = this.seen;
+    return fields;
+  }
 }
 
 function compileNameField({ kind, accepts, invalid, reserved }: NameField): (reader: Reader) => string {
@@ -134,6 +154,7 @@ function readField(reader: Reader, fields: Fields): void {
       break;
     case HeaderField.REPLY_SERIAL:
       fields.replySerial = readReplySerial(reader);
+      fields.replySerialOffset = reader.offset - 4;
       break;
     case HeaderField.UNIX_FDS:
       fields.unixFds = readNumber(reader);

@@ -3,7 +3,7 @@
 // Header Fields. Tests: message.test.ts, test/wire/invalid.test.ts, test/wire/fixtures.test.ts.
 import { argumentError, checkBytes, isRevoked } from '../arguments.js';
 import { CACHE_LIMITS } from '../cache-limits.js';
-import { FIXED_HEADER_LENGTH } from '../constants.js';
+import { FIXED_HEADER_LENGTH, MESSAGE_TYPE_CODE } from '../constants.js';
 import { UnmarshalError, type UnmarshalErrorCode } from '../errors.js';
 import { ByteCache } from '../values/byte-cache.js';
 import { passOverBody } from '../values/check.js';
@@ -14,6 +14,7 @@ import { toUnmarshalError, unmarshalBody } from '../values/unmarshal.js';
 import { type Fields, readFields } from './decode-fields.js';
 import { type FixedHeader, readFixedHeader } from './fixed-header.js';
 import { missingField, missingProblem } from './header-fields.js';
+import { findKnownReply, keepKnownReply } from './known-replies.js';
 import type { Message, UnknownField } from './message.js';
 
 type WithoutBody<M> = M extends Message ? Omit<M, 'body'> : never;
@@ -52,7 +53,7 @@ const FIELDS_LENGTH_OFFSET = 12;
 
 /**
  * The header fields of recent messages, keyed by their bytes, since calls and signals often repeat them exactly.
- * Replies never do: each has its own REPLY_SERIAL.
+ * Replies never do, since each has its own REPLY_SERIAL: known-replies.ts has those.
  */
 const knownFields = new ByteCache<Fields>(CACHE_LIMITS.receivedHeaders);
 
@@ -60,18 +61,30 @@ function openReader(bytes: Uint8Array, { fieldsEnd, littleEndian }: FixedHeader,
   return new Reader(bytes, { offset: FIXED_HEADER_LENGTH, end: fieldsEnd, littleEndian }, reading);
 }
 
+/**
+ * The fields of an earlier message with the same bytes. In big-endian order, which is rare, the same bytes mean
+ * something else: such messages do not use the caches.
+ */
+function findFields(bytes: Uint8Array, bodyOffset: number, isReply: boolean): Fields | undefined {
+  return isReply ? findKnownReply(bytes, bodyOffset) : knownFields.find(bytes, FIELDS_LENGTH_OFFSET, bodyOffset);
+}
+
+function keepFields(bytes: Uint8Array, bodyOffset: number, fields: Fields, isReply: boolean): void {
+  if (isReply) keepKnownReply(bytes, bodyOffset, fields);
+  else if (fields.replySerial === undefined && fields.unknownFields === undefined) {
+    knownFields.keep(bytes, { start: FIELDS_LENGTH_OFFSET, end: bodyOffset }, fields);
+  }
+}
+
 /** Reads and checks all header fields; afterwards the reader is at the body. */
 function readHeader(reader: Reader, fixed: FixedHeader): Fields {
   const { bytes } = reader;
   const { littleEndian, typeCode, bodyOffset } = fixed;
-  // The same bytes mean something else in big-endian order, which is rare: such messages do not use the cache.
-  const known = littleEndian ? knownFields.find(bytes, FIELDS_LENGTH_OFFSET, bodyOffset) : undefined;
+  const isReply = typeCode === MESSAGE_TYPE_CODE.method_return || typeCode === MESSAGE_TYPE_CODE.error;
+  const known = littleEndian ? findFields(bytes, bodyOffset, isReply) : undefined;
   if (known !== undefined) reader.offset = bodyOffset;
   const fields = known ?? readFields(reader, fixed);
-  const isRepeatable = fields.replySerial === undefined && fields.unknownFields === undefined;
-  if (known === undefined && littleEndian && isRepeatable) {
-    knownFields.keep(bytes, { start: FIELDS_LENGTH_OFFSET, end: bodyOffset }, fields);
-  }
+  if (known === undefined && littleEndian) keepFields(bytes, bodyOffset, fields, isReply);
   const missing = missingField(typeCode, fields);
   if (missing === undefined) return fields;
   const at = { offset: FIXED_HEADER_LENGTH, path: `header.${missing}` };
@@ -172,8 +185,16 @@ export function decodeBody(header: MessageHeader, bytes: Uint8Array, options?: R
 
 /** Like {@link decodeBody}, with options that are checked already. */
 export function decodeBodyAs(reading: Reading, header: MessageHeader, bytes: Uint8Array): Message {
-  const reader = openBody(header, bytes, reading);
-  const body = readBody(reader, codecOf(header.signature));
+  return withBody(header, readBodyAs(reading, header, bytes));
+}
+
+/** Like {@link decodeBodyAs}, but returns the body alone. */
+export function readBodyAs(reading: Reading, header: MessageHeader, bytes: Uint8Array): unknown[] {
+  return readBody(openBody(header, bytes, reading), codecOf(header.signature));
+}
+
+/** The message with a header and a body. */
+export function withBody(header: MessageHeader, body: readonly unknown[]): Message {
   return {
     type: header.type,
     flags: header.flags,
