@@ -74,7 +74,7 @@ const MAX_MILLISECONDS = 2 ** 31 - 1;
 export function millisecondsOf(option: string, text: string, { least }: { least: number }): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < least || value > MAX_MILLISECONDS) {
-    throw new UsageError(`Option '--${option}' takes a number of milliseconds from ${least} to ${MAX_MILLISECONDS}`);
+    throw new UsageError(`Option '--${option}' must be a number of milliseconds from ${least} to ${MAX_MILLISECONDS}`);
   }
   return value;
 }
@@ -84,7 +84,7 @@ export function millisecondsOf(option: string, text: string, { least }: { least:
  * @throws {UsageError} if it is not a well-known bus name
  */
 export function busNameOf(text: string): string {
-  if (!isWellKnownName(text)) throw new UsageError(`Option '--name' takes a well-known bus name, not '${text}'`);
+  if (!isWellKnownName(text)) throw new UsageError(`Option '--name' must be a well-known bus name, not '${text}'`);
   return text;
 }
 

@@ -149,7 +149,7 @@ const FAILURES: Readonly<Record<string, Readonly<Record<string, () => unknown>>>
     SUBTREE_EXPORTED: thrown(new ExportError('SUBTREE_EXPORTED', 'the path has handlers of a subtree already: it must have one subtree', {
       path: '/lamps', interface: '',
     })),
-    INTERFACE_EXPORTED: thrown(new ExportError('INTERFACE_EXPORTED', 'the object has it already: it must be there once', {
+    INTERFACE_EXPORTED: thrown(new ExportError('INTERFACE_EXPORTED', 'the object has it already: it must be exported once', {
       path: '/lamp', interface: 'com.example.Lamp1',
     })),
     INTERFACE_STANDARD: thrown(new ExportError('INTERFACE_STANDARD', 'the library implements it itself on every object: it must not be exported', {

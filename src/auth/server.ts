@@ -228,7 +228,7 @@ export class AuthServer {
       case 'CANCEL':
         return phase.state === 'WaitingForAuth' ? refuse('Nothing to cancel') : this.#reject();
       case 'AUTH':
-        return phase.state === 'WaitingForAuth' ? this.#auth(argument) : refuse('Authentication is under way');
+        return phase.state === 'WaitingForAuth' ? this.#auth(argument) : refuse('Authentication is in progress');
       case 'DATA': {
         if (phase.state !== 'WaitingForData') return refuse('No data expected');
         const response = decodeHex(argument);

@@ -131,7 +131,7 @@ function checkAnnotations(
   const checked = Object.create(null) as Record<string, string>; // Object.create has no type for "nothing inherited"
   if (annotations === undefined) return Object.freeze(checked);
   if (!isRecord(annotations)) {
-    throw place.error('SPEC_INVALID', `"${key}" must be an object of texts, got ${describe(annotations)}`);
+    throw place.error('SPEC_INVALID', `"${key}" must be an object of strings, got ${describe(annotations)}`);
   }
   for (const [name, value] of Object.entries(annotations)) {
     const label = `annotation ${quote(name, MAX_NAME_LENGTH)}`;

@@ -33,7 +33,7 @@ export class ProtocolViolation extends Error {
   }
 
   static descriptors(count: number): ProtocolViolation {
-    const problem = `the message has ${count} file descriptors: it must have none, since the bus has declined them`;
+    const problem = `the message has ${count} file descriptors: it must have none, because the bus has declined them`;
     return new ProtocolViolation('UNIX_FDS', problem);
   }
 

@@ -126,7 +126,7 @@ function addPair(keys: Map<string, string>, { text, offset }: Part, address: str
   const keyPlace = { address, offset };
   if (!NAME.test(key)) throw failure('KEY_INVALID', 'found no key: key=value must be here', keyPlace);
   if (keys.has(key)) {
-    throw failure('KEY_DUPLICATE', `key ${key} is given twice: it must be there at most once`, keyPlace);
+    throw failure('KEY_DUPLICATE', `key ${key} is given twice: it must be given at most once`, keyPlace);
   }
   const at = { address, offset: offset + equals + 1 };
   const value = unescapeValue({ text: text.slice(equals + 1), offset: at.offset }, address);
@@ -223,7 +223,7 @@ export function formatAddress(address: AddressParts): string {
     if (typeof key !== 'string' || !NAME.test(key)) {
       throw failure('KEY_INVALID', `${describe(key)} is not the name of a key: ${NAME_RULE}`);
     }
-    if (seen.has(key)) throw failure('KEY_DUPLICATE', `key ${key} is given twice: it must be there at most once`);
+    if (seen.has(key)) throw failure('KEY_DUPLICATE', `key ${key} is given twice: it must be given at most once`);
     seen.add(key);
     checkText('formatAddress', `value of key ${key}`, value);
     if (key === 'guid') checkGuid(value);

@@ -149,7 +149,7 @@ function addText(rule: ParsedRule, key: TextKey, pair: Pair, text: string): void
 }
 
 function foundTwice({ key, keyOffset }: Pair, text: string): MatchRuleError {
-  return failure(`key ${quote(key, 40)} is given twice: it must be there at most once`, text, keyOffset);
+  return failure(`key ${quote(key, 40)} is given twice: it must be given at most once`, text, keyOffset);
 }
 
 function claimArgument(keyOfArgument: Map<number, string>, index: number, pair: Pair, text: string): void {

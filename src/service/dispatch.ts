@@ -161,7 +161,7 @@ export class Dispatcher implements CallRouter {
   #find(node: ObjectNode | undefined, header: MethodCallHeader): ExportedMethod | CallRefusal {
     const method = this.#lookUp(node, header);
     if (method instanceof CallRefusal || method.accepts.has(header.signature)) return method;
-    const problem = `${method.label} takes arguments of signature "${method.in}", got "${header.signature}"`;
+    const problem = `${method.label} must have arguments of signature "${method.in}", got "${header.signature}"`;
     return new CallRefusal(ErrorName.INVALID_ARGS, problem);
   }
 

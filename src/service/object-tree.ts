@@ -58,7 +58,7 @@ export class ObjectTree {
     const names = new Set(this.#nodes.get(path)?.interfaces.keys());
     for (const { name } of interfaces) {
       if (names.has(name)) {
-        const problem = 'the object has it already: it must be there once';
+        const problem = 'the object has it already: it must be exported once';
         throw new ExportError('INTERFACE_EXPORTED', problem, { path, interface: name });
       }
       names.add(name);

@@ -84,7 +84,7 @@ export class OutputOverflowError extends DBusWireError {
 
   /** The peer does not read. */
   static stalled(queuedBytes: number, seconds: number): OutputOverflowError {
-    const found = `the peer has taken nothing for ${seconds} seconds while ${queuedBytes} bytes wait to be sent`;
+    const found = `the peer has read nothing for ${seconds} seconds while ${queuedBytes} bytes wait to be sent`;
     return new OutputOverflowError('OUTPUT_STALLED', `${found}: it must read`);
   }
 }

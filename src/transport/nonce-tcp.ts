@@ -123,7 +123,7 @@ export function checkNonce(opened: OpenedStream, { nonce, timeout, passed, faile
     passed(opened);
     if (chunk.length > missing) incoming.receive(chunk.subarray(missing));
   };
-  return () => fail('the listener gave up the client before it sent the nonce');
+  return () => fail('the listener disconnected the client before it sent the nonce');
 }
 
 function joined(first: Uint8Array, second: Uint8Array): Uint8Array {

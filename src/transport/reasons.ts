@@ -17,9 +17,9 @@ const SYSTEM_REASONS: ReadonlyMap<string, string> = new Map([
   ['open EACCES', 'permission denied'],
   ['spawn ENOENT', 'there is no such program'],
   ['spawn EACCES', 'permission denied'],
-  ['read ECONNRESET', 'the server cut the connection'],
-  ['write ECONNRESET', 'the server cut the connection'],
-  ['write EPIPE', 'the server cut the connection'],
+  ['read ECONNRESET', 'the server reset the connection'],
+  ['write ECONNRESET', 'the server reset the connection'],
+  ['write EPIPE', 'the server reset the connection'],
 ]);
 
 /** `connect ENOENT (there is no such socket)` for an error of the system. */

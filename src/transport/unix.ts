@@ -70,7 +70,7 @@ export function socketPathOf(address: Address, libuv: string = process.versions.
   const path = keys.get('path');
   const abstractName = keys.get('abstract');
   if ((path === undefined) === (abstractName === undefined)) {
-    const found = path === undefined ? 'neither path nor abstract is there' : 'path and abstract are both there';
+    const found = path === undefined ? 'neither path nor abstract is given' : 'path and abstract are both given';
     throw fail('NOT_CONNECTABLE', `${found}: a unix address must have exactly one of these keys`);
   }
   if (path === undefined) checkAbstract(libuv, fail);
@@ -112,7 +112,7 @@ export function chooseUnixPlace(
   const given = PLACE_KEYS.filter((key) => address.keys.has(key));
   const [key] = given;
   if (key === undefined || given.length > 1) {
-    const found = key === undefined ? 'found no place for the socket' : `${given.join(' and ')} are both there`;
+    const found = key === undefined ? 'found no place for the socket' : `${given.join(' and ')} are both given`;
     throw fail('NOT_LISTENABLE', `${found}: a unix address must have exactly one of ${PLACE_KEYS.join(', ')}`);
   }
   const value = address.keys.get(key)!; // `given` has it

@@ -77,8 +77,8 @@ describe('the table of server states', () => {
     ['WaitingForAuth', 'OK', UNKNOWN, 'WaitingForAuth'],
     ['WaitingForAuth', '', UNKNOWN, 'WaitingForAuth'],
 
-    ['WaitingForData', 'AUTH', 'ERROR Authentication is under way\r\n', 'WaitingForData'],
-    ['WaitingForData', 'AUTH EXTERNAL 37', 'ERROR Authentication is under way\r\n', 'WaitingForData'],
+    ['WaitingForData', 'AUTH', 'ERROR Authentication is in progress\r\n', 'WaitingForData'],
+    ['WaitingForData', 'AUTH EXTERNAL 37', 'ERROR Authentication is in progress\r\n', 'WaitingForData'],
     ['WaitingForData', 'DATA 31', 'DATA 62\r\n', 'WaitingForData'],
     ['WaitingForData', 'DATA 32', REJECTED, 'WaitingForAuth'],
     ['WaitingForData', 'DATA', REJECTED, 'WaitingForAuth'],
@@ -88,8 +88,8 @@ describe('the table of server states', () => {
     ['WaitingForData', 'NEGOTIATE_UNIX_FD', 'ERROR Descriptors cannot be passed\r\n', 'WaitingForData'],
     ['WaitingForData', 'FOO', UNKNOWN, 'WaitingForData'],
 
-    ['WaitingForBegin', 'AUTH', 'ERROR Authentication is under way\r\n', 'WaitingForBegin'],
-    ['WaitingForBegin', 'AUTH EXTERNAL 38', 'ERROR Authentication is under way\r\n', 'WaitingForBegin'],
+    ['WaitingForBegin', 'AUTH', 'ERROR Authentication is in progress\r\n', 'WaitingForBegin'],
+    ['WaitingForBegin', 'AUTH EXTERNAL 38', 'ERROR Authentication is in progress\r\n', 'WaitingForBegin'],
     ['WaitingForBegin', 'DATA', 'ERROR No data expected\r\n', 'WaitingForBegin'],
     ['WaitingForBegin', 'CANCEL', REJECTED, 'WaitingForAuth'],
     ['WaitingForBegin', 'ERROR', REJECTED, 'WaitingForAuth'],

@@ -93,7 +93,7 @@ describe('a definition', () => {
     [{ annotations: { a: 5 } }, 'annotation "a" in "annotations" must be text that XML can contain, got number 5'],
     [{ annotations: { a: '\0' } }, 'annotation "a" in "annotations" must be text that XML can contain'],
     [{ annotations: { a: '\ud800' } }, 'must be text that XML can contain'],
-    [{ annotations: 'a' }, '"annotations" must be an object of texts, got string "a"'],
+    [{ annotations: 'a' }, '"annotations" must be an object of strings, got string "a"'],
     [{ methods: { M: { in: 's', inAnnotations: [{}, {}] } } }, '"inAnnotations" must have one object for each of 1 arg'],
     [{ methods: { M: { out: 's', outAnnotations: {} } } }, '"outAnnotations" must be an array of objects'],
     [{ signals: { S: { args: 's', argAnnotations: [undefined] } } }, '"argAnnotations" must have objects, got undefined'],

@@ -89,7 +89,7 @@ describeWith('dbus-daemon')('an address that dbus-daemon prints', () => {
     const keys = new Map(parseAddresses(tcp)[0]?.keys).set('noncefile', nonceFile);
     const wrong = formatAddress({ transport: 'nonce-tcp', keys });
     await expect(connectToBus(wrong)).rejects.toThrow(
-      /: (the server closed the connection before it answered AUTH|read ECONNRESET \(the server cut the connection\))/,
+      /: (the server closed the connection before it answered AUTH|read ECONNRESET \(the server reset the connection\))/,
     );
     await using bus = await connectToBus(`${wrong};${unix}`);
     expect(bus.guid).toBe(parseAddresses(unix)[0]?.guid);

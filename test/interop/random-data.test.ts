@@ -85,7 +85,7 @@ describeWith('dbus-daemon', 'busctl')('busctl', () => {
     const negative = await busctlCall(bus, target, 'quick', ['i', '-1']);
     expect(negative).toMatchObject({ code: 1, stderr: expect.stringContaining(NEGATIVE) });
     const wrong = await busctlCall(bus, target, 'quick', ['s', '8']);
-    const mismatch = 'takes arguments of signature "i", got "s"';
+    const mismatch = 'must have arguments of signature "i", got "s"';
     expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining(mismatch) });
     const long = await busctlCall(bus, target, 'quick', ['i', '65536']);
     expect(long.stdout.length).toBeGreaterThan(19_700);
@@ -134,9 +134,9 @@ describeWith('dbus-daemon', 'dbus-send')('dbus-send', () => {
 
   test.each([
     ['quick', ['int32:-1'], `${ERROR}.InvalidArgs: ${NEGATIVE}`],
-    ['quick', ['uint32:1'], `${ERROR}.InvalidArgs: ${RandomData.name}.quick takes arguments of signature "i", got "u"`],
+    ['quick', ['uint32:1'], `${ERROR}.InvalidArgs: ${RandomData.name}.quick must have arguments of signature "i", got "u"`],
     ['slow_result', [],
-      `${ERROR}.InvalidArgs: ${RandomData.name}.slow_result takes arguments of signature "s", got ""`],
+      `${ERROR}.InvalidArgs: ${RandomData.name}.slow_result must have arguments of signature "s", got ""`],
     ['toString', [], `${ERROR}.UnknownMethod: the interface com.larry_price.test.RandomData has no method toString`],
   ])('gets the errors of %s %j', async (member, args, text) => {
     expect(await dbusSendCall(bus, target, member, args)).toMatchObject({ code: 1, stderr: `Error ${text}\n` });

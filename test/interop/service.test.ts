@@ -133,7 +133,7 @@ if (!isThroughProxy()) describeWith('dbus-daemon', 'busctl')('busctl', () => {
     const refused = async (...args: [string, ...string[]]) => (await property(...args)).stderr;
     expect(await refused('get-property', 'Secret')).toContain('Access denied');
     expect(await refused('set-property', 'Version', 'u', '2')).toContain('Mirror1.Version cannot be written');
-    expect(await refused('set-property', 'Title', 'o', '/')).toContain('takes a value of signature "s", got "o"');
+    expect(await refused('set-property', 'Title', 'o', '/')).toContain('must have a value of signature "s", got "o"');
     expect(await refused('get-property', 'Missing')).toContain('has no property Missing');
   });
 
@@ -150,7 +150,7 @@ if (!isThroughProxy()) describeWith('dbus-daemon', 'busctl')('busctl', () => {
       (await busctlCall(daemon, MIRROR, member, args)).stderr;
     expect(await refused('Fail', 's', 'no luck')).toBe('Call failed: no luck\n');
     expect(await refused('Missing')).toBe(`Call failed: ${NOT_THERE}\n`);
-    expect(await refused('Divide', 'i', '1')).toContain('takes arguments of signature "ii", got "i"');
+    expect(await refused('Divide', 'i', '1')).toContain('must have arguments of signature "ii", got "i"');
   });
 
   test('sees every object of the tree', async () => {
@@ -249,9 +249,9 @@ describeWith('dbus-daemon', 'dbus-send')('dbus-send', () => {
     ['FailInDetail', [], CUSTOM_ERROR],
     ['Missing', [], `${ErrorName.UNKNOWN_METHOD}: ${NOT_THERE}`],
     ['EchoByte', ['int32:1'],
-      `${ErrorName.INVALID_ARGS}: com.example.Mirror1.EchoByte takes arguments of signature "y", got "i"`],
+      `${ErrorName.INVALID_ARGS}: com.example.Mirror1.EchoByte must have arguments of signature "y", got "i"`],
     ['Nothing', ['int32:1'],
-      `${ErrorName.INVALID_ARGS}: com.example.Mirror1.Nothing takes arguments of signature "", got "i"`],
+      `${ErrorName.INVALID_ARGS}: com.example.Mirror1.Nothing must have arguments of signature "", got "i"`],
   ])('%s %j fails with the name of its error', async (member, args, text) => {
     const { code, stderr } = await dbusSendCall(daemon, MIRROR, member, args);
     expect(code).toBe(1);
@@ -299,7 +299,7 @@ describeWith('dbus-daemon', 'dbus-python')('dbus-python', () => {
       error('UNKNOWN_METHOD', NOT_THERE),
       error('UNKNOWN_INTERFACE', 'the object /com/example/Mirror has no interface com.example.Missing1'),
       error('UNKNOWN_OBJECT', 'there is no object at /missing'),
-      error('INVALID_ARGS', 'com.example.Mirror1.EchoInt64 takes arguments of signature "x", got "i"'),
+      error('INVALID_ARGS', 'com.example.Mirror1.EchoInt64 must have arguments of signature "x", got "i"'),
       'dbus.Int64(5)',
       "dbus.String('hello, you')",
       "dbus.String('bye, you')",
@@ -331,7 +331,7 @@ describeWith('dbus-daemon', 'dbus-python')('dbus-python', () => {
       ...Array.from({ length: 6 }, () => 'None'),
       `${ErrorName.PROPERTY_READ_ONLY}: ('the property com.example.Mirror1.Version cannot be written',)`,
       `${ErrorName.INVALID_ARGS}: ` +
-        '(\'the property com.example.Mirror1.Title takes a value of signature "s", got "u"\',)',
+        '(\'the property com.example.Mirror1.Title must have a value of signature "s", got "u"\',)',
       missing,
       `all Details ${details}`,
       'all Level dbus.Double(nan, variant_level=1)',
@@ -398,7 +398,7 @@ describeWith('dbus-daemon', 'dbus-python')('GLib', () => {
       [CUSTOM_ERROR, expect.stringContaining('(us)')],
       error(ErrorName.FAILED, 'not a D-Bus error'),
       error(ErrorName.UNKNOWN_METHOD, NOT_THERE),
-      error(ErrorName.INVALID_ARGS, 'com.example.Mirror1.EchoByte takes arguments of signature "y", got "s"'),
+      error(ErrorName.INVALID_ARGS, 'com.example.Mirror1.EchoByte must have arguments of signature "y", got "s"'),
       'Timeout was reached',
     ]);
     expect(reports).toHaveLength(1);

@@ -246,7 +246,7 @@ describe('Set', () => {
     variant('y', 8), variant('t', 8n),
   ])('refuses a value of another type: $signature', async (value) => {
     const { set, state } = setup();
-    const text = `the property com.example.Test1.Value takes a value of signature "u", got "${value.signature}"`;
+    const text = `the property com.example.Test1.Value must have a value of signature "u", got "${value.signature}"`;
     expect(await set('Value', value)).toEqual([`${ERROR}.InvalidArgs`, text]);
     expect(state.value).toBe(7);
   });

@@ -137,7 +137,7 @@ describe('a transport to a peer that reads nothing', () => {
     await new Promise((resolve) => stream.once('close', resolve));
     expect(events.at(-1)).toMatchObject({
       name: 'OutputOverflowError', code: 'OUTPUT_STALLED', fault: 'link',
-      message: expect.stringMatching(/^the peer has taken nothing for 10 seconds while \d+ bytes wait to be sent: /),
+      message: expect.stringMatching(/^the peer has read nothing for 10 seconds while \d+ bytes wait to be sent: /),
     });
     expect(transport.queuedBytes).toBe(0);
   });

@@ -121,7 +121,7 @@ describe('a unix address', () => {
 
 test.each<[string, string, string]>([
   ['NOT_LISTENABLE', 'unix:', 'found no place for the socket: a unix address must have exactly one of path, abstract, dir, tmpdir, runtime'],
-  ['NOT_LISTENABLE', 'unix:path=/a,dir=/b', 'path and dir are both there'],
+  ['NOT_LISTENABLE', 'unix:path=/a,dir=/b', 'path and dir are both given'],
   ['NOT_LISTENABLE', 'unix:runtime=no', 'runtime is "no": it must be yes'],
   ['NOT_LISTENABLE', 'unix:path=a', 'path "a" is relative: it must be absolute'],
   ['SOCKET_NAME_TOO_LONG', `unix:path=/${'a'.repeat(107)}`, 'at most 107'],

@@ -11,7 +11,7 @@ test.each<[error: unknown, reason: string]>([
   [system('open', 'ENOENT'), 'open ENOENT (there is no such file)'],
   [system('spawn ssh', 'ENOENT'), 'spawn ENOENT (there is no such program)'],
   [system('constructor', 'name'), 'constructor name'],
-  [system('read', 'ECONNRESET'), 'read ECONNRESET (the server cut the connection)'],
+  [system('read', 'ECONNRESET'), 'read ECONNRESET (the server reset the connection)'],
   [new Error('other'), 'other'],
   ['text', 'text'],
   [new AddressError('KEY_INVALID', 'found no key', { address: 'unix:a', offset: 5 }), 'found no key (offset 5)'],

@@ -39,6 +39,6 @@ function writeLine(descriptor: number, line: string): void {
   try {
     writeSync(descriptor, `${line}\n`);
   } catch (error) {
-    throw new OutputError(`descriptor ${descriptor} cannot be written: ${textOfError(error)}`, { cause: error });
+    throw new OutputError(`descriptor ${descriptor} cannot be written to: ${textOfError(error)}`, { cause: error });
   }
 }

@@ -47,7 +47,7 @@ async function start(choice: BusChoice, complain: Complain): Promise<StartedBus>
   }
   const file = new LiveConfiguration(configFile, complain);
   if (mechanismsOf(file.current)?.length === 0) {
-    const problem = 'found no mechanism that can be offered: without one nobody can connect';
+    const problem = 'found no mechanism that can be offered: without one no client can connect';
     throw new ConfigurationError('VALUE_INVALID', problem, { file: configFile });
   }
   const { services, policyFor, mayConnect } = file;
@@ -105,7 +105,7 @@ class LiveConfiguration implements BusParts {
       this.#current = readConfiguration(file, SYSTEM_SOURCE);
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error;
-      complain(`the configuration stays as it was: ${error.message}`);
+      complain(`the configuration is not changed: ${error.message}`);
       throw new DBusError(ErrorName.FAILED, error.message, { cause: error });
     }
     this.#policies = new Policies(this.#current.policy);
@@ -122,7 +122,7 @@ function complainOfOpenPlaces(list: string, complain: Complain): void {
   for (const { transport, keys } of parseAddresses(list)) {
     const path = keys.get('path');
     if (transport !== 'unix' || path === undefined || isPrivatePlace(path)) continue;
-    complain(`EXTERNAL is not offered at ${path}, since others can reach it: its directory must have mode 700`);
+    complain(`EXTERNAL is not offered at ${path}, because others can reach it: its directory must have mode 700`);
   }
 }
 

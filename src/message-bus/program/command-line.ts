@@ -143,7 +143,7 @@ function parseRun(args: readonly string[]): Settings {
   const text = textOf(values);
   if (text !== undefined) return text;
   const [command, ...rest] = args.slice(args[first] === '--' ? first + 1 : first);
-  if (command === undefined || command === '') throw new UsageError("'run' takes a command, such as run -- npm test");
+  if (command === undefined || command === '') throw new UsageError("'run' must be followed by a command, such as run -- npm test");
   const configFile = fileOf(values['config-file']);
   return { kind: 'run', configFile, address: undefined, features: [], command, args: rest };
 }
@@ -182,10 +182,10 @@ const MAX_DESCRIPTOR = 2 ** 20;
 function descriptorOf(option: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d{1,7}$/.test(text) && Number(text) <= MAX_DESCRIPTOR) return Number(text);
-  throw new UsageError(`Option '--${option}' takes a file descriptor, not '${text}'`);
+  throw new UsageError(`Option '--${option}' must be a file descriptor, not '${text}'`);
 }
 
 function fileOf(text: string | undefined): string | undefined {
-  if (text === '') throw new UsageError("Option '--config-file' takes a file");
+  if (text === '') throw new UsageError("Option '--config-file' must be a file");
   return text === undefined ? undefined : resolve(text);
 }

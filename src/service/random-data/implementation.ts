@@ -58,11 +58,11 @@ export function createRandomData(options: SlowJobOptions = {}): RandomDataServic
       slow_result: (id, caller) => {
         const job = jobs.collect(id, caller);
         if (job?.state === 'foreign') {
-          const problem = 'another caller has started the slow job: its result is for that one while it is on the bus';
+          const problem = 'another caller has started the slow job: its result is for that caller while it is on the bus';
           throw new DBusError(ErrorName.ACCESS_DENIED, problem);
         }
         if (job === undefined) {
-          const problem = 'no slow job has this id: it was never given out, or its result was collected or has expired';
+          const problem = 'no slow job has this id: it was never issued, or its result was collected or has expired';
           throw new DBusError(ErrorName.INVALID_ARGS, problem);
         }
         return job.state === 'running' ? '' : job.result;

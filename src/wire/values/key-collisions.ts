@@ -166,6 +166,6 @@ export class KeyCollisions {
 
 /** The fault of a dict whose keys share so many buckets that a peer must have chosen them. */
 function keysCollide(keyOffset: number): Fault<UnmarshalErrorCode> {
-  const problem = 'the keys of the dict are made to collide: they must not slow down the tables of JavaScript';
+  const problem = 'too many keys of the dict collide: they must not slow down the hash tables of JavaScript';
   return new Fault('DICT_KEYS_COLLIDE', problem, { offset: keyOffset });
 }

@@ -49,13 +49,13 @@ describe('the command line of the client', () => {
     [['--nope'], `Unknown option '--nope'`],
     [['8', '9'], `Unexpected argument '9'`],
     [['8', '-9'], `Unexpected argument '-9'`],
-    [['--timeout', '0'], `Option '--timeout' takes a number of milliseconds from 1 to 2147483647`],
-    [['--timeout', 'soon'], `Option '--timeout' takes a number of milliseconds from 1 to 2147483647`],
-    [['--timeout', '2147483648'], `Option '--timeout' takes a number of milliseconds from 1 to 2147483647`],
+    [['--timeout', '0'], `Option '--timeout' must be a number of milliseconds from 1 to 2147483647`],
+    [['--timeout', 'soon'], `Option '--timeout' must be a number of milliseconds from 1 to 2147483647`],
+    [['--timeout', '2147483648'], `Option '--timeout' must be a number of milliseconds from 1 to 2147483647`],
     [['--timeout', '-5', '8'], `Option '--timeout' argument is ambiguous`],
     [['--slow=yes'], `Option '-s, --slow' does not take an argument`],
     [['--system', '--address', 'unix:path=/x'], `Options '--session', '--system' and '--address' exclude each other`],
-    [['--name', 'nodots'], `Option '--name' takes a well-known bus name, not 'nodots'`],
+    [['--name', 'nodots'], `Option '--name' must be a well-known bus name, not 'nodots'`],
   ])('%j is refused: %s', (args, problem) => {
     expect(() => parseCommandLine(args)).toThrow(new UsageError(problem));
   });

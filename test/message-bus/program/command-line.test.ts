@@ -61,14 +61,14 @@ test('the command line can ask for the help text, the version and the introspect
 test.each<[string[], string]>([
   [['--foo'], "Unknown option '--foo'"],
   [['a'], "Unexpected argument 'a'"],
-  [['--print-address=x'], "Option '--print-address' takes a file descriptor, not 'x'"],
-  [['--print-pid=-1'], "Option '--print-pid' takes a file descriptor, not '-1'"],
-  [['--print-pid='], "Option '--print-pid' takes a file descriptor, not ''"],
-  [['--config-file='], "Option '--config-file' takes a file"],
+  [['--print-address=x'], "Option '--print-address' must be a file descriptor, not 'x'"],
+  [['--print-pid=-1'], "Option '--print-pid' must be a file descriptor, not '-1'"],
+  [['--print-pid='], "Option '--print-pid' must be a file descriptor, not ''"],
+  [['--config-file='], "Option '--config-file' must be a file"],
   [['--session', '--config-file=/a'], "Options '--session' and '--config-file' exclude each other"],
   [['--system'], "Option '--system' is refused: a system bus is for several users"],
-  [['run'], "'run' takes a command"],
-  [['run', '--'], "'run' takes a command"],
+  [['run'], "'run' must be followed by a command"],
+  [['run', '--'], "'run' must be followed by a command"],
   [['run', '--address=unix:path=/a', 'a'], "Unknown option '--address'"],
 ])('%j is wrong usage', (args, problem) => {
   expect(() => parseCommandLine(args)).toThrow(UsageError);

@@ -91,7 +91,7 @@ test('except on Linux a socket in a directory that others can enter is reported'
   await using bus = await start(process.execPath, [...NOT_ON_LINUX, BUS, address, '--print-address']);
   await bus.line(/guid=/);
   expect((await bus.stop()).stderr).toBe(
-    `dbus-wire-bus: EXTERNAL is not offered at ${directory}/a, since others can reach it: its directory must have mode 700\n`,
+    `dbus-wire-bus: EXTERNAL is not offered at ${directory}/a, because others can reach it: its directory must have mode 700\n`,
   );
 });
 
@@ -160,7 +160,7 @@ describe('a configuration file', () => {
     await expect(client.call({ destination: 'org.freedesktop.DBus', path: '/', member: 'ReloadConfig' }))
       .rejects.toThrow(problem);
     bus.kill('SIGHUP');
-    await bus.line(`dbus-wire-bus: the configuration stays as it was: ${problem}`, { stream: 'stderr' });
+    await bus.line(`dbus-wire-bus: the configuration is not changed: ${problem}`, { stream: 'stderr' });
     await client.listNames();
   });
 
@@ -202,7 +202,7 @@ describe('a configuration file', () => {
 
 test.each(some([['--nofork'], ['--fork']], 2))('a descriptor that cannot be written to is an error: %s', async (option) => {
   expect(await runBus(option, '--print-address=99')).toMatchObject({
-    code: 74, stdout: '', stderr: 'dbus-wire-bus: descriptor 99 cannot be written: EBADF: bad file descriptor, write\n',
+    code: 74, stdout: '', stderr: 'dbus-wire-bus: descriptor 99 cannot be written to: EBADF: bad file descriptor, write\n',
   });
 });
 

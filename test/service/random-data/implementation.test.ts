@@ -100,7 +100,7 @@ describe('the method quick', () => {
   test.each([['u', [8]], ['s', ['8']], ['x', [8n]], ['ii', [8, 8]], ['v', [{ signature: 'i', value: 8 }]]])(
     'with arguments of signature %s is refused',
     async (signature, body) => {
-      const text = `com.larry_price.test.RandomData.quick takes arguments of signature "i", got "${signature}"`;
+      const text = `com.larry_price.test.RandomData.quick must have arguments of signature "i", got "${signature}"`;
       expect(await setup().ask('quick', signature, body)).toEqual([`${ERROR}.InvalidArgs`, text]);
     },
   );
@@ -142,7 +142,7 @@ describe('the method slow', () => {
     vi.advanceTimersByTime(2000);
     expect(signals).toEqual([['slow_progress', id, 1, 2], ['slow_progress', id, 2, 2], ['slow_result', id, '3']]);
     expect(await ask('slow_result', 's', [id])).toEqual(['ok', '3']);
-    const forgotten = 'no slow job has this id: it was never given out, or its result was collected or has expired';
+    const forgotten = 'no slow job has this id: it was never issued, or its result was collected or has expired';
     expect(await ask('slow_result', 's', [id])).toEqual([`${ERROR}.InvalidArgs`, forgotten]);
   });
 
@@ -182,7 +182,7 @@ describe('the method slow', () => {
     const { ask, leave } = setup({ source: () => Uint8Array.of(1) });
     const [, id] = await ask('slow', 'i', [1], ':2.1');
     vi.advanceTimersByTime(1000);
-    const text = 'another caller has started the slow job: its result is for that one while it is on the bus';
+    const text = 'another caller has started the slow job: its result is for that caller while it is on the bus';
     expect(await ask('slow_result', 's', [id])).toEqual([`${ERROR}.AccessDenied`, text]);
     leave(':2.1');
     expect(await ask('slow_result', 's', [id])).toEqual(['ok', '1']);
