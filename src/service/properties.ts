@@ -147,7 +147,8 @@ function writeProperty(property: ExportedProperty, value: Variant, context: Call
   const { set, label, type } = property;
   if (set === undefined) throw new DBusError(ErrorName.PROPERTY_READ_ONLY, `the property ${label} cannot be written`);
   if (value.signature !== type) {
-    const problem = `the property ${label} must have a value of signature "${type}", got "${shortened(value.signature)}"`;
+    const got = shortened(value.signature);
+    const problem = `the property ${label} must have a value of signature "${type}", got "${got}"`;
     throw new DBusError(ErrorName.INVALID_ARGS, problem);
   }
   try {

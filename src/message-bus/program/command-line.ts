@@ -143,7 +143,9 @@ function parseRun(args: readonly string[]): Settings {
   const text = textOf(values);
   if (text !== undefined) return text;
   const [command, ...rest] = args.slice(args[first] === '--' ? first + 1 : first);
-  if (command === undefined || command === '') throw new UsageError("'run' must be followed by a command, such as run -- npm test");
+  if (command === undefined || command === '') {
+    throw new UsageError("'run' must be followed by a command, such as run -- npm test");
+  }
   const configFile = fileOf(values['config-file']);
   return { kind: 'run', configFile, address: undefined, features: [], command, args: rest };
 }

@@ -58,7 +58,7 @@ export function createRandomData(options: SlowJobOptions = {}): RandomDataServic
       slow_result: (id, caller) => {
         const job = jobs.collect(id, caller);
         if (job?.state === 'foreign') {
-          const problem = 'another caller has started the slow job: its result is for that caller while it is on the bus';
+          const problem = 'another caller has started the slow job: while it is on the bus, only it gets the result';
           throw new DBusError(ErrorName.ACCESS_DENIED, problem);
         }
         if (job === undefined) {

@@ -182,7 +182,7 @@ describe('the method slow', () => {
     const { ask, leave } = setup({ source: () => Uint8Array.of(1) });
     const [, id] = await ask('slow', 'i', [1], ':2.1');
     vi.advanceTimersByTime(1000);
-    const text = 'another caller has started the slow job: its result is for that caller while it is on the bus';
+    const text = 'another caller has started the slow job: while it is on the bus, only it gets the result';
     expect(await ask('slow_result', 's', [id])).toEqual([`${ERROR}.AccessDenied`, text]);
     leave(':2.1');
     expect(await ask('slow_result', 's', [id])).toEqual(['ok', '1']);
