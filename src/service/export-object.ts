@@ -28,7 +28,8 @@ export type ImplementationFor<Typed extends boolean> = Implementation<InterfaceS
  * the same path later. Export before you request the name: a program that sees the name then finds the object.
  * The first export registers the handler of the link's method calls, which stays until the link closes.
  * @throws {InvalidNameError} if `path` is not an object path
- * @throws {ExportError} if the object has one of the interfaces already, or the library implements it itself
+ * @throws {ExportError} if the object has one of the interfaces already, two of the implementations have the same
+ * interface, or the library implements it itself
  * @throws {ConnectionClosedError} if the link is closed
  * @throws {HandlerInUseError} if the application handles the method calls of the link itself
  * @throws {ArgumentError} if `link` or an implementation is something else, such as a definition or a promise

@@ -15,7 +15,7 @@ import { type FoundObject, Subtree, type SubtreeCallbacks } from './subtree.js';
 import { SubtreeChanges } from './subtree-changes.js';
 import type { TurnEnd } from './turn-end.js';
 
-/** The handlers of a subtree. At least `object` or `fallback` must be given. */
+/** The handlers of a subtree: `object`, `fallback` or both. An answer waits for them ten seconds at most. */
 export interface SubtreeHandlers<Typed extends boolean = false> {
   /**
    * The next path elements of the objects below the root (for no elements) or below a path of the subtree.
