@@ -2,6 +2,7 @@
 // are undefined, and rejects a wrong number of arguments. It runs for every call.
 // Tests: proxy.test.ts, error-stacks.test.ts.
 import { flagsOf, mergeDefaults } from '../connection/call-options.js';
+import { attachDescriptors } from '../connection/descriptors.js';
 import { invokerOf } from '../connection/invoker.js';
 import type { MessageLink } from '../connection/link.js';
 import { asDeclaredError } from '../interface/declared-errors.js';
@@ -74,11 +75,13 @@ export function proxyMethod(
   const send = (args: readonly unknown[], options: ProxyCallOptions): Promise<unknown> => {
     const flags = options === NO_OPTIONS ? defaultFlags : flagsOf(options, hasNoReply, defaults);
     const isAnswered = (flags & MessageFlag.NO_REPLY_EXPECTED) === 0;
-    const message = methodCall<string>({
+    const { descriptors } = options;
+    const call = methodCall<string>({
       destination, path, interface: definition.name, member,
       signature: signatures[args.length - least]!, // one for each number of optional arguments
       body: args, flags,
     });
+    const message = descriptors === undefined ? call : attachDescriptors(call, descriptors);
     const result = invoker.invoke({
       message, timeout: options.timeout ?? defaults.timeout, signal: options.signal, replySignature: out, place,
       resultOf: isAnswered ? resultOf : nothing,

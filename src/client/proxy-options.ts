@@ -14,7 +14,13 @@ export interface ProxyReadOptions extends WaitOptions, Omit<CallFlags, 'noReply'
  * resolves with undefined as soon as the call is queued. By default the definition says whether there is a reply.
  * `Silent` is the type of `noReply`.
  */
-export interface ProxyCallOptions<Silent extends NoReply = boolean> extends WaitOptions, CallFlags<Silent> {}
+export interface ProxyCallOptions<Silent extends NoReply = boolean> extends WaitOptions, CallFlags<Silent> {
+  /**
+   * The file descriptors that the call carries, on a connection whose transport carries them; a UNIX_FD in an argument
+   * is an index of them.
+   */
+  readonly descriptors?: readonly number[] | undefined;
+}
 
 /**
  * The remote object of a proxy, and the defaults of its calls. The default of the connection is used for one that is
@@ -32,10 +38,10 @@ export const NO_OPTIONS: ProxyCallOptions = Object.freeze({});
 
 const { noReply: NO_REPLY_RULE, ...READ_FLAG_RULES } = CALL_FLAG_RULES;
 export const READ_RULES: OptionRules<ProxyReadOptions> = { ...WAIT_RULES, ...READ_FLAG_RULES };
-export const CALL_RULES: OptionRules<ProxyCallOptions> = { ...READ_RULES, noReply: NO_REPLY_RULE };
+export const CALL_RULES: OptionRules<ProxyCallOptions> = { ...READ_RULES, noReply: NO_REPLY_RULE, descriptors: ANY };
 
 const { signature: _, ...SIGNAL_STREAM_RULES } = SUBSCRIBE_RULES; // the definition has the signature
 export const SIGNAL_RULES: OptionRules<Omit<SubscribeOptions, 'signature'>> = SIGNAL_STREAM_RULES;
 
-// The destination and the path are checked by their grammar.
+// The destination and the path are checked by their grammar, the descriptors when they are attached to the message.
 export const TARGET_RULES: OptionRules<ProxyTarget> = { destination: ANY, path: ANY, ...CALL_DEFAULT_RULES };

@@ -1,6 +1,7 @@
 // The properties of a proxy: $get, $set and $getAll, which call org.freedesktop.DBus.Properties of the remote object.
 // Tests: proxy.test.ts. Specification: org.freedesktop.DBus.Properties.
 import { flagsOf, mergeDefaults } from '../connection/call-options.js';
+import { attachDescriptors } from '../connection/descriptors.js';
 import { UnexpectedSignatureError } from '../connection/errors.js';
 import { invokerOf } from '../connection/invoker.js';
 import type { MessageLink } from '../connection/link.js';
@@ -70,10 +71,11 @@ export function propertyCaller(
     { place, options, resultOf, above }: PropertyCall<Result>,
   ): Promise<Result> => {
     const { in: signature, out: replySignature } = Properties.methods[member];
-    const message = methodCall<string>({
+    const { timeout = defaults.timeout, signal, descriptors } = options;
+    const called = methodCall<string>({
       destination, path, interface: Properties.name, member, signature, body, flags: flagsOf(options, false, defaults),
     });
-    const { timeout = defaults.timeout, signal } = options;
+    const message = descriptors === undefined ? called : attachDescriptors(called, descriptors);
     const result = invoker.invoke({ message, timeout, signal, replySignature, place, resultOf }, above);
     const made = result as Promise<Result>; // what resultOf returns
     return declaresErrors ? made.catch(throwDeclared) : made;

@@ -33,6 +33,11 @@ export function attachDescriptors<M extends Message>(message: M, descriptors: re
   return carrying;
 }
 
+/** The descriptors that were attached to a message; undefined if there are none. */
+export function attachedDescriptors(message: Message): readonly number[] | undefined {
+  return attached.get(message);
+}
+
 /** The descriptors of messages that were delivered, until the program takes them. */
 interface Delivered {
   readonly descriptors: readonly number[];

@@ -4,6 +4,7 @@
 import { MessageFlag } from '../wire/constants.js';
 import { type Caller, errorAt } from '../wire/error-place.js';
 import { type CallDefaults, NO_DEFAULTS } from './call-options.js';
+import { attachedDescriptors } from './descriptors.js';
 import type { Invocation } from './invocation.js';
 import type { MessageLink } from './link.js';
 import { type PartReader, SharedParts } from './link-parts.js';
@@ -36,6 +37,7 @@ async function callLink(link: MessageLink<boolean>, invocation: Invocation): Pro
   try {
     reply = await link.call<string, string, boolean>({
       path, interface: interfaceName, member, destination, signature, body, timeout, signal, replySignature,
+      descriptors: attachedDescriptors(message),
       noReply: (flags & MessageFlag.NO_REPLY_EXPECTED) !== 0,
       noAutoStart: (flags & MessageFlag.NO_AUTO_START) !== 0,
       allowInteractiveAuthorization: (flags & MessageFlag.ALLOW_INTERACTIVE_AUTHORIZATION) !== 0,

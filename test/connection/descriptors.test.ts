@@ -118,6 +118,29 @@ describe('a message with descriptors', () => {
     expect(ends.right.closed).toEqual([]);
   });
 
+  test('carries those of methods and properties of a proxy, which are options of the call', async () => {
+    await using ends = startEnds();
+    const Files = defineInterface({
+      name: 'a.Files',
+      methods: { Store: { in: 'h', out: 'u' } },
+      properties: { Log: { type: 'h', access: 'write' } },
+    });
+    const logs: unknown[] = [];
+    exportObject(ends.other, '/', Files.implement({
+      methods: { Store: (_index, { message }) => takeDescriptors(message)[0] ?? 0 },
+      properties: { Log: { set: (_index, { message }) => void logs.push(takeDescriptors(message)) } },
+    }));
+    const files = createProxy(ends.one, Files, { path: '/' });
+    expect(await files.Store(0, { descriptors: [33] })).toBe(33);
+    await files.$set('Log', 0, { descriptors: [34] });
+    expect(logs).toEqual([[34]]);
+    await expect(files.Store(0)).rejects.toMatchObject({ name: 'DescriptorError' });
+    await expect(files.Store(0, { descriptors: [-1] })).rejects.toMatchObject({ code: 'ARGUMENT_INVALID' });
+    const { call, subscribe } = ends.one; // a link that another program has made
+    const foreign = { call: call.bind(ends.one), subscribe: subscribe.bind(ends.one) } as unknown as Connection;
+    expect(await createProxy(foreign, Files, { path: '/' }).Store(0, { descriptors: [35] })).toBe(35);
+  });
+
   test('carries them in a signal, between messages without descriptors', async () => {
     await using ends = startEnds();
     const subscription = ends.other.subscribe({ interface: 'a.B' });
