@@ -80,7 +80,7 @@ async function startMock(daemon: PrivateBus, template: string, name: string, pat
   };
 }
 
-test('every program is run here, and none has a cast', () => {
+test('every program is run here, and contains no cast', () => {
   const tests = readFileSync(fileURLToPath(import.meta.url), 'utf8');
   const isRun = (name: string): boolean => tests.includes(`, '${name.slice(0, -3)}`);
   expect(sources.filter((name) => !isRun(name))).toEqual([]);

@@ -132,13 +132,13 @@ const ROWS: readonly Row[] = [
 const listeners = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length;
 
 describe.each(ROWS.map(([name, use, refused, lasting]) => ({ name, use, refused, lasting })))('$name', ({ use, refused, lasting }) => {
-  test('does not listen to a signal after it was refused', async () => {
+  test('does not listen to an AbortSignal after it was refused', async () => {
     const { signal } = new AbortController();
     await expect((async () => refused(signal))()).rejects.toThrow();
     expect(listeners(signal)).toBe(0);
   });
 
-  test('listens to a signal once, and not after its end', async () => {
+  test('listens to an AbortSignal once, and not after its end', async () => {
     const { signal } = new AbortController();
     for (let round = 0; round < 3; round++) {
       const result = await use(signal) as Closable; // as its row says
@@ -154,7 +154,7 @@ describe.each(ROWS.map(([name, use, refused, lasting]) => ({ name, use, refused,
 
 const ON_BUS = ROWS.filter(([, , , lasting]) => lasting === 'bus').map(([name, use]) => ({ name, use }));
 
-test.each(ON_BUS)('$name does not listen to a signal after the connection has ended', async ({ use }) => {
+test.each(ON_BUS)('$name does not listen to an AbortSignal after the connection has ended', async ({ use }) => {
   const { signal } = new AbortController();
   const result = await use(signal) as Closable; // as its row says
   await result.ready;

@@ -102,7 +102,7 @@ describeWith('dbus-daemon')('a connection to a bus', () => {
     });
 
     test.each([['org.freedesktop.DBus', 'InvalidArgs'], ['com.example.Forbidden', 'AccessDenied']])(
-      'that nobody may own (%s) is refused by the bus: %s',
+      'that no connection may own (%s) is refused by the bus: %s',
       async (name, error) => {
         await expect(one.requestName(name)).rejects.toMatchObject({ errorName: `${ERROR}.${error}` });
       },

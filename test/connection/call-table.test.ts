@@ -23,7 +23,7 @@ test('an element is found by its serial until it is removed', () => {
   expect([table.has(1), table.has(2 ** 32 - 1), table.size]).toEqual([false, true, 1]);
 });
 
-test('elements of one chain are told apart, and each of them can be removed', () => {
+test('elements of one chain are distinguished, and each of them can be removed', () => {
   for (const removed of [0, 1, 2]) {
     const table = new CallTable();
     const elements = [element(7), element(7 + 2 ** 10), element(7 + 2 ** 20)];
@@ -33,7 +33,7 @@ test('elements of one chain are told apart, and each of them can be removed', ()
   }
 });
 
-test('the table finds what a Map finds while it grows and shrinks', () => {
+test('the table finds the same elements as a Map while it grows and shrinks', () => {
   const table = new CallTable();
   const map = new Map<number, Numbered>();
   const next = numbers(42);

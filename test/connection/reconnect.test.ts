@@ -710,7 +710,7 @@ describe('the credentials of a caller', () => {
     return { ...started, callBy, questions, buses: () => buses };
   };
 
-  test('are those that its own bus gives: the next bus is not asked about a name of the last one', async () => {
+  test('come from its own bus: the next bus is not asked about a name on the last one', async () => {
     const { peer, restore, callBy, questions, buses } = await startWho((call) => answerOf(call, buses()));
     const unasked = await callBy(peer);
     const asked = await callBy(peer);

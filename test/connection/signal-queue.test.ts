@@ -119,7 +119,7 @@ describe('the queue of a subscription', () => {
     expect([await queue.next(), queue.dropped]).toEqual([{ value: undefined, done: true }, 0]);
   });
 
-  test('gives signals to readers that wait, in the order in which they began to wait', async () => {
+  test('delivers signals to waiting readers in the order in which they began to wait', async () => {
     await using link = await startBusLink();
     const subscription = link.bus.subscribe(RULE, { queueLimit: 0 });
     const nexts = [subscription.next(), subscription.next()];

@@ -241,7 +241,7 @@ function faultOf(error: unknown): string | undefined {
   return undefined;
 }
 
-test.each(ROWS)('%s', { timeout: 60_000 }, async (_name, bind, argsOf) => {
+test.each(ROWS)('%s with wrong arguments throws an error that says what must be', { timeout: 60_000 }, async (_name, bind, argsOf) => {
   const faults = new Set<string>();
   let bus = await daemon.connect();
   for (const [kind, make] of Object.entries(VALUES)) {

@@ -133,7 +133,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
       expect(receiver.summary()).toEqual(['Valid()']);
     });
 
-    test('if a message says that descriptors come with it, and none do', async () => {
+    test('if a message promises descriptors and carries none', async () => {
       const client = await connect();
       const bytes = encodeMessage({ ...signalOf('WithDescriptors'), unixFds: 1 }, { serial: 7 });
       client.sendBytes(bytes);
@@ -317,7 +317,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
       { title: 'one that would replace waits first', requests: [[0, 0, 1], [1, 0, 2], [2, 2, 2]], queue: [0, 2, 1] },
       { title: 'unknown flags', requests: [[0, 0xfff8, 1], [1, 0x10, 2]], queue: [0, 1] },
       { title: 'one that waits replaces', requests: [[0, 1, 1], [1, 0, 2], [2, 0, 2], [2, 2, 1]], queue: [2, 0, 1] },
-    ])('has the owner that the flags say: $title', async ({ requests, queue }) => {
+    ])('has the owner according to the flags: $title', async ({ requests, queue }) => {
       const clients = [await connect(), await connect(), await connect()];
       for (const [client, flags, result] of requests) {
         expect(await results(clients[client]!, 'RequestName', NAME, flags)).toBe(result);
@@ -380,7 +380,7 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
       expect(errorOf(await client.ask(member, signature, body))).toBe(expected);
     });
 
-    test('of the bus itself cannot be taken', async () => {
+    test('of the bus itself cannot be requested', async () => {
       const client = await connect();
       const owner = `Connection "${client.uniqueName}" is not allowed to own the service "org.freedesktop.DBus"`;
       expect(errorOf(await client.ask('RequestName', 'su', ['org.freedesktop.DBus', 0])))

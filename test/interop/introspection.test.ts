@@ -111,7 +111,7 @@ function realTexts(): readonly string[] {
 }
 
 describeWith('dbus-python')('GLib', () => {
-  test('reads the same of real introspection data as this library: names, types, annotations', () => {
+  test('reads the same names, types and annotations of real introspection data as this library', () => {
     const texts = realTexts();
     const read = readByGlib(texts);
     expect(texts.length).toBeGreaterThan(11);

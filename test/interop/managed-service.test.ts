@@ -126,7 +126,7 @@ describeWith('dbus-daemon', 'busctl')('busctl', () => {
 });
 
 describeWith('dbus-daemon', 'qdbus')('qdbus', () => {
-  test('shows the tree with the objects of subtrees, their members and values that come later', async () => {
+  test('shows the tree with the objects of subtrees, their members and their later values', async () => {
     await startManaged();
     const qdbus = async (...args: readonly string[]): Promise<string[]> => {
       const { code, stdout } = await run('qdbus', args, { env: daemon.env });

@@ -196,7 +196,7 @@ describeWith('dbus-daemon', 'dbus-monitor')('the stream of dbus-monitor', () => 
     }
   });
 
-  test('is read in the same way, however it is cut', async () => {
+  test('is read in the same way, however it is divided into chunks', async () => {
     await using recording = await record();
     await converse();
     await recording.until(isSignal(END));

@@ -40,7 +40,7 @@ test.each<{ readonly requests: readonly [who: 'a' | 'b' | 'c', flags: number, ou
   { requests: [['a', 0, '1 ->a'], ['b', 0, '2'], ['c', 0, '2'], ['b', 0, '2']], queue: 'abc' },
   { requests: [['a', 0, '1 ->a'], ['b', 0, '2'], ['c', REPLACE, '2']], queue: 'acb' },
   { requests: [['a', ALLOW, '1 ->a'], ['b', 0, '2'], ['c', 0, '2'], ['c', REPLACE, '1 a>c']], queue: 'cab' },
-])('has the owner and the queue that the flags of $requests say', ({ requests, queue }) => {
+])('a name has the owner and the queue according to the flags of $requests', ({ requests, queue }) => {
   const { registry, holders, queue: queueNow, shown } = threeHolders();
   for (const [who, flags, outcome] of requests) expect(shown(registry.request(NAME, holders[who], flags))).toBe(outcome);
   expect(queueNow()).toBe(queue);

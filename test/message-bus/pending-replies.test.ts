@@ -20,7 +20,7 @@ const newAnswers = (): typeof answers => answers.splice(0);
 const NO_REPLY = 'org.freedesktop.DBus.Error.NoReply';
 const SERIAL_IN_USE = { errorName: 'org.freedesktop.DBus.Error.AccessDenied' };
 
-test('a reply is taken once, by its caller, callee and serial', () => {
+test('a reply is accepted once, by its caller, callee and serial', () => {
   replies.expect(caller, callee, 7);
   expect(replies.take(caller, other, 7)).toBe(false);
   expect(replies.take(callee, caller, 7)).toBe(false);

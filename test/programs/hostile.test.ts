@@ -25,7 +25,7 @@ describeWith('dbus-daemon')('a hostile caller', () => {
 
   test.each([
     'toString', 'constructor', '__proto__', 'emit', 'hasOwnProperty', 'valueOf', 'then', 'methods', 'implement', 'on',
-  ])('gets UnknownMethod for %s, a member of ordinary objects', async (member) => {
+  ])('gets UnknownMethod for %s, a member of every object', async (member) => {
     expect(await errorOf({ member })).toBe(`${ERROR}.UnknownMethod`);
     expect(await errorOf({ member, interface: undefined })).toBe(`${ERROR}.UnknownMethod`);
     expect(await errorOf({ member, interface: 'org.freedesktop.DBus.Peer' })).toBe(`${ERROR}.UnknownMethod`);
@@ -78,7 +78,7 @@ describeWith('dbus-daemon')('a hostile caller', () => {
     expect(await errorOf({ member: 'quick', signature: 'v', body: [value] })).toBe(`${ERROR}.InvalidArgs`);
   });
 
-  test('changes nothing with signals to the service and unknown flags', async () => {
+  test('cannot affect the service with signals and unknown flags', async () => {
     for (let index = 0; index < 100; index++) {
       caller.send(signal({ ...target, member: 'slow_result', signature: 'ss', body: ['', ''] }));
       caller.send({ ...methodCall({ ...target, member: 'quick' }), flags: 0xf0 | NO_REPLY });
@@ -92,7 +92,7 @@ describeWith('dbus-daemon')('a hostile caller', () => {
     expect(new Set(numbers.flat()).size).toBe(10_000);
   });
 
-  test('gets no reply to 20,000 calls that ask for none', async () => {
+  test('gets no reply to 20,000 calls with NO_REPLY_EXPECTED', async () => {
     const before = caller.dropped.get('unexpected reply') ?? 0;
     for (let index = 0; index < 20_000; index++) {
       caller.send(methodCall({ ...target, member: index % 2 === 0 ? 'quick' : 'nope', flags: NO_REPLY }));
@@ -101,7 +101,7 @@ describeWith('dbus-daemon')('a hostile caller', () => {
     expect(caller.dropped.get('unexpected reply') ?? 0).toBe(before);
   });
 
-  test('may disconnect with calls in progress', async () => {
+  test('can disconnect with calls in progress', async () => {
     for (let round = 0; round < 5; round++) {
       const leaving = await connectToBus(bus.address);
       for (let index = 0; index < 200; index++) {

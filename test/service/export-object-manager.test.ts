@@ -167,7 +167,7 @@ suite('an object manager', () => {
     expect(await managed('/com/example')).toEqual(new Map([['/com/example/a', new Map([[Device.name, valuesOf('a')]])]]));
   });
 
-  test('waits for values that come later if no PropertiesChanged would have them', async () => {
+  test('waits for later values if no PropertiesChanged would announce them', async () => {
     exportObjectManager(service, '/com/example');
     const next = await watch();
     let finish: (() => void) | undefined;
@@ -181,7 +181,7 @@ suite('an object manager', () => {
     expect(await next(1)).toEqual([['/com/example', 'InterfacesAdded', '/com/example/a', all('slow')]]);
   });
 
-  test('holds the other signals of an object until its InterfacesAdded is sent, in their order', async () => {
+  test('holds the other signals of an object, in order, until its InterfacesAdded is sent', async () => {
     exportObjectManager(service, '/com/example');
     const signals = client.subscribe({ sender: service.uniqueName });
     await signals.ready;

@@ -253,7 +253,7 @@ suite('a caller that leaves the bus', () => {
 });
 
 suite('signals', () => {
-  test('come from every object that the implementation is exported on', async () => {
+  test('are sent from every object of the implementation', async () => {
     const { implementation } = counter();
     exportObject(service, path, implementation);
     const second = exportObject(service, '/other', implementation);

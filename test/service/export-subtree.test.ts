@@ -274,7 +274,7 @@ suite('a subtree', () => {
     const values = (name: string) => new Map([[User.name, new Map([['Name', variant('s', name)]])]]);
     const at = (name: string) => `/com/example/users/${name}`;
 
-    test.each([['at once', false], ['later', true]])('when it says so, with handlers that answer %s', async (_, later) => {
+    test.each([['at once', false], ['later', true]])('on request, with handlers that return %s', async (_, later) => {
       exportObjectManager(service, '/com');
       exportObjectManager(service, '/com/example');
       const next = await watch();
@@ -297,7 +297,7 @@ suite('a subtree', () => {
       expect(await next(2)).toEqual(removed('bob'));
     });
 
-    test('with the interfaces that clients know, because they were listed or announced', async () => {
+    test('with the interfaces that were listed or announced before', async () => {
       exportObjectManager(service, '/com');
       const exported = exportUsers(false);
       const next = await watch();
@@ -335,7 +335,7 @@ suite('a subtree', () => {
       ]);
     });
 
-    test('but not one that comes after the subtree has ended', async () => {
+    test('but not after the subtree has ended', async () => {
       exportObjectManager(service, '/com');
       const next = await watch();
       const exported = exportUsers(true);
@@ -347,7 +347,7 @@ suite('a subtree', () => {
       expect(await next(1)).toEqual([['/com', 'InterfacesAdded', '/com/end', new Map([[Extra.name, new Map()]])]]);
     });
 
-    test('but not those of other handlers, and reports a handler that fails or has no object', async () => {
+    test('but not those of other handlers, and reports a handler that fails or returns no object', async () => {
       const reports = recordHandlerErrors();
       const exported = exportSubtree(service, '/com/example/**', {
         object: async ([name]) => {

@@ -25,7 +25,7 @@ test('a signal is sent at once if nothing about its path waits', () => {
   expect([sent, held.has('/a'), held.has('/b')]).toEqual([['b1'], true, false]);
 });
 
-test('signals about a path are sent in order, whichever is ready first', async () => {
+test('signals about a path are sent in order, whatever the order in which they are ready', async () => {
   const { held, sent, send } = setup();
   const first = deferred();
   const third = deferred();
@@ -41,7 +41,7 @@ test('signals about a path are sent in order, whichever is ready first', async (
   expect([sent, held.has('/a')]).toEqual([['1', '2', '3', '4'], false]);
 });
 
-test('a signal that is added while another is sent comes after those that wait', () => {
+test('a signal that is added while another is sent is sent after those that wait', () => {
   const { held, sent, send } = setup();
   const release = held.hold('/a', new Promise(() => {}), () => {
     held.add('/a', send('added'));

@@ -471,7 +471,7 @@ describe('PropertiesChanged', () => {
     expect(sent).toEqual([[{ Plain: variant('u', 1), Slow: variant('s', 'slow') }, ['Stale', 'Hidden']]]);
   });
 
-  test('is not sent for a property whose definition says so', async () => {
+  test('is not sent for a property if its definition forbids it', async () => {
     const { sent, changes } = watch();
     expect(changes.announce(['Const', 'Silent', 'Nope'])).toBeUndefined();
     await sleep(1);

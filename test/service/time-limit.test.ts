@@ -39,7 +39,7 @@ describe('a time limit', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('is over although nobody waited when it ended', async () => {
+  test('is over even if nothing waited when it ended', async () => {
     const limit = new TimeLimit();
     await limit.wait(Promise.resolve(), 'late');
     expect(vi.getTimerCount()).toBe(0);
@@ -98,7 +98,7 @@ describe('a handler of a subtree that never answers', () => {
     expect(reports).toMatchObject([{ error: { message: expect.stringContaining('"children" of the subtree /a/*') as unknown } }]);
   });
 
-  test('object, then children, then get: one answer waits for all of them no longer than for one', async () => {
+  test('object, then children, then get: one reply waits for all of them no longer than for one', async () => {
     recordHandlerErrors();
     const { link, call } = loopback();
     exportSubtree(link, '/a/**', { children: never, object: ([name]) => after(9_000, name === 'x' ? thing(never) : undefined) });
@@ -112,7 +112,7 @@ describe('a handler of a subtree that never answers', () => {
   });
 });
 
-test('Get of a property whose get never answers is an error that says so', async () => {
+test('Get of a property whose get never returns is an error that says so', async () => {
   const reports = recordHandlerErrors();
   const { link, call } = loopback();
   exportObject(link, '/a', thing(never));
@@ -124,7 +124,7 @@ test('Get of a property whose get never answers is an error that says so', async
   expect(reports).toMatchObject([{ error: { message }, interface: Thing.name, member: 'Size' }]);
 });
 
-test('InterfacesAdded waits for a value no longer than that, and is then sent without it', async () => {
+test('InterfacesAdded waits for a value until the time limit, and is then sent without it', async () => {
   const reports = recordHandlerErrors();
   const { link, sent } = loopback();
   exportObjectManager(link, '/');
@@ -144,7 +144,7 @@ describe('GetManagedObjects', () => {
   const request = { path: '/', interface: `${STANDARD}.ObjectManager`, member: 'GetManagedObjects' };
   const pathsOf = ([reply]: readonly Message[]): string[] => [...(reply?.body[0] as Map<string, unknown>).keys()].sort();
 
-  test('leaves out and reports what has not come in time, however many objects hang', async () => {
+  test('leaves out and reports the values that are late, however many objects hang', async () => {
     const reports = recordHandlerErrors();
     const { link, call, sent } = loopback();
     exportObjectManager(link, '/');

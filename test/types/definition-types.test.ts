@@ -24,7 +24,7 @@ const Player = defineInterface({
 });
 type Player = typeof Player;
 
-test('functions can take the proxy, the handlers, the signals and the properties of a definition', async () => {
+test('the proxy, the handlers, the signals and the properties of a definition can be types of parameters', async () => {
   const play = async (player: ProxyOf<Player>, ...[track]: SignalsOf<Player>['Started']): Promise<number> => {
     await player.Play(track);
     // @ts-expect-error no such method

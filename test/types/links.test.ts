@@ -111,7 +111,7 @@ test('a link without that option delivers plain arrays, with their types', async
   expect([body, one.typedArrays]).toEqual([[[4, 0]], false]);
 });
 
-test('the option typedArrays gives a bus, a connection and their proxies their types', async () => {
+test('the option typedArrays determines the types of a bus, a connection and their proxies', async () => {
   same<Same<typeof Meter extends InterfaceDefinition<infer Spec> ? Proxy<Spec> : never,
     ReturnType<typeof proxyOf<false>>>>();
   const opened = {

@@ -152,7 +152,7 @@ describe.each(rows)('message %s', (_, fixture, next) => {
     expectMessage(decodeMessage(bytes), expected);
   });
 
-  test('is read from two chunks, wherever it is cut', () => {
+  test('is read from two chunks, wherever it is divided', () => {
     const { bytes } = captured;
     const wanted = ordered(expected);
     const step = extent(Math.ceil(bytes.length / 400), 1); // longer messages are cut at fewer places in `npm test`

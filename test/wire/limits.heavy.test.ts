@@ -64,7 +64,7 @@ describe('a message of 128 MiB', () => {
   const makeBody = (more: number): Uint8Array[] =>
     [new Uint8Array(MAX_ARRAY_LENGTH), new Uint8Array(MAX_MESSAGE_LENGTH - MAX_ARRAY_LENGTH - empty + more)];
 
-  test('a message of exactly 128 MiB is written, read and cut from a stream', () => {
+  test('a message of exactly 128 MiB is written, read and extracted from a stream', () => {
     const message = withParts({ signature: 'ayay', body: makeBody(0) });
     const written = encodeMessage(message);
     expect(written.length).toBe(MAX_MESSAGE_LENGTH);

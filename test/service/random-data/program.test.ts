@@ -86,7 +86,7 @@ suite('the service program', () => {
     expect(await service.stop()).toMatchObject({ code: 0, stderr: '' });
   });
 
-  test('ends at once when it is interrupted twice', async () => {
+  test('ends at once if it is interrupted twice', async () => {
     await using service = await startService(bus);
     process.kill(bus.pid, 'SIGSTOP'); // a bus that does not reply
     try {

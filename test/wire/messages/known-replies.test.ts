@@ -39,7 +39,7 @@ describe.each([['a METHOD_RETURN', reply], ['an ERROR', failure]])('%s', (_name,
     }
   });
 
-  test('with any other byte in its header is read as it is by a decoder that knows nothing', async () => {
+  test('with any other byte in its header is read as by a decoder without a cache', async () => {
     const bytes = encodeMessage(make(0x01020304), { serial: 5 }).slice();
     const decodeFresh = await freshDecoder();
     const bodyOffset = bytes.length - new DataView(bytes.buffer).getUint32(4, true);

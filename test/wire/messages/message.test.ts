@@ -65,7 +65,7 @@ describe('the constructors of messages', () => {
     expect(signal({ ...parts, destination: ':1.2' }).destination).toBe(':1.2');
   });
 
-  test('give every message the same keys in the same order, as decodeMessage does', () => {
+  test('create every message with the same keys in the same order, like decodeMessage', () => {
     const messages = [
       methodCall({ member: 'B', path: '/a' }), methodReturn(received), errorReply(received, { errorName: 'a.E' }),
       signal({ member: 'B', interface: 'a.b', path: '/a' }), received,

@@ -87,7 +87,7 @@ test('a signature that is not valid is refused each time', () => {
   }
 });
 
-test('every cache of the wire layer takes its limit from one table, which docs/wire.md repeats', () => {
+test('every cache of the wire layer has its limit in one table, which docs/wire.md repeats', () => {
   const source = new URL('../../../src/wire/', import.meta.url);
   const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
   const code = files.map((file) => readFileSync(new URL(file, source), 'utf8')).join('\n');

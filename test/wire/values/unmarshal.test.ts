@@ -332,7 +332,7 @@ describe('an error', () => {
     expect(unmarshalErrorOf(() => unmarshalAny(signature, bytes(digits))).message).toBe(text);
   });
 
-  test('a signature that is not valid is a SignatureError, because the caller gives it', () => {
+  test('a signature that is not valid is a SignatureError, because it comes from the caller', () => {
     for (const signature of ['z', 'a', '()', 'y'.repeat(256)]) {
       expect(thrownBy(() => unmarshalAny(signature, new Uint8Array(0)))).toBeInstanceOf(SignatureError);
     }
