@@ -2,7 +2,7 @@
 // receivers. Tests: subscription.test.ts. Specification: Message Types (SIGNAL).
 import { decodeBodyAs, type MessageHeader } from '../wire/messages/decode.js';
 import type { Signal } from '../wire/messages/message.js';
-import type { Reading } from '../wire/values/reading.js';
+import type { Reading } from '../wire/values/read-options.js';
 import type { DescriptorDesk } from './descriptors.js';
 import type { DropCounter } from './drops.js';
 

@@ -16,7 +16,7 @@ import { type Envelope, readEnvelope } from '../wire/messages/broken-header.js';
 import { FrameReader } from '../wire/messages/framing.js';
 import { errorReply, type Message, type MethodCall } from '../wire/messages/message.js';
 import { checkOptions } from '../wire/options.js';
-import type { Reading } from '../wire/values/reading.js';
+import type { Reading } from '../wire/values/read-options.js';
 import { type CallDefaults, type CallOptions, type NoReply, WAIT_RULES } from './call-options.js';
 import { ArrivedSignal } from './arrived-signal.js';
 import { CallRefusal, type CallRouter, type CallRunner, type MethodCallHeader } from './call-router.js';

@@ -11,7 +11,7 @@ import { blaming } from '../wire/error-place.js';
 import { decodeBodyAs, decodeHeaderAs, type MessageHeader } from '../wire/messages/decode.js';
 import { type Message, methodCall } from '../wire/messages/message.js';
 import { checkOptions, type OptionRules, TEXT } from '../wire/options.js';
-import type { Reading } from '../wire/values/reading.js';
+import type { Reading } from '../wire/values/read-options.js';
 import { CONNECT_RULES, type ConnectOptions } from './connection.js';
 import { publishIn } from './diagnostics.js';
 import type { DropReason } from './drops.js';

@@ -4,7 +4,7 @@
 // Specification: Message Format (maximum length of a message).
 import { READER_RULES } from '../wire/messages/framing.js';
 import type { OptionRules } from '../wire/options.js';
-import { READ_RULES, type Reading, toReading } from '../wire/values/reading.js';
+import { READ_RULES, type Reading, toReading } from '../wire/values/read-options.js';
 import { CALL_LIMIT_RULES, type CallLimits } from './call-limits.js';
 import { CALL_DEFAULTS, type CallDefaults } from './call-options.js';
 import type { SerialOrder } from './serials.js';

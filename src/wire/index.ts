@@ -36,6 +36,6 @@ export {
   type ArrayType, type DictType, type FixedType, type FixedTypeCode, parseSignature, splitSignature, type StringType,
   type StringTypeCode, type StructType, type Type, type TypeLayout, type VariantType,
 } from './signature.js';
-export type { ReadOptions } from './values/reading.js';
+export type { ReadOptions } from './values/read-options.js';
 export { unmarshal, type UnmarshalOptions } from './values/unmarshal.js';
 export { variant, type Variant } from './variant.js';

@@ -9,7 +9,7 @@ import { ByteCache } from '../values/byte-cache.js';
 import { passOverBody } from '../values/check.js';
 import { type Codec, codecOf } from '../values/codec.js';
 import { Reader, uint32At } from '../values/reader.js';
-import { DEFAULT_READING, type Reading, readingOf, type ReadOptions } from '../values/reading.js';
+import { DEFAULT_READING, type Reading, readingOf, type ReadOptions } from '../values/read-options.js';
 import { toUnmarshalError, unmarshalBody } from '../values/unmarshal.js';
 import { type Fields, readFields } from './decode-fields.js';
 import { type FixedHeader, readFixedHeader } from './fixed-header.js';

@@ -9,7 +9,7 @@ import { readFixedHeader } from './fixed-header.js';
 import type { Message } from './message.js';
 import { checkOptions, FLAG, integer, type OptionRules } from '../options.js';
 import { PartialMessage } from './partial-message.js';
-import { READ_RULES, type Reading, type ReadOptions, toReading } from '../values/reading.js';
+import { READ_RULES, type Reading, type ReadOptions, toReading } from '../values/read-options.js';
 
 /** The limits of a reader. */
 export interface ReaderOptions {

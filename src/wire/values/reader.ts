@@ -2,7 +2,7 @@
 // message. It knows neither types nor messages. Specification: Marshaling (Wire Format). Tests: unmarshal.test.ts.
 import type { UnmarshalErrorCode } from '../errors.js';
 import { Fault, paddingFault } from './fault.js';
-import { DEFAULT_READING, type Reading } from './reading.js';
+import { DEFAULT_READING, type Reading } from './read-options.js';
 
 /** A message of this many bytes has enough numbers in it to make a DataView worth its cost. */
 const LARGE_MESSAGE = 1024;

@@ -14,7 +14,7 @@ import type { BodyOf, CheckedSignature, TypedBodyOf } from '../infer.js';
 import { BYTE_ORDER, checkOptions, type OptionRules } from '../options.js';
 import { KEY_KIND, KeyCollisions, WORTH_COUNTING } from './key-collisions.js';
 import { Reader, type Unmarshal } from './reader.js';
-import { DEFAULT_READING, READ_RULES, type ReadOptions, toReading } from './reading.js';
+import { DEFAULT_READING, READ_RULES, type ReadOptions, toReading } from './read-options.js';
 import type { DictType, StructType, Type } from '../signature.js';
 import { readText } from './utf8.js';
 import { compileUnmarshalFixedArray, compileUnmarshalFixedStructArray } from './unmarshal-fixed-arrays.js';
