@@ -5,7 +5,8 @@ import { lengthMismatch, readArrayEnd } from './array-length-and-padding.js';
 import { checkDepth } from './depth.js';
 import { countValues } from './value-count.js';
 import { Fault, paddingFault, within } from './fault.js';
-import { BULK_LENGTH, FIXED_ARRAY, HOST_IS_LITTLE_ENDIAN, listFixedArray, swapBytes } from './fixed-arrays.js';
+import { swapBytes } from './byte-swap.js';
+import { BULK_LENGTH, FIXED_ARRAY, HOST_IS_LITTLE_ENDIAN, listFixedArray } from './fixed-arrays.js';
 import { FIXED_CODEC } from './numbers-and-booleans.js';
 import type { Reader, Unmarshal } from './reader.js';
 import {
