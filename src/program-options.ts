@@ -68,7 +68,7 @@ function isParseArgsError(error: unknown): error is Error {
 const MAX_MILLISECONDS = 2 ** 31 - 1;
 
 /**
- * The value of an option that takes milliseconds.
+ * The value of an option in milliseconds.
  * @throws {UsageError} if it is not a whole number from `least` to the longest delay of a timer
  */
 export function millisecondsOf(option: string, text: string, { least }: { least: number }): number {

@@ -1,4 +1,4 @@
-// How the two programs print: whatever comes from other programs is escaped, output that cannot be written ends the
+// How the two programs print: text from other programs is escaped, output that cannot be written ends the
 // program with one sentence, and no error is too strange to be reported. It knows neither program.
 // Tests: test/programs/output.test.ts. Node: process.stdout, process.stderr.
 import { printable } from './wire/printable.js';

@@ -47,7 +47,7 @@ export interface CallRouter {
   beforeClose?(): void;
 }
 
-/** The part of a link that takes a router. */
+/** The part of a link that accepts a router. */
 export interface RoutedLink {
   /** Sets the router and returns the function that removes it; throws HandlerInUseError if there is one. */
   routeCalls(router: CallRouter): () => void;

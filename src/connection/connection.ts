@@ -70,7 +70,7 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
     return this.#core.drops.snapshot();
   }
 
-  /** Bytes that the peer has not taken yet. */
+  /** Bytes that wait in this process to be sent. */
   get queuedBytes(): number {
     return this.#core.queuedBytes;
   }
@@ -127,7 +127,7 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
     ));
   }
 
-  /** Resolves when the other side has taken nearly everything; see {@link MessageLink.drained}. */
+  /** Resolves when nearly everything is sent; see {@link MessageLink.drained}. */
   drained(): Promise<void> {
     return this.#core.engine.drained();
   }

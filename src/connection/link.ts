@@ -45,9 +45,8 @@ export interface MessageLink<Typed extends boolean = false> {
   send(message: Message): number;
 
   /**
-   * Resolves when the other side has taken nearly everything that was sent (at most 1 MiB waits), or when the
-   * connection has ended; never rejects. A program that sends much should wait for it from time to time, so that few
-   * bytes wait in memory.
+   * Resolves when nearly everything has left this process (at most 1 MiB waits), or when the connection has ended;
+   * never rejects. A program that sends much should wait for it from time to time, so that few bytes wait in memory.
    */
   drained(): Promise<void>;
 

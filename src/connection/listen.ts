@@ -138,7 +138,7 @@ export class PeerServer<Typed extends boolean = false>
   /**
    * Reads the connections, in order of arrival; ends when the server is closed. A connection receives nothing before it
    * is read, and nothing before the reader waits for something: export its objects first.
-   * @throws {ArgumentError} if `onConnection` takes the connections
+   * @throws {ArgumentError} if `onConnection` gets the connections
    */
   [Symbol.asyncIterator](): AsyncIterator<Connection<Typed>, undefined> {
     if (this.#options.onConnection !== undefined) {

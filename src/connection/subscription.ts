@@ -95,7 +95,7 @@ export interface Subscription extends AsyncIterableIterator<Signal>, AsyncDispos
   readonly gaps: number;
   /** Ends the subscription as `close` does; a `for await` loop that is left early calls it. */
   return(): Promise<IteratorResult<Signal>>;
-  /** Ends the subscription and gives up its match rule; queued signals are discarded. */
+  /** Ends the subscription and removes its match rule; queued signals are discarded. */
   close(): Promise<void>;
 }
 

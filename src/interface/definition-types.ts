@@ -11,7 +11,7 @@ export type SpecOf<Definition> =
   Definition extends InterfaceDefinition<infer Spec extends InterfaceSpec> ? Spec : never;
 
 /**
- * The handlers of a definition, as `implement` takes them: `const handlers: HandlersOf<typeof Player> = { … }`. `Typed`
+ * The handlers of a definition, as `implement` gets them: `const handlers: HandlersOf<typeof Player> = { … }`. `Typed`
  * is true for those of `implementTyped`.
  */
 export type HandlersOf<Definition, Typed extends boolean = false> = Members<SpecOf<Definition>, Typed>;

@@ -1,4 +1,4 @@
-// Reads introspection data: the XML of another program, as specifications that `defineInterface` takes. It skips
+// Reads introspection data: the XML of another program, as specifications for `defineInterface`. It skips
 // unknown elements, as the specification requires. A part that cannot be read does not hide the others: it is kept or
 // skipped, and listed. Specification: Introspection Data Format.
 import { argumentError } from '../wire/arguments.js';
@@ -164,7 +164,7 @@ function readEnd(reader: XmlReader, problems: ProblemList): void {
 
 /**
  * Parses introspection data, as the Introspect method returns it: the interfaces of an object and the objects below.
- * Limits: 8,388,608 UTF-16 code units, objects nested 64 deep. `defineInterface` takes each interface as it is.
+ * Limits: 8,388,608 UTF-16 code units, objects nested 64 deep. `defineInterface` accepts each interface directly.
  *
  * A mistake does not hide the other parts: a member whose type is not valid, a second member of the same name, an
  * attribute that is missing or has an unknown value. It is listed in `problems`. With `strict: true` the first mistake

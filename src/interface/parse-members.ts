@@ -259,7 +259,7 @@ function isUsable(source: Source, name: string, tag: StartTag): boolean {
 }
 
 /**
- * Reads members into a record, with `read`, which gives undefined for a member that was not understood. Some bindings
+ * Reads members into a record, with `read`, which returns undefined for a member that was not understood. Some bindings
  * list a method once for each set of default arguments: the first one counts.
  */
 export function readMembers<T>(

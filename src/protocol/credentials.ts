@@ -1,4 +1,4 @@
-// The credentials of a connection, as a bus gives them. It contains only types.
+// The credentials of a connection, as a bus reports them. It contains only types.
 // Tests: test/connection/bus-queries.test.ts. Specification: org.freedesktop.DBus.GetConnectionCredentials.
 import type { Variant } from '../wire/variant.js';
 
@@ -14,6 +14,6 @@ export interface ConnectionCredentials {
   readonly windowsSid?: string;
   /** The label of a Linux security module, without the NUL byte at its end. Its encoding is not defined. */
   readonly linuxSecurityLabel?: Uint8Array;
-  /** All credentials as the bus gave them, by their names, those of later versions of the specification included. */
+  /** All credentials as the bus reported them, by name, those of later versions of the specification included. */
   readonly all: ReadonlyMap<string, Variant>;
 }

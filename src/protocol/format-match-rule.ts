@@ -1,4 +1,4 @@
-// Writes a match rule as the text that AddMatch takes, and refuses a rule that a bus would refuse.
+// Writes a match rule as the text that AddMatch accepts, and refuses a rule that a bus would refuse.
 // Specification: Match Rules.
 import { argumentError, tagOf } from '../wire/arguments.js';
 import { describe, quote } from '../wire/describe.js';
@@ -13,7 +13,7 @@ const TEXT_KEY_NAMES = Object.keys(TEXT_KEYS) as TextKey[]; // the keys of its t
 const KEYS: readonly string[] = [...TEXT_KEY_NAMES, 'args', 'argPaths', 'eavesdrop'];
 
 /**
- * A match rule as the text that AddMatch takes, at most 1,024 bytes. Rules with the same values have the same text.
+ * A match rule as the text that AddMatch accepts, at most 1,024 bytes. Rules with the same values have the same text.
  * @throws {InvalidNameError} if a name or a path breaks its grammar
  * @throws {MatchRuleError} if a bus would refuse the rule for another reason
  * @throws {ArgumentError} if the rule is not an object

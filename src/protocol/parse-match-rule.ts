@@ -1,4 +1,4 @@
-// Reads the text of a match rule, as AddMatch takes it, with the quoting rules of the reference implementation.
+// Reads the text of a match rule, as AddMatch accepts it, with the quoting rules of the reference implementation.
 // It differs from that implementation in this: it refuses a pair without a key, argument numbers that are not plain
 // decimals, and a second eavesdrop; and it reads more than 16 pairs. Specification: Match Rules.
 import { argumentError } from '../wire/arguments.js';

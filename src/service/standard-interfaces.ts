@@ -42,7 +42,7 @@ function foundChildren(
   return above === undefined ? NO_CHILDREN : above.subtree.children(path.slice(above.below).split('/'), context);
 }
 
-/** Introspectable; `standardOf` gives the interfaces that a node has besides the exported ones. */
+/** Introspectable; `standardOf` returns the interfaces that a node has besides the exported ones. */
 function introspectable(tree: ObjectTree, standardOf: StandardInterfaces): ExportedInterface {
   const introspect = (node: ObjectNode, found: ReadonlySet<string>): string =>
     formatIntrospection({
@@ -61,7 +61,7 @@ function introspectable(tree: ObjectTree, standardOf: StandardInterfaces): Expor
 }
 
 /**
- * Properties; `standardOf` gives the interfaces that a node has besides the exported ones. Get and GetAll send their
+ * Properties; `standardOf` returns the interfaces that a node has besides the exported ones. Get and GetAll send their
  * replies themselves: if that fails, they can name the property that caused it.
  */
 function properties(tree: ObjectTree, standardOf: StandardInterfaces, sink: MessageSink): ExportedInterface {

@@ -15,12 +15,12 @@ import { startTimer } from './waiting.js';
 const CONGESTED_ABOVE = 2 ** 23;
 /** At this many unsent bytes (1 MiB) or fewer it is no longer congested. */
 const RELIEVED_AT = 2 ** 20;
-/** Milliseconds between two checks of how much the peer has taken, while the transport is congested. */
+/** Milliseconds between two checks of how much was sent, while the transport is congested. */
 const CHECK_INTERVAL = 1_000;
-/** If the peer takes nothing in this many intervals (10 s) while the transport is congested, it has stopped reading. */
+/** If the peer reads nothing in this many intervals (10 s) while the transport is congested, it has stopped reading. */
 const STALLED_AFTER = 10;
 /**
- * If the peer has taken nothing in an interval, it may be waiting for this side to read. The transport then counts as
+ * If the peer has read nothing in an interval, it may be waiting for this side to read. The transport then counts as
  * congested only after this many further bytes (1 MiB).
  */
 const TOLERANCE = 2 ** 20;

@@ -35,7 +35,7 @@ export interface Transport {
    * ‹NEGOTIATE_UNIX_FD Command›
    */
   readonly descriptors?: DescriptorCarrier | undefined;
-  /** How many bytes the peer has not taken yet. */
+  /** How many bytes wait in this process to be sent. */
   readonly queuedBytes: number;
   /**
    * The length of all messages written so far, in bytes: after {@link Transport.write}, the offset of the end of its
@@ -47,7 +47,7 @@ export interface Transport {
   /**
    * Whether more than 8 MiB wait to be sent. No further received messages should then be passed on, since each can
    * cause more output: the peer must take some first. It becomes true only in {@link Transport.write}, and false just
-   * before {@link TransportEvents} reports the relief: when at most 1 MiB waits, or if the peer takes nothing for a
+   * before {@link TransportEvents} reports the relief: when at most 1 MiB waits, or if the peer reads nothing for a
    * second, so that two peers that wait for each other go on. In the second case the next congestion begins after
    * 1 MiB more.
    */
@@ -71,7 +71,7 @@ export interface Transport {
   writeBytes?(message: Uint8Array): void;
   /** Sends the queued messages now, or after earlier messages that are still being sent. */
   flush(): void;
-  /** Resolves when at most 1 MiB waits to be taken by the peer, or when the stream has ended; never rejects. */
+  /** Resolves when at most 1 MiB waits to be sent, or when the stream has ended; never rejects. */
   drained(): Promise<void>;
   /** Sends the queued messages, then ends the stream. */
   end(): void;

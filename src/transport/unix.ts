@@ -52,7 +52,7 @@ export function openUnix(address: Address): OpenedStream {
 const LISTEN_ONLY_KEYS = ['dir', 'tmpdir', 'runtime'] as const;
 
 /**
- * The `path` that `net.connect` takes for a `unix:` address: a path, or a NUL and an abstract name.
+ * The `path` of `net.connect` for a `unix:` address: a path, or a NUL and an abstract name.
  * ‹Unix Domain Sockets›
  * @throws {AddressError} `NOT_CONNECTABLE` unless the address has exactly one of the keys `path` and `abstract`;
  * `SOCKET_NAME_TOO_LONG` if its value has more than 107 bytes, which Node could cut without an error;

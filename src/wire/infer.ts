@@ -21,7 +21,7 @@ export interface Variant<S extends string = string, V = ValueOf<S>> {
 /**
  * The value of an `h` that was read: the index of a file descriptor among those of its message. It is a number; the
  * name explains the type of a method's result. The sockets of Node carry no descriptors: there the index refers to no
- * file. On a transport that carries them, `takeDescriptors` gives the descriptors. ‹UNIX_FD›
+ * file. On a transport that carries them, `takeDescriptors` returns the descriptors. ‹UNIX_FD›
  */
 export type DescriptorIndex = number & {};
 

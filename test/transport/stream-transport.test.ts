@@ -106,7 +106,7 @@ describe('a transport', () => {
     expect(written).toHaveLength(1);
   });
 
-  test('counts the bytes that the peer has not read', async () => {
+  test('counts the bytes that wait to be sent', async () => {
     const { transport, releaseAll } = startTransport(() => false);
     const { length } = encoded('one');
     transport.write(text('one'), { serial: 1 });

@@ -1,5 +1,5 @@
 // Decodes messages in two steps: the header with all its checks, then the body, or only the checks of the body.
-// It takes exactly one whole message; framing.ts finds out where messages begin and end. Specification: Message Format,
+// It reads exactly one whole message; framing.ts finds out where messages begin and end. Specification: Message Format,
 // Header Fields. Tests: message.test.ts, test/wire/invalid.test.ts, test/wire/fixtures.test.ts.
 import { argumentError, checkBytes, isRevoked } from '../arguments.js';
 import { CACHE_LIMITS } from '../cache-limits.js';

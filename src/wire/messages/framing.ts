@@ -26,7 +26,7 @@ export const READER_RULES: OptionRules<ReaderOptions> = {
   maxMessageLength: integer(FIXED_HEADER_LENGTH, MAX_MESSAGE_LENGTH),
 };
 
-/** The limits of a {@link FrameReader}, and what it may do with chunks. */
+/** The limits of a {@link FrameReader}, and whether it may keep chunks. */
 export interface FrameReaderOptions extends ReaderOptions {
   /**
    * Whether the memory of a chunk is left alone after it was passed on, as that of the chunks of a socket of Node is.

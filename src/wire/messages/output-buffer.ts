@@ -7,7 +7,7 @@ import type { Message } from './message.js';
 import { type Block, MemoryPool, newBlock, NO_BLOCK } from '../values/memory.js';
 import { Writer } from '../values/writer.js';
 
-/** A chunk of this many bytes takes no more messages. */
+/** A chunk of this many bytes gets no more messages. */
 const FULL_CHUNK = 2 ** 17;
 /** Memory for a chunk of short messages that follows a full one. */
 const CHUNK_CAPACITY = 2 ** 18;
@@ -43,7 +43,7 @@ export class OutputBuffer {
   /** Chunks without the last one, which is in the writer. */
   #full: Chunk[] = [];
   #fullBytes = 0;
-  /** Memory that was taken and given back. */
+  /** Memory that was taken and released. */
   #spare: Block | undefined;
   /** The memory of the chunks that were taken and are still in use, the oldest first. */
   readonly #taken: Block[] = [];

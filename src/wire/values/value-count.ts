@@ -4,7 +4,7 @@ import type { UnmarshalErrorCode } from '../errors.js';
 import type { Fault } from './fault.js';
 import type { Reader } from './reader.js';
 
-/** Counts values that are about to be read. @throws {Fault} if the message has more than its receiver takes */
+/** Counts values that are about to be read. @throws {Fault} if the message has more than its receiver accepts */
 export function countValues(reader: Reader, count: number): void {
   if ((reader.valuesLeft -= count) < 0) throw tooManyValues(reader);
 }

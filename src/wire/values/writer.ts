@@ -48,7 +48,7 @@ export class Writer {
     this.#firstBlock = this.block;
   }
 
-  /** From now on writes only what every bus takes, through a stream that takes no file descriptors along. */
+  /** From now on writes only values that every bus accepts, for a stream that carries no file descriptors. */
   restrictToBus(): void {
     this.allowsUnixFds = false;
     this.maxDepth = MAX_PORTABLE_DEPTH;
