@@ -1,7 +1,7 @@
 // The deadlines of calls, and the end of a call that times out: for each length of wait, a list in the order of the
 // deadlines, with one timer for the first. Adding and removing a call takes constant time. If the event loop was busy
 // when the time ran out, the sockets are read again before any call times out. It does not know messages.
-// Tests: pending.test.ts. (No clause of the specification.)
+// Tests: pending-calls.test.ts. (No clause of the specification.)
 import { CallTimeoutError } from './errors.js';
 
 /** Longest delay of a timer of Node, in milliseconds: 24 days. */

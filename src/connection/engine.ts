@@ -25,7 +25,7 @@ import { publishIn, publishOut } from './diagnostics.js';
 import type { DropCounter } from './drops.js';
 import { ConnectionClosedError } from './errors.js';
 import { checkReplySignature, type Invocation, messageError, notSent, toInvocation } from './invocation.js';
-import { DEFAULT_CALL_TIMEOUT, PendingCalls } from './pending.js';
+import { DEFAULT_CALL_TIMEOUT, PendingCalls } from './pending-calls.js';
 import {
   type CallOutcome, describeCall, ListenedCall, type PendingCall, PromisedCall, promiseOf,
   type ReplyHeader,

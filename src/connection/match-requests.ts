@@ -9,7 +9,7 @@ import { formatMatchRule } from '../protocol/format-match-rule.js';
 import type { MatchRule } from '../protocol/match-rule.js';
 import type { Engine } from './engine.js';
 import { CallTimeoutError, ConnectionClosedError } from './errors.js';
-import { DEFAULT_CALL_TIMEOUT } from './pending.js';
+import { DEFAULT_CALL_TIMEOUT } from './pending-calls.js';
 import { type Pledge, pledge } from './pledge.js';
 
 /** The link whose bus is asked. */

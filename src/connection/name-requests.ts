@@ -16,7 +16,7 @@ import type { Engine } from './engine.js';
 import { NameLostError, NameRequestError } from './errors.js';
 import type { ConnectionState, NameRestoreResult } from './gap.js';
 import { isPostponed, type WishLink } from './match-requests.js';
-import { DEFAULT_CALL_TIMEOUT } from './pending.js';
+import { DEFAULT_CALL_TIMEOUT } from './pending-calls.js';
 
 /** How a name is requested. ‹org.freedesktop.DBus.RequestName› */
 export interface NameOptions extends WaitOptions {

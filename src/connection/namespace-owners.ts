@@ -11,7 +11,7 @@ import { assertBusName, isWellKnownName } from '../wire/names.js';
 import type { ArrivedSignal } from './arrived-signal.js';
 import type { Engine } from './engine.js';
 import { type OwnerListener, type OwnerWatch, OwnerWatches, Watched } from './name-owners.js';
-import { DEFAULT_CALL_TIMEOUT } from './pending.js';
+import { DEFAULT_CALL_TIMEOUT } from './pending-calls.js';
 
 /** The number of owners that are asked for at the same time. */
 const QUESTIONS_AT_ONCE = 64;

@@ -1,6 +1,6 @@
 // One call that waits for its reply, and how it settles. A call of a program settles one promise; a call of the library
 // has a listener, which gets the reply as it arrives. It knows no sockets, no timers and no other calls.
-// Tests: pending.test.ts, connection.test.ts. Specification: Message Types (METHOD_RETURN, ERROR).
+// Tests: pending-calls.test.ts, connection.test.ts. Specification: Message Types (METHOD_RETURN, ERROR).
 import { DBusError } from '../protocol/errors.js';
 import { runListener } from '../transport/waiting.js';
 import { withBody } from '../wire/messages/decode.js';

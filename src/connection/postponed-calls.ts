@@ -12,7 +12,7 @@ import { Deadlines } from './deadlines.js';
 import type { Engine } from './engine.js';
 import { ConnectionClosedError } from './errors.js';
 import { checkReplySignature, type Invocation, notSent } from './invocation.js';
-import { DEFAULT_CALL_TIMEOUT } from './pending.js';
+import { DEFAULT_CALL_TIMEOUT } from './pending-calls.js';
 import { PromisedCall, promiseOf } from './pending-call.js';
 
 /** A placeholder: the message gets its serial when it is sent. */

@@ -1,7 +1,7 @@
 // Calls that wait for a reply: their serials, and that each settles once, by the first event of several.
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { PendingCalls } from '../../src/connection/pending.js';
+import { PendingCalls } from '../../src/connection/pending-calls.js';
 import { type CallOutcome, ListenedCall } from '../../src/connection/pending-call.js';
 import { methodCall, type MethodReturn, methodReturn } from '../../src/wire/messages/message.js';
 import { uncaughtException } from './uncaught.js';
