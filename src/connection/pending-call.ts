@@ -5,7 +5,7 @@ import { DBusError } from '../protocol/errors.js';
 import { runListener } from '../transport/waiting.js';
 import { withBody } from '../wire/messages/decode.js';
 import type { ErrorMessage, MethodCall, MethodReturn } from '../wire/messages/message.js';
-import type { Numbered } from './call-table.js';
+import type { Numbered } from './serial-table.js';
 import { TimedCall } from './deadlines.js';
 import { UnexpectedSignatureError } from './errors.js';
 

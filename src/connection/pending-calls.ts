@@ -4,7 +4,7 @@
 import { BUS_NAME } from '../protocol/bus.js';
 import { onAbort } from '../transport/waiting.js';
 import type { Envelope } from '../wire/messages/broken-header.js';
-import { CallTable } from './call-table.js';
+import { SerialTable } from './serial-table.js';
 import { Deadlines } from './deadlines.js';
 import type { PendingCall } from './pending-call.js';
 import { nextSerial, serialMaker } from './serials.js';
@@ -17,7 +17,7 @@ export type OwnershipTest = (name: string, sender: string) => boolean;
 
 /** All calls of one stream that wait for a reply, by serial. */
 export class PendingCalls {
-  readonly #calls = new CallTable<PendingCall>();
+  readonly #calls = new SerialTable<PendingCall>();
   readonly #deadlines = new Deadlines<PendingCall>((call) => this.#remove(call));
   readonly #mayOwn: OwnershipTest;
   readonly #makeSerial: () => number;

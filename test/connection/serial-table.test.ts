@@ -1,6 +1,6 @@
 // The table of waiting calls by serial, beside a Map with the same elements.
 import { expect, test } from 'vitest';
-import { CallTable, type Numbered } from '../../src/connection/call-table.js';
+import { SerialTable, type Numbered } from '../../src/connection/serial-table.js';
 
 const element = (serial: number): Numbered => ({ serial, order: 0, nextInChain: undefined });
 
@@ -14,7 +14,7 @@ function numbers(seed: number): () => number {
 }
 
 test('an element is found by its serial until it is removed', () => {
-  const table = new CallTable();
+  const table = new SerialTable();
   const [first, second] = [element(1), element(2 ** 32 - 1)];
   table.add(first);
   table.add(second);
@@ -25,7 +25,7 @@ test('an element is found by its serial until it is removed', () => {
 
 test('elements of one chain are distinguished, and each of them can be removed', () => {
   for (const removed of [0, 1, 2]) {
-    const table = new CallTable();
+    const table = new SerialTable();
     const elements = [element(7), element(7 + 2 ** 10), element(7 + 2 ** 20)];
     for (const each of elements) table.add(each);
     table.delete(elements[removed]!);
@@ -34,7 +34,7 @@ test('elements of one chain are distinguished, and each of them can be removed',
 });
 
 test('the table finds the same elements as a Map while it grows and shrinks', () => {
-  const table = new CallTable();
+  const table = new SerialTable();
   const map = new Map<number, Numbered>();
   const next = numbers(42);
   const compare = (): void => {
@@ -62,7 +62,7 @@ test('the table finds the same elements as a Map while it grows and shrinks', ()
 });
 
 test('the elements are returned in the order in which they were added, and an element can be added again', () => {
-  const table = new CallTable();
+  const table = new SerialTable();
   const elements = [900, 3, 70_000, 1].map(element);
   for (const each of elements) table.add(each);
   expect(table.values()).toEqual(elements);

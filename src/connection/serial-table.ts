@@ -1,7 +1,7 @@
 // A table of waiting calls by serial: chains of calls, from an array whose length is a power of two. Calls come and go
 // by the thousand, and a Map makes a new table after every few of them. Each table of V8 refers to the next one: if one
 // has become old, the calls in all later ones stay in memory until the next full garbage collection. It knows neither
-// time nor senders. Tests: call-table.test.ts. Specification: Message Format (serial).
+// time nor senders. Tests: serial-table.test.ts. Specification: Message Format (serial).
 
 /** An element; it is in at most one table. */
 export interface Numbered {
@@ -19,7 +19,7 @@ const LEAST_CHAINS = 1024;
 const MOST_CHAINS_PER_ELEMENT = 8;
 
 /** The elements, one for each serial. The low bits of a serial are its chain: serials are spread by who makes them. */
-export class CallTable<Element extends Numbered> {
+export class SerialTable<Element extends Numbered> {
   #chains = emptyChains(FIRST_CHAINS);
   #size = 0;
   #addedCount = 0;
