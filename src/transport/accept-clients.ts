@@ -5,7 +5,7 @@ import type { MechanismName } from '../auth/mechanisms.js';
 import type { AddressParts } from '../protocol/address.js';
 import { type AcceptedClient, acceptHandshake } from './server-handshake.js';
 import { ListenError } from './errors.js';
-import { HalfOpen } from './half-open.js';
+import { HandshakeLimit } from './handshake-limit.js';
 import type { OpenedStream } from './incoming.js';
 import { listenStreams, type StreamListener, type StreamPeer } from './listener.js';
 import { serverMechanisms } from './server-mechanisms.js';
@@ -65,13 +65,13 @@ export async function acceptClients(
 ): Promise<ClientListener> {
   const { mechanisms, authorize, maxSendLength } = options;
   const { handshakeTimeout = HANDSHAKE_TIMEOUT, maxHandshakes = MAX_HANDSHAKES } = options;
-  const halfOpen = new HalfOpen(maxHandshakes);
+  const handshakes = new HandshakeLimit(maxHandshakes);
   let reasonToCut = `more than ${maxHandshakes} clients have not authenticated: this one has waited longest`;
   const onError = (error: unknown, peer: StreamPeer): void => runListener(() => events.onError(error, peer));
 
   const authenticate = async (opened: OpenedStream, peer: StreamPeer): Promise<void> => {
     const abort = new AbortController();
-    const leave = halfOpen.add(() => abort.abort(new ListenError('CLIENT_CUT', peer.address, reasonToCut)));
+    const leave = handshakes.add(() => abort.abort(new ListenError('CLIENT_CUT', peer.address, reasonToCut)));
     try {
       const client = await acceptHandshake(opened, {
         guid: peer.guid,
@@ -109,13 +109,13 @@ export async function acceptClients(
     addresses: listener.addresses,
     guids: listener.guids,
     get handshakes() {
-      return halfOpen.size;
+      return handshakes.size;
     },
     setRef: (isRef) => listener.setRef(isRef),
     async close() {
       await listener.close();
       reasonToCut = 'the server has stopped listening';
-      halfOpen.cutAll();
+      handshakes.cutAll();
     },
   };
 }

@@ -6,7 +6,7 @@ import { type Address, type AddressParts, formatAddress, parseAddresses } from '
 import { AddressError } from '../protocol/errors.js';
 import { quote } from '../wire/describe.js';
 import { ListenError } from './errors.js';
-import { HalfOpen } from './half-open.js';
+import { HandshakeLimit } from './handshake-limit.js';
 import { incomingOf, type OpenedStream } from './incoming.js';
 import { cryptoModule } from './late-modules.js';
 import { checkNonce, createNonceFile, type NonceFile } from './nonce-tcp.js';
@@ -39,7 +39,7 @@ export interface ListenerOptions {
   readonly onError?: ((error: Error, peer: StreamPeer) => void) | undefined;
   /** Milliseconds for the nonce of `nonce-tcp:`. Default: 10,000. */
   readonly nonceTimeout?: number | undefined;
-  /** Most clients of `nonce-tcp:` that have not sent their nonce after a second; see {@link HalfOpen}. Default: 64. */
+  /** Most clients of `nonce-tcp:` without a nonce after a second; see {@link HandshakeLimit}. Default: 64. */
   readonly maxNonces?: number | undefined;
 }
 
@@ -190,7 +190,7 @@ async function listenTcp(address: Address, guid: string, options: AllOptions): P
   const transport = address.transport === 'tcp' ? 'tcp' : 'nonce-tcp';
   const { places, port, host, family } = await chooseTcpPlaces(address);
   const nonceFile = transport === 'nonce-tcp' ? createNonceFile() : undefined;
-  const withoutNonce = new HalfOpen(options.maxNonces);
+  const withoutNonce = new HandshakeLimit(options.maxNonces);
   let peer: StreamPeer | undefined;
   const sockets: SocketEvents = {
     onSocket: (socket) => {
@@ -224,7 +224,7 @@ async function listenTcp(address: Address, guid: string, options: AllOptions): P
 interface NonceWait {
   readonly nonceFile: NonceFile;
   readonly known: StreamPeer;
-  readonly withoutNonce: HalfOpen;
+  readonly withoutNonce: HandshakeLimit;
   readonly options: AllOptions;
 }
 

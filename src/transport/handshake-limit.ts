@@ -1,6 +1,6 @@
 // Bounds the clients of a server that have not authenticated yet. Many may connect at once, and each gets some time. If
 // too many stay longer, the one that has waited longest is disconnected. It does not know sockets.
-// Tests: half-open.test.ts, accept-clients.test.ts. (Not in the specification.)
+// Tests: handshake-limit.test.ts, accept-clients.test.ts. (Not in the specification.)
 
 /** Milliseconds between two checks while there are too many clients. */
 const LOOK_INTERVAL = 500;
@@ -19,7 +19,7 @@ interface Waiting {
 }
 
 /** The clients of one server that have not authenticated yet. */
-export class HalfOpen {
+export class HandshakeLimit {
   readonly #limit: number;
   readonly #interval: number;
   /** In order of arrival. */
