@@ -5,7 +5,7 @@ import type { Transport } from '../transport/transport.js';
 import { MAX_UINT32 } from '../wire/constants.js';
 import { decodeMessage, type MessageHeader } from '../wire/messages/decode.js';
 import type { Message } from '../wire/messages/message.js';
-import { senderField, type SenderField } from '../wire/messages/stamp.js';
+import { senderField, type SenderField } from '../wire/messages/stamp-sender.js';
 import type { Identity } from './identity.js';
 import type { IndexedRule } from './match-index.js';
 import type { NameHolder, NameQueue } from './names.js';

@@ -6,7 +6,7 @@ import { MessageFlag } from '../wire/constants.js';
 import { decodeHeader, type MessageHeader } from '../wire/messages/decode.js';
 import { encodeMessage } from '../wire/messages/encode.js';
 import type { Message } from '../wire/messages/message.js';
-import { stampSender } from '../wire/messages/stamp.js';
+import { stampSender } from '../wire/messages/stamp-sender.js';
 import { textArguments } from '../wire/messages/text-arguments.js';
 import type { Client } from './client.js';
 import { type MatchedMessage, MAX_TEXTS } from './match-index.js';

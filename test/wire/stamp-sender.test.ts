@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { decodeHeader, decodeMessage, encodeMessage, type Message, methodReturn, readdress, signal, variant } from '../../src/wire/index.js';
-import { senderField, stampSender } from '../../src/wire/messages/stamp.js';
+import { senderField, stampSender } from '../../src/wire/messages/stamp-sender.js';
 
 const base = signal({ path: '/a', interface: 'a.b', member: 'C', signature: 'sv', body: ['text', variant('y', 1)] });
 const MESSAGES: readonly (readonly [string, Message])[] = [

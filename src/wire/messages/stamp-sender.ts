@@ -1,6 +1,6 @@
 // Writes the sender into a message that a bus passes on: the one change of a header that every message gets. The header
 // is not read again and the body is copied as bytes. readdress.ts makes all other changes.
-// Specification: Header Fields (SENDER); Message Bus Message Routing. Tests: test/wire/stamp.test.ts.
+// Specification: Header Fields (SENDER); Message Bus Message Routing. Tests: test/wire/stamp-sender.test.ts.
 import { FIXED_HEADER_LENGTH, HeaderField, MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH } from '../constants.js';
 import { uint32At } from '../values/reader.js';
 import type { MessageHeader } from './decode.js';
