@@ -59,7 +59,7 @@ function requestOf(name: string, flags: number) {
 }
 
 /** The names of one link to a bus. */
-export class BusNames {
+export class NameRequests {
   /** The name that Hello has given us; undefined before its reply. */
   uniqueName: string | undefined;
   readonly #link: NameLink;

@@ -5,7 +5,7 @@
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
 import type { MatchRule } from '../protocol/match-rule.js';
 import type { ArrivedSignal, SignalHeader } from './arrived-signal.js';
-import { BusNames, type RestoredNames } from './name-requests.js';
+import { NameRequests, type RestoredNames } from './name-requests.js';
 import type { Engine } from './engine.js';
 import type { ConnectionClosedError } from './errors.js';
 import type { Gap } from './gap.js';
@@ -17,7 +17,7 @@ import { type SignalRequest, type SignalSource, Subscriptions } from './subscrip
 
 /** The wishes of one connection to a bus. */
 export class Wishes implements SignalReceiver, SignalSource {
-  readonly names: BusNames;
+  readonly names: NameRequests;
   readonly subscriptions: Subscriptions;
   readonly #core: LinkCore;
   // The other parts are made on first use.
@@ -27,7 +27,7 @@ export class Wishes implements SignalReceiver, SignalSource {
 
   constructor(core: LinkCore) {
     this.#core = core;
-    this.names = new BusNames(core);
+    this.names = new NameRequests(core);
     this.subscriptions = new Subscriptions(this, core);
   }
 
