@@ -7,10 +7,9 @@ import { invokerOf } from '../connection/invoker.js';
 import type { MessageLink } from '../connection/link.js';
 import { asDeclaredError } from '../interface/declared-errors.js';
 import type { InterfaceDefinition } from '../interface/definition.js';
-import { MessageFlag } from '../wire/constants.js';
 import { stackOfCaller } from '../wire/error-place.js';
 import { ArgumentError, type ErrorPlace, MarshalError } from '../wire/errors.js';
-import { methodCall } from '../wire/messages/message.js';
+import { methodCall, wantsReply } from '../wire/messages/message.js';
 import { checkOptions } from '../wire/options.js';
 import { splitSignature } from '../wire/signature.js';
 import { CALL_RULES, NO_OPTIONS, type ProxyCallOptions, type ProxyTarget } from './proxy-options.js';
@@ -74,7 +73,6 @@ export function proxyMethod(
 
   const send = (args: readonly unknown[], options: ProxyCallOptions): Promise<unknown> => {
     const flags = options === NO_OPTIONS ? defaultFlags : flagsOf(options, hasNoReply, defaults);
-    const isAnswered = (flags & MessageFlag.NO_REPLY_EXPECTED) === 0;
     const { descriptors } = options;
     const call = methodCall<string>({
       destination, path, interface: definition.name, member,
@@ -84,7 +82,7 @@ export function proxyMethod(
     const message = descriptors === undefined ? call : attachDescriptors(call, descriptors);
     const result = invoker.invoke({
       message, timeout: options.timeout ?? defaults.timeout, signal: options.signal, replySignature: out, place,
-      resultOf: isAnswered ? resultOf : nothing,
+      resultOf: wantsReply(call) ? resultOf : nothing,
     }, method);
     return declaresErrors ? result.catch(throwDeclared) : result;
   };

@@ -2,8 +2,7 @@
 // earlier connection must not be sent: on the next bus, the name of the caller can belong to another program, which can
 // wait for a reply to the same serial. It knows no engine. Tests: answerable-calls.test.ts.
 // Specification: Message Format (REPLY_SERIAL).
-import { MessageFlag } from '../wire/constants.js';
-import type { Message } from '../wire/messages/message.js';
+import { type Message, wantsReply } from '../wire/messages/message.js';
 import { CallRefusal, type CallRouter } from './call-router.js';
 
 /** Above this many calls that were never answered, the oldest can no longer be answered. */
@@ -18,8 +17,7 @@ export class AnswerableCalls {
     return {
       route: (header, length) => {
         const decision = router.route(header, length);
-        const isAnswered = !(decision instanceof CallRefusal) && (header.flags & MessageFlag.NO_REPLY_EXPECTED) === 0;
-        if (isAnswered) this.#add(keyOf(header.sender, header.serial));
+        if (!(decision instanceof CallRefusal) && wantsReply(header)) this.#add(keyOf(header.sender, header.serial));
         return decision;
       },
       handleBreak: (reason) => router.handleBreak?.(reason),

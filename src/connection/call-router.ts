@@ -2,8 +2,7 @@
 // accepts or refuses the call, then the whole call. The body of a refused call is never decoded. Programs register a
 // handler of whole calls instead (link.ts). It knows no objects. Tests: call-router.test.ts.
 // Specification: Message Types (METHOD_CALL, ERROR).
-import { errorReply, type MethodCall } from '../wire/messages/message.js';
-import { MessageFlag } from '../wire/constants.js';
+import { errorReply, type MethodCall, wantsReply } from '../wire/messages/message.js';
 import type { ConnectionClosedError } from './errors.js';
 import type { MessageLink } from './link.js';
 import { type PartReader, SharedParts } from './link-parts.js';
@@ -73,6 +72,6 @@ export function routeCalls(link: MessageLink<boolean>, router: CallRouter): () =
     const decision = router.route(call, 0);
     if (!(decision instanceof CallRefusal)) return decision.run(call);
     const { errorName, message } = decision;
-    if ((call.flags & MessageFlag.NO_REPLY_EXPECTED) === 0) link.send(errorReply(call, { errorName, message }));
+    if (wantsReply(call)) link.send(errorReply(call, { errorName, message }));
   });
 }

@@ -7,14 +7,13 @@ import { Inlet } from '../transport/inlet.js';
 import type { Transport } from '../transport/transport.js';
 import { runListener, startTimer } from '../transport/waiting.js';
 import { isRecord } from '../wire/arguments.js';
-import { MessageFlag } from '../wire/constants.js';
 import { type Caller, errorAt } from '../wire/error-place.js';
 import type { ErrorPlace } from '../wire/errors.js';
 import type { BodyOf } from '../wire/infer.js';
 import { decodeBodyAs, decodeHeaderAs, type MessageHeader, readBodyAs } from '../wire/messages/decode.js';
 import { type Envelope, readEnvelope } from '../wire/messages/broken-header.js';
 import { FrameReader } from '../wire/messages/framing.js';
-import { errorReply, type Message, type MethodCall } from '../wire/messages/message.js';
+import { errorReply, type Message, type MethodCall, wantsReply } from '../wire/messages/message.js';
 import { checkOptions } from '../wire/options.js';
 import type { Reading } from '../wire/values/read-options.js';
 import { type CallDefaults, type CallOptions, type NoReply, WAIT_RULES } from './call-options.js';
@@ -229,7 +228,7 @@ export class Engine {
       signal?.throwIfAborted();
       if (replySignature !== undefined) checkReplySignature(replySignature, invocation, above);
       serial = this.send(message, above, invocation.place);
-      if ((message.flags & MessageFlag.NO_REPLY_EXPECTED) !== 0) {
+      if (!wantsReply(message)) {
         return Promise.resolve(resultOf === undefined ? [] : resultOf([]));
       }
     } catch (error) {
@@ -361,7 +360,7 @@ export class Engine {
   }
 
   #answerError(call: Pick<MethodCall, 'flags' | 'serial' | 'sender'>, errorName: string, message: string): void {
-    if ((call.flags & MessageFlag.NO_REPLY_EXPECTED) !== 0) return;
+    if (!wantsReply(call)) return;
     try {
       this.send(errorReply(call, { errorName, message }), this.#answerError);
     } catch (error) {

@@ -3,6 +3,7 @@
 // Specification: Message Types (METHOD_CALL).
 import { MessageFlag } from '../wire/constants.js';
 import { type Caller, errorAt } from '../wire/error-place.js';
+import { wantsReply } from '../wire/messages/message.js';
 import { type CallDefaults, NO_DEFAULTS } from './call-options.js';
 import { attachedDescriptors } from './descriptors.js';
 import type { Invocation } from './invocation.js';
@@ -38,7 +39,7 @@ async function callLink(link: MessageLink<boolean>, invocation: Invocation): Pro
     reply = await link.call<string, string, boolean>({
       path, interface: interfaceName, member, destination, signature, body, timeout, signal, replySignature,
       descriptors: attachedDescriptors(message),
-      noReply: (flags & MessageFlag.NO_REPLY_EXPECTED) !== 0,
+      noReply: !wantsReply(message),
       noAutoStart: (flags & MessageFlag.NO_AUTO_START) !== 0,
       allowInteractiveAuthorization: (flags & MessageFlag.ALLOW_INTERACTIVE_AUTHORIZATION) !== 0,
     });

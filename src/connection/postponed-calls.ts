@@ -3,11 +3,10 @@
 // its arguments have no effect. It does not know streams. Tests: reconnect.test.ts. Specification: Message Types
 // (METHOD_CALL).
 import { onAbort } from '../transport/waiting.js';
-import { MessageFlag } from '../wire/constants.js';
 import { type Caller, errorAt } from '../wire/error-place.js';
 import { decodeMessage } from '../wire/messages/decode.js';
 import { encodeMessage } from '../wire/messages/encode.js';
-import type { MethodCall } from '../wire/messages/message.js';
+import { type MethodCall, wantsReply } from '../wire/messages/message.js';
 import { Deadlines } from './deadlines.js';
 import type { Engine } from './engine.js';
 import { ConnectionClosedError } from './errors.js';
@@ -159,7 +158,7 @@ function send(call: WaitingCall, engine: Engine, left: number): void {
   const { invocation, bytes } = call;
   const { timeout, signal, replySignature, place, resultOf } = invocation;
   const message = decodeMessage(bytes) as MethodCall; // as it was encoded
-  if ((message.flags & MessageFlag.NO_REPLY_EXPECTED) === 0) {
+  if (wantsReply(message)) {
     engine.resume(call, { message, timeout, signal, replySignature, place, resultOf }, left);
     return;
   }

@@ -2,10 +2,9 @@
 // the texts in its body are read only if a rule asks for them. It decides nothing.
 // Specification: Message Bus Message Routing. Tests: test/interop/bus-rules.test.ts.
 import { BUS_NAME } from '../protocol/bus.js';
-import { MessageFlag } from '../wire/constants.js';
 import { decodeHeader, type MessageHeader } from '../wire/messages/decode.js';
 import { encodeMessage } from '../wire/messages/encode.js';
-import type { Message } from '../wire/messages/message.js';
+import { type Message, wantsReply } from '../wire/messages/message.js';
 import { stampSender } from '../wire/messages/stamp-sender.js';
 import { textArguments } from '../wire/messages/text-arguments.js';
 import type { Client } from './client.js';
@@ -80,7 +79,7 @@ export class RoutedMessage implements MatchedMessage {
 
   /** Whether the sender waits for a reply. */
   get wantsReply(): boolean {
-    return this.header.type === 'method_call' && (this.header.flags & MessageFlag.NO_REPLY_EXPECTED) === 0;
+    return this.header.type === 'method_call' && wantsReply(this.header);
   }
 
   isAddressedTo(name: string): boolean {

@@ -6,10 +6,9 @@ import { CallRefusal } from '../connection/call-router.js';
 import { ConnectionClosedError } from '../connection/errors.js';
 import { DBusError } from '../protocol/errors.js';
 import { ErrorName } from '../protocol/error-names.js';
-import { MessageFlag } from '../wire/constants.js';
 import { errorAt } from '../wire/error-place.js';
 import type { ErrorPlace } from '../wire/errors.js';
-import { errorReply, type Message, type MethodCall, methodReturn } from '../wire/messages/message.js';
+import { errorReply, type Message, type MethodCall, methodReturn, wantsReply } from '../wire/messages/message.js';
 import { type FailedMember, isA, reportHandlerError, textOf } from './failure-reports.js';
 
 /** The part of a connection that replies and signals need. */
@@ -137,10 +136,6 @@ function sendFailed(sink: MessageSink, call: MethodCall, text: string): void {
       if (isA(error, ConnectionClosedError)) return;
     }
   }
-}
-
-function wantsReply({ flags }: MethodCall): boolean {
-  return (flags & MessageFlag.NO_REPLY_EXPECTED) === 0;
 }
 
 /** The longest part of a caller's name or path that an error text repeats. */

@@ -1,7 +1,7 @@
 // Messages as plain data: their five shapes, and the functions that make messages to be sent.
 // It knows no bytes: encode.ts writes messages, decode.ts reads them. Specification: Message Format.
 import { checkObject, isRevoked } from '../arguments.js';
-import type { ByteOrder } from '../constants.js';
+import { type ByteOrder, MessageFlag } from '../constants.js';
 import type { BodyInputOf, CheckedSignature } from '../infer.js';
 import { isBusName, isReceivableBusName } from '../names.js';
 import { ANY, checkRequiredOptions, type OptionRule } from '../options.js';
@@ -180,6 +180,11 @@ export function methodCall<const S extends string = ''>(
   if (isKnown) for (const key in parts) isKnown &&= isCallKey(key);
   checkParts('methodCall', parts, isKnown, CALL_RULES);
   return createMessage('method_call', parts as Partial<MessageBase>) as MethodCall;
+}
+
+/** Whether the caller wants a reply. If not, neither a METHOD_RETURN nor an ERROR may be sent. ‹Message Format› */
+export function wantsReply({ flags }: Pick<MethodCall, 'flags'>): boolean {
+  return (flags & MessageFlag.NO_REPLY_EXPECTED) === 0;
 }
 
 /** The parts of a call that address its reply. */
