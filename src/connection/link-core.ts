@@ -9,7 +9,7 @@ import type { Caller } from '../wire/error-place.js';
 import type { BodyOf } from '../wire/infer.js';
 import type { Message } from '../wire/messages/message.js';
 import { checkOptions } from '../wire/options.js';
-import { AnswerableCalls } from './answerable-calls.js';
+import { LateReplies } from './late-replies.js';
 import type { ArrivedSignal } from './arrived-signal.js';
 import {
   type CallDefaults, type CallOptions, mergeDefaults, NO_DEFAULTS, type NoReply,
@@ -70,7 +70,7 @@ export class LinkCore implements EngineOwner {
   #engine: Engine;
   #restorer: Restorer | undefined;
   /** Set if the link can be restored. */
-  #answerable: AnswerableCalls | undefined;
+  #lateReplies: LateReplies | undefined;
   /** Undefined while the link is open; kept after its end if that came during the outage. */
   #outage: Outage | undefined;
   #isClosing = false;
@@ -156,15 +156,15 @@ export class LinkCore implements EngineOwner {
    * that has ended is dropped and counted: the next bus could have given the name of the caller to another program.
    */
   send(message: Message, above: Caller): number {
-    if (this.#answerable === undefined) return this.#engine.send(message, above);
+    if (this.#lateReplies === undefined) return this.#engine.send(message, above);
     if (this.#failure !== undefined) throw notSent(message, this.#failure, above);
-    if (this.#answerable.isLate(message)) {
+    if (this.#lateReplies.isLate(message)) {
       this.drops.count('undeliverable', { error: notSent(message, LATE_REPLY, above) });
       return UNSENT;
     }
     if (this.open === undefined) throw notSent(message, this.#outage!.error, above); // without one it is open
     const serial = this.#engine.send(message, above);
-    this.#answerable.noteSent(message);
+    this.#lateReplies.noteSent(message);
     return serial;
   }
 
@@ -184,7 +184,7 @@ export class LinkCore implements EngineOwner {
   /** Sets the router of method calls; returns the function that removes it. */
   routeCalls(router: CallRouter): () => void {
     if (this.#router !== undefined) throw new HandlerInUseError();
-    const routed = this.#answerable === undefined ? router : this.#answerable.track(router);
+    const routed = this.#lateReplies === undefined ? router : this.#lateReplies.track(router);
     this.#router = routed;
     return () => {
       if (this.#router === routed) this.#router = undefined;
@@ -232,7 +232,7 @@ export class LinkCore implements EngineOwner {
   /** Lets a restorer restore the link from now on. Nothing must have been exported before. */
   restoreBy(restorer: Restorer): void {
     this.#restorer = restorer;
-    this.#answerable = new AnswerableCalls();
+    this.#lateReplies = new LateReplies();
   }
 
   get isRestorable(): boolean {
@@ -280,7 +280,7 @@ export class LinkCore implements EngineOwner {
     waiting.isRef = this.#isRef;
     this.#outage = { error, waiting, isGreeted: false };
     // Before anything of the program runs: it could ask the next bus about a caller on the last one.
-    this.#answerable?.clear();
+    this.#lateReplies?.clear();
     this.#router?.handleBreak?.(error);
     publishDisconnect(this.id, error, true);
     this.#restorer?.begin(error);

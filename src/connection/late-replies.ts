@@ -1,6 +1,7 @@
-// The calls that have arrived on the present connection of a link and can still be answered. A reply to a call of an
-// earlier connection must not be sent: on the next bus, the name of the caller can belong to another program, which can
-// wait for a reply to the same serial. It knows no engine. Tests: answerable-calls.test.ts.
+// Finds the replies of this side that come too late: their calls have arrived on an earlier connection of the link, or
+// were answered already. They must not be sent: on the next bus, the name of the caller can belong to another program,
+// which can wait for a reply to the same serial. It knows no engine. A late reply of the other side is an unexpected one
+// (pending-calls.ts). Tests: late-replies.test.ts.
 // Specification: Message Format (REPLY_SERIAL).
 import { type Message, wantsReply } from '../wire/messages/message.js';
 import { CallRefusal, type CallRouter } from './call-router.js';
@@ -8,8 +9,8 @@ import { CallRefusal, type CallRouter } from './call-router.js';
 /** Above this many calls that were never answered, the oldest can no longer be answered. */
 const MAX_CALLS = 65_536;
 
-/** The calls of one connection. */
-export class AnswerableCalls {
+/** The calls that have arrived on the present connection and can still be answered: other replies are late. */
+export class LateReplies {
   readonly #keys = new Set<string>();
 
   /** A router that notes each call that another router accepts and whose caller expects a reply. */
