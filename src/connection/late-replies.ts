@@ -1,7 +1,7 @@
 // Finds the replies of this side that come too late: their calls have arrived on an earlier connection of the link, or
 // were answered already. They must not be sent: on the next bus, the name of the caller can belong to another program,
-// which can wait for a reply to the same serial. It knows no engine. A late reply of the other side is an unexpected one
-// (pending-calls.ts). Tests: late-replies.test.ts.
+// which can wait for a reply to the same serial. It knows no engine. Late replies of the other side are unexpected
+// replies (pending-calls.ts). Tests: late-replies.test.ts.
 // Specification: Message Format (REPLY_SERIAL).
 import { type Message, wantsReply } from '../wire/messages/message.js';
 import { CallRefusal, type CallRouter } from './call-router.js';
