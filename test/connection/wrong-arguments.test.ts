@@ -4,7 +4,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import * as door from '../../src/index.js';
 import { startMessageBus } from '../../src/message-bus/start.js';
 
@@ -69,11 +69,9 @@ type Loose = (...args: readonly never[]) => unknown;
 type Bus = Awaited<ReturnType<typeof connectToBus>>;
 
 let daemon: Awaited<ReturnType<typeof startMessageBus>>;
-const { env } = process;
-const environment = { ...env };
 beforeAll(async () => {
   daemon = await startMessageBus();
-  env['DBUS_SESSION_BUS_ADDRESS'] = env['DBUS_SYSTEM_BUS_ADDRESS'] = env['DBUS_STARTER_ADDRESS'] = daemon.address;
+  for (const name of ['SESSION_BUS', 'SYSTEM_BUS', 'STARTER']) vi.stubEnv(`DBUS_${name}_ADDRESS`, daemon.address);
   const service = await daemon.connect();
   exportObject(service, target.path, Player.implement({
     methods: { Play: (title) => title, Stop: () => {} },
@@ -82,7 +80,7 @@ beforeAll(async () => {
   await service.requestName(NAME);
 });
 afterAll(async () => {
-  process.env = environment;
+  vi.unstubAllEnvs();
   await daemon.close();
 });
 

@@ -30,11 +30,14 @@ const stateOfProcess = () => ({
 
 let before: ReturnType<typeof stateOfProcess>;
 let handlesBefore: number;
+/** Node reads the home directory from the real environment, which another object does not change. */
+const { env } = process;
 beforeAll(() => {
   before = stateOfProcess();
   handlesBefore = openHandles();
 });
 afterAll(async () => {
   expect(stateOfProcess(), 'the process after the tests of this file').toEqual(before);
+  expect(process.env, 'the environment of the process').toBe(env);
   await until(() => openHandles() <= handlesBefore, 'the tests of this file have left no socket, server or program open');
 });
