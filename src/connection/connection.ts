@@ -21,8 +21,9 @@ import { LinkCore, type SignalReceiver } from './link-core.js';
 import type { MessageLink, MethodCallHandler } from './link.js';
 import { RECEIVE_RULES, type ReceiveOptions, receiveOptions, typedArraysOf } from './receive-options.js';
 import type { ListenedSubscription, ListenOptions, SignalListener } from './signal-listener.js';
+import { HEADER_SENDERS, SignalRouting } from './signal-routing.js';
 import { shareSignals } from './signal-taps.js';
-import { HEADER_SENDERS, type SubscribeOptions, type Subscription, Subscriptions } from './subscription.js';
+import { type SubscribeOptions, type Subscription, Subscriptions } from './subscription.js';
 
 /** The parts of a connection that is open. */
 export interface ConnectionParts<Typed extends boolean> {
@@ -186,10 +187,11 @@ export function connectionOn<Typed extends boolean = false>(
   const receiver: SignalReceiver = {
     isOurs: () => true, // without a bus there are no names
     mayOwn: () => true,
-    deliver: (signal) => subscriptions.deliver(signal),
+    deliver: (signal) => signals.deliver(signal),
   };
   const core = new LinkCore(transport, receiver, options);
-  const subscriptions = new Subscriptions(HEADER_SENDERS, core);
+  const signals = new SignalRouting(HEADER_SENDERS, core);
+  const subscriptions = new Subscriptions(signals, core.drops);
   core.announce(undefined);
   return new Connection({ typedArrays: typedArraysOf(options), limits: callLimits(options), core, subscriptions });
 }

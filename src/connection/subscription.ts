@@ -1,24 +1,20 @@
-// Routes signals to the subscriptions whose rule they match, and ends subscriptions. It knows no bus: a SignalSource
-// asks for the signals of a rule, and compares their sender. Tests: subscription.test.ts.
-// Specification: Match Rules, Message Bus Message Routing.
+// The handles of subscriptions: their options, the queue of their signals, its reader, and their end. They do not know
+// which signals come to them (signal-routing.ts). Tests: subscription.test.ts. Specification: Match Rules.
 import { MatchRuleError } from '../protocol/errors.js';
 import { formatMatchRule } from '../protocol/format-match-rule.js';
 import type { MatchRule } from '../protocol/match-rule.js';
-import { matchesArguments, matchesHeader } from '../protocol/matches-rule.js';
-import { onAbort } from '../transport/waiting.js';
 import { argumentError, tagOf } from '../wire/arguments.js';
 import { describe } from '../wire/describe.js';
 import type { Signal } from '../wire/messages/message.js';
 import { ABORT_SIGNAL, checkOptions, FUNCTION, type OptionRule, type OptionRules, TEXT } from '../wire/options.js';
 import { splitSignature } from '../wire/signature.js';
-import type { ArrivedSignal, SignalHeader } from './arrived-signal.js';
 import type { DropCounter } from './drops.js';
 import type { Gap } from './gap.js';
-import { SignalIndex } from './signal-index.js';
 import {
   LISTEN_RULES, type ListenedSubscription, type ListenOptions, SignalListening, type SignalListener, type SignalSink,
 } from './signal-listener.js';
 import { OVERFLOW, type OverflowPolicy, SignalQueue } from './signal-queue.js';
+import type { Route, RouteOptions, SignalRouting } from './signal-routing.js';
 
 /** How many signals a subscription keeps for a slow reader, unless its options say otherwise. */
 const DEFAULT_QUEUE_LIMIT = 1024;
@@ -99,117 +95,6 @@ export interface Subscription extends AsyncIterableIterator<Signal>, AsyncDispos
   close(): Promise<void>;
 }
 
-/** A request for the signals of one rule; it is released when the subscription ends. */
-export interface SignalRequest {
-  /** Resolves when signals can arrive, and their sender is known. */
-  readonly ready: Promise<void>;
-  /** Ends the request; resolves when the bus has removed the rule. */
-  release(): Promise<void>;
-}
-
-/** The source of signals: a bus, or another program. */
-export interface SignalSource {
-  /** Asks for the signals that match a valid rule. `refuse` is called if a bus refuses the rule, even later. */
-  request(rule: MatchRule, refuse: (error: unknown) => void): SignalRequest;
-  /** Whether a signal comes from `sender`, the bus name in a rule. */
-  isFrom(sender: string, signal: SignalHeader): boolean;
-}
-
-const NOTHING_REQUESTED: SignalRequest = { ready: Promise.resolve(), release: () => Promise.resolve() };
-
-/** The source of a link without a bus: it sends no requests, and compares the SENDER field of a signal. */
-export const HEADER_SENDERS: SignalSource = {
-  request: () => NOTHING_REQUESTED,
-  isFrom: (sender, signal) => sender === signal.sender,
-};
-
-/** The path of signals to one subscription. */
-class Route {
-  readonly rule: MatchRule;
-  readonly ready: Promise<void>;
-  gaps = 0;
-  /** The connection on which its signals came has ended. */
-  isInterrupted = false;
-  readonly #sink: SignalSink;
-  #mismatched = 0;
-  #released: Promise<void> | undefined;
-  readonly #request: SignalRequest;
-  readonly #signature: string | undefined;
-  /** Whether the rule has keys for arguments. */
-  readonly #hasArguments: boolean;
-  readonly #drops: DropCounter;
-  readonly #remove: (route: Route) => void;
-  readonly #stopListening: () => void;
-
-  constructor(
-    rule: MatchRule,
-    { signal, signature }: Pick<SubscribeOptions, 'signal' | 'signature'>,
-    { sink, request, drops, remove }: {
-      readonly sink: SignalSink;
-      readonly request: (refuse: (error: unknown) => void) => SignalRequest;
-      readonly drops: DropCounter;
-      readonly remove: (route: Route) => void;
-    },
-  ) {
-    this.rule = rule;
-    this.#hasArguments = [rule.args, rule.argPaths, rule.arg0Namespace].some((key) => key !== undefined);
-    this.#sink = sink;
-    this.#request = request((error) => this.fail(error));
-    this.#signature = signature;
-    this.#drops = drops;
-    this.#remove = remove;
-    this.#stopListening = onAbort(signal, () => this.fail(signal?.reason));
-    this.ready = this.#request.ready;
-    this.ready.catch((error: unknown) => this.fail(error));
-  }
-
-  get dropped(): number {
-    return this.#sink.dropped + this.#mismatched;
-  }
-
-  /** Takes a signal whose header matches the rule and that comes from the sender of the rule. */
-  take(signal: ArrivedSignal): void {
-    const { header } = signal;
-    const hasSignature = this.#signature === undefined || this.#signature === header.signature;
-    if (!hasSignature && !this.#hasArguments) return this.#countMismatch(header);
-    const message = signal.read();
-    if (message === undefined || (this.#hasArguments && !matchesArguments(this.rule, message))) return;
-    if (hasSignature) this.#sink.push(message, signal.length);
-    else this.#countMismatch(header);
-  }
-
-  /** The connection is restored after a gap. */
-  noteGap(gap: Gap): void {
-    if (!this.isInterrupted) return;
-    this.isInterrupted = false;
-    this.gaps++;
-    this.#sink.noteGap(gap);
-  }
-
-  #countMismatch(message: SignalHeader): void {
-    this.#mismatched++;
-    this.#drops.count('unexpected signature', { message });
-  }
-
-  /** Ends the subscription; its reader gets the reason as an error, after the signals in the queue. */
-  fail(reason: unknown): void {
-    this.#sink.end({ reason });
-    this.release().catch(() => {}); // the reader has an error already, and the bus forgets the rule with the connection
-  }
-
-  /** Ends the subscription and its request, once; resolves when the bus has removed the rule. */
-  release(): Promise<void> {
-    this.#released ??= this.#giveBack();
-    return this.#released;
-  }
-
-  async #giveBack(): Promise<void> {
-    this.#stopListening();
-    this.#remove(this);
-    await this.#request.release();
-  }
-}
-
 /** Makes the queue of a subscription with valid options. */
 export function queueOf(
   options: Pick<SubscribeOptions, 'queueLimit' | 'queueBytes' | 'overflow' | 'onGap'>,
@@ -273,7 +158,7 @@ export class SignalReader implements Subscription {
 
 /** Checks a rule and the options of a subscription; returns the rule for signals. */
 function checkSubscription(
-  rule: MatchRule, options: Pick<SubscribeOptions, 'signal' | 'signature'>, rules: Readonly<Record<string, OptionRule>>,
+  rule: MatchRule, options: RouteOptions, rules: Readonly<Record<string, OptionRule>>,
 ): MatchRule {
   if (tagOf(rule) !== '[object Object]') throw argumentError('subscribe', 'the rule must be an object', rule);
   checkOptions('subscribe', options, rules);
@@ -306,33 +191,24 @@ function tapOf(route: Route, sink: SignalSink): Omit<ListenedSubscription, 'clos
   };
 }
 
-/** The parts of a link that subscriptions need. */
-interface SubscribedLink {
-  readonly drops: DropCounter;
-  readonly closedSignal: AbortSignal;
-}
-
-/** All subscriptions of one link. */
+/** Makes the subscriptions of one link. */
 export class Subscriptions {
-  readonly #source: SignalSource;
-  readonly #link: SubscribedLink;
-  readonly #routes = new SignalIndex<Route>();
-  readonly #all = new Set<Route>();
-  #listensForEnd = false;
+  readonly #routing: SignalRouting;
+  readonly #drops: DropCounter;
 
-  constructor(source: SignalSource, link: SubscribedLink) {
-    this.#source = source;
-    this.#link = link;
+  constructor(routing: SignalRouting, drops: DropCounter) {
+    this.#routing = routing;
+    this.#drops = drops;
   }
 
   /** Subscribes to the signals that match a rule; see {@link MessageLink.subscribe}. */
   subscribe(rule: MatchRule, options: SubscribeOptions = {}): Subscription {
     const signalRule = checkSubscription(rule, options, SUBSCRIBE_RULES);
     const queue = queueOf(options, {
-      onDrop: (message) => this.#link.drops.count('queue overflow', { message }),
+      onDrop: (message) => this.#drops.count('queue overflow', { message }),
       onOverflow: (error) => route.fail(error),
     });
-    const route = this.#open(signalRule, options, queue);
+    const route = this.#routing.open(signalRule, options, queue);
     return new SignalReader(route, queue);
   }
 
@@ -340,68 +216,12 @@ export class Subscriptions {
   listen(rule: MatchRule, listener: SignalListener, options: ListenOptions = {}): ListenedSubscription {
     const signalRule = checkSubscription(rule, options, LISTEN_RULES);
     const sink = new SignalListening(listener, options.onGap);
-    return Object.assign(tapOf(this.#open(signalRule, options, sink), sink), { closed: sink.closed });
+    return Object.assign(tapOf(this.#routing.open(signalRule, options, sink), sink), { closed: sink.closed });
   }
 
   /** Gives the signals that match a rule to a sink of another layer; see signal-taps.ts. */
   tap(rule: MatchRule, signature: string | undefined, sink: SignalSink): Omit<ListenedSubscription, 'closed'> {
     const options = { signature };
-    return tapOf(this.#open(checkSubscription(rule, options, LISTEN_RULES), options, sink), sink);
-  }
-
-  #open(rule: MatchRule, options: Pick<SubscribeOptions, 'signal' | 'signature'>, sink: SignalSink): Route {
-    const { drops } = this.#link;
-    const request = (refuse: (error: unknown) => void): SignalRequest => this.#request(rule, refuse);
-    const route = new Route(rule, options, { sink, request, drops, remove: (ended) => this.#remove(ended) });
-    this.#add(route);
-    return route;
-  }
-
-  #request(rule: MatchRule, refuse: (error: unknown) => void): SignalRequest {
-    const { closedSignal } = this.#link;
-    if (!closedSignal.aborted) return this.#source.request(rule, refuse);
-    return { ready: Promise.reject(closedSignal.reason as Error), release: () => Promise.resolve() };
-  }
-
-  /** Must be called if a connection has ended and is to be restored. */
-  handleBreak(): void {
-    for (const route of this.#all) route.isInterrupted = true;
-  }
-
-  /** Must be called when the connection is restored, before any signal arrives on it. */
-  noteGap(gap: Gap): void {
-    for (const route of [...this.#all]) route.noteGap(gap);
-  }
-
-  /** Gives a signal to the subscriptions that want it; must be called for every signal, in order of arrival. */
-  deliver(signal: ArrivedSignal): void {
-    const { header } = signal;
-    this.#routes.visit(header, (route) => {
-      const { rule } = route;
-      if (!matchesHeader(rule, header)) return;
-      if (rule.sender === undefined || this.#source.isFrom(rule.sender, header)) route.take(signal);
-    });
-  }
-
-  #add(route: Route): void {
-    this.#listenForEnd();
-    this.#routes.add(route.rule, route);
-    this.#all.add(route);
-  }
-
-  #remove(route: Route): void {
-    this.#routes.remove(route.rule, route);
-    this.#all.delete(route);
-  }
-
-  #listenForEnd(): void {
-    if (this.#listensForEnd) return;
-    this.#listensForEnd = true;
-    const { closedSignal } = this.#link;
-    closedSignal.addEventListener('abort', () => this.#failAll(closedSignal.reason));
-  }
-
-  #failAll(reason: unknown): void {
-    for (const route of [...this.#all]) route.fail(reason);
+    return tapOf(this.#routing.open(checkSubscription(rule, options, LISTEN_RULES), options, sink), sink);
   }
 }

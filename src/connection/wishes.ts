@@ -13,13 +13,15 @@ import type { LinkCore, SignalReceiver } from './link-core.js';
 import { MatchRequests } from './match-requests.js';
 import { NameOwners } from './name-owners.js';
 import { NamespaceOwners } from './namespace-owners.js';
-import { type SignalRequest, type SignalSource, Subscriptions } from './subscription.js';
+import { type SignalRequest, SignalRouting, type SignalSource } from './signal-routing.js';
+import { Subscriptions } from './subscription.js';
 
 /** The wishes of one connection to a bus. */
 export class Wishes implements SignalReceiver, SignalSource {
   readonly names: NameRequests;
   readonly subscriptions: Subscriptions;
   readonly #core: LinkCore;
+  readonly #signals: SignalRouting;
   // The other parts are made on first use.
   #rules: MatchRequests | undefined;
   #owners: NameOwners | undefined;
@@ -28,7 +30,8 @@ export class Wishes implements SignalReceiver, SignalSource {
   constructor(core: LinkCore) {
     this.#core = core;
     this.names = new NameRequests(core);
-    this.subscriptions = new Subscriptions(this, core);
+    this.#signals = new SignalRouting(this, core);
+    this.subscriptions = new Subscriptions(this.#signals, core.drops);
   }
 
   get rules(): MatchRequests {
@@ -59,13 +62,13 @@ export class Wishes implements SignalReceiver, SignalSource {
       this.#namespaces?.handleBusSignal(signal);
       this.names.handleBusSignal(signal);
     }
-    this.subscriptions.deliver(signal);
+    this.#signals.deliver(signal);
   }
 
   /** Must be called if a connection has ended and is to be restored. */
   handleBreak(): void {
     this.names.handleBreak();
-    this.subscriptions.handleBreak();
+    this.#signals.handleBreak();
     this.#owners?.handleBreak();
     this.#namespaces?.handleBreak();
   }
@@ -75,7 +78,7 @@ export class Wishes implements SignalReceiver, SignalSource {
    * has the requests that the bus refuses.
    */
   async replay(engine: Engine, gap: Gap): Promise<RestoredNames> {
-    this.subscriptions.noteGap(gap);
+    this.#signals.noteGap(gap);
     // The rules before the questions, so that no change of an owner can be missed between the two.
     const rules = this.#rules?.replay(engine) ?? [];
     const owners = this.#owners?.replay(engine);
