@@ -16,12 +16,18 @@ const MAX_STDERR = 1_000;
  * After that, or if this process must not end it, the stream does not wait for it.
  */
 const MAX_TERMINATION = 1_000;
-/** How long a program whose input is closed may take to end by itself, in milliseconds, before the stream fails. */
-const MAX_LAST_WORDS = 100;
-/** The same for a program that has closed its output, and usually ends soon. */
-const MAX_SILENCE = 1_000;
+/**
+ * How long a program that has closed its input or its output may take to end by itself, in milliseconds. Then the stream
+ * fails, and the program gets SIGTERM.
+ */
+const MAX_LAST_WORDS = 1_000;
 
 type Callback = (error?: Error | null) => void;
+
+interface ProgramEnding {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
 
 /**
  * The standard input and output of a program, as one stream. Its bytes arrive only in `incoming`, without events. It is
@@ -34,9 +40,15 @@ class ProgramStream extends Duplex {
   readonly #program: ChildProcess;
   readonly #name: string;
   #stderr = '';
+  /** The reason of the system for which the stream fails; undefined before. */
+  #failure: Error | undefined;
   /** Called when the program has ended, if the stream waits for that. */
   #onEnded: (() => void) | undefined;
   #hasEnded = false;
+  /** How the program has ended, even if other programs still have its pipes. */
+  #ending: ProgramEnding | undefined;
+  /** The signals that this side has sent to the program. */
+  readonly #signals: NodeJS.Signals[] = [];
   #timer: NodeJS.Timeout | undefined;
 
   constructor(program: ChildProcess, name: string) {
@@ -52,12 +64,15 @@ class ProgramStream extends Duplex {
       this.#hasEnded ||= program.pid === undefined; // it was not started
       this.destroy(error);
     });
-    program.once('close', (code, signal) => this.#end(code, signal));
+    program.once('exit', (exitCode, signal) => {
+      this.#ending = { exitCode, signal };
+    });
+    program.once('close', () => this.#end());
     const { stdin, stdout, stderr } = program; // undefined if there was no descriptor left for them: an error follows
     stdout?.on('data', (chunk: Uint8Array) => this.incoming.receive(chunk));
-    stdout?.on('error', (error) => this.destroy(error));
-    stdout?.on('end', () => this.#fail(new EndOfStreamError(), MAX_SILENCE));
-    stdin?.on('error', (error) => this.#fail(error, MAX_LAST_WORDS));
+    stdout?.on('error', (error) => this.#fail(error));
+    stdout?.on('end', () => this.#fail(new EndOfStreamError()));
+    stdin?.on('error', (error) => this.#fail(error));
     stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-MAX_STDERR);
     });
@@ -106,33 +121,48 @@ class ProgramStream extends Duplex {
     this.#program.stdin?.end(done);
   }
 
-  /** A program that no longer reads or writes usually ends soon: its last output then makes a better error. */
-  #fail(error: Error, delay: number): void {
+  /** A program that no longer reads or writes usually ends soon: its end then makes a better error. */
+  #fail(error: Error): void {
     if (this.destroyed || this.#timer !== undefined) return;
-    this.#timer = setTimeout(() => this.destroy(error), delay);
+    this.#failure = error;
+    this.#timer = setTimeout(() => this.destroy(error), MAX_LAST_WORDS);
   }
 
-  #end(code: number | null, signal: NodeJS.Signals | null): void {
+  #end(): void {
     this.#hasEnded = true;
     clearTimeout(this.#timer);
     if (this.#onEnded !== undefined) this.#onEnded();
-    else this.destroy(new ProgramEndedError(this.#name, { exitCode: code, signal, stderr: this.#stderr }));
+    else this.destroy(this.#endedError());
+  }
+
+  /** Undefined if the program has not ended, or only because of a signal of this side. */
+  #endedError(): ProgramEndedError | undefined {
+    if (this.#ending === undefined) return undefined;
+    const { exitCode, signal } = this.#ending;
+    if (signal !== null && this.#signals.includes(signal)) return undefined;
+    return new ProgramEndedError(this.#name, { exitCode, signal, stderr: this.#stderr });
   }
 
   override _destroy(error: Error | null, done: Callback): void {
     clearTimeout(this.#timer);
     for (const pipe of this.#pipes) pipe.destroy();
-    if (this.#hasEnded) return done(error);
+    // The end of the program can have come so late, or been seen so late, that the stream has failed before.
+    const finish = (): void => done(error === this.#failure ? this.#endedError() ?? error : error);
+    if (this.#hasEnded) return finish();
     this.#onEnded = () => {
       clearTimeout(this.#timer);
       this.#onEnded = () => {};
-      done(error);
+      finish();
     };
     this.#timer = setTimeout(() => {
       this.#timer = setTimeout(() => this.#onEnded?.(), MAX_TERMINATION); // it waits in the kernel
-      this.#program.kill('SIGKILL');
+      this.#kill('SIGKILL');
     }, MAX_TERMINATION);
-    this.#program.kill('SIGTERM');
+    this.#kill('SIGTERM');
+  }
+
+  #kill(signal: NodeJS.Signals): void {
+    if (this.#program.kill(signal)) this.#signals.push(signal);
   }
 }
 

@@ -11,7 +11,9 @@ import { formatAddress } from '../../src/protocol/address.js';
 import { ConnectError, EndOfStreamError } from '../../src/transport/errors.js';
 import { openTransport } from '../../src/transport/open.js';
 import { programOf } from '../../src/transport/unixexec.js';
+import { signal } from '../../src/wire/messages/message.js';
 import { addressErrorOf, only } from '../protocol/addresses.js';
+import { extent } from '../support/extent.js';
 import { scratchDirectory } from '../support/reaper.js';
 
 const GUID = '00112233445566778899aabbccddeeff';
@@ -87,12 +89,27 @@ describe('a program', () => {
     ['that reads and ends', shell('read -r auth; exit 4'), 'the program "sh" has ended with exit code 4'],
     ['that closes its input', shell('exec <&-; sleep 0.02; exit 5'), 'the program "sh" has ended with exit code 5'],
     ['that closes its output and ends', shell('exec >&-; sleep 0.02; exit 6'), 'the program "sh" has ended with exit code 6'],
+    [
+      'that closes its output, and ends when it has to', shell(`trap 'exit 8' TERM; exec >&-; while :; do sleep 0.01; done`),
+      'the program "sh" has ended with exit code 8',
+    ],
+    [
+      'whose standard error remains open after its end', shell('sleep 3 >&2 <&- >&- & exec <&- >&-; exit 9'),
+      'the program "sh" has ended with exit code 9',
+    ],
     ['that closes its output', shell('exec >&-; exec sleep 600'), 'the peer closed the connection'],
     ['that prints no answer of D-Bus', shell('echo hello; exec sleep 600'), 'a line of the peer'],
   ])('%s fails the attempt, with a reason: %s', async (_, address, reason) => {
     const found = await reasonFor(address);
     if (reason.startsWith('a line')) expect(found).toMatch(/hello/);
     else expect(found).toBe(reason);
+  });
+
+  test('that ends at the same time as many others fails the attempt with its exit code', async () => {
+    const codes = Array.from({ length: extent(40, 200) }, (_, index) => index % 100);
+    const scripts = ['read -r auth; exit $1', 'exit $1', 'exec <&-; exit $1', 'exec >&-; exit $1'];
+    const reasons = await Promise.all(codes.map((code) => reasonFor(shell(scripts[code % scripts.length]!, String(code)))));
+    expect(reasons).toEqual(codes.map((code) => `the program "sh" has ended with exit code ${code}`));
   });
 
   test('gets argv0 as its name', async () => {
@@ -147,6 +164,16 @@ describe('a program', () => {
       'the connection has ended: the program "sh" has ended with exit code 255; its last output was "lost the host"',
     );
     expect(cause).toMatchObject({ name: 'ProgramEndedError', exitCode: 255, stderr: 'lost the host\n' });
+  });
+
+  test('that closes its input, and ends when it has to, ends the connection with its exit code', async () => {
+    const script = `trap 'exit 7' TERM; ${SERVE}; read -r begin; exec <&-; while :; do sleep 0.01; done`;
+    const connection = await openConnection(shell(script));
+    while (!connection.closedSignal.aborted) {
+      connection.send(signal({ path: '/', interface: 'com.example.A', member: 'B' })); // until the pipe is closed
+      await sleep(10);
+    }
+    expect((await connection.closed).cause).toMatchObject({ name: 'ProgramEndedError', exitCode: 7 });
   });
 
   test('that closes its output ends the connection, and is then ended itself', async () => {
