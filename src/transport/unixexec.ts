@@ -17,8 +17,8 @@ const MAX_STDERR = 1_000;
  */
 const MAX_TERMINATION = 1_000;
 /**
- * How long a program that has closed its input or its output may take to end by itself, in milliseconds. Then the stream
- * fails, and the program gets SIGTERM.
+ * How long a program that has closed its input or its output may take to end by itself, in milliseconds. Then the
+ * stream fails, and the program gets SIGTERM.
  */
 const MAX_LAST_WORDS = 1_000;
 

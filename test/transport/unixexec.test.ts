@@ -13,7 +13,6 @@ import { openTransport } from '../../src/transport/open.js';
 import { programOf } from '../../src/transport/unixexec.js';
 import { signal } from '../../src/wire/messages/message.js';
 import { addressErrorOf, only } from '../protocol/addresses.js';
-import { extent } from '../support/extent.js';
 import { scratchDirectory } from '../support/reaper.js';
 
 const GUID = '00112233445566778899aabbccddeeff';
@@ -106,7 +105,7 @@ describe('a program', () => {
   });
 
   test('that ends at the same time as many others fails the attempt with its exit code', async () => {
-    const codes = Array.from({ length: extent(40, 200) }, (_, index) => index % 100);
+    const codes = Array.from({ length: 40 }, (_, index) => index);
     const scripts = ['read -r auth; exit $1', 'exit $1', 'exec <&-; exit $1', 'exec >&-; exit $1'];
     const reasons = await Promise.all(codes.map((code) => reasonFor(shell(scripts[code % scripts.length]!, String(code)))));
     expect(reasons).toEqual(codes.map((code) => `the program "sh" has ended with exit code ${code}`));
