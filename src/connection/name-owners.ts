@@ -1,6 +1,7 @@
 // The present owner of each watched bus name, and every change of it: the basis for trusting the sender of a signal.
 // One request to the bus serves all watches of a name. The order of arrival counts: a reply to GetNameOwner that comes
-// after a NameOwnerChanged is ignored. When a bus ends, all owners are forgotten, and the next bus is asked again.
+// after a NameOwnerChanged is ignored. When a bus ends, all owners are forgotten, and the next bus is asked again,
+// except about unique names.
 // Tests: name-owners.test.ts, reconnect.test.ts.
 // Specification: org.freedesktop.DBus.NameOwnerChanged, org.freedesktop.DBus.GetNameOwner.
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
@@ -13,6 +14,7 @@ import type { ConnectionClosedError } from './errors.js';
 import { isPostponed, type MatchRequests, type WishLink } from './match-requests.js';
 import type { CallOutcome } from './pending-call.js';
 import { type Pledge, pledge } from './pledge.js';
+import { formerNameError } from './postponed-calls.js';
 
 /**
  * Called with the unique names of the new owner and of the previous one, undefined if there is no owner, and with the
@@ -75,7 +77,7 @@ export abstract class OwnerWatches<Listener, Subject extends Watched<Listener>> 
     const { path, interface: interfaceName } = BUS_OBJECT;
     const member = 'NameOwnerChanged';
     const changes = { type: 'signal', sender: BUS_NAME, path, interface: interfaceName, member } as const;
-    const rule = this.#rules.add({ ...changes, ...filter }, () => this.#giveUp(key, subject));
+    const rule = this.#rules.add({ ...changes, ...filter }, () => this.giveUp(key, subject));
     subject.release = rule.release;
     // The owners are asked for directly after AddMatch, so that no change can be missed between the two.
     const { open } = this.#link;
@@ -83,9 +85,9 @@ export abstract class OwnerWatches<Listener, Subject extends Watched<Listener>> 
       this.ask(open, key, subject).catch((error: unknown) => {
         if (!isPostponed(error, this.#link)) subject.asked.reject(error);
       });
-    }
+    } else if (key.startsWith(':')) subject.asked.reject(formerNameError(key));
     subject.ready = Promise.all([rule.ready, subject.asked.promise]).then(() => subject.finish());
-    subject.ready.catch(() => this.#giveUp(key, subject)); // a reader of `ready` gets the error
+    subject.ready.catch(() => this.giveUp(key, subject)); // a reader of `ready` gets the error
     return subject;
   }
 
@@ -122,7 +124,7 @@ export abstract class OwnerWatches<Listener, Subject extends Watched<Listener>> 
   }
 
   /** The bus cannot report the owners: the next watch asks again. */
-  #giveUp(key: string, subject: Subject): void {
+  protected giveUp(key: string, subject: Subject): void {
     this.#forget(key, subject);
     subject.release().catch(() => {});
   }
@@ -229,9 +231,18 @@ export class NameOwners extends OwnerWatches<OwnerSetter, WatchedName> {
     watched.update(owner === '' ? undefined : owner);
   }
 
-  /** Must be called if a connection has ended and is to be restored: its owners are not valid on the next one. */
+  /**
+   * Must be called if a connection has ended and is to be restored: its owners are not valid on the next one. A unique
+   * name is never watched on the next one, which can give it to another program.
+   */
   handleBreak(): void {
-    for (const watched of [...this.subjects.values()]) watched.reset();
+    for (const [name, watched] of [...this.subjects]) {
+      if (name.startsWith(':')) {
+        watched.asked.reject(formerNameError(name)); // unless it is known
+        this.giveUp(name, watched);
+      }
+      watched.reset();
+    }
   }
 
   /**

@@ -2,6 +2,7 @@
 // up to their timeout, within limits. Each call is encoded at once: mistakes are reported then, and later changes of
 // its arguments have no effect. It does not know streams. Tests: reconnect.test.ts. Specification: Message Types
 // (METHOD_CALL).
+import { BUS_NAME } from '../protocol/bus.js';
 import { onAbort } from '../transport/waiting.js';
 import { type Caller, errorAt } from '../wire/error-place.js';
 import { decodeMessage } from '../wire/messages/decode.js';
@@ -75,7 +76,7 @@ export class WaitingCalls {
       signal?.throwIfAborted();
       if (replySignature !== undefined) checkReplySignature(replySignature, invocation, above);
       const bytes = encode(invocation, above);
-      const refusal = this.#refusal(message, bytes.length);
+      const refusal = this.#refusal(message, bytes);
       if (refusal !== undefined) throw notSent(message, refusal, above);
       call = new WaitingCall(invocation, bytes);
     } catch (error) {
@@ -90,17 +91,15 @@ export class WaitingCalls {
   }
 
   /** The reason for which a call must not wait; undefined if it may. */
-  #refusal({ destination }: MethodCall, length: number): ConnectionClosedError | undefined {
+  #refusal(message: MethodCall, bytes: Uint8Array): ConnectionClosedError | undefined {
     if (this.#end !== undefined) return this.#end;
-    if (destination?.startsWith(':') === true) {
-      // The next bus can give the same unique name to another program.
-      return this.#lost(`${destination} was a name on a connection that has ended`);
-    }
+    const formerName = uniqueNameIn(message, bytes);
+    if (formerName !== undefined) return formerNameError(formerName, this.#reason.cause);
     const { maxWaitingCalls, maxWaitingBytes } = this.#limits;
     if (this.#calls.size >= maxWaitingCalls) {
       return this.#lost(`${maxWaitingCalls} calls wait for the next connection already`);
     }
-    if (this.#bytes + length > maxWaitingBytes) {
+    if (this.#bytes + bytes.length > maxWaitingBytes) {
       return this.#lost(`more than ${maxWaitingBytes} bytes would wait for the next connection`);
     }
     return undefined;
@@ -143,6 +142,22 @@ export class WaitingCalls {
     this.#remove(call);
     call.fail(() => signal.reason as unknown);
   }
+}
+
+/** The error for a unique name of an earlier bus: the next bus can give that name to another program. */
+export function formerNameError(name: string, cause?: unknown): ConnectionClosedError {
+  const found = `${name} was a name on a connection that has ended`;
+  return new ConnectionClosedError(found, { code: 'CONNECTION_LOST', cause });
+}
+
+/**
+ * The unique name that a call is for, or that a question to the bus is about: its first argument. Undefined if there is
+ * none. No other argument of the methods of a bus begins with a colon.
+ */
+function uniqueNameIn({ destination, signature }: MethodCall, bytes: Uint8Array): string | undefined {
+  const isQuestion = destination === BUS_NAME && signature.startsWith('s');
+  const name = isQuestion ? (decodeMessage(bytes).body[0] as string) : destination; // a string, by the signature
+  return name?.startsWith(':') === true ? name : undefined;
 }
 
 /** @throws {MarshalError | InvalidNameError} if the message is not valid, or refers to file descriptors */

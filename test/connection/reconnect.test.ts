@@ -342,6 +342,11 @@ describe('a call', () => {
     ['a wrong option', { ...METHOD, timeout: 'x' }, { code: 'OPTION_INVALID' }],
     ['a wrong signature of the reply', { ...METHOD, replySignature: '(' }, { name: 'SignatureError' }],
     ['a unique name', { ...METHOD, destination: ':1.5' }, { code: 'CONNECTION_LOST', wasSent: false }],
+    [
+      'a question to the bus about a unique name',
+      { destination: BUS, path: '/', interface: BUS, member: 'GetConnectionUnixUser', signature: 's', body: [':1.5'] },
+      { code: 'CONNECTION_LOST', wasSent: false },
+    ],
   ])('with %s rejects at once while the connection is lost', async (_, options, error) => {
     const { bus, peer, breakOf } = await startBus({ reconnect: { initialDelay: 10_000 } });
     const before = 'destination' in options ? undefined : await failureOf(bus.call(options as never)) as Error;
@@ -349,6 +354,28 @@ describe('a call', () => {
     const during = await failureOf(bus.call(options as never)) as Error;
     expect(during).toMatchObject(error);
     if (before !== undefined) expect(during.message).toBe(before.message);
+  });
+
+  test.each(['getNameOwner', 'nameHasOwner', 'listQueuedOwners', 'getConnectionCredentials', 'getConnectionUnixUser',
+    'getConnectionUnixProcessId', 'startServiceByName', 'waitForOwner'] as const)(
+    'of %s about a unique name is refused while the connection is lost, and the next bus is not asked', async (question) => {
+      const { bus, peer, restore, breakOf } = await startBus({ answer: giving({}, owned({ ':1.9': ':1.9' })) });
+      await breakOf(peer);
+      const message = expect.stringContaining(':1.9 was a name on a connection that has ended') as string;
+      await expect(bus[question](':1.9')).rejects.toMatchObject({ code: 'CONNECTION_LOST', message });
+      const next = await restore(peer);
+      await bus.call({ path: '/', member: 'Ping' });
+      expect(callsOf(next).flat()).not.toContain(':1.9');
+      expect(await bus.getNameOwner(':1.9')).toBe(':1.9'); // a name of the new bus now
+    },
+  );
+
+  test('of getNameOwner about a well-known name waits for the next bus', async () => {
+    const { bus, peer, restore, breakOf } = await startBus({ answer: giving({}, owned({ [SERVICE]: ':1.9' })) });
+    await breakOf(peer);
+    const owner = bus.getNameOwner(SERVICE);
+    await restore(peer);
+    expect(await owner).toBe(':1.9');
   });
 
   test('of requestName is repeated after each loss until it is answered, and rejects if it cannot wait', async () => {
@@ -564,6 +591,40 @@ describe('a subscription', () => {
     const call = await next.call('Method');
     next.send(next.encode(methodReturn(call), { sender: ':1.9' })); // a former owner on the former bus
     await expect(failure).rejects.toMatchObject({ name: 'CallTimeoutError' });
+  });
+
+  test('to the owner of a unique name ends with the connection: another program can have the name on the next bus', async () => {
+    const { bus, peer, restore, breakOf } = await startBus({ answer: giving({}, owned({ ':1.9': ':1.9' })) });
+    const changes: unknown[] = [];
+    const watch = bus.watchOwner(':1.9', (now, previous) => changes.push([now, previous]));
+    await watch.ready;
+    expect(changes).toEqual([[':1.9', undefined]]);
+    await breakOf(peer);
+    expect([watch.owner, changes]).toEqual([undefined, [[':1.9', undefined], [undefined, ':1.9']]]);
+    const refused = bus.watchOwner(':1.9', () => changes.push('called'));
+    await expect(refused.ready).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
+    const next = await restore(peer);
+    next.send(ownerChanged(':1.9', '', ':1.9'));
+    await bus.call({ path: '/', member: 'Ping' });
+    expect([watch.owner, changes.length]).toEqual([undefined, 2]);
+    expect(callsOf(next).flat().join()).not.toContain(':1.9');
+    const again = bus.watchOwner(':1.9', () => changes.push('again'));
+    await again.ready;
+    await watch.close();
+    expect([again.owner, changes.at(-1), changes.length]).toEqual([':1.9', 'again', 3]);
+    expect(callsOf(next).map(([member]) => member)).not.toContain('RemoveMatch');
+  });
+
+  test('to the owner of a unique name that has not begun has no owner after the connection is lost', async () => {
+    const answer: Answer = (call, from) => {
+      if (call.member !== 'GetNameOwner') return giving()(call, from);
+      from.socket.destroy();
+      return undefined;
+    };
+    const { bus } = await startBus({ answer });
+    const watch = bus.watchOwner(':1.9', () => expect.unreachable());
+    await expect(watch.ready).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
+    expect(watch.owner).toBe(undefined);
   });
 
   test('to a namespace that the next bus does not list gets later changes, and the rest is restored', async () => {
