@@ -1,6 +1,7 @@
 // The mechanisms EXTERNAL and ANONYMOUS, for either side, as plain data and functions; cookie-sha1.ts has the third.
 // Each step returns the next one, so that mechanisms have no state and one object serves any number of connections.
-// They know no lines, commands or hex; the state machines do. Tests: client.test.ts, server.test.ts.
+// Their data are bytes: client.ts and server.ts write and read them as hex, with command.ts.
+// Tests: client.test.ts, server.test.ts.
 // Specification: Authentication mechanisms.
 import { argumentError, isArray, isBytes, isRecord } from '../wire/arguments.js';
 import { quote } from '../wire/describe.js';

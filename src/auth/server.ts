@@ -1,8 +1,9 @@
 // The server's side of the authentication protocol as a state machine: bytes of the client come in, bytes to send go
-// out. It knows no sockets, clocks or credentials: the caller limits the time and checks identities (see
-// mechanisms.ts). A mechanism and the hook `authorize` may decide later: nothing is read until they have decided.
-// NEGOTIATE_UNIX_FD is declined unless the caller says that its stream carries descriptors; a client that gets this
-// answer sends no descriptors. Clients need not wait for answers: sd-bus writes its whole handshake at once.
+// out. It knows no sockets, clocks or credentials: the caller limits the time, and its mechanisms check identities.
+// For the servers of this library, transport/server-mechanisms.ts compares the uid. A mechanism and the hook
+// `authorize` may decide later: nothing is read until they have decided. NEGOTIATE_UNIX_FD is declined unless the
+// caller says that its stream carries descriptors; a client that gets this answer sends no descriptors. Clients need
+// not wait for answers: sd-bus writes its whole handshake at once.
 // Specification: Server states, Special credentials-passing nul byte.
 import {
   asciiBytes, decodeHex, encodeHex, formatCommand, LineReader, parseCommand, quote, splitWords,

@@ -1,4 +1,6 @@
-// Whether a message matches a rule. It does not compare senders: only a connection knows who owns a name.
+// Whether a message matches a rule in all keys but the sender: only a connection knows who owns a name. The sender is
+// compared by connection/signal-routing.ts, with the owners of connection/name-owners.ts, and on a message bus by
+// `#matchSender` of message-bus/match-index.ts.
 // Tests: matches-rule.test.ts; against real buses, test/interop/match-rules.test.ts.
 // Specification: Match Rules.
 import type { MessageHeader } from '../wire/messages/decode.js';
