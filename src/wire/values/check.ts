@@ -12,7 +12,7 @@ import { within } from './fault.js';
 import { type Check, Reader } from './reader.js';
 import type { DictType, StructType, Type } from '../signature.js';
 import { readCodec } from './unmarshal-text.js';
-import { checkBodyEnd, compileUnmarshal, notSingleFault } from './unmarshal.js';
+import { compileUnmarshal, notSingleFault } from './unmarshal-containers.js';
 
 function compileCheckArray(elementType: Type): Check {
   if (elementType.kind === 'fixed') return compileCheckFixedArray(elementType);
@@ -74,7 +74,7 @@ function compileCheckStruct({ fields }: StructType): Check {
 }
 
 /** Passes over consecutive values: the fields of a struct, or the arguments of a message. */
-function checkSequence(checks: readonly Check[], reader: Reader, depth: number): void {
+export function checkSequence(checks: readonly Check[], reader: Reader, depth: number): void {
   let i = 0;
   try {
     for (; i < checks.length; i++) checks[i]!(reader, depth);
@@ -107,10 +107,4 @@ function compileCheck(type: Type): Check {
 /** The check of each value of a signature. */
 export function checksOf(codec: Codec): readonly Check[] {
   return codec.checks ?? (codec.checks = codec.types.map(compileCheck));
-}
-
-/** Passes over a body up to the reader's end. @throws {Fault} whose path starts with the index of the argument */
-export function passOverBody(reader: Reader, codec: Codec): void {
-  checkSequence(checksOf(codec), reader, 0);
-  checkBodyEnd(reader, codec);
 }

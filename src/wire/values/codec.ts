@@ -1,6 +1,6 @@
-// The one record of a signature: its types, and the code that marshals, unmarshals and checks values of them.
-// Parsing happens here; marshal.ts, unmarshal.ts and check.ts each compile their side into the record on first use, so
-// that importing one side does not load the others. Specification: Type System, Valid Signatures.
+// The one record of a signature: its types, and the code that marshals, unmarshals and checks values of them. Parsing
+// happens here; marshal.ts, unmarshal-containers.ts and check.ts each compile their side into the record on first use,
+// so that a file that writes does not load those that read. Specification: Type System, Valid Signatures.
 import { BoundedCache } from '../bounded-cache.js';
 import { CACHE_LIMITS } from '../cache-limits.js';
 import { BASIC_OR_VARIANT, notSingleError, parseSignature, type Type } from '../signature.js';
@@ -14,7 +14,7 @@ export class Codec {
   readonly types: readonly Type[];
   /** Writes a value, one function for each type; undefined until marshal.ts compiles them. */
   marshalers: readonly Marshal[] | undefined = undefined;
-  /** Reads a value, one function for each type; undefined until unmarshal.ts compiles them. */
+  /** Reads a value, one function for each type; undefined until unmarshal-containers.ts compiles them. */
   unmarshalers: readonly Unmarshal[] | undefined = undefined;
   /** Passes over a value, one function for each type; undefined until check.ts compiles them. */
   checks: readonly Check[] | undefined = undefined;
