@@ -13,9 +13,11 @@ import type { Transport } from '../../src/transport/transport.js';
 import {
   encodeMessage, type Message, methodCall, type MethodCall, MessageReader, signal, type Signal,
 } from '../../src/wire/index.js';
+import { PATIENCE } from './waiting.js';
 
 export const BUS = { destination: 'org.freedesktop.DBus', path: '/org/freedesktop/DBus' } as const;
-const TIMEOUT = 10_000;
+/** Milliseconds between two looks at what has arrived, if nothing arrives. */
+const INTERVAL = 500;
 
 export class RawClient implements AsyncDisposable {
   uniqueName = '';
@@ -57,7 +59,7 @@ export class RawClient implements AsyncDisposable {
     const { host, port } = Object.fromEntries(parseAddresses(address)[0]?.keys ?? []);
     const socket = connect(Number(port), host);
     const auth = new AuthClient({ mechanisms: [anonymous()] });
-    const how = { guid: undefined, greeting: new Uint8Array(0), timeout: TIMEOUT, signal: undefined };
+    const how = { guid: undefined, greeting: new Uint8Array(0), timeout: PATIENCE, signal: undefined };
     return new RawClient(await handshake({ stream: socket, incoming: incomingOf(socket) }, auth, how));
   }
 
@@ -89,14 +91,25 @@ export class RawClient implements AsyncDisposable {
 
   /** The first message that fulfills a condition, among those that arrived and those that will. */
   async find(condition: (message: Message) => boolean): Promise<Message> {
-    const deadline = Date.now() + TIMEOUT;
-    for (;;) {
+    // Counted in looks: a machine that pauses for seconds does not use up the patience.
+    for (let looks = 0; looks * INTERVAL <= PATIENCE; looks++) {
       const found = this.log.find(condition);
       if (found !== undefined) return found;
       if (this.isEnded) throw new Error('the connection has ended');
-      if (Date.now() > deadline) throw new Error(`nothing arrived in ${TIMEOUT} ms; before: ${this.summary().join(', ')}`);
-      await Promise.race([this.#news, new Promise((resolve) => setTimeout(resolve, 500))]);
+      if (await this.#hasNews()) looks = 0;
     }
+    throw new Error(`nothing arrived in ${PATIENCE} ms; before: ${this.summary().join(', ')}`);
+  }
+
+  /** Resolves with true when something arrives, or with false after an interval. */
+  async #hasNews(): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(resolve, INTERVAL, false);
+    });
+    const hasNews = await Promise.race([this.#news.then(() => true), late]);
+    clearTimeout(timer);
+    return hasNews;
   }
 
   replyTo(serial: number): Promise<Message> {
