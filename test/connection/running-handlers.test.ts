@@ -8,6 +8,7 @@ import { RunningHandlers } from '../../src/connection/running-handlers.js';
 import { defineInterface } from '../../src/interface/define.js';
 import { exportObject } from '../../src/service/export-object.js';
 import { methodCall, methodReturn } from '../../src/wire/messages/message.js';
+import { deferred } from '../support/waiting.js';
 import { startBusLink, startLink } from './fake-server.js';
 
 const call = (member: string) => methodCall({ path: '/', interface: 'com.example.Quit1', member });
@@ -108,24 +109,28 @@ describe('on an engine whose stacks do not show the handler, an AsyncLocalStorag
 
   test('does not confuse unfinished work of an ended handler with a later handler', async () => {
     const handlers = new RunningHandlers(new AsyncLocalStorage());
+    const [isLate, isClosing] = [deferred(), deferred()];
     let isAnswered = false;
-    let close!: () => Promise<void>; // set by the handler
     const closed = new Promise<void>((resolve, reject) => {
-      close = async () => {
+      const close = async (): Promise<void> => {
         handlers.noteClose();
-        await handlers.ended();
+        const ended = handlers.ended();
+        isClosing.resolve();
+        await ended;
         expect(isAnswered).toBe(true);
       };
-      const quick = async (): Promise<void> => void setTimeout(() => close().then(resolve, reject), 5);
+      const quick = async (): Promise<void> => void isLate.promise.then(close).then(resolve, reject);
       handlers.run({ run: quick }, received);
     });
     await sleep(1); // the first handler has ended, and its place is free
     handlers.run({
       run: async () => {
-        await sleep(20);
+        await isClosing.promise;
+        await sleep(5);
         isAnswered = true;
       },
     }, received);
+    isLate.resolve();
     await closed;
   });
 });

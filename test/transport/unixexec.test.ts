@@ -1,6 +1,6 @@
 // The programs of unixexec addresses: how they are started, what they can do wrong, and that they end with the stream.
 import { ChildProcess, execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +14,7 @@ import { programOf } from '../../src/transport/unixexec.js';
 import { signal } from '../../src/wire/messages/message.js';
 import { addressErrorOf, only } from '../protocol/addresses.js';
 import { scratchDirectory } from '../support/reaper.js';
+import { until } from '../support/waiting.js';
 
 const GUID = '00112233445566778899aabbccddeeff';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -47,10 +48,15 @@ const shell = (script: string, ...args: readonly string[]): string => {
 };
 
 /** Writes its process id into a file, and then does what a server does. */
-const withPid = (script: string): { address: string; pid: () => number } => {
+function withPid(script: string): { address: string; pid: () => number; hasStarted: () => boolean } {
   const file = join(scratchDirectory(), 'pid');
-  return { address: shell(`echo $$ >"$1"; ${script}`, file), pid: () => Number(readFileSync(file, 'latin1')) };
-};
+  const read = (): string => readFileSync(file, 'latin1');
+  return {
+    address: shell(`echo $$ >"$1"; ${script}`, file),
+    pid: () => Number(read()),
+    hasStarted: () => existsSync(file) && read().endsWith('\n'),
+  };
+}
 
 const SERVE = `read -r auth; printf 'OK ${GUID}\\r\\n'; read -r negotiate; printf 'AGREE_UNIX_FD\\r\\n'`;
 
@@ -132,17 +138,20 @@ describe('a program', () => {
     ['is silent and ignores SIGTERM', 'trap "" TERM; while :; do sleep 0.05; done'],
     ['prints garbage', 'echo garbage; exec sleep 600'],
   ])('that %s is ended after the attempt has failed', async (_, script) => {
-    const { address, pid } = withPid(script);
-    await reasonFor(address, { connectTimeout: 300 });
+    const { address, pid, hasStarted } = withPid(script);
+    // On a busy machine a program can take longer than the attempt to start.
+    for (let connectTimeout = 300; !hasStarted(); connectTimeout *= 2) await reasonFor(address, { connectTimeout });
     await untilGone(pid());
   });
 
   test('is ended if the AbortSignal aborts', async () => {
-    const { address, pid } = withPid('exec sleep 600');
+    const { address, pid, hasStarted } = withPid('exec sleep 600');
     const reason = new Error('enough');
     const controller = new AbortController();
-    setTimeout(() => controller.abort(reason), 200);
-    await expect(openTransport(address, { signal: controller.signal })).rejects.toBe(reason);
+    const failure = expect(openTransport(address, { signal: controller.signal })).rejects.toBe(reason);
+    await until(hasStarted);
+    controller.abort(reason);
+    await failure;
     await untilGone(pid());
   });
 
