@@ -417,6 +417,8 @@ for (const { program, required, startBus } of BUSES) describeWith(...required)(`
       [{ interface: STATS }, 'GetConnectionStats', 's', [DBUS], 'InvalidArgs: GetConnectionStats is not meaningful for the message bus "org.freedesktop.DBus" itself'],
       [{ interface: STATS, path: '/x' }, 'GetStats', '', [], 'UnknownInterface: org.freedesktop.DBus does not understand message GetStats'],
       [{ path: '/x' }, 'UpdateActivationEnvironment', 'a{ss}', [{}], "AccessDenied: Method 'UpdateActivationEnvironment' is only available at the canonical object path '/org/freedesktop/DBus'"],
+      [{ path: '/x' }, 'UpdateActivationEnvironment', 's', ['wrong'], "AccessDenied: Method 'UpdateActivationEnvironment' is only available at the canonical object path '/org/freedesktop/DBus'"],
+      [{ interface: 'org.freedesktop.DBus.Monitoring', path: '/x' }, 'BecomeMonitor', 'asu', [[], 0], 'UnknownInterface: org.freedesktop.DBus does not understand message BecomeMonitor'],
       [{ interface: 'org.freedesktop.DBus.Monitoring' }, 'BecomeMonitor', 'asu', [[], 1], 'InvalidArgs: BecomeMonitor does not support any flags yet'],
     ] as const)('refuses %j %s(%s) %j: %s', async (where, member, signature, body, expected) => {
       const client = await connect();

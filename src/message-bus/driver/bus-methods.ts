@@ -9,7 +9,6 @@ import type { BusCore } from '../bus-core.js';
 import { waitingOf } from '../activator.js';
 import { addRule, removeRule } from '../client-rules.js';
 import type { DriverCall, DriverMethods } from './driver-call.js';
-import { CANONICAL_PATH } from './interfaces.js';
 
 /** The results of StartServiceByName. ‹org.freedesktop.DBus.StartServiceByName› */
 const StartResult = { SUCCESS: 1, ALREADY_RUNNING: 2 } as const;
@@ -28,14 +27,10 @@ function startService(core: BusCore, call: DriverCall): readonly unknown[] | und
   throw new DBusError(ErrorName.SERVICE_UNKNOWN, `The name ${name} was not provided by any .service files`);
 }
 
-function updateEnvironment(core: BusCore, { path, args, client }: DriverCall): readonly unknown[] {
-  const member = 'UpdateActivationEnvironment';
-  if (path !== CANONICAL_PATH) {
-    const problem = `Method '${member}' is only available at the canonical object path '${CANONICAL_PATH}'`;
-    throw new DBusError(ErrorName.ACCESS_DENIED, problem);
-  }
+function updateEnvironment(core: BusCore, { args, client }: DriverCall): readonly unknown[] {
   if (!client.identity.isPrivileged) {
-    throw new DBusError(ErrorName.ACCESS_DENIED, `Only the user of the bus and root may call ${member}`);
+    const problem = 'Only the user of the bus and root may call UpdateActivationEnvironment';
+    throw new DBusError(ErrorName.ACCESS_DENIED, problem);
   }
   core.activator.updateEnvironment(args[0] as ReadonlyMap<string, string>);
   return [];

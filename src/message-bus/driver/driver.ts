@@ -23,6 +23,8 @@ import { statsMethods } from './stats.js';
 interface FoundMethod {
   readonly definition: InterfaceDefinition;
   readonly member: string;
+  /** Whether it answers at the canonical path only. */
+  readonly isCanonicalOnly: boolean;
 }
 
 /** The object `/org/freedesktop/DBus` of one bus. */
@@ -60,7 +62,7 @@ export class Driver {
     const peer = DRIVER_INTERFACES.at(-1)!.definition; // the table is not empty
     const isPeer = interfaceName === undefined || interfaceName === peer.name;
     if (isPeer && member !== undefined && Object.hasOwn(peer.methods, member)) {
-      this.#run({ definition: peer, member }, message, client);
+      this.#run({ definition: peer, member, isCanonicalOnly: false }, message, client);
       return;
     }
     const where = interfaceName === undefined ? '' : ` on interface "${interfaceName}"`;
@@ -71,21 +73,26 @@ export class Driver {
   /** The method of a call, or the name of the error if there is none. */
   #find(path: string | undefined, interfaceName: string | undefined, member = ''): FoundMethod | string {
     let isInterfaceKnown = interfaceName === undefined;
-    for (const { definition, isAnywhere } of DRIVER_INTERFACES) {
+    for (const { definition, isAnywhere, canonicalOnly } of DRIVER_INTERFACES) {
       if (interfaceName !== undefined && interfaceName !== definition.name) continue;
       if (!isAnywhere && path !== CANONICAL_PATH) continue;
       isInterfaceKnown = true;
-      if (Object.hasOwn(definition.methods, member)) return { definition, member };
+      if (!Object.hasOwn(definition.methods, member)) continue;
+      return { definition, member, isCanonicalOnly: canonicalOnly?.includes(member) === true };
     }
     return isInterfaceKnown ? ErrorName.UNKNOWN_METHOD : ErrorName.UNKNOWN_INTERFACE;
   }
 
-  #run({ definition, member }: FoundMethod, message: RoutedMessage, client: Client): boolean {
+  #run({ definition, member, isCanonicalOnly }: FoundMethod, message: RoutedMessage, client: Client): boolean {
     const method = definition.methods[member]!; // found there
     const handler = this.#methods.get(definition.name)?.[member];
     const call = this.#callOf(message, client, method.out);
     try {
       if (handler === undefined) throw new DBusError(ErrorName.NOT_SUPPORTED, `${member} is not supported`);
+      if (isCanonicalOnly && message.header.path !== CANONICAL_PATH) {
+        const problem = `Method '${member}' is only available at the canonical object path '${CANONICAL_PATH}'`;
+        throw new DBusError(ErrorName.ACCESS_DENIED, problem);
+      }
       if (message.header.signature !== method.in) {
         const { signature } = message.header;
         const problem = `Call to ${member} has wrong args (${signature}, expected ${method.in})\n`;

@@ -1,6 +1,6 @@
-// The interfaces of the bus's own object, as definitions, and the paths at which each answers. Data only; the other
-// files of this folder have the methods. Specification: Message Bus Messages, Standard Interfaces. Tests:
-// test/interop/bus-rules.test.ts.
+// The interfaces of the bus's own object, as definitions, and the paths at which each interface and method answers.
+// Data only: driver.ts compares the path of a call, the other files of this folder have the methods.
+// Specification: Message Bus Messages, Standard Interfaces. Tests: test/interop/bus-rules.test.ts.
 import { defineInterface } from '../../interface/define.js';
 import type { InterfaceDefinition } from '../../interface/definition.js';
 import { DBusDaemon, Introspectable, Peer, Properties } from '../../interface/standard.js';
@@ -36,16 +36,18 @@ export const DebugStats = defineInterface({
 /** An interface of the bus. */
 export interface DriverInterface {
   readonly definition: InterfaceDefinition;
-  /** Whether it answers at every path. */
+  /** Whether it answers at every path. If not, it is known at the canonical path only. */
   readonly isAnywhere: boolean;
+  /** Its methods that answer at the canonical path only. At another path, the caller gets AccessDenied. */
+  readonly canonicalOnly?: readonly string[];
 }
 
 /** All interfaces of the bus, in the order in which a call without an interface looks for its method. */
 export const DRIVER_INTERFACES: readonly DriverInterface[] = [
-  { definition: BusInterface, isAnywhere: true },
+  { definition: BusInterface, isAnywhere: true, canonicalOnly: ['UpdateActivationEnvironment'] },
   { definition: Properties, isAnywhere: false },
   { definition: Introspectable, isAnywhere: true },
-  { definition: Monitoring, isAnywhere: false },
+  { definition: Monitoring, isAnywhere: false }, // BecomeMonitor
   { definition: DebugStats, isAnywhere: false },
   { definition: Peer, isAnywhere: true },
 ];
