@@ -1,5 +1,6 @@
-// Checks a message against the policies of both sides, and makes the text of the refusal.
-// Specification: none (dbus-daemon(1), <policy>). Tests: permissions.test.ts.
+// Whether a message may pass: its sender must have called Hello, and the policies of both sides must allow it. Makes
+// the texts of the refusals. Specification: org.freedesktop.DBus.Hello; for policies none (dbus-daemon(1), <policy>).
+// Tests: permissions.test.ts, test/interop/bus-rules.test.ts.
 import { BUS_NAME } from '../protocol/bus.js';
 import type { Client } from './client.js';
 import type { RoutedMessage } from './routed-message.js';
@@ -9,6 +10,12 @@ function namesOf({ uniqueName, places }: Client): readonly string[] {
   const names = uniqueName === '' ? [] : [uniqueName];
   for (const { name } of places) names.push(name);
   return names;
+}
+
+/** The text of AccessDenied for a call to the bus by a client that has no name yet; undefined if it is Hello. */
+export function refusalBeforeHello({ state }: Client, isHello: boolean): string | undefined {
+  if (state !== 'new' || isHello) return undefined;
+  return 'Client tried to send a message other than Hello without being registered';
 }
 
 /** Whether the sender may send a message to a service that is not running. If not, the service is not started. */

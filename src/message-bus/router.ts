@@ -11,7 +11,7 @@ import type { BusCore } from './bus-core.js';
 import type { Client } from './client.js';
 import { disconnectSlow } from './departures.js';
 import { ProtocolViolation } from './errors.js';
-import { mayStart, refusalText, refusingSide } from './permissions.js';
+import { mayStart, refusalBeforeHello, refusalText, refusingSide } from './permissions.js';
 import { ReplyTimeouts } from './reply-timeouts.js';
 import { type IsNameOf, RoutedMessage } from './routed-message.js';
 
@@ -76,9 +76,9 @@ export class Router {
 
   /** Calls a method of the bus; returns false if the call fails. */
   #call(message: RoutedMessage, client: Client, isHello: boolean): boolean {
-    if (client.state === 'new' && !isHello) {
-      const problem = 'Client tried to send a message other than Hello without being registered';
-      this.#core.refuse(message, ErrorName.ACCESS_DENIED, problem);
+    const beforeHello = refusalBeforeHello(client, isHello);
+    if (beforeHello !== undefined) {
+      this.#core.refuse(message, ErrorName.ACCESS_DENIED, beforeHello);
       return false;
     }
     const side = client.state === 'new' ? undefined : refusingSide(message, undefined, false);
