@@ -1,7 +1,9 @@
-// The calls that a bus has passed on and whose replies it expects. Only an expected reply is passed on, once. A caller
-// gets NoReply if its callee leaves before the reply. It knows no messages beyond their serials.
+// The calls that a bus has passed on and whose replies it expects. Only an expected reply is passed on, once: `admits`
+// decides, and router.ts drops the others. A caller gets NoReply if its callee leaves before the reply. It knows no
+// messages beyond their types and serials.
 // Specification: Message Bus Message Routing; Message Types (METHOD_RETURN, ERROR). Tests: pending-replies.test.ts.
 import { ErrorName } from '../protocol/error-names.js';
+import type { MessageHeader } from '../wire/messages/decode.js';
 
 /** The text of NoReply for a callee that has left, as in the reference implementation. */
 const CALLEE_LEFT = 'Message recipient disconnected from message bus without replying';
@@ -91,6 +93,15 @@ export class PendingReplies<Peer extends object> {
     if (serials === undefined) callers.set(caller, new Set([serial]));
     else serials.add(serial);
     return undefined;
+  }
+
+  /**
+   * Whether a message may be passed on: any but a reply without an open call. An expected reply closes its call.
+   * ‹Message Types›
+   */
+  admits({ type, replySerial }: Pick<MessageHeader, 'type' | 'replySerial'>, sender: Peer, recipient: Peer): boolean {
+    if (type !== 'method_return' && type !== 'error') return true;
+    return replySerial !== undefined && this.take(recipient, sender, replySerial);
   }
 
   /** Takes the entry that a reply answers; returns false if the reply was not expected. */

@@ -133,14 +133,13 @@ export class Router {
     const { replies } = this.#core;
     const { header } = message;
     const sender = message.sender!; // the bus itself does not go through the router
-    const isReply = header.type === 'method_return' || header.type === 'error';
-    const isExpected = !isReply || replies.take(recipient, sender, header.replySerial);
-    const side = refusingSide(message, recipient, false, isExpected);
+    const isAdmitted = replies.admits(header, sender, recipient);
+    const side = refusingSide(message, recipient, false, isAdmitted);
     if (side !== undefined) {
       this.#core.reject(message, ErrorName.ACCESS_DENIED, refusalText(side, message)); // even if it is a signal
       return false;
     }
-    if (!isExpected) return false;
+    if (!isAdmitted) return false; // a reply without an open call
     if (!message.wantsReply) return true;
     const refusal = replies.expect(sender, recipient, header.serial);
     if (refusal === undefined) this.#timeouts.add(sender, recipient, header.serial);

@@ -31,6 +31,21 @@ test('a reply is accepted once, by its caller, callee and serial', () => {
   expect(replies.countOf(caller)).toBe(0);
 });
 
+test('a reply is admitted if it has an open call, and any other message', () => {
+  for (const type of ['method_return', 'error'] as const) {
+    replies.expect(caller, callee, 7);
+    expect(replies.admits({ type, replySerial: 8 }, callee, caller)).toBe(false);
+    expect(replies.admits({ type, replySerial: 7 }, other, caller)).toBe(false);
+    expect(replies.admits({ type, replySerial: 7 }, callee, caller)).toBe(true);
+    expect(replies.admits({ type, replySerial: 7 }, callee, caller)).toBe(false);
+  }
+  replies.expect(caller, callee, 7);
+  for (const type of ['method_call', 'signal'] as const) {
+    expect(replies.admits({ type, replySerial: 7 }, callee, caller)).toBe(true);
+  }
+  expect(replies.countOf(caller)).toBe(1);
+});
+
 test('a serial can be pending at several callees, and at each of them once', () => {
   const third = { name: 'third' };
   for (const each of [callee, other, third]) expect(replies.expect(caller, each, 7)).toBe(undefined);
