@@ -313,11 +313,8 @@ export class Engine {
   }
 
   #handleReply(header: ReplyHeader, frame: Uint8Array): void {
-    const call = this.#pending.take(header);
-    if (call === undefined) {
-      this.#owner.drops.count('unexpected reply', { message: header });
-      return;
-    }
+    const call = this.#pending.takeOrCount(header, this.#owner.drops);
+    if (call === undefined) return;
     const { type, signature } = header;
     if (type === 'method_return' && call.replySignature !== undefined && call.replySignature !== signature) {
       call.refuse(signature);

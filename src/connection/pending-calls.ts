@@ -1,12 +1,14 @@
 // The calls of one stream that wait for a reply: their serials, their time, and the senders that may reply. Each call
-// settles exactly once, by a reply, a timeout, an abort or the end of the connection. It knows no sockets.
+// settles exactly once, by a reply, a timeout, an abort or the end of the connection. A reply that no call waits for,
+// such as one after the timeout, is counted. It knows no sockets.
 // Specification: Message Format (serial, REPLY_SERIAL).
 import { BUS_NAME } from '../protocol/bus.js';
 import { onAbort } from '../transport/waiting.js';
 import type { Envelope } from '../wire/messages/broken-header.js';
 import { SerialTable } from './serial-table.js';
 import { Deadlines } from './deadlines.js';
-import type { PendingCall } from './pending-call.js';
+import type { DropCounter } from './drops.js';
+import type { PendingCall, ReplyHeader } from './pending-call.js';
 import { nextSerial, serialMaker } from './serials.js';
 
 /** How long a call waits unless its options say otherwise, in milliseconds: as in the reference implementation. */
@@ -61,6 +63,13 @@ export class PendingCalls {
     const call = replySerial === undefined ? undefined : this.#calls.get(replySerial);
     if (call === undefined || !this.#mayAnswer(sender, call.destination)) return undefined;
     this.#remove(call);
+    return call;
+  }
+
+  /** Like {@link take}, for a valid reply: one that no call waits for is counted as dropped. */
+  takeOrCount(header: ReplyHeader, drops: DropCounter): PendingCall | undefined {
+    const call = this.take(header);
+    if (call === undefined) drops.count('unexpected reply', { message: header });
     return call;
   }
 
