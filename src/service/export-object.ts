@@ -1,5 +1,6 @@
 // Exports implementations at object paths of a link. The first export registers the handler of its method calls.
-// It knows no replies and no rules of dispatch. Specification: Object Paths, Interfaces.
+// It knows no replies and no rules of dispatch; object-tree.ts refuses an interface that the path has already.
+// Specification: Object Paths, Interfaces.
 import { argumentError, hasMethods, isArray, isRecord } from '../wire/arguments.js';
 import { ArgumentError } from '../wire/errors.js';
 import type { MessageLink } from '../connection/link.js';
