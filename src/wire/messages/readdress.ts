@@ -6,7 +6,7 @@ import {
   FIELD_DEPTH, FIXED_HEADER_LENGTH, HeaderField, LAST_KNOWN_FIELD, MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, MAX_UINT32,
 } from '../constants.js';
 import { decodeHeader } from './decode.js';
-import { checkInteger, refusal } from './encode.js';
+import { checkInteger, refusal } from './encode-fields.js';
 import { skipField } from './skip-field.js';
 import { fieldsTooLongProblem, tooLongProblem } from './fixed-header.js';
 import { assertBusName } from '../names.js';
