@@ -2,6 +2,7 @@
 // deadlines, with one timer for the first. Adding and removing a call takes constant time. If the event loop was busy
 // when the time ran out, the sockets are read again before any call times out. It does not know messages.
 // Tests: pending-calls.test.ts. (No clause of the specification.)
+import { monotonicTime } from '../transport/waiting.js';
 import { CallTimeoutError } from './errors.js';
 
 /** Longest delay of a timer of Node, in milliseconds: 24 days. */
@@ -59,7 +60,7 @@ class DeadlineList {
   }
 
   add(call: TimedCall): void {
-    call.deadline = performance.now() + this.#delay;
+    call.deadline = monotonicTime() + this.#delay;
     call.list = this;
     call.previous = this.#last;
     if (this.#last === undefined) this.#first = call;
@@ -94,7 +95,7 @@ class DeadlineList {
 
   readonly #onTimer = (): void => {
     this.#timer = undefined;
-    this.#overdue = performance.now() + 1; // a timer of Node may fire up to 1 ms early
+    this.#overdue = monotonicTime() + 1; // a timer of Node may fire up to 1 ms early
     // Immediates run after the sockets were read: a message that arrived while the loop was busy then counts as in
     // time.
     if (this.#first !== undefined && this.#first.deadline <= this.#overdue) this.#look = setImmediate(this.#onLook);
@@ -112,7 +113,7 @@ class DeadlineList {
 
   #continue(): void {
     if (this.#first === undefined) return this.#onIdle(this);
-    const delay = Math.max(1, Math.ceil(this.#first.deadline - performance.now()));
+    const delay = Math.max(1, Math.ceil(this.#first.deadline - monotonicTime()));
     this.#start(delay);
   }
 

@@ -3,7 +3,7 @@
 // its arguments have no effect. It does not know streams. Tests: reconnect.test.ts. Specification: Message Types
 // (METHOD_CALL).
 import { BUS_NAME } from '../protocol/bus.js';
-import { onAbort } from '../transport/waiting.js';
+import { monotonicTime, onAbort } from '../transport/waiting.js';
 import { type Caller, errorAt } from '../wire/error-place.js';
 import { decodeMessage } from '../wire/messages/decode.js';
 import { encodeMessage } from '../wire/messages/encode.js';
@@ -113,7 +113,7 @@ export class WaitingCalls {
   flush(engine: Engine): void {
     for (const call of [...this.#calls]) {
       if (!this.#calls.has(call)) continue; // a getter or an abort has ended it meanwhile
-      const left = call.list === undefined ? call.timeout : Math.max(0, call.deadline - performance.now());
+      const left = call.list === undefined ? call.timeout : Math.max(0, call.deadline - monotonicTime());
       this.#remove(call);
       send(call, engine, left);
     }

@@ -2,7 +2,7 @@
 // requests of the program, until one has succeeded, or the attempts are ended. It reports each change. wishes.ts has
 // the requests, and link-core.ts the open engine. Tests: reconnect.test.ts, test/interop/reconnect.test.ts.
 // Specification: Message Bus Specification.
-import { onAbort, runListener, startTimer } from '../transport/waiting.js';
+import { monotonicTime, onAbort, runListener, startTimer } from '../transport/waiting.js';
 import { printable } from '../wire/printable.js';
 import { Backoff } from './backoff.js';
 import { publishReconnect } from './diagnostics.js';
@@ -22,7 +22,7 @@ export type Reopen = (signal: AbortSignal) => Promise<string>;
 
 /** A time without a connection. */
 interface Outage {
-  /** When the connection has ended, on the clock of performance.now(). */
+  /** When the connection has ended, on the clock of monotonicTime(). */
   readonly since: number;
   readonly previousUniqueName: string;
   /** Ends the wait or the attempt in progress. */
@@ -42,7 +42,7 @@ export class Reconnection implements Restorer {
   readonly #backoff: Backoff;
   readonly #listeners = new Set<ConnectionChangeListener>();
   #uniqueName: string;
-  #openedAt = performance.now();
+  #openedAt = monotonicTime();
   #isRef = true;
   #outage: Outage | undefined;
   #stopListening: () => void = () => {};
@@ -85,7 +85,7 @@ export class Reconnection implements Restorer {
   }
 
   begin(error: ConnectionClosedError): void {
-    const now = performance.now();
+    const now = monotonicTime();
     this.#backoff.noteLifetime(now - this.#openedAt);
     const outage: Outage = {
       since: now, previousUniqueName: this.#uniqueName, abort: new AbortController(), timer: undefined, attempts: 0,
@@ -165,7 +165,7 @@ export class Reconnection implements Restorer {
     try {
       signal.throwIfAborted();
       const { attempts, previousUniqueName, since } = outage;
-      const gap: Gap = { downtime: performance.now() - since, attempts, uniqueName, previousUniqueName };
+      const gap: Gap = { downtime: monotonicTime() - since, attempts, uniqueName, previousUniqueName };
       this.#uniqueName = uniqueName;
       core.noteGreeting();
       const { names, errors } = await this.#wishes.replay(engine, gap);
@@ -182,7 +182,7 @@ export class Reconnection implements Restorer {
   /** The connection is restored. @throws {ConnectionClosedError} if it has ended again */
   #end(): void {
     if (!this.#core.resume()) throw new ConnectionClosedError('the connection has ended again');
-    this.#openedAt = performance.now();
+    this.#openedAt = monotonicTime();
     this.#outage = undefined;
     this.#stopListening();
   }

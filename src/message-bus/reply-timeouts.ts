@@ -1,6 +1,7 @@
 // The longest time for replies, if the bus has a limit on it: one timer for all open calls, since each has the same
 // time. pending-replies.ts knows which are open, and answers them. Specification: none (dbus-daemon(1), reply_timeout).
 // Tests: reply-timeouts.test.ts.
+import { monotonicTime } from '../transport/waiting.js';
 
 /** Longest delay of a timer of Node, in milliseconds. */
 const MAX_TIMER_DELAY = 2 ** 31 - 1;
@@ -35,7 +36,7 @@ export class ReplyTimeouts<Peer extends object> {
   /** Starts the time of a call. */
   add(caller: Peer, callee: Peer, serial: number): void {
     if (this.#timeout >= MAX_TIMER_DELAY) return;
-    const deadline = { caller, callee, serial, time: performance.now() + this.#timeout };
+    const deadline = { caller, callee, serial, time: monotonicTime() + this.#timeout };
     let newest = this.#newest.get(caller);
     if (newest === undefined) {
       newest = new Map();
@@ -48,7 +49,7 @@ export class ReplyTimeouts<Peer extends object> {
 
   #check(): void {
     this.#timer = undefined;
-    const now = performance.now();
+    const now = monotonicTime();
     const first = this.#deadlines.findIndex(({ time }) => time > now);
     const expired = this.#deadlines.splice(0, first < 0 ? this.#deadlines.length : first);
     for (const deadline of expired) {

@@ -8,7 +8,7 @@ import { AuthError } from '../auth/errors.js';
 import type { Incoming, OpenedStream } from './incoming.js';
 import { type SendLimits, StreamTransport } from './stream-transport.js';
 import type { Transport } from './transport.js';
-import { onAbort, startTimer } from './waiting.js';
+import { monotonicTime, onAbort, startTimer } from './waiting.js';
 
 /** How a handshake is run. */
 export interface HandshakeOptions extends SendLimits {
@@ -67,7 +67,7 @@ export class Handshake {
       this.#reject = reject;
     });
     const { timeout, signal } = options;
-    const deadline = performance.now() + timeout;
+    const deadline = monotonicTime() + timeout;
     this.#startTimer(timeout, deadline);
     if (options.isRef === false && 'unref' in stream && typeof stream.unref === 'function') stream.unref();
     this.#endAbort = onAbort(signal, () => this.#fail(signal?.reason));
@@ -94,13 +94,13 @@ export class Handshake {
    * more, for as long as the event loop was busy.
    */
   #lookOnceMore(deadline: number): void {
-    const late = performance.now() - deadline;
+    const late = monotonicTime() - deadline;
     this.#hasProgress = false;
     this.#look = setImmediate(() => {
       if (!this.#hasProgress || this.#isProlonged) return this.#fail(this.#auth.abandon('AUTH_TIMED_OUT'));
       this.#isProlonged = true;
       const more = Math.max(1, Math.min(late, this.#options.timeout));
-      this.#startTimer(more, performance.now() + more);
+      this.#startTimer(more, monotonicTime() + more);
     });
   }
 

@@ -20,7 +20,7 @@ import { openTcp } from './tcp.js';
 import type { Transport } from './transport.js';
 import { openUnix } from './unix.js';
 import { openProgram } from './unixexec.js';
-import { onAbort, startTimer } from './waiting.js';
+import { monotonicTime, onAbort, startTimer } from './waiting.js';
 
 /** Opens a stream to an address of one kind; the stream may still be connecting. It throws {@link AddressError}. */
 type Opener = (address: Address) => OpenedStream;
@@ -99,7 +99,7 @@ export class UseError extends Error {}
  * not asked for them gets no message with descriptors from dbus-daemon, and is disconnected by dbus-broker.
  */
 async function openAddress(address: Address, options: GreetingOptions): Promise<AcceptedTransport> {
-  const deadline = performance.now() + (options.connectTimeout ?? CONNECT_TIMEOUT);
+  const deadline = monotonicTime() + (options.connectTimeout ?? CONNECT_TIMEOUT);
   const claimed = options.uid ?? process.getuid?.().toString();
   const mechanisms = clientMechanisms(claimed, options.mechanisms ?? defaultMechanisms(address.transport));
   const needsNoChallenge = mechanisms[0]?.exchanges[0]?.respond === undefined;
@@ -124,16 +124,16 @@ async function openWith(
   const { signal, greeting = new Uint8Array(0), maxSendLength, isRef = true } = options;
   const guid = options.anyGuid === true ? undefined : address.guid;
   for (let pause = SHORTEST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
-    const timeout = Math.max(0, deadline - performance.now());
+    const timeout = Math.max(0, deadline - monotonicTime());
     try {
       const how = { guid, greeting, timeout, signal, maxSendLength, isRef };
       const client = new AuthClient(auth);
       const transport = await handshake(openStream(address), client, how);
       // If no time is left because the event loop was busy, the greeting gets as much time as the handshake had.
-      const timeLeft = Math.min(Math.abs(deadline - performance.now()), options.connectTimeout ?? CONNECT_TIMEOUT);
+      const timeLeft = Math.min(Math.abs(deadline - monotonicTime()), options.connectTimeout ?? CONNECT_TIMEOUT);
       return { transport, timeLeft, exchange: client.attempt ?? 'no identity' };
     } catch (error) {
-      if (!isBusy(error) || performance.now() + pause >= deadline) throw error;
+      if (!isBusy(error) || monotonicTime() + pause >= deadline) throw error;
       await sleep(pause, { signal, isRef });
     }
   }

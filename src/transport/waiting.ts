@@ -1,8 +1,17 @@
-// Timers of any length, one listener on each AbortSignal for any number of actions, and calls of the application's
-// callbacks. It knows nothing of D-Bus. Tests: waiting.test.ts.
+// A clock, timers of any length, one listener on each AbortSignal for any number of actions, and calls of the
+// application's callbacks. It knows nothing of D-Bus. Tests: waiting.test.ts.
 
 /** Longest delay of a timer of Node, in milliseconds: 24 days. */
 const MAX_TIMER_DELAY = 2 ** 31 - 1;
+
+/**
+ * Milliseconds on a clock that never goes back. It is not `performance`, whose first use takes about two
+ * milliseconds on Node 20, which every program would pay at its start.
+ */
+export function monotonicTime(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1e3 + nanoseconds / 1e6;
+}
 
 /** Runs `action` after `delay` milliseconds. A delay that is too long for a timer, such as Infinity, sets none. */
 export function startTimer(delay: number, action: () => void): NodeJS.Timeout | undefined {

@@ -22,3 +22,9 @@ test.each(['transport', 'connection', 'client', 'interface', 'protocol', 'auth',
     expect(eager).toEqual([]);
   },
 );
+
+test.each(['transport', 'connection', 'message-bus'])('no file of src/%s uses the clock of node:perf_hooks', (layer) => {
+  const folder = new URL(`../../src/${layer}/`, import.meta.url);
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  expect(files.filter((file) => readFileSync(new URL(file, folder), 'utf8').includes('performance.now'))).toEqual([]);
+});

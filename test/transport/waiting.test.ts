@@ -1,7 +1,21 @@
-// Timers without a limit, and many actions on one AbortSignal.
+// The clock, timers without a limit, and many actions on one AbortSignal.
 import { getEventListeners } from 'node:events';
 import { expect, test, vi } from 'vitest';
-import { onAbort, startTimer } from '../../src/transport/waiting.js';
+import { monotonicTime, onAbort, startTimer } from '../../src/transport/waiting.js';
+
+test('the clock counts milliseconds and their fractions', () => {
+  vi.useFakeTimers({ toFake: ['hrtime'] });
+  try {
+    const start = monotonicTime();
+    vi.advanceTimersByTime(12_345);
+    expect(monotonicTime() - start).toBeCloseTo(12_345, 3);
+  } finally {
+    vi.useRealTimers();
+  }
+  const times = Array.from({ length: 1_000 }, monotonicTime);
+  expect(times).toEqual([...times].sort((a, b) => a - b));
+  expect(times.some((time) => !Number.isInteger(time))).toBe(true);
+});
 
 test('a timer of up to 2^31 - 1 milliseconds is set, a longer one is not', () => {
   const timer = startTimer(2 ** 31 - 1, () => {});
