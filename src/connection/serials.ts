@@ -3,7 +3,7 @@
 // connection on which they do not, and passes on only replies that were asked for. It does not know calls, only whether
 // a serial is in use.
 // Tests: serials.test.ts, test/interop/proxy-filter.test.ts. Specification: Message Format (serial).
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import { cryptoModule } from '../transport/late-modules.js';
 
 /** The order of the serials of one connection. */
@@ -22,19 +22,30 @@ const pool = new Uint8Array(POOL_SIZE);
 const words = new Uint32Array(pool.buffer);
 let left = 0;
 
-/** Fills memory with random bytes. */
-let fill: ((memory: Uint8Array) => void) | undefined;
+/** The random bytes of the kernel. */
+const KERNEL_FILE = '/dev/urandom';
 
-/** For the first message. */
-function loadFill(): (memory: Uint8Array) => void {
-  const { randomFillSync } = cryptoModule();
-  return (memory) => void randomFillSync(memory);
+/** Fills memory with random bytes of the kernel. Returns false if it cannot, as on Windows. */
+export function fillFromKernel(memory: Uint8Array, path = KERNEL_FILE): boolean {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch {
+    return false;
+  }
+  try {
+    return fstatSync(file).isCharacterDevice() && readSync(file, memory) === memory.length;
+  } catch {
+    return false;
+  } finally {
+    closeSync(file);
+  }
 }
 
 function randomByte(): number {
   if (left === 0) {
-    fill ??= loadFill();
-    fill(pool);
+    // To load node:crypto takes three milliseconds, which every program would pay with its first message.
+    if (!fillFromKernel(pool)) cryptoModule().randomFillSync(pool);
     left = POOL_SIZE;
   }
   return pool[--left]!; // an index of the pool

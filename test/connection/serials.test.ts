@@ -1,7 +1,8 @@
 // The serials of messages: random ones, which cannot be guessed; increasing ones, as proxies that filter require, by steps
 // that are not known in advance; and never one that a waiting call uses.
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { increasingSerials, nextSerial, randomSerial, serialMaker } from '../../src/connection/serials.js';
+import { fillFromKernel, increasingSerials, nextSerial, randomSerial, serialMaker } from '../../src/connection/serials.js';
 
 const COUNT = 5_000;
 const take = (make: () => number, count: number): number[] => Array.from({ length: count }, make);
@@ -12,6 +13,16 @@ test('random serials are integers from 1 to 2^31-1, spread over the whole range'
   const high = serials.filter((serial) => serial >= 2 ** 30).length;
   expect(Math.abs(high - COUNT / 2)).toBeLessThan(COUNT / 10); // 14 standard deviations
   expect(new Set(serials).size).toBeGreaterThan(COUNT - 10); // two equal ones are expected in 170 runs
+});
+
+test('random bytes of the kernel come from a device only, and from one that has enough of them', () => {
+  const memory = new Uint8Array(4_096);
+  const isThere = process.platform !== 'win32';
+  expect(fillFromKernel(memory)).toBe(isThere);
+  expect(new Set(memory).size > 200).toBe(isThere); // of 256 different bytes
+  expect(fillFromKernel(memory, '/no/such/file')).toBe(false);
+  expect(fillFromKernel(memory, fileURLToPath(import.meta.url))).toBe(false);
+  expect(fillFromKernel(memory, '/dev/null')).toBe(false);
 });
 
 test('serials are random unless the option serials asks for increasing ones', () => {
