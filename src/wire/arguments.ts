@@ -26,10 +26,17 @@ export function tagOf(value: unknown): string | undefined {
   }
 }
 
-/** Whether a value is a proxy that has been revoked: it cannot be used in any way. Runs no code of the value. */
+/** A key that no object has: the search for it visits all prototypes. */
+const NO_KEY = Symbol('no key');
+
+/**
+ * Whether a value cannot be used in any way, because it is a proxy that has been revoked or inherits from one. A proxy
+ * whose trap `has` throws counts as revoked. Never throws.
+ */
 export function isRevoked(value: unknown): boolean {
+  if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false;
   try {
-    Array.isArray(value);
+    void (NO_KEY in value);
     return false;
   } catch {
     return true;
@@ -59,7 +66,7 @@ const classOfTypedArray = Object.getOwnPropertyDescriptor(
 
 /** Whether a value is a Uint8Array, as Node's Buffers are. */
 export function isBytes(value: unknown): value is Uint8Array {
-  return classOfTypedArray.call(value) === 'Uint8Array';
+  return classOfTypedArray.call(value) === 'Uint8Array' && !isRevoked(value);
 }
 
 /** Checks that an argument is a Uint8Array; `name` is its name. @throws {ArgumentError} if it is not */
@@ -81,7 +88,7 @@ export function checkObject(owner: string, name: string, value: unknown): assert
 /** Whether a value is an array. Never throws. */
 export function isArray(value: unknown): value is readonly unknown[] {
   try {
-    return Array.isArray(value);
+    return Array.isArray(value) && !isRevoked(value);
   } catch {
     return false; // a revoked proxy
   }

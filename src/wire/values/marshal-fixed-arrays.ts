@@ -1,7 +1,7 @@
 // Marshals arrays of fixed-size types, and of structs of them, whose layout is known before any value is seen.
 // numbers-and-booleans.ts knows the values, fixed-arrays.ts the typed arrays. Specification: Marshalling Containers.
 // Tests: marshal.test.ts.
-import { isArray } from '../arguments.js';
+import { isArray, isRevoked } from '../arguments.js';
 import { beginArray, checkArrayLength } from './array-length-and-padding.js';
 import { checkWrittenDepth } from './depth.js';
 import { Fault, mismatch, within } from './fault.js';
@@ -16,7 +16,8 @@ export function compileMarshalFixedArray({ code }: FixedType): Marshal {
   const { write } = FIXED_CODEC[code];
   const constructor = FIXED_ARRAY.get(code);
   return (writer, value, depth) => {
-    const isTyped = constructor !== undefined && ArrayBuffer.isView(value) && value instanceof constructor;
+    const isView = constructor !== undefined && ArrayBuffer.isView(value) && !isRevoked(value);
+    const isTyped = isView && value instanceof constructor;
     if (!isTyped && !isArray(value)) {
       throw mismatch(constructor === undefined ? 'an array' : `an array or ${constructor.name}`, value);
     }
