@@ -142,7 +142,7 @@ function faultOf(error: unknown, owner: string): string | undefined {
   if (!(error instanceof wire.DBusWireError)) return error instanceof Error ? `${error.name}: ${error.message}` : 'not an error';
   if (typeof error.code !== 'string') return 'an error without a code';
   if (error.message.length > 1_500) return 'an error text that is too long';
-  return /must|expected|is not|cannot|did you mean|there are/.test(error.message) ? undefined : `${owner} does not say what must be: ${error.message}`;
+  return /must|expected|is not|cannot|did you mean/.test(error.message) ? undefined : `${owner} does not say what must be: ${error.message}`;
 }
 
 const { stackTraceLimit } = Error;

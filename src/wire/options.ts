@@ -121,8 +121,8 @@ function isAccepted(rule: OptionRule, value: unknown): boolean {
 
 function unknownOption(key: string, known: readonly string[]): string {
   const nearest = nearestOf(key, known);
-  const advice = nearest === undefined ? `there are ${known.join(', ')}` : `did you mean "${nearest}"?`;
-  return `unknown option ${quote(key, 40)}; ${advice}`;
+  const advice = nearest === undefined ? `: it must be one of ${known.join(', ')}` : `; did you mean "${nearest}"?`;
+  return `unknown option ${quote(key, 40)}${advice}`;
 }
 
 /** Shortest text that counts as similar to a text that starts with it, or that contains it. */

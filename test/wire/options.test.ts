@@ -43,9 +43,9 @@ describe('options', () => {
     [{ tiemout: 5 }, 'OPTION_UNKNOWN', 'act: unknown option "tiemout"; did you mean "timeout"?'],
     [{ abortSignal: 5 }, 'OPTION_UNKNOWN', 'act: unknown option "abortSignal"; did you mean "signal"?'],
     [{ isLoad: true }, 'OPTION_UNKNOWN', 'act: unknown option "isLoad"; did you mean "isLoud"?'],
-    [{ x: 5 }, 'OPTION_UNKNOWN', 'act: unknown option "x"; there are timeout, signal, isLoud, text, count'],
-    [{ toString: 5 }, 'OPTION_UNKNOWN', 'act: unknown option "toString"; there are timeout, signal, isLoud, text, count'],
-    [{ '': 5 }, 'OPTION_UNKNOWN', 'act: unknown option ""; there are timeout, signal, isLoud, text, count'],
+    [{ x: 5 }, 'OPTION_UNKNOWN', 'act: unknown option "x": it must be one of timeout, signal, isLoud, text, count'],
+    [{ toString: 5 }, 'OPTION_UNKNOWN', 'act: unknown option "toString": it must be one of timeout, signal, isLoud, text, count'],
+    [{ '': 5 }, 'OPTION_UNKNOWN', 'act: unknown option "": it must be one of timeout, signal, isLoud, text, count'],
     [{ timeoutMs: undefined }, 'OPTION_UNKNOWN', 'act: unknown option "timeoutMs"; did you mean "timeout"?'],
     [
       { timeout: NaN }, 'OPTION_INVALID',
