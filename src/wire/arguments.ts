@@ -26,14 +26,24 @@ export function tagOf(value: unknown): string | undefined {
   }
 }
 
+/** Whether a value is a proxy that has been revoked: it cannot be used in any way. Runs no code of the value. */
+export function isRevoked(value: unknown): boolean {
+  try {
+    Array.isArray(value);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 /** A key that no object has: the search for it visits all prototypes. */
 const NO_KEY = Symbol('no key');
 
 /**
- * Whether a value cannot be used in any way, because it is a proxy that has been revoked or inherits from one. A proxy
- * whose trap `has` throws counts as revoked. Never throws.
+ * Whether a value is a proxy that has been revoked, or inherits from one. A proxy whose trap `has` throws counts too.
+ * Slower than {@link isRevoked}: not for values of messages. Never throws.
  */
-export function isRevoked(value: unknown): boolean {
+export function inheritsRevoked(value: unknown): boolean {
   if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false;
   try {
     void (NO_KEY in value);
@@ -66,7 +76,11 @@ const classOfTypedArray = Object.getOwnPropertyDescriptor(
 
 /** Whether a value is a Uint8Array, as Node's Buffers are. */
 export function isBytes(value: unknown): value is Uint8Array {
-  return classOfTypedArray.call(value) === 'Uint8Array' && !isRevoked(value);
+  try {
+    return classOfTypedArray.call(value) === 'Uint8Array' && (value instanceof Uint8Array || !inheritsRevoked(value));
+  } catch {
+    return false; // it inherits from a revoked proxy
+  }
 }
 
 /** Checks that an argument is a Uint8Array; `name` is its name. @throws {ArgumentError} if it is not */
@@ -81,16 +95,34 @@ export function checkText(owner: string, name: string, value: unknown): asserts 
 
 /** Checks that an argument is an object; `name` is its name. @throws {ArgumentError} if it is not */
 export function checkObject(owner: string, name: string, value: unknown): asserts value is object {
-  if (typeof value === 'object' && value !== null && !isRevoked(value)) return;
+  if (typeof value === 'object' && value !== null && !inheritsRevoked(value)) return;
   throw argumentError(owner, `the ${name} must be an object`, value);
 }
 
 /** Whether a value is an array. Never throws. */
 export function isArray(value: unknown): value is readonly unknown[] {
   try {
-    return Array.isArray(value) && !isRevoked(value);
+    return Array.isArray(value) && !inheritsRevoked(value);
   } catch {
     return false; // a revoked proxy
+  }
+}
+
+/** The same for the values of messages, quickly: an array that inherits from a revoked proxy passes. Never throws. */
+export function isIndexed(value: unknown): value is readonly unknown[] {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false; // a revoked proxy
+  }
+}
+
+/** Whether `instanceof` is true. Never throws. */
+export function isInstance<T>(value: unknown, constructor: abstract new (...args: never[]) => T): value is T {
+  try {
+    return value instanceof constructor;
+  } catch {
+    return false; // a revoked proxy, or an object that inherits from one
   }
 }
 

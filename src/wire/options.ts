@@ -1,6 +1,6 @@
 // Checks options of public functions: unknown keys and impossible values are rejected with the name of the option. An
 // option may be undefined. It knows kinds of values, not the purpose of options. (Not in the specification.)
-import { argumentError, hasMethods, isArray, isRevoked, tagOf } from './arguments.js';
+import { argumentError, hasMethods, inheritsRevoked, isArray, tagOf } from './arguments.js';
 import { describe, quote } from './describe.js';
 import { ArgumentError } from './errors.js';
 
@@ -19,7 +19,7 @@ export const FLAG: OptionRule = { must: 'true or false', accepts: (value) => typ
 export const LIST: OptionRule = { must: 'an array', accepts: isArray };
 export const FUNCTION: OptionRule = {
   must: 'a function',
-  accepts: (value) => typeof value === 'function' && !isRevoked(value),
+  accepts: (value) => typeof value === 'function' && !inheritsRevoked(value),
 };
 export const TEXT: OptionRule = { must: 'a string', accepts: (value) => typeof value === 'string' };
 export const TEXTS: OptionRule = {
@@ -70,7 +70,7 @@ function isPlain(value: object): boolean {
 function isOptionsObject(value: object, rules: Readonly<Record<string, OptionRule>>): boolean {
   if (isPlain(value)) return true;
   const tag = tagOf(value);
-  if (tag === undefined || Array.isArray(value) || isAbortSignal(value)) return false;
+  if (tag === undefined || inheritsRevoked(value) || Array.isArray(value) || isAbortSignal(value)) return false;
   return tag === '[object Object]' || Object.keys(rules).some((key) => key in value);
 }
 

@@ -1,6 +1,6 @@
 // Values without their variants: the value of one key of an a{sv}, all of its values, or any value with everything in
 // it. A type is compared and never converted. It knows no bytes. Specification: Container types (VARIANT).
-import { argumentError, checkText, isMap, isRecord, isRevoked } from './arguments.js';
+import { argumentError, checkText, inheritsRevoked, isMap, isRecord } from './arguments.js';
 import { MAX_VALUE_DEPTH } from './constants.js';
 import { ArgumentError } from './errors.js';
 import type { CheckedSingle, ReadValueOf, ValueOf, Variant } from './infer.js';
@@ -140,7 +140,7 @@ export function toPlain(value: unknown): unknown {
 }
 
 function plain(value: unknown, depth: number): unknown {
-  if (typeof value !== 'object' || value === null || isRevoked(value)) return value;
+  if (typeof value !== 'object' || value === null || inheritsRevoked(value)) return value;
   if (depth > MAX_PLAIN_DEPTH) throw tooDeep('toPlain');
   if (Array.isArray(value)) return value.map((element) => plain(element, depth + 1));
   if (isMap(value)) return plainMap(value, depth + 1);

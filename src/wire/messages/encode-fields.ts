@@ -6,7 +6,7 @@ import { CACHE_LIMITS } from '../cache-limits.js';
 import {
   CONTAINER_INSTANCE, FIELD_DEPTH, HeaderField, LAST_KNOWN_FIELD, MAX_ARRAY_LENGTH, MAX_NAME_LENGTH, MAX_UINT32,
 } from '../constants.js';
-import { isArray, isRevoked } from '../arguments.js';
+import { inheritsRevoked, isArray, isIndexed } from '../arguments.js';
 import { describe } from '../describe.js';
 import { InvalidNameError, MarshalError, type MarshalErrorCode } from '../errors.js';
 import { fieldsTooLongProblem } from './fixed-header.js';
@@ -131,11 +131,13 @@ function writeFields(writer: Writer, message: Message): number {
     beginField(writer, HeaderField.UNIX_FDS, FIELD_TYPE.UINT32);
     writer.writeUint32(message.unixFds);
   }
-  if (!isArray(message.unknownFields)) {
+  if (!isIndexed(message.unknownFields) || (message.unknownFields.length > 0 && !isArray(message.unknownFields))) {
     throw refusal('FIELD_INVALID', `unknownFields must be an array, got ${describe(message.unknownFields)}`, 'header');
   }
-  for (const field of message.unknownFields) writeUnknownField(writer, field);
-  if (message.unknownFields.length > 0) checkContainerInstances(message.unknownFields);
+  if (message.unknownFields.length > 0) {
+    for (const field of message.unknownFields) writeUnknownField(writer, field);
+    checkContainerInstances(message.unknownFields);
+  }
   return replySerialOffset;
 }
 
@@ -150,7 +152,7 @@ function checkContainerInstances(fields: readonly UnknownField[]): void {
 
 /** Writes a field with a code above 9, as it was received. */
 function writeUnknownField(writer: Writer, field: UnknownField): void {
-  if (typeof field !== 'object' || field === null || isRevoked(field)) {
+  if (typeof field !== 'object' || field === null || inheritsRevoked(field)) {
     throw refusal('FIELD_INVALID', `an unknown field must be { code, value }, got ${describe(field)}`, 'header');
   }
   const { code, value } = field;

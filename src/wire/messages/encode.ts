@@ -4,7 +4,7 @@
 import {
   BYTE_ORDER_MARK, type ByteOrder, FIXED_HEADER_LENGTH, MAX_UINT32, MESSAGE_TYPE_CODE, PROTOCOL_VERSION,
 } from '../constants.js';
-import { argumentError, isRevoked } from '../arguments.js';
+import { argumentError, inheritsRevoked } from '../arguments.js';
 import { describe } from '../describe.js';
 import { errorAt } from '../error-place.js';
 import type { MarshalError } from '../errors.js';
@@ -36,12 +36,15 @@ const NO_OPTIONS: EncodeOptions = Object.freeze({});
 
 /** Checks the options quickly, since this runs for each message; checkOptions() makes the error. */
 function checkEncodeOptions(options: EncodeOptions): void {
-  if (isRevoked(options)) checkOptions('encodeMessage', options, ENCODE_RULES);
   let count = 0;
   let isKnown = typeof options === 'object' && options !== null;
-  for (const key in options) {
-    count++;
-    isKnown &&= key === 'serial' || key === 'byteOrder' || key === 'allowUnixFds';
+  try {
+    for (const key in options) {
+      count++;
+      isKnown &&= key === 'serial' || key === 'byteOrder' || key === 'allowUnixFds';
+    }
+  } catch {
+    isKnown = false; // a revoked proxy, or an object that inherits from one
   }
   if (isKnown && count > 0) {
     const { byteOrder, allowUnixFds } = options;
@@ -166,7 +169,7 @@ export function encodeMessage(message: Message, options: EncodeOptions = NO_OPTI
     writeMessage(writer, message, options);
     return writer.bytes.subarray(writer.origin, writer.offset);
   } catch (error) {
-    if (typeof message !== 'object' || message === null || isRevoked(message)) {
+    if (typeof message !== 'object' || message === null || inheritsRevoked(message)) {
       throw argumentError('encodeMessage', 'the message must be an object', message);
     }
     throw errorAt(error, message, encodeMessage);

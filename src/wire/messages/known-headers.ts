@@ -2,7 +2,7 @@
 // answers the same client, and a client that repeats a call, write the same fields each time; only the REPLY_SERIAL
 // differs. Its size is fixed: a new entry replaces the one in its slot. It knows which values determine the bytes,
 // not how the bytes are made. Tests: message.test.ts.
-import { isArray } from '../arguments.js';
+import { isIndexed } from '../arguments.js';
 import { CACHE_LIMITS } from '../cache-limits.js';
 import type { Message } from './message.js';
 
@@ -40,7 +40,7 @@ function slotOf({ path, member, destination, replySerial, signature }: Message):
 
 /** Whether names and the signature alone determine the header fields, except for the value of a REPLY_SERIAL. */
 export function hasRepeatableHeader({ unixFds, unknownFields }: Message): boolean {
-  return unixFds === 0 && isArray(unknownFields) && unknownFields.length === 0; // checked on writing
+  return unixFds === 0 && isIndexed(unknownFields) && unknownFields.length === 0; // checked on writing
 }
 
 /** The encoded header fields of an earlier message with the same values, in little-endian byte order. */

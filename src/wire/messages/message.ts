@@ -1,6 +1,6 @@
 // Messages as plain data: their five shapes, and the functions that make messages to be sent.
 // It knows no bytes: encode.ts writes messages, decode.ts reads them. Specification: Message Format.
-import { checkObject, isRevoked } from '../arguments.js';
+import { checkObject } from '../arguments.js';
 import { type ByteOrder, MessageFlag } from '../constants.js';
 import type { BodyInputOf, CheckedSignature } from '../infer.js';
 import { isBusName, isReceivableBusName } from '../names.js';
@@ -176,8 +176,12 @@ export function methodCall<const S extends string = ''>(
     readonly flags?: number | undefined;
   },
 ): MethodCall {
-  let isKnown = !isRevoked(parts);
-  if (isKnown) for (const key in parts) isKnown &&= isCallKey(key);
+  let isKnown = true;
+  try {
+    for (const key in parts) isKnown &&= isCallKey(key);
+  } catch {
+    isKnown = false; // a revoked proxy, or an object that inherits from one
+  }
   checkParts('methodCall', parts, isKnown, CALL_RULES);
   return createMessage('method_call', parts as Partial<MessageBase>) as MethodCall;
 }
@@ -190,6 +194,18 @@ export function wantsReply({ flags }: Pick<MethodCall, 'flags'>): boolean {
 /** The parts of a call that address its reply. */
 export type Answerable = Pick<MethodCall, 'serial' | 'sender'>;
 
+/** The serial and sender of a call. @throws {ArgumentError} if it is not an object */
+function addressOf(owner: string, call: Answerable): Answerable {
+  try {
+    if (typeof call === 'object') return { serial: call.serial, sender: call.sender }; // null throws
+  } catch (error) {
+    checkObject(owner, 'call', call);
+    throw error; // of a getter
+  }
+  checkObject(owner, 'call', call);
+  return call;
+}
+
 /**
  * Makes the METHOD_RETURN that answers `call`, addressed to its sender.
  * @throws {ArgumentError} if `call` is not an object, or if a key of the parts is unknown
@@ -198,12 +214,16 @@ export function methodReturn<const S extends string = ''>(
   call: Answerable,
   parts: BodyOptions<S> = {},
 ): MethodReturn {
-  let isKnown = !isRevoked(parts);
-  if (isKnown) for (const key in parts) isKnown &&= isBodyKey(key);
+  let isKnown = true;
+  try {
+    for (const key in parts) isKnown &&= isBodyKey(key);
+  } catch {
+    isKnown = false; // a revoked proxy, or an object that inherits from one
+  }
   checkParts('methodReturn', parts, isKnown, BODY_RULES);
-  checkObject('methodReturn', 'call', call);
+  const address = addressOf('methodReturn', call);
   const { signature, body } = parts;
-  const reply = { replySerial: call.serial, destination: destinationOf(call), signature, body };
+  const reply = { replySerial: address.serial, destination: destinationOf(address), signature, body };
   return createMessage('method_return', reply as Partial<MessageBase>) as MethodReturn;
 }
 
@@ -216,16 +236,20 @@ export function errorReply<const S extends string = ''>(
   call: Answerable,
   parts: BodyOptions<S> & { readonly errorName: string; readonly message?: string | undefined },
 ): ErrorMessage {
-  let isKnown = !isRevoked(parts);
-  if (isKnown) for (const key in parts) isKnown &&= isErrorKey(key);
+  let isKnown = true;
+  try {
+    for (const key in parts) isKnown &&= isErrorKey(key);
+  } catch {
+    isKnown = false; // a revoked proxy, or an object that inherits from one
+  }
   checkParts('errorReply', parts, isKnown, ERROR_RULES);
-  checkObject('errorReply', 'call', call);
+  const address = addressOf('errorReply', call);
   const { errorName, message } = parts;
   const isTextOnly = parts.signature === undefined && parts.body === undefined && message !== undefined;
   const { signature, body }: { signature?: unknown; body?: unknown } = isTextOnly
     ? { signature: 's', body: [message] }
     : parts;
-  const reply = { errorName, replySerial: call.serial, destination: destinationOf(call), signature, body };
+  const reply = { errorName, replySerial: address.serial, destination: destinationOf(address), signature, body };
   return createMessage('error', reply as Partial<MessageBase>) as ErrorMessage;
 }
 
@@ -242,8 +266,12 @@ export function signal<const S extends string = ''>(
     readonly destination?: string | undefined;
   },
 ): Signal {
-  let isKnown = !isRevoked(parts);
-  if (isKnown) for (const key in parts) isKnown &&= isSignalKey(key);
+  let isKnown = true;
+  try {
+    for (const key in parts) isKnown &&= isSignalKey(key);
+  } catch {
+    isKnown = false; // a revoked proxy, or an object that inherits from one
+  }
   checkParts('signal', parts, isKnown, SIGNAL_RULES);
   return createMessage('signal', parts as Partial<MessageBase>) as Signal;
 }

@@ -1,7 +1,7 @@
 // Marshals arrays of fixed-size types, and of structs of them, whose layout is known before any value is seen.
 // numbers-and-booleans.ts knows the values, fixed-arrays.ts the typed arrays. Specification: Marshalling Containers.
 // Tests: marshal.test.ts.
-import { isArray, isRevoked } from '../arguments.js';
+import { isIndexed, isInstance } from '../arguments.js';
 import { beginArray, checkArrayLength } from './array-length-and-padding.js';
 import { checkWrittenDepth } from './depth.js';
 import { Fault, mismatch, within } from './fault.js';
@@ -16,9 +16,8 @@ export function compileMarshalFixedArray({ code }: FixedType): Marshal {
   const { write } = FIXED_CODEC[code];
   const constructor = FIXED_ARRAY.get(code);
   return (writer, value, depth) => {
-    const isView = constructor !== undefined && ArrayBuffer.isView(value) && !isRevoked(value);
-    const isTyped = isView && value instanceof constructor;
-    if (!isTyped && !isArray(value)) {
+    const isTyped = constructor !== undefined && ArrayBuffer.isView(value) && isInstance(value, constructor);
+    if (!isTyped && !isIndexed(value)) {
       throw mismatch(constructor === undefined ? 'an array' : `an array or ${constructor.name}`, value);
     }
     const values = value as FixedArray | readonly unknown[]; // checked by the condition above
@@ -55,7 +54,7 @@ export function compileMarshalFixedStructArray(struct: StructType, fields: reado
   const codes = fields.map(({ code }) => code);
   const writes = codes.map((code) => FIXED_CODEC[code].write);
   return (writer, value, depth) => {
-    if (!isArray(value)) throw mismatch(`an array (a${struct.signature})`, value);
+    if (!isIndexed(value)) throw mismatch(`an array (a${struct.signature})`, value);
     const lengthOffset = beginArray(writer, 8, depth);
     const { length } = value;
     const byteLength = length === 0 ? 0 : (length - 1) * stride + size;
@@ -105,7 +104,7 @@ export function compileMarshalFixedStructArray(struct: StructType, fields: reado
 /** Refuses a value that is not an array with one element for each field of a struct. */
 export function checkFieldCount(struct: StructType, value: unknown): asserts value is readonly unknown[] {
   const { fields, signature } = struct;
-  if (!isArray(value)) throw mismatch(`an array of ${fields.length} fields, ${signature}`, value);
+  if (!isIndexed(value)) throw mismatch(`an array of ${fields.length} fields, ${signature}`, value);
   if (value.length !== fields.length) {
     const problem = `expected ${fields.length} fields, ${signature}, got ${value.length}`;
     throw new Fault('VALUE_COUNT_MISMATCH', problem);

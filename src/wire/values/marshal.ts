@@ -1,7 +1,7 @@
 // Marshals values: compiles each type once to a function that checks a value and writes it.
 // It knows types and the writer, not messages and their headers. Values are checked while they are written: after an
 // error, the caller discards the bytes of the unfinished value. Specification: Marshaling (Wire Format).
-import { hasMapEntries, isArray, isRevoked } from '../arguments.js';
+import { hasMapEntries, isIndexed, isInstance, isRevoked } from '../arguments.js';
 import { type Codec, codecOf, codecOfSingle } from './codec.js';
 import type { ByteOrder } from '../constants.js';
 import { beginArray, endArray } from './array-length-and-padding.js';
@@ -27,7 +27,7 @@ function compileMarshalArray(elementType: Type): Marshal {
   const element = compileMarshal(elementType);
   const { alignment } = elementType;
   return (writer, value, depth) => {
-    if (!isArray(value)) throw mismatch(`an array (a${elementType.signature})`, value);
+    if (!isIndexed(value)) throw mismatch(`an array (a${elementType.signature})`, value);
     const lengthOffset = beginArray(writer, alignment, depth);
     const start = writer.offset;
     if (value.length > 0) checkWrittenDepth(writer, depth + 1);
@@ -50,7 +50,11 @@ function isPlainObject(value: unknown): value is Readonly<Record<string, unknown
 }
 
 function isVariant(value: unknown): value is { readonly signature: unknown; readonly value: unknown } {
-  return typeof value === 'object' && value !== null && !isRevoked(value) && 'signature' in value && 'value' in value;
+  try {
+    return typeof value === 'object' && value !== null && 'signature' in value && 'value' in value;
+  } catch {
+    return false; // a revoked proxy, or an object that inherits from one
+  }
 }
 
 function compileMarshalDict(type: DictType): Marshal {
@@ -68,7 +72,7 @@ function compileMarshalDict(type: DictType): Marshal {
     }
   };
   return (writer, dict, depth) => {
-    const isMap = !isRevoked(dict) && dict instanceof Map && hasMapEntries(dict);
+    const isMap = isInstance(dict, Map) && hasMapEntries(dict);
     if (!isMap && !(takesObjects && isPlainObject(dict))) {
       throw mismatch(`a Map${takesObjects ? ' or a plain object' : ''} (${type.signature})`, dict);
     }
@@ -144,7 +148,7 @@ export function marshalBody(writer: Writer, signature: string, body: readonly un
   } catch (error) {
     throw toSignatureFault(error);
   }
-  if (!isArray(body)) throw mismatch('an array as the body', body);
+  if (!isIndexed(body)) throw mismatch('an array as the body', body);
   const marshalers = marshalersOf(codec);
   if (body.length !== marshalers.length) {
     const problem = `expected ${marshalers.length} values for signature "${signature}", got ${body.length}`;
