@@ -2,9 +2,10 @@
 // are undefined, and rejects a wrong number of arguments. It runs for every call.
 // Tests: proxy.test.ts, error-stacks.test.ts.
 import { flagsOf, mergeDefaults } from '../connection/call-options.js';
-import { attachDescriptors } from '../connection/descriptors.js';
+import { attachDescriptors, type DescriptorListener, handingDescriptors } from '../connection/descriptors.js';
 import { invokerOf } from '../connection/invoker.js';
 import type { MessageLink } from '../connection/link.js';
+import type { ResultOf } from '../connection/pending-call.js';
 import { asDeclaredError } from '../interface/declared-errors.js';
 import type { InterfaceDefinition } from '../interface/definition.js';
 import { stackOfCaller } from '../wire/error-place.js';
@@ -21,6 +22,11 @@ function onlyElement(body: readonly unknown[]): unknown {
 
 /** The result of a method without out-arguments, and of a call without a reply. */
 function nothing(): undefined {}
+
+/** The result of a method with several out-arguments. */
+function wholeBody(body: readonly unknown[]): unknown {
+  return body;
+}
 
 type ProxyMethod = (...args: unknown[]) => Promise<unknown>;
 
@@ -73,7 +79,7 @@ export function proxyMethod(
 
   const send = (args: readonly unknown[], options: ProxyCallOptions): Promise<unknown> => {
     const flags = options === NO_OPTIONS ? defaultFlags : flagsOf(options, hasNoReply, defaults);
-    const { descriptors } = options;
+    const { descriptors, onDescriptors } = options;
     const call = methodCall<string>({
       destination, path, interface: definition.name, member,
       signature: signatures[args.length - least]!, // one for each number of optional arguments
@@ -82,10 +88,12 @@ export function proxyMethod(
     const message = descriptors === undefined ? call : attachDescriptors(call, descriptors);
     const result = invoker.invoke({
       message, timeout: options.timeout ?? defaults.timeout, signal: options.signal, replySignature: out, place,
-      resultOf: wantsReply(call) ? resultOf : nothing,
+      resultOf: !wantsReply(call) ? nothing : onDescriptors === undefined ? resultOf : resultWith(onDescriptors),
     }, method);
     return declaresErrors ? result.catch(throwDeclared) : result;
   };
+
+  const resultWith = (listener: DescriptorListener): ResultOf => handingDescriptors(resultOf ?? wholeBody, listener);
 
   const throwDeclared = (error: unknown): never => {
     throw asDeclaredError(definition, error);

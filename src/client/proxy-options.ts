@@ -4,10 +4,17 @@ import {
   CALL_DEFAULT_RULES, CALL_FLAG_RULES, type CallDefaults, type CallFlags, type NoReply, WAIT_RULES, type WaitOptions,
 } from '../connection/call-options.js';
 import { SUBSCRIBE_RULES, type SubscribeOptions } from '../connection/subscription.js';
-import { ANY, type OptionRules } from '../wire/options.js';
+import { ANY, FUNCTION, type OptionRules } from '../wire/options.js';
 
 /** Options for reading properties. */
-export interface ProxyReadOptions extends WaitOptions, Omit<CallFlags, 'noReply'> {}
+export interface ProxyReadOptions extends WaitOptions, Omit<CallFlags, 'noReply'> {
+  /**
+   * Called with the file descriptors of the reply, before the call resolves: a UNIX_FD in the result is an index of
+   * them. They then belong to the program, which must close them. They are empty if the reply carries none; without a
+   * reply the listener is not called.
+   */
+  readonly onDescriptors?: ((descriptors: readonly number[]) => void) | undefined;
+}
 
 /**
  * Options of one call: the last argument of every method of a proxy, after all in-arguments. With `noReply` the method
@@ -20,6 +27,12 @@ export interface ProxyCallOptions<Silent extends NoReply = boolean> extends Wait
    * is an index of them.
    */
   readonly descriptors?: readonly number[] | undefined;
+  /**
+   * Called with the file descriptors of the reply, before the call resolves: a UNIX_FD in the result is an index of
+   * them. They then belong to the program, which must close them. They are empty if the reply carries none; without a
+   * reply the listener is not called.
+   */
+  readonly onDescriptors?: ((descriptors: readonly number[]) => void) | undefined;
 }
 
 /**
@@ -37,7 +50,7 @@ export interface ProxyTarget extends CallDefaults {
 export const NO_OPTIONS: ProxyCallOptions = Object.freeze({});
 
 const { noReply: NO_REPLY_RULE, ...READ_FLAG_RULES } = CALL_FLAG_RULES;
-export const READ_RULES: OptionRules<ProxyReadOptions> = { ...WAIT_RULES, ...READ_FLAG_RULES };
+export const READ_RULES: OptionRules<ProxyReadOptions> = { ...WAIT_RULES, ...READ_FLAG_RULES, onDescriptors: FUNCTION };
 export const CALL_RULES: OptionRules<ProxyCallOptions> = { ...READ_RULES, noReply: NO_REPLY_RULE, descriptors: ANY };
 
 const { signature: _, ...SIGNAL_STREAM_RULES } = SUBSCRIBE_RULES; // the definition has the signature

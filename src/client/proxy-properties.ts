@@ -1,7 +1,7 @@
 // The properties of a proxy: $get, $set and $getAll, which call org.freedesktop.DBus.Properties of the remote object.
 // Tests: proxy.test.ts. Specification: org.freedesktop.DBus.Properties.
 import { flagsOf, mergeDefaults } from '../connection/call-options.js';
-import { attachDescriptors } from '../connection/descriptors.js';
+import { attachDescriptors, handingDescriptors } from '../connection/descriptors.js';
 import { UnexpectedSignatureError } from '../connection/errors.js';
 import { invokerOf } from '../connection/invoker.js';
 import type { MessageLink } from '../connection/link.js';
@@ -11,7 +11,7 @@ import { unknownMember } from '../interface/errors.js';
 import { Properties } from '../interface/standard.js';
 import type { Caller } from '../wire/error-place.js';
 import type { ErrorPlace } from '../wire/errors.js';
-import { methodCall } from '../wire/messages/message.js';
+import { methodCall, wantsReply } from '../wire/messages/message.js';
 import { checkOptions } from '../wire/options.js';
 import type { Variant } from '../wire/variant.js';
 import { eachFitting } from './fitting-values.js';
@@ -71,12 +71,14 @@ export function propertyCaller(
     { place, options, resultOf, above }: PropertyCall<Result>,
   ): Promise<Result> => {
     const { in: signature, out: replySignature } = Properties.methods[member];
-    const { timeout = defaults.timeout, signal, descriptors } = options;
+    const { timeout = defaults.timeout, signal, descriptors, onDescriptors } = options;
     const called = methodCall<string>({
       destination, path, interface: Properties.name, member, signature, body, flags: flagsOf(options, false, defaults),
     });
     const message = descriptors === undefined ? called : attachDescriptors(called, descriptors);
-    const result = invoker.invoke({ message, timeout, signal, replySignature, place, resultOf }, above);
+    const isHanded = onDescriptors !== undefined && wantsReply(called);
+    const settle = isHanded ? handingDescriptors(resultOf, onDescriptors) : resultOf;
+    const result = invoker.invoke({ message, timeout, signal, replySignature, place, resultOf: settle }, above);
     const made = result as Promise<Result>; // what resultOf returns
     return declaresErrors ? made.catch(throwDeclared) : made;
   };

@@ -70,6 +70,24 @@ export function takeDescriptors(message: object): readonly number[] {
   return found.descriptors;
 }
 
+/** Gets the descriptors of a reply. */
+export type DescriptorListener = (descriptors: readonly number[]) => void;
+
+/**
+ * A function that makes a result from the body of a reply, and then hands its descriptors to a listener. If there is no
+ * result, they are not taken.
+ */
+export function handingDescriptors<Result>(
+  resultOf: (body: readonly unknown[]) => Result, listener: DescriptorListener,
+): (body: readonly unknown[]) => Result {
+  return (body) => {
+    const result = resultOf(body);
+    const descriptors = takeDescriptors(body);
+    runListener(() => listener(descriptors));
+    return result;
+  };
+}
+
 /** The descriptors on one transport. */
 export class DescriptorDesk {
   readonly #transport: Transport;

@@ -141,6 +141,49 @@ describe('a message with descriptors', () => {
     expect(await createProxy(foreign, Files, { path: '/' }).Store(0, { descriptors: [35] })).toBe(35);
   });
 
+  test('hands those of a reply to onDescriptors of a proxy, whatever the number of out-arguments', async () => {
+    await using ends = startEnds();
+    const Files = defineInterface({
+      name: 'a.Files',
+      methods: { Open: { in: 's', out: 'h' }, Pipe: { out: 'hh' }, Find: { out: 'v' }, Close: {} },
+      properties: { Log: { type: 'h', access: 'read' } },
+    });
+    const bodies: Readonly<Record<string, readonly unknown[]>> = {
+      Open: [0], Pipe: [1, 0], Find: [variant('ah', [0])], Close: [], Get: [variant('h', 0)],
+    };
+    ends.other.handleMethodCalls((call) => {
+      const signature = { Open: 'h', Pipe: 'hh', Close: '' }[call.member] ?? 'v';
+      const reply = methodReturn<string>(call, { signature, body: bodies[call.member] ?? [] });
+      ends.other.send(signature === '' ? reply : attachDescriptors(reply, [20, 21].slice(0, signature.length)));
+    });
+    const files = createProxy(ends.one, Files, { path: '/' });
+    const taken: unknown[] = [];
+    const onDescriptors = (descriptors: readonly number[]): void => void taken.push(descriptors);
+    expect(await files.Open('a', { onDescriptors })).toBe(0);
+    expect(await files.Pipe({ onDescriptors })).toEqual([1, 0]);
+    expect(await files.Find({ onDescriptors })).toEqual(variant('ah', [0]));
+    expect(await files.Close({ onDescriptors })).toBe(undefined);
+    await files.Open('a', { onDescriptors, noReply: true });
+    expect(await files.$get('Log', { onDescriptors })).toBe(0);
+    expect(taken).toEqual([[20], [20, 21], [20], [], [20]]);
+    const both = await files.Pipe(); // without the option, the array of several out-arguments is the body
+    expect(takeDescriptors(both)).toEqual([20, 21]);
+    await settle();
+    expect(ends.left.closed).toEqual([20]); // of the reply that nobody wanted
+    await expect(files.Open('a', { onDescriptors: 5 as never })).rejects.toMatchObject({ code: 'OPTION_INVALID' });
+  });
+
+  test('leaves the descriptors of a value that is not valid to the library, and does not call onDescriptors', async () => {
+    await using ends = startEnds();
+    const Files = defineInterface({ name: 'a.Files', properties: { Log: { type: 's', access: 'read' } } });
+    ends.other.handleMethodCalls((call) => {
+      const reply = methodReturn(call, { signature: 'v', body: [variant('h', 0)] });
+      ends.other.send(attachDescriptors(reply, [20]));
+    });
+    const read = createProxy(ends.one, Files, { path: '/' }).$get('Log', { onDescriptors: () => expect.unreachable() });
+    await expect(read).rejects.toMatchObject({ name: 'UnexpectedSignatureError' });
+  });
+
   test('carries them in a signal, between messages without descriptors', async () => {
     await using ends = startEnds();
     const subscription = ends.other.subscribe({ interface: 'a.B' });

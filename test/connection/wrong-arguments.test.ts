@@ -171,11 +171,11 @@ const ROWS: readonly Row[] = [
   ...['listNames', 'listActivatableNames', 'getId', 'listFeatures', 'listInterfaces'].map((name) => asked(name)),
 
   ['createProxy', () => createProxy, (bus) => [bus, Player, { ...target, timeout: 5, noAutoStart: true, allowInteractiveAuthorization: false }]],
-  ['proxy.Play', (bus) => proxyOf(bus).Play as Loose, () => ['a', { ...wait, ...flags, descriptors: undefined }]],
+  ['proxy.Play', (bus) => proxyOf(bus).Play as Loose, () => ['a', { ...wait, ...flags, descriptors: undefined, onDescriptors: nothing }]],
   ['proxy.Stop', (bus) => proxyOf(bus).Stop as Loose, () => [{ ...wait, ...flags }]],
   ['$get', (bus) => proxyOf(bus).$get as Loose, () => ['Volume', { ...wait, noAutoStart: true }]],
   ['$set', (bus) => proxyOf(bus).$set as Loose, () => ['Volume', 1, { ...wait, ...flags, descriptors: undefined }]],
-  ['$getAll', (bus) => proxyOf(bus).$getAll as Loose, () => [{ ...wait, noAutoStart: true }]],
+  ['$getAll', (bus) => proxyOf(bus).$getAll as Loose, () => [{ ...wait, noAutoStart: true, onDescriptors: undefined }]],
   ['$signal', (bus) => proxyOf(bus).$signal as Loose, () => ['Ended', { ...queue, ...filter }]],
   ['$signal with a listener', (bus) => proxyOf(bus).$signal as Loose, () => ['Ended', nothing, { signal: wait.signal, onGap: undefined, ...filter }]],
   ['$signals', (bus) => proxyOf(bus).$signals as Loose, () => [{ ...queue, ...filter }]],
