@@ -44,7 +44,9 @@ interface Answer {
 }
 
 function runMethod(method: ExportedMethod, context: HandlerContext): unknown {
-  const args = [...context.message.body];
+  const { body } = context.message;
+  if (body.length === method.inCount) return method.handler(...body, context);
+  const args = [...body];
   args.length = method.inCount; // an optional argument that the caller left out is undefined
   return method.handler(...args, context);
 }

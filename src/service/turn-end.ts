@@ -25,6 +25,7 @@ export class TurnEnd {
 
   /** Runs all waiting functions; those that are added meanwhile wait for the next turn. */
   run(): void {
+    if (this.#waiting.size === 0) return; // usual, and this runs for every reply
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const run of waiting) run();
