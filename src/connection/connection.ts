@@ -21,7 +21,7 @@ import { LinkCore, type SignalReceiver } from './link-core.js';
 import type { MessageLink, MethodCallHandler } from './link.js';
 import { RECEIVE_RULES, type ReceiveOptions, receiveOptions, typedArraysOf } from './receive-options.js';
 import type { ListenedSubscription, ListenOptions, SignalListener } from './signal-listener.js';
-import { HEADER_SENDERS, SignalRouting } from './signal-routing.js';
+import { NO_BUS, SignalRouting } from './signal-routing.js';
 import { shareSignals } from './signal-taps.js';
 import { type SubscribeOptions, type Subscription, Subscriptions } from './subscription.js';
 
@@ -190,7 +190,7 @@ export function connectionOn<Typed extends boolean = false>(
     deliver: (signal) => signals.deliver(signal),
   };
   const core = new LinkCore(transport, receiver, options);
-  const signals = new SignalRouting(HEADER_SENDERS, core);
+  const signals = new SignalRouting(NO_BUS, core);
   const subscriptions = new Subscriptions(signals, core.drops);
   core.announce(undefined);
   return new Connection({ typedArrays: typedArraysOf(options), limits: callLimits(options), core, subscriptions });

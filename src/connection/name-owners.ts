@@ -8,7 +8,7 @@ import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
 import type { MatchRule } from '../protocol/match-rule.js';
 import { runListener } from '../transport/waiting.js';
 import { methodCall } from '../wire/messages/message.js';
-import type { ArrivedSignal, SignalHeader } from './arrived-signal.js';
+import type { ArrivedSignal } from './arrived-signal.js';
 import type { Engine } from './engine.js';
 import type { ConnectionClosedError } from './errors.js';
 import { isPostponed, type MatchRequests, type WishLink } from './match-requests.js';
@@ -181,12 +181,9 @@ class WatchedName extends Watched<OwnerSetter> {
 
 /** The owners of all names that one connection watches. */
 export class NameOwners extends OwnerWatches<OwnerSetter, WatchedName> {
-  /**
-   * Whether a signal comes from the sender of a match rule: a unique name, or the present owner of a well-known name.
-   * A signal that does not is dropped for the subscription of this rule.
-   */
-  isFrom(ruleSender: string, { sender }: SignalHeader): boolean {
-    return sender === ruleSender || (sender !== undefined && this.subjects.get(ruleSender)?.owner === sender);
+  /** The unique name of the present owner of a name that is watched; undefined if there is none, or it is not known. */
+  ownerOf(name: string): string | undefined {
+    return this.subjects.get(name)?.owner;
   }
 
   /**

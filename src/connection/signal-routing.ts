@@ -1,6 +1,6 @@
 // Gives each signal to the subscriptions whose rule it matches, if it comes from the sender of the rule: a well-known
-// sender means its present owner. A SignalSource gets the signals of a rule and compares their senders; on a bus,
-// name-owners.ts knows the owners. It knows no queue and no reader (subscription.ts).
+// sender means its present owner. A SignalSource gets the signals of a rule and knows the owners; on a bus, this is
+// name-owners.ts. This file knows no queue and no reader (subscription.ts).
 // Tests: subscription.test.ts, name-owners.test.ts.
 // Specification: Match Rules, Message Bus Message Routing.
 import type { MatchRule } from '../protocol/match-rule.js';
@@ -24,16 +24,16 @@ export interface SignalRequest {
 export interface SignalSource {
   /** Asks for the signals that match a valid rule. `refuse` is called if a bus refuses the rule, even later. */
   request(rule: MatchRule, refuse: (error: unknown) => void): SignalRequest;
-  /** Whether a signal comes from the sender of a rule. A well-known name means its present owner. */
-  isFrom(sender: string, signal: SignalHeader): boolean;
+  /** The unique name of the present owner of a well-known name; undefined if there is none, or it is not known. */
+  ownerOf(name: string): string | undefined;
 }
 
 const NOTHING_REQUESTED: SignalRequest = { ready: Promise.resolve(), release: () => Promise.resolve() };
 
-/** The source of a link without a bus: it sends no requests, and compares the SENDER field of a signal. */
-export const HEADER_SENDERS: SignalSource = {
+/** The source of a link without a bus: it sends no requests, and names have no owners. */
+export const NO_BUS: SignalSource = {
   request: () => NOTHING_REQUESTED,
-  isFrom: (sender, signal) => sender === signal.sender,
+  ownerOf: () => undefined,
 };
 
 /** The options of a subscription that decide about a signal. */
@@ -181,8 +181,13 @@ export class SignalRouting {
     this.#routes.visit(header, (route) => {
       const { rule } = route;
       if (!matchesHeader(rule, header)) return;
-      if (rule.sender === undefined || this.#source.isFrom(rule.sender, header)) route.take(signal);
+      if (rule.sender === undefined || this.#isFrom(rule.sender, header)) route.take(signal);
     });
+  }
+
+  /** Whether a signal comes from the sender of a rule: a unique name, or the present owner of a well-known name. */
+  #isFrom(ruleSender: string, { sender }: SignalHeader): boolean {
+    return sender === ruleSender || (sender !== undefined && this.#source.ownerOf(ruleSender) === sender);
   }
 
   #add(route: Route): void {

@@ -4,7 +4,7 @@
 // again. Specification: Message Bus Specification. Tests: wishes.test.ts, reconnect.test.ts.
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
 import type { MatchRule } from '../protocol/match-rule.js';
-import type { ArrivedSignal, SignalHeader } from './arrived-signal.js';
+import type { ArrivedSignal } from './arrived-signal.js';
 import { NameRequests, type RestoredNames } from './name-requests.js';
 import type { Engine } from './engine.js';
 import type { ConnectionClosedError } from './errors.js';
@@ -114,7 +114,7 @@ export class Wishes implements SignalReceiver, SignalSource {
     };
   }
 
-  isFrom(sender: string, signal: SignalHeader): boolean {
-    return this.owners.isFrom(sender, signal);
+  ownerOf(name: string): string | undefined {
+    return this.owners.ownerOf(name);
   }
 }

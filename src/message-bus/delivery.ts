@@ -1,5 +1,6 @@
 // Delivers messages to clients: to the addressed client, to all with a matching rule, to monitors and to eavesdroppers;
-// to each at most once. A client for which too many bytes wait, because it does not read, is marked to be disconnected.
+// to each at most once. A client for which too many bytes wait, because it does not read, is marked to be disconnected;
+// stream-transport.ts ends one that reads nothing for ten seconds.
 // It does not decide whether a message may be sent (router.ts). Tests: delivery.test.ts. Specification: Message Bus
 // Message Routing, Match Rules (eavesdrop), BecomeMonitor.
 import { BUS_NAME } from '../protocol/bus.js';

@@ -19,7 +19,8 @@ export interface BusLimits {
   /** Open calls of one caller. Default: 50,000. */
   readonly maxRepliesPerConnection?: number | undefined;
   /**
-   * Bytes that may wait for one connection before another message is added. A connection above it is closed.
+   * Bytes that may wait for one connection before another message is added. A connection above it is closed, and so is
+   * one for which more than 8 MiB wait while its client reads nothing for ten seconds.
    * If more than 512 MiB wait for all slow connections together, the one with the most is closed too.
    * Default: 256 MiB. The session configuration of the reference implementation says 1 GB, which is more than a Node
    * process should keep for a client that does not read; its built-in default, 127 MiB, would disconnect clients that

@@ -1,7 +1,7 @@
 // A transport on a stream of Node: it collects the messages of one turn of the event loop for one write, and limits how
 // much a peer that does not read can make this side store. How the stream was opened (open.ts) and authenticated
 // (client-handshake.ts) is not its concern. Specification: Authentication Protocol (the messages after BEGIN).
-// Tests: stream-transport.test.ts, test/hostile/deaf-peers.test.ts.
+// Tests: stream-transport.test.ts, test/hostile/deaf-peers.heavy.test.ts.
 import type { Duplex } from 'node:stream';
 import type { EncodeOptions } from '../wire/messages/encode.js';
 import type { Message } from '../wire/messages/message.js';

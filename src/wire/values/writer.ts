@@ -1,6 +1,6 @@
 // The growing buffer that messages are written into: bytes, padding, and length words that are filled in later.
 // It knows neither types nor messages. Specification: Marshaling (Wire Format).
-// Tests: test/wire/output-buffer.test.ts, values/marshal.test.ts.
+// Tests: test/wire/output-buffer.test.ts, test/wire/values/marshal.test.ts.
 import { MAX_MESSAGE_LENGTH, MAX_PORTABLE_DEPTH, MAX_VALUE_DEPTH } from '../constants.js';
 import { Fault, reasonOfLimit } from './fault.js';
 import { type Block, FRESH_MEMORY, type Memory, newBlock, NO_BLOCK } from './memory.js';
