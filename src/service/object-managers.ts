@@ -175,13 +175,21 @@ export class ObjectManagers {
     if (this.isManaged(path)) this.#held.add(path, () => this.sendRemoved(path, interfaces.map(({ name }) => name)));
   }
 
-  /** Announces interfaces that were removed from an object, without waiting for other signals about it. */
+  /**
+   * Announces interfaces that were removed from an object, without waiting for other signals about it. Never throws:
+   * the removal goes on even if its signal is longer than the link sends.
+   */
   sendRemoved(path: string, names: readonly string[]): void {
     if (names.length === 0) return;
     const { args: signature } = ObjectManager.signals.InterfacesRemoved;
+    const { name } = ObjectManager;
     const member = 'InterfacesRemoved';
     for (const manager of this.#above(path)) {
-      sendAtOnce(this.#link, manager, { interface: ObjectManager.name, member, signature, body: [path, names] });
+      try {
+        sendAtOnce(this.#link, manager, { interface: name, member, signature, body: [path, names] });
+      } catch (error) {
+        reportHandlerError({ error, interface: name, member, call: undefined });
+      }
     }
   }
 
