@@ -20,6 +20,7 @@ import { shareCalls } from './invoker.js';
 import { LinkCore, type SignalReceiver } from './link-core.js';
 import type { MessageLink, MethodCallHandler } from './link.js';
 import { RECEIVE_RULES, type ReceiveOptions, receiveOptions, typedArraysOf } from './receive-options.js';
+import { shareSendLimit } from './send-limit.js';
 import type { ListenedSubscription, ListenOptions, SignalListener } from './signal-listener.js';
 import { NO_BUS, SignalRouting } from './signal-routing.js';
 import { shareSignals } from './signal-taps.js';
@@ -50,6 +51,7 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
     shareRouting(coreOf);
     limitCalls((link) => (#limits in link ? link.#limits : undefined));
     shareCalls(coreOf);
+    shareSendLimit(coreOf);
     shareSignals((link) => (#subscriptions in link ? link.#subscriptions : undefined));
   }
 

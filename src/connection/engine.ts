@@ -133,6 +133,11 @@ export class Engine {
     return this.#transport.guid;
   }
 
+  /** Length of the longest message that is sent, in bytes; undefined if the transport does not say. */
+  get maxSendLength(): number | undefined {
+    return this.#transport.maxSendLength;
+  }
+
   /** Bytes that the peer has not taken yet. */
   get queuedBytes(): number {
     return this.#transport.queuedBytes;

@@ -127,6 +127,11 @@ export class LinkCore implements EngineOwner {
     return this.#outage === undefined ? 'connected' : 'reconnecting';
   }
 
+  /** Length of the longest message that is sent, in bytes; undefined if the transport does not say. */
+  get maxSendLength(): number | undefined {
+    return this.#engine.maxSendLength;
+  }
+
   /** Bytes that the peer has not taken yet, and those of calls that wait for a connection. */
   get queuedBytes(): number {
     return this.#engine.queuedBytes + (this.#outage?.waiting.bytes ?? 0);

@@ -14,12 +14,20 @@ interface Held {
 /** The signals about one path, in order. */
 interface Queue {
   readonly waiting: Held[];
+  /** The index of the first that is not sent: removing it from a long list would move all others. */
+  next: number;
   isSending: boolean;
 }
 
 /** The signals of one link that wait. */
 export class HeldSignals {
   readonly #byPath = new Map<string, Queue>();
+  readonly #failed: (error: unknown) => void;
+
+  /** `failed` takes the error of a signal that waited and could not be sent; the others are sent. */
+  constructor(failed: (error: unknown) => void) {
+    this.#failed = failed;
+  }
 
   /** Whether signals about a path wait. */
   has(path: string): boolean {
@@ -30,8 +38,7 @@ export class HeldSignals {
   add(path: string, send: () => void): void {
     const queue = this.#byPath.get(path);
     if (queue === undefined) return send();
-    queue.waiting.push({ send, isReady: true });
-    if (queue.waiting.length > MAX_HELD) this.#release(path, queue);
+    this.#push(path, queue, { send, isReady: true });
   }
 
   /**
@@ -40,15 +47,22 @@ export class HeldSignals {
    */
   hold(path: string, ready: Promise<unknown>, send: () => void): () => void {
     const held: Held = { send, isReady: false };
-    const queue = this.#byPath.get(path) ?? { waiting: [], isSending: false };
+    const queue = this.#byPath.get(path) ?? { waiting: [], next: 0, isSending: false };
     this.#byPath.set(path, queue);
-    queue.waiting.push(held);
+    this.#push(path, queue, held);
     const release = (): void => {
+      if (held.isReady) return;
       held.isReady = true;
       this.#sendReady(path, queue);
     };
     void ready.then(release);
     return release;
+  }
+
+  #push(path: string, queue: Queue, held: Held): void {
+    const { waiting, next } = queue;
+    waiting.push(held);
+    if (waiting.length - next > MAX_HELD) this.#release(path, queue);
   }
 
   /** Sends everything that waits. */
@@ -57,7 +71,8 @@ export class HeldSignals {
   }
 
   #release(path: string, queue: Queue): void {
-    for (const held of queue.waiting) held.isReady = true;
+    const { waiting, next } = queue;
+    for (let index = next; index < waiting.length; index++) waiting[index]!.isReady = true; // there is one
     this.#sendReady(path, queue);
   }
 
@@ -65,8 +80,19 @@ export class HeldSignals {
     if (queue.isSending) return; // the signals that are added meanwhile are sent afterwards
     const { waiting } = queue;
     queue.isSending = true;
-    while (waiting[0]?.isReady) waiting.shift()!.send(); // there is one
+    while (waiting[queue.next]?.isReady) this.#send(waiting[queue.next++]!); // there is one
     queue.isSending = false;
-    if (waiting.length === 0 && this.#byPath.get(path) === queue) this.#byPath.delete(path);
+    if (queue.next < waiting.length) {
+      waiting.splice(0, queue.next);
+      queue.next = 0;
+    } else if (this.#byPath.get(path) === queue) this.#byPath.delete(path);
+  }
+
+  #send({ send }: Held): void {
+    try {
+      send();
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 }

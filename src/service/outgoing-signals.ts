@@ -3,12 +3,15 @@
 import { countDrop } from '../connection/drops.js';
 import { ConnectionClosedError } from '../connection/errors.js';
 import type { MessageLink } from '../connection/link.js';
+import { maxSendLengthOf } from '../connection/send-limit.js';
 import type { CallContext } from '../interface/definition.js';
-import { Properties } from '../interface/standard.js';
+import { ObjectManager, Properties } from '../interface/standard.js';
+import { errorAt } from '../wire/error-place.js';
 import { decodeMessage } from '../wire/messages/decode.js';
-import { encodeMessage } from '../wire/messages/encode.js';
 import { type Message, methodCall, signal } from '../wire/messages/message.js';
+import { OutputBuffer } from '../wire/messages/output-buffer.js';
 import type { ExportedMembers } from './exported-interface.js';
+import { reportHandlerError } from './failure-reports.js';
 import { HeldSignals } from './held-signals.js';
 import { PropertyChanges } from './property-changes.js';
 import type { TurnEnd } from './turn-end.js';
@@ -28,7 +31,10 @@ const heldByLink = new WeakMap<MessageLink<boolean>, HeldSignals>();
 export function heldSignalsOf(link: MessageLink<boolean>): HeldSignals {
   const known = heldByLink.get(link);
   if (known !== undefined) return known;
-  const held = new HeldSignals();
+  const { name } = ObjectManager;
+  const held = new HeldSignals((error) => {
+    reportHandlerError({ error, interface: name, member: 'InterfacesAdded', call: undefined });
+  });
   heldByLink.set(link, held);
   return held;
 }
@@ -42,9 +48,28 @@ export function sendSignal(link: MessageLink<boolean>, path: string, content: Ou
   if (held === undefined || !held.has(path)) return sendAtOnce(link, path, content);
   const { interface: interfaceName, member, signature, body, destination } = content;
   const message = signal({ path, interface: interfaceName, member, signature, body, destination });
-  // Checked now, as it is now: the caller gets the error, and may change the values before it is sent.
-  const copy = decodeMessage(encodeMessage(message, { serial: 1, allowUnixFds: false }));
-  held.add(path, () => sendMessage(link, copy));
+  const copy = checkedCopy(link, message);
+  held.add(path, () => {
+    try {
+      sendMessage(link, copy);
+    } catch (error) { // the link was restored with a lower limit, or the library did not make it
+      reportHandlerError({ error, interface: interfaceName, member, call: undefined });
+    }
+  });
+}
+
+/**
+ * A copy of a message that is sent later. It is checked now, as the link checks it: the caller gets the error, and may
+ * change the values before the message is sent.
+ */
+function checkedCopy(link: MessageLink<boolean>, message: Message): Message {
+  const output = new OutputBuffer({ maxMessageLength: maxSendLengthOf(link) });
+  try {
+    output.append(message, { serial: 1 });
+  } catch (error) {
+    throw errorAt(error, message, sendSignal);
+  }
+  return decodeMessage(output.take());
 }
 
 /** Sends a signal of an object as {@link sendSignal} does, without waiting for others. */

@@ -82,6 +82,7 @@ function flushLater(transport: StreamTransport): void {
 /** A transport on a stream that has passed the handshake. */
 export class StreamTransport implements Transport {
   readonly guid: string;
+  readonly maxSendLength: number | undefined;
   readonly #stream: Duplex;
   readonly #incoming: Incoming;
   readonly #output: OutputBuffer;
@@ -125,6 +126,7 @@ export class StreamTransport implements Transport {
     this.#rest = rest;
     this.#maxQueuedBytes = maxQueuedBytes;
     this.guid = guid;
+    this.maxSendLength = maxSendLength;
     this.#output = new OutputBuffer({ maxMessageLength: maxSendLength });
     incoming.receive = () => {}; // nothing arrives before start()
     stream.pause();

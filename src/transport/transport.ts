@@ -35,6 +35,8 @@ export interface Transport {
    * ‹NEGOTIATE_UNIX_FD Command›
    */
   readonly descriptors?: DescriptorCarrier | undefined;
+  /** Length of the longest message that {@link Transport.write} accepts, in bytes. A transport need not say it. */
+  readonly maxSendLength?: number | undefined;
   /** How many bytes wait in this process to be sent. */
   readonly queuedBytes: number;
   /**

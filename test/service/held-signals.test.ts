@@ -4,8 +4,8 @@ import { expect, test } from 'vitest';
 import { HeldSignals } from '../../src/service/held-signals.js';
 
 function setup() {
-  const held = new HeldSignals();
   const sent: string[] = [];
+  const held = new HeldSignals((error) => void sent.push((error as Error).message));
   const send = (text: string) => () => void sent.push(text);
   return { held, sent, send };
 }
@@ -61,4 +61,24 @@ test('more than 1,000 signals about a path do not wait', () => {
   expect(sent).toEqual([]);
   held.add('/a', send('last'));
   expect([sent.length, sent[0], sent.at(-1), held.has('/a')]).toEqual([1_001, 'first', 'last', false]);
+});
+
+test('more than 1,000 signals about a path that each wait for something do not wait', () => {
+  const { held, sent, send } = setup();
+  for (let index = 1; index <= 1_000; index++) held.hold('/a', new Promise(() => {}), send(String(index)));
+  expect(sent).toEqual([]);
+  held.hold('/a', new Promise(() => {}), send('last'));
+  expect([sent.length, sent[0], sent.at(-1), held.has('/a')]).toEqual([1_001, '1', 'last', false]);
+});
+
+test('a signal that cannot be sent is reported, and does not hold the others back', async () => {
+  const { held, sent, send } = setup();
+  const first = deferred();
+  held.hold('/a', first.promise, () => { throw new Error('first failed'); });
+  held.add('/a', () => { throw new Error('second failed'); });
+  held.add('/a', send('third'));
+  first.resolve();
+  await first.promise;
+  held.add('/a', send('fourth'));
+  expect([sent, held.has('/a')]).toEqual([['first failed', 'second failed', 'third', 'fourth'], false]);
 });
