@@ -26,6 +26,8 @@ export interface SignalSource {
   request(rule: MatchRule, refuse: (error: unknown) => void): SignalRequest;
   /** The unique name of the present owner of a well-known name; undefined if there is none, or it is not known. */
   ownerOf(name: string): string | undefined;
+  /** Whether one program sends all signals: one without the field SENDER comes from it, by any name. */
+  readonly isOneProgram: boolean;
 }
 
 const NOTHING_REQUESTED: SignalRequest = { ready: Promise.resolve(), release: () => Promise.resolve() };
@@ -34,6 +36,7 @@ const NOTHING_REQUESTED: SignalRequest = { ready: Promise.resolve(), release: ()
 export const NO_BUS: SignalSource = {
   request: () => NOTHING_REQUESTED,
   ownerOf: () => undefined,
+  isOneProgram: true,
 };
 
 /** The options of a subscription that decide about a signal. */
@@ -185,9 +188,13 @@ export class SignalRouting {
     });
   }
 
-  /** Whether a signal comes from the sender of a rule: a unique name, or the present owner of a well-known name. */
+  /**
+   * Whether a signal comes from the sender of a rule: a unique name, or the present owner of a well-known name. Without
+   * a bus, signals have no sender, and the other program is the sender of each.
+   */
   #isFrom(ruleSender: string, { sender }: SignalHeader): boolean {
-    return sender === ruleSender || (sender !== undefined && this.#source.ownerOf(ruleSender) === sender);
+    if (sender === undefined) return this.#source.isOneProgram;
+    return sender === ruleSender || this.#source.ownerOf(ruleSender) === sender;
   }
 
   #add(route: Route): void {

@@ -18,6 +18,7 @@ import { Subscriptions } from './subscription.js';
 
 /** The wishes of one connection to a bus. */
 export class Wishes implements SignalReceiver, SignalSource {
+  readonly isOneProgram = false;
   readonly names: NameRequests;
   readonly subscriptions: Subscriptions;
   readonly #core: LinkCore;

@@ -59,6 +59,22 @@ async function start(options: PeerServerOptions = {}, address = `unix:path=${scr
   return { server, dial };
 }
 
+test('a proxy with a destination gets the signals of the other side, which have no sender', async () => {
+  const { server, dial } = await start({ onConnection: (connection) => exportEcho(connection) });
+  const connection = await dial();
+  const echo = createProxy(connection, Echo, { destination: 'com.example.Echo', path: '/echo' });
+  await using said = echo.$signal('Said');
+  await echo.Say('hello');
+  expect(await said.next()).toEqual({ value: ['hello'], done: false });
+
+  await using named = connection.subscribe({ type: 'signal', sender: 'com.example.Echo', member: 'Said' });
+  const [accepted] = server.connections;
+  const other = signal({ path: '/echo', interface: Echo.name, member: 'Said', signature: 's', body: ['other'] });
+  accepted?.send({ ...other, sender: 'com.example.Other' }); // a sender that is given must be that of the rule
+  await echo.Say('again');
+  expect((await named.next()).value).toMatchObject({ body: ['again'] });
+});
+
 describe('a server', () => {
   test('passes connections to a callback, and objects on them work in both directions', async () => {
     const accepted: Connection[] = [];
