@@ -36,6 +36,12 @@ export class ConnectionClosedError extends DBusWireError {
   }
 }
 
+/** The error for a unique name of an earlier bus: the next bus can give that name to another program. */
+export function formerNameError(name: string, cause?: unknown): ConnectionClosedError {
+  const found = `${name} was a name on a connection that has ended`;
+  return new ConnectionClosedError(found, { code: 'CONNECTION_LOST', cause });
+}
+
 /**
  * No reply arrived in time. If the program was busy when the time ran out, its sockets were read again first. A reply
  * that arrives later is dropped and counted.

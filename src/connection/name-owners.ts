@@ -10,11 +10,10 @@ import { runListener } from '../transport/waiting.js';
 import { methodCall } from '../wire/messages/message.js';
 import type { ArrivedSignal } from './arrived-signal.js';
 import type { Engine } from './engine.js';
-import type { ConnectionClosedError } from './errors.js';
+import { type ConnectionClosedError, formerNameError } from './errors.js';
 import { isPostponed, type MatchRequests, type WishLink } from './match-requests.js';
 import type { CallOutcome } from './pending-call.js';
 import { type Pledge, pledge } from './pledge.js';
-import { formerNameError } from './postponed-calls.js';
 
 /**
  * Called with the unique names of the new owner and of the previous one, undefined if there is no owner, and with the

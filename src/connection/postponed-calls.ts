@@ -10,7 +10,7 @@ import { encodeMessage } from '../wire/messages/encode.js';
 import { type MethodCall, wantsReply } from '../wire/messages/message.js';
 import { Deadlines } from './deadlines.js';
 import type { Engine } from './engine.js';
-import { ConnectionClosedError } from './errors.js';
+import { ConnectionClosedError, formerNameError } from './errors.js';
 import { checkReplySignature, type Invocation, notSent } from './invocation.js';
 import { DEFAULT_CALL_TIMEOUT } from './pending-calls.js';
 import { PromisedCall, promiseOf } from './pending-call.js';
@@ -142,12 +142,6 @@ export class WaitingCalls {
     this.#remove(call);
     call.fail(() => signal.reason as unknown);
   }
-}
-
-/** The error for a unique name of an earlier bus: the next bus can give that name to another program. */
-export function formerNameError(name: string, cause?: unknown): ConnectionClosedError {
-  const found = `${name} was a name on a connection that has ended`;
-  return new ConnectionClosedError(found, { code: 'CONNECTION_LOST', cause });
 }
 
 /**

@@ -8,6 +8,7 @@ import { matchesArguments, matchesHeader } from '../protocol/matches-rule.js';
 import { onAbort } from '../transport/waiting.js';
 import type { ArrivedSignal, SignalHeader } from './arrived-signal.js';
 import type { DropCounter } from './drops.js';
+import { formerNameError } from './errors.js';
 import type { Gap } from './gap.js';
 import { SignalIndex } from './signal-index.js';
 import type { SignalSink } from './signal-listener.js';
@@ -168,9 +169,16 @@ export class SignalRouting {
     return { ready: Promise.reject(closedSignal.reason as Error), release: () => Promise.resolve() };
   }
 
-  /** Must be called if a connection has ended and is to be restored. */
+  /**
+   * Must be called if a connection has ended and is to be restored. Subscriptions to a unique name end: the next bus
+   * can give it to another program.
+   */
   handleBreak(): void {
-    for (const route of this.#all) route.isInterrupted = true;
+    for (const route of [...this.#all]) {
+      const { sender } = route.rule;
+      if (sender?.startsWith(':') === true) route.fail(formerNameError(sender));
+      else route.isInterrupted = true;
+    }
   }
 
   /** Must be called when the connection is restored, before any signal arrives on it. */

@@ -7,7 +7,7 @@ import type { MatchRule } from '../protocol/match-rule.js';
 import type { ArrivedSignal } from './arrived-signal.js';
 import { NameRequests, type RestoredNames } from './name-requests.js';
 import type { Engine } from './engine.js';
-import type { ConnectionClosedError } from './errors.js';
+import { type ConnectionClosedError, formerNameError } from './errors.js';
 import type { Gap } from './gap.js';
 import type { LinkCore, SignalReceiver } from './link-core.js';
 import { MatchRequests } from './match-requests.js';
@@ -102,10 +102,14 @@ export class Wishes implements SignalReceiver, SignalSource {
     this.#namespaces?.forgetAll();
   }
 
-  /** Adds the rule, and watches the owner of a well-known sender. */
+  /** Adds the rule, and watches the owner of a well-known sender. Refuses a unique name of an earlier connection. */
   request(rule: MatchRule, refuse: (error: unknown) => void): SignalRequest {
     const { sender } = rule;
-    const isWellKnown = sender !== undefined && !sender.startsWith(':') && sender !== BUS_NAME;
+    const isUnique = sender?.startsWith(':') === true;
+    if (isUnique && this.#core.open === undefined) {
+      return { ready: Promise.reject(formerNameError(sender)), release: () => Promise.resolve() };
+    }
+    const isWellKnown = sender !== undefined && !isUnique && sender !== BUS_NAME;
     // GetNameOwner is sent before the rule: when the first signal arrives, its permitted sender is known.
     const watch = isWellKnown ? this.owners.watch(sender, () => {}) : undefined;
     const added = this.rules.add(rule, refuse);

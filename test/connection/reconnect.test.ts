@@ -27,6 +27,7 @@ import { queued } from './queued.js';
 import { BUS, happened, owned, ownerChanged, refused, RULE, SERVICE } from './signals.js';
 
 const NAME = 'com.example.Ours';
+const Happening = defineInterface({ name: RULE.interface, signals: { Happened: { args: 'u' } } });
 const METHOD = { path: '/', interface: 'com.example.I', member: 'Method' } as const;
 const [PRIMARY_OWNER, IN_QUEUE, EXISTS] = [1, 2, 3];
 const lost = expect.objectContaining({ name: 'ConnectionClosedError', code: 'CONNECTION_LOST' });
@@ -562,15 +563,42 @@ describe('a subscription', () => {
 
   test('of a proxy reports the gap too', async () => {
     const { bus, peer, restore } = await startBus({ answer: giving({}, owned({ [SERVICE]: ':1.9' })) });
-    const Lamp = defineInterface({ name: 'a.B', signals: { Happened: { args: 'u' } } });
     const gaps: Gap[] = [];
-    const stream = createProxy(bus, Lamp, { destination: SERVICE, path: '/' }).$signal('Happened', {
+    const stream = createProxy(bus, Happening, { destination: SERVICE, path: '/' }).$signal('Happened', {
       onGap: (gap) => gaps.push(gap),
     });
     await stream.ready;
     const next = await restore(peer);
     next.send(happened(4));
     expect([(await stream.next()).value, stream.gaps, gaps.length]).toEqual([[4], 1, 1]);
+  });
+
+  test.each([
+    ['for await', (bus: Bus, options: object) => bus.subscribe({ ...RULE, sender: ':1.9' }, options)],
+    ['of a proxy', (bus: Bus, options: object) => (
+      createProxy(bus, Happening, { destination: ':1.9', path: '/' }).$signal('Happened', options)
+    )],
+  ])('to a unique name ends with the connection, %s: another program can have the name on the next bus', async (_, begin) => {
+    const { bus, peer, restore, breakOf } = await startBus({ answer: giving() });
+    const gaps: Gap[] = [];
+    const subscription = begin(bus, { onGap: (gap: Gap) => gaps.push(gap) });
+    await subscription.ready;
+    peer.send(happened(1, ':1.9'));
+    await bus.call({ path: '/', member: 'Ping' });
+    await breakOf(peer);
+    await expect(begin(bus, {}).ready).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
+    const next = await restore(peer);
+    next.send(happened(2, ':1.9'));
+    await bus.call({ path: '/', member: 'Ping' });
+    expect((await subscription.next()).done).toBe(false); // the signal from before the end
+    await expect(subscription.next()).rejects.toMatchObject({
+      code: 'CONNECTION_LOST', message: expect.stringContaining(':1.9 was a name on a connection that has ended') as string,
+    });
+    expect([gaps, callsOf(next).flat().join()]).toEqual([[], expect.not.stringContaining(':1.9')]);
+    await using again = begin(bus, {}); // a name of the new bus now
+    await again.ready;
+    next.send(happened(3, ':1.9'));
+    expect((await again.next()).done).toBe(false);
   });
 
   test('matches the owner on the new bus, and not a program with the former unique name of the owner', async () => {
