@@ -21,7 +21,7 @@ export const WATCH_DELAY = 100;
 export interface RunningCall {
   /** The memory of its arguments, in bytes. */
   readonly memory: number;
-  /** The caller has left: no program waits for the reply. */
+  /** The caller has left, or the link has ended: no program waits for the reply. */
   readonly abandon: () => void;
 }
 
@@ -75,10 +75,7 @@ export class Callers {
     this.#watch = watch;
     this.#closedSignal = closedSignal;
     this.#limits = limits;
-    if (watch === undefined) return;
-    closedSignal.addEventListener('abort', () => {
-      for (const caller of this.#byName.values()) caller.abort(closedSignal.reason);
-    });
+    closedSignal.addEventListener('abort', () => this.#abandonEach(closedSignal.reason));
   }
 
   /** How many connections of the link have ended: a name of an earlier one can now belong to another program. */
@@ -158,6 +155,10 @@ export class Callers {
   /** The connection of all callers has ended, and another follows: no caller waits for an answer. */
   abandonAll(reason: unknown): void {
     this.#breaks++;
+    this.#abandonEach(reason);
+  }
+
+  #abandonEach(reason: unknown): void {
     const callers = [...this.#byName.values()];
     this.#byName.clear();
     for (const caller of callers) this.#abandon(caller, reason);

@@ -7,7 +7,7 @@ import type { ConnectionCredentials } from '../protocol/credentials.js';
 import type { MethodCall } from '../wire/messages/message.js';
 import { isA } from './failure-reports.js';
 import type { ObjectNode } from './object-node.js';
-import { TimeLimit } from './time-limit.js';
+import { ANSWER_UNWANTED, TimeLimit } from './time-limit.js';
 
 /** Asks the bus about the program with a unique name. */
 export type AskCredentials = (name: string) => Promise<ConnectionCredentials | undefined>;
@@ -32,6 +32,8 @@ export class HandlerContext implements CallContext {
   readonly #breaks: number;
   #node: ObjectNode | undefined;
   #timeLimit: TimeLimit | undefined;
+  #isUnwanted = false;
+  #isOnlyRead = false;
   #isOver = false;
 
   constructor(message: MethodCall, source: ContextSource) {
@@ -61,6 +63,19 @@ export class HandlerContext implements CallContext {
     return #timeLimit in context ? (context.#timeLimit ??= new TimeLimit()) : new TimeLimit();
   }
 
+  /** The caller has left, or the link has ended: no program waits for the answer. */
+  abandon(): void {
+    this.#isUnwanted = true;
+    if (this.#isOnlyRead) HandlerContext.timeLimitOf(this).stop();
+  }
+
+  /** Notes that the answer has no effect besides its reply: its waits end if no program waits for it. */
+  static onlyReads(context: CallContext): void {
+    if (!(#isOnlyRead in context)) return;
+    context.#isOnlyRead = true;
+    if (context.#isUnwanted || context.#source.closedSignal.aborted) context.abandon();
+  }
+
   get signal(): AbortSignal {
     // After the call has ended, its caller may have left already: departures are no longer reported for it.
     this.#signal ??= this.#isOver ? this.#source.closedSignal : this.#source.callers.signalOf(this.sender);
@@ -87,10 +102,20 @@ export function timeLimitOf(context: CallContext): TimeLimit {
 }
 
 /**
+ * The time limit of an answer that has no effect besides its reply. It stops when the caller leaves or the link ends.
+ */
+export function readLimitOf(context: CallContext): TimeLimit {
+  HandlerContext.onlyReads(context);
+  return HandlerContext.timeLimitOf(context);
+}
+
+/**
  * Whether a handler failed because its signal has aborted: with the reason of the signal, or with an AbortError, as
- * functions of Node that accept a signal do. Such a failure is not reported, because no caller waits for the reply.
+ * functions of Node that accept a signal do. Such a failure is not reported, because no caller waits for the reply; nor
+ * is the end of a wait for the handler.
  */
 export function hasGivenUp(context: CallContext, error: unknown): boolean {
+  if (error === ANSWER_UNWANTED) return true;
   const signal = HandlerContext.signalRead(context);
   if (signal === undefined || !signal.aborted) return false;
   if (error === signal.reason) return true;

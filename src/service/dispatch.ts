@@ -193,7 +193,11 @@ export class Dispatcher implements CallRouter {
     answer: Answer, { promise, memory }: { readonly promise: PromiseLike<unknown>; readonly memory: number },
   ): Promise<void> {
     return new Promise((resolve) => {
-      void this.#answer(answer, { promise, running: { memory, abandon: resolve } }).then(resolve);
+      const abandon = (): void => {
+        answer.context.abandon();
+        resolve();
+      };
+      void this.#answer(answer, { promise, running: { memory, abandon } }).then(resolve);
     });
   }
 

@@ -5,7 +5,7 @@ import type { MessageLink } from '../connection/link.js';
 import type { CallContext } from '../interface/definition.js';
 import { ObjectManager } from '../interface/standard.js';
 import type { Variant } from '../wire/variant.js';
-import { hasGivenUp, timeLimitOf } from './call-context.js';
+import { hasGivenUp, readLimitOf } from './call-context.js';
 import { type ExportedInterface, type ExportedProperty, isPromiseLike } from './exported-interface.js';
 import { type FittingEntry, type PropertyPlace, type Refusal, sendFittingEntries } from './fitting-properties.js';
 import { reportHandlerError } from './failure-reports.js';
@@ -201,8 +201,9 @@ export class ObjectManagers {
     manager: string, context: CallContext, trySend: (objects: ReadonlyMap<string, Values>) => Refusal | undefined,
   ): void | Promise<void> {
     const objects = new Map<string, Values>();
+    const limit = readLimitOf(context);
     const collection: Collection = {
-      entries: [], later: [], limit: timeLimitOf(context),
+      entries: [], later: [], limit,
       contextFor: () => context,
       report: ({ interface: interfaceName, name }, error) => {
         if (hasGivenUp(context, error)) return;
@@ -224,6 +225,7 @@ export class ObjectManagers {
       noteRoot(node);
     }
     const answer = (): void => {
+      if (limit.isStopped) return;
       const left = (): FittingEntry[] => collection.entries.filter(({ property, values }) => values.has(property.name));
       const refusal = sendFittingEntries(left, { send: () => trySend(objects), report: collection.report });
       if (refusal !== undefined) throw refusal.error;

@@ -6,7 +6,7 @@ import { DBusError } from '../protocol/errors.js';
 import { ErrorName } from '../protocol/error-names.js';
 import type { CallContext } from '../interface/definition.js';
 import type { Variant } from '../wire/variant.js';
-import { hasGivenUp, timeLimitOf } from './call-context.js';
+import { hasGivenUp, readLimitOf } from './call-context.js';
 import { type ExportedInterface, type ExportedProperty, isPromiseLike } from './exported-interface.js';
 import { ofProperty, type PropertyPlace, type Refusal, sendFitting } from './fitting-properties.js';
 import { describeFailure, isA, reportHandlerError, textOf } from './failure-reports.js';
@@ -93,7 +93,7 @@ async function sendLater(
 ): Promise<void> {
   let value: unknown;
   try {
-    value = await timeLimitOf(context).wait(promise, NO_VALUE);
+    value = await readLimitOf(context).wait(promise, NO_VALUE);
   } catch (error) {
     throw toDBusError(property, error, context);
   }
@@ -195,13 +195,14 @@ export function getAllProperties(
   const report = (property: PropertyPlace, error: unknown): void => reportFailure(property, error, context);
   const values = new Map<string, Variant>();
   const later: Promise<void>[] = [];
+  const limit = readLimitOf(context);
   for (const [name, property] of properties) {
     const { type, get } = property;
     try {
       const value = get(context);
       values.set(name, { signature: type, value } as Variant); // keeps its place in the order; checked on sending
       if (!isPromiseLike(value)) continue;
-      later.push(timeLimitOf(context).wait(value, NO_VALUE).then(
+      later.push(limit.wait(value, NO_VALUE).then(
         (result) => void values.set(name, { signature: type, value: result } as Variant),
         (error: unknown) => {
           values.delete(name);
@@ -214,6 +215,7 @@ export function getAllProperties(
     }
   }
   const answer = (): void => {
+    if (limit.isStopped) return;
     const refusal = sendFitting({ values, properties, send: () => send(values), report });
     if (refusal !== undefined) throw refusal.error;
   };

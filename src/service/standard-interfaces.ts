@@ -5,7 +5,7 @@ import type { CallContext } from '../interface/definition.js';
 import { formatIntrospection } from '../interface/format-introspection.js';
 import { Introspectable, Peer, Properties } from '../interface/standard.js';
 import type { Variant } from '../wire/variant.js';
-import { HandlerContext } from './call-context.js';
+import { HandlerContext, readLimitOf } from './call-context.js';
 import type { StandardInterfaces } from './dispatch.js';
 import { type ExportedInterface, exportedInterface, isPromiseLike } from './exported-interface.js';
 import type { Refusal } from './fitting-properties.js';
@@ -52,6 +52,7 @@ function introspectable(tree: ObjectTree, standardOf: StandardInterfaces): Expor
   return exportedInterface(Introspectable.implement({
     methods: {
       Introspect: (context) => {
+        readLimitOf(context);
         const node = nodeOf(tree, context);
         const found = foundChildren(tree, node, context);
         return isPromiseLike(found) ? found.then((names) => introspect(node, names)) : introspect(node, found);

@@ -1,5 +1,5 @@
 // Finds all objects of subtrees for one answer: asks their handlers for children and objects, many at a time, and stops
-// when the time limit of the answer is over. It knows no messages and no properties.
+// when the time limit of the answer is over, or no program waits for it. It knows no messages and no properties.
 // Tests: export-object-manager.test.ts. Specification: org.freedesktop.DBus.ObjectManager.
 import type { CallContext } from '../interface/definition.js';
 import { timeLimitOf } from './call-context.js';
@@ -55,6 +55,7 @@ class SubtreeSearch {
 
   #advance(): void {
     const limit = timeLimitOf(this.#options.context);
+    if (limit.isStopped) this.#dropSteps();
     while (this.#running < MAX_RUNNING && this.#next < this.#steps.length) {
       if (limit.isOver) {
         const count = this.#steps.length - this.#next;
@@ -72,10 +73,14 @@ class SubtreeSearch {
     if (this.#running === 0) this.#finish?.();
   }
 
-  /** Ends the search. */
-  #leaveOut(found: string): void {
+  #dropSteps(): void {
     this.#steps.length = 0;
     this.#next = 0;
+  }
+
+  /** Ends the search. */
+  #leaveOut(found: string): void {
+    this.#dropSteps();
     this.#options.report(new Error(`left out ${found}`));
   }
 
@@ -86,6 +91,7 @@ class SubtreeSearch {
   }
 
   #takeChildren({ subtree, path, elements }: Place, names: ReadonlySet<string>): void {
+    if (timeLimitOf(this.#options.context).isStopped) return;
     for (const name of names) {
       if (++this.#count > MAX_FOUND_OBJECTS) {
         return this.#leaveOut(`objects of subtrees: there must not be more than ${MAX_FOUND_OBJECTS}`);

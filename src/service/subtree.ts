@@ -4,7 +4,7 @@
 import type { CallContext, Implementation } from '../interface/definition.js';
 import { argumentError } from '../wire/arguments.js';
 import { ArgumentError } from '../wire/errors.js';
-import { timeLimitOf } from './call-context.js';
+import { hasGivenUp, timeLimitOf } from './call-context.js';
 import { type ExportedInterface, isPromiseLike } from './exported-interface.js';
 import type { NodeFinder, ObjectNode, PathBelow } from './object-node.js';
 import { HANDLER_TIME_LIMIT } from './time-limit.js';
@@ -98,7 +98,7 @@ export class Subtree implements NodeFinder {
     if (elements.length > 0 && !this.isDeep) return NO_CHILDREN;
     const { callbacks, report } = this.#options;
     const failed = (error: unknown): ReadonlySet<string> => {
-      report(error, context);
+      if (!hasGivenUp(context, error)) report(error, context);
       return NO_CHILDREN;
     };
     const valid = (names: Iterable<string>): ReadonlySet<string> => {
