@@ -120,14 +120,7 @@ function listenTo(
     readonly signal: AbortSignal | undefined;
   },
 ): ListenedSubscription {
-  signal?.throwIfAborted();
-  const tap = tapSignals(link, rule, { signature, sink: listening });
-  const onAbort = (): void => {
-    listening.end({ reason: signal?.reason });
-    tap.close().catch(() => {}); // the reason is that of the signal
-  };
-  signal?.addEventListener('abort', onAbort);
-  void listening.closed.then(() => signal?.removeEventListener('abort', onAbort));
+  const tap = tapSignals(link, rule, { signature, signal, sink: listening });
   const close = (): Promise<void> => tap.close();
   return Object.freeze({
     ready: tap.ready,
@@ -148,8 +141,7 @@ function readSeveral(
   link: MessageLink<boolean>, wanted: readonly { readonly rule: MatchRule; readonly signature: string }[],
   options: SignalsOptions,
 ): SignalReader {
-  const { signal: end } = options;
-  end?.throwIfAborted();
+  const { signal } = options;
   const fail = (error?: { readonly reason: unknown }): void => {
     if (error === undefined) return; // each tap that is closed
     queue.end(error);
@@ -167,15 +159,12 @@ function readSeveral(
     },
     end: fail,
   });
-  const onAbort = (): void => fail({ reason: end?.reason });
   const release = async (): Promise<void> => {
-    end?.removeEventListener('abort', onAbort);
     await Promise.all(taps.map((tap) => tap.close()));
   };
   const taps = tapAllSignals(link, wanted.map(({ rule, signature }, index) => (
-    [rule, { signature, sink: sinkOf(index) }]
+    [rule, { signature, signal, sink: sinkOf(index) }]
   ))); // it throws if a rule is not valid
-  end?.addEventListener('abort', onAbort);
   const ready = Promise.all(taps.map((tap) => tap.ready)).then(() => undefined);
   ready.catch(() => {}); // the reader gets the error, too
   return new SignalReader({

@@ -27,7 +27,7 @@ export function isPostponed(error: unknown, link: WishLink): error is Connection
 
 /** One request for a rule. */
 export interface MatchRequest {
-  /** Resolves when the bus has the rule. */
+  /** Resolves when the bus has the rule, or no request needs it anymore. Rejects if the bus refuses it. */
   readonly ready: Promise<void>;
   /** Ends the request, once. Resolves when the bus has removed the rule, or at once if other requests need it. */
   readonly release: () => Promise<void>;
@@ -76,9 +76,9 @@ export class MatchRequests {
         if (!wanted.requests.delete(request)) return;
         if (wanted.requests.size > 0 || this.#rules.get(text) !== wanted) return;
         this.#rules.delete(text);
+        wanted.ready.resolve(); // if its connection is lost now, no other one is asked for it
         const { open } = this.#link;
         if (open !== undefined && wanted.askedOn === open) await this.#removeMatch(open, text);
-        else wanted.ready.resolve(); // the bus of this connection has never had the rule
       },
     };
   }

@@ -27,8 +27,8 @@ const MAX_FORMER_OWNERS = 8;
 /** A watch on the owner of one name, or on the owners of all names below a prefix. */
 export interface OwnerWatch extends AsyncDisposable {
   /**
-   * Resolves when the owners are known, and the listener has got the present ones. Rejects if the bus cannot be asked;
-   * the listener is then never called.
+   * Resolves when the owners are known, and the listener has got the present ones, or after `close`. Rejects if the bus
+   * cannot be asked; the listener is then never called.
    */
   readonly ready: Promise<void>;
   /** The unique name of the present owner; undefined if there is none, before `ready`, and for a prefix. */
@@ -93,13 +93,16 @@ export abstract class OwnerWatches<Listener, Subject extends Watched<Listener>> 
   /** Adds a listener; the result is its watch. The last watch of a subject that is closed ends the subject. */
   protected listen(key: string, subject: Subject, listener: Listener): OwnerWatch {
     subject.listeners.add(listener);
+    const ready = pledge();
+    subject.ready.then(ready.resolve, ready.reject);
     const close = async (): Promise<void> => {
+      ready.resolve(); // a subject that is forgotten is not asked about on the next connection
       if (!subject.listeners.delete(listener) || subject.listeners.size > 0) return;
       this.#forget(key, subject);
       await subject.release();
     };
     return {
-      ready: subject.ready,
+      ready: ready.promise,
       get owner() {
         return subject.owner;
       },

@@ -37,7 +37,10 @@ export const LISTEN_RULES: OptionRules<ListenOptions> = { signal: ABORT_SIGNAL, 
 
 /** A subscription whose signals go to a listener. */
 export interface ListenedSubscription extends AsyncDisposable {
-  /** Resolves when the bus has the rule and the sender's owner is known; rejects if the bus refuses. */
+  /**
+   * Resolves when the bus has the rule and the sender's owner is known, or after `close`. Rejects if the bus refuses,
+   * or if the subscription ends before by its AbortSignal or the end of the connection.
+   */
   readonly ready: Promise<void>;
   /** How many signals were dropped because they had another signature. */
   readonly dropped: number;

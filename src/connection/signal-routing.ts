@@ -10,6 +10,7 @@ import type { ArrivedSignal, SignalHeader } from './arrived-signal.js';
 import type { DropCounter } from './drops.js';
 import { formerNameError } from './errors.js';
 import type { Gap } from './gap.js';
+import { type Pledge, pledge } from './pledge.js';
 import { SignalIndex } from './signal-index.js';
 import type { SignalSink } from './signal-listener.js';
 
@@ -51,10 +52,10 @@ export interface RouteOptions {
 /** The path of signals to one subscription. */
 export class Route {
   readonly rule: MatchRule;
-  readonly ready: Promise<void>;
   gaps = 0;
   /** The connection on which its signals came has ended. */
   isInterrupted = false;
+  readonly #ready: Pledge = pledge();
   readonly #sink: SignalSink;
   #mismatched = 0;
   #released: Promise<void> | undefined;
@@ -84,8 +85,12 @@ export class Route {
     this.#drops = drops;
     this.#remove = remove;
     this.#stopListening = onAbort(signal, () => this.fail(signal?.reason));
-    this.ready = this.#request.ready;
-    this.ready.catch((error: unknown) => this.fail(error));
+    this.#request.ready.then(this.#ready.resolve, (error: unknown) => this.fail(error));
+  }
+
+  /** Settles when the request is answered, or the subscription ends: rejects if it fails. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
   }
 
   get dropped(): number {
@@ -118,6 +123,7 @@ export class Route {
 
   /** Ends the subscription; its reader gets the reason as an error, after the signals in the queue. */
   fail(reason: unknown): void {
+    this.#ready.reject(reason);
     this.#sink.end({ reason });
     this.release().catch(() => {}); // the reader has an error already, and the bus forgets the rule with the connection
   }
@@ -131,6 +137,7 @@ export class Route {
   async #giveBack(): Promise<void> {
     this.#stopListening();
     this.#remove(this);
+    this.#ready.resolve();
     await this.#request.release();
   }
 }

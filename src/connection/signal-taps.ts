@@ -5,13 +5,17 @@ import type { MatchRule } from '../protocol/match-rule.js';
 import type { MessageLink } from './link.js';
 import { type PartReader, SharedParts } from './link-parts.js';
 import type { SignalSink } from './signal-listener.js';
+import type { RouteOptions } from './signal-routing.js';
 import type { Subscription } from './subscription.js';
 
-export { runListener } from '../transport/waiting.js'; // for the callbacks of these layers
+export { onAbort, runListener } from '../transport/waiting.js'; // for the options and the callbacks of these layers
 
 /** A subscription whose signals go to a sink. */
 export interface SignalTap {
-  /** Resolves when the bus has the rule and the sender's owner is known; rejects if the bus refuses. */
+  /**
+   * Resolves when the bus has the rule and the sender's owner is known, or after `close`. Rejects if the bus refuses,
+   * or if the tap ends before by its AbortSignal or the end of the connection.
+   */
   readonly ready: Promise<void>;
   /** How many signals were dropped: by the sink, and because they had another signature. */
   readonly dropped: number;
@@ -23,7 +27,7 @@ export interface SignalTap {
 
 /** Makes taps. */
 export interface SignalTaps {
-  tap(rule: MatchRule, signature: string | undefined, sink: SignalSink): SignalTap;
+  tap(rule: MatchRule, options: RouteOptions, sink: SignalSink): SignalTap;
 }
 
 /** The subscriptions of the links of this library: for other layers, not for users. */
@@ -35,19 +39,18 @@ export function shareSignals(reader: PartReader<SignalTaps>): void {
 }
 
 /**
- * Passes the signals that match a rule to a sink. The sink ends with a reason if the connection ends or the bus refuses
- * the rule. For a link that this library did not make, it reads a subscription.
+ * Passes the signals that match a rule to a sink. The sink ends with a reason if the connection ends, the bus refuses
+ * the rule, or `signal` aborts. For a link that this library did not make, it reads a subscription.
  * @throws {InvalidNameError | MatchRuleError} if a bus would refuse the rule
+ * @throws the reason of `signal` if it has aborted
  */
 export function tapSignals(
-  link: MessageLink<boolean>, rule: MatchRule, { signature, sink }: {
-    readonly signature?: string | undefined;
-    readonly sink: SignalSink;
-  },
+  link: MessageLink<boolean>, rule: MatchRule,
+  { signature, signal, sink }: RouteOptions & { readonly sink: SignalSink },
 ): SignalTap {
   const own = taps.of(link);
-  if (own !== undefined) return own.tap(rule, signature, sink);
-  return pump(link.subscribe(rule, { signature, onGap: (gap) => sink.noteGap(gap) }), sink);
+  if (own !== undefined) return own.tap(rule, { signature, signal }, sink);
+  return pump(link.subscribe(rule, { signature, signal, onGap: (gap) => sink.noteGap(gap) }), sink);
 }
 
 /** Makes several taps, as {@link tapSignals} does: all of them, or none if one of them throws. */

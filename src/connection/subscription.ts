@@ -83,7 +83,10 @@ export const SUBSCRIBE_RULES: OptionRules<SubscribeOptions> = {
  * connection ({@link ConnectionClosedError}); signals that arrived before are delivered first.
  */
 export interface Subscription extends AsyncIterableIterator<Signal>, AsyncDisposable {
-  /** Resolves when the bus has the rule and the sender's owner is known; rejects if the bus refuses. */
+  /**
+   * Resolves when the bus has the rule and the sender's owner is known, or after `close`. Rejects if the bus refuses,
+   * or if the subscription ends before by its AbortSignal or the end of the connection.
+   */
   readonly ready: Promise<void>;
   /** How many signals were dropped: because the queue was full, or because they had another signature. */
   readonly dropped: number;
@@ -220,8 +223,7 @@ export class Subscriptions {
   }
 
   /** Gives the signals that match a rule to a sink of another layer; see signal-taps.ts. */
-  tap(rule: MatchRule, signature: string | undefined, sink: SignalSink): Omit<ListenedSubscription, 'closed'> {
-    const options = { signature };
+  tap(rule: MatchRule, options: RouteOptions, sink: SignalSink): Omit<ListenedSubscription, 'closed'> {
     return tapOf(this.#routing.open(checkSubscription(rule, options, LISTEN_RULES), options, sink), sink);
   }
 }
