@@ -6,7 +6,7 @@ import type { Bus } from '../connection/bus.js';
 import { ConnectionClosedError } from '../connection/errors.js';
 import type { MessageLink } from '../connection/link.js';
 import type { SignalSink } from '../connection/signal-listener.js';
-import { type SignalTap, tapAllSignals } from '../connection/signal-taps.js';
+import { onAbort, type SignalTap, tapAllSignals } from '../connection/signal-taps.js';
 import { ErrorName } from '../protocol/error-names.js';
 import { DBusError } from '../protocol/errors.js';
 import type { MatchRule } from '../protocol/match-rule.js';
@@ -130,9 +130,7 @@ export class Follow {
     // The rules are sent before the first load, so that no change is missed between the two.
     const { rules, signature } = signals;
     this.#taps = tapAllSignals(link, rules.map((rule) => [rule, { signature: signature(rule), sink }] as const));
-    const onAbort = (): void => this.fail(signal?.reason);
-    signal?.addEventListener('abort', onAbort);
-    this.#stopListening = () => signal?.removeEventListener('abort', onAbort);
+    this.#stopListening = onAbort(signal, () => this.fail(signal?.reason));
     this.#begin(noAutoStart).catch((error: unknown) => this.fail(error));
   }
 

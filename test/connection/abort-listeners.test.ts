@@ -161,3 +161,16 @@ test.each(ON_BUS)('$name does not listen to an AbortSignal after the connection 
   await bus.close();
   expect(listeners(signal)).toBe(0);
 });
+
+test('everything on a bus that has the same AbortSignal listens to it with one listener, until its end', async () => {
+  const { signal } = new AbortController();
+  const results: Closable[] = [];
+  for (const { use } of ON_BUS) {
+    results.push(await use(signal) as Closable); // as its row says
+    expect(listeners(signal)).toBe(1);
+  }
+  await Promise.all(results.map(({ ready }) => ready));
+  expect(listeners(signal)).toBe(1);
+  for (const result of results) await close(result);
+  expect(listeners(signal)).toBe(0);
+});
