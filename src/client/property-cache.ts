@@ -35,6 +35,8 @@ export class PropertyValues {
   readonly #values = new Map<string, unknown>();
   /** When each property was last changed or invalidated. */
   readonly #changedAt = new Map<string, Moment>();
+  /** When all values were last forgotten: an answer from before is that of a former owner of the name. */
+  #clearedAt: Moment = 0;
   #now: Moment = 0;
   #isLive = true;
   #snapshot: Readonly<Record<string, unknown>> | undefined;
@@ -69,9 +71,9 @@ export class PropertyValues {
     return this.#values.get(name);
   }
 
-  /** Whether a property has changed after a moment. */
+  /** Whether a property has changed, or all values were forgotten, after a moment. */
   hasChangedSince(name: string, asked: Moment): boolean {
-    return (this.#changedAt.get(name) ?? 0) > asked;
+    return (this.#changedAt.get(name) ?? this.#clearedAt) > asked;
   }
 
   /** Takes a value that was asked for at a moment, unless a change is newer. */
@@ -137,12 +139,10 @@ export class PropertyValues {
 
   /** Forgets all values; returns the names of those that were known. */
   clear(): string[] {
-    this.#now++;
+    this.#clearedAt = ++this.#now;
+    this.#changedAt.clear(); // all of these moments are earlier
     const names = [...this.#values.keys()];
-    for (const name of names) {
-      this.#set(name, []);
-      this.#changedAt.set(name, this.#now);
-    }
+    for (const name of names) this.#set(name, []);
     return names;
   }
 }

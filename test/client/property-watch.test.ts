@@ -369,6 +369,32 @@ suite('$cache', () => {
     expect(await player.$get('Title')).toBe('newer');
   });
 
+  test('does not keep the late answer of a former owner of the name', async () => {
+    const calls: MethodCall[] = [];
+    const answer = (bus: Bus, call: MethodCall, cover: number): void => {
+      const value = variant('ay', Uint8Array.of(cover));
+      bus.send(methodReturn(call, call.member === 'GetAll'
+        ? { signature: 'a{sv}', body: [{ Cover: value }] } : { signature: 'v', body: [value] }));
+    };
+    service.handleMethodCalls((call) => (call.member === 'Get' ? void calls.push(call) : answer(service, call, 1)));
+    await service.requestName(NAME, { allowReplacement: true });
+    const next = await connect();
+    next.handleMethodCalls((call) => answer(next, call, 2));
+    await using player = await proxyOf(client).$cache();
+    service.send(signal({
+      path, interface: 'org.freedesktop.DBus.Properties', member: 'PropertiesChanged', signature: 'sa{sv}as',
+      body: [Player.name, {}, ['Cover']],
+    }));
+    await expect.poll(() => 'Cover' in player.$properties).toBe(false);
+    const cover = player.$get('Cover'); // it is not known when the owner changes
+    await expect.poll(() => calls.length).toBe(1);
+    await next.requestName(NAME, { replaceExisting: true });
+    await expect.poll(() => player.$properties.Cover).toEqual(Uint8Array.of(2));
+    answer(service, calls[0]!, 1);
+    expect(await cover).toEqual(Uint8Array.of(2));
+    expect(player.$properties.Cover).toEqual(Uint8Array.of(2));
+  });
+
   test('is empty while the service does not run, and is filled again', async () => {
     const changes: (readonly string[])[] = [];
     await using player = await proxyOf(client).$cache({ changed: (names) => changes.push(names) });
