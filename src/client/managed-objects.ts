@@ -92,7 +92,10 @@ export interface ManagedObjects<Definitions extends ManagedDefinitions, Typed ex
   readonly ready: Promise<void>;
   /** The present objects by path, kept up to date: those with at least one interface that has a definition. */
   readonly objects: ReadonlyMap<string, ManagedObject<Definitions, Typed>>;
-  /** How many signals, objects and values were dropped: because of a wrong signature, or because of the limits. */
+  /**
+   * How many signals, objects and values were dropped: because of a wrong signature, because of the limits, or because
+   * an object is not at the path of the manager or below it.
+   */
   readonly dropped: number;
   /**
    * Resolves when the view has ended, and never rejects: with the reason of its AbortSignal, the error by which the
@@ -289,7 +292,7 @@ export function manageObjects(
   }) as ReturnType<MakeProxy>; // a proxy of any interface has these functions
   const audience = new Audience(options);
   const limits = { maxObjects, maxBytes };
-  const store = new ObjectStore(link, definitions, { makeProxy, limits, listener: audience });
+  const store = new ObjectStore(link, definitions, { path, makeProxy, limits, listener: audience });
   const getObjects: GetObjects = (how) => manager.GetManagedObjects(how);
   const state = new ManagedState(store, getObjects, (error) => audience.end(error));
 

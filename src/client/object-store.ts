@@ -1,9 +1,11 @@
-// The objects of an ObjectManager at present, with the kept values of their interfaces that have a definition. Their
-// number and the memory of their values are bounded, whatever the service announces. It does not know calls.
+// The objects of an ObjectManager at present, with the kept values of their interfaces that have a definition. They are
+// at the path of the manager or below it: no changes of others arrive. Their number and the memory of their values are
+// bounded, whatever the service announces. It does not know calls.
 // Tests: managed-objects.test.ts. Specification: org.freedesktop.DBus.ObjectManager.
-import { countDrop } from '../connection/drops.js';
+import { countDrop, type DropReason } from '../connection/drops.js';
 import type { MessageLink } from '../connection/link.js';
 import type { InterfaceDefinition } from '../interface/definition.js';
+import { isAtOrBelow } from '../protocol/matches-rule.js';
 import type { Variant } from '../wire/variant.js';
 import type { ManagedInterface } from './object-changes.js';
 import { PropertyValues, type ValueBudget, withValues } from './property-cache.js';
@@ -65,6 +67,7 @@ export class ObjectStore {
   /** The objects as the program sees them, by path. */
   readonly views = new Map<string, object>();
   readonly #link: MessageLink<boolean>;
+  readonly #path: string;
   readonly #kinds: ReadonlyMap<string, { readonly kind: string; readonly definition: InterfaceDefinition }>;
   readonly #makeProxy: MakeProxy;
   readonly #limits: ObjectLimits;
@@ -77,13 +80,16 @@ export class ObjectStore {
 
   constructor(
     link: MessageLink<boolean>, definitions: Readonly<Record<string, InterfaceDefinition>>,
-    { makeProxy, limits, listener }: {
+    { path, makeProxy, limits, listener }: {
+      /** The path of the manager. */
+      readonly path: string;
       readonly makeProxy: MakeProxy;
       readonly limits: ObjectLimits;
       readonly listener: ObjectListener;
     },
   ) {
     this.#link = link;
+    this.#path = path;
     this.#makeProxy = makeProxy;
     this.#limits = limits;
     this.#listener = listener;
@@ -92,23 +98,23 @@ export class ObjectStore {
     this.#budget = { take: (bytes) => this.#takeMemory(bytes) };
   }
 
-  /** How many objects, and values of properties, were not kept because of the limits. */
+  /** How many objects, and values of properties, were not kept: because of the limits or of the path of an object. */
   get dropped(): number {
     return this.#dropped;
   }
 
   #takeMemory(bytes: number): boolean {
     if (bytes > 0 && this.#bytes + bytes > this.#limits.maxBytes) {
-      this.#drop();
+      this.#drop('too many objects');
       return false;
     }
     this.#bytes += bytes;
     return true;
   }
 
-  #drop(): void {
+  #drop(reason: DropReason): void {
     this.#dropped++;
-    countDrop(this.#link, 'too many objects', {});
+    countDrop(this.#link, reason, {});
   }
 
   /** Adds the interfaces of a new object, or further interfaces of an object. */
@@ -116,6 +122,7 @@ export class ObjectStore {
     for (const [name, variants] of interfaces) {
       const known = this.#kinds.get(name);
       if (known === undefined) continue;
+      if (!isAtOrBelow(path, this.#path)) return this.#drop('unexpected path');
       const present = this.#objects.get(path)?.interfaces.get(known.kind);
       if (present === undefined) this.#addInterface(path, known, { variants, source });
       else this.#change(present, variants, []);
@@ -126,7 +133,7 @@ export class ObjectStore {
     path: string, { kind, definition }: { readonly kind: string; readonly definition: InterfaceDefinition },
     { variants, source }: { readonly variants: ReadonlyMap<string, Variant>; readonly source: string },
   ): void {
-    if (this.#count >= this.#limits.maxObjects) return this.#drop();
+    if (this.#count >= this.#limits.maxObjects) return this.#drop('too many objects');
     this.#count++;
     const values = new PropertyValues(this.#link, definition, this.#budget);
     const one = new StoredInterface({ path, kind }, values, () => (

@@ -98,7 +98,7 @@ export class PropertyValues {
     return [...names];
   }
 
-  /** Takes PropertiesChanged; returns the names of the properties that the definition has. */
+  /** Takes PropertiesChanged; returns the names of the readable properties that the definition has. */
   change(changed: ReadonlyMap<string, Variant>, invalidated: readonly string[]): string[] {
     this.#now++;
     const names = new Set<string>();
@@ -106,7 +106,8 @@ export class PropertyValues {
       source: 'PropertiesChanged', variants: changed, take: (name, value) => this.#note(name, value, names),
     });
     for (const name of invalidated) {
-      if (this.#definition.properties[name] !== undefined) this.#note(name, [], names);
+      const property = this.#definition.properties[name];
+      if (property !== undefined && property.access !== 'write') this.#note(name, [], names);
     }
     return [...names];
   }

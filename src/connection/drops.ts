@@ -5,7 +5,7 @@ import { channel } from 'node:diagnostics_channel';
 import type { MessageHeader } from '../wire/messages/decode.js';
 import { type PartReader, SharedParts } from './link-parts.js';
 
-/** Why a message, or a property, was not delivered. */
+/** Why a message, a property or an object was not delivered. */
 export type DropReason =
   /** A message whose header or body is not valid. Its length is valid, so the connection continues. */
   | 'invalid message'
@@ -22,12 +22,14 @@ export type DropReason =
   /** An error reply that could not be sent; on a connection that was restored, also a reply or a signal. */
   | 'undeliverable'
   /** An object or the value of a property that exceeds the limits of a view of managed objects. */
-  | 'too many objects';
+  | 'too many objects'
+  /** An object that an ObjectManager announces, and that is not at the path of the manager or below it. */
+  | 'unexpected path';
 
 /** A message on the diagnostics channel `dbus-wire:drop`. */
 export interface Drop {
   readonly reason: DropReason;
-  /** The parts of the message that could be read; undefined for a property, which `error` names. */
+  /** The parts of the message that could be read; undefined for a property, which `error` names, and for an object. */
   readonly message: MessageHeader | undefined;
   readonly error: unknown;
 }

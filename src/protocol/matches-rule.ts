@@ -25,7 +25,7 @@ export function matchesHeader(rule: MatchRule, message: MessageHeader): boolean 
   );
 }
 
-function isAtOrBelow(path: string, namespace: string): boolean {
+export function isAtOrBelow(path: string, namespace: string): boolean {
   return path === namespace || namespace === '/' || path.startsWith(`${namespace}/`);
 }
 

@@ -184,6 +184,45 @@ suite('managed objects', () => {
     expect(Object.keys(first ?? {})).toEqual(['adapter']);
   });
 
+  test('are at the path of the manager or below it: others are left out and counted', async () => {
+    service.handleMethodCalls((call) => {
+      const paths = ['/radio', '/radio/1', '/radios', '/', '/other/1'];
+      const objects = Object.fromEntries(paths.map((path) => [path, device(path)]));
+      service.send(methodReturn(call, call.member === 'GetManagedObjects'
+        ? { signature: 'a{oa{sa{sv}}}', body: [{ ...objects, '/unknown': { 'com.example.Unknown1': {} } }] } : {}));
+    });
+    await service.requestName(NAME);
+    const view = manageObjects(client, { destination: NAME, path: '/radio' }, { device: Device });
+    onTestFinished(() => view.close());
+    await view.ready;
+    expect([...view.objects.keys()]).toEqual(['/radio', '/radio/1']);
+    expect(view.dropped).toBe(3);
+    for (const path of ['/radio/2', '/elsewhere']) {
+      service.send(signal({
+        path: '/radio', interface: MANAGER, member: 'InterfacesAdded', signature: 'oa{sa{sv}}', body: [path, device(path)],
+      }));
+    }
+    await arrived();
+    expect([...view.objects.keys()]).toEqual(['/radio', '/radio/1', '/radio/2']);
+    expect(view.dropped).toBe(4);
+    expect(client.dropped.get('unexpected path')).toBe(4);
+  });
+
+  test('leave out a property that cannot be read, whatever the service sends', async () => {
+    const Lock = defineInterface({
+      name: 'com.example.Lock1', properties: { Code: { type: 's', access: 'write' }, Open: { type: 'b', access: 'read' } },
+    });
+    const lock = { 'com.example.Lock1': { Code: variant('s', '1234'), Open: variant('b', true) } };
+    const radio = await startRadio(service, () => ({ '/1': lock }));
+    const view = manageObjects(client, target, { lock: Lock });
+    onTestFinished(() => view.close());
+    await view.ready;
+    radio.add('/2', lock);
+    await arrived();
+    expect([...view.objects.values()].map((object) => ({ ...object.lock?.$properties }))).toEqual([{ Open: true }, { Open: true }]);
+    expect(view.dropped).toBe(0);
+  });
+
   test('leave out and count a property of another type', async () => {
     const radio = await startRadio(service, () => ({
       '/1': { 'com.example.Device1': { Name: variant('u', 5), Battery: variant('y', 50), Other: variant('u', 1) } },

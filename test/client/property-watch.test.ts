@@ -395,6 +395,21 @@ suite('$cache', () => {
     expect(player.$properties.Cover).toEqual(Uint8Array.of(2));
   });
 
+  test('leaves out a property that cannot be read, whatever the service sends', async () => {
+    const change = await startByHand(service, (call) => {
+      const all = { Secret: variant('s', 'known'), Title: variant('s', 'first') };
+      service.send(methodReturn(call, { signature: 'a{sv}', body: [all] }));
+    });
+    const changes: (readonly string[])[] = [];
+    await using player = await proxyOf(client).$cache({ changed: (names) => changes.push(names) });
+    expect({ ...player.$properties }).toEqual({ Title: 'first' });
+    expect(await proxyOf(client).$getAll()).toEqual({ Title: 'first' });
+    change({ Secret: variant('s', 'other') }, ['Secret']);
+    change({ Title: variant('s', 'second') }, ['Secret']);
+    await expect.poll(() => ({ ...player.$properties })).toEqual({ Title: 'second' });
+    expect(changes).toEqual([['Title']]);
+  });
+
   test('is empty while the service does not run, and is filled again', async () => {
     const changes: (readonly string[])[] = [];
     await using player = await proxyOf(client).$cache({ changed: (names) => changes.push(names) });
