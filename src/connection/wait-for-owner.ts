@@ -39,6 +39,7 @@ export async function waitForOwner(bus: WatchingBus, name: string, options: Owne
       });
       watch.ready.catch(reject);
       const timer = startTimer(timeout, () => reject(new OwnerTimeoutError(name, timeout)));
+      timer?.unref(); // the connection keeps the process alive, if the program wants that
       const endAbort = onAbort(signal, () => reject(signal?.reason as Error)); // any value that the caller has chosen
       const endClosed = onAbort(closedSignal, () => reject(closedSignal.reason as Error));
       end = () => {

@@ -27,6 +27,7 @@ describeWith('dbus-daemon')('a program with a connection', () => {
     ['that is unreferenced', 'await bus.listNames(); bus.unref();'],
     ['that is unreferenced while a call waits for its reply', `${NEVER} bus.unref();`],
     ['that was unreferenced before a call was made', `bus.unref(); ${NEVER}`],
+    ['that is unreferenced while it waits for an owner', 'void bus.waitForOwner("a.b", { timeout: 300_000 }); await bus.listNames(); bus.unref();'],
     [
       'that serves objects and is unreferenced',
       'const I = defineInterface({ name: "a.B" }); exportObject(bus, "/", I.implement({})); await bus.requestName("a.b"); bus.unref();',
