@@ -13,13 +13,18 @@ export class ConnectError extends DBusWireError {
   /** The list of addresses. */
   readonly address: string;
   /** One error for each address, in the order of the list: its message has the address, its `cause` is the reason. */
-  readonly errors: readonly Error[];
+  declare readonly errors: readonly Error[];
 
   constructor(address: string, errors: readonly Error[]) {
     const reasons = errors.map((error) => error.message).join('; ');
-    super(`cannot connect to ${reasons}`, { cause: errors[0] });
+    super(`cannot connect to ${reasons}`);
     this.address = address;
-    this.errors = errors;
+    // Node prints a getter without its value: without one, the first error would be printed twice.
+    const [cause, ...others] = errors;
+    const isAlone = others.length === 0;
+    Object.defineProperty(this, 'errors', isAlone
+      ? { get: () => errors, enumerable: true } : { value: errors, enumerable: true });
+    Object.defineProperty(this, 'cause', isAlone ? { value: cause } : { get: () => cause });
   }
 }
 

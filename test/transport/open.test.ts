@@ -2,6 +2,7 @@
 // Addresses of real and fake servers: "address" in test/connection/bus.test.ts.
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import { ConnectError } from '../../src/transport/errors.js';
 import { openTransport } from '../../src/transport/open.js';
@@ -41,6 +42,15 @@ test('the error for a list has the reason for each address, in order', async () 
     '"unix": found no transport: an address must begin with one, as in unix:path=/tmp/bus (offset 0)',
     'tcp:: port is missing: a client must know it',
   ]);
+});
+
+test.each([1, 2])('Node prints each error once if %i addresses fail; the first is the cause too', async (count) => {
+  const missing = join(scratchDirectory(), 'missing');
+  const error = await failureOf(Array.from({ length: count }, (_, n) => `unix:path=${missing}${n}`).join(';'));
+  expect(error.errors).toHaveLength(count);
+  expect(error.cause).toBe(error.errors[0]);
+  const printed = inspect(error, { depth: 5 });
+  for (let n = 0; n < count; n++) expect(printed.split(`Error: connect ENOENT ${missing}${n}\n`)).toHaveLength(2);
 });
 
 test.each(['', ';', ';;', ';;;;'])('a list without entries, %j, is an AddressError', async (list) => {
