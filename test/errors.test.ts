@@ -15,6 +15,7 @@ import { defineInterface, formatMatchRule, parseIntrospection } from '../src/ind
 import { parseAddresses } from '../src/protocol/address.js';
 import * as transport from '../src/transport/errors.js';
 import { notSupported } from '../src/transport/other-transports.js';
+import { reasonOf } from '../src/transport/reasons.js';
 import { socketPathOf } from '../src/transport/unix.js';
 import { chooseUnixPlace } from '../src/transport/unix.js';
 import { sessionBusAddress, starterBusAddress } from '../src/transport/well-known-buses.js';
@@ -211,7 +212,7 @@ const FAILURES: Readonly<Record<string, Readonly<Record<string, () => unknown>>>
   },
   ConnectError: {
     CONNECT_FAILED: thrown(new transport.ConnectError('unix:path=/run/bus', [
-      new Error('unix:path=/run/bus: connect ENOENT /run/bus'),
+      new Error(`unix:path=/run/bus: ${reasonOf(Object.assign(new Error(), { code: 'ENOENT', syscall: 'connect' }))}`),
     ])),
   },
   ListenError: {
