@@ -72,9 +72,11 @@ const texts = (annotations: Annotations): string =>
 
 const isAny = (annotations: Annotations): boolean => Object.keys(annotations).length > 0;
 
+const isNamed = (given: readonly string[]): boolean => given.some((name) => name !== '');
+
 /** Names of arguments, with labels: the compiler makes them the names of parameters. A single result has none. */
 function names(key: string, given: readonly string[]): readonly Entry[] {
-  return entry(key, given.some((name) => name !== ''), () => {
+  return entry(key, isNamed(given), () => {
     if (key === 'outNames' && given.length === 1) return list(given.map(literal));
     const labeled = labels(given).map((label) => `${label}: string`);
     return `${list(given.map(literal))} as ${list(labeled)}`;
@@ -142,6 +144,13 @@ function withDescriptors({ methods, properties, signals }: InterfaceDefinition):
     ...Object.entries(properties).filter(([, { type }]) => type.includes('h')),
     ...Object.entries(signals).filter(([, { args }]) => args.includes('h')),
   ].map(([name]) => name);
+}
+
+/** Whether the text of an interface has labels. */
+function hasLabels({ methods, signals }: InterfaceDefinition): boolean {
+  return Object.values(signals).some(({ argNames }) => isNamed(argNames))
+    || Object.values(methods).some(({ inNames }) => isNamed(inNames))
+    || Object.values(methods).some(({ outNames }) => outNames.length > 1 && isNamed(outNames));
 }
 
 function interfaceText(definition: InterfaceDefinition, constant: string): string {
@@ -278,6 +287,8 @@ export function formatDefinitions(source: DefinitionsSource, options: FormatDefi
     [
       '// Definitions of interfaces, made from introspection data.',
       ...origin === undefined ? [] : [lineComment('Origin', origin)],
+      ...definitions.some(hasLabels) ? ['// Labels, as in `as [name: string]`, are for editors: string is the type of '
+        + 'the name, not of the argument.'] : [],
       ...problemComments(collector),
       definitions.length === 0 ? 'export {};' : `import { defineInterface } from ${literal(from)};`,
     ].join('\n'),

@@ -53,6 +53,7 @@ test('a module has the definition of each interface, with everything from the in
   expect(formatDefinitions(parsed, { origin: 'com.example.Player' })).toBe(
     `// Definitions of interfaces, made from introspection data.
 // Origin: com.example.Player
+// Labels, as in \`as [name: string]\`, are for editors: string is the type of the name, not of the argument.
 // Problem: line 7, com.example.Player1 Odd : type "k" in <arg>: it must be one single complete type
 import { defineInterface } from 'dbus-wire';
 
@@ -203,7 +204,7 @@ test('no text of a service can become code: names, annotations, the origin, and 
     // Every character is visible, and every line outside of the definition is a comment.
     expect(module.replace(/\n/g, '')).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
     const head = module.slice(0, module.indexOf('export const'));
-    expect(head.split('\n').filter((line) => line !== '' && !/^\/\/ (Origin|Problem|Interface|Definitions|and)\b/.test(line)))
+    expect(head.split('\n').filter((line) => line !== '' && !/^\/\/ (Origin|Problem|Interface|Definitions|Labels|and)\b/.test(line)))
       .toEqual([`import { defineInterface } from 'SRC/interface/define.js';`]);
   }
   const { diagnostics } = await compileText(modules[0] ?? '');
