@@ -5,10 +5,14 @@ import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { type Consumer, installPackage } from './support/consumer.js';
 import { INSTALL_TIMEOUT, npmInstall } from './support/npm.js';
-import { type Compilation, COMPILATIONS, DEFAULT_COMPILATIONS } from './support/typescript-consumers.js';
+import {
+  type Compilation, COMPILATIONS, DEFAULT_COMPILATIONS, REQUIRE_COMPILATIONS,
+} from './support/typescript-consumers.js';
 
 /** Older ones lose literal types. */
 const OLDEST = '5.4.2';
+/** Older ones report TS1479 in a CommonJS module. */
+const OLDEST_WITH_REQUIRE = '5.8.2';
 /** The defaults of older ones do not read the `exports` of a package. */
 const OLDEST_BY_DEFAULT = '6.0.2';
 
@@ -19,6 +23,7 @@ beforeAll(async () => {
 
 const promised: readonly (readonly [version: string, settings: string, compilations: readonly Compilation[]])[] = [
   [OLDEST, 'with the settings that README names', COMPILATIONS],
+  [OLDEST_WITH_REQUIRE, 'in a CommonJS module', REQUIRE_COMPILATIONS],
   [OLDEST_BY_DEFAULT, 'with its default settings', DEFAULT_COMPILATIONS],
 ];
 

@@ -151,6 +151,14 @@ describe('a name', () => {
   });
 });
 
+test('a name is lost when the program closes its connection', async () => {
+  await using link = await startBusLink({ answer: answering(OWNER) });
+  const { name, seen } = begin(link);
+  await name.ready;
+  await link.bus.close();
+  expect([name.state, seen]).toEqual(['lost', ['acquired', ['lost', 'ConnectionClosedError']]]);
+});
+
 describe('the handle', () => {
   test('that is closed before the answer releases the name, and calls nothing', async () => {
     await using link = await startBusLink({ answer: answering(OWNER) });

@@ -74,6 +74,11 @@ export const DEFAULT_COMPILATIONS: readonly Compilation[] = [
   ['whole-by-default', { 'whole.ts': WHOLE_CONSUMER }, {}],
 ];
 
+/** For the newest compiler and the oldest one that knows require() of ES modules. */
+export const REQUIRE_COMPILATIONS: readonly Compilation[] = [
+  ['whole-required', { 'whole.cts': WHOLE_CONSUMER }, { ...NODE_NEXT, strict: true }],
+];
+
 /** For the newest compiler. The oldest lacks require() of ES modules. */
 export const NEWEST_COMPILATIONS: readonly Compilation[] = [
   ['wire-bundled', { 'wire.ts': WIRE_CONSUMER }, { ...BUNDLER, ...STRICT, ...WITHOUT_NODE }],
