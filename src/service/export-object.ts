@@ -55,9 +55,9 @@ export function exportObject<Typed extends boolean = false>(
     implementation.attach(signalSink(link, path, interfaces[index]!)), // of the same length
   );
   const unexport = (): void => {
-    exports.unexports.delete(unexport);
-    if (detach.length === 0) return;
-    for (const { changes } of interfaces) changes?.announceNow();
+    // A `get` that runs for the last changes may call this function too.
+    if (!exports.unexports.delete(unexport)) return;
+    for (const { changes } of interfaces) changes?.finish();
     exports.tree.remove(path, interfaces);
     exports.managers.removed(path, interfaces);
     for (const end of detach.splice(0)) end();

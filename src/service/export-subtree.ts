@@ -1,19 +1,19 @@
 // Exports a whole subtree: handlers decide at each call which paths exist and which objects they have. It does not know
 // the rules of dispatch. Specification: Object Paths, Introspectable.
 import type { MessageLink } from '../connection/link.js';
-import type { CallContext, Implementation, SignalSink } from '../interface/definition.js';
+import type { CallContext } from '../interface/definition.js';
 import { argumentError } from '../wire/arguments.js';
 import { ArgumentError } from '../wire/errors.js';
 import { assertObjectPath } from '../wire/names.js';
 import { ANY, checkRequiredOptions, FUNCTION } from '../wire/options.js';
 import { checkImplementations, type ExportedObject, type ImplementationFor } from './export-object.js';
-import { type ExportedInterface, exportedInterface, isPromiseLike } from './exported-interface.js';
+import { isPromiseLike } from './exported-interface.js';
 import { reportHandlerError } from './failure-reports.js';
+import { FoundObjects } from './found-objects.js';
 import { checkLink, exportsOf } from './link-exports.js';
-import { propertyChanges, sendSignal } from './outgoing-signals.js';
+import { hasInterfaces } from './object-node.js';
 import { type FoundObject, Subtree, type SubtreeCallbacks } from './subtree.js';
 import { SubtreeChanges } from './subtree-changes.js';
-import type { TurnEnd } from './turn-end.js';
 
 /** The handlers of a subtree: `object`, `fallback` or both. An answer waits for them ten seconds at most. */
 export interface SubtreeHandlers<Typed extends boolean = false> {
@@ -39,14 +39,18 @@ export interface ExportedSubtree extends ExportedObject {
   /**
    * Announces an object that the handler `object` has now: each object manager above sends InterfacesAdded, as for an
    * exported object. `elements` are those of its path below the root. Call it again after the interfaces of the object
-   * have changed. It does nothing without an object manager above, or if another subtree or object has the path.
-   * If the handler fails or has no object, that is reported. ‹org.freedesktop.DBus.ObjectManager›
+   * have changed: an implementation that the handler no longer returns then sends no more signals. It does nothing
+   * without an object manager above, or if another subtree or object has the path. If the handler answers later, the
+   * other signals of the object wait for InterfacesAdded; those that an implementation emits before it was returned for
+   * the first time are not sent. If the handler fails or has no object, that is reported.
+   * ‹org.freedesktop.DBus.ObjectManager›
    * @throws {ArgumentError} if `elements` are not path elements, or not as many as the pattern has
    */
   emitAdded(...elements: string[]): void;
   /**
    * Announces that an object is removed: each object manager above sends InterfacesRemoved, with the interfaces that
-   * were announced or listed. If there are none, the handler `object` is asked. ‹org.freedesktop.DBus.ObjectManager›
+   * were announced or listed. If there are none, the handler `object` is asked. Its implementations send no more
+   * signals, unless they have other paths or are returned again. ‹org.freedesktop.DBus.ObjectManager›
    * @throws {ArgumentError} if `elements` are not path elements, or not as many as the pattern has
    */
   emitRemoved(...elements: string[]): void;
@@ -54,9 +58,6 @@ export interface ExportedSubtree extends ExportedObject {
 
 const RULES = { children: FUNCTION, object: FUNCTION, fallback: ANY };
 const PATTERN = /^(.*)\/(\*{1,2})$/s;
-
-/** An implementation that a handler has returned for more than one path. */
-const SEVERAL = Symbol('several paths');
 
 /**
  * Exports a subtree: `/com/example/users/*` is every path with one more element, `/com/example/users/**` every path
@@ -89,8 +90,10 @@ export function exportSubtree<Typed extends boolean = false>(
   link.closedSignal.throwIfAborted();
   const exports = exportsOf(link);
   const isDeep = stars === '**';
-  const objects = new FoundObjects(link, exports.turnEnd, {
-    covers: (path) => exports.tree.subtreeOf(path)?.subtree === subtree,
+  const { tree, managers, turnEnd } = exports;
+  const objects = new FoundObjects({
+    link, turnEnd, fallback: everywhere,
+    covers: (path) => !hasInterfaces(tree.get(path)) && tree.subtreeOf(path)?.subtree === subtree,
   });
   const subtree: Subtree = new Subtree({
     pattern,
@@ -106,18 +109,15 @@ export function exportSubtree<Typed extends boolean = false>(
       reportHandlerError({ error, interface: message.interface ?? '', member: message.member, call: message });
     },
   });
-  const remove = exports.tree.addSubtree(root, subtree);
-  const { tree, managers } = exports;
-  const changes = new SubtreeChanges({
-    link, tree, managers, root, subtree, announceChanges: (path) => objects.announceNow(path),
-  });
-  const detach = everywhere.map((implementation) => objects.attach(implementation));
+  const remove = tree.addSubtree(root, subtree);
+  objects.begin();
+  const changes = new SubtreeChanges({ link, tree, managers, root, subtree, objects });
   const unexport = (): void => {
-    exports.unexports.delete(unexport);
+    // A `get` that runs for the last changes may call this function too.
+    if (!exports.unexports.delete(unexport)) return;
+    objects.end();
     remove();
     changes.end();
-    objects.end();
-    for (const end of detach) end();
   };
   exports.unexports.add(unexport);
   return {
@@ -138,81 +138,4 @@ function checkedObject(object: SubtreeCallbacks['object'], pattern: string): Sub
     // A promise of another library may have a `then` that returns nothing.
     return isPromiseLike(found) ? Promise.resolve(found).then(check) : check(found);
   };
-}
-
-/** The implementations of the objects of one subtree, and their signals. */
-class FoundObjects {
-  readonly #link: MessageLink<boolean>;
-  readonly #turnEnd: TurnEnd;
-  readonly #covers: (path: string) => boolean;
-  /** The path of an implementation, if it was found at one only. */
-  readonly #pathOf = new WeakMap<Implementation, string | typeof SEVERAL>();
-  readonly #attached = new WeakSet<Implementation>();
-  /** The interfaces that were prepared in this turn: their changes are announced together. */
-  readonly #recent = new Map<string, Map<Implementation, ExportedInterface>>();
-  #hasEnded = false;
-  readonly #forget = (): void => this.#recent.clear();
-
-  constructor(
-    link: MessageLink<boolean>, turnEnd: TurnEnd,
-    { covers }: { readonly covers: (path: string) => boolean },
-  ) {
-    this.#link = link;
-    this.#turnEnd = turnEnd;
-    this.#covers = covers;
-  }
-
-  exportAt(path: string, implementation: Implementation): ExportedInterface {
-    if (this.#recent.size === 0) this.#turnEnd.add(this.#forget);
-    let known = this.#recent.get(path);
-    if (known === undefined) this.#recent.set(path, known = new Map<Implementation, ExportedInterface>());
-    const exported = known.get(implementation) ?? exportedInterface(implementation, (members) => (
-      propertyChanges(this.#link, { path, turnEnd: this.#turnEnd }, members)
-    ));
-    known.set(implementation, exported);
-    return exported;
-  }
-
-  /** Announces the changes of an object in this turn, if there are any. */
-  announceNow(path: string): void {
-    for (const { changes } of this.#recent.get(path)?.values() ?? []) changes?.announceNow();
-  }
-
-  /** Notes that a handler has returned an implementation for a path. */
-  note(path: string, implementation: Implementation): void {
-    const known = this.#pathOf.get(implementation);
-    if (known === undefined) this.#pathOf.set(implementation, path);
-    else if (known !== path) this.#pathOf.set(implementation, SEVERAL);
-    this.attach(implementation);
-  }
-
-  /**
-   * Sends the signals of an implementation; returns the function that ends this. Without it, the sink belongs to the
-   * implementation, and ends with it.
-   */
-  attach(implementation: Implementation): () => void {
-    if (this.#attached.has(implementation)) return () => {};
-    this.#attached.add(implementation);
-    const { name } = implementation.definition;
-    const pathFor = (path = this.#pathOf.get(implementation)): string | undefined => (
-      this.#hasEnded || typeof path !== 'string' || !this.#covers(path) ? undefined : path
-    );
-    const sink: SignalSink = {
-      signal: (member, signature, body, options) => {
-        const path = pathFor(options.path);
-        if (path === undefined) return;
-        const { destination } = options;
-        sendSignal(this.#link, path, { interface: name, member, signature, body, destination });
-      },
-      propertiesChanged: (names, source) => {
-        const path = pathFor(source.path);
-        if (path !== undefined) void this.exportAt(path, implementation).changes?.announce(names);
-      },
-    };
-    return implementation.attach(sink);
-  }
-
-  end(): void {
-    this.#hasEnded = true;
-  }
 }

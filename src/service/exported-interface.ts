@@ -49,8 +49,8 @@ export interface PropertyAnnouncer {
    * after the signal is sent.
    */
   announce(names: readonly string[]): void | Promise<void>;
-  /** Sends at once what is to be announced at the end of this turn. */
-  announceNow(): void;
+  /** Sends at once what is to be announced, with the values that are known, and then nothing more. */
+  finish(): void;
 }
 
 /** One interface of one object. */

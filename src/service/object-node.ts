@@ -1,4 +1,4 @@
-// One path of the objects of a link, and the functions that find the objects of a subtree. It contains only types.
+// One path of the objects of a link, and the functions that find the objects of a subtree. It knows no messages.
 // Tests: object-tree.test.ts, export-subtree.test.ts. Specification: Object Paths.
 import type { CallContext } from '../interface/definition.js';
 import type { ExportedInterface } from './exported-interface.js';
@@ -31,4 +31,9 @@ export interface NodeFinder {
   noteListed(node: ObjectNode): void;
   /** The elements that exist below the root (for no elements) or below a path. Never throws. */
   children(elements: readonly string[], context: CallContext): ReadonlySet<string> | PromiseLike<ReadonlySet<string>>;
+}
+
+/** Whether there is an object at a path of the tree: not nothing, and not only a parent. */
+export function hasInterfaces(node: ObjectNode | undefined): boolean {
+  return node !== undefined && node.interfaces.size > 0;
 }

@@ -87,20 +87,30 @@ function sendMessage(link: MessageLink<boolean>, message: Message): void {
   }
 }
 
+/** The object whose property changes are announced. */
+export interface ChangingObject {
+  readonly path: string;
+  readonly turnEnd: TurnEnd;
+  /** Whether clients see the object at its path now; if it is absent, they do. */
+  readonly isShown?: (() => boolean) | undefined;
+  /** Called when nothing is left to be read or announced. */
+  readonly idle?: (() => void) | undefined;
+}
+
 /** Announces the property changes of one interface of one object. */
 export function propertyChanges(
-  link: MessageLink<boolean>, { path, turnEnd }: { readonly path: string; readonly turnEnd: TurnEnd },
-  members: ExportedMembers,
+  link: MessageLink<boolean>, { path, turnEnd, isShown, idle }: ChangingObject, members: ExportedMembers,
 ): PropertyChanges {
   const { name: interfaceName } = members;
   return new PropertyChanges(members, {
     send: (changed, invalidated) => {
+      if (isShown?.() === false) return;
       const { args: signature } = Properties.signals.PropertiesChanged;
       const body = [interfaceName, changed, invalidated];
       sendSignal(link, path, { interface: Properties.name, member: 'PropertiesChanged', signature, body });
     },
     contextFor: (name) => ownContext(link, path, { interfaceName, name }),
-    turnEnd,
+    turnEnd, idle,
   });
 }
 

@@ -24,6 +24,8 @@ export interface PropertyChangesOptions {
   readonly contextFor: (name: string) => CallContext;
   /** Says when the changes of a turn are announced. */
   readonly turnEnd: TurnEnd;
+  /** Called when nothing is left to be read or announced. */
+  readonly idle?: (() => void) | undefined;
 }
 
 /** Names that are announced together. */
@@ -66,8 +68,11 @@ export class PropertyChanges implements PropertyAnnouncer {
   readonly #reading = new Map<string, { hasChanged: boolean }>();
   /** The properties that have changed in this turn. */
   readonly #changed = new Set<string>();
+  /** The announcements that wait for values. */
+  readonly #announcements = new Set<Announcement>();
   /** The callers of `announce` that wait for the end of this turn. */
   #waiting: (() => void)[] = [];
+  #hasEnded = false;
 
   constructor(members: Pick<ExportedMembers, 'name' | 'properties'>, options: PropertyChangesOptions) {
     this.#members = members;
@@ -82,8 +87,8 @@ export class PropertyChanges implements PropertyAnnouncer {
    */
   announce(names: readonly string[]): void | Promise<void> {
     const { properties } = this.#members;
-    const announced = names.filter((name) => isAnnounced(properties.get(name)));
-    if (announced.length === 0) return;
+    const announced = this.#hasEnded ? [] : names.filter((name) => isAnnounced(properties.get(name)));
+    if (announced.length === 0) return this.#reportIdle();
     for (const name of announced) this.#changed.add(name);
     this.#options.turnEnd.add(this.#atTurnEnd);
     return new Promise((resolve) => this.#waiting.push(resolve));
@@ -92,6 +97,22 @@ export class PropertyChanges implements PropertyAnnouncer {
   /** Announces what has changed in this turn, if anything has. */
   announceNow(): void {
     this.#options.turnEnd.runNow(this.#atTurnEnd);
+  }
+
+  /** Announces what has changed, with the values that are known now, and then nothing more. */
+  finish(): void {
+    this.announceNow();
+    for (const { send } of [...this.#announcements]) send?.();
+    this.end();
+  }
+
+  /** Announces nothing more: the object is removed. */
+  end(): void {
+    this.#hasEnded = true;
+  }
+
+  #reportIdle(): void {
+    if (this.#changed.size + this.#reading.size + this.#announcements.size === 0) this.#options.idle?.();
   }
 
   readonly #atTurnEnd = (): void => {
@@ -105,6 +126,7 @@ export class PropertyChanges implements PropertyAnnouncer {
     };
     if (later === undefined) resolveAll();
     else void later.then(resolveAll);
+    this.#reportIdle();
   };
 
   /** Announces changes, now or, if some values come later, at the end of the turn. */
@@ -114,11 +136,14 @@ export class PropertyChanges implements PropertyAnnouncer {
     const { values, later } = announcement;
     if (later.size === 0) return this.#send(values);
     return new Promise((resolve) => {
+      this.#announcements.add(announcement);
       announcement.send = () => {
         announcement.send = undefined;
+        this.#announcements.delete(announcement);
         for (const name of later) values.delete(name);
         this.#send(values);
         resolve();
+        this.#reportIdle();
       };
       setImmediate(() => announcement.send?.());
     });
@@ -126,6 +151,7 @@ export class PropertyChanges implements PropertyAnnouncer {
 
   /** Adds the value of a property to an announcement, now or later. */
   #read(name: string, announcement: Announcement): void {
+    if (this.#hasEnded) return;
     const { get, emitsChanged } = this.#members.properties.get(name)!; // only properties are announced
     const { values, later } = announcement;
     const running = this.#reading.get(name);
@@ -164,10 +190,11 @@ export class PropertyChanges implements PropertyAnnouncer {
       if (later.size === 0) send();
     }
     if (reading.hasChanged) void this.#announce([name]);
+    this.#reportIdle();
   }
 
   #send(read: ReadonlyMap<string, unknown>): void {
-    if (read.size === 0) return;
+    if (read.size === 0 || this.#hasEnded) return;
     const { properties } = this.#members;
     const values = new Map<string, Variant>();
     for (const [name, value] of read) {
@@ -196,6 +223,7 @@ export class PropertyChanges implements PropertyAnnouncer {
   }
 
   #report(member: string, error: unknown): void {
+    if (this.#hasEnded) return; // the value would not be announced
     reportHandlerError({ error, interface: this.#members.name, member, call: undefined });
   }
 }

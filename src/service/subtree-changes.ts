@@ -7,6 +7,7 @@ import { argumentError } from '../wire/arguments.js';
 import { ArgumentError } from '../wire/errors.js';
 import { isPromiseLike } from './exported-interface.js';
 import { reportHandlerError } from './failure-reports.js';
+import type { FoundObjects } from './found-objects.js';
 import type { Announcement, ObjectManagers } from './object-managers.js';
 import type { NodeFinder, ObjectNode } from './object-node.js';
 import { type ObjectTree, pathBelow } from './object-tree.js';
@@ -19,8 +20,7 @@ export interface SubtreeChangesOptions {
   readonly managers: ObjectManagers;
   readonly root: string;
   readonly subtree: NodeFinder;
-  /** Announces what has changed in an object in this turn. */
-  readonly announceChanges: (path: string) => void;
+  readonly objects: FoundObjects;
 }
 
 /** Most objects whose interfaces are remembered; beyond this, those that were added or listed first are forgotten. */
@@ -68,6 +68,7 @@ export class SubtreeChanges {
           ready,
           send: () => {
             if (this.#hasEnded) return;
+            this.#options.objects.replace(path, node.interfaces.values());
             this.#sendRemoved(path, this.#known.get(path)?.filter((name) => !node.interfaces.has(name)));
             send();
             this.note(node);
@@ -80,8 +81,8 @@ export class SubtreeChanges {
   /** Announces that the object at a path is removed. @throws {ArgumentError} if `elements` are not a path */
   removed(elements: readonly string[]): void {
     const path = this.#pathOf('emitRemoved', elements);
+    this.#options.objects.forget(path);
     if (!this.#isAnnounced(path)) return;
-    this.#options.announceChanges(path);
     const prepare = (node: ObjectNode | undefined): Announcement => ({
       send: () => {
         if (this.#hasEnded) return;
