@@ -8,6 +8,7 @@ const MAX_HELD = 1_000;
 /** A signal, or several, that wait. */
 interface Held {
   readonly send: () => void;
+  readonly release?: () => void;
   isReady: boolean;
 }
 
@@ -46,17 +47,22 @@ export class HeldSignals {
    * waiting longer.
    */
   hold(path: string, ready: Promise<unknown>, send: () => void): () => void {
-    const held: Held = { send, isReady: false };
-    const queue = this.#byPath.get(path) ?? { waiting: [], next: 0, isSending: false };
-    this.#byPath.set(path, queue);
-    this.#push(path, queue, held);
     const release = (): void => {
       if (held.isReady) return;
       held.isReady = true;
       this.#sendReady(path, queue);
     };
+    const held: Held = { send, release, isReady: false };
+    const queue = this.#byPath.get(path) ?? { waiting: [], next: 0, isSending: false };
+    this.#byPath.set(path, queue);
+    this.#push(path, queue, held);
     void ready.then(release);
     return release;
+  }
+
+  /** Whether the signal that `release` belongs to waits, and no signal about the path waits after it. */
+  isLast(path: string, release: () => void): boolean {
+    return this.#byPath.get(path)?.waiting.at(-1)?.release === release;
   }
 
   #push(path: string, queue: Queue, held: Held): void {

@@ -48,7 +48,7 @@ export interface Announcement {
 }
 
 /** An InterfacesAdded that is to be sent. */
-interface Addition extends Announcement {
+export interface Addition extends Announcement {
   /** Whether its object was removed before it was sent. */
   isRemoved: boolean;
 }
@@ -114,14 +114,27 @@ export class ObjectManagers {
     return undefined;
   }
 
-  /** The same for an announcement that comes later, or not at all; the promise must not reject. */
-  announceLater(path: string, later: Promise<Announcement | undefined>): void {
+  /**
+   * The same for an announcement that comes later, or not at all; the promise must not reject. If its wait is ended
+   * before it has come, it is announced when it comes.
+   */
+  announceLater(path: string, later: Promise<Announcement | undefined>): () => void {
     let announcement: Announcement | undefined;
+    let isReleased = false;
     const ready = later.then((come) => {
       announcement = come;
+      if (isReleased && come !== undefined) this.announce(path, come);
       return come?.ready;
     });
-    this.#held.hold(path, ready, () => announcement?.send());
+    return this.#held.hold(path, ready, () => {
+      isReleased = true;
+      announcement?.send();
+    });
+  }
+
+  /** Whether the announcement with this function, which ends its wait, is the last about a path that waits. */
+  isLast(path: string, release: () => void): boolean {
+    return this.#held.isLast(path, release);
   }
 
   /** Reads the properties of interfaces that were added to an object. */

@@ -8,8 +8,8 @@ import { ArgumentError } from '../wire/errors.js';
 import { isPromiseLike } from './exported-interface.js';
 import { reportHandlerError } from './failure-reports.js';
 import type { FoundObjects } from './found-objects.js';
-import type { Announcement, ObjectManagers } from './object-managers.js';
-import type { NodeFinder, ObjectNode } from './object-node.js';
+import type { Addition as PreparedAddition, Announcement, ObjectManagers } from './object-managers.js';
+import { hasInterfaces, type NodeFinder, type ObjectNode } from './object-node.js';
 import { type ObjectTree, pathBelow } from './object-tree.js';
 import { heldSignalsOf, ownObjectContext } from './outgoing-signals.js';
 
@@ -23,8 +23,26 @@ export interface SubtreeChangesOptions {
   readonly objects: FoundObjects;
 }
 
+/** An object that was announced as added, while its InterfacesAdded is not sent yet. */
+interface Addition {
+  /** Whether the handlers are still looking for the object. */
+  isSought: boolean;
+  /** Whether it was announced again meanwhile: the handlers must be asked again. */
+  isRepeated: boolean;
+  /** Whether it was announced as removed since. */
+  isRemoved: boolean;
+  /** Whether its InterfacesRemoved is sent already: its InterfacesAdded has come too late. */
+  isPast: boolean;
+  /** Does not wait for its values any longer; undefined at first. */
+  release: (() => void) | undefined;
+  /** What is to be sent; undefined while the handlers are looking for the object. */
+  prepared: PreparedAddition | undefined;
+}
+
 /** Most objects whose interfaces are remembered; beyond this, those that were added or listed first are forgotten. */
 const MAX_KNOWN = 200_000;
+/** Most times that one object is announced as added while the handlers are looking for it. */
+const MAX_ADDITIONS = 1_000;
 /** The function that got the handlers, in texts of errors. */
 const OWNER = 'exportSubtree';
 const ELEMENT = /^[A-Za-z0-9_]+$/;
@@ -34,6 +52,8 @@ export class SubtreeChanges {
   readonly #options: SubtreeChangesOptions;
   /** The interfaces that clients know, of each object that was announced or listed. */
   readonly #known = new Map<string, readonly string[]>();
+  /** The objects that are being announced as added, in order. */
+  readonly #additions = new Map<string, Addition[]>();
   #hasEnded = false;
 
   constructor(options: SubtreeChangesOptions) {
@@ -42,7 +62,7 @@ export class SubtreeChanges {
 
   /** Notes an object that clients get to know. */
   note({ path, interfaces }: ObjectNode): void {
-    if (interfaces.size === 0) return;
+    if (interfaces.size === 0 || this.#hasEnded) return;
     this.#known.delete(path); // it becomes the last
     this.#known.set(path, [...interfaces.keys()]);
     if (this.#known.size <= MAX_KNOWN) return;
@@ -55,68 +75,137 @@ export class SubtreeChanges {
   /** Announces the object that the handlers have at a path. @throws {ArgumentError} if `elements` are not a path */
   added(elements: readonly string[]): void {
     const path = this.#pathOf('emitAdded', elements);
-    if (!this.#isAnnounced(path)) return;
-    this.#announce(path, elements, {
-      member: 'InterfacesAdded',
-      prepare: (node) => {
-        if (node === undefined || node.interfaces.size === 0) {
-          const rule = 'the handler "object" must return one before emitAdded() is called';
-          throw new ArgumentError('ARGUMENT_INVALID', `there is no object at ${path}: ${rule}`, { owner: OWNER });
-        }
-        const { ready, send } = this.#options.managers.prepareAdded(path, [...node.interfaces.values()]);
-        return {
-          ready,
-          send: () => {
-            if (this.#hasEnded) return;
-            this.#options.objects.replace(path, node.interfaces.values());
-            this.#sendRemoved(path, this.#known.get(path)?.filter((name) => !node.interfaces.has(name)));
-            send();
-            this.note(node);
-          },
-        };
+    const { managers } = this.#options;
+    if (!this.#isOurs(path) || !managers.isManaged(path)) return;
+    const additions = this.#additions.get(path) ?? [];
+    const last = additions.at(-1);
+    if (last?.isSought && !last.isRemoved && last.release !== undefined && managers.isLast(path, last.release)) {
+      last.isRepeated = true; // it is announced once, with what the handlers have then
+      return;
+    }
+    if (additions.length >= MAX_ADDITIONS) {
+      const found = `${MAX_ADDITIONS} announcements of ${path} wait for the handler "object"`;
+      const error = new Error(`${found}: it must answer before the object is announced again`);
+      return reportHandlerError({ error, interface: ObjectManager.name, member: 'InterfacesAdded', call: undefined });
+    }
+    const addition: Addition = {
+      isSought: true, isRepeated: false, isRemoved: false, isPast: false, release: undefined, prepared: undefined,
+    };
+    this.#additions.set(path, additions);
+    additions.push(addition);
+    const prepare = (node: ObjectNode | undefined): Announcement | undefined => {
+      addition.isSought = false;
+      if (!hasInterfaces(node)) return this.#nothingToAdd(path, addition);
+      addition.prepared = managers.prepareAdded(path, [...node!.interfaces.values()]); // it has interfaces
+      addition.prepared.isRemoved = addition.isRemoved;
+      return { ready: addition.prepared.ready, send: () => this.#sendAdded(node!, addition) };
+    };
+    addition.release = this.#announce(path, elements, {
+      member: 'InterfacesAdded', prepare,
+      isAgain: () => {
+        const { isRepeated } = addition;
+        addition.isRepeated = false;
+        return isRepeated;
       },
+      failed: () => this.#end(path, addition),
     });
+  }
+
+  #nothingToAdd(path: string, addition: Addition): undefined {
+    this.#end(path, addition);
+    if (addition.isRemoved) return; // it was removed before the handlers were asked, or while they were looking
+    const rule = 'the handler "object" must return one when emitAdded() asks for it';
+    throw new ArgumentError('ARGUMENT_INVALID', `there is no object at ${path}: ${rule}`, { owner: OWNER });
+  }
+
+  #sendAdded(node: ObjectNode, addition: Addition): void {
+    const { path, interfaces } = node;
+    this.#end(path, addition);
+    if (this.#hasEnded || addition.isPast) return;
+    if (!addition.isRemoved) this.#options.objects.replace(path, interfaces.values());
+    this.#sendRemoved(path, this.#known.get(path)?.filter((name) => !interfaces.has(name)));
+    addition.prepared?.send();
+    this.note(node);
+  }
+
+  #end(path: string, addition: Addition): void {
+    addition.isSought = false;
+    const left = this.#additions.get(path)?.filter((other) => other !== addition) ?? [];
+    if (left.length === 0) this.#additions.delete(path);
+    else this.#additions.set(path, left);
   }
 
   /** Announces that the object at a path is removed. @throws {ArgumentError} if `elements` are not a path */
   removed(elements: readonly string[]): void {
     const path = this.#pathOf('emitRemoved', elements);
-    this.#options.objects.forget(path);
-    if (!this.#isAnnounced(path)) return;
+    const { link, tree, managers, objects, subtree } = this.#options;
+    if (this.#hasEnded) return;
+    objects.forget(path);
+    const before = (this.#additions.get(path) ?? []).filter(({ isRemoved }) => !isRemoved);
+    for (const addition of before) {
+      addition.isRemoved = true;
+      if (addition.prepared !== undefined) addition.prepared.isRemoved = true;
+    }
+    if (!managers.isManaged(path) || tree.subtreeOf(path)?.subtree !== subtree) return;
+    if (hasInterfaces(tree.get(path)) && !this.#known.has(path)) return;
+    const isKnown = this.#known.has(path) || heldSignalsOf(link).has(path); // or will be, when it is sent
     const prepare = (node: ObjectNode | undefined): Announcement => ({
       send: () => {
         if (this.#hasEnded) return;
+        for (const addition of before) addition.isPast = true;
+        // The handlers may have been asked for the removed object since; one that was added since is not removed.
+        if ((this.#additions.get(path) ?? []).every(({ isRemoved }) => isRemoved)) objects.forget(path);
         this.#sendRemoved(path, this.#known.get(path) ?? [...node?.interfaces.keys() ?? []]);
         this.#known.delete(path);
       },
     });
-    const isKnown = this.#known.has(path) || heldSignalsOf(this.#options.link).has(path); // or will be, when it is sent
-    if (isKnown) this.#options.managers.announce(path, prepare(undefined));
+    if (isKnown) managers.announce(path, prepare(undefined));
     else this.#announce(path, elements, { member: 'InterfacesRemoved', prepare });
   }
 
-  /** Asks the handlers for an object, and announces what `prepare` makes of it. Failures are reported. */
+  /**
+   * Asks the handlers for an object, again if `isAgain` says so, and announces what `prepare` makes of it. Failures are
+   * reported. Returns the function that ends the wait, if it waits.
+   */
   #announce(
     path: string, elements: readonly string[],
-    { member, prepare }: {
-      readonly member: string; readonly prepare: (node: ObjectNode | undefined) => Announcement;
+    { member, prepare, isAgain, failed }: {
+      readonly member: string; readonly prepare: (node: ObjectNode | undefined) => Announcement | undefined;
+      readonly isAgain?: () => boolean; readonly failed?: () => void;
     },
-  ): void {
+  ): (() => void) | undefined {
     const { link, tree, managers, subtree } = this.#options;
     const report = (error: unknown): undefined => {
+      failed?.();
       reportHandlerError({ error, interface: ObjectManager.name, member, call: undefined });
     };
+    const find = (): ReturnType<NodeFinder['find']> => (
+      subtree.find(path, { elements, known: tree.get(path), context: ownObjectContext(link, path) })
+    );
+    const findLater = async (found: PromiseLike<ObjectNode | undefined>): Promise<Announcement | undefined> => {
+      let node = await Promise.resolve(found).catch((error: unknown) => {
+        if (isAgain?.() !== true) throw error;
+        return find();
+      });
+      while (isAgain?.() === true) node = await find();
+      return prepare(node);
+    };
     try {
-      const found = subtree.find(path, { elements, known: tree.get(path), context: ownObjectContext(link, path) });
-      if (isPromiseLike(found)) managers.announceLater(path, Promise.resolve(found).then(prepare).catch(report));
-      else managers.announce(path, prepare(found));
+      const found = find();
+      if (isPromiseLike(found)) return managers.announceLater(path, findLater(found).catch(report));
+      const announcement = prepare(found);
+      return announcement === undefined ? undefined : managers.announce(path, announcement);
     } catch (error) {
       report(error);
+      return undefined;
     }
   }
 
+  /** Announces interfaces that are removed, unless an exported object has them now. */
   #sendRemoved(path: string, names: readonly string[] = []): void {
-    this.#options.managers.sendRemoved(path, names);
+    const { tree, managers } = this.#options;
+    const exported = tree.get(path)?.interfaces;
+    managers.sendRemoved(path, exported === undefined ? names : names.filter((name) => !exported.has(name)));
   }
 
   /** Announces that all known objects are removed. */
@@ -126,20 +215,14 @@ export class SubtreeChanges {
     this.#hasEnded = true;
     if (this.#options.link.closedSignal.aborted) return;
     for (const [path, names] of known) {
-      if (this.#isExported(path)) continue;
       this.#options.managers.announce(path, { send: () => this.#sendRemoved(path, names) });
     }
   }
 
-  #isExported(path: string): boolean {
-    return (this.#options.tree.get(path)?.interfaces.size ?? 0) > 0;
-  }
-
-  /** Whether the objects at a path are those of this subtree, and there is a manager above. */
-  #isAnnounced(path: string): boolean {
-    const { tree, managers, subtree } = this.#options;
-    if (this.#hasEnded || this.#isExported(path) || !managers.isManaged(path)) return false;
-    return tree.subtreeOf(path)?.subtree === subtree;
+  /** Whether the object at a path is of this subtree. */
+  #isOurs(path: string): boolean {
+    const { tree, subtree } = this.#options;
+    return !this.#hasEnded && !hasInterfaces(tree.get(path)) && tree.subtreeOf(path)?.subtree === subtree;
   }
 
   #pathOf(method: string, elements: readonly unknown[]): string {
