@@ -4,6 +4,7 @@
 // org.freedesktop.DBus.ObjectManager.
 import { QueueOverflowError } from '../connection/errors.js';
 import type { MessageLink } from '../connection/link.js';
+import type { StreamName } from '../connection/loop-end.js';
 import { runListener } from '../connection/signal-taps.js';
 import type { InterfaceDefinition } from '../interface/definition.js';
 import type { SpecOf } from '../interface/definition-types.js';
@@ -203,11 +204,14 @@ class ManagedState implements FollowedState {
 
 /** The receivers of changes: the callbacks of the program, and each of its loops. */
 class Audience {
+  readonly #name: StreamName;
   readonly #options: ManageOptions;
   readonly #readers = new Map<UnseenChanges, Pull<Change>>();
   #end: { readonly error: { readonly reason: unknown } | undefined } | undefined;
 
-  constructor(options: ManageOptions) {
+  /** `name` names the objects in the error of a loop. */
+  constructor(name: StreamName, options: ManageOptions) {
+    this.#name = name;
     this.#options = options;
   }
 
@@ -247,7 +251,7 @@ class Audience {
   open(store: ObjectStore): Pull<Change> {
     const unseen = new UnseenChanges();
     store.each((one) => unseen.noteAdded(one));
-    const pull = new Pull(() => unseen.take(), () => {
+    const pull = new Pull(this.#name, () => unseen.take(), () => {
       this.#readers.delete(unseen);
       unseen.clear();
       return Promise.resolve();
@@ -290,7 +294,7 @@ export function manageObjects(
   const makeProxy: MakeProxy = (definition, at) => createProxy(link, definition, {
     destination, path: at, timeout, noAutoStart, allowInteractiveAuthorization,
   }) as ReturnType<MakeProxy>; // a proxy of any interface has these functions
-  const audience = new Audience(options);
+  const audience = new Audience(() => `the objects of ${destination ?? 'the peer'} at ${path}`, options);
   const limits = { maxObjects, maxBytes };
   const store = new ObjectStore(link, definitions, { path, makeProxy, limits, listener: audience });
   const getObjects: GetObjects = (how) => manager.GetManagedObjects(how);

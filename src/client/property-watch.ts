@@ -206,7 +206,7 @@ export function watchFunction(
       return watchWith(how, (to) => follow(name, options, to));
     }
     check(name, how ?? {});
-    return streamOf((to) => follow(name, how ?? {}, to));
+    return streamOf(`${interfaceName}.${name}`, (to) => follow(name, how ?? {}, to));
   };
   return $watch;
 }
@@ -222,7 +222,7 @@ function watchWith(listener: (value: unknown) => void, begin: Begin): PropertyWa
   return Object.freeze({ ready: follow.ready, closed: follow.closed, close, [Symbol.asyncDispose]: close });
 }
 
-function streamOf(begin: Begin): PropertyStream<unknown> {
+function streamOf(name: string, begin: Begin): PropertyStream<unknown> {
   let newest: readonly [unknown] | undefined;
   const take = (): readonly [unknown] | undefined => {
     const taken = newest;
@@ -240,7 +240,7 @@ function streamOf(begin: Begin): PropertyStream<unknown> {
     newest = undefined;
     return follow.close();
   };
-  const pull = new Pull(take, close);
+  const pull = new Pull(() => `property ${name}`, take, close);
   const stream: PropertyStream<unknown> = {
     ready: follow.ready,
     next: () => pull.next(),

@@ -3,6 +3,7 @@
 // Specification: Match Rules.
 import { countDrop } from '../connection/drops.js';
 import type { MessageLink } from '../connection/link.js';
+import type { StreamName } from '../connection/loop-end.js';
 import {
   type ListenedSubscription, type ListenOptions, SignalListening, type SignalSink,
 } from '../connection/signal-listener.js';
@@ -100,7 +101,7 @@ export function signalFunctions(
       const problem = 'the interface has no signals: it must have one to be read';
       throw new DefinitionError('SIGNAL_UNKNOWN', problem, { interface: interfaceName });
     }
-    return signalStream(readSeveral(link, wanted, options), toAnySignal);
+    return signalStream(readSeveral(() => `signals of ${interfaceName}`, link, wanted, options), toAnySignal);
   };
 
   const $signals: SignalFunctions['$signals'] = (...args) => blaming($signals, () => beginSeveral(...args));
@@ -138,6 +139,7 @@ function listenTo(
 
 /** Reads the signals of several rules in one queue, in order of arrival. */
 function readSeveral(
+  name: StreamName,
   link: MessageLink<boolean>, wanted: readonly { readonly rule: MatchRule; readonly signature: string }[],
   options: SignalsOptions,
 ): SignalReader {
@@ -147,7 +149,7 @@ function readSeveral(
     queue.end(error);
     release().catch(() => {}); // the reader has an error already
   };
-  const queue = queueOf(options, {
+  const queue = queueOf(name, options, {
     onDrop: (message) => countDrop(link, 'queue overflow', { message }),
     onOverflow: (reason) => fail({ reason }),
   });

@@ -1,6 +1,7 @@
 // An iterator over items that another object keeps. An item is taken only when the reader asks for it, so that the
 // keeper can combine waiting items. It does not know the items. Tests: property-watch.test.ts. (No clause of the
 // specification.)
+import { reasonFor, type StreamName } from '../connection/loop-end.js';
 
 interface Waiting<Item> {
   readonly resolve: (result: IteratorResult<Item>) => void;
@@ -14,12 +15,14 @@ export type TakeNext<Item> = () => readonly [Item] | undefined;
 export class Pull<Item> implements AsyncIterableIterator<Item> {
   readonly #take: TakeNext<Item>;
   readonly #close: () => Promise<void>;
+  readonly #name: StreamName;
   readonly #waiting: Waiting<Item>[] = [];
   #isEnded = false;
   #error: { readonly reason: unknown } | undefined;
 
-  /** `close` is called when the reader leaves its loop. */
-  constructor(take: TakeNext<Item>, close: () => Promise<void>) {
+  /** `close` is called when the reader leaves its loop; `name` names the items in the error of a lost connection. */
+  constructor(name: StreamName, take: TakeNext<Item>, close: () => Promise<void>) {
+    this.#name = name;
     this.#take = take;
     this.#close = close;
   }
@@ -40,7 +43,7 @@ export class Pull<Item> implements AsyncIterableIterator<Item> {
     if (this.#waiting.length === 0) this.#error = error;
     for (const { resolve, reject } of this.#waiting.splice(0)) {
       if (error === undefined) resolve({ value: undefined, done: true });
-      else reject(error.reason);
+      else reject(reasonFor(this.#name, error.reason));
     }
   }
 
@@ -50,7 +53,8 @@ export class Pull<Item> implements AsyncIterableIterator<Item> {
     if (!this.#isEnded) return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
     const error = this.#error;
     this.#error = undefined; // an iterator that has thrown is done
-    return error === undefined ? Promise.resolve({ value: undefined, done: true }) : Promise.reject(error.reason);
+    if (error === undefined) return Promise.resolve({ value: undefined, done: true });
+    return Promise.reject(reasonFor(this.#name, error.reason));
   }
 
   async return(): Promise<IteratorResult<Item>> {

@@ -16,7 +16,8 @@ export interface ConnectionClosedDetails {
 /**
  * The connection has ended. `cause` is {@link EndOfStreamError}, {@link OutputOverflowError}, an UnmarshalError if the
  * bytes that arrived are not messages, or an error of the socket. It is undefined if this side has closed the
- * connection. A call that waits for its reply gets an error of its own that names the call, with the same cause.
+ * connection. A call that waits for its reply gets an error of its own that names the call, with the same cause. A loop
+ * over a stream gets one that names the stream.
  */
 export class ConnectionClosedError extends DBusWireError {
   override readonly name = 'ConnectionClosedError';

@@ -6,6 +6,7 @@ import type { Message, Signal } from '../wire/messages/message.js';
 import { type OptionRule } from '../wire/options.js';
 import { QueueOverflowError } from './errors.js';
 import type { Gap } from './gap.js';
+import { reasonFor, type StreamName } from './loop-end.js';
 
 /** A reader that waits for the next message. */
 interface Reader<Item> {
@@ -47,6 +48,8 @@ export interface QueueLimits<Item> {
   readonly onDrop: (item: Item) => void;
   /** Called when the queue ends by its policy. */
   readonly onOverflow?: ((error: QueueOverflowError) => void) | undefined;
+  /** The name of the messages for the error of a reader whose connection ends. */
+  readonly name?: StreamName | undefined;
   /** Called when the reader gets to a gap. */
   readonly onGap?: ((gap: Gap) => void) | undefined;
 }
@@ -137,7 +140,7 @@ export class SignalQueue<Item extends Message = Signal> {
     if (!this.#isEnded) return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
     const error = this.#error;
     this.#error = undefined; // an iterator that has thrown is done
-    return error === undefined ? Promise.resolve(DONE) : Promise.reject(error.reason);
+    return error === undefined ? Promise.resolve(DONE) : Promise.reject(this.#reason(error));
   }
 
   /**
@@ -150,8 +153,12 @@ export class SignalQueue<Item extends Message = Signal> {
     if (this.#waiting.length === 0) this.#error = error;
     for (const { resolve, reject } of this.#waiting.splice(0)) {
       if (error === undefined) resolve(DONE);
-      else reject(error.reason);
+      else reject(this.#reason(error));
     }
+  }
+
+  #reason({ reason }: { readonly reason: unknown }): unknown {
+    return reasonFor(this.#limits.name, reason);
   }
 
   /** Ends the queue and discards the messages in it. */

@@ -10,6 +10,7 @@ import { ABORT_SIGNAL, checkOptions, FUNCTION, type OptionRule, type OptionRules
 import { splitSignature } from '../wire/signature.js';
 import type { DropCounter } from './drops.js';
 import type { Gap } from './gap.js';
+import { signalsOf, type StreamName } from './loop-end.js';
 import {
   LISTEN_RULES, type ListenedSubscription, type ListenOptions, SignalListening, type SignalListener, type SignalSink,
 } from './signal-listener.js';
@@ -98,14 +99,15 @@ export interface Subscription extends AsyncIterableIterator<Signal>, AsyncDispos
   close(): Promise<void>;
 }
 
-/** Makes the queue of a subscription with valid options. */
+/** Makes the queue of a subscription with valid options. `name` is for the error of its reader. */
 export function queueOf(
+  name: StreamName,
   options: Pick<SubscribeOptions, 'queueLimit' | 'queueBytes' | 'overflow' | 'onGap'>,
   events: { readonly onDrop: (message: Signal) => void; readonly onOverflow: (error: Error) => void },
 ): SignalQueue {
   const { queueLimit = DEFAULT_QUEUE_LIMIT, queueBytes = DEFAULT_QUEUE_BYTES, overflow, onGap } = options;
   const { onDrop, onOverflow } = events;
-  return new SignalQueue({ limit: queueLimit, maxBytes: queueBytes, overflow, onDrop, onOverflow, onGap });
+  return new SignalQueue({ limit: queueLimit, maxBytes: queueBytes, overflow, name, onDrop, onOverflow, onGap });
 }
 
 /** The source of the signals in a queue: one rule, or several. */
@@ -207,7 +209,7 @@ export class Subscriptions {
   /** Subscribes to the signals that match a rule; see {@link MessageLink.subscribe}. */
   subscribe(rule: MatchRule, options: SubscribeOptions = {}): Subscription {
     const signalRule = checkSubscription(rule, options, SUBSCRIBE_RULES);
-    const queue = queueOf(options, {
+    const queue = queueOf(signalsOf(signalRule), options, {
       onDrop: (message) => this.#drops.count('queue overflow', { message }),
       onOverflow: (error) => route.fail(error),
     });
