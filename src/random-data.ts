@@ -15,16 +15,16 @@ export const DEFAULT_BITS = 8;
 /** The number of bits that the client program asks for by default. */
 export const CLIENT_DEFAULT_BITS = 16;
 
-/** Most bits of a `quick` number. */
+/** The most bits of a `quick` number. */
 export const MAX_QUICK_BITS = 65_536;
 
-/** Most bits of a `slow` number. */
+/** The most bits of a `slow` number. */
 export const MAX_SLOW_BITS = 3_600;
 
-/** Most jobs of `slow` that run at the same time. */
+/** The most jobs of `slow` that run at the same time. */
 export const MAX_SLOW_JOBS = 1_000;
 
-/** Most jobs of one caller, so that no caller takes all of them. */
+/** The most jobs of one caller, so that no caller takes all of them. */
 export const MAX_SLOW_JOBS_PER_CALLER = 100;
 
 /** Random integers, at once or bit by bit; as decimal text, because they may be longer than any D-Bus integer. */

@@ -6,7 +6,7 @@ import { AuthError } from './errors.js';
 
 /** Longest line in bytes, without its end: 16 KiB, as much as the reference implementation buffers of a handshake. */
 export const MAX_LINE_LENGTH = 16_384;
-/** Most lines that either side reads in one handshake. The longest useful handshakes have about ten. */
+/** The most lines that either side reads in one handshake. The longest useful handshakes have about ten. */
 export const MAX_LINES = 64;
 
 const NUL = 0x00;
@@ -124,7 +124,7 @@ export class LineReader {
     return undefined;
   }
 
-  /** Takes the printable characters that are next, at once: nearly all of a line. */
+  /** Takes the run of printable characters that comes next in one step. It is nearly the whole line. */
   #takePrintable(): void {
     const chunk = this.#chunk;
     const start = this.#offset;

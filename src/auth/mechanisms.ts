@@ -69,7 +69,7 @@ function isClientMechanism(value: unknown): boolean {
 
 /** The rule for the mechanisms of a client. */
 export const CLIENT_MECHANISMS: OptionRule = {
-  must: 'an array of mechanisms, as external() makes them',
+  must: 'an array of mechanisms, such as external() returns',
   accepts: (value) => isArray(value) && Array.from(value).every(isClientMechanism),
 };
 
@@ -79,7 +79,7 @@ function isServerMechanism(value: unknown): boolean {
 
 /** The rule for the mechanisms of a server. */
 export const SERVER_MECHANISMS: OptionRule = {
-  must: 'an array of mechanisms, as externalServer() makes them',
+  must: 'an array of mechanisms, such as externalServer() returns',
   accepts: (value) => isArray(value) && Array.from(value).every(isServerMechanism),
 };
 

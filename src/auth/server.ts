@@ -258,7 +258,7 @@ export class AuthServer {
 
   #take(mechanism: string, step: ServerStep | Promise<ServerStep>): Answer {
     if (hasMethods(step, 'then')) return Promise.resolve(step).then((taken) => this.#takeStep(mechanism, taken));
-    return this.#takeStep(mechanism, step as ServerStep); // the other one of both
+    return this.#takeStep(mechanism, step as ServerStep); // not a promise
   }
 
   #takeStep(mechanism: string, step: ServerStep): Answer {
@@ -305,7 +305,7 @@ export class AuthServer {
   }
 }
 
-/** Whether a mechanism of a caller without types has returned a step. */
+/** Whether a value is a step: without type checks, a mechanism can return anything. */
 function isStep(value: unknown): value is ServerStep {
   if (!isRecord(value)) return false;
   const { kind, challenge, respond } = value;

@@ -10,16 +10,17 @@ import { CallRefusal } from './call-router.js';
  * of {@link MessageLink.handleMethodCalls} if they return a promise. Further calls are answered with LimitsExceeded.
  */
 export interface CallLimits {
-  /** Most calls in progress, 1 or more. Default: 32,768. */
+  /** The most calls in progress, 1 or more. Default: 32,768. */
   readonly maxCalls?: number | undefined;
   /**
-   * Most calls in progress of one caller on a bus, so that no caller can use up `maxCalls`, 1 or more. Default: 1,024.
+   * The most calls in progress of one caller on a bus, 1 or more, so that no caller can use up `maxCalls`.
+   * Default: 1,024.
    */
   readonly maxCallsPerCaller?: number | undefined;
   /**
-   * Most bytes of memory of the arguments of all calls in progress: 24 for each byte of a message with containers or
-   * texts in arrays, or with variants, and one for each other byte. A call that is alone may take more, and a call of
-   * less than 512 bytes counts by number only. Default: 512 MiB.
+   * The most bytes of memory of the arguments of all calls in progress: 24 for each byte of a message with containers
+   * or texts in arrays, or with variants, and one for each other byte. A call that is alone may take more, and a call
+   * of less than 512 bytes counts by number only. Default: 512 MiB.
    */
   readonly maxCallMemory?: number | undefined;
   /** The same for the calls of one caller on a bus, of any length. Default: 256 MiB. */

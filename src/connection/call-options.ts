@@ -15,8 +15,8 @@ export interface WaitOptions {
 }
 
 /**
- * The types of `noReply` in the options of one call: true or false. Null is not a value of it; it means no choice,
- * so that the result of a method is its usual one if TypeScript is asked for it without a call, as by ReturnType.
+ * The types of `noReply` in the options of one call: true or false. Null is not a possible value: it means that the
+ * type is asked for without a call, as by ReturnType, which then gets the usual result of a method.
  */
 export type NoReply = boolean | null;
 

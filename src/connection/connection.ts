@@ -141,8 +141,8 @@ export class Connection<Typed extends boolean = false> implements MessageLink<Ty
   }
 
   /**
-   * Lets the connection keep the process alive, as it does at first: until it is closed, the process continues, even
-   * if nothing else is left to do.
+   * The connection keeps the process alive, as it does by default: the process continues until the connection is
+   * closed, even if nothing else is left to do.
    */
   ref(): this {
     this.#core.isRef = true;

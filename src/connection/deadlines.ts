@@ -1,4 +1,4 @@
-// The deadlines of calls, and the end of a call that times out: for each length of wait, a list in the order of the
+// The deadlines of calls, and the end of a call that times out: for each timeout, a list in the order of the
 // deadlines, with one timer for the first. Adding and removing a call takes constant time. If the event loop was busy
 // when the time ran out, the sockets are read again before any call times out. It does not know messages.
 // Tests: pending-calls.test.ts. (No clause of the specification.)
@@ -20,11 +20,11 @@ export abstract class TimedCall {
   /** The call as its errors name it. */
   abstract describe(): string;
 
-  /** Settles the call with an error. `makeError` may run later, but once. */
+  /** Settles the call with an error. `makeError` may run later; it runs once. */
   abstract fail(makeError: () => unknown): void;
 }
 
-/** Calls that time out the same time after they were added. */
+/** Calls with the same timeout, in the order in which they were added. */
 class DeadlineList {
   readonly #delay: number;
   readonly #expire: (call: TimedCall) => void;
@@ -81,7 +81,7 @@ class DeadlineList {
     else this.#timer?.unref();
   }
 
-  /** The timer stays set: one that fires without need costs less than setting and clearing a timer for each call. */
+  /** The timer stays set: one that fires needlessly costs less than setting and clearing a timer for each call. */
   remove(call: TimedCall): void {
     const { previous, next } = call;
     if (previous === undefined) this.#first = next;

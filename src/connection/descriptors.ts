@@ -11,7 +11,7 @@ import { encodeMessage } from '../wire/messages/encode.js';
 import type { Message } from '../wire/messages/message.js';
 import { largestUnixFd } from '../wire/values/largest-unix-fd.js';
 
-/** Most descriptors that may wait for their messages; if there are more, the connection ends. */
+/** The most descriptors that may wait for their messages; if there are more, the connection ends. */
 const MAX_WAITING = 1_024;
 
 const attached = new WeakMap<Message, readonly number[]>();

@@ -1,12 +1,12 @@
-// Finds the replies of this side that come too late: their calls have arrived on an earlier connection of the link, or
-// were answered already. They must not be sent: on the next bus, the name of the caller can belong to another program,
-// which can wait for a reply to the same serial. It knows no engine. Late replies of the other side are unexpected
-// replies (pending-calls.ts). Tests: late-replies.test.ts.
+// Finds the replies of this side that come too late: the call arrived on an earlier connection of the link, or has
+// already been answered. They must not be sent: on the next bus, the name of the caller can belong to another program,
+// which can be waiting for a reply to the same serial. It knows no engine. For late replies of the other side, see
+// pending-calls.ts. Tests: late-replies.test.ts.
 // Specification: Message Format (REPLY_SERIAL).
 import { type Message, wantsReply } from '../wire/messages/message.js';
 import { CallRefusal, type CallRouter } from './call-router.js';
 
-/** Above this many calls that were never answered, the oldest can no longer be answered. */
+/** Above this many unanswered calls, the oldest can no longer be answered. */
 const MAX_CALLS = 65_536;
 
 /** The calls that have arrived on the present connection and can still be answered: other replies are late. */

@@ -284,7 +284,7 @@ export class LinkCore implements EngineOwner {
     const waiting = new WaitingCalls(error, this.#restorer!.limits); // the link is restorable
     waiting.isRef = this.#isRef;
     this.#outage = { error, waiting, isGreeted: false };
-    // Before anything of the program runs: it could ask the next bus about a caller on the last one.
+    // Before any code of the program runs: that code could ask the next bus about a caller on the last one.
     this.#lateReplies?.clear();
     this.#router?.handleBreak?.(error);
     publishDisconnect(this.id, error, true);
@@ -298,7 +298,7 @@ export class LinkCore implements EngineOwner {
     this.#forget();
   }
 
-  /** Keeps nothing of the program: it can keep a link that has ended. */
+  /** Drops the references to objects of the program, because the program can keep a link that has ended. */
   #forget(): void {
     this.#router = undefined;
     this.#receiver.handleEnd?.();

@@ -37,8 +37,8 @@ export interface PeerServerOptions<Typed extends boolean = false> extends Accept
   /** Gets each connection. Without it, connections wait until they are read by `for await`. */
   readonly onConnection?: ConnectionListener<Typed> | undefined;
   /**
-   * Most connections at a time, including those that wait to be read. Further clients are disconnected. A client that
-   * leaves before it is read, and has sent nothing, no longer counts. Default: 1,024.
+   * The most connections at a time, including those that wait to be read. Further clients are disconnected. A client
+   * that leaves before it is read, and has sent nothing, no longer counts. Default: 1,024.
    */
   readonly maxConnections?: number | undefined;
   /** If it aborts, the server closes as {@link PeerServer.close} does. */

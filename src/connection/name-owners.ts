@@ -157,7 +157,7 @@ class WatchedName extends Watched<OwnerSetter> {
     return new Map(this.owner === undefined ? [] : [[this.name, this.owner]]);
   }
 
-  /** The listeners have got the owner with the reply. */
+  /** Does nothing: the listeners got the owner with the reply. */
   override finish(): void {}
 
   update(owner: string | undefined): void {

@@ -103,8 +103,8 @@ export class PromisedCall extends PendingCall {
   }
 
   /**
-   * The error is made in a reaction of a promise that the promise of the call follows: then the engine's stack of the
-   * error continues with the async functions that wait for the call.
+   * The error is made in a reaction of a promise that the promise of the call follows: the engine then continues the
+   * stack of the error with the async functions that wait for the call.
    */
   fail(makeError: () => unknown): void {
     this.resolve(Promise.resolve().then(nothing).then(() => {
@@ -124,7 +124,7 @@ function takeResolve(resolve: (value: unknown) => void): void {
 /** Makes the promise of a call. */
 export function promiseOf(call: PromisedCall): Promise<unknown> {
   current = call;
-  const promise = new Promise(takeResolve); // it calls the function at once
+  const promise = new Promise(takeResolve); // which calls takeResolve at once
   current = undefined;
   return promise;
 }

@@ -28,9 +28,9 @@ export interface ReceiveOptions<Typed extends boolean = false> extends CallLimit
    */
   readonly maxMessageLength?: number | undefined;
   /**
-   * Most values in the body of one message, 0 or more. Default: 1,048,576. A message with more is dropped and counted
-   * as 'invalid message': if it is a call, it is answered with InvalidArgs; if it is a reply, its call rejects; the
-   * connection continues. Every argument, element, key, field, and content of a variant is a value; elements of an
+   * The most values in the body of one message, 0 or more. Default: 1,048,576. A message with more is dropped and
+   * counted as 'invalid message': if it is a call, it is answered with InvalidArgs; if it is a reply, its call rejects;
+   * the connection continues. Every argument, element, key, field, and content of a variant is a value; elements of an
    * array of a fixed-size type do not count. A value takes at most about 250 bytes of memory.
    */
   readonly maxValues?: number | undefined;

@@ -1,7 +1,8 @@
-// A table of waiting calls by serial: chains of calls, from an array whose length is a power of two. Calls come and go
-// by the thousand, and a Map makes a new table after every few of them. Each table of V8 refers to the next one: if one
-// has become old, the calls in all later ones stay in memory until the next full garbage collection. It knows neither
-// time nor senders. Tests: serial-table.test.ts. Specification: Message Format (serial).
+// A table of waiting calls by serial: chains of calls, in an array whose length is a power of two. It replaces a Map,
+// because calls come and go by the thousand, and a Map makes a new table after every few of them. Each table of V8
+// refers to the next one: once a table is in old memory, the calls in all later ones stay in memory until the next full
+// garbage collection. It knows neither time nor senders. Tests: serial-table.test.ts.
+// Specification: Message Format (serial).
 
 /** An element; it is in at most one table. */
 export interface Numbered {
@@ -12,13 +13,14 @@ export interface Numbered {
   nextInChain: Numbered | undefined;
 }
 
-/** Chains at first, a power of two. */
+/** The number of chains at first, a power of two. */
 const FIRST_CHAINS = 16;
-/** A table with more chains than this is halved if there are more than so many for each element. */
+/** A table with at most this many chains is not halved. */
 const LEAST_CHAINS = 1024;
+/** A longer table is halved if it has more than this many chains for each element. */
 const MOST_CHAINS_PER_ELEMENT = 8;
 
-/** The elements, one for each serial. The low bits of a serial are its chain: serials are spread by who makes them. */
+/** The elements, one for each serial. The low bits of a serial select its chain: serials.ts spreads them. */
 export class SerialTable<Element extends Numbered> {
   #chains = emptyChains(FIRST_CHAINS);
   #size = 0;
@@ -39,7 +41,7 @@ export class SerialTable<Element extends Numbered> {
     return this.get(serial) !== undefined;
   }
 
-  /** Adds an element. None with its serial must be there. */
+  /** Adds an element. The table must not have one with its serial. */
   add(element: Element): void {
     if (this.#size === this.#chains.length) this.#resize(2 * this.#size);
     this.#size++;
@@ -47,7 +49,7 @@ export class SerialTable<Element extends Numbered> {
     put(this.#chains, element);
   }
 
-  /** Removes an element that is there. */
+  /** Removes an element that is in the table. */
   delete(element: Element): void {
     const chains = this.#chains;
     const index = element.serial & (chains.length - 1);

@@ -9,7 +9,7 @@ import { cryptoModule } from '../transport/late-modules.js';
 /** The order of the serials of one connection. */
 export type SerialOrder = 'random' | 'increasing';
 
-/** How many bytes are read at once: to open the file takes as long as to read 4 KiB. */
+/** How many bytes are read at once: opening the file takes as long as reading 4 KiB. */
 const POOL_SIZE = 16_384;
 /** Steps are from 1 to this number, a power of two: at 1,000 messages a second the serials suffice for five days. */
 const MAX_STEP = 16;
@@ -44,7 +44,7 @@ export function fillFromKernel(memory: Uint8Array, path = KERNEL_FILE): boolean 
 
 function randomByte(): number {
   if (left === 0) {
-    // To load node:crypto takes three milliseconds, which every program would pay with its first message.
+    // Loading node:crypto takes three milliseconds, which every program would pay with its first message.
     if (!fillFromKernel(pool)) cryptoModule().randomFillSync(pool);
     left = POOL_SIZE;
   }

@@ -38,9 +38,9 @@ export const OVERFLOW: OptionRule = {
 
 /** The limits of a queue. */
 export interface QueueLimits<Item> {
-  /** Most messages. */
+  /** The most messages. */
   readonly limit: number;
-  /** Most bytes of all messages together; a single message may have more. */
+  /** The most bytes of all messages together; a single message may have more. */
   readonly maxBytes: number;
   /** `drop oldest` unless given. */
   readonly overflow?: OverflowPolicy | undefined;

@@ -28,7 +28,7 @@ export interface SignalSource {
   request(rule: MatchRule, refuse: (error: unknown) => void): SignalRequest;
   /** The unique name of the present owner of a well-known name; undefined if there is none, or it is not known. */
   ownerOf(name: string): string | undefined;
-  /** Whether one program sends all signals: one without the field SENDER comes from it, by any name. */
+  /** Whether one program sends all signals. If so, one without the field SENDER matches any sender of a rule. */
   readonly isOneProgram: boolean;
 }
 

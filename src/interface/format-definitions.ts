@@ -179,10 +179,10 @@ function checkProblem(problem: unknown): IntrospectionProblem {
   const { path, problem: text, line } = isRecord(problem) ? problem : {};
   const isValid = isArray(path) && path.every((name) => typeof name === 'string') && typeof text === 'string';
   if (isValid && typeof line === 'number') return problem as IntrospectionProblem; // has all that is read here
-  throw argumentError('formatDefinitions', 'a problem must be one of parseIntrospection', problem);
+  throw argumentError('formatDefinitions', 'a problem must come from parseIntrospection', problem);
 }
 
-/** An array of a source that can be left out. */
+/** An optional array of a source. */
 function listOf(source: Readonly<Record<string, unknown>>, key: 'children' | 'problems'): readonly unknown[] {
   const found = source[key] ?? [];
   if (isArray(found)) return found;
@@ -203,7 +203,7 @@ class Collector {
       const state = this.#seen.get(source);
       if (isEnd) this.#seen.set(source, 'done');
       else if (state === 'open') {
-        const problem = 'an object is one of the children below itself: the children must be other objects';
+        const problem = 'an object is one of its own descendants: it must not contain itself';
         throw new ArgumentError('ARGUMENT_INVALID', problem, { owner: 'formatDefinitions' });
       } else if (state === undefined) {
         this.#seen.set(source, 'open');
@@ -258,7 +258,7 @@ function constantsFor(interfaceNames: readonly string[]): ReadonlyMap<string, st
 }
 
 function problemComments({ problems, interfaces: { conflicts, conflictCount } }: Collector): readonly string[] {
-  const listed = new Set(problems.map(({ path, problem }) => `${path[0]}: ${problem}`)); // introspect() adds conflicts
+  const listed = new Set(problems.map(({ path, problem }) => `${path[0]}: ${problem}`)); // has conflicts, too
   const left = conflicts.map((each) => `${each.interface}: ${each.problem}`).filter((each) => !listed.has(each));
   const all = [...problems.map(({ path, problem, line }) => `line ${line}, ${path.join(' ')}: ${problem}`), ...left];
   const shown = all.slice(0, MAX_LISTED).map((problem) => lineComment('Problem', problem));

@@ -110,7 +110,7 @@ function checkObject(object: unknown): IntrospectedObject {
 /**
  * Formats introspection data of one object, as the Introspect method returns it: each interface with its members in the
  * order of its definition, then the names of the objects below. The same object always gives the same text.
- * @throws {DefinitionError} if an interface is not valid; one of `defineInterface` always is
+ * @throws {DefinitionError} if an interface is not valid; a result of `defineInterface` always is
  * @throws {ArgumentError} if `object` does not have arrays of interfaces and of names of children
  */
 export function formatIntrospection(object: IntrospectedObject): string {

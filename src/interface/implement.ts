@@ -204,7 +204,7 @@ function pair<Definition, Paired>(
     const handler = left.delete(name) ? valueOf(handlers, name) : undefined;
     const similar = handler === undefined ? similarTo(name, definitions, left) : undefined;
     if (similar !== undefined) {
-      const problem = `no handler: the ${kind} must have one; did you mean it by the key ${quote(similar, 40)}?`;
+      const problem = `no handler: the ${kind} must have one; did you misspell it as ${quote(similar, 40)}?`;
       throw errorOf('HANDLER_MISSING', problem, name);
     }
     paired[name] = pairOne(definition, handler, name);
@@ -289,7 +289,7 @@ function checkHandlers(definition: InterfaceDefinition, members: unknown): Check
   const properties = handlersOf(members, 'properties', errorOf);
   const pairProperty = (each: PropertyDefinition, handlers: unknown, name: string): PropertyHandlers => {
     if (handlers === undefined) {
-      throw errorOf('HANDLER_MISSING', 'no value and no handlers: the property must have one of both', name);
+      throw errorOf('HANDLER_MISSING', 'no value and no handlers: the property must have one or the other', name);
     }
     const kept = storedProperty(properties, name, each);
     if (kept === undefined) return checkProperty(each, handlers, { name, errorOf });

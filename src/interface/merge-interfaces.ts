@@ -8,7 +8,7 @@ import { MAX_PROBLEMS } from './introspection-problems.js';
 import { definitionOf } from './redefine.js';
 import type { InterfaceSpec } from './spec.js';
 
-/** A part that two interfaces of one name define differently. The first one counts. */
+/** A part that two interfaces of one name define differently. The first one is used. */
 export interface MergeConflict {
   readonly interface: string;
   /** The name of the member, of the class of the error, or of the annotation. */
@@ -54,14 +54,14 @@ function isEqual(one: unknown, other: unknown): boolean {
 }
 
 /**
- * Merges interfaces: the ones of each name become one definition, with the members, errors and annotations of all of
- * them. Each part is looked at once, however often its interface appears.
+ * Merges interfaces: all with the same name become one definition, with the members, errors and annotations of all of
+ * them. Each part is examined once, however often its interface appears.
  * @throws {DefinitionError} if an interface is not valid
  */
 export class InterfaceMerger {
-  /** The parts that were given in different forms, in their order: at most 1,000. */
+  /** The parts that contradict the first definition, in order of appearance: at most 1,000. */
   readonly conflicts: MergeConflict[] = [];
-  /** The number of all conflicts. */
+  /** The number of conflicts, including those that are not kept. */
   conflictCount = 0;
   /** The first definition of each name, until there is a second one; then the parts of all. */
   readonly #found = new Map<string, InterfaceDefinition | Merged>();
@@ -85,17 +85,17 @@ export class InterfaceMerger {
     this.#addParts(merged, definition);
   }
 
-  /** The definition for each name, in the order of the first of each. */
+  /** One definition for each name, in the order in which the names first appeared. */
   definitions(): readonly InterfaceDefinition[] {
     return [...this.#found].map(([name, found]) => {
       if (isDefined(found)) return found;
       const { groups, errors, deprecated } = found;
-      return defineInterface({ name, ...groups, errors, deprecated } as InterfaceSpec); // of checked definitions
+      return defineInterface({ name, ...groups, errors, deprecated } as InterfaceSpec); // made of checked definitions
     });
   }
 
   #addParts(merged: Merged, definition: InterfaceDefinition): void {
-    const conflict = (kind: string, member: string, rule = 'it must be equal to the first, which counts'): void => {
+    const conflict = (kind: string, member: string, rule = 'it must be equal to the first, which is used'): void => {
       this.conflictCount++;
       if (this.conflicts.length >= MAX_PROBLEMS) return;
       this.conflicts.push({ interface: definition.name, member, problem: `a second definition of ${kind}: ${rule}` });
@@ -112,7 +112,7 @@ export class InterfaceMerger {
       if (otherKey === key) continue;
       if (key in merged.errors) conflict(`error ${key}`, key);
       else if (otherKey !== undefined) {
-        conflict(`error ${errorName}`, key, `it must be named ${otherKey}, as the first`);
+        conflict(`error ${errorName}`, key, `it must be named ${otherKey}, like the first`);
       } else {
         merged.errors[key] = errorName;
         merged.errorKeys.set(errorName, key);

@@ -73,7 +73,7 @@ export class BusCore {
     this.#clientsOfUser.set(uid, this.countOfUser(uid) + 1);
   }
 
-  /** Keeps the peaks of the numbers of names; must be called when a client has got a name. */
+  /** Updates the peak numbers of names; must be called after a client has got a name. */
   countNames({ places, peaks }: Client): void {
     const count = places.size + 1;
     peaks.names = Math.max(peaks.names, count);

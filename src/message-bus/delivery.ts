@@ -20,7 +20,7 @@ export interface DeliveryOptions {
 
 /** A client for which more bytes wait (8 MiB) is slow. */
 const MANY_BYTES = 2 ** 23;
-/** Most bytes that wait for all slow clients together (512 MiB), since a user can have many connections. */
+/** The most bytes that wait for all slow clients together (512 MiB), since a user can have many connections. */
 const MAX_TOTAL_BYTES = 2 ** 29;
 
 /** The outgoing side of a bus. */

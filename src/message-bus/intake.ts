@@ -12,7 +12,7 @@ import type { Client } from './client.js';
 import { disconnect, disconnectSlow } from './departures.js';
 import { ProtocolViolation } from './errors.js';
 
-/** Most bytes that wait for the rest of their messages, of all clients together (512 MiB). */
+/** The most bytes that wait for the rest of their messages, of all clients together (512 MiB). */
 const MAX_TOTAL_BYTES = 2 ** 29;
 /** A client with more bytes (1 MiB) sends a long message. Shorter ones are not considered. */
 const MANY_BYTES = 2 ** 20;
@@ -84,7 +84,7 @@ function warnOfMistake(error: unknown): void {
 
 /* Incomplete messages ------------------------------------------------------------------------------------------- */
 
-/** A client, as far as its bytes are counted. */
+/** The counts of the bytes of a client. */
 export interface Sender {
   /** Received bytes that are not handled yet. */
   incomingBytes: number;

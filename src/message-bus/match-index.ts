@@ -70,7 +70,7 @@ function argumentSteps({ args, argPaths, arg0Namespace }: MatchRule): readonly S
   return asked.sort(([a], [b]) => a - b).flatMap(([key, step]): Step[] => [{ kind: 'arguments', key }, step]);
 }
 
-/** Most arguments that a rule can ask for. */
+/** The most arguments that a rule can ask for. */
 export const MAX_TEXTS = 64;
 
 /** The match rules of a bus, or of its monitors. */

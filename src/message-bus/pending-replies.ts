@@ -25,7 +25,7 @@ const SERIAL_IN_USE: BusError = {
 
 /** How replies are expected. */
 export interface PendingRepliesOptions<Peer> {
-  /** Most open calls of one caller. */
+  /** The most open calls of one caller. */
   readonly maxPerCaller: number;
   /** Answers an open call with an error. */
   readonly answer: (caller: Peer, serial: number, error: BusError) => void;

@@ -1,5 +1,6 @@
-// Whether a message may pass: its sender must have called Hello, and the policies of both sides must allow it. Makes
-// the texts of the refusals. Specification: org.freedesktop.DBus.Hello; for policies none (dbus-daemon(1), <policy>).
+// Whether a message may pass: its sender must have called Hello, and the policies of both sides must allow it. It
+// also makes the texts of the refusals. Specification: org.freedesktop.DBus.Hello; none for policies, which
+// dbus-daemon(1) describes under <policy>.
 // Tests: permissions.test.ts, test/interop/bus-rules.test.ts.
 import { BUS_NAME } from '../protocol/bus.js';
 import type { Client } from './client.js';

@@ -80,7 +80,7 @@ export interface AddressEntry {
  * @throws {AddressError} as {@link parseAddresses} does, if no entry is a valid address
  */
 export function readAddressList(list: string): readonly AddressEntry[] {
-  if (!list.includes(';')) { // as most are
+  if (!list.includes(';')) { // most lists have one address
     const address = tryAddress(list);
     if (address instanceof AddressError) throw address;
     return [{ text: list, address }];

@@ -14,6 +14,6 @@ export interface ConnectionCredentials {
   readonly windowsSid?: string;
   /** The label of a Linux security module, without the NUL byte at its end. Its encoding is not defined. */
   readonly linuxSecurityLabel?: Uint8Array;
-  /** All credentials as the bus reported them, by name, those of later versions of the specification included. */
+  /** All credentials as the bus reported them, by name, including those of later specifications. */
   readonly all: ReadonlyMap<string, Variant>;
 }

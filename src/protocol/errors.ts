@@ -26,7 +26,7 @@ export type AddressErrorCode =
   | 'SESSION_BUS_NOT_FOUND'
   | 'STARTER_BUS_NOT_FOUND';
 
-/** Most characters of an address or of a rule that an error message shows. */
+/** The most characters of an address or of a rule that an error message shows. */
 const MAX_SHOWN = 200;
 
 /** An address that is not valid or cannot be used, or a bus that has no known address. ‹Server Addresses› */

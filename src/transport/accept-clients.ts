@@ -32,8 +32,8 @@ export interface AcceptClientsOptions {
   /** Milliseconds for a handshake, and as many for the nonce of `nonce-tcp:`. Default: 10,000. */
   readonly handshakeTimeout?: number | undefined;
   /**
-   * Most clients that have not authenticated a second after they connected; if there are more, those that have waited
-   * longest are disconnected. Up to 16 times this number may connect at once. Default: 64.
+   * The most clients that have not authenticated a second after they connected; if there are more, those that have
+   * waited longest are disconnected. Up to 16 times this number may connect at once. Default: 64.
    */
   readonly maxHandshakes?: number | undefined;
   /** Longest message that is sent, in bytes. Default: 128 MiB, the limit of the specification. */

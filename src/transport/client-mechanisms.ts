@@ -44,7 +44,7 @@ export function clientMechanisms(
   return mechanisms;
 }
 
-/** Whether a list is the program's own, which can have changed since it was used last. */
+/** Whether a list belongs to the program, which can have changed it since its last use. */
 function isOfProgram(names: readonly MechanismName[]): boolean {
   return names !== DEFAULT_MECHANISMS && names !== DEFAULT_MECHANISMS_OVER_TCP;
 }

@@ -2,7 +2,7 @@
 import { quote } from '../wire/describe.js';
 import { DBusWireError } from '../wire/errors.js';
 
-/** The reason why a stream was closed while output was waiting. */
+/** Why a stream was closed while output was waiting. */
 export type OutputOverflowCode = 'OUTPUT_OVERFLOW' | 'OUTPUT_STALLED';
 
 /** No address of a list works. Its `cause` is the first of `errors`. */
@@ -94,7 +94,7 @@ export class OutputOverflowError extends DBusWireError {
   }
 }
 
-/** The reason for which a server cannot listen, or has disconnected a client before its handshake. */
+/** Why a server cannot listen, or disconnected a client before its handshake. */
 export type ListenErrorCode = 'ADDRESS_IN_USE' | 'LISTEN_FAILED' | 'NONCE_INVALID' | 'CLIENT_CUT';
 
 /** A server cannot listen on an address, or a client has not sent the nonce of `nonce-tcp:`. */

@@ -87,7 +87,7 @@ export class Inlet {
     return index;
   }
 
-  /** If the rest of the stream cannot be divided into messages, ends it after the messages before. */
+  /** If the rest of the stream cannot be divided into messages, ends it after the complete messages. */
   #checkEnd(): void {
     if (this.#frames.failure !== undefined) this.#transport.destroy(this.#frames.failure);
   }

@@ -18,7 +18,7 @@ const CONTEXT = 'org_freedesktop_general';
 const RENEWED_AFTER = 5 * 60;
 /** Seconds after which a cookie is no longer used: a handshake that began with it has ended. */
 const EXPIRES_AFTER = 7 * 60;
-/** Most seconds by which a cookie may be newer than the clock, since clocks can be adjusted. */
+/** The most seconds by which a cookie may be newer than the clock, since clocks can be adjusted. */
 const MAX_TIME_TRAVEL = 5 * 60;
 /** Longest file, in bytes: a thousand cookies. */
 const MAX_FILE_LENGTH = 2 ** 16;

@@ -1,5 +1,5 @@
-// Modules of Node that are loaded on first use. To import them takes one to three milliseconds each, which every
-// program would pay at its start, and most programs never use them. Tests: late-modules.test.ts.
+// Modules of Node that are loaded on first use. Importing each takes one to three milliseconds, which every program
+// would pay at its start, although most programs never use them. Tests: late-modules.test.ts.
 // (Not in the specification.)
 
 /** `node:crypto` */

@@ -39,7 +39,7 @@ export interface ListenerOptions {
   readonly onError?: ((error: Error, peer: StreamPeer) => void) | undefined;
   /** Milliseconds for the nonce of `nonce-tcp:`. Default: 10,000. */
   readonly nonceTimeout?: number | undefined;
-  /** Most clients of `nonce-tcp:` without a nonce after a second; see {@link HandshakeLimit}. Default: 64. */
+  /** The most clients of `nonce-tcp:` without a nonce after a second; see {@link HandshakeLimit}. Default: 64. */
   readonly maxNonces?: number | undefined;
 }
 

@@ -1,5 +1,6 @@
-// The socket file of a server of ours. A file on which no server listens is removed before, and never any other file.
-// When the server closes, libuv removes the file that is at its path then, which can be that of another server.
+// The socket file of a server of this library. Before it listens, a socket file on which no server listens is removed;
+// no other file ever is. When the server closes, libuv removes the file that is at its path at that moment, which can
+// be the socket file of another server.
 // Tests: listener.test.ts. Specification: Unix Domain Sockets.
 import { linkSync, lstatSync, type Stats, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';

@@ -26,7 +26,7 @@ const STALLED_AFTER = 10;
 const TOLERANCE = 2 ** 20;
 /** Above this many unsent bytes (512 MiB) the stream is closed, even if the peer reads. */
 const MAX_QUEUED_BYTES = 2 ** 29;
-/** Most bytes that the stream is given at once (256 KiB). Its answer shows that the peer has taken them. */
+/** The most bytes that the stream is given at once (256 KiB). Its answer shows that the peer has taken them. */
 const MAX_PIECE = 2 ** 18;
 /** How long to wait for the peer to end its side after everything was sent, in milliseconds. */
 const MAX_LINGER = 250;

@@ -20,7 +20,7 @@ export interface TransportEvents {
 
 /** How a transport carries file descriptors. */
 export interface DescriptorCarrier {
-  /** Most descriptors that one message may have; Linux carries up to 253 at once. */
+  /** The most descriptors that one message may have; Linux carries up to 253 at once. */
   readonly maxPerMessage: number;
   /** Closes a descriptor that has arrived and that the program does not take. */
   close(descriptor: number): void;
@@ -50,8 +50,8 @@ export interface Transport {
    * Whether more than 8 MiB wait to be sent. No further received messages should then be passed on, since each can
    * cause more output: the peer must take some first. It becomes true only in {@link Transport.write}, and false just
    * before {@link TransportEvents} reports the relief: when at most 1 MiB waits, or if the peer reads nothing for a
-   * second, so that two peers that wait for each other go on. In the second case the next congestion begins after
-   * 1 MiB more.
+   * second, so that two peers that wait for each other can continue. In the second case the next congestion begins
+   * after 1 MiB more.
    */
   readonly isCongested: boolean;
   /** Begins to deliver events. It must be called once; no callback runs before it has returned. */
@@ -59,16 +59,15 @@ export interface Transport {
   /**
    * Queues a message. It leaves together with all others of this turn of the event loop. The stream is closed if more
    * than 512 MiB are queued, or if the peer reads nothing for 10 seconds while the transport is congested.
-   * @throws {InvalidNameError | MarshalError} if the message is not valid, refers to file descriptors, has more than 63
-   *   containers inside one another, or is longer than `maxSendLength`
-   *
    * A transport that carries descriptors sends `descriptors` with the first byte of the message. It does not close
    * them; if it sends them later, it must have duplicated them. UNIX_FDS of the message is their number.
+   * @throws {InvalidNameError | MarshalError} if the message is not valid, refers to file descriptors, has more than 63
+   *   containers inside one another, or is longer than `maxSendLength`
    */
   write(message: Message, options: EncodeOptions, descriptors?: readonly number[]): void;
   /**
-   * Queues one whole message that is encoded already. The bytes are
-   * copied and not checked. Only a message bus calls it; if it is absent, the bus decodes the message and writes it.
+   * Queues one whole message that is already encoded. The bytes are copied and not checked. Only a message bus calls
+   * it; if it is absent, the bus decodes the message and writes it.
    */
   writeBytes?(message: Uint8Array): void;
   /** Sends the queued messages now, or after earlier messages that are still being sent. */

@@ -9,7 +9,7 @@ import { EndOfStreamError, ProgramEndedError } from './errors.js';
 import { Incoming, type OpenedStream } from './incoming.js';
 import { childProcessModule } from './late-modules.js';
 
-/** Most characters of the program's standard error that are kept: the last ones. */
+/** The most characters of the program's standard error that are kept: the last ones. */
 const MAX_STDERR = 1_000;
 /**
  * How long a program may take to end after SIGTERM, in milliseconds; then it gets SIGKILL, and the same time again.
@@ -40,7 +40,7 @@ class ProgramStream extends Duplex {
   readonly #program: ChildProcess;
   readonly #name: string;
   #stderr = '';
-  /** The reason of the system for which the stream fails; undefined before. */
+  /** The error of the system because of which the stream fails; undefined until then. */
   #failure: Error | undefined;
   /** Called when the program has ended, if the stream waits for that. */
   #onEnded: (() => void) | undefined;
@@ -121,7 +121,7 @@ class ProgramStream extends Duplex {
     this.#program.stdin?.end(done);
   }
 
-  /** A program that no longer reads or writes usually ends soon: its end then makes a better error. */
+  /** Waits a little: a program that no longer reads or writes usually ends soon, and its end is a better error. */
   #fail(error: Error): void {
     if (this.destroyed || this.#timer !== undefined) return;
     this.#failure = error;
@@ -135,7 +135,7 @@ class ProgramStream extends Duplex {
     else this.destroy(this.#endedError());
   }
 
-  /** Undefined if the program has not ended, or only because of a signal of this side. */
+  /** Undefined if the program has not ended, or has ended because of a signal that this side sent. */
   #endedError(): ProgramEndedError | undefined {
     if (this.#ending === undefined) return undefined;
     const { exitCode, signal } = this.#ending;
@@ -146,7 +146,7 @@ class ProgramStream extends Duplex {
   override _destroy(error: Error | null, done: Callback): void {
     clearTimeout(this.#timer);
     for (const pipe of this.#pipes) pipe.destroy();
-    // The end of the program can have come so late, or been seen so late, that the stream has failed before.
+    // The program can end so late, or its end can be noticed so late, that the stream has already failed.
     const finish = (): void => done(error === this.#failure ? this.#endedError() ?? error : error);
     if (this.#hasEnded) return finish();
     this.#onEnded = () => {

@@ -41,7 +41,7 @@ const NO_KEY = Symbol('no key');
 
 /**
  * Whether a value is a proxy that has been revoked, or inherits from one. A proxy whose trap `has` throws counts too.
- * Slower than {@link isRevoked}: not for values of messages. Never throws.
+ * Slower than {@link isRevoked}: it must not be used on the values of messages. Never throws.
  */
 export function inheritsRevoked(value: unknown): boolean {
   if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false;
@@ -66,7 +66,7 @@ export function hasMapEntries(value: unknown): value is ReadonlyMap<unknown, unk
 
 /** Whether a value is a Map, from any realm, whatever it says about itself. Never throws. */
 export function isMap(value: unknown): value is ReadonlyMap<unknown, unknown> {
-  return tagOf(value) === '[object Map]' && hasMapEntries(value); // an error in the engine takes long
+  return tagOf(value) === '[object Map]' && hasMapEntries(value); // last, because a throw is slow
 }
 
 /** The name of the class of any typed array, whichever realm it is from and whatever it says about itself. */
@@ -108,7 +108,7 @@ export function isArray(value: unknown): value is readonly unknown[] {
   }
 }
 
-/** The same for the values of messages, quickly: an array that inherits from a revoked proxy passes. Never throws. */
+/** A faster check for the values of messages: an array that inherits from a revoked proxy passes. Never throws. */
 export function isIndexed(value: unknown): value is readonly unknown[] {
   try {
     return Array.isArray(value);

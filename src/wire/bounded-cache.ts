@@ -3,9 +3,9 @@
 
 /** Both limits hold at the same time; the second one bounds memory if keys are long. */
 export interface CacheLimit {
-  /** Most keys. */
+  /** The most keys. */
   readonly entries: number;
-  /** Most characters in all keys together. */
+  /** The most characters in all keys together. */
   readonly characters: number;
 }
 

@@ -16,7 +16,7 @@ export const CACHE_LIMITS = {
   receivedTexts: { slots: 256, maxLength: 64 },
   /** Received header fields of whole messages. */
   receivedHeaders: { slots: 128, maxLength: 256 },
-  /** Received header fields of whole replies, with any REPLY_SERIAL. */
+  /** Received header fields of whole replies, whatever the value of REPLY_SERIAL. */
   receivedReplies: { slots: 16, maxLength: 256 },
   /** Names found valid when writing: six caches, one for each header field that holds a name. */
   writtenNames: { entries: 512, characters: 16_384 },

@@ -5,15 +5,15 @@
 
 /** Longest signature, in bytes. ‹Valid Signatures› */
 export const MAX_SIGNATURE_LENGTH = 255;
-/** Most arrays that one signature may nest. ‹Valid Signatures› */
+/** The most arrays that one signature may nest. ‹Valid Signatures› */
 export const MAX_ARRAY_DEPTH = 32;
-/** Most structs that one signature may nest. The same limit holds for dict entries. ‹Valid Signatures› */
+/** The most structs that one signature may nest. The same limit holds for dict entries. ‹Valid Signatures› */
 export const MAX_STRUCT_DEPTH = 32;
-/** Most containers (arrays, structs, dict entries, variants) around one value of a message. ‹Valid Signatures› */
+/** The most containers (arrays, structs, dict entries, variants) around one value of a message. ‹Valid Signatures› */
 export const MAX_VALUE_DEPTH = 64;
 /**
- * Most containers inside one another that every message bus accepts: dbus-broker counts also empty arrays and arrays of
- * bytes, and ends a connection that sends more. (Not in the specification.)
+ * The most containers inside one another that every message bus accepts: dbus-broker also counts empty arrays and
+ * arrays of bytes, and ends a connection that sends more. (Not in the specification.)
  */
 export const MAX_PORTABLE_DEPTH = 63;
 /** Longest bus, interface, error or member name, in bytes. ‹Valid Names› */

@@ -11,10 +11,10 @@ export type JsonValue =
 
 /**
  * A value in a form that JSON.stringify writes without loss. A bigint becomes its decimal digits in a string, whatever
- * its size; NaN, the infinities and -0, which JSON does not have or loses the sign of, become the strings `NaN`,
- * `Infinity`, `-Infinity` and `-0`; bytes and typed arrays become arrays of numbers;
- * a Map becomes an object, its keys as text; a variant becomes `{ signature, value }`. For a form without variants
- * pass the result of {@link toPlain}. A body is an array of values, and becomes one.
+ * its size; NaN and the infinities, which JSON does not have, and -0, whose sign it loses, become the strings `NaN`,
+ * `Infinity`, `-Infinity` and `-0`; bytes and typed arrays become arrays of numbers; a Map becomes an object, its keys
+ * as text; a variant becomes `{ signature, value }`. For a form without variants, pass the result of {@link toPlain}.
+ * A body is an array of values, and becomes one.
  * @throws {ArgumentError} if the value contains something that a message cannot contain, such as a function, or is more
  *   than 128 levels deep
  */

@@ -74,7 +74,7 @@ function isOptionsObject(value: object, rules: Readonly<Record<string, OptionRul
   return tag === '[object Object]' || Object.keys(rules).some((key) => key in value);
 }
 
-/** Checks options as {@link checkOptions} does, for a function whose options are required, or some of them. */
+/** Like {@link checkOptions}, for a function some or all of whose options are required. */
 export function checkRequiredOptions(
   owner: string, options: unknown, rules: Readonly<Record<string, OptionRule>>, required: readonly string[] = [],
 ): void {
@@ -114,7 +114,7 @@ function isAccepted(rule: OptionRule, value: unknown): boolean {
   try {
     return rule.accepts(value);
   } catch (error) {
-    if (error instanceof ArgumentError) throw error; // of the options in a value
+    if (error instanceof ArgumentError) throw error; // about options inside the value
     return false;
   }
 }

@@ -1,4 +1,4 @@
-// What follows a remote object: on a link without a bus, with services that make it read again and again.
+// Following a remote object on a link without a bus, with services that make the follower read repeatedly.
 import { expect, onTestFinished, test } from 'vitest';
 import { createProxy } from '../../src/client/proxy.js';
 import { connectionOver } from '../../src/connection/over-transport.js';

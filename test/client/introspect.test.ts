@@ -136,7 +136,7 @@ test('an interface that an object lists twice in different forms is a problem at
   expect(object.definitions['a.B']).toMatchObject({ methods: { One: { in: 's' } }, annotations: { 'a.Note': 'x' } });
   const [twice, conflict, ...others] = object.problems;
   expect(twice).toMatchObject({ code: 'NAME_DUPLICATE', path: ['a.B'], line: 3 });
-  const problem = 'a second definition of method One: it must be equal to the first, which counts';
+  const problem = 'a second definition of method One: it must be equal to the first, which is used';
   expect(conflict).toEqual({ ...twice, path: ['a.B', 'One'], problem, skipped: true });
   expect(others).toEqual([]);
   expect(formatDefinitions(object).match(/a second definition of method One/g), 'listed once').toHaveLength(1);

@@ -1096,7 +1096,7 @@ test.each<[reconnect: unknown, problem: string]>([
   await expect(connectToBus('unix:path=/nowhere', { reconnect: reconnect as never })).rejects.toThrow(problem);
 });
 
-test('a connection to a bus without the option reconnect, or with false, ends when it is losts stream', async () => {
+test('a connection to a bus without the option reconnect, or with false, ends when it is lost', async () => {
   for (const reconnect of [undefined, false]) {
     const server = await startFakeServer();
     const bus = await connectToBus(server.address, { reconnect });

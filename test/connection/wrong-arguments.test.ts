@@ -1,6 +1,6 @@
 // Arguments of every kind for every function of connections and clients: each argument, and each option of it, is
-// replaced by values that a program can have by mistake. A function accepts the value, or its error is one of this
-// library: with a code, in words, and with the line of the caller in its stack.
+// replaced by values that a program can pass by mistake. A function accepts the value, or its error is one of this
+// library: with a code, a clear text, and the line of the caller in its stack.
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

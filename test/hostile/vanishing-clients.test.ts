@@ -1,5 +1,5 @@
-// Dozens of clients at a time that vanish without good-bye leave our message bus as it was; vanishing-clients.heavy has
-// a minute of two hundred. (Not in the specification.)
+// Dozens of clients at a time that vanish without a goodbye leave our message bus as it was; vanishing-clients.heavy
+// has a minute of two hundred. (Not in the specification.)
 
 import { expect, test } from 'vitest';
 import { MIB } from '../support/memory.js';

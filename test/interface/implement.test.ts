@@ -103,15 +103,15 @@ describe('an implementation', () => {
     [{ ...members, methods: { Add: () => 1 } }, 'HANDLER_MISSING', 'Reset', 'no handler: the method must have one'],
     [
       { ...members, methods: { Ad: () => 1, Reset: () => {} } }, 'HANDLER_MISSING', 'Add',
-      'no handler: the method must have one; did you mean it by the key "Ad"?',
+      'no handler: the method must have one; did you misspell it as "Ad"?',
     ],
     [
       { ...members, properties: { ...members.properties, Level: undefined, Lvel: {} } }, 'HANDLER_MISSING', 'Level',
-      'no handler: the property must have one; did you mean it by the key "Lvel"?',
+      'no handler: the property must have one; did you misspell it as "Lvel"?',
     ],
     [withMethods({ Add: 1 }), 'HANDLER_INVALID', 'Add', 'the handler must be a function, got number 1'],
     [withMethods({ Sub: () => 1 }), 'HANDLER_UNKNOWN', 'Sub', 'no such method: it must be one of Add, Reset'],
-    [{ methods: members.methods }, 'HANDLER_MISSING', 'Level', 'no value and no handlers: the property must have one of both'],
+    [{ methods: members.methods }, 'HANDLER_MISSING', 'Level', 'no value and no handlers: the property must have one or the other'],
     [withProperties({ Size: { get: () => 1 } }), 'HANDLER_UNKNOWN', 'Size', 'no such property: it must be one of Level, Color, Key'],
     [
       withProperties({ Color: {} }), 'HANDLER_MISSING', 'Color',

@@ -55,7 +55,7 @@ describe('a second interface of one name', () => {
       errors: { NoTrack: 'a.AnotherName', Occupied: 'a.Busy' },
       annotations: { 'a.Since': '2' },
     }));
-    const rule = 'it must be equal to the first, which counts';
+    const rule = 'it must be equal to the first, which is used';
     expect(conflicts).toEqual([
       `Same: a second definition of method Same: ${rule}`,
       `Other: a second definition of method Other: ${rule}`,
@@ -63,7 +63,7 @@ describe('a second interface of one name', () => {
       `Ended: a second definition of signal Ended: ${rule}`,
       `a.Since: a second definition of annotation "a.Since": ${rule}`,
       `NoTrack: a second definition of error NoTrack: ${rule}`,
-      'Occupied: a second definition of error a.Busy: it must be named Busy, as the first',
+      'Occupied: a second definition of error a.Busy: it must be named Busy, like the first',
     ]);
     expect(definition?.methods['Other']?.out).toBe('');
     expect(definition?.properties['Volume']?.access).toBe('read');
@@ -89,7 +89,7 @@ test('conflicts of an object and its children are comments in the module', () =>
     <node name="x"><interface name="a.C"><method name="M"/></interface></node>
   </node>`);
   expect(formatDefinitions(parsed).split('\n').filter((line) => line.startsWith('// Problem'))).toEqual([
-    '// Problem: a.C: a second definition of method M: it must be equal to the first, which counts',
+    '// Problem: a.C: a second definition of method M: it must be equal to the first, which is used',
   ]);
 });
 

@@ -31,7 +31,7 @@ test('a reply is accepted once, by its caller, callee and serial', () => {
   expect(replies.countOf(caller)).toBe(0);
 });
 
-test('a reply is admitted if it has an open call, and any other message', () => {
+test('a reply is admitted only if its call is open, and any other message always', () => {
   for (const type of ['method_return', 'error'] as const) {
     replies.expect(caller, callee, 7);
     expect(replies.admits({ type, replySerial: 8 }, callee, caller)).toBe(false);

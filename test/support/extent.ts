@@ -1,6 +1,6 @@
-// How far the tests go. `npm test` runs what guards each behavior. The long tables, long runs and rarer ends of programs
-// are for `npm run test:heavy`, in which `NAME.heavy.test.ts` imports the suite `NAME.test.ts`: then the suite runs with
-// all of them. Knows the variable of vitest.config.ts alone.
+// How far the tests go. `npm test` runs the tests that guard each behavior. The long tables, long runs and rarer ends of
+// programs are for `npm run test:heavy`, in which `NAME.heavy.test.ts` imports the suite `NAME.test.ts`: then the suite
+// runs with all of them. It knows only the variable of vitest.config.ts.
 
 import { describe, test } from 'vitest';
 import { describeWith } from './programs.js';

@@ -25,7 +25,7 @@ export interface SlowNumberOptions {
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** Most results of other clients' jobs that are queued until the ID of ours is known. */
+/** The most results of other clients' jobs that are queued until the ID of ours is known. */
 const MAX_EARLY_RESULTS = 65_536;
 
 /**

@@ -11,11 +11,11 @@ import type { RandomSource } from './random-integer.js';
 export const DEFAULT_INTERVAL = 1000;
 /** How long a result is kept, in milliseconds. */
 export const RESULT_LIFETIME = 600_000;
-/** Most results that are kept; above this number one is dropped early, the oldest of callers that have left first. */
+/** The most results that are kept; above it, one is dropped early: first the oldest of callers that have left. */
 export const MAX_KEPT_RESULTS = 10_000;
-/** Most results that are kept for one caller; above this number its oldest is dropped early. */
+/** The most results that are kept for one caller; above this number its oldest is dropped early. */
 export const MAX_KEPT_RESULTS_PER_CALLER = 1_000;
-/** Most jobs that run on for callers that have left; above this number the oldest ends without a result. */
+/** The most jobs that run on for callers that have left; above this number the oldest ends without a result. */
 export const MAX_DEPARTED_JOBS = 500;
 
 /** Callbacks about jobs. Neither may throw. */

@@ -7,7 +7,7 @@ import type { Part } from './parts.js';
 import { escapeInvisible } from './words.js';
 
 const BYTES_PER_LINE = 8;
-/** Most lines of bytes for one part. The last line of a longer part has the number of bytes left out. */
+/** The most lines of bytes for one part. The last line of a longer part has the number of bytes left out. */
 const LINES_PER_PART = 4;
 /** Width of the column of bytes: two digits and a blank for each. */
 const HEX_WIDTH = BYTES_PER_LINE * 3;
@@ -46,7 +46,7 @@ export function formatDissection(bytes: Uint8Array, parts?: readonly Part[]): st
   return formatParts(bytes, parts ?? dissect(bytes));
 }
 
-/** Whether a value has what is printed of a part. */
+/** Whether a value has the fields of a part that are printed. */
 function isPart(value: unknown): value is Part {
   if (!isRecord(value)) return false;
   const { offset, length, depth, description, path } = value;
@@ -57,7 +57,7 @@ function isPart(value: unknown): value is Part {
 function formatParts(bytes: Uint8Array, parts: readonly Part[]): string {
   if (!isArray(parts)) throw argumentError('formatDissection', 'the parts must be an array', parts);
   const index = parts.findIndex((part) => !isPart(part));
-  if (index >= 0) throw argumentError('formatDissection', `part ${index} must be one of dissect()`, parts[index]);
+  if (index >= 0) throw argumentError('formatDissection', `part ${index} must come from dissect()`, parts[index]);
   const offsetWidth = Math.max(SHORTEST_OFFSET, bytes.length.toString(16).length);
   const lines: string[] = [];
   let path = '';

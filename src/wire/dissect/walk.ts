@@ -35,7 +35,7 @@ interface Note {
 class EndOfWalk {}
 
 const TOP: Place = { path: '', depth: 0 };
-/** Most elements of an array of a fixed type that are listed one by one. */
+/** The most elements of an array of a fixed type that are listed one by one. */
 const LISTED_ELEMENTS = 64;
 
 /** Walks over one message; lives for one call of {@link walkMessage}. */

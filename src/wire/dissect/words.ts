@@ -11,7 +11,7 @@ export const TYPE_NAME: Readonly<Record<FixedTypeCode | StringTypeCode, string>>
   h: 'UNIX_FD', s: 'STRING', o: 'OBJECT_PATH', g: 'SIGNATURE',
 };
 
-/** Most characters of a text that are shown. */
+/** The most characters of a text that are shown. */
 const LONGEST_SHOWN = 60;
 
 /** Text in double quotes for one line of a terminal: shortened, with characters that do not print escaped. */

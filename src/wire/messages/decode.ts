@@ -53,7 +53,7 @@ const FIELDS_LENGTH_OFFSET = 12;
 
 /**
  * The header fields of recent messages, keyed by their bytes, since calls and signals often repeat them exactly.
- * Replies never do, since each has its own REPLY_SERIAL: known-replies.ts has those.
+ * Replies never do, since each has its own REPLY_SERIAL: known-replies.ts is the cache for them.
  */
 const knownFields = new ByteCache<Fields>(CACHE_LIMITS.receivedHeaders);
 

@@ -1,6 +1,7 @@
-// A cache of the header fields of received replies, keyed by their bytes: all replies of one program to this one have
-// the same, except for the value of REPLY_SERIAL. Its size is fixed: a new entry replaces the one in its slot. It does
-// not know how fields are read. Tests: known-replies.test.ts, test/wire/invalid.test.ts. Specification: Header Fields.
+// A cache of the header fields of received replies, keyed by their bytes: the header fields of replies with
+// one signature from one program differ only in the value of REPLY_SERIAL. Its size is fixed: a new entry replaces the
+// one in its slot. It does not know how fields are read. Specification: Header Fields.
+// Tests: known-replies.test.ts, test/wire/invalid.test.ts.
 import { CACHE_LIMITS } from '../cache-limits.js';
 import { uint32At } from '../values/reader.js';
 import type { Fields } from './decode-fields.js';
@@ -20,7 +21,7 @@ interface KnownReply {
 
 const slots = new Array<KnownReply | undefined>(SLOTS).fill(undefined);
 
-/** Replies differ in length, and in the end of the sender, which a bus writes last: it ends in the last nine bytes. */
+/** Replies differ in length and in the end of the sender, which a bus writes last: that is in the last nine bytes. */
 function slotOf(bytes: Uint8Array, bodyOffset: number): number {
   let sum = bodyOffset >> 3;
   for (let i = bodyOffset - 9; i < bodyOffset; i++) sum += bytes[i]!; // a header has 16 bytes or more

@@ -200,7 +200,7 @@ function addressOf(owner: string, call: Answerable): Answerable {
     if (typeof call === 'object') return { serial: call.serial, sender: call.sender }; // null throws
   } catch (error) {
     checkObject(owner, 'call', call);
-    throw error; // of a getter
+    throw error; // thrown by a getter
   }
   checkObject(owner, 'call', call);
   return call;

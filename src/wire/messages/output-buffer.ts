@@ -11,7 +11,7 @@ import { Writer } from '../values/writer.js';
 const FULL_CHUNK = 2 ** 17;
 /** Memory for a chunk of short messages that follows a full one. */
 const CHUNK_CAPACITY = 2 ** 18;
-/** Memory for the first messages, made when there is one. It grows as they need it. */
+/** Memory for the first messages, allocated with the first of them. It grows as needed. */
 const FIRST_CAPACITY = 1024;
 /** Memory of up to this many bytes stays with its buffer; longer memory goes to the pool. */
 const MAX_SPARE_CAPACITY = CHUNK_CAPACITY;

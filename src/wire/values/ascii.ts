@@ -4,7 +4,7 @@
 
 const { fromCharCode } = String;
 
-/** Most bytes that one call converts. */
+/** The most bytes that one call converts. */
 const MAX_ARGUMENTS = 32;
 
 /** The text of `length` bytes from `start` on; the caller has checked that they are ASCII. */

@@ -6,7 +6,7 @@
 export interface ByteCacheLimit {
   /** Number of entries, a power of two. */
   readonly slots: number;
-  /** Most bytes of one key; longer ones are not kept. */
+  /** The most bytes of one key; longer ones are not kept. */
   readonly maxLength: number;
 }
 

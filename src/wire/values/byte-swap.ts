@@ -1,6 +1,6 @@
 // Reverses the bytes of numbers in bulk, for messages in the other byte order. Node has native functions for that,
-// three to four times as fast as the loops here. They are used if the engine has them, and if they do what the loops
-// do. It knows no types. Specification: Marshaling (Wire Format). Tests: byte-swap.test.ts.
+// three to four times as fast as the loops here. They are used if the engine has them, and if they give the same result
+// as the loops. It knows no types. Specification: Marshaling (Wire Format). Tests: byte-swap.test.ts.
 
 /** Reverses the bytes of each element in place. */
 type Swap = (bytes: Uint8Array) => void;
@@ -18,7 +18,7 @@ function loopOf(size: number): Swap {
 /** The functions that are used for long arrays; each is chosen on first use. */
 const chosen = new Map<number, Swap>();
 
-/** The engine's own function, if it does on other bytes what the loop does; else the loop. */
+/** The engine's own function if it gives the same result as the loop for sample bytes; otherwise the loop. */
 function choose(size: number): Swap {
   const loop = loopOf(size);
   try {

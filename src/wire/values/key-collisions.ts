@@ -84,7 +84,7 @@ function hashOfBigInt(key: unknown): number {
   return hashOfLong(words[1 - LOW]!, words[LOW]!);
 }
 
-/** Most digits of an array index, a text that V8 before March 2026 finds by its number. */
+/** The most digits of an array index: a text that V8 before March 2026 looks up by its number. */
 const MAX_INDEX_DIGITS = 10;
 
 function hashOfText(key: unknown): number {

@@ -5,10 +5,10 @@ import { checkOptions, FLAG, integer, type OptionRules } from '../options.js';
 /** How values are read. */
 export interface ReadOptions {
   /**
-   * Most values in the body of one message, and most in its header fields; 0 or more. Default: only the length of a
-   * message limits them. Every argument, element, key, field, and content of a variant is a value; elements of an array
-   * of a fixed-size type do not count. The values take at most about 250 bytes of memory each, plus four to six times
-   * the bytes of the message.
+   * The most values in the body of one message, and the most in its header fields; 0 or more. Default: only the length
+   * of a message limits them. Every argument, element, key, field, and content of a variant is a value; elements of an
+   * array of a fixed-size type do not count. The values take at most about 250 bytes of memory each, plus four to six
+   * times the bytes of the message.
    */
   readonly maxValues?: number | undefined;
   /**

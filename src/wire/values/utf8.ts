@@ -23,7 +23,7 @@ const decoder = platform.TextDecoder && new platform.TextDecoder('utf-8', { fata
 
 /** From this many UTF-16 units or bytes on, calling the platform is faster. */
 const LONG_TEXT = 48;
-/** Most bytes of UTF-8 for one UTF-16 unit. */
+/** The most bytes of UTF-8 for one UTF-16 unit. */
 export const MAX_BYTES_PER_UNIT = 3;
 
 /**

@@ -30,11 +30,11 @@ export class Writer {
   littleEndian = true;
   /** Whether a UNIX_FD may be written: false if the bytes go to a stream that cannot carry file descriptors. */
   allowsUnixFds = true;
-  /** Most containers around a value. */
+  /** The most containers around a value. */
   maxDepth = MAX_VALUE_DEPTH;
-  /** Most containers around an array, also if it is empty. */
+  /** The most containers around an array, even if it is empty. */
   maxArrayDepth = MAX_VALUE_DEPTH;
-  /** Most bytes of a message. */
+  /** The most bytes of a message. */
   maxLength = MAX_MESSAGE_LENGTH;
   readonly #memory: Memory;
   /** The memory at the start of the current message. */
