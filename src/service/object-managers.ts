@@ -6,6 +6,7 @@ import type { CallContext } from '../interface/definition.js';
 import { ObjectManager } from '../interface/standard.js';
 import type { Variant } from '../wire/variant.js';
 import { hasGivenUp, readLimitOf } from './call-context.js';
+import { CollectionTurns, type Turn } from './collection-turns.js';
 import { type ExportedInterface, type ExportedProperty, isPromiseLike } from './exported-interface.js';
 import { type FittingEntry, type PropertyPlace, type Refusal, sendFittingEntries } from './fitting-properties.js';
 import { reportHandlerError } from './failure-reports.js';
@@ -18,6 +19,9 @@ import { NO_VALUE, TimeLimit } from './time-limit.js';
 
 /** The values of one object, by interface and property. */
 type Values = Map<string, Map<string, Variant>>;
+
+/** Sends the objects of an answer; returns the reason if that fails. */
+type SendObjects = (objects: ReadonlyMap<string, Values>) => Refusal | undefined;
 
 /** A value that comes later. */
 interface LaterValue {
@@ -59,6 +63,7 @@ export class ObjectManagers {
   readonly #tree: ObjectTree;
   readonly #paths = new Set<string>();
   readonly #held: HeldSignals;
+  readonly #turns = new CollectionTurns();
   /** The functions that send an InterfacesAdded without waiting any longer. */
   readonly #releases = new WeakMap<ExportedInterface, () => void>();
 
@@ -71,7 +76,10 @@ export class ObjectManagers {
   /** Adds the manager at a path; returns the function that removes it. */
   manage(path: string): () => void {
     this.#paths.add(path);
-    return () => void this.#paths.delete(path);
+    return () => {
+      this.#paths.delete(path);
+      this.#turns.forget(path);
+    };
   }
 
   /** Whether there is a manager above a path. */
@@ -209,9 +217,18 @@ export class ObjectManagers {
   /**
    * Reads all objects below a manager and sends them; returns a promise only if a handler does. Properties that cannot
    * be read or sent are left out and reported, and so are objects that the handler of a subtree fails to return.
+   * @throws {DBusError} LimitsExceeded if other calls hold many values for too long
    */
-  getManagedObjects(
-    manager: string, context: CallContext, trySend: (objects: ReadonlyMap<string, Values>) => Refusal | undefined,
+  getManagedObjects(manager: string, context: CallContext, trySend: SendObjects): void | Promise<void> {
+    const limit = readLimitOf(context);
+    return this.#turns.run({
+      sender: context.sender, key: manager, limit,
+      run: (turn) => this.#collectManaged(manager, context, { trySend, turn }),
+    });
+  }
+
+  #collectManaged(
+    manager: string, context: CallContext, { trySend, turn }: { readonly trySend: SendObjects; readonly turn: Turn },
   ): void | Promise<void> {
     const objects = new Map<string, Values>();
     const limit = readLimitOf(context);
@@ -227,7 +244,9 @@ export class ObjectManagers {
       if (interfaces.size === 0 || objects.has(path)) return;
       const values: Values = new Map();
       objects.set(path, values);
+      const before = collection.entries.length;
       collect(interfaces.values(), values, collection);
+      turn.add(1 + collection.entries.length - before);
     };
     const roots: (readonly [string, NodeFinder])[] = [];
     const noteRoot = ({ path, subtree }: ObjectNode): void => void (subtree && roots.push([path, subtree]));
@@ -246,7 +265,7 @@ export class ObjectManagers {
     const { later } = collection;
     if (roots.length === 0) return later.length === 0 ? answer() : allDone(later).then(answer);
     return findSubtreeObjects(roots, {
-      context, tree: this.#tree, found: add,
+      context, tree: this.#tree, found: add, grown: turn.add,
       report: (error) => {
         if (hasGivenUp(context, error)) return;
         const { name } = ObjectManager;

@@ -20,6 +20,8 @@ export interface SearchOptions {
   readonly tree: ObjectTree;
   /** Called with each object. */
   readonly found: (node: ObjectNode) => void;
+  /** Called with the number of paths that are added to the search. */
+  readonly grown: (count: number) => void;
   /** Called with the reason why objects are left out. */
   readonly report: (error: unknown) => void;
 }
@@ -92,6 +94,7 @@ class SubtreeSearch {
 
   #takeChildren({ subtree, path, elements }: Place, names: ReadonlySet<string>): void {
     if (timeLimitOf(this.#options.context).isStopped) return;
+    this.#options.grown(names.size);
     for (const name of names) {
       if (++this.#count > MAX_FOUND_OBJECTS) {
         return this.#leaveOut(`objects of subtrees: there must not be more than ${MAX_FOUND_OBJECTS}`);

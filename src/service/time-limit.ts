@@ -31,6 +31,15 @@ export class TimeLimit {
     return this.#isStopped;
   }
 
+  /** The next wait begins the limit anew. There must be no wait that has not settled. */
+  restart(): void {
+    if (this.#isStopped) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#start = undefined;
+    this.#isOver = false;
+  }
+
   /** Ends all waits, and all later ones, with {@link ANSWER_UNWANTED}. */
   stop(): void {
     this.#isStopped = true;
