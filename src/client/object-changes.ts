@@ -2,6 +2,7 @@
 // object, so that a slow reader needs no more memory than the objects do. An object that was added and removed in the
 // meantime has no entry. It does not know messages. Tests: managed-objects.test.ts. Specification:
 // org.freedesktop.DBus.ObjectManager.
+import { OldestFirst } from '../wire/oldest-first.js';
 
 /** An interface of an object. */
 export interface ManagedInterface {
@@ -48,6 +49,9 @@ interface Unseen {
 /** The changes that wait for one reader. */
 export class UnseenChanges {
   readonly #unseen = new Map<string, Unseen>();
+  readonly #oldest = new OldestFirst(this.#unseen);
+  /** The key of an interface that was removed, which the reader has seen, and added again, which it has not. */
+  #addedAgain: string | undefined;
 
   #of({ kind, path }: ManagedInterface): Unseen {
     const key = `${kind} ${path}`;
@@ -81,10 +85,15 @@ export class UnseenChanges {
 
   /** Takes the change that waits longest, in a list of one. */
   take(): readonly [Change] | undefined {
-    for (const [key, unseen] of this.#unseen) {
+    for (let key = this.#nextKey(); key !== undefined; key = this.#nextKey()) {
+      const unseen = this.#unseen.get(key)!; // it is a key
       const { removed, added, changed, names } = unseen;
-      if (removed !== undefined && added !== undefined) unseen.removed = undefined; // the other one follows
-      else this.#unseen.delete(key);
+      if (removed !== undefined && added !== undefined) {
+        unseen.removed = undefined;
+        this.#addedAgain = key;
+      } else {
+        this.#unseen.delete(key);
+      }
       if (removed !== undefined) return [changeOf('removed', removed)];
       if (added !== undefined) return [changeOf('added', added)];
       if (changed !== undefined) return [changeOf('changed', changed, [...names])];
@@ -92,7 +101,14 @@ export class UnseenChanges {
     return undefined;
   }
 
+  #nextKey(): string | undefined {
+    const key = this.#addedAgain;
+    this.#addedAgain = undefined;
+    return key !== undefined && this.#unseen.has(key) ? key : this.#oldest.take();
+  }
+
   clear(): void {
     this.#unseen.clear();
+    this.#addedAgain = undefined;
   }
 }

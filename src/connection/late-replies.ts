@@ -4,6 +4,7 @@
 // pending-calls.ts. Tests: late-replies.test.ts.
 // Specification: Message Format (REPLY_SERIAL).
 import { type Message, wantsReply } from '../wire/messages/message.js';
+import { OldestFirst } from '../wire/oldest-first.js';
 import { CallRefusal, type CallRouter } from './call-router.js';
 
 /** Above this many unanswered calls, the oldest can no longer be answered. */
@@ -12,6 +13,7 @@ const MAX_CALLS = 65_536;
 /** The calls that have arrived on the present connection and can still be answered: other replies are late. */
 export class LateReplies {
   readonly #keys = new Set<string>();
+  readonly #oldest = new OldestFirst(this.#keys);
 
   /** A router that notes each call that another router accepts and whose caller expects a reply. */
   track(router: CallRouter): CallRouter {
@@ -28,11 +30,7 @@ export class LateReplies {
 
   #add(key: string): void {
     this.#keys.add(key);
-    if (this.#keys.size <= MAX_CALLS) return;
-    for (const oldest of this.#keys) {
-      this.#keys.delete(oldest);
-      break;
-    }
+    if (this.#keys.size > MAX_CALLS) this.#keys.delete(this.#oldest.take()!); // there is one
   }
 
   /** Whether a message is a reply to a call that can no longer be answered. */

@@ -5,6 +5,7 @@ import type { MessageLink } from '../connection/link.js';
 import { ObjectManager } from '../interface/standard.js';
 import { argumentError } from '../wire/arguments.js';
 import { ArgumentError } from '../wire/errors.js';
+import { OldestFirst } from '../wire/oldest-first.js';
 import { isPromiseLike } from './exported-interface.js';
 import { reportHandlerError } from './failure-reports.js';
 import type { FoundObjects } from './found-objects.js';
@@ -52,6 +53,7 @@ export class SubtreeChanges {
   readonly #options: SubtreeChangesOptions;
   /** The interfaces that clients know, of each object that was announced or listed. */
   readonly #known = new Map<string, readonly string[]>();
+  readonly #oldestKnown = new OldestFirst(this.#known);
   /** The objects that are being announced as added, in order. */
   readonly #additions = new Map<string, Addition[]>();
   #hasEnded = false;
@@ -65,11 +67,7 @@ export class SubtreeChanges {
     if (interfaces.size === 0 || this.#hasEnded) return;
     this.#known.delete(path); // it becomes the last
     this.#known.set(path, [...interfaces.keys()]);
-    if (this.#known.size <= MAX_KNOWN) return;
-    for (const oldest of this.#known.keys()) {
-      this.#known.delete(oldest);
-      break;
-    }
+    if (this.#known.size > MAX_KNOWN) this.#known.delete(this.#oldestKnown.take()!); // there is one
   }
 
   /** Announces the object that the handlers have at a path. @throws {ArgumentError} if `elements` are not a path */
