@@ -18,9 +18,9 @@ import { ReadPace } from './read-pace.js';
 
 /** How a state of a remote object is followed. */
 export interface FollowOptions {
-  /** Ends the following when it aborts. */
+  /** Stops following when it aborts. */
   readonly signal?: AbortSignal | undefined;
-  /** The bus must not start the service. Unless given, it is started at the beginning, and not again when it ends. */
+  /** The bus must not start the service. By default it starts it at the beginning, but not again after its end. */
   readonly noAutoStart?: boolean | undefined;
 }
 
@@ -39,7 +39,7 @@ export interface FollowedState {
   clear(): void;
   /** Takes a signal of the service, in order of arrival. */
   take(signal: Signal, bytes: number): void;
-  /** The following has ended: with a reason if it has failed, without one if it was closed. */
+  /** The service is no longer followed: with a reason after a failure, without one if it was closed. */
   end(error?: { readonly reason: unknown }): void;
 }
 
@@ -54,7 +54,7 @@ const ABSENCE: ReadonlySet<string> = new Set([
   ErrorName.SERVICE_UNKNOWN, ErrorName.NAME_HAS_NO_OWNER, ErrorName.NO_REPLY, ErrorName.DISCONNECTED,
 ]);
 
-/** The errors of a service that has its name already, and exports its objects afterwards. */
+/** The errors of a service that already has its name, and has not exported its objects yet. */
 const UNKNOWN: ReadonlySet<string> = new Set([
   ErrorName.UNKNOWN_OBJECT, ErrorName.UNKNOWN_INTERFACE, ErrorName.UNKNOWN_METHOD, ErrorName.UNKNOWN_PROPERTY,
 ]);
@@ -66,13 +66,13 @@ type NamedLink = Pick<Bus<boolean>, 'getNameOwner' | 'watchOwner'>;
 
 /** The link, if it is one to a bus, whose names have owners. */
 function asBus(link: MessageLink<boolean>): NamedLink | undefined {
-  const bus = link as MessageLink<boolean> & Partial<NamedLink>; // compared in the next line
+  const bus = link as MessageLink<boolean> & Partial<NamedLink>; // checked in the next line
   return hasMethods(bus, 'getNameOwner', 'watchOwner') ? (bus as NamedLink) : undefined;
 }
 
 /** Follows one service for one state. */
 export class Follow {
-  /** Resolves when the state is loaded, or the service is known to be absent. Rejects if it fails before. */
+  /** Resolves when the state is loaded, or the service is known to be absent. Rejects if it fails first. */
   readonly ready: Promise<void>;
   /** Resolves when it has ended, and never rejects: with the reason of a failure, or with undefined after `close`. */
   readonly closed: Promise<unknown>;
@@ -92,7 +92,7 @@ export class Follow {
   #loading: AbortController | undefined;
   readonly #pace = new ReadPace();
   #released: Promise<void> | undefined;
-  #resolveReady!: () => void; // set by the promise in the constructor, as the two below
+  #resolveReady!: () => void; // set by the promise in the constructor, like the two below
   #rejectReady!: (reason: unknown) => void;
   #resolveClosed!: (reason: unknown) => void;
 
@@ -208,7 +208,7 @@ export class Follow {
       if (!isCurrent()) return;
       this.#resolveReady();
       if (isOutdated === true) this.reload();
-    } catch (error) { // that of an outdated load is the abort
+    } catch (error) { // the error of an outdated load is its abort
       if (!isCurrent()) return;
       const delay = this.#isNew && error instanceof DBusError && UNKNOWN.has(error.errorName)
         ? PATIENCE[attempt] : undefined;

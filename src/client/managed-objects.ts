@@ -55,7 +55,7 @@ export interface ManageOptions<
   Definitions extends ManagedDefinitions = ManagedDefinitions, Typed extends boolean = false,
 > extends FollowOptions {
   /**
-   * Called with each object that is there at first or is added, once for each of its interfaces that has a definition.
+   * Called with each object that exists at first or is added, once for each of its interfaces that has a definition.
    */
   readonly added?: ((change: ObjectChange<Definitions, Typed, 'added'>) => void) | undefined;
   /** Called when properties of an object change. */
@@ -63,7 +63,7 @@ export interface ManageOptions<
   /** Called when an object is removed, or the service ends. */
   readonly removed?: ((change: ObjectChange<Definitions, Typed, 'removed'>) => void) | undefined;
   /**
-   * Most objects that are kept, each counted once for each of its interfaces that has a definition; 65,536 unless
+   * The most objects that are kept, each counted once for each of its interfaces that has a definition; 65,536 unless
    * given. Further ones are dropped and counted.
    */
   readonly maxObjects?: number | undefined;

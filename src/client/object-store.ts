@@ -27,7 +27,7 @@ export interface ObjectListener {
 
 /** The limits of a store. */
 export interface ObjectLimits {
-  /** Most objects, each counted once for each of its interfaces that has a definition. */
+  /** The most objects, each counted once for each of its interfaces that has a definition. */
   readonly maxObjects: number;
   /** Roughly the most memory of the values of their properties, in bytes. */
   readonly maxBytes: number;

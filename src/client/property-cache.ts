@@ -35,7 +35,7 @@ export class PropertyValues {
   readonly #values = new Map<string, unknown>();
   /** When each property was last changed or invalidated. */
   readonly #changedAt = new Map<string, Moment>();
-  /** When all values were last forgotten: an answer from before is that of a former owner of the name. */
+  /** When all values were last forgotten: an answer to an earlier request can be of a former owner. */
   #clearedAt: Moment = 0;
   #now: Moment = 0;
   #isLive = true;
@@ -76,7 +76,7 @@ export class PropertyValues {
     return (this.#changedAt.get(name) ?? this.#clearedAt) > asked;
   }
 
-  /** Takes a value that was asked for at a moment, unless a change is newer. */
+  /** Takes a value that was requested at a moment, unless a change is newer. */
   answer(name: string, value: unknown, asked: Moment): void {
     if (this.#keeps(name) && !this.hasChangedSince(name, asked)) this.#set(name, [value]);
   }

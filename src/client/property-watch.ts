@@ -80,7 +80,7 @@ class WatchedProperty implements FollowedState {
   /** Counts the changes; the reply to a Get from before a change is outdated. */
   #changes = 0;
   #isKnown = false;
-  /** A read is in progress, or waits for its time. */
+  /** Whether a read is in progress, or waits for a pause to end. */
   #isLoading = false;
   /** Set by the watch. */
   reload = (): void => {};
@@ -116,7 +116,7 @@ class WatchedProperty implements FollowedState {
         return false;
       }
       if (attempt < MAX_ATTEMPTS) continue;
-      this.#give(value); // outdated, but the newest one that can be had
+      this.#give(value); // outdated, but the newest one there is
       return true;
     }
   }

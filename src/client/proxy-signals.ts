@@ -145,7 +145,7 @@ function readSeveral(
 ): SignalReader {
   const { signal } = options;
   const fail = (error?: { readonly reason: unknown }): void => {
-    if (error === undefined) return; // each tap that is closed
+    if (error === undefined) return; // a tap that was closed
     queue.end(error);
     release().catch(() => {}); // the reader has an error already
   };

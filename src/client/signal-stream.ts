@@ -12,7 +12,7 @@ import type { Signal } from '../wire/messages/message.js';
 export interface SignalStream<Item> extends AsyncIterableIterator<Item>, AsyncDisposable {
   /**
    * Resolves when signals can no longer be missed, or after `close`. Rejects if the bus refuses the match rule, or if
-   * the stream ends before by its AbortSignal or the end of the connection.
+   * the stream ends first, by its AbortSignal or the end of the connection.
    */
   readonly ready: Promise<void>;
   /** How many signals were dropped, because the queue was full or because they had another signature. */

@@ -39,7 +39,7 @@ export const LISTEN_RULES: OptionRules<ListenOptions> = { signal: ABORT_SIGNAL, 
 export interface ListenedSubscription extends AsyncDisposable {
   /**
    * Resolves when the bus has the rule and the sender's owner is known, or after `close`. Rejects if the bus refuses,
-   * or if the subscription ends before by its AbortSignal or the end of the connection.
+   * or if the subscription ends first, by its AbortSignal or the end of the connection.
    */
   readonly ready: Promise<void>;
   /** How many signals were dropped because they had another signature. */

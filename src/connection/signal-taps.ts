@@ -14,7 +14,7 @@ export { onAbort, runListener } from '../transport/waiting.js'; // for the optio
 export interface SignalTap {
   /**
    * Resolves when the bus has the rule and the sender's owner is known, or after `close`. Rejects if the bus refuses,
-   * or if the tap ends before by its AbortSignal or the end of the connection.
+   * or if the tap ends first, by its AbortSignal or the end of the connection.
    */
   readonly ready: Promise<void>;
   /** How many signals were dropped: by the sink, and because they had another signature. */

@@ -86,7 +86,7 @@ export const SUBSCRIBE_RULES: OptionRules<SubscribeOptions> = {
 export interface Subscription extends AsyncIterableIterator<Signal>, AsyncDisposable {
   /**
    * Resolves when the bus has the rule and the sender's owner is known, or after `close`. Rejects if the bus refuses,
-   * or if the subscription ends before by its AbortSignal or the end of the connection.
+   * or if the subscription ends first, by its AbortSignal or the end of the connection.
    */
   readonly ready: Promise<void>;
   /** How many signals were dropped: because the queue was full, or because they had another signature. */

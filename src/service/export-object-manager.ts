@@ -9,16 +9,16 @@ import { answered, tryReturn } from './replies.js';
 
 /**
  * Exports org.freedesktop.DBus.ObjectManager at a path. It answers GetManagedObjects with all objects below the path,
- * those of subtrees included, and sends InterfacesAdded and InterfacesRemoved by itself whenever one is exported or
- * removed. Managers can be nested: each lists, and announces, everything below it. If the `get` of a property answers
- * later, its value follows InterfacesAdded as a PropertiesChanged. With `emitsChanged` other than `'true'` no value
- * would follow: InterfacesAdded waits for it, at most ten seconds, and the other signals of the object wait for
+ * including those of subtrees, and sends InterfacesAdded and InterfacesRemoved itself whenever one is exported or
+ * removed. Managers can be nested: each lists and announces everything below it. If the `get` of a property answers
+ * later, its value follows InterfacesAdded as a PropertiesChanged. If `emitsChanged` is not `'true'`, no value would
+ * follow, so InterfacesAdded waits for the value, at most ten seconds, and the other signals of the object wait for
  * InterfacesAdded. ‹org.freedesktop.DBus.ObjectManager›
  * @throws {InvalidNameError} if `path` is not an object path
  * @throws {ExportError} if the object has an object manager already
  * @throws {ConnectionClosedError} if the link is closed
  * @throws {HandlerInUseError} if the application handles the method calls of the link itself
- * @throws {ArgumentError} if `link` is something else
+ * @throws {ArgumentError} if `link` is of the wrong kind
  */
 export function exportObjectManager<Typed extends boolean = false>(
   link: MessageLink<Typed>, path: string,

@@ -33,7 +33,7 @@ export type ImplementationFor<Typed extends boolean> = Implementation<InterfaceS
  * interface, or the library implements it itself
  * @throws {ConnectionClosedError} if the link is closed
  * @throws {HandlerInUseError} if the application handles the method calls of the link itself
- * @throws {ArgumentError} if `link` or an implementation is something else, such as a definition or a promise
+ * @throws {ArgumentError} if `link` or an implementation is of the wrong kind, such as a definition or a promise
  * @throws {DefinitionError} if an implementation has a definition that `defineInterface` would reject
  */
 export function exportObject<Typed extends boolean = false>(
@@ -69,7 +69,7 @@ export function exportObject<Typed extends boolean = false>(
 /**
  * One implementation or several, as a list. `path` is the object path, or the pattern of a subtree.
  * @throws {ExportError} if the library implements one of the interfaces itself, or two have the same interface
- * @throws {ArgumentError} if one is something else
+ * @throws {ArgumentError} if one is not an implementation
  */
 export function checkImplementations(
   owner: string, path: string, implementations: unknown,

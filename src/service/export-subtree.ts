@@ -18,14 +18,14 @@ import { SubtreeChanges } from './subtree-changes.js';
 /** The handlers of a subtree: `object`, `fallback` or both. An answer waits for them ten seconds at most. */
 export interface SubtreeHandlers<Typed extends boolean = false> {
   /**
-   * The next path elements of the objects below the root (for no elements) or below a path of the subtree.
+   * The next path elements of the objects below a path of the subtree, or below its root if `elements` is empty.
    * Introspection and object managers show these objects. {@link escapePathElement} makes any text an element.
    */
   readonly children?: ((elements: readonly string[], context: CallContext) =>
     | Iterable<string> | PromiseLike<Iterable<string>>) | undefined;
   /**
    * The object at a path, by its elements below the root: an implementation, several of different interfaces, or
-   * undefined if there is none. It runs for each call of such a path, also for one that `children` does not have.
+   * undefined if there is none. It runs for each call of such a path, even one that `children` does not have.
    */
   readonly object?: ((elements: readonly string[], context: CallContext) =>
     | ImplementationFor<Typed> | readonly ImplementationFor<Typed>[] | undefined
@@ -61,14 +61,14 @@ const PATTERN = /^(.*)\/(\*{1,2})$/s;
 
 /**
  * Exports a subtree: `/com/example/users/*` is every path with one more element, `/com/example/users/**` every path
- * below. Objects that are exported at one of these paths come first. An implementation that `object` returns for one
- * path only sends its signals from there; one for several paths, or of `fallback`, needs the option `path`.
+ * below. Objects that are exported at one of these paths come first. An implementation that `object` returns for
+ * only one path sends its signals from there; one for several paths, or of `fallback`, needs the option `path`.
  * @throws {InvalidNameError} if `pattern` without its last element is not an object path
  * @throws {ExportError} if the path has a subtree already, the library implements an interface of `fallback` itself, or
  * `fallback` has two implementations of one interface
  * @throws {ConnectionClosedError} if the link is closed
  * @throws {HandlerInUseError} if the application handles the method calls of the link itself
- * @throws {ArgumentError} if `pattern` does not end in `/*` or `/**`, or `link` or a handler is something else
+ * @throws {ArgumentError} if `pattern` does not end in `/*` or `/**`, or `link` or a handler is of the wrong kind
  */
 export function exportSubtree<Typed extends boolean = false>(
   link: MessageLink<Typed>, pattern: string, handlers: SubtreeHandlers<NoInfer<Typed>>,

@@ -2,10 +2,10 @@
 // are still being read: the others are held until it is sent. It knows neither messages nor objects.
 // Tests: export-object-manager.test.ts. (No clause of the specification.)
 
-/** Most signals about one object that wait; then they are sent without waiting any longer. */
+/** The most signals about one object that wait. If there are more, all are sent without waiting any longer. */
 const MAX_HELD = 1_000;
 
-/** A signal, or several, that wait. */
+/** One or more signals that wait. */
 interface Held {
   readonly send: () => void;
   readonly release?: () => void;
@@ -15,7 +15,7 @@ interface Held {
 /** The signals about one path, in order. */
 interface Queue {
   readonly waiting: Held[];
-  /** The index of the first that is not sent: removing it from a long list would move all others. */
+  /** The index of the first that is not sent yet: removing each sent one would move the rest of a long list. */
   next: number;
   isSending: boolean;
 }
@@ -25,7 +25,7 @@ export class HeldSignals {
   readonly #byPath = new Map<string, Queue>();
   readonly #failed: (error: unknown) => void;
 
-  /** `failed` takes the error of a signal that waited and could not be sent; the others are sent. */
+  /** `failed` gets the error of a signal that waited and could not be sent; the others are sent. */
   constructor(failed: (error: unknown) => void) {
     this.#failed = failed;
   }
@@ -43,8 +43,8 @@ export class HeldSignals {
   }
 
   /**
-   * Sends a signal about a path when `ready` has resolved; it must not reject. Returns a function that sends it without
-   * waiting longer.
+   * Sends a signal about a path when `ready` has resolved; `ready` must not reject. Returns a function that sends the
+   * signal without waiting any longer.
    */
   hold(path: string, ready: Promise<unknown>, send: () => void): () => void {
     const release = (): void => {

@@ -29,7 +29,7 @@ interface LaterValue {
   readonly property: ExportedProperty;
   /** Resolves when the value is known, or is left out. */
   readonly done: Promise<void>;
-  /** Leaves the value out, and its failure unreported, if it has not come yet; returns whether that is so. */
+  /** Leaves out a value that has not come yet, and does not report its failure; returns whether it did so. */
   readonly leaveOut: () => boolean;
 }
 
@@ -198,7 +198,7 @@ export class ObjectManagers {
 
   /**
    * Announces interfaces that were removed from an object, without waiting for other signals about it. Never throws:
-   * the removal goes on even if its signal is longer than the link sends.
+   * the removal continues even if its signal is longer than the link sends.
    */
   sendRemoved(path: string, names: readonly string[]): void {
     if (names.length === 0) return;

@@ -33,7 +33,7 @@ export interface NodeFinder {
   children(elements: readonly string[], context: CallContext): ReadonlySet<string> | PromiseLike<ReadonlySet<string>>;
 }
 
-/** Whether there is an object at a path of the tree: not nothing, and not only a parent. */
+/** Whether there is an object at a path of the tree, and not only a parent of others. */
 export function hasInterfaces(node: ObjectNode | undefined): boolean {
   return node !== undefined && node.interfaces.size > 0;
 }

@@ -52,7 +52,7 @@ export function sendSignal(link: MessageLink<boolean>, path: string, content: Ou
   held.add(path, () => {
     try {
       sendMessage(link, copy);
-    } catch (error) { // the link was restored with a lower limit, or the library did not make it
+    } catch (error) { // the link was restored with a lower limit, or is not one of this library
       reportHandlerError({ error, interface: interfaceName, member, call: undefined });
     }
   });
@@ -91,7 +91,7 @@ function sendMessage(link: MessageLink<boolean>, message: Message): void {
 export interface ChangingObject {
   readonly path: string;
   readonly turnEnd: TurnEnd;
-  /** Whether clients see the object at its path now; if it is absent, they do. */
+  /** Whether clients see the object at its path now. If this function is absent, they do. */
   readonly isShown?: (() => boolean) | undefined;
   /** Called when nothing is left to be read or announced. */
   readonly idle?: (() => void) | undefined;

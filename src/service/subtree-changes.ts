@@ -24,7 +24,7 @@ export interface SubtreeChangesOptions {
   readonly objects: FoundObjects;
 }
 
-/** An object that was announced as added, while its InterfacesAdded is not sent yet. */
+/** An object that was announced as added, and whose InterfacesAdded is not sent yet. */
 interface Addition {
   /** Whether the handlers are still looking for the object. */
   isSought: boolean;
@@ -32,17 +32,17 @@ interface Addition {
   isRepeated: boolean;
   /** Whether it was announced as removed since. */
   isRemoved: boolean;
-  /** Whether its InterfacesRemoved is sent already: its InterfacesAdded has come too late. */
+  /** Whether its InterfacesRemoved has already been sent: its InterfacesAdded is then too late. */
   isPast: boolean;
-  /** Does not wait for its values any longer; undefined at first. */
+  /** Ends the wait for its values; undefined at first. */
   release: (() => void) | undefined;
   /** What is to be sent; undefined while the handlers are looking for the object. */
   prepared: PreparedAddition | undefined;
 }
 
-/** Most objects whose interfaces are remembered; beyond this, those that were added or listed first are forgotten. */
+/** The most objects whose interfaces are remembered; above it, those added or listed first are forgotten. */
 const MAX_KNOWN = 200_000;
-/** Most times that one object is announced as added while the handlers are looking for it. */
+/** How often one object may be announced as added while the handlers are looking for it. */
 const MAX_ADDITIONS = 1_000;
 /** The function that got the handlers, in texts of errors. */
 const OWNER = 'exportSubtree';
@@ -151,7 +151,7 @@ export class SubtreeChanges {
       send: () => {
         if (this.#hasEnded) return;
         for (const addition of before) addition.isPast = true;
-        // The handlers may have been asked for the removed object since; one that was added since is not removed.
+        // The handlers may have been asked about the removed object since; an object that was added since stays.
         if ((this.#additions.get(path) ?? []).every(({ isRemoved }) => isRemoved)) objects.forget(path);
         this.#sendRemoved(path, this.#known.get(path) ?? [...node?.interfaces.keys() ?? []]);
         this.#known.delete(path);

@@ -8,9 +8,9 @@ import type { NodeFinder, ObjectNode } from './object-node.js';
 import { type ObjectTree, pathBelow } from './object-tree.js';
 import { HANDLER_TIME_LIMIT } from './time-limit.js';
 
-/** Most handlers of subtrees that one answer waits for at the same time. */
+/** The most handlers of subtrees that one answer waits for at the same time. */
 const MAX_RUNNING = 64;
-/** Most objects of subtrees in one answer, and most elements of their paths below the root of the subtree. */
+/** The most objects of subtrees in one answer, and the most elements of their paths below the root. */
 const MAX_FOUND_OBJECTS = 100_000;
 const MAX_FOUND_DEPTH = 64;
 
@@ -61,7 +61,7 @@ class SubtreeSearch {
     while (this.#running < MAX_RUNNING && this.#next < this.#steps.length) {
       if (limit.isOver) {
         const count = this.#steps.length - this.#next;
-        this.#leaveOut(`${count} paths of subtrees: no time is left of ${HANDLER_TIME_LIMIT} ms`);
+        this.#leaveOut(`${count} paths of subtrees: the time limit of ${HANDLER_TIME_LIMIT} ms is over`);
         break;
       }
       const later = this.#steps[this.#next++]!(); // there is one

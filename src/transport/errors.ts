@@ -19,7 +19,7 @@ export class ConnectError extends DBusWireError {
     const reasons = errors.map((error) => error.message).join('; ');
     super(`cannot connect to ${reasons}`);
     this.address = address;
-    // Node prints a getter without its value: without one, the first error would be printed twice.
+    // Node prints a getter without its value. As a plain property, the first error would be printed twice.
     const [cause, ...others] = errors;
     const isAlone = others.length === 0;
     Object.defineProperty(this, 'errors', isAlone
