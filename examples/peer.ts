@@ -21,6 +21,7 @@ if (address === undefined) {
     },
   });
   const server = await listen('unix:tmpdir=/tmp', { onConnection: (client) => exportObject(client, '/chat', chat) });
+  for (const end of ['SIGINT', 'SIGTERM']) process.once(end, () => server.close());
   console.log(server.address);
 } else {
   await using connection = await openConnection(address);

@@ -1,7 +1,7 @@
 // The everyday programs of examples/, in strict TypeScript and without a cast: compiled by its tsconfig.json and run with
 // `dbus-wire` as built, against programs that know nothing of it: dunst, gnome-keyring, Avahi, python3-dbusmock as BlueZ,
 // NetworkManager and logind, and services on dbus-python. Needs dist/, which `npm test` builds first.
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -104,7 +104,8 @@ test('the page lists every program, with its lines', () => {
 /** Runs a program that cannot do its work, and expects one sentence on standard error, without a stack. */
 async function sentenceOf(address: string, program: string, ...args: readonly string[]): Promise<string> {
   const env = { DBUS_SESSION_BUS_ADDRESS: address, DBUS_SYSTEM_BUS_ADDRESS: address };
-  const ended = await run(process.execPath, [join(scratch, program), ...args], { env });
+  const folder = program.endsWith('.mjs') ? examples : scratch;
+  const ended = await run(process.execPath, [join(folder, program), ...args], { env });
   expect(ended).toMatchObject({ stdout: '', stderr: expect.stringMatching(/^[^\n]+\n$/) });
   expect(ended.code).toBeGreaterThan(0);
   return ended.stderr.trim();
@@ -140,7 +141,10 @@ describe('with one sentence and an exit code ends', () => {
       ['monitor.js', ['bad..name'], 'is not a valid bus name'],
       ['send.js', ['com.example.Nobody', '/', 'a.b.C'], missing],
       ['send.js', ['org.freedesktop.DBus', '/', 'org.freedesktop.DBus.NameHasOwner'], 'expected 1 values'],
-      ['send.js', ['org.freedesktop.DBus', '/', 'org.freedesktop.DBus.RequestName', 'a.b', 'c'], 'is not valid JSON'],
+      ['send.js', ['org.freedesktop.DBus', '/', 'org.freedesktop.DBus.RequestName', 'a.b', 'c'],
+        'argument 2 is not JSON for type "u": SyntaxError: '],
+      ['send.js', ['org.freedesktop.DBus', '/', 'org.freedesktop.DBus.Sing', '1'],
+        'org.freedesktop.DBus has no method org.freedesktop.DBus.Sing at /'],
     ])('%s with the arguments %j', async (program, args, sentence) => {
       expect(await sentenceOf((await startBus()).address, program, ...args)).toContain(sentence);
     });
@@ -339,6 +343,17 @@ describeWith('dbus-daemon', 'gdbus')('on a bus with clients of other implementat
     });
   });
 
+  test('monitor.ts ends silently when nobody reads its output', async () => {
+    const bus = await startBus();
+    const command = `"${process.execPath}" "${join(scratch, 'monitor.js')}" | head -1`;
+    const program = await beside('sh', ['-c', command], bothBuses(bus));
+    await lineAfter(program, /member/, () => gdbusCall(bus, nobody, 'NameHasOwner', ['com.example.Nobody']));
+    let hasEnded = false;
+    const ended = program.end().finally(() => (hasEnded = true));
+    while (!hasEnded) await gdbusCall(bus, nobody, 'NameHasOwner', ['com.example.Nobody']);
+    expect(await ended).toMatchObject({ code: 0, stderr: '' });
+  });
+
   heavyTest('send.ts calls methods with the types of introspection data', async () => {
     const bus = await startBus();
     const call = (member: string, ...args: readonly string[]) =>
@@ -365,6 +380,8 @@ describe('without a bus', () => {
       expect(client).toMatchObject({ code: 0, stderr: '', stdout: `heard hello\nnumber ${count}\n` });
     }
     server.kill('SIGINT');
+    expect(await server.end()).toMatchObject({ code: 0, stderr: '' });
+    expect(existsSync(/path=([^,]*)/.exec(address)?.[1] ?? '/')).toBe(false);
   });
 
   heavyTest('unit-test.ts passes', async () => {
