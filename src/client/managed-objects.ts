@@ -28,7 +28,7 @@ import { Pull } from './pull.js';
 export type ManagedDefinitions = Readonly<Record<string, InterfaceDefinition>>;
 
 /** An object: for each of its interfaces that has a definition, a proxy that keeps the properties. */
-export type ManagedObject<Definitions extends ManagedDefinitions, Typed extends boolean = false> = {
+export type ManagedObject<Definitions extends ManagedDefinitions, out Typed extends boolean = false> = {
   readonly [Kind in keyof Definitions]?: CachedProxy<SpecOf<Definitions[Kind]>, Typed>;
 };
 
@@ -52,7 +52,7 @@ export type ObjectChange<
 
 /** How objects are followed. Exceptions of the callbacks become uncaught exceptions of the process. */
 export interface ManageOptions<
-  Definitions extends ManagedDefinitions = ManagedDefinitions, Typed extends boolean = false,
+  Definitions extends ManagedDefinitions = ManagedDefinitions, in Typed extends boolean = false,
 > extends FollowOptions {
   /**
    * Called with each object that exists at first or is added, once for each of its interfaces that has a definition.
@@ -87,7 +87,7 @@ const MANAGE_RULES: OptionRules<ManageOptions> = { ...FOLLOW_RULES, ...CALLBACK_
  * change. A slow reader gets one change for all that has happened to an object in the meantime, and no change for an
  * object that was added and removed.
  */
-export interface ManagedObjects<Definitions extends ManagedDefinitions, Typed extends boolean = false>
+export interface ManagedObjects<Definitions extends ManagedDefinitions, out Typed extends boolean = false>
   extends AsyncIterable<ObjectChange<Definitions, Typed>>, AsyncDisposable {
   /** Resolves when the objects are known, or the service is known to be absent. Rejects if they cannot be read. */
   readonly ready: Promise<void>;

@@ -41,8 +41,8 @@ export type ProxyMethods<Spec extends InterfaceSpec, Typed extends boolean = fal
   readonly [M in MethodName<Spec>]: ProxyMethod<CallArguments<Spec, M>, CallResult<Spec, M, Typed>>;
 };
 
-/** The functions of a proxy besides the methods of its interface. */
-export interface ProxyMembers<Spec extends InterfaceSpec, Typed extends boolean = false> {
+/** The functions of a proxy besides the methods of its interface. For `out`, see {@link PropertyValues}. */
+export interface ProxyMembers<Spec extends InterfaceSpec, out Typed extends boolean = false> {
   /** Reads a property. Rejects with UnexpectedSignatureError if the value has another type than the definition. */
   readonly $get: <P extends ReadableProperty<Spec>>(
     name: P,
@@ -114,7 +114,7 @@ type WantedNames<Spec extends InterfaceSpec, Wanted> =
 export type WatchableProperty<Spec extends InterfaceSpec> = ReadableProperty<Spec> & SignaledProperty<Spec>;
 
 /** The function `$watch` of a proxy. */
-export interface WatchFunction<Spec extends InterfaceSpec, Typed extends boolean = false> {
+export interface WatchFunction<Spec extends InterfaceSpec, out Typed extends boolean = false> {
   /** Gives each value to a listener, as it arrives. */
   <P extends WatchableProperty<Spec>>(
     name: P, listener: (value: PropertyValue<Spec, P, Typed>) => void, options?: FollowOptions,
@@ -126,7 +126,7 @@ export interface WatchFunction<Spec extends InterfaceSpec, Typed extends boolean
 }
 
 /** The further members of a proxy whose properties are kept. */
-export interface CachedMembers<Spec extends InterfaceSpec, Typed extends boolean = false> {
+export interface CachedMembers<Spec extends InterfaceSpec, out Typed extends boolean = false> {
   /**
    * The values that are known, as a frozen object: the same one until a value changes. It leaves out properties that
    * were invalidated, whose changes are not announced, or that have another type than the definition: `$get` asks for

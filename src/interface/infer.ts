@@ -157,8 +157,11 @@ export type PropertyInputs<Spec extends InterfaceSpec> = {
   [P in PropertyName<Spec>]: PropertyInput<Spec, P>;
 };
 
+// `out` and `in` state the variance of Typed, here and in the types of proxies: the compiler measures none for it in a
+// mapped or conditional type, and would then let values with typed arrays pass as values without them.
+
 /** The values of all properties that a caller can read. */
-export type PropertyValues<Spec extends InterfaceSpec, Typed extends boolean = false> = {
+export type PropertyValues<Spec extends InterfaceSpec, out Typed extends boolean = false> = {
   readonly [P in ReadableProperty<Spec>]: PropertyValue<Spec, P, Typed>;
 };
 

@@ -2,7 +2,12 @@
 // nothing for a call without a reply. compile.test.ts compiles this file.
 
 import { expect, onTestFinished, test } from 'vitest';
-import { createProxy, type Proxy } from '../../src/client/proxy.js';
+import {
+  type ManagedObject, type ManagedObjects, manageObjects, type ManageOptions, type ObjectChange,
+} from '../../src/client/managed-objects.js';
+import {
+  type CachedMembers, type CachedProxy, type ClosableProxy, createProxy, type Proxy, type ProxyMembers, type WatchFunction,
+} from '../../src/client/proxy.js';
 import type { ProxyCallOptions } from '../../src/client/proxy-options.js';
 import type { Bus } from '../../src/connection/bus.js';
 import { connectToBus, sessionBus, systemBus } from '../../src/connection/open-bus.js';
@@ -10,6 +15,8 @@ import { type Connection, type ConnectOptions, openConnection } from '../../src/
 import type { MessageLink } from '../../src/connection/link.js';
 import { defineInterface } from '../../src/interface/define.js';
 import type { Implementation, InterfaceDefinition } from '../../src/interface/definition.js';
+import type { SpecOf } from '../../src/interface/definition-types.js';
+import type { PropertyValues } from '../../src/interface/infer.js';
 import { exportObject } from '../../src/service/export-object.js';
 import { startPair } from '../connection/fake-server.js';
 import { nextSignal } from '../support/waiting.js';
@@ -156,6 +163,48 @@ test('an implementation fits only links of one kind, unless its handlers get no 
   for (const link of [other, typedLink, unknownLink]) exportObject(link, `/${Math.random()}`.replace('.', ''), names);
   const list: readonly Implementation[] = [plain, names];
   expect(list).toHaveLength(2);
+});
+
+/** Whether a value of a type can be used for another one. */
+type Assignable<From, To> = [From] extends [To] ? true : false;
+
+test('what a link with typed arrays gives is not assignable to the type of a link without them', () => {
+  const Gauge = defineInterface({ name: 'com.example.Gauge1', properties: { Window: { type: 'ai', access: 'read' } } });
+  const Bare = defineInterface({ name: 'com.example.Bare1', properties: { Other: { type: 's', access: 'read' } } });
+  type M = SpecOf<typeof Meter>;
+  type G = SpecOf<typeof Gauge>; // without methods and signals
+  same<Same<false, [
+    Assignable<Proxy<M, true>, Proxy<M>>, Assignable<Proxy<M>, Proxy<M, true>>,
+    Assignable<Proxy<G, true>, Proxy<G>>, Assignable<Proxy<G>, Proxy<G, true>>,
+    Assignable<CachedProxy<G, true>, CachedProxy<G>>, Assignable<CachedProxy<G>, CachedProxy<G, true>>,
+    Assignable<ClosableProxy<G, true>, ClosableProxy<G>>, Assignable<ClosableProxy<G>, ClosableProxy<G, true>>,
+    Assignable<CachedMembers<G, true>, CachedMembers<G>>, Assignable<ProxyMembers<G, true>, ProxyMembers<G>>,
+    Assignable<PropertyValues<G, true>, PropertyValues<G>>, Assignable<WatchFunction<G, true>, WatchFunction<G>>,
+  ][number]>>();
+  type ByMeter = { meter: typeof Meter };
+  type ByGauge = { gauge: typeof Gauge };
+  same<Same<false, [
+    Assignable<ManagedObjects<ByMeter, true>, ManagedObjects<ByMeter>>,
+    Assignable<ManagedObjects<ByMeter>, ManagedObjects<ByMeter, true>>,
+    Assignable<ManagedObjects<ByGauge, true>, ManagedObjects<ByGauge>>,
+    Assignable<ManagedObjects<ByGauge>, ManagedObjects<ByGauge, true>>,
+    Assignable<ManagedObject<ByMeter, true>, ManagedObject<ByMeter>>,
+    Assignable<ManagedObject<ByGauge>, ManagedObject<ByGauge, true>>,
+    Assignable<ObjectChange<ByGauge, true>, ObjectChange<ByGauge>>,
+    Assignable<ManageOptions<ByGauge>, ManageOptions<ByGauge, true>>,
+    Assignable<ManagedObjects<ByGauge>, ManagedObjects<{ other: typeof Gauge }>>,
+    Assignable<ManagedObject<ByGauge>, ManagedObject<{ other: typeof Gauge }>>,
+    Assignable<ManagedObjects<ByGauge>, ManagedObjects<{ gauge: typeof Bare }>>,
+  ][number]>>();
+  // Either can be used if both are expected.
+  same<Same<Assignable<CachedProxy<G>, CachedProxy<G, boolean>>, true>>();
+  same<Same<Assignable<ManagedObjects<ByGauge, true>, ManagedObjects<ByGauge, boolean>>, true>>();
+  const view = (link: MessageLink<true>) => {
+    // @ts-expect-error its values have typed arrays
+    const plain: ManagedObjects<{ gauge: typeof Gauge }> = manageObjects(link, { path: '/' }, { gauge: Gauge });
+    return plain;
+  };
+  expect(view).toBeTypeOf('function');
 });
 
 test('a call without a reply has no result in its type', async () => {
