@@ -16,7 +16,7 @@ import { type FoundObject, Subtree, type SubtreeCallbacks } from './subtree.js';
 import { SubtreeChanges } from './subtree-changes.js';
 
 /** The handlers of a subtree: `object`, `fallback` or both. An answer waits for them ten seconds at most. */
-export interface SubtreeHandlers<Typed extends boolean = false> {
+export type SubtreeHandlers<Typed extends boolean = false> = {
   /**
    * The next path elements of the objects below a path of the subtree, or below its root if `elements` is empty.
    * Introspection and object managers show these objects. {@link escapePathElement} makes any text an element.
@@ -32,7 +32,7 @@ export interface SubtreeHandlers<Typed extends boolean = false> {
     | PromiseLike<ImplementationFor<Typed> | readonly ImplementationFor<Typed>[] | undefined>) | undefined;
   /** Answers calls of all paths of the subtree at which there is no object. */
   readonly fallback?: ImplementationFor<Typed> | readonly ImplementationFor<Typed>[] | undefined;
-}
+} & ({ readonly object: {} } | { readonly fallback: {} }); // `{}`: not undefined
 
 /** A subtree that is exported until it is removed. */
 export interface ExportedSubtree extends ExportedObject {

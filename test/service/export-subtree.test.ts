@@ -389,7 +389,13 @@ suite('a subtree', () => {
       ['/a-b/*', 'InvalidNameError'], [5, 'ArgumentError']] as const) {
       expect(() => exportSubtree(service, pattern as string, { object })).toThrow(expect.objectContaining({ name }));
     }
-    expect(() => exportSubtree(service, '/a/*', {})).toThrow(expect.objectContaining({ name: 'ArgumentError' }));
+    const error = expect.objectContaining({ name: 'ArgumentError' });
+    // @ts-expect-error neither object nor fallback
+    expect(() => exportSubtree(service, '/a/*', {})).toThrow(error);
+    // @ts-expect-error neither object nor fallback
+    expect(() => exportSubtree(service, '/a/*', { children: () => [] })).toThrow(error);
+    // @ts-expect-error neither object nor fallback
+    expect(() => exportSubtree(service, '/a/*', { object: undefined, fallback: undefined })).toThrow(error);
     expect(() => exportSubtree(service, '/a/*', { objekt: object } as never)).toThrow(
       expect.objectContaining({ code: 'OPTION_UNKNOWN' }),
     );
