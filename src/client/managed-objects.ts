@@ -63,12 +63,12 @@ export interface ManageOptions<
   /** Called when an object is removed, or the service ends. */
   readonly removed?: ((change: ObjectChange<Definitions, Typed, 'removed'>) => void) | undefined;
   /**
-   * The most objects that are kept, each counted once for each of its interfaces that has a definition; 65,536 unless
-   * given. Further ones are dropped and counted.
+   * The most objects that are kept, each counted once for each of its interfaces that has a definition; default:
+   * 65,536. Further ones are dropped and counted.
    */
   readonly maxObjects?: number | undefined;
   /**
-   * Roughly the most memory of the values of all properties, in bytes; 256 MiB unless given. A value that exceeds it is
+   * Roughly the most memory of the values of all properties, in bytes; default: 256 MiB. A value that exceeds it is
    * counted and not kept: `$get` asks the service for it.
    */
   readonly maxBytes?: number | undefined;

@@ -8,7 +8,7 @@ import {
 
 /** How long a call waits for its reply. */
 export interface WaitOptions {
-  /** Milliseconds until the call rejects with {@link CallTimeoutError}; 25,000 unless given, Infinity for never. */
+  /** Milliseconds until the call rejects with {@link CallTimeoutError}; default: 25,000. Infinity means never. */
   readonly timeout?: number | undefined;
   /** Ends the wait when it aborts; the call then rejects with its reason. */
   readonly signal?: AbortSignal | undefined;
@@ -36,7 +36,7 @@ export interface CallFlags<Silent extends NoReply = boolean> {
 
 /** Defaults for the options of calls. An option of a call that is undefined counts as not given. */
 export interface CallDefaults {
-  /** Milliseconds until a call rejects with {@link CallTimeoutError}; 25,000 unless given, Infinity for never. */
+  /** Milliseconds until a call rejects with {@link CallTimeoutError}; default: 25,000. Infinity means never. */
   readonly timeout?: number | undefined;
   /** The bus must not start a service for a call. */
   readonly noAutoStart?: boolean | undefined;

@@ -147,7 +147,7 @@ export class Deadlines<Call extends TimedCall> {
     this.#forget = forget;
   }
 
-  /** Lets a call time out after `delay` milliseconds, or never if a timer of Node cannot be that long. */
+  /** Makes a call time out after `delay` milliseconds, or never if that is too long for a timer of Node. */
   add(call: Call, delay: number): void {
     if (delay > MAX_TIMER_DELAY) return;
     const list = delay === this.#recentDelay ? this.#recent! : this.#listOf(delay > 0 ? delay : 0);

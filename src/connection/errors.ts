@@ -88,8 +88,8 @@ export class QueueOverflowError extends DBusWireError {
     { waiting, bytes }: { readonly waiting: number; readonly bytes: number },
     { limit, maxBytes }: { readonly limit: number; readonly maxBytes: number },
   ) {
-    super(`${waiting} messages of ${bytes} bytes wait to be read, and one more has arrived: `
-      + `at most ${limit} messages of ${maxBytes} bytes may wait`);
+    super(`${waiting} messages with ${bytes} bytes in all wait to be read, and one more has arrived: `
+      + `at most ${limit} messages with ${maxBytes} bytes in all may wait`);
   }
 }
 

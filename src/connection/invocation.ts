@@ -14,7 +14,7 @@ import { describeCall, type ResultOf } from './pending-call.js';
 /** A call as an engine makes it, with all its keys. */
 export interface Invocation {
   readonly message: MethodCall;
-  /** Milliseconds; 25,000 unless given. */
+  /** Milliseconds; default: 25,000. */
   readonly timeout: number | undefined;
   readonly signal: AbortSignal | undefined;
   /** The signature that the reply must have; undefined for any. */

@@ -41,7 +41,7 @@ export interface Restorer {
   readonly limits: WaitingLimits;
   /** Whether a connection that ends now is restored. */
   readonly isWilling: boolean;
-  /** Whether the wait for the next attempt keeps the process alive, as it does at first. */
+  /** Whether the wait for the next attempt keeps the process alive, as it does by default. */
   isRef: boolean;
   /** Begins to restore the link, whose connection has ended with an error. */
   begin(error: ConnectionClosedError): void;
@@ -99,7 +99,7 @@ export class LinkCore implements EngineOwner {
     return this.#engine;
   }
 
-  /** Whether the link keeps the process alive, as it does at first. */
+  /** Whether the link keeps the process alive, as it does by default. */
   set isRef(isRef: boolean) {
     this.#isRef = isRef;
     this.#engine.isRef = isRef;

@@ -34,9 +34,9 @@ export interface MonitorOptions extends ConnectOptions {
   readonly connectTimeout?: number | undefined;
   /** The addresses of the bus. Default: those of the session bus. */
   readonly addresses?: string | undefined;
-  /** How many messages are kept until they are read, 16,384 unless given. Above it one is dropped and counted. */
+  /** The most messages that are kept until they are read; default: 16,384. Above it, one is dropped and counted. */
   readonly queueLimit?: number | undefined;
-  /** How many bytes these messages may have, 16 MiB unless given; a single message may have more. */
+  /** The most bytes of these messages; default: 16 MiB. A single message may have more. */
   readonly queueBytes?: number | undefined;
   /** What happens when a message arrives and the queue is full, as with a subscription. Default: `'drop oldest'`. */
   readonly overflow?: OverflowPolicy | undefined;

@@ -24,7 +24,7 @@ export interface NameOptions extends WaitOptions {
   readonly allowReplacement?: boolean | undefined;
   /** Takes the name from its present owner, if the owner allows it. */
   readonly replaceExisting?: boolean | undefined;
-  /** Fails if the name has an owner, instead of waiting in its queue. True unless given. */
+  /** Fails if the name has an owner, instead of waiting in its queue. Default: true. */
   readonly doNotQueue?: boolean | undefined;
 }
 

@@ -12,7 +12,7 @@ import { Reconnection } from './reconnection.js';
 
 /** How a bus is opened, and whether the connection is restored after it has ended. */
 export interface BusOptions<Typed extends boolean = boolean> extends ConnectOptions<Typed> {
-  /** Restores the connection after it has ended: true, or how. False unless given. The first attempt must succeed. */
+  /** Restores the connection after it has ended: true, or how. Default: false. The first attempt must succeed. */
   readonly reconnect?: boolean | ReconnectOptions | undefined;
 }
 

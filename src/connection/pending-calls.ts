@@ -29,7 +29,7 @@ export class PendingCalls {
     this.#makeSerial = makeSerial;
   }
 
-  /** Whether a waiting call keeps the process alive, as it does at first. */
+  /** Whether a waiting call keeps the process alive, as it does by default. */
   set isRef(isRef: boolean) {
     this.#deadlines.isRef = isRef;
   }

@@ -36,7 +36,7 @@ export interface ReceiveOptions<Typed extends boolean = false> extends CallLimit
   readonly maxValues?: number | undefined;
   /**
    * Whether arrays of numbers arrive as typed arrays: `ad` as a Float64Array, `ai` as an Int32Array, `ax` as a
-   * BigInt64Array, and so on; `ab` stays an array of booleans. False unless given. `ay` is always a Uint8Array.
+   * BigInt64Array, and so on; `ab` stays an array of booleans. Default: false. `ay` is always a Uint8Array.
    * The types follow: `sessionBus({ typedArrays: true })` is a `Bus<true>`, whose `call`, proxies and signals have the
    * types of typed arrays. The handlers of an object on it are given to `implementTyped()`.
    */

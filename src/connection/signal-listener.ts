@@ -25,7 +25,7 @@ export interface ListenOptions<Args extends string = string> {
   readonly signal?: AbortSignal | undefined;
   /**
    * The only signature that is delivered, which gives the body of the signal its types; signals with another one are
-   * dropped and counted. Any unless given.
+   * dropped and counted. Default: any.
    */
   readonly signature?: CheckedSignature<Args> | undefined;
   /** Called when the connection was lost and is restored: signals that were sent meanwhile are missing. */

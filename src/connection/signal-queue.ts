@@ -42,7 +42,7 @@ export interface QueueLimits<Item> {
   readonly limit: number;
   /** The most bytes of all messages together; a single message may have more. */
   readonly maxBytes: number;
-  /** `drop oldest` unless given. */
+  /** Default: `drop oldest`. */
   readonly overflow?: OverflowPolicy | undefined;
   /** Called with each message that is dropped. */
   readonly onDrop: (item: Item) => void;

@@ -31,21 +31,21 @@ export interface SubscribeOptions {
   /** Ends the subscription when it aborts; the reader then gets its reason as an error. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * How many signals are kept until they are read, 1,024 unless given. If there are more, one is dropped and counted.
+   * The most signals that are kept until they are read; default: 1,024. If there are more, one is dropped and counted.
    */
   readonly queueLimit?: number | undefined;
   /**
-   * The most bytes of the messages that are kept until they are read, 16 MiB unless given. If there are more, one is
+   * The most bytes of the messages that are kept until they are read; default: 16 MiB. If there are more, one is
    * dropped and counted; a single message may have more.
    */
   readonly queueBytes?: number | undefined;
   /**
-   * What happens when a signal arrives and the queue is full: `'drop oldest'` (unless given) drops the oldest signal in
+   * What happens when a signal arrives and the queue is full: `'drop oldest'` (the default) drops the oldest signal in
    * the queue, `'drop newest'` the one that arrives, and `'error'` ends the subscription with a
    * {@link QueueOverflowError} after the signals that wait.
    */
   readonly overflow?: OverflowPolicy | undefined;
-  /** The only signature that is delivered; signals with another one are dropped and counted. Any unless given. */
+  /** The only signature that is delivered; signals with another one are dropped and counted. Default: any. */
   readonly signature?: string | undefined;
   /**
    * Called if the connection was lost and is restored, between the last signal from before and the first one from

@@ -9,7 +9,7 @@ import type { OwnerListener, OwnerWatch } from './name-owners.js';
 
 /** How long to wait for an owner. */
 export interface OwnerWaitOptions {
-  /** Milliseconds until the wait rejects with {@link OwnerTimeoutError}. Infinity, for no limit, unless given. */
+  /** Milliseconds until the wait rejects with {@link OwnerTimeoutError}. Default: Infinity, which means no limit. */
   readonly timeout?: number | undefined;
   /** Ends the wait when it aborts; it then rejects with the reason. */
   readonly signal?: AbortSignal | undefined;

@@ -86,7 +86,7 @@ export class NameRegistry<Owner extends NameHolder> {
   /**
    * Requests a name. Unknown flags have no effect. An owner whose REPLACE_EXISTING cannot be granted waits at the first
    * place, as in the reference implementation; the specification does not say at which.
-   * @throws {DBusError} LimitsExceeded if the owner has as many names as it may
+   * @throws {DBusError} LimitsExceeded if the owner already has as many names as it may have
    */
   request(name: string, owner: Owner, flags: number): NameOutcome<Owner> {
     if (owner.places.size + 1 >= this.#maxPerOwner) throw tooManyNames(owner, this.#maxPerOwner);

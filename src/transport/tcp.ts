@@ -67,8 +67,8 @@ export interface TcpPlaces {
 }
 
 /**
- * The places for an address: those of `bind`, which is `host` unless given, which is `localhost` unless given; `*` is
- * every interface. ‹TCP Sockets›
+ * The places for an address: those of `bind`, otherwise of `host`, otherwise of `localhost`; `*` is every interface.
+ * ‹TCP Sockets›
  * @throws {AddressError} `NOT_LISTENABLE` if a key cannot be used; the system's error if the host is not known
  */
 export async function chooseTcpPlaces(address: Address): Promise<TcpPlaces> {

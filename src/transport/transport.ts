@@ -78,7 +78,7 @@ export interface Transport {
   end(): void;
   /** Cuts the stream; queued messages are lost. `cause` is given to the `end` callback. */
   destroy(cause?: Error): void;
-  /** Lets the stream keep the process alive, as it does at first. A transport need not have this method. */
+  /** Lets the stream keep the process alive, as it does by default. A transport need not have this method. */
   ref?(): void;
   /** The stream no longer keeps the process alive. */
   unref?(): void;

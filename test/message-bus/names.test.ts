@@ -72,7 +72,7 @@ test('a client keeps its places in the order in which it got them, even after it
   expect([...holders.a.ownedNames]).toEqual(['com.example.B', 'com.example.C']);
 });
 
-test('a client has no more names than its limit, its unique name and its places in queues included', () => {
+test('a client has no more names than its limit, including its unique name and its places in queues', () => {
   const registry = new NameRegistry<Holder>(3);
   const [owner, other] = [new Holder(':1.1'), new Holder(':1.2')];
   registry.request('com.example.A', other, 0);

@@ -87,7 +87,7 @@ describe('the text of a rule', () => {
     expect(new TextEncoder().encode(formatMatchRule({ args: { 0: 'é'.repeat(508) } }))).toHaveLength(1023);
   });
 
-  test('is not made of a proxy that throws, or of arguments that throw', () => {
+  test('is not made from a proxy that throws, or from arguments that throw', () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
     expect(() => formatMatchRule(proxy)).toThrow('the rule must be an object, got a value that cannot be inspected');
@@ -97,7 +97,7 @@ describe('the text of a rule', () => {
   test.each([
     [null], [5], [''], [true], [Symbol()], ["type='signal'"], [[]], [new Map([['type', 'signal']])], [new Date(0)],
     [Promise.resolve({})],
-  ])('cannot be made of %o', (value) => {
+  ])('cannot be made from %o', (value) => {
     expect(() => formatMatchRule(value as never)).toThrow('formatMatchRule: the rule must be an object, got ');
   });
 });

@@ -109,7 +109,7 @@ describe('the text of a match rule', () => {
     expect(error.message.length).toBeLessThan(1_400);
   });
 
-  test('has the error of a name as the cause of its error', () => {
+  test('has an error whose cause is the error about the name', () => {
     expect(errorOf("member='a.b'").cause).toMatchObject({ name: 'InvalidNameError', kind: 'member name' });
   });
 

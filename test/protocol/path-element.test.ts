@@ -55,7 +55,7 @@ describe('a path element', () => {
     expect(act).toThrow(message);
   });
 
-  test('cannot be made of a lone surrogate or of a value that is not a string', () => {
+  test('cannot be made from a lone surrogate or from a value that is not a string', () => {
     expect(() => escapePathElement('\ud800')).toThrow('the text must be well-formed, got');
     expect(() => escapePathElement(5 as never)).toThrow('the text must be a string, got number 5');
   });

@@ -138,7 +138,7 @@ describe('arguments of the wrong kind', () => {
       () => methodReturn(received, { destination: 'a.b' } as never)],
     ['errorReply: unknown option "name"; did you mean "errorName"?',
       () => errorReply(received, { name: 'a.b' } as never)],
-  ])('a message cannot be made of unknown parts: %s', (text, act) => {
+  ])('a message cannot have unknown parts: %s', (text, act) => {
     expect(thrownBy(act)).toMatchObject({ name: 'ArgumentError', code: 'OPTION_UNKNOWN', message: text });
   });
 
