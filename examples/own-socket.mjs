@@ -1,5 +1,5 @@
 // D-Bus messages over a socket of your own, without a bus and without a handshake: the wire library and node:net.
-// A server adds numbers; a client calls it, calls a method that does not exist, and then sends bytes that are no
+// A server adds numbers; a client calls it, calls a method that does not exist, and then sends bytes that are not a
 // D-Bus message.
 //
 //   node examples/own-socket.mjs

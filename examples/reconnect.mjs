@@ -31,7 +31,7 @@ const Ticker = defineInterface({
 let daemon = await startBus();
 const reconnect = { initialDelay: 10 };
 
-// The service: only the lines that print a restart know of it.
+// The service: only the lines that print a restart mention it.
 let count = 0;
 const ticker = Ticker.implement({ methods: { Count: () => count } });
 const service = await connectToBus(address, { reconnect });

@@ -20,7 +20,7 @@ import { ReadPace } from './read-pace.js';
 export interface FollowOptions {
   /** Stops following when it aborts. */
   readonly signal?: AbortSignal | undefined;
-  /** The bus must not start the service. By default it starts it at the beginning, but not again after its end. */
+  /** The bus must not start the service. By default, it does so at the beginning, but not again later. */
   readonly noAutoStart?: boolean | undefined;
 }
 

@@ -35,7 +35,7 @@ export class PropertyValues {
   readonly #values = new Map<string, unknown>();
   /** When each property was last changed or invalidated. */
   readonly #changedAt = new Map<string, Moment>();
-  /** When all values were last forgotten: an answer to an earlier request can be of a former owner. */
+  /** When all values were last forgotten: the answer to an earlier request is of a former owner. */
   #clearedAt: Moment = 0;
   #now: Moment = 0;
   #isLive = true;

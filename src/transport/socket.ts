@@ -3,7 +3,7 @@
 import { connect, type IpcSocketConnectOpts, type TcpSocketConnectOpts } from 'node:net';
 import { Incoming, type OpenedStream } from './incoming.js';
 
-/** Memory that a socket reads into, again and again: as much as libuv asks for at once. */
+/** Memory into which a socket reads repeatedly: as much as libuv asks for at once. */
 const READ_LENGTH = 65_536;
 
 /**

@@ -83,7 +83,7 @@ suite('objects of a subtree', () => {
     ]);
   });
 
-  test('are announced once if they are announced again and again while the handler looks for them', async () => {
+  test('are announced once if emitAdded() is called repeatedly while the handler looks for them', async () => {
     const seen = await watch();
     exportObjectManager(service, '/com');
     const gate = deferred();

@@ -147,7 +147,7 @@ function checkParts(owner: string, parts: object, isKnown: boolean, rules: Rules
   if (!isKnown || typeof parts !== 'object' || parts === null) checkRequiredOptions(owner, parts, rules);
 }
 
-/** The last sender that was found valid: a service answers the same clients again and again. */
+/** The last sender that was found valid: a service often answers the same clients repeatedly. */
 let lastSender: string | undefined;
 
 /**
