@@ -142,7 +142,7 @@ describe('with one sentence and an exit code ends', () => {
       ['send.js', ['com.example.Nobody', '/', 'a.b.C'], missing],
       ['send.js', ['org.freedesktop.DBus', '/', 'org.freedesktop.DBus.NameHasOwner'], 'expected 1 values'],
       ['send.js', ['org.freedesktop.DBus', '/', 'org.freedesktop.DBus.RequestName', 'a.b', 'c'],
-        'argument 2 is not JSON for type "u": SyntaxError: '],
+        'Unexpected token '],
       ['send.js', ['org.freedesktop.DBus', '/', 'org.freedesktop.DBus.Sing', '1'],
         'org.freedesktop.DBus has no method org.freedesktop.DBus.Sing at /'],
     ])('%s with the arguments %j', async (program, args, sentence) => {
