@@ -5,6 +5,7 @@ import { isRecord } from '../wire/arguments.js';
 import { describe, quote } from '../wire/describe.js';
 import { type Caller, errorAt, stackOfCaller } from '../wire/error-place.js';
 import { ArgumentError } from '../wire/errors.js';
+import { decodeMessage } from '../wire/messages/decode.js';
 import { encodeMessage } from '../wire/messages/encode.js';
 import { signal } from '../wire/messages/message.js';
 import { assertObjectPath } from '../wire/names.js';
@@ -14,6 +15,7 @@ import type {
   EmitOptions, Implementation, InterfaceDefinition, Members, MethodHandler, PropertyDefinition, PropertyHandlers,
   SignalSink, SignalSource,
 } from './definition.js';
+import { keepEarlySignal, keepsEarlySignals } from './early-signals.js';
 import { DefinitionError, type DefinitionErrorCode, mustBeOneOf, unknownMember } from './errors.js';
 import type { InterfaceSpec } from './spec.js';
 import { handlersOfStored, misfit, storedProperty, type StoredProperty, valuesOf } from './stored-values.js';
@@ -30,11 +32,11 @@ interface Emission {
   readonly options: EmitOptions;
 }
 
-/** Checks that a signal could be sent, as a connection does. */
-function checkSignal(interfaceName: string, { member, signature, body, options }: Emission): void {
+/** Checks that a signal could be sent, as a connection does; returns the bytes of its message. */
+function checkSignal(interfaceName: string, { member, signature, body, options }: Emission): Uint8Array {
   const { path = '/', destination } = options;
   const message = signal<string>({ path, interface: interfaceName, member, signature, body, destination });
-  encodeMessage(message, { serial: 1, allowUnixFds: false });
+  return encodeMessage(message, { serial: 1, allowUnixFds: false });
 }
 
 /** Splits the options of `emit` from the arguments before them: the signature says how many these are. */
@@ -102,7 +104,13 @@ export function implement(
       const sent = emission(interfaceName, name, args, spec.args);
       const { signature, body, options } = sent;
       // A sink rejects a wrong argument before it sends anything. If no sink sends it, nothing else checks them.
-      if (sinks.size === 0 || options !== EVERYWHERE) checkSignal(interfaceName, sent);
+      if (sinks.size === 0 || options !== EVERYWHERE) {
+        const bytes = checkSignal(interfaceName, sent);
+        if (sinks.size === 0 && keepsEarlySignals()) {
+          const copy = decodeMessage(bytes).body; // the caller may change the values
+          keepEarlySignal(implementation, { member: name, signature, body: copy, options: { ...options } });
+        }
+      }
       sinks.forEach((sink) => sink.signal(name, signature, body, options));
     } catch (error) {
       throw errorAt(error, { interface: interfaceName, member: name, argumentNames: spec.argNames }, emit);
@@ -150,7 +158,7 @@ export function implement(
     sinks.forEach((sink) => sink.propertiesChanged([name], EVERYWHERE));
   };
 
-  return Object.freeze({
+  const implementation: Implementation<InterfaceSpec, boolean> = Object.freeze({
     definition,
     methods: handlers.methods,
     properties: handlers.properties,
@@ -159,6 +167,7 @@ export function implement(
     emitPropertiesChanged,
     attach: (sink: SignalSink) => sinks.attach(sink),
   });
+  return implementation;
 }
 
 /* Handlers ------------------------------------------------------------------------------------------------------- */

@@ -3,9 +3,11 @@
 // keeps it after its end. It knows no calls. Tests: found-objects.test.ts. (No clause of the specification.)
 import type { MessageLink } from '../connection/link.js';
 import type { Implementation, SignalSink } from '../interface/definition.js';
+import { takeEarlySignals } from '../interface/early-signals.js';
 import {
   type ExportedInterface, exportedInterface, type ExportedMembers, type PropertyAnnouncer,
 } from './exported-interface.js';
+import { reportHandlerError } from './failure-reports.js';
 import { propertyChanges, sendSignal } from './outgoing-signals.js';
 import type { PropertyChanges } from './property-changes.js';
 import type { TurnEnd } from './turn-end.js';
@@ -16,6 +18,8 @@ export interface FoundObjectsOptions {
   readonly turnEnd: TurnEnd;
   /** Whether calls of a path go to the handlers of the subtree. */
   readonly covers: (path: string) => boolean;
+  /** When the object of a path was announced as added, if its InterfacesAdded is not sent yet; see beginSearch(). */
+  readonly addedAt: (path: string) => number | undefined;
   /** The implementations of all paths without an object. */
   readonly fallback: readonly Implementation[];
 }
@@ -80,6 +84,22 @@ export class FoundObjects {
     const there = this.#byPlace.get(place);
     if (there === undefined) this.#byPlace.set(place, new Set([found]));
     else there.add(found);
+    const since = known === undefined ? this.#options.addedAt(path) : undefined;
+    if (since !== undefined) this.#sendEarly(path, implementation, since);
+  }
+
+  /** Sends the signals that an implementation has emitted since its object was announced as added. */
+  #sendEarly(path: string, implementation: Implementation, since: number): void {
+    const { link, covers } = this.#options;
+    const { name } = implementation.definition;
+    for (const { member, signature, body, options } of takeEarlySignals(implementation, since)) {
+      if (!covers(path) || (options.path ?? path) !== path) continue;
+      try {
+        sendSignal(link, path, { interface: name, member, signature, body, destination: options.destination });
+      } catch (error) { // it is longer than the link sends
+        reportHandlerError({ error, interface: name, member, call: undefined });
+      }
+    }
   }
 
   /**

@@ -2,6 +2,7 @@
 // above them. It remembers which interfaces clients know of, because the handlers no longer have an object that was
 // removed. It knows no calls. Tests: export-subtree.test.ts. Specification: org.freedesktop.DBus.ObjectManager.
 import type { MessageLink } from '../connection/link.js';
+import { beginSearch } from '../interface/early-signals.js';
 import { ObjectManager } from '../interface/standard.js';
 import { argumentError } from '../wire/arguments.js';
 import { ArgumentError } from '../wire/errors.js';
@@ -34,6 +35,8 @@ interface Addition {
   isRemoved: boolean;
   /** Whether its InterfacesRemoved has already been sent: its InterfacesAdded is then too late. */
   isPast: boolean;
+  /** When the handlers were asked, and the end of this search. */
+  readonly search: ReturnType<typeof beginSearch>;
   /** Ends the wait for its values; undefined at first. */
   release: (() => void) | undefined;
   /** What is to be sent; undefined while the handlers are looking for the object. */
@@ -87,12 +90,14 @@ export class SubtreeChanges {
       return reportHandlerError({ error, interface: ObjectManager.name, member: 'InterfacesAdded', call: undefined });
     }
     const addition: Addition = {
-      isSought: true, isRepeated: false, isRemoved: false, isPast: false, release: undefined, prepared: undefined,
+      isSought: true, isRepeated: false, isRemoved: false, isPast: false, search: beginSearch(),
+      release: undefined, prepared: undefined,
     };
     this.#additions.set(path, additions);
     additions.push(addition);
     const prepare = (node: ObjectNode | undefined): Announcement | undefined => {
       addition.isSought = false;
+      addition.search.end();
       if (!hasInterfaces(node)) return this.#nothingToAdd(path, addition);
       addition.prepared = managers.prepareAdded(path, [...node!.interfaces.values()]); // it has interfaces
       addition.prepared.isRemoved = addition.isRemoved;
@@ -107,6 +112,13 @@ export class SubtreeChanges {
       },
       failed: () => this.#end(path, addition),
     });
+  }
+
+  /** When the object at a path was announced as added, if its InterfacesAdded is not sent yet; see beginSearch(). */
+  addedAt(path: string): number | undefined {
+    const additions = this.#additions.get(path) ?? [];
+    const removed = additions.findLastIndex(({ isRemoved }) => isRemoved);
+    return additions[removed + 1]?.search.since;
   }
 
   #nothingToAdd(path: string, addition: Addition): undefined {
@@ -128,6 +140,7 @@ export class SubtreeChanges {
 
   #end(path: string, addition: Addition): void {
     addition.isSought = false;
+    addition.search.end();
     const left = this.#additions.get(path)?.filter((other) => other !== addition) ?? [];
     if (left.length === 0) this.#additions.delete(path);
     else this.#additions.set(path, left);

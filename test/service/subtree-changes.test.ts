@@ -167,4 +167,65 @@ suite('objects of a subtree', () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(await end(seen)).toEqual([`InterfacesAdded ${PATH} Lazy1`, `InterfacesRemoved ${PATH} Lazy1`]);
   });
+
+  test('send what their implementation emits while the handler looks for them, after InterfacesAdded', async () => {
+    const reports = recordHandlerErrors();
+    const seen = await watch();
+    exportObjectManager(service, '/com');
+    const gates = [deferred(), deferred(), deferred()];
+    let asked = 0;
+    const objects = [card(), card()];
+    const subtree = exportSubtree(service, '/com/example/cards/*', {
+      object: async ([name]) => {
+        await gates[asked++]?.promise;
+        return name === 'a' ? objects[0] : objects[1];
+      },
+    });
+    const [a, b] = objects as [typeof objects[0], typeof objects[0]];
+    b.emit('Moved', 'before any search');
+    subtree.emitAdded('a');
+    a.emit('Moved', '1');
+    b.emit('Moved', 'before its own search');
+    a.emit('Moved', 'elsewhere', { path: '/com/example/cards/b' });
+    a.emit('Moved', '2', { path: PATH });
+    expect(() => a.emit('Moved', 5 as never)).toThrow(expect.objectContaining({ code: 'VALUE_TYPE_MISMATCH' }));
+    subtree.emitAdded('b');
+    b.emit('Moved', 'removed too early');
+    subtree.emitRemoved('b');
+    b.emit('Moved', 'removed');
+    subtree.emitAdded('b');
+    b.emit('Moved', '3');
+    for (const { resolve } of gates) resolve();
+    await until(() => seen.length === 7);
+    a.emit('Moved', '4');
+    const added = (name: string) => `InterfacesAdded /com/example/cards/${name} Card1`;
+    const sent = await end(seen);
+    expect(sent.filter((text) => !text.includes('cards/b') && text !== 'Moved 3')).toEqual([added('a'), 'Moved 1', 'Moved 2', 'Moved 4']);
+    expect(sent.filter((text) => text.includes('cards/b') || text === 'Moved 3')).toEqual(
+      [added('b'), 'InterfacesRemoved /com/example/cards/b Card1', added('b'), 'Moved 3'],
+    );
+    expect(reports).toEqual([]);
+  });
+
+  test('keep at most 1,000 signals while handlers look for them, and none afterwards', async () => {
+    const seen = await watch();
+    exportObjectManager(service, '/com');
+    const gate = deferred();
+    const one = card();
+    const subtree = exportSubtree(service, '/com/example/cards/*', { object: () => gate.promise.then(() => one) });
+    subtree.emitAdded('a');
+    const other = card(); // is never returned
+    for (let count = 0; count < 400; count++) other.emit('Moved', '');
+    for (let count = 1; count <= 1_000; count++) one.emit('Moved', String(count));
+    gate.resolve();
+    await until(() => seen.length === 601);
+    const next = card();
+    const others = exportSubtree(service, '/com/example/others/*', { object: async () => next });
+    others.emitAdded('x');
+    next.emit('Moved', 'next');
+    await until(() => seen.length === 603);
+    expect((await end(seen)).slice(-4)).toEqual([
+      'Moved 599', 'Moved 600', 'InterfacesAdded /com/example/others/x Card1', 'Moved next',
+    ]);
+  });
 });
