@@ -1,6 +1,7 @@
 // The signals of a proxy: one signal as a stream or for a listener, or several signals in one loop. Filters become
 // keys of the match rule, so that the bus applies them. Tests: proxy-signals.test.ts, proxy.test.ts.
 // Specification: Match Rules.
+import { bodyAlone } from '../connection/descriptors.js';
 import { countDrop } from '../connection/drops.js';
 import type { MessageLink } from '../connection/link.js';
 import type { StreamName } from '../connection/loop-end.js';
@@ -81,7 +82,7 @@ export function signalFunctions(
     checkOptions(`$signal of ${interfaceName}.${name}`, how, STREAM_RULES);
     const { signal: end, queueLimit: limit, queueBytes: bytes, overflow: policy, onGap: noteGap } = how;
     const options = { signal: end, queueLimit: limit, queueBytes: bytes, overflow: policy, onGap: noteGap, signature };
-    return signalStream(link.subscribe(ruleOf(name, how), options), ({ body }) => body);
+    return signalStream(link.subscribe(ruleOf(name, how), options), bodyAlone);
   };
 
   const $signal: SignalFunctions['$signal'] = (...args) => blaming($signal, () => begin(...args));

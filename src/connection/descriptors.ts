@@ -46,6 +46,9 @@ interface Delivered {
 
 const delivered = new WeakMap<object, Delivered>();
 
+/** The messages with descriptors of bodies that were passed on alone: each lives as long as its body. */
+const messageOf = new WeakMap<object, object>();
+
 function closeAll(descriptors: readonly number[], carrier: DescriptorCarrier): void {
   for (const descriptor of descriptors) runListener(() => carrier.close(descriptor));
 }
@@ -54,20 +57,29 @@ function closeAll(descriptors: readonly number[], carrier: DescriptorCarrier): v
 const forgotten = new FinalizationRegistry<Delivered>(({ descriptors, carrier }) => closeAll(descriptors, carrier));
 
 /**
- * The file descriptors of a message that has arrived, or of the body with which a call resolves: a UNIX_FD in the body
- * is an index of the result. They then belong to the caller, which must close them; a second call returns an empty
- * array. Descriptors that are not taken are closed when the message is garbage-collected. ‹UNIX_FD›
+ * The file descriptors of a message that has arrived, of the body with which a call resolves, or of the arguments that
+ * a stream of `$signal` yields: a UNIX_FD in the body is an index of the result. They then belong to the caller, which
+ * must close them; a second call returns an empty array. Descriptors that are not taken are closed when the message, or
+ * the body, is garbage-collected. ‹UNIX_FD›
  * @throws {ArgumentError} if `message` is not an object
  */
 export function takeDescriptors(message: object): readonly number[] {
   if (typeof message !== 'object' || message === null) {
     throw argumentError('takeDescriptors', 'the message must be a message, or the body of a reply', message);
   }
-  const found = delivered.get(message);
+  const key = messageOf.get(message) ?? message;
+  const found = delivered.get(key);
   if (found === undefined) return [];
-  delivered.delete(message);
-  forgotten.unregister(message);
+  delivered.delete(key);
+  forgotten.unregister(key);
   return found.descriptors;
+}
+
+/** The body of a message, for a program that does not get the message: the descriptors can be taken from the body. */
+export function bodyAlone(message: Message): readonly unknown[] {
+  const { body, unixFds } = message;
+  if (unixFds > 0) messageOf.set(body, message);
+  return body;
 }
 
 /** Gets the descriptors of a reply. */

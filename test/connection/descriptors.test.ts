@@ -196,6 +196,34 @@ describe('a message with descriptors', () => {
     expect(all.map((each) => takeDescriptors(each))).toEqual([[], [5], [6]]);
   });
 
+  test('carries those of the signals of a proxy: in the arguments of a stream, and in the message otherwise', async () => {
+    await using ends = startEnds();
+    const Files = defineInterface({ name: 'a.Files', signals: { Opened: { args: 'h' } } });
+    const files = createProxy(ends.one, Files, { path: '/' });
+    const stream = files.$signal('Opened');
+    const send = (descriptor: number): void => {
+      const opened = signal({ path: '/', interface: 'a.Files', member: 'Opened', signature: 'h', body: [0] });
+      ends.other.send(attachDescriptors(opened, [descriptor]));
+    };
+    send(20);
+    const args = (await stream.next()).value as object;
+    expect(args).toEqual([0]);
+    memoryInUse(); // collects garbage: the arguments are kept, and the message is not
+    await settle();
+    expect(ends.left.closed).toEqual([]);
+    expect([takeDescriptors(args), takeDescriptors(args)]).toEqual([[20], []]);
+    await stream.close();
+    const several = files.$signals();
+    send(21);
+    expect(takeDescriptors((await several.next()).value.message as object)).toEqual([21]);
+    await several.close();
+    const taken: unknown[] = [];
+    files.$signal('Opened', (_, message) => void taken.push(takeDescriptors(message)));
+    send(22);
+    await settle();
+    expect(taken).toEqual([[22]]);
+  });
+
   test('keeps the order of descriptors if several messages arrive in one chunk, or one in several', async () => {
     await using ends = startEnds();
     const taken: unknown[] = [];
