@@ -50,7 +50,7 @@ interface Unseen {
 export class UnseenChanges {
   readonly #unseen = new Map<string, Unseen>();
   readonly #oldest = new OldestFirst(this.#unseen);
-  /** The key of an interface that was removed, which the reader has seen, and added again, which it has not. */
+  /** The key of an interface that was removed and added again: the reader has seen the old one, not the new one. */
   #addedAgain: string | undefined;
 
   #of({ kind, path }: ManagedInterface): Unseen {
@@ -69,7 +69,7 @@ export class UnseenChanges {
 
   noteChanged(one: ManagedInterface, names: readonly string[]): void {
     const unseen = this.#of(one);
-    if (unseen.added !== undefined) return; // its values will be the present ones
+    if (unseen.added !== undefined) return; // the reader will get the present values with it
     unseen.changed = one;
     for (const name of names) unseen.names.add(name);
   }

@@ -1,18 +1,18 @@
 // Bounds the memory of the objects that one link collects for answers of GetManagedObjects at the same time: while
-// these hold many values, further answers wait for their turn. Those of callers that have none come first. It knows no
-// objects. Tests: collection-turns.test.ts. (No clause of the specification.)
+// these hold many values, further answers wait for their turn. Callers without a running collection come first. It
+// knows no objects. Tests: collection-turns.test.ts. (No clause of the specification.)
 import { DBusError } from '../protocol/errors.js';
 import { ErrorName } from '../protocol/error-names.js';
 import { HANDLER_TIME_LIMIT, type TimeLimit } from './time-limit.js';
 
-/** Objects and values of all collections together above which no other begins. */
+/** While all collections together hold this many objects and values or more, no other begins. */
 export const MANY_VALUES = 50_000;
-/** Objects and values that a collection is expected to have if none for its key has ended yet. */
+/** How many objects and values a collection is expected to hold if none for its key has ended yet. */
 const FIRST_EXPECTED = MANY_VALUES / 8;
 
 /** One collection that runs. */
 export interface Turn {
-  /** Counts objects and values that it holds. */
+  /** Adds to the number of objects and values that it holds. */
   readonly add: (count: number) => void;
 }
 
@@ -21,7 +21,7 @@ export interface CollectionCall {
   readonly sender: string | undefined;
   /** Collections with the same key are about as large. */
   readonly key: string;
-  /** Starts anew when the collection begins. */
+  /** Restarted when the collection begins. */
   readonly limit: TimeLimit;
   /** Collects and answers; the turn ends with the promise, if it returns one. */
   readonly run: (turn: Turn) => void | Promise<void>;
@@ -35,9 +35,9 @@ interface Waiting {
 /** The collections of one link. */
 export class CollectionTurns {
   readonly #waiting = new Set<Waiting>();
-  /** How many collections each caller has. */
+  /** How many running collections each caller has. */
   readonly #running = new Map<string | undefined, number>();
-  /** How many objects and values the last collection of each key has had. */
+  /** How many objects and values the last collection of each key held. */
   readonly #expected = new Map<string, number>();
   #count = 0;
   #isScheduled = false;
@@ -106,7 +106,7 @@ export class CollectionTurns {
     return later.finally(end);
   }
 
-  /** Each collection begins in a turn of its own of the event loop: other work comes between them. */
+  /** Each collection begins in its own turn of the event loop, so that other work comes between them. */
   #schedule(): void {
     if (this.#isScheduled || this.#waiting.size === 0 || this.#count >= MANY_VALUES) return;
     this.#isScheduled = true;
@@ -120,7 +120,7 @@ export class CollectionTurns {
     });
   }
 
-  /** The first of a caller without a collection that runs, or else the first. */
+  /** The first one whose caller has no running collection; if there is none, the first. */
   #next(): Waiting | undefined {
     let first: Waiting | undefined;
     for (const waiting of this.#waiting) {

@@ -31,7 +31,7 @@ export class TimeLimit {
     return this.#isStopped;
   }
 
-  /** The next wait begins the limit anew. There must be no wait that has not settled. */
+  /** The next wait starts the limit again. All earlier waits must have settled. */
   restart(): void {
     if (this.#isStopped) return;
     clearTimeout(this.#timer);

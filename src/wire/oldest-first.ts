@@ -1,5 +1,5 @@
 // Takes the keys of a Map or a Set in their order, oldest first, with one iterator until its end. A new iterator passes
-// the places of all keys that were removed: if one was made for each key, a queue in a map would take time by the
+// the places of all keys that were removed: with one for each key, the time for a queue in a map would grow with the
 // square of its size. It knows nothing about the keys. Tests: oldest-first.test.ts. (No clause of the specification.)
 
 /** A Map or a Set. */

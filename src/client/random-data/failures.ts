@@ -1,4 +1,4 @@
-// The reports of the client program about failures, with their exit codes. Knows error classes, no bus.
+// The reports of the client program about failures, with their exit codes. It knows error classes, and no bus.
 import { DBusWireError } from '../../wire/errors.js';
 import { AddressError, DBusError } from '../../protocol/errors.js';
 import { ErrorName } from '../../protocol/error-names.js';

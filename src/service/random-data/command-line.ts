@@ -1,4 +1,4 @@
-// The command line of the service program: its options, its help text, and the settings that they make. Knows no bus.
+// The command line of the service program: its options, its help text, and the settings they make. It knows no bus.
 import {
   assertOneBus, busNameOf, type BusChoice, COMMON_HELP, COMMON_OPTIONS, millisecondsOf, packageVersion, parseOptions,
 } from '../../program-options.js';
