@@ -1,5 +1,5 @@
 // Executes the examples of README.md, and in `npm run test:heavy` those of docs/, which are only type-checked in `npm
-// test`: every block in ts or js is a module of its own, `dbus-wire` in it is the package as built, and what it prints is
+// test`: every block in ts or js is its own module, `dbus-wire` in it is the package as built, and what it prints is
 // exactly what its comments `// → …` say, line by line.
 // After the language a block may have a file name, by which others of the page import it (```ts counter.ts), and the
 // word no-run: then it is type-checked only. With with:service.ts, the block of that name runs beside it, from the moment

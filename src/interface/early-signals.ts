@@ -11,7 +11,7 @@ export interface EarlySignal {
   readonly options: EmitOptions;
 }
 
-/** Most signals that are kept, of all implementations; further ones are not sent. */
+/** The most signals that are kept, of all implementations; further ones are not sent. */
 const MAX_KEPT = 1_000;
 
 let kept = new WeakMap<Implementation, { readonly signal: EarlySignal; readonly time: number }[]>();

@@ -41,8 +41,8 @@ export interface ExportedSubtree extends ExportedObject {
    * exported object. `elements` are those of its path below the root. Call it again after the interfaces of the object
    * have changed: an implementation that the handler no longer returns then sends no more signals. It does nothing
    * without an object manager above, or if another subtree or object has the path. If the handler answers later, the
-   * other signals of the object wait for InterfacesAdded; of all implementations that no handler has returned yet, at
-   * most 1,000 signals wait, and further ones are not sent. If the handler fails or has no object, that is reported.
+   * other signals of the object wait for InterfacesAdded. All implementations that no handler has returned yet can have
+   * 1,000 waiting signals together; further ones are not sent. If the handler fails or has no object, that is reported.
    * ‹org.freedesktop.DBus.ObjectManager›
    * @throws {ArgumentError} if `elements` are not path elements, or not as many as the pattern has
    */

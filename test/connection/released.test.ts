@@ -1,5 +1,5 @@
 // Memory after the end of a connection: it keeps nothing that the program has given it, and nothing of the library keeps
-// the connection. Both are seen by weak references after a garbage collection.
+// the connection. Weak references show both after a garbage collection.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { introspect } from '../../src/client/introspect.js';
 import { manageObjects } from '../../src/client/managed-objects.js';

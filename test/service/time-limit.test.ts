@@ -1,4 +1,4 @@
-// The time limit of an answer that waits for handlers: one for all of them, whatever asks, and however many hang.
+// The time limit of an answer that waits for handlers: one for all of them, whichever call asks, and however many hang.
 
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { defineInterface } from '../../src/interface/define.js';

@@ -1,5 +1,5 @@
 // The bound on clients that have not authenticated: many may come at once, the oldest of those that stay is cut, and
-// each is counted out once.
+// each is removed from the count once.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { HandshakeLimit } from '../../src/transport/handshake-limit.js';
 

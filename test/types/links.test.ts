@@ -168,7 +168,7 @@ test('an implementation fits only links of one kind, unless its handlers get no 
 /** Whether a value of a type can be used for another one. */
 type Assignable<From, To> = [From] extends [To] ? true : false;
 
-test('what a link with typed arrays gives is not assignable to the type of a link without them', () => {
+test('values from a link with typed arrays are not assignable to the types of a link without them', () => {
   const Gauge = defineInterface({ name: 'com.example.Gauge1', properties: { Window: { type: 'ai', access: 'read' } } });
   const Bare = defineInterface({ name: 'com.example.Bare1', properties: { Other: { type: 's', access: 'read' } } });
   type M = SpecOf<typeof Meter>;
