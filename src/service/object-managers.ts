@@ -11,10 +11,10 @@ import { type ExportedInterface, type ExportedProperty, isPromiseLike } from './
 import { type FittingEntry, type PropertyPlace, type Refusal, sendFittingEntries } from './fitting-properties.js';
 import { reportHandlerError } from './failure-reports.js';
 import type { HeldSignals } from './held-signals.js';
-import type { NodeFinder, ObjectNode } from './object-node.js';
+import type { ObjectNode } from './object-node.js';
 import type { ObjectTree } from './object-tree.js';
 import { heldSignalsOf, ownContext, sendAtOnce } from './outgoing-signals.js';
-import { findSubtreeObjects } from './subtree-search.js';
+import { findSubtreeObjects, type Place } from './subtree-search.js';
 import { NO_VALUE, TimeLimit } from './time-limit.js';
 
 /** The values of one object, by interface and property. */
@@ -248,10 +248,16 @@ export class ObjectManagers {
       collect(interfaces.values(), values, collection);
       turn.add(1 + collection.entries.length - before);
     };
-    const roots: (readonly [string, NodeFinder])[] = [];
-    const noteRoot = ({ path, subtree }: ObjectNode): void => void (subtree && roots.push([path, subtree]));
+    const roots: Place[] = [];
+    const noteRoot = ({ path, subtree }: ObjectNode): void => {
+      if (subtree !== undefined) roots.push({ subtree, path, elements: [] });
+    };
     const top = this.#tree.get(manager);
     if (top !== undefined) noteRoot(top);
+    const above = this.#tree.deepSubtreeAt(manager);
+    if (above !== undefined && above.subtree !== top?.subtree) {
+      roots.push({ subtree: above.subtree, path: manager, elements: manager.slice(above.below).split('/') });
+    }
     for (const node of this.#tree.below(manager)) {
       add(node);
       noteRoot(node);

@@ -102,6 +102,20 @@ export class ObjectTree {
     return found;
   }
 
+  /** The subtree that answers for paths far below a path, if no nearer one does. Its root is at the path or above. */
+  deepSubtreeAt(path: string): FoundSubtree | undefined {
+    const root = this.#nodes.get('/')?.subtree;
+    let found: FoundSubtree | undefined = root?.isDeep === true ? { subtree: root, below: 1 } : undefined;
+    for (let end = 0; end !== path.length && path !== '/';) {
+      const slash = path.indexOf('/', end + 1);
+      end = slash === -1 ? path.length : slash;
+      const node = this.#nodes.get(path.slice(0, end));
+      if (node === undefined) break;
+      if (node.subtree?.isDeep === true) found = { subtree: node.subtree, below: end + 1 };
+    }
+    return found;
+  }
+
   /** All nodes below a path, parents first. */
   *below(path: string): Generator<ObjectNode> {
     const waiting = [...this.#childrenOf(this.#nodes.get(path))];

@@ -38,7 +38,7 @@ function foundChildren(
 ): ReadonlySet<string> | PromiseLike<ReadonlySet<string>> {
   const own = tree.get(path)?.subtree;
   if (own !== undefined) return own.children([], context);
-  const above = tree.subtreeOf(path);
+  const above = tree.deepSubtreeAt(path); // a subtree that is not deep may have the path, but nothing below it
   return above === undefined ? NO_CHILDREN : above.subtree.children(path.slice(above.below).split('/'), context);
 }
 

@@ -27,7 +27,7 @@ export interface SearchOptions {
 }
 
 /** A path of a subtree, or its root, which has no elements. */
-interface Place {
+export interface Place {
   readonly subtree: NodeFinder;
   readonly path: string;
   readonly elements: readonly string[];
@@ -47,8 +47,8 @@ class SubtreeSearch {
     this.#options = options;
   }
 
-  run(roots: readonly (readonly [path: string, subtree: NodeFinder])[]): Promise<void> {
-    for (const [path, subtree] of roots) this.#steps.push(() => this.#askChildren({ subtree, path, elements: [] }));
+  run(tops: readonly Place[]): Promise<void> {
+    for (const place of tops) this.#steps.push(() => this.#askChildren(place));
     return new Promise((resolve) => {
       this.#finish = resolve;
       this.#advance();
@@ -100,9 +100,11 @@ class SubtreeSearch {
         return this.#leaveOut(`objects of subtrees: there must not be more than ${MAX_FOUND_OBJECTS}`);
       }
       const child: Place = { subtree, path: pathBelow(path, name), elements: [...elements, name] };
-      if (this.#options.tree.subtreeOf(child.path)?.subtree !== subtree) continue; // a nearer one answers for it
-      this.#steps.push(() => this.#askObject(child));
-      if (subtree.isDeep && child.elements.length < MAX_FOUND_DEPTH) this.#steps.push(() => this.#askChildren(child));
+      // A nearer subtree can answer for the path, or for all paths below it, or for both.
+      const { tree } = this.#options;
+      if (tree.subtreeOf(child.path)?.subtree === subtree) this.#steps.push(() => this.#askObject(child));
+      if (!subtree.isDeep || child.elements.length >= MAX_FOUND_DEPTH) continue;
+      if (tree.deepSubtreeAt(child.path)?.subtree === subtree) this.#steps.push(() => this.#askChildren(child));
     }
   }
 
@@ -123,9 +125,7 @@ class SubtreeSearch {
   }
 }
 
-/** Finds the objects of subtrees. The promise never rejects. */
-export function findSubtreeObjects(
-  roots: readonly (readonly [path: string, subtree: NodeFinder])[], options: SearchOptions,
-): Promise<void> {
-  return new SubtreeSearch(options).run(roots);
+/** Finds the objects of subtrees below some of their paths. The promise never rejects. */
+export function findSubtreeObjects(tops: readonly Place[], options: SearchOptions): Promise<void> {
+  return new SubtreeSearch(options).run(tops);
 }

@@ -248,6 +248,55 @@ suite('an object manager', () => {
     expect([...(await managed('/')).keys()].sort()).toContain('/files/near/x');
   });
 
+  test('below the root of a deep subtree lists the objects of this subtree that are below itself', async () => {
+    exportSubtree(service, '/files/**', {
+      children: (elements) => (elements.length < 3 ? ['x', 'y'] : []), object: (elements) => device(elements.join()),
+    });
+    exportObjectManager(service, '/files/x');
+    const objects = await managed('/files/x');
+    expect([...objects.keys()].sort()).toEqual(
+      ['/files/x/x', '/files/x/x/x', '/files/x/x/y', '/files/x/y', '/files/x/y/x', '/files/x/y/y'],
+    );
+    expect(objects.get('/files/x/x/y')?.get(Device.name)?.get('Name')).toEqual(variant('s', 'x,x,y'));
+  });
+
+  const NESTED: readonly (readonly [manager: string, one: string, two: string])[] = [
+    ['/', '/**', '/x/*'], ['/n', '/n/**', '/n/x/*'], ['/n', '/n/*', '/n/x/**'], ['/n/x', '/n/**', '/n/x/*'],
+    ['/n/x', '/n/**', '/n/x/**'], ['/n/x', '/**', '/n/*'],
+  ];
+  test.each(NESTED)('at %s lists, and introspection shows, exactly the objects that calls reach: %s and %s', async (manager, one, two) => {
+    exportObjectManager(service, manager);
+    const children = ({ length }: readonly string[]): string[] => (length < 3 ? ['x', 'y'] : []);
+    const objectOf = (text: string) => ({ length }: readonly string[]) => (length > 3 ? undefined : device(text));
+    exportSubtree(service, one, { children, object: objectOf('one') });
+    exportSubtree(service, two, { children, object: objectOf('two') });
+    const nameAt = async (path: string): Promise<unknown> => {
+      const properties = { destination: service.uniqueName, path, interface: 'org.freedesktop.DBus.Properties' };
+      const body = [Device.name, 'Name'] as const;
+      const value = client.call({ ...properties, member: 'Get', signature: 'ss', body, replySignature: 'v' });
+      return value.then(([name]) => name, () => undefined);
+    };
+    const shown = async (path: string): Promise<string[]> => {
+      const [xml] = await client.call({
+        destination: service.uniqueName, path, interface: 'org.freedesktop.DBus.Introspectable', member: 'Introspect',
+        replySignature: 's',
+      });
+      return Array.from(xml.matchAll(/<node name="(\w+)"/g), ([, name = '']) => `${path === '/' ? '' : path}/${name}`);
+    };
+    const reached = new Map<string, unknown>();
+    const visit = async (path: string): Promise<void> => {
+      for (const child of ['x', 'y'].map((name) => `${path === '/' ? '' : path}/${name}`)) {
+        const name = await nameAt(child);
+        if (name !== undefined) reached.set(child, name);
+        if (name !== undefined) expect(await shown(path)).toContain(child);
+        if (child.split('/').length < 6) await visit(child);
+      }
+    };
+    await visit(manager);
+    const listed = [...await managed(manager)].map(([path, each]) => [path, each.get(Device.name)?.get('Name')]);
+    expect(listed.sort()).toEqual([...reached].sort());
+  });
+
   test('lists the objects of subtrees, and leaves out and reports those that fail', async () => {
     const reports = recordHandlerErrors();
     exportObjectManager(service, '/com/example');
