@@ -4,45 +4,24 @@
 import type { MessageLink } from '../connection/link.js';
 import type { CallContext } from '../interface/definition.js';
 import { ObjectManager } from '../interface/standard.js';
-import type { Variant } from '../wire/variant.js';
 import { hasGivenUp, readLimitOf } from './call-context.js';
+import {
+  allDone, collect, type Collection, type Listing, noteAdded, noteRemoved, type Values,
+} from './collected-values.js';
 import { CollectionTurns, type Turn } from './collection-turns.js';
-import { type ExportedInterface, type ExportedProperty, isPromiseLike } from './exported-interface.js';
-import { type FittingEntry, type PropertyPlace, type Refusal, sendFittingEntries } from './fitting-properties.js';
+import type { ExportedInterface } from './exported-interface.js';
+import { type FittingEntry, type Refusal, sendFittingEntries } from './fitting-properties.js';
 import { reportHandlerError } from './failure-reports.js';
 import type { HeldSignals } from './held-signals.js';
 import type { ObjectNode } from './object-node.js';
 import type { ObjectTree } from './object-tree.js';
 import { heldSignalsOf, ownContext, sendAtOnce } from './outgoing-signals.js';
+import { readAgain } from './properties.js';
 import { findSubtreeObjects, type Place } from './subtree-search.js';
-import { NO_VALUE, TimeLimit } from './time-limit.js';
-
-/** The values of one object, by interface and property. */
-type Values = Map<string, Map<string, Variant>>;
+import { TimeLimit } from './time-limit.js';
 
 /** Sends the objects of an answer; returns the reason if that fails. */
 type SendObjects = (objects: ReadonlyMap<string, Values>) => Refusal | undefined;
-
-/** A value that comes later. */
-interface LaterValue {
-  readonly exported: ExportedInterface;
-  readonly property: ExportedProperty;
-  /** Resolves when the value is known, or is left out. */
-  readonly done: Promise<void>;
-  /** Leaves out a value that has not come yet, and does not report its failure; returns whether it did so. */
-  readonly leaveOut: () => boolean;
-}
-
-/** Values that are being collected for one message. */
-interface Collection {
-  readonly entries: FittingEntry[];
-  /** The values that come later. */
-  readonly later: LaterValue[];
-  /** How long to wait for them. */
-  readonly limit: TimeLimit;
-  readonly contextFor: (exported: ExportedInterface, name: string) => CallContext;
-  readonly report: (property: PropertyPlace, error: unknown) => void;
-}
 
 /** A signal about an object that is to be sent. */
 export interface Announcement {
@@ -64,6 +43,7 @@ export class ObjectManagers {
   readonly #paths = new Set<string>();
   readonly #held: HeldSignals;
   readonly #turns = new CollectionTurns();
+  readonly #listings = new Set<Listing>();
   /** The functions that send an InterfacesAdded without waiting any longer. */
   readonly #releases = new WeakMap<ExportedInterface, () => void>();
 
@@ -149,7 +129,7 @@ export class ObjectManagers {
   prepareAdded(path: string, interfaces: readonly ExportedInterface[]): Addition {
     const values: Values = new Map();
     const collection: Collection = {
-      entries: [], later: [], limit: new TimeLimit(),
+      entries: [], later: [], plain: [], limit: new TimeLimit(),
       contextFor: ({ name: interfaceName }, name) => ownContext(this.#link, path, { interfaceName, name }),
       report: ({ interface: interfaceName, name }, error) => (
         reportHandlerError({ error, interface: interfaceName, member: name, call: undefined })
@@ -168,7 +148,7 @@ export class ObjectManagers {
     return addition;
   }
 
-  #announce(path: string, values: Values, { entries, report }: Collection): void {
+  #announce(path: string, values: Values, { entries, plain, report }: Collection): void {
     const { args: signature } = ObjectManager.signals.InterfacesAdded;
     const member = 'InterfacesAdded';
     for (const manager of this.#above(path)) {
@@ -182,6 +162,9 @@ export class ObjectManagers {
       };
       const left = (): FittingEntry[] => entries.filter((entry) => entry.values.has(entry.property.name));
       const refusal = sendFittingEntries(left, { send, report });
+      for (const listing of this.#listings) {
+        if (listing.manager === manager) noteAdded(listing, path, { values, entries, plain });
+      }
       if (refusal === undefined) continue;
       reportHandlerError({ error: refusal.error, interface: ObjectManager.name, member, call: undefined });
     }
@@ -206,6 +189,9 @@ export class ObjectManagers {
     const { name } = ObjectManager;
     const member = 'InterfacesRemoved';
     for (const manager of this.#above(path)) {
+      for (const listing of this.#listings) {
+        if (listing.manager === manager) noteRemoved(listing, path, names);
+      }
       try {
         sendAtOnce(this.#link, manager, { interface: name, member, signature, body: [path, names] });
       } catch (error) {
@@ -217,6 +203,8 @@ export class ObjectManagers {
   /**
    * Reads all objects below a manager and sends them; returns a promise only if a handler does. Properties that cannot
    * be read or sent are left out and reported, and so are objects that the handler of a subtree fails to return.
+   * An answer that waits follows the signals that are sent meanwhile: it has the objects of each InterfacesAdded, and
+   * not those of InterfacesRemoved. Values that a `get` returns at once are read again when it is sent.
    * @throws {DBusError} LimitsExceeded if other calls hold many values for too long
    */
   getManagedObjects(manager: string, context: CallContext, trySend: SendObjects): void | Promise<void> {
@@ -233,19 +221,22 @@ export class ObjectManagers {
     const objects = new Map<string, Values>();
     const limit = readLimitOf(context);
     const collection: Collection = {
-      entries: [], later: [], limit,
+      entries: [], later: [], plain: [], limit,
       contextFor: () => context,
       report: ({ interface: interfaceName, name }, error) => {
         if (hasGivenUp(context, error)) return;
         reportHandlerError({ error, interface: interfaceName, member: name, call: context.message });
       },
     };
+    const listing: Listing = { manager, objects, collection, removed: new Map() };
     const add = ({ path, interfaces }: ObjectNode): void => {
-      if (interfaces.size === 0 || objects.has(path)) return;
+      const removed = listing.removed.get(path);
+      const present = [...interfaces.values()].filter(({ name }) => removed?.has(name) !== true);
+      if (present.length === 0 || objects.has(path)) return;
       const values: Values = new Map();
       objects.set(path, values);
       const before = collection.entries.length;
-      collect(interfaces.values(), values, collection);
+      collect(present, values, collection);
       turn.add(1 + collection.entries.length - before);
     };
     const roots: Place[] = [];
@@ -269,68 +260,22 @@ export class ObjectManagers {
       if (refusal !== undefined) throw refusal.error;
     };
     const { later } = collection;
-    if (roots.length === 0) return later.length === 0 ? answer() : allDone(later).then(answer);
-    return findSubtreeObjects(roots, {
+    const answerLater = (): void => {
+      if (limit.isStopped) return;
+      const { plain, report } = collection;
+      for (const { property, own } of plain) readAgain(property, { values: own, context, report });
+      answer();
+    };
+    if (roots.length === 0 && later.length === 0) return answer();
+    this.#listings.add(listing);
+    const found = roots.length === 0 ? Promise.resolve() : findSubtreeObjects(roots, {
       context, tree: this.#tree, found: add, grown: turn.add,
       report: (error) => {
         if (hasGivenUp(context, error)) return;
         const { name } = ObjectManager;
         reportHandlerError({ error, interface: name, member: 'GetManagedObjects', call: context.message });
       },
-    }).then(() => allDone(later)).then(answer);
+    });
+    return found.then(() => allDone(later)).then(answerLater).finally(() => this.#listings.delete(listing));
   }
-}
-
-async function allDone(later: readonly LaterValue[]): Promise<void> {
-  await Promise.all(later.map(({ done }) => done));
-}
-
-/** Reads all properties of some interfaces of one object. */
-function collect(interfaces: Iterable<ExportedInterface>, values: Values, collection: Collection): void {
-  const { entries, later, contextFor, report } = collection;
-  for (const exported of interfaces) {
-    const own = new Map<string, Variant>();
-    values.set(exported.name, own);
-    for (const [name, property] of exported.properties) {
-      const { get, type: signature } = property;
-      if (get === undefined) continue;
-      try {
-        const value = get(contextFor(exported, name));
-        own.set(name, { signature, value } as Variant); // keeps its place in the order; checked on sending
-        entries.push({ property, values: own });
-        if (isPromiseLike(value)) later.push(laterValue(value, { exported, property, own }, collection));
-      } catch (error) {
-        own.delete(name);
-        report(property, error);
-      }
-    }
-  }
-}
-
-function laterValue(
-  value: PromiseLike<unknown>,
-  { exported, property, own }: {
-    readonly exported: ExportedInterface; readonly property: ExportedProperty; readonly own: Map<string, Variant>;
-  },
-  { limit, report }: Collection,
-): LaterValue {
-  const { name, type: signature } = property;
-  let state: 'missing' | 'known' | 'left out' = 'missing';
-  const take = (result: unknown): void => {
-    if (state === 'missing') own.set(name, { signature, value: result } as Variant);
-    state = 'known';
-  };
-  const fail = (error: unknown): void => {
-    own.delete(name);
-    if (state === 'missing') report(property, error);
-    state = 'known';
-  };
-  const done = limit.wait(value, NO_VALUE).then(take, fail);
-  const leaveOut = (): boolean => {
-    if (state !== 'missing') return false;
-    state = 'left out';
-    own.delete(name);
-    return true;
-  };
-  return { exported, property, done, leaveOut };
 }

@@ -169,6 +169,27 @@ async function writtenLater(
   }
 }
 
+/** Reads a value again that is about to be sent. A value that comes later does not replace the one that is known. */
+export function readAgain(
+  property: PropertyPlace & { readonly get?: ExportedProperty['get'] },
+  { values, context, report }: {
+    readonly values: Map<string, Variant>;
+    readonly context: CallContext;
+    readonly report: (property: PropertyPlace, error: unknown) => void;
+  },
+): void {
+  const { name, type, get } = property;
+  if (get === undefined || !values.has(name)) return;
+  try {
+    const value = get(context);
+    if (isPromiseLike(value)) Promise.resolve(value).catch(() => {}); // nothing waits for it
+    else values.set(name, { signature: type, value } as Variant);
+  } catch (error) {
+    values.delete(name);
+    report(property, error);
+  }
+}
+
 /**
  * Reads all properties that callers may read, of one interface or, for `''`, of all interfaces, and sends their values;
  * returns a promise only if a `get` does.
@@ -195,13 +216,17 @@ export function getAllProperties(
   const report = (property: PropertyPlace, error: unknown): void => reportFailure(property, error, context);
   const values = new Map<string, Variant>();
   const later: Promise<void>[] = [];
+  const plain: ReadableProperty[] = [];
   const limit = readLimitOf(context);
   for (const [name, property] of properties) {
     const { type, get } = property;
     try {
       const value = get(context);
       values.set(name, { signature: type, value } as Variant); // keeps its place in the order; checked on sending
-      if (!isPromiseLike(value)) continue;
+      if (!isPromiseLike(value)) {
+        plain.push(property);
+        continue;
+      }
       later.push(limit.wait(value, NO_VALUE).then(
         (result) => void values.set(name, { signature: type, value: result } as Variant),
         (error: unknown) => {
@@ -216,6 +241,10 @@ export function getAllProperties(
   }
   const answer = (): void => {
     if (limit.isStopped) return;
+    // A PropertiesChanged that was sent during the wait has newer values than those that were read before it.
+    if (later.length > 0) {
+      for (const property of plain) readAgain(property, { values, context, report });
+    }
     const refusal = sendFitting({ values, properties, send: () => send(values), report });
     if (refusal !== undefined) throw refusal.error;
   };

@@ -248,6 +248,46 @@ suite('an object manager', () => {
     expect([...(await managed('/')).keys()].sort()).toContain('/files/near/x');
   });
 
+  test('lists, after a wait, the objects that its signals have announced, with the values of the time of the answer', async () => {
+    let open: (value: string) => void = () => {};
+    const gate = new Promise<string>((resolve) => (open = resolve));
+    const slow = Card.implement({ properties: { Id: { get: () => gate }, Owner: '', Size: '', Label: 'old' } });
+    const users = exportSubtree(service, '/m/users/*', {
+      children: () => ['alice', 'bob', 'carol'],
+      object: async ([name = '']) => {
+        if (name === 'carol') await gate;
+        return device(name);
+      },
+    });
+    exportObject(service, '/m/slow', slow);
+    const removed = exportObject(service, '/m/removed', device('removed'));
+    const again = exportObject(service, '/m/again', [device('again'), Extra.implement({})]);
+    exportObjectManager(service, '/m');
+    const seen = await watch();
+    const answer = managed('/m');
+    await client.call({ destination: service.uniqueName, path: '/m', interface: 'org.freedesktop.DBus.Peer', member: 'Ping' });
+    await new Promise((resolve) => setTimeout(resolve, 20)); // alice and bob are found
+    removed.unexport();
+    again.unexport();
+    const added = device('added');
+    exportObject(service, '/m/again', added);
+    users.emitRemoved('alice');
+    users.emitRemoved('carol'); // her object is still being looked for
+    slow.values.Label = 'new';
+    added.values.Name = 'new';
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    open('now');
+    const objects = await answer;
+    expect([...objects.keys()].sort()).toEqual(['/m/again', '/m/slow', '/m/users/bob']);
+    expect(objects.get('/m/slow')?.get(Card.name)?.get('Label')).toEqual(variant('s', 'new'));
+    expect(objects.get('/m/slow')?.get(Card.name)?.get('Id')).toEqual(variant('s', 'now'));
+    expect(objects.get('/m/again')).toEqual(new Map([[Device.name, valuesOf('new')]]));
+    expect((await seen(4)).map((each) => (each as unknown[]).slice(1, 3))).toEqual([
+      ['InterfacesRemoved', '/m/removed'], ['InterfacesRemoved', '/m/again'], ['InterfacesAdded', '/m/again'],
+      ['InterfacesRemoved', '/m/users/alice'],
+    ]);
+  });
+
   test('below the root of a deep subtree lists the objects of this subtree that are below itself', async () => {
     exportSubtree(service, '/files/**', {
       children: (elements) => (elements.length < 3 ? ['x', 'y'] : []), object: (elements) => device(elements.join()),

@@ -293,6 +293,41 @@ describe('GetAll', () => {
     expect((values as Map<string, unknown>).get('Value')).toEqual(variant('u', 7));
   });
 
+  test('has the values of the time of the reply, except for those that come later', async () => {
+    const reports = recordHandlerErrors();
+    let open: (value: string) => void = () => {};
+    const gate = new Promise<string>((resolve) => (open = resolve));
+    const text = { type: 's', access: 'read' } as const;
+    const Waiting = defineInterface({
+      name: 'com.example.Waiting1', properties: { Plain: text, Slow: text, Broken: text, Soon: text },
+    });
+    let isBroken = false;
+    const waiting = Waiting.implement({
+      properties: {
+        Plain: 'old', Slow: { get: () => gate },
+        Broken: {
+          get: () => {
+            if (isBroken) throw new Error('broken');
+            return 'whole';
+          },
+        },
+        Soon: { get: () => (isBroken ? Promise.reject(new Error('nobody waits for this')) : 'known') },
+      },
+    });
+    const service = serviceOf({ [path]: [waiting] });
+    const replies = service.call({
+      path, interface: 'org.freedesktop.DBus.Properties', member: 'GetAll', signature: 's', body: [Waiting.name],
+    });
+    waiting.values.Plain = 'new';
+    isBroken = true;
+    open('slow');
+    const values = new Map(Object.entries({ Plain: 'new', Slow: 'slow', Soon: 'known' }).map(
+      ([name, value]) => [name, variant('s', value)],
+    ));
+    expect((await replies)[0]?.body).toEqual([values]);
+    expect(reports).toMatchObject([{ error: { message: 'broken' }, member: 'Broken' }]);
+  });
+
   test('returns nothing for an interface without properties', async () => {
     expect(await setup().getAll('org.freedesktop.DBus.Peer')).toEqual(['a{sv}', new Map()]);
   });
