@@ -1,6 +1,7 @@
 // Runs long computations of many callers on one thread: in short slices between the turns of the event loop, one
 // computation of each caller in turn, so that no caller waits for all computations of another. It knows no numbers and
 // no messages. Tests: fair-queue.test.ts. (No clause of the specification.)
+import { OldestFirst } from '../../wire/oldest-first.js';
 
 /** The caller that waits for a computation. */
 export interface QueueCaller {
@@ -35,6 +36,7 @@ export class FairQueue {
   readonly #limits: QueueLimits;
   /** The callers that wait, the next one first. */
   readonly #lines = new Map<string | undefined, Line>();
+  readonly #order = new OldestFirst(this.#lines);
   #spent = 0;
   #isScheduled = false;
 
@@ -98,15 +100,15 @@ export class FairQueue {
 
   /** Runs one computation of the next caller, and puts the caller at the end; returns whether there was one. */
   #runNext(): boolean {
-    for (const [sender, line] of this.#lines) {
-      const task = line.tasks.shift()!; // a line without tasks is removed
-      this.#lines.delete(sender);
-      if (line.tasks.length > 0) this.#lines.set(sender, line);
-      else line.stopListening();
-      this.#spent += task.cost;
-      task.run();
-      return true;
-    }
-    return false;
+    if (this.#lines.size === 0) return false;
+    const sender = this.#order.take();
+    const line = this.#lines.get(sender)!; // there is one
+    const task = line.tasks.shift()!; // a line without tasks is removed
+    this.#lines.delete(sender);
+    if (line.tasks.length > 0) this.#lines.set(sender, line);
+    else line.stopListening();
+    this.#spent += task.cost;
+    task.run();
+    return true;
   }
 }
