@@ -267,7 +267,7 @@ suite('$watch', () => {
     await expect(proxyOf(client).$watch('Title').next()).rejects.toThrow(ConnectionClosedError);
   });
 
-  test('removes its match rule', async () => {
+  heavyTest('removes its match rule', async () => {
     await startPlayer(service);
     const proxy = proxyOf(client);
     for (let round = 0; round < 600; round++) { // more than a bus accepts at once

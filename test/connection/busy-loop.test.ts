@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Bus } from '../../src/connection/bus.js';
 import { connectToBus } from '../../src/connection/open-bus.js';
 import { openConnection } from '../../src/connection/connection.js';
-import { extent } from '../support/extent.js';
+import { extent, heavyTest } from '../support/extent.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
 import { describeWith, start } from '../support/programs.js';
 import { scratchDirectory } from '../support/reaper.js';
@@ -33,7 +33,7 @@ describeWith('dbus-daemon')('a program that is busy for longer than a timeout', 
     await daemon?.stop();
   });
 
-  test('gets the replies that arrived meanwhile', async () => {
+  heavyTest('gets the replies that arrived meanwhile', async () => {
     const timeouts = [1, 20, 20, 50, 100, 300];
     const calls = timeouts.map((timeout) => bus.call({ ...LIST_NAMES, timeout }));
     await turn(); // the calls leave
@@ -52,7 +52,7 @@ describeWith('dbus-daemon')('a program that is busy for longer than a timeout', 
     }
   });
 
-  test('connects, whatever step of the handshake is next', async () => {
+  heavyTest('connects, whatever step of the handshake is next', async () => {
     for (const turns of extent([0, 3], [0, 1, 2, 3, 4, 5])) {
       const connecting = connectToBus(daemon.address, { connectTimeout: 100 });
       for (let i = 0; i < turns; i++) await turn();

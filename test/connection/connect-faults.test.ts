@@ -10,7 +10,7 @@ import { connectToBus } from '../../src/connection/open-bus.js';
 import { ConnectError } from '../../src/transport/errors.js';
 import { encodeMessage } from '../../src/wire/messages/encode.js';
 import { methodReturn } from '../../src/wire/messages/message.js';
-import { extent } from '../support/extent.js';
+import { extent, heavyTest } from '../support/extent.js';
 import { describeWith, run, start } from '../support/programs.js';
 import { scratchDirectory } from '../support/reaper.js';
 import { type FakeServer, GUID, startFakeServer, UNIQUE_NAME } from './fake-server.js';
@@ -104,7 +104,7 @@ describe('a server that stops after a number of bytes', () => {
     }
   });
 
-  test('by silence is given up after connectTimeout, and nothing stays open', async () => {
+  heavyTest('by silence is given up after connectTimeout, and nothing stays open', async () => {
     await Promise.all(COUNTS.map(async (count) => {
       await using server = await startFakeServer({ onSocket: stopAfter(count, () => {}) });
       expect({ count, reason: await reasonFor(server, 1_500) }).toEqual({ count, reason: expected(count, false) });

@@ -9,7 +9,7 @@ import { marshal } from '../../src/wire/values/marshal.js';
 import {
   errorReply, type Message, methodCall, type MethodReturn, methodReturn, type Signal, signal,
 } from '../../src/wire/messages/message.js';
-import { extent } from '../support/extent.js';
+import { extent, heavyTest } from '../support/extent.js';
 import { memoryInUse, MIB } from '../support/memory.js';
 import { nextSignal, until } from '../support/waiting.js';
 import { GUID, type Link, startBusLink, startFakeServer, UNIQUE_NAME, startLink, startPair } from './fake-server.js';
@@ -396,7 +396,7 @@ describe('a peer that', () => {
     expect([...connection.dropped]).toEqual([['invalid message', 100]]);
   });
 
-  test('calls faster than it reads is not read from until it reads', async () => {
+  heavyTest('calls faster than it reads is not read from until it reads', async () => {
     await using link = await startLink();
     const { connection, peer } = link;
     let handled = 0;
@@ -551,7 +551,7 @@ describe('a bus that accepts the client and then answers Hello with', () => {
   });
 });
 
-test('two connections that send each other more than either reads at once do not deadlock', async () => {
+heavyTest('two connections that send each other more than either reads at once do not deadlock', async () => {
   await using pair = await startPair();
   const options = { queueBytes: Infinity };
   const [signals, others] = [pair.one.subscribe({}, options), pair.other.subscribe({}, options)];

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { type Message, methodCall, methodReturn } from '../../src/wire/messages/message.js';
 import { startLink, startPair } from '../connection/fake-server.js';
-import { extent } from '../support/extent.js';
+import { extent, heavyTest } from '../support/extent.js';
 import { MIB } from '../support/memory.js';
 import { until } from '../support/waiting.js';
 
@@ -47,7 +47,7 @@ async function mostQueued(count: number, length: number): Promise<number> {
   return most;
 }
 
-test('calls with long replies are handled only as fast as their replies are sent', async () => {
+heavyTest('calls with long replies are handled only as fast as their replies are sent', async () => {
   const few = await mostQueued(extent(70, 140), 500_000);
   const many = await mostQueued(extent(280, 560), 500_000);
   expect(many).toBeLessThan(64 * MIB);

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { unmarshal, UnmarshalError } from '../../src/wire/index.js';
 import { KEY_KIND, KeyCollisions } from '../../src/wire/values/key-collisions.js';
-import { extent } from '../support/extent.js';
+import { extent, heavyTest } from '../support/extent.js';
 import { COLLIDING, dictOf } from './colliding-keys.js';
 
 type Key = number | bigint | string;
@@ -32,7 +32,7 @@ describe('keys that are chosen to collide are refused:', () => {
     expect(error.offset).toBeGreaterThan(8 * 64);
   });
 
-  test('even among as many ordinary keys', () => {
+  heavyTest('even among as many ordinary keys', () => {
     for (const [name, make] of Object.entries(COLLIDING)) {
       if (make(4000).length < 4000) continue; // too few values to hide them
       const others = Array.from({ length: 4000 }, (_, i) => (name === 's' ? `key ${i}` : ordinary(typeOf(name), i * 3)));

@@ -59,7 +59,7 @@ heavyTest('values inside more than 64 variants are refused, however many variant
   await service.survives();
 });
 
-test('a subscription that nobody reads keeps no more bytes than the limit of its queue', async () => {
+heavyTest('a subscription that nobody reads keeps no more bytes than the limit of its queue', async () => {
   const COUNT = 400;
   const KEPT = 8;
   const body = zerosOf('a{sv}', 20_000);

@@ -6,7 +6,7 @@ import { DBusError } from '../../src/protocol/errors.js';
 import { RANDOM_DATA_BUS_NAME, RANDOM_DATA_PATH, RandomData } from '../../src/random-data.js';
 import { exportObject } from '../../src/service/export-object.js';
 import { builtProgram, runClient } from '../support/built.js';
-import { some } from '../support/extent.js';
+import { heavyTest, some } from '../support/extent.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
 import { describeWith, run } from '../support/programs.js';
 import type { Random } from '../fuzz/random.js';
@@ -57,7 +57,7 @@ describeWith('dbus-daemon')('on a bus,', () => {
     expect(warnings).toBeLessThan(10);
   });
 
-  test('the client program escapes the text of a service', async () => {
+  heavyTest('the client program escapes the text of a service', async () => {
     const random = seededRandom();
     let answer: () => string = () => '';
     const emit = (job: string, result: string): void => implementation.emit('slow_result', job, result);

@@ -8,7 +8,7 @@ import {
   MAX_INTROSPECTION_DEPTH, MAX_INTROSPECTION_LENGTH, parseIntrospection,
 } from '../../src/interface/parse-introspection.js';
 import { SignatureError } from '../../src/wire/errors.js';
-import { extent } from '../support/extent.js';
+import { extent, heavyTest } from '../support/extent.js';
 import { capturedXml, refusalOf } from './support.js';
 
 const NO_ANNOTATIONS = { annotations: {}, inAnnotations: [], outAnnotations: [] };
@@ -436,7 +436,7 @@ describe('hostile data', () => {
     expect(parseIntrospection('<node name="&amp;lt;&#38;amp;"/>').name).toBe('&lt;&amp;');
   });
 
-  test('can be nested as deep as the limit, but not deeper', () => {
+  heavyTest('can be nested as deep as the limit, but not deeper', () => {
     const nested = (depth: number, tag: string): string => (
       `<node>${`<${tag} name="a">`.repeat(depth - 1)}${`</${tag}>`.repeat(depth - 1)}</node>`
     );

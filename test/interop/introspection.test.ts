@@ -11,7 +11,7 @@ import {
 import { splitSignature } from '../../src/wire/index.js';
 import { IntrospectionError } from '../../src/interface/errors.js';
 import { capturedXml } from '../interface/support.js';
-import { extent } from '../support/extent.js';
+import { extent, heavyTest } from '../support/extent.js';
 import { pythonService } from '../support/foreign.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
 import { describeWith, type Program, PYTHON } from '../support/programs.js';
@@ -124,14 +124,14 @@ describeWith('dbus-python')('GLib', () => {
     });
   });
 
-  test('reads data whose definitions compile, with the strictest options', async () => {
+  heavyTest('reads data whose definitions compile, with the strictest options', async () => {
     const modules = realTexts().map((text) => formatDefinitions(parseIntrospection(text), { from: 'SRC/interface/define.js' }));
     const [first = '', ...others] = modules;
     const { diagnostics, output } = await compileText(first, Object.fromEntries(others.map((text, n) => [`m${n}.ts`, text])));
     expect(diagnostics, output).toEqual([]);
   }, 60_000);
 
-  test('reads no member of mutated introspection data that this library neither reads nor lists as a problem', () => {
+  heavyTest('reads no member of mutated introspection data that this library neither reads nor lists as a problem', () => {
     const seed = 11_260;
     const below = randomBelow(seed);
     const pieces = [
@@ -195,7 +195,7 @@ describeWith('dbus-daemon', 'dbus-python')('a service on dbus-python', () => {
     await daemon?.stop();
   });
 
-  test('is explored, called, and written as a module that compiles', async () => {
+  heavyTest('is explored, called, and written as a module that compiles', async () => {
     const root = await introspect(bus, { destination: 'com.example.Types1', path: '/' }, { depth: 8 });
     expect(root.failures).toEqual([]);
     const module = formatDefinitions(root, { from: 'SRC/interface/define.js' });

@@ -39,7 +39,7 @@ test('the activation file has the file name of the bus name that it activates', 
 const DAEMONS = [['dbus-daemon', ['dbus-daemon']], ['dbus-wire-bus', []]] as const;
 
 for (const [daemon, required] of DAEMONS) describeWith(...required)(`on ${daemon} the activation file`, () => {
-  test('lets the first call start the program, once', async () => {
+  heavyTest('lets the first call start the program, once', async () => {
     const bus = await startActivatingBus(daemon);
     await using connection = await connectToBus(bus.address);
     expect(await connection.getNameOwner(RANDOM_DATA_BUS_NAME)).toBeUndefined();

@@ -43,9 +43,6 @@ const counted = (implementation = card()) => {
 
 let client: Bus;
 let service: Bus;
-useBusPair((pair) => {
-  ({ client, service } = pair);
-});
 
 async function watch(): Promise<string[]> {
   const seen: string[] = [];
@@ -60,6 +57,10 @@ const nothing = () => client.call({
 });
 
 suite('the implementations of a subtree', () => {
+  useBusPair((pair) => {
+    ({ client, service } = pair);
+  });
+
   test.each(['exportObject', 'exportSubtree'])('with %s have their changes announced in order, two at a time', async (kind) => {
     const seen = await watch();
     const running: (() => void)[] = [];

@@ -27,7 +27,7 @@ const view = manageObjects(never, { path: '/' }, { player: Player, disk: Disk })
 `;
 const HEAD_LINES = DEFINITION.split('\n').length - 1;
 
-test('an editor shows the types of values, names and arguments', async () => {
+heavyTest('an editor shows the types of values, names and arguments', async () => {
   const shown = await hovers(`${DEFINITION}
 for await (const /*^*/volume of player.$watch('Volume')) volume;
 player.$watch('Title', (/*^*/title) => title);

@@ -1,6 +1,6 @@
 // Reverses the bytes of numbers in bulk, for messages in the other byte order. Node has native functions for that,
 // three to four times as fast as the loops here. They are used if the engine has them, and if they give the same result
-// as the loops. It knows no types. Specification: Marshaling (Wire Format). Tests: byte-swap.test.ts.
+// as the loops. It knows no types. Specification: Marshaling (Wire Format). Tests: byte-swap.heavy.test.ts.
 
 /** Reverses the bytes of each element in place. */
 type Swap = (bytes: Uint8Array) => void;

@@ -112,7 +112,7 @@ suite('the client program', () => {
     expect(await runClient(bus, ['--name', 'com.example.None', '-s'])).toMatchObject({ code: 2, stdout, stderr: '' });
   });
 
-  test('prints the reason if it cannot connect to a bus', async () => {
+  heavyTest('prints the reason if it cannot connect to a bus', async () => {
     const env = { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nonexistent/bus' };
     const { code, stdout, stderr } = await runClient(bus, [], { env });
     expect([code, stderr]).toEqual([2, '']);

@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseAddresses } from '../../../src/protocol/address.js';
 import { builtProgram } from '../../support/built.js';
-import { some } from '../../support/extent.js';
+import { heavyTest, some } from '../../support/extent.js';
 import { describeWith, type ProgramOptions, PYTHON, run, start } from '../../support/programs.js';
 
 const BUS = builtProgram('bus');
@@ -23,7 +23,7 @@ test('the command finds its own bus and no other, and the bus ends with it', asy
   expect(existsSync(dirname(parseAddresses(address)[0]?.keys.get('path') ?? '/'))).toBe(false);
 });
 
-test('the programs of this package find the bus', async () => {
+heavyTest('the programs of this package find the bus', async () => {
   const service = builtProgram('service');
   const client = builtProgram('client');
   const script = '"$0" "$1" & until "$0" "$2" 8 2>/dev/null; do sleep 0.1; done; kill $!; wait $!';

@@ -116,7 +116,7 @@ suite('the service program', () => {
     expect(await first.stop()).toMatchObject({ code: 0 });
   });
 
-  test('takes over the name with --replace, and the former service ends with a message', async () => {
+  heavyTest('takes over the name with --replace, and the former service ends with a message', async () => {
     await using first = await startService(bus);
     await using second = await launchService(bus, ['--replace']);
     const [, owner] = await second.line(/^ready com\.larry-price\.test (:1\.\d+)$/);

@@ -6,7 +6,7 @@ import {
   decodeMessage, dissect, encodeMessage, formatDissection, type Part, signal, UnmarshalError, type UnmarshalErrorCode,
   type Variant,
 } from '../../../src/wire/index.js';
-import { extent } from '../../support/extent.js';
+import { extent, heavyTest } from '../../support/extent.js';
 import { completeTypes, loadMessages } from '../../support/fixtures.js';
 
 const fixtures = loadMessages();
@@ -236,7 +236,7 @@ describe('the dissection of a large message', () => {
     expect(formatDissection(numbers).length).toBeLessThan(15_000);
   });
 
-  test('has the first and the last parts if there are too many', () => {
+  heavyTest('has the first and the last parts if there are too many', () => {
     const count = extent(30_000, 100_000);
     const bytes = large('as', [Array.from({ length: count }, (_, i) => `text ${i}`)]);
     const parts = checkDissection(bytes, 'as');
