@@ -260,6 +260,12 @@ describe('the tests', () => {
     };
     expect(withExtent.filter((suite) => !isRunInFull(suite)).map(({ file }) => file)).toEqual([]);
   });
+
+  test('remove the temporary folders that they make', () => {
+    const makers = files.filter((file) => /^test\/.*\.(ts|mjs)$/.test(file) && /\bmkdtemp(Sync)?\(/.test(read(file)));
+    expect(makers).toContain('test/support/reaper.ts');
+    expect(makers.filter((file) => !/\brm(Sync)?\(|\brm -rf /.test(read(file)))).toEqual([]);
+  });
 });
 
 describe('the repository', () => {

@@ -1,8 +1,6 @@
 // The AbortSignal of the program: every function that accepts one listens to it only while it has to. A listener that
 // stays would keep the connection in memory for as long as the signal, which can be that of the whole program.
 import { getEventListeners } from 'node:events';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { introspect } from '../../src/client/introspect.js';
@@ -20,6 +18,7 @@ import { startMessageBus } from '../../src/message-bus/start.js';
 import { exportObject } from '../../src/service/export-object.js';
 import { exportObjectManager } from '../../src/service/export-object-manager.js';
 import { memoryPair } from '../../src/transport/memory-pair.js';
+import { scratchDirectory } from '../support/reaper.js';
 
 const Player = defineInterface({
   name: 'com.example.Player1',
@@ -50,7 +49,7 @@ beforeEach(async () => {
   onTestFinished(() => bus.close());
 });
 
-const path = (): string => `unix:path=${join(mkdtempSync(join(tmpdir(), 'abort-listeners-')), 'socket')}`;
+const path = (): string => `unix:path=${join(scratchDirectory(), 'socket')}`;
 const proxy = () => createProxy(bus, Player, target);
 
 interface Closable {

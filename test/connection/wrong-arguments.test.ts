@@ -1,13 +1,12 @@
 // Arguments of every kind for every function of connections and clients: each argument, and each option of it, is
 // replaced by values that a program can pass by mistake. A function accepts the value, or its error is one of this
 // library: with a code, a clear text, and the line of the caller in its stack.
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import * as door from '../../src/index.js';
 import { startMessageBus } from '../../src/message-bus/start.js';
 import { extent } from '../support/extent.js';
+import { scratchDirectory } from '../support/reaper.js';
 
 const {
   attachDescriptors, becomeMonitor, busOver, connectionOver, connectToBus, createProxy, DBusError, DBusWireError,
@@ -102,7 +101,7 @@ const rule = {
 const flags = { noReply: undefined, noAutoStart: true, allowInteractiveAuthorization: false };
 const follow = { signal: wait.signal, noAutoStart: true };
 const proxyOf = (bus: Bus) => createProxy(bus, Player, target);
-const socket = () => `unix:path=${join(mkdtempSync(join(tmpdir(), 'wrong-arguments-')), 'socket')}`;
+const socket = () => `unix:path=${join(scratchDirectory(), 'socket')}`;
 /** A transport whose other end is gone soon. */
 const transport = () => {
   const [one, other] = memoryPair();

@@ -7,7 +7,7 @@ import { delimiter, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { describe } from 'vitest';
 import { programsOfBus } from './chosen-bus.js';
-import { adopt, killGroup } from './reaper.js';
+import { adopt, killGroup, scratchRoot } from './reaper.js';
 
 /** Default limit for the end of a program, or for a line of its output, in milliseconds. */
 export const PROGRAM_TIMEOUT = 30_000;
@@ -56,7 +56,8 @@ export async function start(
   const child = spawn(command, args, {
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...process.env, LC_ALL: 'C.UTF-8', ...options.env },
+    // A program that is killed leaves its temporary files, such as those of nonces: they go with the scratch files.
+    env: { ...process.env, LC_ALL: 'C.UTF-8', TMPDIR: scratchRoot(), ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   adopt(child);
@@ -218,12 +219,15 @@ export const PYTHON = '/usr/bin/python3';
 
 const LOAD_SD_BUS = `import ctypes; ctypes.CDLL('libsystemd.so.0').sd_bus_set_server`;
 
-/** The requirements of a suite besides programs, and how to find out whether each is installed. */
-const MODULES: Readonly<Record<string, () => boolean>> = {
-  'sd-bus': () => spawnSync(PYTHON, ['-c', LOAD_SD_BUS], { stdio: 'ignore' }).status === 0,
-  'dbus-python': () => spawnSync(PYTHON, ['-c', 'import dbus, gi'], { stdio: 'ignore' }).status === 0,
-  'python-dbusmock': () => spawnSync(PYTHON, ['-c', 'import dbusmock'], { stdio: 'ignore' }).status === 0,
+/** The requirements of a suite besides programs, each with what Python can run only if it is installed. */
+const MODULES: Readonly<Record<string, string>> = {
+  'sd-bus': LOAD_SD_BUS,
+  'dbus-python': 'import dbus, gi',
+  'python-dbusmock': 'import dbusmock',
 };
+
+/** Whether each of MODULES is installed, as far as a suite of this process has asked. */
+const isModuleInstalled = new Map<string, boolean>();
 
 /**
  * The `describe` for a suite that needs foreign programs (or `dbus-python`).
@@ -239,11 +243,21 @@ export function describeWith(...names: readonly string[]): typeof describe | typ
 /** A text that names the missing programs; undefined if all are installed. In CI it throws instead. */
 export function reasonToSkip(...names: readonly string[]): string | undefined {
   const needed = names.flatMap((name) => (name === 'dbus-daemon' ? programsOfBus() : name));
-  const missing = needed.filter((name) => !(MODULES[name]?.() ?? isOnPath(name)));
+  const missing = needed.filter((name) => !isInstalled(name));
   if (missing.length === 0) return undefined;
   const reason = `not installed: ${missing.join(', ')}`;
   if (process.env['CI']) throw new Error(`${reason} (in CI nothing may be skipped)`);
   return reason;
+}
+
+function isInstalled(name: string): boolean {
+  const code = MODULES[name];
+  if (code === undefined) return isOnPath(name);
+  const known = isModuleInstalled.get(name);
+  if (known !== undefined) return known;
+  const installed = spawnSync(PYTHON, ['-c', code], { stdio: 'ignore' }).status === 0;
+  isModuleInstalled.set(name, installed);
+  return installed;
 }
 
 function isOnPath(program: string): boolean {

@@ -34,10 +34,15 @@ interface Reaper {
 let reaper: Reaper | undefined;
 let scratchCount = 0;
 
+/** The directory of all scratch files of this process. */
+export function scratchRoot(): string {
+  reaper ??= startReaper();
+  return reaper.scratch;
+}
+
 /** A new empty directory with a path short enough for sockets in it; it goes away with this process at the latest. */
 export function scratchDirectory(): string {
-  reaper ??= startReaper();
-  const directory = join(reaper.scratch, String(scratchCount++));
+  const directory = join(scratchRoot(), String(scratchCount++));
   mkdirSync(directory, { mode: 0o700 });
   return directory;
 }

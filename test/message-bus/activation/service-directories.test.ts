@@ -1,15 +1,14 @@
 // Directories of service files: the standard ones, their order, and the files that are skipped.
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { findServices, standardSessionDirectories } from '../../../src/message-bus/activation/service-directories.js';
+import { scratchDirectory } from '../../support/reaper.js';
 
 let root: string;
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'dbus-wire-services-'));
+  root = scratchDirectory();
 });
-afterEach(() => rmSync(root, { recursive: true }));
 
 function put(file: string, name: string, exec = '/bin/true'): void {
   mkdirSync(join(root, file, '..'), { recursive: true });
