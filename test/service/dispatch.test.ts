@@ -7,11 +7,12 @@ import type { CallContext } from '../../src/interface/definition.js';
 import { defineInterface } from '../../src/interface/define.js';
 import { TurnEnd } from '../../src/service/turn-end.js';
 import { WARNING_PERIOD } from '../../src/service/warning-limit.js';
-import { callLimits } from '../../src/connection/call-limits.js';
+import { type CallLimits, callLimits } from '../../src/connection/call-limits.js';
 import { CallRefusal } from '../../src/connection/call-router.js';
 import { Callers } from '../../src/connection/callers.js';
 import { standardInterfaces } from '../../src/service/standard-interfaces.js';
 import type { Message } from '../../src/wire/messages/message.js';
+import { extent, heavyTest } from '../support/extent.js';
 import { until } from '../support/waiting.js';
 import {
   CALLER, errorNameFor, EXOTIC_ERRORS, incomingCall, recordHandlerErrors, serviceOf, TestDispatcher,
@@ -269,7 +270,7 @@ describe('an error of a handler', () => {
   };
   const ways = [['thrown', throwing], ['rejected', rejecting]] as const;
 
-  describe.each(ways)('%s', (_, fail) => {
+  describe.each(ways)('%s', (way, fail) => {
     test('reaches the caller unchanged if it is a DBusError, and is not reported', async () => {
       const reports = recordHandlerErrors();
       expect(await fail(new DBusError('com.example.Error.No', 'no'))).toEqual(['com.example.Error.No', 'no']);
@@ -334,8 +335,10 @@ describe('an error of a handler', () => {
       ['has a NUL', new DBusError('com.example.Error.No', 'te\0xt'), 'te\ufffdxt'],
       ['has a lone surrogate', new DBusError('com.example.Error.No', 'te\ud800xt'), 'te\ufffdxt'],
       ['is empty', new DBusError('com.example.Error.No', ''), ''],
-      ['is longer than any message', new DBusError('com.example.Error.No', 'x'.repeat(2 ** 27)),
-        `${'x'.repeat(65_536)}…`],
+      ['is long and has a NUL', new DBusError('com.example.Error.No', `\0${'x'.repeat(65_536)}`), `\ufffd${'x'.repeat(65_535)}…`],
+      ...extent(() => [], () => [
+        ['is longer than any message', new DBusError('com.example.Error.No', 'x'.repeat(2 ** 27)), `${'x'.repeat(65_536)}…`] as [string, DBusError, string],
+      ])(),
       ['is a number', Object.assign(new DBusError('com.example.Error.No', ''), { message: 42, body: [42] }),
         'the handler failed'],
       ['is of a declared class', new (defineInterface({
@@ -347,7 +350,7 @@ describe('an error of a handler', () => {
       expect(reports).toEqual([]);
     });
 
-    test('is sent as Failed if its text is longer than any message', async () => {
+    (way === 'thrown' ? test : heavyTest)('is sent as Failed if its text is longer than any message', async () => {
       recordHandlerErrors();
       expect(await fail(new Error('x'.repeat(2 ** 27)))).toEqual([`${ERROR}.Failed`, 'the handler failed']);
     });
@@ -485,8 +488,11 @@ describe('after the connection has ended', () => {
 });
 
 describe('handlers that have not replied', () => {
+  /** The most of all callers together: a small number, or the default. */
+  const MOST = extent(320, 32_768);
+  const limits = extent({ maxCalls: MOST }, {});
   const Stuck = defineInterface({ name: 'com.example.Stuck', methods: { Wait: { out: 's' }, Quick: { out: 's' } } });
-  function stuckService() {
+  function stuckService(limits: CallLimits = {}) {
     const waiting: { readonly resolve: (text: string) => void; readonly signal: AbortSignal }[] = [];
     const service = serviceOf({
       '/s': [Stuck.implement({
@@ -495,7 +501,7 @@ describe('handlers that have not replied', () => {
           Quick: () => 'quick',
         },
       })],
-    });
+    }, limits);
     const wait = (sender: string | undefined, serial = 1) =>
       service.dispatcher.dispatch(incomingCall({ path: '/s', member: 'Wait', sender, serial })) ?? Promise.resolve();
     const refused = (sender: string) => service.call({ path: '/s', member: 'Wait', sender });
@@ -517,10 +523,11 @@ describe('handlers that have not replied', () => {
   });
 
   test('are limited in number for all callers together', async () => {
-    const { wait, refused, waiting } = stuckService();
-    for (let index = 0; index < 32_768; index++) void wait(`:1.${index % 32}`);
-    expect(waiting).toHaveLength(32_768);
-    const text = '32768 calls are in progress: there must not be more';
+    expect(callLimits()).toMatchObject({ maxCalls: 32_768, maxCallsPerCaller: 1_024 });
+    const { wait, refused, waiting } = stuckService(limits);
+    for (let index = 0; index < MOST; index++) void wait(`:1.${index % 32}`);
+    expect(waiting).toHaveLength(MOST);
+    const text = `${MOST} calls are in progress: there must not be more`;
     expect(await refused(':1.99')).toMatchObject([{ errorName: `${ERROR}.LimitsExceeded`, body: [text] }]);
   });
 
@@ -654,13 +661,13 @@ describe('handlers that have not replied', () => {
       const standard = standardInterfaces(stuck.tree, stuck.sink);
       const { tree, sink } = stuck;
       const closedSignal = abort.signal;
-      const callers = new Callers(undefined, closedSignal, callLimits());
+      const callers = new Callers(undefined, closedSignal, callLimits(limits));
       return { ...stuck, dispatcher: new TestDispatcher({ tree, standard, sink, closedSignal, callers, turnEnd: new TurnEnd() }) };
     })();
-    for (let index = 0; index < 40_000; index++) {
+    for (let index = 0; index < MOST + 100; index++) {
       void dispatcher.dispatch(incomingCall({ path: '/s', member: 'Wait', sender: `:1.${index}` }));
     }
-    expect(waiting).toHaveLength(32_768);
+    expect(waiting).toHaveLength(MOST);
   });
 });
 

@@ -4,7 +4,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { onTestFinished } from 'vitest';
 import { CallRefusal } from '../../src/connection/call-router.js';
-import { callLimits } from '../../src/connection/call-limits.js';
+import { type CallLimits, callLimits } from '../../src/connection/call-limits.js';
 import { Callers, type WatchDepartures } from '../../src/connection/callers.js';
 import { ConnectionClosedError } from '../../src/connection/errors.js';
 import { DBusError } from '../../src/protocol/errors.js';
@@ -80,8 +80,8 @@ export interface Service {
   call(parts: Parameters<typeof incomingCall>[0]): Promise<readonly Message[]>;
 }
 
-/** A service with objects by path. */
-export function serviceOf(objects: Readonly<Record<string, readonly Implementation[]>>): Service {
+/** A service with objects by path, and with limits of the calls in progress other than the defaults. */
+export function serviceOf(objects: Readonly<Record<string, readonly Implementation[]>>, limits: CallLimits = {}): Service {
   const tree = new ObjectTree();
   for (const [path, implementations] of Object.entries(objects)) {
     tree.add(path, implementations.map((implementation) => exportedInterface(implementation)));
@@ -92,7 +92,7 @@ export function serviceOf(objects: Readonly<Record<string, readonly Implementati
   let leave: ((name: string) => void) | undefined;
   const watchDepartures: WatchDepartures = (onLeave) => void (leave = onLeave);
   const closedSignal = abort.signal;
-  const callers = new Callers(watchDepartures, closedSignal, callLimits());
+  const callers = new Callers(watchDepartures, closedSignal, callLimits(limits));
   const dispatcher = new TestDispatcher({ tree, standard, sink, closedSignal, callers, turnEnd: new TurnEnd() });
   return {
     tree, sink, dispatcher, abort,
