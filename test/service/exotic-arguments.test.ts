@@ -9,6 +9,7 @@ import { exportObject } from '../../src/service/export-object.js';
 import { exportObjectManager } from '../../src/service/export-object-manager.js';
 import { exportSubtree } from '../../src/service/export-subtree.js';
 import { DBusWireError } from '../../src/wire/errors.js';
+import { some } from '../support/extent.js';
 import { loopback, recordHandlerErrors, revokedProxy } from './support.js';
 
 const throwing = (trap: keyof ProxyHandler<object>, target: object = {}): object => new Proxy(target, {
@@ -179,7 +180,7 @@ describe('a handler that returns a value of any kind', () => {
   test.each(HANDLERS_OF)('%s: each call is answered, and reported errors are of this library', async (_, serve, calls) => {
     const reports = recordHandlerErrors();
     const foreign: unknown[] = [];
-    for (const [title, create] of VALUES) {
+    for (const [title, create] of some(VALUES, 3)) {
       const { call } = serve(create());
       for (const [name, member, ...body] of calls) {
         const replies = await call({ path: '/a/b', interface: name, member, signature: 's'.repeat(body.length), body });

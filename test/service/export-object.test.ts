@@ -13,6 +13,7 @@ import { exportObject } from '../../src/service/export-object.js';
 import { MarshalError } from '../../src/wire/errors.js';
 import { variant } from '../../src/wire/variant.js';
 import { useBusPair } from '../support/bus-pair.js';
+import { heavyTest } from '../support/extent.js';
 import type { PrivateBus } from '../support/private-bus.js';
 import { describeWith } from '../support/programs.js';
 import { until } from '../support/waiting.js';
@@ -146,7 +147,7 @@ suite('an exported object', () => {
     expect(getEventListeners(service.closedSignal, 'abort')).toHaveLength(before);
   });
 
-  test('costs the same however many others there are, even to emit signals and to remove it', async () => {
+  heavyTest('costs the same however many others there are, even to emit signals and to remove it', async () => {
     const { implementation } = counter();
     const none = { sent: 0 };
     const link: MessageLink = {

@@ -6,6 +6,7 @@ import { ExportError } from '../../src/service/errors.js';
 import { exportedInterface, type ExportedInterface } from '../../src/service/exported-interface.js';
 import { ObjectTree } from '../../src/service/object-tree.js';
 import { InvalidNameError } from '../../src/wire/errors.js';
+import { heavyTest } from '../support/extent.js';
 import { expectProportionalWork } from '../support/work.js';
 
 const exported = (name: string): ExportedInterface => exportedInterface(defineInterface({ name }).implement({}));
@@ -119,7 +120,7 @@ describe('the object tree', () => {
     expect(children(tree, '/')).toEqual([]);
   });
 
-  test('adds and removes 20,000 objects with work in proportion to their number', async () => {
+  heavyTest('adds and removes 20,000 objects with work in proportion to their number', async () => {
     const one = exported('com.example.A');
     await expectProportionalWork(2_500, (count) => {
       const tree = new ObjectTree();

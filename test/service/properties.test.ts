@@ -61,8 +61,8 @@ const Large = defineInterface({
 });
 const large = () => Large.implement({
   properties: {
-    A: { get: () => new Uint8Array(40_000_000) },
-    B: { get: () => new Uint8Array(40_000_001) },
+    A: { get: () => new Uint8Array(2_000) },
+    B: { get: () => new Uint8Array(2 ** 26 - 1_000) }, // fits alone
     Small: { get: () => 'small' },
   },
 });

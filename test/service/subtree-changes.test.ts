@@ -97,7 +97,7 @@ suite('objects of a subtree', () => {
         return now;
       },
     });
-    for (let count = 0; count < 5_000; count++) subtree.emitAdded('a');
+    for (let count = 0; count < 1_100; count++) subtree.emitAdded('a');
     expect(asked).toBe(1);
     found = [card(), defineInterface({ name: 'com.example.Extra1' }).implement({})];
     gate.resolve();
@@ -117,7 +117,7 @@ suite('objects of a subtree', () => {
       subtree.emitRemoved('a');
     }
     subtree.emitAdded('b');
-    for (let count = 0; count < 1_500; count++) {
+    for (let count = 0; count < 1_010; count++) {
       subtree.emitRemoved('b');
       subtree.emitAdded('b');
     }
@@ -126,7 +126,7 @@ suite('objects of a subtree', () => {
     const sent = await end(seen);
     const about = (name: string) => sent.filter((text) => text.includes(`/cards/${name} `)).map((text) => text.split(' ')[0]);
     expect(about('a')).toEqual(Array.from({ length: 3 }, () => ['InterfacesAdded', 'InterfacesRemoved']).flat());
-    expect([about('b').at(-1), reports.length]).toEqual(['InterfacesRemoved', 501]); // the last was not announced
+    expect([about('b').at(-1), reports.length]).toEqual(['InterfacesRemoved', 11]); // the last was not announced
     expect(reports[0]).toMatchObject({ member: 'InterfacesAdded', error: {
       message: '1000 announcements of /com/example/cards/b wait for the handler "object": it must answer before the object is announced again',
     } });
