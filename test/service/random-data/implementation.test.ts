@@ -5,6 +5,7 @@ import { MAX_SLOW_JOBS, MAX_SLOW_JOBS_PER_CALLER, RANDOM_DATA_PATH, RandomData }
 import { createRandomData } from '../../../src/service/random-data/implementation.js';
 import { randomInteger } from '../../../src/service/random-data/random-integer.js';
 import type { SlowJobOptions } from '../../../src/service/random-data/slow-jobs.js';
+import { extent } from '../../support/extent.js';
 import { CALLER, incomingCall, serviceOf } from '../support.js';
 
 const ERROR = 'org.freedesktop.DBus.Error';
@@ -32,14 +33,16 @@ describe('a random integer', () => {
   });
 
   test('of 3 bits has each of eight values about equally often', () => {
+    const EXPECTED = extent(200, 2_000); // of each value
+    const deviation = Math.sqrt(8 * EXPECTED * (1 / 8) * (7 / 8));
     const counts = new Map<string, number>();
-    for (let index = 0; index < 16_000; index++) {
+    for (let index = 0; index < 8 * EXPECTED; index++) {
       const text = randomInteger(3);
       counts.set(text, (counts.get(text) ?? 0) + 1);
     }
     expect([...counts.keys()].sort()).toEqual(['0', '1', '2', '3', '4', '5', '6', '7']);
-    // 2,000 expected, with a standard deviation of 42: eight of them do not happen by chance.
-    for (const count of counts.values()) expect(Math.abs(count - 2000)).toBeLessThan(8 * 42);
+    // Eight standard deviations do not happen by chance.
+    for (const count of counts.values()) expect(Math.abs(count - EXPECTED)).toBeLessThan(8 * deviation);
   });
 
   test.each([7, 8, 9, 31, 53, 64, 65, 1000])('of %i bits uses all of its bits and no more', (bits) => {
@@ -106,7 +109,8 @@ describe('the method quick', () => {
   );
 });
 
-describe('20,000 calls for long numbers by one caller', () => {
+describe('thousands of calls for long numbers by one caller', () => {
+  const CALLS = extent(2_000, 20_000);
   test('are answered in short slices, and those of another caller in between', async () => {
     const { dispatcher, sink, leave } = setup();
     vi.useRealTimers();
@@ -117,9 +121,9 @@ describe('20,000 calls for long numbers by one caller', () => {
       path: RANDOM_DATA_PATH, interface: RandomData.name, member: 'quick', signature: 'i', body: [bits], sender,
       serial: ++asked,
     }));
-    for (let index = 0; index < 20_000; index++) void quick(':2.1', 65_536);
+    for (let index = 0; index < CALLS; index++) void quick(':2.1', 65_536);
     const refused = sink.sent.filter(({ errorName }) => errorName === `${ERROR}.LimitsExceeded`);
-    expect(refused).toHaveLength(20_000 - 1_024 - 1); // so many are in progress, and one was answered at once
+    expect(refused).toHaveLength(CALLS - 1_024 - 1); // so many are in progress, and one was answered at once
     expect(source).toHaveBeenCalledTimes(1);
     await quick(':2.2', 65_536);
     expect(source.mock.calls.length).toBeLessThanOrEqual(3);
