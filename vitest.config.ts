@@ -33,6 +33,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     teardownTimeout: 10_000,
+    expect: { poll: { interval: 10, timeout: 30_000 } },
     projects: [
       {
         extends: true,

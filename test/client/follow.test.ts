@@ -1,5 +1,5 @@
 // Following a remote object on a link without a bus, with services that make the follower read repeatedly.
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, type TestContext } from 'vitest';
 import { createProxy } from '../../src/client/proxy.js';
 import { connectionOver } from '../../src/connection/over-transport.js';
 import { defineInterface } from '../../src/interface/define.js';
@@ -35,7 +35,7 @@ test('a proxy without a bus can watch and cache properties', async () => {
 });
 
 /** A connection to a program that answers calls by hand, and can invalidate the volume. */
-function playerByHand(answer: (call: MethodCall) => void) {
+function playerByHand({ onTestFinished }: TestContext, answer: (call: MethodCall) => void) {
   const [one, other] = memoryPair();
   const server = connectionOver(one);
   const connection = connectionOver(other);
@@ -59,10 +59,11 @@ function playerByHand(answer: (call: MethodCall) => void) {
   return { proxy: createProxy(connection, Player, { path: '/player' }), invalidate, announce, reply };
 }
 
-test('a watch is ready even if each reply is outdated when it arrives, and it continues to read', async () => {
+test.concurrent('a watch is ready even if each reply is outdated when it arrives, and it continues to read', async (context) => {
+  const { expect } = context;
   let reads = 0;
   let stop = Infinity;
-  const { proxy, invalidate, reply } = playerByHand((call) => {
+  const { proxy, invalidate, reply } = playerByHand(context, (call) => {
     if (++reads < stop) invalidate();
     reply(call, reads);
   });
@@ -76,9 +77,10 @@ test('a watch is ready even if each reply is outdated when it arrives, and it co
   await watch.close();
 });
 
-test('a loop gets the values of a property that is invalidated by each read', async () => {
+test.concurrent('a loop gets the values of a property that is invalidated by each read', async (context) => {
+  const { expect } = context;
   let reads = 0;
-  const { proxy, invalidate, reply } = playerByHand((call) => {
+  const { proxy, invalidate, reply } = playerByHand(context, (call) => {
     reply(call, ++reads);
     invalidate();
   });
@@ -91,9 +93,10 @@ test('a loop gets the values of a property that is invalidated by each read', as
   expect(reads).toBeLessThanOrEqual(3 * 12); // an answer that is outdated is given at the third attempt
 });
 
-test('a read that waits is dropped if its value is announced in the meantime', async () => {
+test.concurrent('a read that waits is dropped if its value is announced in the meantime', async (context) => {
+  const { expect } = context;
   let reads = 0;
-  const { proxy, invalidate, reply, announce } = playerByHand((call) => {
+  const { proxy, invalidate, reply, announce } = playerByHand(context, (call) => {
     reply(call, ++reads);
     if (reads < 3 * 9) invalidate(); // eight loads at once, and one after a pause
     else announce(1_000);
@@ -105,9 +108,10 @@ test('a read that waits is dropped if its value is announced in the meantime', a
   await watch.close();
 });
 
-test('a read that waits is dropped when its watch ends', async () => {
+test.concurrent('a read that waits is dropped when its watch ends', async (context) => {
+  const { expect } = context;
   let reads = 0;
-  const { proxy, invalidate, reply } = playerByHand((call) => {
+  const { proxy, invalidate, reply } = playerByHand(context, (call) => {
     reply(call, ++reads);
     invalidate();
   });

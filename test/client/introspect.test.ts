@@ -14,6 +14,7 @@ import { exportObject } from '../../src/service/export-object.js';
 import { ArgumentError, InvalidNameError } from '../../src/wire/errors.js';
 import { errorReply, methodReturn } from '../../src/wire/messages/message.js';
 import { startPair } from '../connection/fake-server.js';
+import { extent } from '../support/extent.js';
 
 const Lamp = defineInterface({
   name: 'com.example.Lamp1',
@@ -171,8 +172,8 @@ test('an endless tree is explored only up to the limits, with few calls at a tim
   expect(chain.asked).toHaveLength(65);
 });
 
-test('introspection data with 200,000 invalid names of objects is read, and 1,000 of them are reported', async () => {
-  const { link } = await answering(() => `<node>${'<node name="a b"/>'.repeat(200_000)}<node name="good"/></node>`);
+test('introspection data with thousands of invalid names of objects is read, and 1,000 of them are reported', async () => {
+  const { link } = await answering(() => `<node>${'<node name="a b"/>'.repeat(extent(2_000, 200_000))}<node name="good"/></node>`);
   const object = await introspect(link, { path: '/' });
   expect(object.childPaths).toEqual(['/good']);
   expect(object.failures).toHaveLength(1_000);

@@ -9,6 +9,7 @@ import { defineInterface } from '../../src/interface/define.js';
 import { errorReply, type MethodCall, methodReturn, signal } from '../../src/wire/messages/message.js';
 import { type Variant, variant } from '../../src/wire/variant.js';
 import { useBusPair } from '../support/bus-pair.js';
+import { extent, some } from '../support/extent.js';
 import type { PrivateBus } from '../support/private-bus.js';
 import { describeWith } from '../support/programs.js';
 import { type Same, same } from '../types/support.js';
@@ -272,7 +273,7 @@ suite('signals before the list of all objects', () => {
     let flood = 1;
     const radio = await startRadio(service, () => {
       if (radio.lists > flood) return { '/1': device('one') };
-      const all = Object.fromEntries([['com.example.Device1', { Name: variant('s', 'x'.repeat(2 ** 20)) }]]);
+      const all = { 'com.example.Device1': { Picture: variant('ay', new Uint8Array(2 ** 20)) } };
       for (let n = 0; n < 17; n++) radio.add(`/flood/${n}`, all);
       return {};
     });
@@ -398,12 +399,12 @@ suite('the limits of managed objects', () => {
     const radio = await startRadio(service, () => ({}));
     const { view, said } = follow(client, { maxObjects: 10 });
     await view.ready;
-    for (let n = 0; n < 1_000; n++) radio.add(`/endless/${n}`, device('x'));
+    for (let n = 0; n < 200; n++) radio.add(`/endless/${n}`, device('x'));
     await arrived();
     expect(view.objects.size).toBe(10);
     expect(said).toHaveLength(10);
-    expect(view.dropped).toBe(990);
-    expect(client.dropped.get('too many objects')).toBe(990);
+    expect(view.dropped).toBe(190);
+    expect(client.dropped.get('too many objects')).toBe(190);
     radio.remove('/endless/0', 'com.example.Device1');
     radio.add('/place', device('x'));
     await arrived();
@@ -428,17 +429,19 @@ suite('the limits of managed objects', () => {
   });
 
   test('are high enough for thousands of objects at once', { timeout: 60_000 }, async () => {
+    const COUNT = extent(1_200, 5_000);
     const radio = await startRadio(service, () => (
-      Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`/list/${n}`, device(`list ${n}`)]))
+      Object.fromEntries(Array.from({ length: COUNT }, (_, n) => [`/list/${n}`, device(`list ${n}`)]))
     ));
     const { view } = follow();
     await view.ready;
-    for (let n = 0; n < 5_000; n++) radio.add(`/signal/${n}`, device(`signal ${n}`));
-    for (let n = 0; n < 5_000; n++) radio.change(`/list/${n}`, { Name: variant('s', `new ${n}`) });
+    for (let n = 0; n < COUNT; n++) radio.add(`/signal/${n}`, device(`signal ${n}`));
+    for (let n = 0; n < COUNT; n++) radio.change(`/list/${n}`, { Name: variant('s', `new ${n}`) });
     await arrived();
-    expect(view.objects.size).toBe(10_000);
-    expect(view.objects.get('/list/4999')?.device?.$properties.Name).toBe('new 4999');
-    expect(view.objects.get('/signal/4999')?.device?.$properties.Name).toBe('signal 4999');
+    expect(view.objects.size).toBe(2 * COUNT);
+    const last = COUNT - 1;
+    expect(view.objects.get(`/list/${last}`)?.device?.$properties.Name).toBe(`new ${last}`);
+    expect(view.objects.get(`/signal/${last}`)?.device?.$properties.Name).toBe(`signal ${last}`);
     expect(view.dropped).toBe(0);
   });
 });
@@ -480,7 +483,7 @@ suite('a random order of messages', () => {
     };
   }
 
-  test.each([1, 2, 3, 4, 5, 6])('leads to the objects that the service has, with seed %i', async (seed) => {
+  test.each(some([1, 2, 3, 4, 5, 6], 3))('leads to the objects that the service has, with seed %i', async (seed) => {
     const random = below(seed);
     const objects = new Map<string, string>();
     const act = (radio: Radio): void => {
