@@ -111,9 +111,9 @@ describe('an index', () => {
     expect(found(index, untouched)).toEqual(['c']);
   });
 
-  test('does not compare 30,000 rules for other values', () => {
+  test('does not compare the thousands of rules for other values', () => {
     const index = new MatchIndex<string>();
-    for (let i = 0; i < 5_000; i++) {
+    for (let i = 0; i < 500; i++) {
       index.add({ sender: `:1.${i + 10}` }, 'sender');
       index.add({ ...where, path: `/other/${i}` }, 'path');
       index.add({ member: where.member, pathNamespace: `/other/${i}` }, 'namespace');

@@ -10,6 +10,7 @@ import {
 import { DEFAULT_LIMITS, withDefaults } from '../../src/message-bus/limits.js';
 import { startMessageBus } from '../../src/message-bus/start.js';
 import { parseAddresses } from '../../src/protocol/address.js';
+import { extent } from '../support/extent.js';
 import { BUS, RawClient } from '../support/raw-client.js';
 
 const Counter = defineInterface({
@@ -103,10 +104,11 @@ describe('a message bus in this process', () => {
     await expect(startMessageBus({ address: 'autolaunch:' })).rejects.toThrow('cannot listen on transport "autolaunch"');
   });
 
-  test('accepts 200 clients that connect at once', async () => {
+  test('accepts many clients that connect at once', async () => {
+    const CLIENTS = extent(50, 200);
     await using bus = await startMessageBus();
-    const clients = await Promise.all(Array.from({ length: 200 }, () => connectToBus(bus.address)));
-    expect(new Set(clients.map(({ uniqueName }) => uniqueName)).size).toBe(200);
+    const clients = await Promise.all(Array.from({ length: CLIENTS }, () => connectToBus(bus.address)));
+    expect(new Set(clients.map(({ uniqueName }) => uniqueName)).size).toBe(CLIENTS);
     await Promise.all(clients.map((client) => client.close()));
   });
 
