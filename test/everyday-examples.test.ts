@@ -140,7 +140,7 @@ describe('with one sentence and an exit code ends', () => {
       ['types.js', ['com.example.Nobody', '/'], missing], ['types.js', ['a', '/'], 'is not a valid bus name'],
       ['monitor.js', ['bad..name'], 'is not a valid bus name'],
       ['send.js', ['com.example.Nobody', '/', 'a.b.C'], missing],
-      ['send.js', ['org.freedesktop.DBus', '/', 'org.freedesktop.DBus.NameHasOwner'], 'expected 1 values'],
+      ['send.js', ['org.freedesktop.DBus', '/', 'org.freedesktop.DBus.NameHasOwner'], 'expected 1 value for'],
       ['send.js', ['org.freedesktop.DBus', '/', 'org.freedesktop.DBus.RequestName', 'a.b', 'c'],
         'Unexpected token '],
       ['send.js', ['org.freedesktop.DBus', '/', 'org.freedesktop.DBus.Sing', '1'],

@@ -8,6 +8,7 @@ import type { MessageLink } from '../connection/link.js';
 import type { ResultOf } from '../connection/pending-call.js';
 import { asDeclaredError } from '../interface/declared-errors.js';
 import type { InterfaceDefinition } from '../interface/definition.js';
+import { counted } from '../wire/counted.js';
 import { stackOfCaller } from '../wire/error-place.js';
 import { ArgumentError, type ErrorPlace, MarshalError } from '../wire/errors.js';
 import { methodCall, wantsReply } from '../wire/messages/message.js';
@@ -100,12 +101,12 @@ export function proxyMethod(
   };
 
   const tooManyArguments = (count: number): ArgumentError => {
-    const problem = `got ${count} arguments: there must be at most ${types.length}, and then options`;
+    const problem = `got ${counted(count, 'argument')}: there must be at most ${types.length}, and then options`;
     return new ArgumentError('ARGUMENT_INVALID', problem, { owner: label });
   };
 
   const missingArgument = (index: number): MarshalError => {
-    const count = `${optional > 0 ? 'at least ' : ''}${least} ${least === 1 ? 'argument' : 'arguments'}`;
+    const count = `${optional > 0 ? 'at least ' : ''}${counted(least, 'argument')}`;
     const problem = `missing, got ${index} of them: there must be ${count}`;
     return new MarshalError('VALUE_COUNT_MISMATCH', problem, { signature, path: `body[${index}]` }, { place });
   };

@@ -2,6 +2,7 @@
 // refusal of a call that exceeds a limit. callers.ts counts the calls.
 // Tests: options.test.ts, callers.test.ts. Specification: Error names (LimitsExceeded).
 import { ErrorName } from '../protocol/error-names.js';
+import { counted } from '../wire/counted.js';
 import type { OptionRules } from '../wire/options.js';
 import { CallRefusal } from './call-router.js';
 
@@ -82,7 +83,7 @@ interface CallLoad {
 export function refusalByLink(
   { maxCalls, maxCallMemory }: FullCallLimits, load: CallLoad, memory: number,
 ): CallRefusal | undefined {
-  if (load.calls >= maxCalls) return limitExceeded(`${maxCalls} calls are in progress`);
+  if (load.calls >= maxCalls) return limitExceeded(`the link has ${counted(maxCalls, 'call')} in progress`);
   if (load.memory + memory > maxCallMemory && load.calls > 0 && memory >= SHORT) {
     return limitExceeded(`the arguments of the calls in progress take about ${maxCallMemory} bytes`);
   }
@@ -95,7 +96,7 @@ export function refusalByCaller(
 ): CallRefusal | undefined {
   if (load.calls === 0) return undefined;
   if (load.calls >= maxCallsPerCaller) {
-    return limitExceeded(`${maxCallsPerCaller} calls of this caller are in progress`);
+    return limitExceeded(`this caller has ${counted(maxCallsPerCaller, 'call')} in progress`);
   }
   if (load.memory + memory > maxCallMemoryPerCaller) {
     const found = 'the arguments of the calls of this caller in progress take about';

@@ -1,5 +1,6 @@
 // The error classes of a link: it has ended, it has a handler already, a call got no reply or an unexpected one, or a
 // bus name belongs to another connection. Tests: test/errors.test.ts. Specification: Message Bus Names.
+import { counted } from '../wire/counted.js';
 import { DBusWireError } from '../wire/errors.js';
 
 /** Whether a connection has ended permanently, or is being restored; see {@link ReconnectOptions}. */
@@ -88,8 +89,8 @@ export class QueueOverflowError extends DBusWireError {
     { waiting, bytes }: { readonly waiting: number; readonly bytes: number },
     { limit, maxBytes }: { readonly limit: number; readonly maxBytes: number },
   ) {
-    super(`${waiting} messages with ${bytes} bytes in all wait to be read, and one more has arrived: `
-      + `at most ${limit} messages with ${maxBytes} bytes in all may wait`);
+    super(`${counted(waiting, 'unread message')} with ${counted(bytes, 'byte')} in all, and one more has arrived: `
+      + `at most ${counted(limit, 'message')} with ${maxBytes} bytes in all may wait`);
   }
 }
 

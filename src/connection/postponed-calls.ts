@@ -4,6 +4,7 @@
 // (METHOD_CALL).
 import { BUS_NAME } from '../protocol/bus.js';
 import { monotonicTime, onAbort } from '../transport/waiting.js';
+import { counted } from '../wire/counted.js';
 import { type Caller, errorAt } from '../wire/error-place.js';
 import { decodeMessage } from '../wire/messages/decode.js';
 import { encodeMessage } from '../wire/messages/encode.js';
@@ -97,10 +98,10 @@ export class WaitingCalls {
     if (formerName !== undefined) return formerNameError(formerName, this.#reason.cause);
     const { maxWaitingCalls, maxWaitingBytes } = this.#limits;
     if (this.#calls.size >= maxWaitingCalls) {
-      return this.#lost(`${maxWaitingCalls} calls wait for the next connection already`);
+      return this.#lost(`the next connection has ${counted(maxWaitingCalls, 'waiting call')} already`);
     }
     if (this.#bytes + bytes.length > maxWaitingBytes) {
-      return this.#lost(`more than ${maxWaitingBytes} bytes would wait for the next connection`);
+      return this.#lost(`more than ${counted(maxWaitingBytes, 'byte')} would wait for the next connection`);
     }
     return undefined;
   }

@@ -3,6 +3,7 @@
 // the requests, and link-core.ts the open engine. Tests: reconnect.test.ts, test/interop/reconnect.test.ts.
 // Specification: Message Bus Specification.
 import { monotonicTime, onAbort, runListener, startTimer } from '../transport/waiting.js';
+import { counted } from '../wire/counted.js';
 import { printable } from '../wire/printable.js';
 import { Backoff } from './backoff.js';
 import { publishReconnect } from './diagnostics.js';
@@ -119,7 +120,7 @@ export class Reconnection implements Restorer {
     for (;;) {
       const delay = this.#backoff.next();
       if (delay === undefined) {
-        return this.#giveUp(`${outage.attempts} attempts to restore it have failed`, error);
+        return this.#giveUp(`it could not be restored in ${counted(outage.attempts, 'attempt')}`, error);
       }
       this.#report({ state: 'reconnecting', error, attempts: outage.attempts, delay });
       if (this.#outage !== outage) return; // a listener has ended the link

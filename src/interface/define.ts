@@ -2,6 +2,7 @@
 // object path. Specification: Interfaces, Valid Names, Introspection Data Format (annotations). Tests: define.test.ts.
 import { isArray, isRecord } from '../wire/arguments.js';
 import { MAX_NAME_LENGTH } from '../wire/constants.js';
+import { counted } from '../wire/counted.js';
 import { describe, quote } from '../wire/describe.js';
 import { stackOfCaller } from '../wire/error-place.js';
 import { InvalidNameError, SignatureError } from '../wire/errors.js';
@@ -114,7 +115,8 @@ function checkArgumentNames(
     throw error(`"${key}" must be strings without control characters, got ${describe(names[odd])} at index ${odd}`);
   }
   if (names.length > 0 && names.length !== count) {
-    throw error(`"${key}" must have one name for each of ${count} arguments ('' for no name), got ${names.length}`);
+    const must = `must have ${counted(count, 'name')}, one for each argument ('' for no name)`;
+    throw error(`"${key}" ${must}, got ${names.length}`);
   }
   const given = names.filter((name) => name !== '');
   const duplicate = given.find((name, index) => given.indexOf(name) !== index);
@@ -162,7 +164,7 @@ function checkArgumentAnnotations(
     throw place.error('SPEC_INVALID', `"${key}" must be an array of objects, got ${describe(list)}`);
   }
   if (list.length > 0 && list.length !== count) {
-    const must = `must have one object for each of ${count} arguments ({} for no annotations)`;
+    const must = `must have ${counted(count, 'object')}, one for each argument ({} for no annotations)`;
     throw place.error('SPEC_INVALID', `"${key}" ${must}, got ${list.length}`);
   }
   return Object.freeze(Array.from(list, (each: Annotations, index) => {

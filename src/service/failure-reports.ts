@@ -2,6 +2,7 @@
 // error itself. It decides nothing about replies. Tests: failure-reports.test.ts, dispatch.test.ts, properties.test.ts.
 // Node: diagnostics_channel, process.emitWarning.
 import { channel } from 'node:diagnostics_channel';
+import { counted } from '../wire/counted.js';
 import type { MethodCall } from '../wire/messages/message.js';
 import { printable, printableLines } from '../wire/printable.js';
 import { WARNING_PERIOD, WarningLimit } from './warning-limit.js';
@@ -36,7 +37,7 @@ const handlerErrors = channel('dbus-wire:handler-error');
 const WARNING = { type: 'HandlerErrorWarning', code: 'DBUS_WIRE_HANDLER_ERROR' } as const;
 
 const warnings = new WarningLimit((member, notShown) => {
-  process.emitWarning(`${member}: ${notShown} more errors in the last ${WARNING_PERIOD / 1000} s`, WARNING);
+  process.emitWarning(`${member}: ${counted(notShown, 'more error')} in the last ${WARNING_PERIOD / 1000} s`, WARNING);
 });
 
 /**

@@ -1,4 +1,5 @@
 // The errors of byte streams: no stream could be opened, or one has ended. Specification: Server Addresses.
+import { counted } from '../wire/counted.js';
 import { quote } from '../wire/describe.js';
 import { DBusWireError } from '../wire/errors.js';
 
@@ -149,20 +150,20 @@ export class DescriptorError extends DBusWireError {
 
   /** The caller has set UNIX_FDS without attaching as many descriptors. */
   static notAttached(promised: number, count: number): DescriptorError {
-    const problem = `UNIX_FDS is ${promised}, and ${count} descriptors are attached: it must be their number`;
-    return new DescriptorError('DESCRIPTORS_MISSING', problem, 'caller');
+    const found = `UNIX_FDS is ${promised}, and the message has ${counted(count, 'descriptor')}`;
+    return new DescriptorError('DESCRIPTORS_MISSING', `${found}: both must be equal`, 'caller');
   }
 
   /** Fewer descriptors have arrived than a message promises; `promised` is undefined if that cannot be read. */
   static missing(promised: number | undefined, count: number): DescriptorError {
     const problem = promised === undefined
-      ? `${count} descriptors arrived with a message that is not valid: they must belong to a message`
-      : `UNIX_FDS is ${promised}, and ${count} descriptors have arrived: they must arrive with their message`;
+      ? `a message that is not valid came with ${counted(count, 'descriptor')}: each must belong to a message`
+      : `UNIX_FDS is ${promised}, and the message came with ${counted(count, 'descriptor')}: all must come with it`;
     return new DescriptorError('DESCRIPTORS_MISSING', problem, 'peer');
   }
 
   static tooMany(count: number, limit: number, fault: 'caller' | 'peer'): DescriptorError {
-    const problem = `${count} descriptors are too many: there must be at most ${limit}`;
+    const problem = `got ${counted(count, 'descriptor')}: there must be at most ${limit}`;
     return new DescriptorError('TOO_MANY_DESCRIPTORS', problem, fault);
   }
 }

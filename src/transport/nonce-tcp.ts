@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Address, formatAddress } from '../protocol/address.js';
 import { AddressError } from '../protocol/errors.js';
+import { counted } from '../wire/counted.js';
 import type { OpenedStream } from './incoming.js';
 import { cryptoModule } from './late-modules.js';
 import { openSocket } from './socket.js';
@@ -30,7 +31,8 @@ function readNonce(file: string, fail: (problem: string) => AddressError): Uint8
     const nonce = new Uint8Array(NONCE_LENGTH + 1);
     const length = readSync(descriptor, nonce, 0, nonce.length, 0);
     if (length === NONCE_LENGTH) return nonce.subarray(0, NONCE_LENGTH);
-    throw fail(`noncefile has ${length > NONCE_LENGTH ? 'more than 16' : length} bytes: it must have exactly 16`);
+    const size = length > NONCE_LENGTH ? 'more than 16 bytes' : counted(length, 'byte');
+    throw fail(`noncefile has ${size}: it must have exactly 16`);
   } finally {
     closeSync(descriptor);
   }

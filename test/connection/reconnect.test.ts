@@ -426,7 +426,7 @@ describe('a call', () => {
     expect([long, fourth]).toEqual([lost, lost]);
     expect([long, fourth].map((error) => (error as Error).message)).toEqual([
       'com.example.I.Method of / was not sent: more than 1000 bytes would wait for the next connection',
-      'com.example.I.Method of / was not sent: 3 calls wait for the next connection already',
+      'com.example.I.Method of / was not sent: the next connection has 3 waiting calls already',
     ]);
     await restore(peer);
     expect(await Promise.all(results)).toEqual([[], [], []]);
@@ -939,7 +939,7 @@ describe('a connection that is being restored ends', () => {
     const waiting = bus.closed;
     peer.socket.destroy();
     expect(await waiting).toMatchObject({
-      code: 'CONNECTION_CLOSED', message: 'the connection has ended: 3 attempts to restore it have failed',
+      code: 'CONNECTION_CLOSED', message: 'the connection has ended: it could not be restored in 3 attempts',
       cause: { code: 'CONNECT_FAILED' },
     });
   });

@@ -94,7 +94,7 @@ describe('a definition', () => {
     [{ annotations: { a: '\0' } }, 'annotation "a" in "annotations" must be text that XML can contain'],
     [{ annotations: { a: '\ud800' } }, 'must be text that XML can contain'],
     [{ annotations: 'a' }, '"annotations" must be an object of strings, got string "a"'],
-    [{ methods: { M: { in: 's', inAnnotations: [{}, {}] } } }, '"inAnnotations" must have one object for each of 1 arg'],
+    [{ methods: { M: { in: 's', inAnnotations: [{}, {}] } } }, '"inAnnotations" must have 1 object, one for each argument'],
     [{ methods: { M: { out: 's', outAnnotations: {} } } }, '"outAnnotations" must be an array of objects'],
     [{ signals: { S: { args: 's', argAnnotations: [undefined] } } }, '"argAnnotations" must have objects, got undefined'],
     [{ signals: { S: { args: 's', argAnnotations: [{ a: 1 }] } } }, 'annotation "a" in "argAnnotations" must be text'],
@@ -213,11 +213,11 @@ describe('a specification is rejected with its interface, its member and the rea
     [{ methods: { Do: { in: 'i'.repeat(256) } } }, 'SIGNATURE_TOO_LONG', 'Do', '"in": the signature has 256 bytes: it must'],
     [
       { methods: { Do: { in: 'u', inNames: ['a', 'b'] } } }, 'ARGUMENT_NAMES_INVALID', 'Do',
-      `"inNames" must have one name for each of 1 arguments ('' for no name), got 2`,
+      `"inNames" must have 1 name, one for each argument ('' for no name), got 2`,
     ],
     [
       { methods: { Do: { in: 'uu', inNames: ['a'] } } }, 'ARGUMENT_NAMES_INVALID', 'Do',
-      `"inNames" must have one name for each of 2 arguments ('' for no name), got 1`,
+      `"inNames" must have 2 names, one for each argument ('' for no name), got 1`,
     ],
     [
       { methods: { Do: { in: 'uu', inNames: ['a', 'a'] } } }, 'ARGUMENT_NAMES_INVALID', 'Do',
@@ -235,7 +235,7 @@ describe('a specification is rejected with its interface, its member and the rea
       { methods: { Do: { in: 'u', inNames: ['a\nb'] } } }, 'ARGUMENT_NAMES_INVALID', 'Do',
       '"inNames" must be strings without control characters, got string "a\\nb" at index 0',
     ],
-    [{ methods: { Do: { outNames: ['a'] } } }, 'ARGUMENT_NAMES_INVALID', 'Do', '"outNames" must have one name'],
+    [{ methods: { Do: { outNames: ['a'] } } }, 'ARGUMENT_NAMES_INVALID', 'Do', '"outNames" must have 0 names, one for each argument'],
     [
       { methods: { Do: { in: 'u', optional: 2 } } }, 'OPTIONAL_INVALID', 'Do',
       '"optional" must be an integer from 0 to 1, the number of in-arguments, got number 2',

@@ -512,7 +512,7 @@ describe('handlers that have not replied', () => {
     const { sink, wait, refused, waiting } = stuckService();
     for (let index = 0; index < 1_024; index++) void wait(':1.1');
     expect(sink.sent).toEqual([]);
-    const text = '1024 calls of this caller are in progress: there must not be more';
+    const text = 'this caller has 1024 calls in progress: there must not be more';
     expect(await refused(':1.1')).toMatchObject([{ errorName: `${ERROR}.LimitsExceeded`, body: [text] }]);
     void wait(':1.2');
     expect(waiting).toHaveLength(1_025);
@@ -527,7 +527,7 @@ describe('handlers that have not replied', () => {
     const { wait, refused, waiting } = stuckService(limits);
     for (let index = 0; index < MOST; index++) void wait(`:1.${index % 32}`);
     expect(waiting).toHaveLength(MOST);
-    const text = `${MOST} calls are in progress: there must not be more`;
+    const text = `the link has ${MOST} calls in progress: there must not be more`;
     expect(await refused(':1.99')).toMatchObject([{ errorName: `${ERROR}.LimitsExceeded`, body: [text] }]);
   });
 

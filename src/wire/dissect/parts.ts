@@ -1,5 +1,6 @@
 // The parts of a dissection: described runs of bytes, and a list of them that is bounded in length.
 // It knows no protocol: walk.ts finds the parts, and dissect.ts adds the verdict. Tests: dissect.test.ts.
+import { counted } from '../counted.js';
 import type { UnmarshalError } from '../errors.js';
 
 /**
@@ -64,7 +65,7 @@ export class PartList {
     if (this.#gapEnd === undefined) return [...this.#first, ...this.#last];
     const gapStart = endOf(this.#first.at(-1));
     const length = this.#gapEnd - gapStart;
-    const description = `${length} bytes that are not listed`;
+    const description = `${counted(length, 'byte')} not listed`;
     return [...this.#first, partOf('unlisted', { offset: gapStart, length, description }), ...this.#last];
   }
 }

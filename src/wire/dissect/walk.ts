@@ -5,6 +5,7 @@
 import {
   BYTE_ORDER_MARK, FIELD_DEPTH, FIXED_HEADER_LENGTH, HeaderField, MAX_VALUE_DEPTH, MESSAGE_TYPE_CODE,
 } from '../constants.js';
+import { counted } from '../counted.js';
 import type { PartKind, PartList } from './parts.js';
 import { nameOf, printableQuote, describeFixed, describeFlags, TYPE_NAME } from './words.js';
 import { SignatureError } from '../errors.js';
@@ -75,9 +76,9 @@ class Walk {
     byte('message type', (code) => `message type: ${nameOf(MESSAGE_TYPE_CODE, code) ?? `${code} (unknown)`}`);
     byte('flags', describeFlags);
     byte('version', (version) => `protocol version ${version}`);
-    word('body length', (length) => `body: ${length} bytes`);
+    word('body length', (length) => `body: ${counted(length, 'byte')}`);
     word('serial', (serial) => `serial ${serial}`);
-    return word('length of the header fields', (length) => `header fields: ${length} bytes`);
+    return word('length of the header fields', (length) => `header fields: ${counted(length, 'byte')}`);
   }
 
   #field(): void {
@@ -145,7 +146,8 @@ class Walk {
 
   /** Lists the length word of an array and the padding before its elements; returns the end of the elements. */
   #arrayEnd(type: ArrayType | DictType, elementAlignment: number, place: Place): number {
-    const describe = (length: number): string => `ARRAY ${printableQuote(type.signature)} of ${length} bytes`;
+    const name = `ARRAY ${printableQuote(type.signature)}`;
+    const describe = (length: number): string => `${name} of ${counted(length, 'byte')}`;
     const length = this.#fixed('u', place, { kind: 'length', name: 'length of an ARRAY', describe }) as number;
     this.#pad(elementAlignment, place.depth);
     return this.#offset + length;
@@ -166,9 +168,9 @@ class Walk {
     const length = end - this.#offset;
     return this.#take(length, place, {
       kind: 'value',
-      name: `${length} bytes`,
+      name: counted(length, 'byte'),
       read: (start) => new Uint8Array(this.#bytes.subarray(start, end)), // a copy: it outlives the message
-      describe: () => `${length} bytes`,
+      describe: () => counted(length, 'byte'),
     });
   }
 

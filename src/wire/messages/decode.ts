@@ -4,6 +4,7 @@
 import { argumentError, checkBytes } from '../arguments.js';
 import { CACHE_LIMITS } from '../cache-limits.js';
 import { FIXED_HEADER_LENGTH, MESSAGE_TYPE_CODE } from '../constants.js';
+import { counted } from '../counted.js';
 import { UnmarshalError, type UnmarshalErrorCode } from '../errors.js';
 import { ByteCache } from '../values/byte-cache.js';
 import { passOverBody, unmarshalBody } from '../values/body.js';
@@ -37,14 +38,14 @@ const NO_UNKNOWN_FIELDS: readonly UnknownField[] = Object.freeze([]);
 /** Reads the first 16 bytes and checks that `bytes` is exactly one message. */
 function readFixedHeaderOfWhole(bytes: Uint8Array): FixedHeader {
   if (bytes.length < FIXED_HEADER_LENGTH) {
-    const problem = `got ${bytes.length} bytes: a message must have at least ${FIXED_HEADER_LENGTH}`;
+    const problem = `got ${counted(bytes.length, 'byte')}: a message must have at least ${FIXED_HEADER_LENGTH}`;
     throw new UnmarshalError('MESSAGE_TRUNCATED', problem, { offset: bytes.length });
   }
   const fixed = readFixedHeader(bytes);
   if (bytes.length === fixed.length) return fixed;
   const [code, offset]: [UnmarshalErrorCode, number] =
     bytes.length < fixed.length ? ['MESSAGE_TRUNCATED', bytes.length] : ['MESSAGE_EXCESS', fixed.length];
-  const problem = `got ${bytes.length} bytes: the message must have ${fixed.length}, as its header says`;
+  const problem = `got ${counted(bytes.length, 'byte')}: the message must have ${fixed.length}, as its header says`;
   throw new UnmarshalError(code, problem, { offset });
 }
 

@@ -1,6 +1,7 @@
 // The length word of an array, and the padding before its first element, for reading and writing. It does not know the
 // elements. Specification: Marshalling Containers (ARRAY). Tests: marshal.test.ts, unmarshal.test.ts.
 import { MAX_ARRAY_LENGTH } from '../constants.js';
+import { counted } from '../counted.js';
 import type { UnmarshalErrorCode } from '../errors.js';
 import { tooDeep } from './depth.js';
 import { Fault } from './fault.js';
@@ -46,7 +47,8 @@ export function readArrayEnd(reader: Reader, elementAlignment: number): number {
   reader.align(elementAlignment, 0);
   const end = reader.offset + length;
   if (end > reader.end) {
-    const problem = `the array has ${length} bytes: it must fit into the ${reader.end - reader.offset} that are left`;
+    const rest = reader.end - reader.offset;
+    const problem = `the array has ${counted(length, 'byte')}: it must fit into the ${rest} that are left`;
     throw reader.fault('ARRAY_LENGTH_OUT_OF_BOUNDS', problem, lengthOffset);
   }
   return end;

@@ -1,5 +1,6 @@
 // Reads the body of a message, or passes over it: one value for each type of its signature, and nothing after the last
 // of them. It knows no headers. Tests: unmarshal.test.ts, invalid.test.ts. Specification: Message Format (body).
+import { counted } from '../counted.js';
 import { checkSequence, checksOf } from './check.js';
 import type { Codec } from './codec.js';
 import type { Reader } from './reader.js';
@@ -26,9 +27,9 @@ function checkBodyEnd(reader: Reader, codec: Codec): void {
   if (reader.offset === reader.end) return;
   const rest = reader.end - reader.offset;
   if (codec.signature === '') {
-    const problem = `the body has ${rest} bytes: without a signature it must be empty`;
+    const problem = `the body has ${counted(rest, 'byte')}: without a signature it must be empty`;
     throw reader.fault('BODY_WITHOUT_SIGNATURE', problem);
   }
-  const found = `found ${rest} bytes after the last value of signature "${codec.signature}"`;
+  const found = `found ${counted(rest, 'byte')} after the last value of signature "${codec.signature}"`;
   throw reader.fault('BODY_EXCESS', `${found}: there must be none`);
 }

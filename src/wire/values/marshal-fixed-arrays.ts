@@ -2,6 +2,7 @@
 // numbers-and-booleans.ts knows the values, fixed-arrays.ts the typed arrays. Specification: Marshalling Containers.
 // Tests: marshal.test.ts.
 import { isIndexed, isInstance } from '../arguments.js';
+import { counted } from '../counted.js';
 import { beginArray, checkArrayLength } from './array-length-and-padding.js';
 import { checkWrittenDepth } from './depth.js';
 import { Fault, mismatch, within } from './fault.js';
@@ -104,9 +105,9 @@ export function compileMarshalFixedStructArray(struct: StructType, fields: reado
 /** Refuses a value that is not an array with one element for each field of a struct. */
 export function checkFieldCount(struct: StructType, value: unknown): asserts value is readonly unknown[] {
   const { fields, signature } = struct;
-  if (!isIndexed(value)) throw mismatch(`an array of ${fields.length} fields, ${signature}`, value);
+  if (!isIndexed(value)) throw mismatch(`an array of ${counted(fields.length, 'field')}, ${signature}`, value);
   if (value.length !== fields.length) {
-    const problem = `expected ${fields.length} fields, ${signature}, got ${value.length}`;
+    const problem = `expected ${counted(fields.length, 'field')}, ${signature}, got ${value.length}`;
     throw new Fault('VALUE_COUNT_MISMATCH', problem);
   }
 }

@@ -2,6 +2,7 @@
 // It knows types and the writer, not messages and their headers. Values are checked while they are written: after an
 // error, the caller discards the bytes of the unfinished value. Specification: Marshaling (Wire Format).
 import { hasMapEntries, isIndexed, isInstance, isRevoked } from '../arguments.js';
+import { counted } from '../counted.js';
 import { type Codec, codecOf, codecOfSingle } from './codec.js';
 import type { ByteOrder } from '../constants.js';
 import { beginArray, endArray } from './array-length-and-padding.js';
@@ -151,7 +152,7 @@ export function marshalBody(writer: Writer, signature: string, body: readonly un
   if (!isIndexed(body)) throw mismatch('an array as the body', body);
   const marshalers = marshalersOf(codec);
   if (body.length !== marshalers.length) {
-    const problem = `expected ${marshalers.length} values for signature "${signature}", got ${body.length}`;
+    const problem = `expected ${counted(marshalers.length, 'value')} for signature "${signature}", got ${body.length}`;
     throw new Fault('VALUE_COUNT_MISMATCH', problem);
   }
   let i = 0;

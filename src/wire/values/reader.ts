@@ -1,5 +1,6 @@
 // A position in the bytes of one message: skips padding, which must be zero, and reads numbers in the byte order of the
 // message. It knows neither types nor messages. Specification: Marshaling (Wire Format). Tests: unmarshal.test.ts.
+import { counted } from '../counted.js';
 import type { UnmarshalErrorCode } from '../errors.js';
 import { Fault, paddingFault } from './fault.js';
 import { DEFAULT_READING, type Reading } from './read-options.js';
@@ -97,7 +98,7 @@ export class Reader {
   }
 
   #truncated(length: number): Fault<UnmarshalErrorCode> {
-    return this.fault('VALUE_TRUNCATED', `expected ${length} more bytes, got ${this.end - this.offset}`);
+    return this.fault('VALUE_TRUNCATED', `expected ${counted(length, 'more byte')}, got ${this.end - this.offset}`);
   }
 }
 

@@ -1,6 +1,7 @@
 // Unmarshals the string-like types, with their lengths and terminating NULs, and caches text that repeats.
 // utf8.ts knows UTF-8; signature and name grammars are elsewhere.
 // Specification: Marshalling Basic Types (string-like types). Tests: unmarshal.test.ts, utf8.test.ts.
+import { counted } from '../counted.js';
 import { ByteCache } from './byte-cache.js';
 import { CACHE_LIMITS } from '../cache-limits.js';
 import { checkSignature, type Codec, codecOf, codecOfLetter, EMPTY_CODEC } from './codec.js';
@@ -19,7 +20,7 @@ export function endOfText(reader: Reader, length: number, lengthOffset: number):
   const end = reader.offset + length;
   if (end >= reader.end) {
     const rest = reader.end - reader.offset;
-    const problem = `the text has ${length} bytes and a NUL: it must fit into the ${rest} bytes that are left`;
+    const problem = `the text has ${counted(length, 'byte')} and a NUL: it must fit into the ${rest} that are left`;
     throw reader.fault('STRING_LENGTH_OUT_OF_BOUNDS', problem, lengthOffset);
   }
   if (reader.bytes[end] !== 0) {

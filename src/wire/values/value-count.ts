@@ -1,5 +1,6 @@
 // The number of values of one message, which its receiver limits: values in memory are larger than their bytes.
 // (Not in the specification.) Tests: unmarshal.test.ts.
+import { counted } from '../counted.js';
 import type { UnmarshalErrorCode } from '../errors.js';
 import type { Fault } from './fault.js';
 import type { Reader } from './reader.js';
@@ -11,6 +12,6 @@ export function countValues(reader: Reader, count: number): void {
 
 function tooManyValues(reader: Reader): Fault<UnmarshalErrorCode> {
   const { maxValues } = reader.reading;
-  const problem = `more than ${maxValues} values: there must be at most ${maxValues} (maxValues)`;
+  const problem = `more than ${counted(maxValues, 'value')}: there must be at most ${maxValues} (maxValues)`;
   return reader.fault('TOO_MANY_VALUES', problem);
 }

@@ -305,7 +305,7 @@ describe('an error', () => {
     ['u', '0000', 'expected 4 more bytes, got 2'],
     ['yu', '01 00 01 00 02000000', 'found padding that is not zero: each of its bytes must be 0'],
     ['b', '02000000', 'expected 0 or 1 (BOOLEAN), got 2'],
-    ['s', '05000000 6161', 'the text has 5 bytes and a NUL: it must fit into the 2 bytes that are left'],
+    ['s', '05000000 6161', 'the text has 5 bytes and a NUL: it must fit into the 2 that are left'],
     ['s', '01000000 6162', 'found byte 98 after the text: it must be NUL'],
     ['s', '01000000 00 00', 'the text contains a NUL byte: it must not contain any'],
     ['s', '01000000 ff 00', 'the text has an invalid byte: it must be UTF-8'],
@@ -326,8 +326,8 @@ describe('an error', () => {
   });
 
   test.each([
-    ['', '01', 'body: the body has 1 bytes: without a signature it must be empty (at byte 0)'],
-    ['y', '0102', 'body: found 1 bytes after the last value of signature "y": there must be none (at byte 1)'],
+    ['', '01', 'body: the body has 1 byte: without a signature it must be empty (at byte 0)'],
+    ['y', '0102', 'body: found 1 byte after the last value of signature "y": there must be none (at byte 1)'],
   ])('bytes left over after the values of signature "%s" are counted', (signature, digits, text) => {
     expect(unmarshalErrorOf(() => unmarshalAny(signature, bytes(digits))).message).toBe(text);
   });
