@@ -66,7 +66,7 @@ export async function hovers(text: string): Promise<readonly string[]> {
   const server = new LanguageServer();
   try {
     const file = join(directory, 'case.ts');
-    const content = text.replaceAll('SRC/', join(repository, 'src/'));
+    const content = text.replaceAll('SRC/', join(repository, 'dist/'));
     await writeFile(file, content);
     await writeFile(join(directory, 'package.json'), '{ "type": "module" }');
     await writeFile(join(directory, 'tsconfig.json'), JSON.stringify({

@@ -1,5 +1,5 @@
 // The types that TypeScript infers from an interface definition, for services and for clients, beside the behavior at
-// run time. compile.test.ts compiles this file: a `@ts-expect-error` without an error is an error.
+// run time. `npm test` compiles this file: a `@ts-expect-error` without an error is an error.
 
 import { describe, expect, test } from 'vitest';
 import type { ProxyMethods } from '../../src/client/proxy.js';

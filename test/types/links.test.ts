@@ -1,5 +1,5 @@
 // The types of what arrives on a link: typed arrays for arrays of numbers if the link has the option `typedArrays`, and
-// nothing for a call without a reply. compile.test.ts compiles this file.
+// nothing for a call without a reply. `npm test` compiles this file first.
 
 import { expect, onTestFinished, test } from 'vitest';
 import {

@@ -1,5 +1,5 @@
 // The types that TypeScript infers from signature literals, beside the behavior at run time. vitest runs this file, and
-// compile.test.ts compiles it: a `@ts-expect-error` without an error is an error, as is a type that is not the same.
+// `npm test` compiles it first: a `@ts-expect-error` without an error is an error, as is a type that is not the same.
 
 import { describe, expect, test } from 'vitest';
 import { MarshalError, SignatureError } from '../../src/wire/errors.js';
