@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { connectToBus, createProxy, defineInterface, variant } from '../src/index.js';
-import { heavyDescribeWith, heavyTest, some } from './support/extent.js';
+import { extent, heavyDescribeWith, heavyTest, some } from './support/extent.js';
 import { gdbusCall, pythonService } from './support/foreign.js';
 import { type PrivateBus, startPrivateBus } from './support/private-bus.js';
 import { describeWith, type Program, PYTHON, run, start } from './support/programs.js';
@@ -22,8 +22,8 @@ beforeAll(async () => {
   mkdirSync(join(scratch, 'node_modules'));
   symlinkSync(repository, join(scratch, 'node_modules', 'dbus-wire'));
   const compiler = join(repository, 'node_modules/typescript/bin/tsc');
-  const args = [compiler, '-p', examples, '--noEmit', 'false', '--outDir', scratch, '--singleThreaded'];
-  expect(await run(process.execPath, args, { timeout: 60_000 })).toMatchObject({ stdout: '', code: 0 });
+  const args = [compiler, '-p', examples, '--noEmit', 'false', '--outDir', scratch, '--singleThreaded', '--skipLibCheck'];
+  expect(await run(process.execPath, args, { env: { GOGC: 'off' }, timeout: 60_000 })).toMatchObject({ stdout: '', code: 0 });
 });
 
 async function startBus(options: Parameters<typeof startPrivateBus>[0] = {}): Promise<PrivateBus> {
@@ -114,7 +114,7 @@ async function sentenceOf(address: string, program: string, ...args: readonly st
 describe('with one sentence and an exit code ends', () => {
   const noBus = `unix:path=${join(scratch, 'no-bus')}`;
 
-  test.each(some(sources.filter((name) => !['activated.ts', 'peer.ts', 'send.ts', 'unit-test.ts'].includes(name)), 5))(
+  test.each(some(sources.filter((name) => !['activated.ts', 'peer.ts', 'send.ts', 'unit-test.ts'].includes(name)), 20))(
     '%s without a bus', async (name) => {
       expect(await sentenceOf(noBus, name.replace('.ts', '.js'))).toContain('cannot connect to unix:path=');
     });
@@ -128,7 +128,7 @@ describe('with one sentence and an exit code ends', () => {
     ['peer.js', [noBus], 'cannot connect to unix:path='],
     ['proxy.mjs', [], 'usage: proxy.mjs PATH [OLD=NEW]'],
     ['dissect.mjs', [join(scratch, 'no-file')], 'ENOENT: no such file'],
-  ], 5))('%s with the arguments %j', async (program, args, sentence) => {
+  ], 8))('%s with the arguments %j', async (program, args, sentence) => {
     expect(await sentenceOf(noBus, program, ...args)).toContain(sentence);
   });
 
@@ -295,7 +295,7 @@ heavyDescribeWith('dbus-daemon', 'gnome-keyring-daemon')('secrets.ts, with gnome
   });
 });
 
-describeWith('dbus-daemon', 'gnome-keyring-daemon')('secrets.ts, with a gnome-keyring without a default collection', () => {
+heavyDescribeWith('dbus-daemon', 'gnome-keyring-daemon')('secrets.ts, with a gnome-keyring without a default collection', () => {
   test('ends with one sentence', async () => {
     const bus = await startBus();
     const home = scratchDirectory();
@@ -343,7 +343,7 @@ describeWith('dbus-daemon', 'gdbus')('on a bus with clients of other implementat
     });
   });
 
-  test('monitor.ts ends silently when nobody reads its output', async () => {
+  heavyTest('monitor.ts ends silently when nobody reads its output', async () => {
     const bus = await startBus();
     const command = `"${process.execPath}" "${join(scratch, 'monitor.js')}" | head -1`;
     const program = await beside('sh', ['-c', command], bothBuses(bus));
@@ -375,7 +375,7 @@ describe('without a bus', () => {
   test('peer.ts is a server and a client', async () => {
     await using server = await start(process.execPath, [join(scratch, 'peer.js')]);
     const [address = ''] = await server.line(/^unix:path=.*/);
-    for (const count of [1, 2]) {
+    for (const count of extent([1], [1, 2])) {
       const client = await run(process.execPath, [join(scratch, 'peer.js'), address]);
       expect(client).toMatchObject({ code: 0, stderr: '', stdout: `heard hello\nnumber ${count}\n` });
     }
