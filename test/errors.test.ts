@@ -21,6 +21,7 @@ import { chooseUnixPlace } from '../src/transport/unix.js';
 import { sessionBusAddress, starterBusAddress } from '../src/transport/well-known-buses.js';
 import { ExportError } from '../src/service/errors.js';
 import * as wire from '../src/wire/index.js';
+import { extent } from './support/extent.js';
 import { codeSpans, decodeExample, evaluate, tableUnder, thrownBy } from './support/pages.js';
 import { filesBelow, read, root, type Source, sourcesOf } from './support/sources.js';
 
@@ -305,7 +306,9 @@ describe.each(classes)('$name', ({ name, fault, codes }) => {
 
   const failures = FAILURES[name] ?? wireFailures(name);
 
-  test.each(rows.map((row) => [row.code, row] as const))('%s has a meaning, and its example is true', (code, row) => {
+  // The example of MESSAGE_TOO_LONG takes a message of 128 MiB.
+  const quick = rows.filter(({ code }) => name !== 'MarshalError' || code !== 'MESSAGE_TOO_LONG');
+  test.each(extent(quick, rows).map((row) => [row.code, row] as const))('%s has a meaning, and its example is true', (code, row) => {
     expect(row.meaning.length).toBeGreaterThan(10);
     const error = thrownBy(failures[code] ?? (() => 'no example'));
     expect(error).toBeInstanceOf(wire.DBusWireError);

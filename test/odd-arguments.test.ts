@@ -147,7 +147,7 @@ function faultOf(error: unknown, owner: string): string | undefined {
 }
 
 /** Of this many pairs of a place and a value, one is tested in `npm test`, and all in `npm run test:heavy`. */
-const STEP = 11;
+const STEP = 29;
 
 const { stackTraceLimit } = Error;
 beforeAll(() => {

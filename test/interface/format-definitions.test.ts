@@ -11,6 +11,7 @@ import { formatIntrospection } from '../../src/interface/format-introspection.js
 import { parseIntrospection } from '../../src/interface/parse-introspection.js';
 import { Peer, Properties } from '../../src/interface/standard.js';
 import { ArgumentError } from '../../src/wire/errors.js';
+import { some } from '../support/extent.js';
 import { compileText } from '../types/support.js';
 
 const folder = new URL('../../fixtures/introspection/', import.meta.url);
@@ -99,39 +100,39 @@ describe('the module of', () => {
   });
 });
 
-test('the modules of nine well-known services compile, and their members have types', async () => {
-  const modules = Object.fromEntries(services.map(({ service, parsed }) => (
-    [`${service}.ts`, formatDefinitions(parsed, { from: 'SRC/interface/define.js' })]
-  )));
-  expect(Object.keys(modules).sort()).toEqual([
-    'avahi.ts', 'bluez.ts', 'hostname1.ts', 'logind.ts', 'mpris.ts', 'networkmanager.ts', 'notifications.ts',
-    'systemd1.ts', 'upower.ts',
-  ]);
-  const { diagnostics, output } = await compileText(`
+/** For each service an interface of it, and types of its members. */
+const TYPED: Readonly<Record<string, readonly [name: string, typed: string, type: string]>> = {
+  mpris: ['Player', "PropertyValue<Spec, 'Position'>", 'bigint'],
+  avahi: ['Server', "CallResult<Spec, 'GetHostName'>", 'string'],
+  bluez: ['Device1', "CallArguments<Spec, 'ConnectProfile'>", '[arg1: string]'],
+  hostname1: ['Hostname1', "PropertyValue<Spec, 'Hostname'>", 'string'],
+  logind: ['Manager', "CallResult<Spec, 'ListSessions'>", '[string, number, string, string, string][]'],
+  networkmanager: ['NetworkManager', "PropertyValue<Spec, 'Devices'>", 'string[]'],
+  notifications: ['Notifications', "CallResult<Spec, 'Notify'>", 'number'],
+  systemd1: ['Manager', "CallArguments<Spec, 'StartUnit'>", '[name: string, mode: string]'],
+  upower: ['UPower', "PropertyValue<Spec, 'OnBattery'>", 'boolean'],
+};
+
+test('the modules of well-known services compile, and their members have types', async () => {
+  expect(services.map(({ service }) => service).sort()).toEqual(Object.keys(TYPED).sort());
+  const modules = Object.fromEntries(some(Object.entries(TYPED), 9).flatMap(([service, [name, typed, type]]) => {
+    const { parsed } = services.find((each) => each.service === service)!; // they are all there
+    return [
+      [`${service}.ts`, formatDefinitions(parsed, { from: 'SRC/interface/define.js' })],
+      [`${service}-types.ts`, `
 import type { CallArguments, CallResult, PropertyValue } from 'SRC/interface/infer.js';
 import type { HandlersOf, SpecOf } from 'SRC/interface/definition-types.js';
-import type { Server } from './avahi.js';
-import type { Device1 } from './bluez.js';
-import type { Hostname1 } from './hostname1.js';
-import type { Manager as Logind } from './logind.js';
-import type { Player } from './mpris.js';
-import type { NetworkManager } from './networkmanager.js';
-import type { Notifications } from './notifications.js';
-import type { Manager } from './systemd1.js';
-import type { UPower } from './upower.js';
+import type { ${name} } from './${service}.js';
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false;
 declare function same<_ extends true>(): void;
-same<Same<CallArguments<SpecOf<typeof Manager>, 'StartUnit'>, [name: string, mode: string]>>();
-same<Same<CallResult<SpecOf<typeof Logind>, 'ListSessions'>, [string, number, string, string, string][]>>();
-same<Same<PropertyValue<SpecOf<typeof Hostname1>, 'Hostname'>, string>>();
-same<Same<PropertyValue<SpecOf<typeof UPower>, 'OnBattery'>, boolean>>();
-same<Same<CallResult<SpecOf<typeof Server>, 'GetHostName'>, string>>();
-same<Same<CallArguments<SpecOf<typeof Device1>, 'ConnectProfile'>, [arg1: string]>>();
-same<Same<PropertyValue<SpecOf<typeof NetworkManager>, 'Devices'>, string[]>>();
-same<Same<PropertyValue<SpecOf<typeof Player>, 'Position'>, bigint>>();
-same<Same<CallResult<SpecOf<typeof Notifications>, 'Notify'>, number>>();
-export declare const all: HandlersOf<typeof Manager>;
-`, modules);
+type Spec = SpecOf<typeof ${name}>;
+same<Same<${typed}, ${type}>>();
+export declare const all: HandlersOf<typeof ${name}>;
+export declare const used: [CallArguments<Spec, never>, CallResult<Spec, never>, PropertyValue<Spec, never>];
+`],
+    ];
+  }));
+  const { diagnostics, output } = await compileText('', modules);
   expect(diagnostics).toEqual([]);
   expect(output).not.toContain('error');
 }, 120_000);

@@ -3,9 +3,12 @@ import { IntrospectionError } from '../../src/interface/errors.js';
 import { parseIntrospection } from '../../src/interface/parse-introspection.js';
 import { loadMessages } from '../support/fixtures.js';
 
+let messages: ReturnType<typeof loadMessages> | undefined;
+
 /** The XML in a captured reply to Introspect. */
 export function capturedXml(fixture: 'bus' | 'glib' | 'libdbus'): string {
-  const [xml] = loadMessages().find(({ name }) => name === `introspect-reply-${fixture}`)?.expected.body ?? [];
+  messages ??= loadMessages();
+  const [xml] = messages.find(({ name }) => name === `introspect-reply-${fixture}`)?.expected.body ?? [];
   if (typeof xml !== 'string') throw new Error(`no introspection data in the fixture of ${fixture}`);
   return xml;
 }

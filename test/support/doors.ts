@@ -1,6 +1,7 @@
 // The doors of the package as its users see them: the entries of "exports" in package.json, with the names and types
 // that their built declarations export. Needs dist/, which `npm test` builds first.
 
+import { createRequire } from 'node:module';
 import { dirname, join, posix } from 'node:path';
 import { read, root } from './sources.js';
 
@@ -24,9 +25,12 @@ export const doors: readonly Door[] = Object.entries(manifest.exports).flatMap((
     : [{ name: path.replace('.', manifest.name), module: target.default, declarations: posix.join(target.types) }],
 );
 
+/** Loads built files with Node alone, which is quicker than with vitest. */
+const load = createRequire(import.meta.url);
+
 /** The values that a door exports. */
-export async function valuesOf({ module }: Door): Promise<string[]> {
-  return Object.keys((await import(join(root, module))) as object).sort();
+export function valuesOf({ module }: Door): string[] {
+  return Object.keys(load(join(root, module)) as object).filter((name) => name !== '__esModule').sort();
 }
 
 /** One name that a door exports, and where it is declared. */

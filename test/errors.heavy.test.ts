@@ -1,0 +1,3 @@
+// The suite of errors.test.ts with the example of a message that is too long.
+
+import './errors.test.js';
