@@ -1,3 +1,3 @@
-// The suite of activation.test.ts with a second service.
+// The suite of activation.test.ts on dbus-wire-bus too, and with programs that are started.
 
 import './activation.test.js';

@@ -1,4 +1,5 @@
-// Hostile callers that flood the service program, or never read its replies: its memory is bounded.
+// Hostile callers that flood the service program, or never read its replies: its memory is bounded. And the suite of
+// hostile.test.ts with more calls.
 
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
@@ -7,6 +8,7 @@ import { methodCall } from '../../src/wire/messages/message.js';
 import { memoryInUseBy, MIB } from '../support/memory.js';
 import { describeWith } from '../support/programs.js';
 import { type Attack, target, useAttackedService } from './attacked-service.js';
+import './hostile.test.js';
 
 const ERROR = 'org.freedesktop.DBus.Error';
 

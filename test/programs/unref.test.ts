@@ -1,4 +1,5 @@
-// What keeps a process alive: programs with a connection that end by themselves, and some that do not.
+// What keeps a process alive: programs with a connection that end by themselves, and some that do not. They run at the
+// same time.
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { some } from '../support/extent.js';
@@ -14,7 +15,7 @@ const node = (code: string): readonly string[] => [
 /** A call that is not answered: its receiver is the program itself. */
 const NEVER = `bus.handleMethodCalls(() => {}); void bus.call({ destination: bus.uniqueName, path: '/', member: 'M' });`;
 
-describeWith('dbus-daemon')('a program with a connection', () => {
+describeWith('dbus-daemon')('a program with a connection', { concurrent: true }, () => {
   let bus: PrivateBus;
 
   beforeAll(async () => {
@@ -27,7 +28,7 @@ describeWith('dbus-daemon')('a program with a connection', () => {
     ['that is unreferenced', 'await bus.listNames(); bus.unref();'],
     ['that is unreferenced while a call waits for its reply', `${NEVER} bus.unref();`],
     ['that was unreferenced before a call was made', `bus.unref(); ${NEVER}`],
-    ['that is unreferenced while it waits for an owner', 'void bus.waitForOwner("a.b", { timeout: 300_000 }); await bus.listNames(); bus.unref();'],
+    ['that is unreferenced while it waits for an owner', 'void bus.waitForOwner("a.c", { timeout: 300_000 }); await bus.listNames(); bus.unref();'],
     [
       'that serves objects and is unreferenced',
       'const I = defineInterface({ name: "a.B" }); exportObject(bus, "/", I.implement({})); await bus.requestName("a.b"); bus.unref();',

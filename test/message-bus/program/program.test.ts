@@ -1,8 +1,8 @@
 // The program dbus-wire-bus as a bus of its own, started as test harnesses start dbus-daemon: what it prints where, its
-// configuration files, and its end. Reference: dbus-daemon(1).
+// configuration files, and its end. The programs run at the same time. Reference: dbus-daemon(1).
 
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
@@ -44,7 +44,7 @@ function configuration(directory: string, more = ''): string {
   return file;
 }
 
-describe('a session bus', () => {
+describe.concurrent('a session bus', () => {
   test.each(some(['SIGTERM', 'SIGINT'] as const, 2))('prints its address and its process id, and ends with %s', async (signal) => {
     await using bus = await startBus('--session', '--nofork', '--print-address', '--print-pid');
     const [address] = await bus.line(/^unix:path=.*,guid=[0-9a-f]{32}$/);
@@ -70,7 +70,7 @@ describe('a session bus', () => {
     expect(await output).toBe('');
   });
 
-  test('listens at the address of the command line', async () => {
+  heavyTest('listens at the addresses of the command line', async () => {
     const directory = scratchDirectory();
     await using bus = await startBus(`--address=unix:path=${directory}/a;unix:dir=${directory}`, '--print-address');
     const [line] = await bus.line(/.*guid=.*/);
@@ -84,7 +84,7 @@ describe('a session bus', () => {
 /** Makes Node and what it runs believe that the system is not Linux. */
 const NOT_ON_LINUX = ['--import', 'data:text/javascript,Object.defineProperty(process,"platform",{value:"darwin"})'];
 
-test('except on Linux a socket in a directory that others can enter is reported', async () => {
+test.concurrent('except on Linux a socket in a directory that others can enter is reported', async () => {
   const directory = scratchDirectory();
   chmodSync(directory, 0o755);
   const address = `--address=unix:path=${directory}/a;unix:dir=${directory}`;
@@ -95,7 +95,7 @@ test('except on Linux a socket in a directory that others can enter is reported'
   );
 });
 
-test.skipIf(process.platform !== 'linux')('on Linux a socket in any directory serves clients by EXTERNAL', async () => {
+test.skipIf(process.platform !== 'linux')('on Linux a socket in any directory serves clients by EXTERNAL', { concurrent: true }, async () => {
   const directory = scratchDirectory();
   chmodSync(directory, 0o777);
   await using bus = await startBus(`--address=unix:path=${directory}/a`, '--print-address');
@@ -104,7 +104,7 @@ test.skipIf(process.platform !== 'linux')('on Linux a socket in any directory se
   expect((await bus.stop()).stderr).toBe('');
 });
 
-describe('a bus in the background', () => {
+describe.concurrent('a bus in the background', () => {
   test('is ready when the command ends, and has left the descriptors of the command', async () => {
     const ended = await runBus('--fork', '--session', '--print-address', '--print-pid');
     expect(ended).toMatchObject({ code: 0, stderr: '' });
@@ -122,7 +122,7 @@ describe('a bus in the background', () => {
   });
 });
 
-describe('a configuration file', () => {
+describe.concurrent('a configuration file', () => {
   test('sets addresses and limits, and its elements without effect are reported', async () => {
     const directory = scratchDirectory();
     await using bus = await startBus(`--config-file=${configuration(directory)}`, '--print-address');
@@ -188,11 +188,11 @@ describe('a configuration file', () => {
     await client.listNames();
   });
 
-  test.each<[string, string, string]>([
+  test.each(some<[string, string, string]>([
     ['an unknown element', '<nonsense/>', ':15: unknown element <nonsense>'],
     ['an address of an unknown transport', '<listen>debug-pipe:name=a</listen>', 'cannot listen on transport "debug-pipe"'],
     ['an address that is in use', '<listen>unix:path=/</listen>', 'unix:path=/'],
-  ])('with %s is refused', async (_, more, problem) => {
+  ], 3))('with %s is refused', async (_, more, problem) => {
     const file = configuration(scratchDirectory(), more);
     const { code, stdout, stderr } = await runBus(`--config-file=${file}`, '--print-address');
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
@@ -200,13 +200,13 @@ describe('a configuration file', () => {
   });
 });
 
-test.each(some([['--nofork'], ['--fork']], 2))('a descriptor that cannot be written to is an error: %s', async (option) => {
+test.concurrent.each(some([['--nofork'], ['--fork']], 2))('a descriptor that cannot be written to is an error: %s', async (option) => {
   expect(await runBus(option, '--print-address=99')).toMatchObject({
     code: 74, stdout: '', stderr: 'dbus-wire-bus: descriptor 99 cannot be written to: EBADF: bad file descriptor, write\n',
   });
 });
 
-test.each(some([['FOO'], ['ANONYMOUS']], 2))('a bus to which nobody can connect is refused: only %s', async (mechanism) => {
+test.concurrent.each(some([['FOO'], ['ANONYMOUS']], 2))('a bus to which nobody can connect is refused: only %s', async (mechanism) => {
   const file = join(scratchDirectory(), 'bus.conf');
   writeFileSync(file, `<busconfig><listen>unix:tmpdir=/tmp</listen><auth>${mechanism}</auth></busconfig>`);
   expect(await runBus(`--config-file=${file}`, '--print-address')).toMatchObject({
@@ -223,23 +223,16 @@ heavyTest('a descriptor that Node has opened for itself is never written to', as
   }
 });
 
-test('wrong usage has an exit code and one line of its own', async () => {
+test.concurrent('wrong usage has an exit code and one line of its own', async () => {
   expect(await runBus('--system')).toMatchObject({
     code: 64, stdout: '', stderr: expect.stringMatching(/^dbus-wire-bus: Option '--system' is refused: .* \(see --help\)\n$/),
   });
 });
 
-test('--introspect prints the introspection data of the bus', async () => {
+heavyTest('--introspect prints the introspection data of the bus', async () => {
   const { code, stdout } = await runBus('--introspect');
   expect(code).toBe(0);
   for (const part of ['<node>', 'org.freedesktop.DBus"', 'org.freedesktop.DBus.Monitoring', 'RequestName']) {
     expect(stdout).toContain(part);
   }
-});
-
-test('package.json lists the program', () => {
-  const { bin } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
-    bin: Record<string, string>;
-  };
-  expect(bin['dbus-wire-bus']).toBe('dist/dbus-wire-bus.js');
 });

@@ -1,5 +1,5 @@
 // `dbus-wire-bus run`: what the command finds, what it passes on, and that nothing is left of the bus.
-// Reference: dbus-run-session(1).
+// The commands run at the same time. Reference: dbus-run-session(1).
 
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -13,7 +13,7 @@ const BUS = builtProgram('bus');
 const BUS_NAME = 'org.freedesktop.DBus';
 const runWith = (args: string[], options?: ProgramOptions) => run(process.execPath, [BUS, 'run', ...args], options);
 
-test('the command finds its own bus and no other, and the bus ends with it', async () => {
+test.concurrent('the command finds its own bus and no other, and the bus ends with it', async () => {
   const env = { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/old', DBUS_SESSION_BUS_PID: '1', DBUS_STARTER_ADDRESS: 'unix:path=/old' };
   const print = 'echo $DBUS_SESSION_BUS_ADDRESS; echo $DBUS_SESSION_BUS_PID$DBUS_STARTER_ADDRESS';
   const { code, stdout, stderr } = await runWith(['--', '/bin/sh', '-c', print], { env });
@@ -33,12 +33,12 @@ heavyTest('the programs of this package find the bus', async () => {
 });
 
 describeWith('gdbus', 'busctl', 'dbus-send', 'dbus-python')('the programs of others', () => {
-  test.each(some([
+  test.concurrent.each(some([
     ['gdbus', ['call', '--session', '-d', BUS_NAME, '-o', '/', '-m', `${BUS_NAME}.ListNames`]],
     ['busctl', ['--user', '--no-pager', 'list']],
     ['dbus-send', ['--session', '--print-reply', `--dest=${BUS_NAME}`, '/', `${BUS_NAME}.ListNames`]],
     [PYTHON, ['-c', 'import dbus; print(dbus.SessionBus().list_names())']],
-  ], 3))('find the bus: %s', async (command, args) => {
+  ], 4))('find the bus: %s', async (command, args) => {
     const { code, stdout, stderr } = await runWith(['--', command, ...args]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain(BUS_NAME);
@@ -46,7 +46,7 @@ describeWith('gdbus', 'busctl', 'dbus-send', 'dbus-python')('the programs of oth
   });
 });
 
-describe('the exit code', () => {
+describe.concurrent('the exit code', () => {
   test.each(some<[string, string[], number]>([
     ['is that of the command', ['/bin/sh', '-c', 'exit 7'], 7],
     ['is 128 and the number of the signal that ended the command', ['/bin/sh', '-c', 'kill -9 $$'], 137],
@@ -54,19 +54,19 @@ describe('the exit code', () => {
     ['is 126 if the command cannot be executed', ['/etc/passwd'], 126],
     ['is 127 if the bus cannot be started', ['--config-file=/nonexistent', '/bin/true'], 127],
     ['is 64 if the usage is wrong', ['--nonsense', '/bin/true'], 64],
-  ], 2))('%s', async (_, args, code) => {
+  ], 3))('%s', async (_, args, code) => {
     expect((await runWith(args)).code).toBe(code);
   });
 });
 
-test.each(some(['SIGTERM', 'SIGHUP', 'SIGINT'] as const, 3))('%s goes to the command, which handles it', async (signal) => {
+test.concurrent.each(some(['SIGTERM', 'SIGHUP', 'SIGINT'] as const, 3))('%s goes to the command, which handles it', async (signal) => {
   const script = `trap 'echo trapped; exit 9' ${signal.slice(3)}; echo ready; while :; do sleep 0.05; done`;
   await using program = await start(process.execPath, [BUS, 'run', '/bin/sh', '-c', script]);
   await program.line('ready');
   expect(await program.stop(signal)).toMatchObject({ code: 9, stdout: 'ready\ntrapped\n' });
 });
 
-test('standard input goes to the command', async () => {
+test.concurrent('standard input goes to the command', async () => {
   const { stdout } = await run(process.execPath, [BUS, 'run', 'cat'], { input: 'hello' });
   expect(stdout).toBe('hello');
 });

@@ -1,16 +1,16 @@
-// The service program as a process: one process for each kind of end, with its output and its exit code.
-// The other cases are in command-line.test.ts and failures.test.ts.
+// The service program as a process: one process for each kind of end, with its output and its exit code. The tests run
+// at the same time, each with a bus of its own. The other cases are in command-line.test.ts and failures.test.ts.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Bus } from '../../../src/connection/bus.js';
 import { connectToBus } from '../../../src/connection/open-bus.js';
 import { RANDOM_DATA_BUS_NAME, RANDOM_DATA_PATH, RandomData } from '../../../src/random-data.js';
 import { parseCommandLine } from '../../../src/service/random-data/command-line.js';
 import { builtProgram, launchService, runService, startService } from '../../support/built.js';
-import { heavyTest } from '../../support/extent.js';
+import { extent, heavyTest, some } from '../../support/extent.js';
 import { type PrivateBus, startPrivateBus } from '../../support/private-bus.js';
 import { describeWith, run } from '../../support/programs.js';
 import { adopt } from '../../support/reaper.js';
@@ -19,13 +19,9 @@ const suite = describeWith('dbus-daemon');
 const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
 const { version } = JSON.parse(manifest) as { version: string };
 
-let bus: PrivateBus;
-beforeEach(async () => {
-  bus = await startPrivateBus({ policy: '<deny own="com.example.Denied"/>' });
-});
-afterEach(() => bus.stop());
+const startBus = (): Promise<PrivateBus> => startPrivateBus({ policy: '<deny own="com.example.Denied"/>' });
 
-async function withConnection<Result>(use: (connection: Bus) => Promise<Result>): Promise<Result> {
+async function withConnection<Result>(bus: PrivateBus, use: (connection: Bus) => Promise<Result>): Promise<Result> {
   const connection = await connectToBus(bus.address);
   try {
     return await use(connection);
@@ -39,11 +35,12 @@ const quick = (connection: Bus, destination = RANDOM_DATA_BUS_NAME): Promise<[st
   return connection.call({ ...target, signature: 'i', body: [8], replySignature: 's', noAutoStart: true });
 };
 
-suite('the service program', () => {
+suite('the service program', { concurrent: true }, () => {
   test('prints a line when it owns its name, and then replies', async () => {
+    await using bus = await startBus();
     await using service = await launchService(bus);
     const [, uniqueName] = await service.line(/^ready com\.larry-price\.test (:1\.\d+)$/);
-    await withConnection(async (connection) => {
+    await withConnection(bus, async (connection) => {
       expect(await connection.getNameOwner(RANDOM_DATA_BUS_NAME)).toBe(uniqueName);
       expect(Number((await quick(connection))[0])).toBeLessThan(256);
     });
@@ -52,18 +49,20 @@ suite('the service program', () => {
   });
 
   test('prints a line when it is interrupted, and ends', async () => {
+    await using bus = await startBus();
     await using service = await startService(bus);
     const { code, stdout, stderr } = await service.stop('SIGINT');
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^ready .*\nkeyboard interrupt received\n$/);
-    await withConnection(async (connection) => {
+    await withConnection(bus, async (connection) => {
       expect(await connection.getNameOwner(RANDOM_DATA_BUS_NAME)).toBeUndefined();
     });
   });
 
-  test.each(['SIGINT', 'SIGTERM'] as const)('replies to all calls that it has accepted before %s', async (signal) => {
+  test.each(some(['SIGINT', 'SIGTERM'] as const, 2))('replies to all calls that it has accepted before %s', async (signal) => {
+    await using bus = await startBus();
     await using service = await startService(bus);
-    await withConnection(async (connection) => {
+    await withConnection(bus, async (connection) => {
       const calls = Array.from({ length: 500 }, () => quick(connection));
       await calls[0];
       service.kill(signal);
@@ -78,8 +77,9 @@ suite('the service program', () => {
   });
 
   heavyTest('ends while slow jobs run', async () => {
+    await using bus = await startBus();
     await using service = await startService(bus);
-    await withConnection(async (connection) => {
+    await withConnection(bus, async (connection) => {
       const target = { destination: RANDOM_DATA_BUS_NAME, path: RANDOM_DATA_PATH, interface: RandomData.name };
       await connection.call({ ...target, member: 'slow', signature: 'i', body: [3600] });
     });
@@ -87,6 +87,7 @@ suite('the service program', () => {
   });
 
   test('ends at once if it is interrupted twice', async () => {
+    await using bus = await startBus();
     await using service = await startService(bus);
     process.kill(bus.pid, 'SIGSTOP'); // a bus that does not reply
     try {
@@ -100,6 +101,7 @@ suite('the service program', () => {
   });
 
   heavyTest('ends even if the bus has stopped replying', async () => {
+    await using bus = await startBus();
     await using service = await startService(bus);
     process.kill(bus.pid, 'SIGSTOP');
     try {
@@ -110,19 +112,21 @@ suite('the service program', () => {
   });
 
   test('cannot run twice under one name', async () => {
+    await using bus = await startBus();
     await using first = await startService(bus);
     expect(await runService(bus)).toMatchObject({ code: 1, stdout: 'service is already running\n', stderr: '' });
-    await withConnection(async (connection) => expect(await quick(connection)).toHaveLength(1));
+    await withConnection(bus, async (connection) => expect(await quick(connection)).toHaveLength(1));
     expect(await first.stop()).toMatchObject({ code: 0 });
   });
 
   heavyTest('takes over the name with --replace, and the former service ends with a message', async () => {
+    await using bus = await startBus();
     await using first = await startService(bus);
     await using second = await launchService(bus, ['--replace']);
     const [, owner] = await second.line(/^ready com\.larry-price\.test (:1\.\d+)$/);
     const complaint = `dbus-wire-service: com.larry-price.test was taken over by ${owner}\n`;
     expect(await first.end()).toMatchObject({ code: 0, stderr: complaint });
-    await withConnection(async (connection) => {
+    await withConnection(bus, async (connection) => {
       expect(await connection.getNameOwner(RANDOM_DATA_BUS_NAME)).toBe(owner);
       expect(await quick(connection)).toHaveLength(1);
     });
@@ -130,6 +134,7 @@ suite('the service program', () => {
   });
 
   heavyTest('waits for its name with --queue, and again after it is replaced', async () => {
+    await using bus = await startBus();
     await using first = await startService(bus);
     await using second = await launchService(bus, ['--queue']);
     await second.line('waiting for com.larry-price.test', { stream: 'stderr' });
@@ -145,6 +150,7 @@ suite('the service program', () => {
   });
 
   heavyTest('ends while it waits in the queue', async () => {
+    await using bus = await startBus();
     await using first = await startService(bus);
     await using second = await launchService(bus, ['--queue']);
     await second.line('waiting', { stream: 'stderr' });
@@ -153,21 +159,24 @@ suite('the service program', () => {
   });
 
   heavyTest('owns the name in --name on the bus in --address', async () => {
+    await using bus = await startBus();
     const env = { DBUS_SESSION_BUS_ADDRESS: undefined };
     await using service = await launchService(bus, ['--name', 'com.example.Other', '--address', bus.address], { env });
     await service.line(/^ready com\.example\.Other :1\.\d+$/);
-    await withConnection(async (connection) => expect(await quick(connection, 'com.example.Other')).toHaveLength(1));
+    await withConnection(bus, async (connection) => expect(await quick(connection, 'com.example.Other')).toHaveLength(1));
   });
 
   heavyTest('runs on the system bus with --system', async () => {
+    await using bus = await startBus();
     const env = { DBUS_SYSTEM_BUS_ADDRESS: bus.address, DBUS_SESSION_BUS_ADDRESS: undefined };
     await using service = await launchService(bus, ['--system'], { env });
     await service.line(/^ready /);
   });
 
   test('draws the bits of slow jobs at the interval in --interval', async () => {
+    await using bus = await startBus();
     await using service = await startService(bus, ['--interval', '5']);
-    await withConnection(async (connection) => {
+    await withConnection(bus, async (connection) => {
       const target = { destination: RANDOM_DATA_BUS_NAME, path: RANDOM_DATA_PATH, interface: RandomData.name };
       const signals = connection.subscribe({ sender: RANDOM_DATA_BUS_NAME, interface: RandomData.name });
       await signals.ready;
@@ -183,7 +192,8 @@ suite('the service program', () => {
     await service.stop();
   });
 
-  test.each(['SIGTERM', 'SIGKILL'] as const)('ends if the bus is ended by %s', async (signal) => {
+  test.each(some(['SIGKILL', 'SIGTERM'] as const, 2))('ends if the bus is ended by %s', async (signal) => {
+    await using bus = await startBus();
     await using service = await startService(bus);
     await bus.stop(signal);
     const { code, stderr } = await service.end();
@@ -192,8 +202,10 @@ suite('the service program', () => {
   });
 
   test('ends if it finds no bus', async () => {
+    await using bus = await startBus();
     const nowhere = { DBUS_SESSION_BUS_ADDRESS: undefined, XDG_RUNTIME_DIR: undefined };
-    for (const env of [{ DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nonexistent' }, nowhere]) {
+    const missing = { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nonexistent' };
+    for (const env of extent([missing], [missing, nowhere])) {
       const { code, stdout, stderr } = await runService(bus, [], { env });
       expect([code, stdout]).toEqual([3, '']);
       expect(stderr).toMatch(/^dbus-wire-service: [^\n]+\n$/);
@@ -201,23 +213,27 @@ suite('the service program', () => {
   });
 
   test('prints an unexpected error', async () => {
+    await using bus = await startBus();
     const { code, stdout, stderr } = await runService(bus, ['--name', 'com.example.Denied']);
     expect([code, stderr]).toEqual([1, '']);
     expect(stdout).toMatch(/^Unexpected exception occurred: 'org\.freedesktop\.DBus\.Error\.AccessDenied: .+'\n$/);
   });
 
   test('rejects a command line that is not valid', async () => {
+    await using bus = await startBus();
     const stderr = `dbus-wire-service: Unknown option '--nope' (see --help)\n`;
     expect(await runService(bus, ['--nope'])).toMatchObject({ code: 64, stdout: '', stderr });
   });
 
   heavyTest('prints its help text and its version', async () => {
+    await using bus = await startBus();
     const help = { code: 0, stdout: parseCommandLine(['--help']), stderr: '' };
     expect(await runService(bus, ['--help'])).toMatchObject(help);
     expect(await runService(bus, ['--version'])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' });
   });
 
   heavyTest('ends without an error if the reader of its output has ended', async () => {
+    await using bus = await startBus();
     const child = spawn(process.execPath, [builtProgram('service')], {
       detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...bus.env },
     });
