@@ -1,6 +1,7 @@
-// The output of the two programs: nothing raw from a peer, numbers only as numbers, and one sentence on failure.
+// The output of the two programs: nothing raw from a peer, numbers only as numbers, and one sentence on failure. The
+// programs run at the same time.
 
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, type TestContext } from 'vitest';
 import { connectToBus } from '../../src/connection/open-bus.js';
 import { DBusError } from '../../src/protocol/errors.js';
 import { RANDOM_DATA_PATH, RandomData } from '../../src/random-data.js';
@@ -23,7 +24,7 @@ describe('an error', () => {
   });
 });
 
-describeWith('dbus-daemon')('a program', () => {
+describeWith('dbus-daemon')('a program', { concurrent: true }, () => {
   let bus: PrivateBus;
   beforeAll(async () => {
     bus = await startPrivateBus();
@@ -31,7 +32,7 @@ describeWith('dbus-daemon')('a program', () => {
   afterAll(() => bus.stop());
 
   /** A service under another name, in this process. */
-  async function startFake(name: string, quick: () => string): Promise<void> {
+  async function startFake({ onTestFinished }: TestContext, name: string, quick: () => string): Promise<void> {
     const connection = await connectToBus(bus.address);
     onTestFinished(() => connection.close({ timeout: 0 }));
     exportObject(connection, RANDOM_DATA_PATH, RandomData.implement({
@@ -40,8 +41,8 @@ describeWith('dbus-daemon')('a program', () => {
     await connection.requestName(name);
   }
 
-  test('prints the error of a peer with escapes', async () => {
-    await startFake('com.example.Nasty', () => {
+  test('prints the error of a peer with escapes', async (context) => {
+    await startFake(context, 'com.example.Nasty', () => {
       throw new DBusError('com.example.Error.Nasty', NASTY);
     });
     const { code, stdout, stderr } = await runClient(bus, ['--name', 'com.example.Nasty']);
@@ -50,9 +51,10 @@ describeWith('dbus-daemon')('a program', () => {
     expect(stderr).not.toMatch(RAW);
   });
 
-  test.each(some([[['--json']], [[]]], 2))('does not print an answer that is not a number: %j', async (options) => {
-    await startFake('com.example.NoNumber', () => `12${NASTY}`);
-    const { code, stdout, stderr } = await runClient(bus, [...options, '--name', 'com.example.NoNumber']);
+  test.for(some([[['--json']], [[]]], 2))('does not print an answer that is not a number: %j', async ([options = []], context) => {
+    const name = `com.example.NoNumber${options.length}`;
+    await startFake(context, name, () => `12${NASTY}`);
+    const { code, stdout, stderr } = await runClient(bus, [...options, '--name', name]);
     expect([code, stdout]).toEqual([4, '']);
     expect(stderr).toMatch(/^the service answered "12.*": it must be a number in decimal digits\n$/);
     expect(stderr).not.toMatch(RAW);
@@ -61,15 +63,15 @@ describeWith('dbus-daemon')('a program', () => {
   test.each(some([
     ['client', []], ['client', ['--help']], ['client', ['--json']], ['service', []], ['service', ['--help']],
   ] as const, 3))('ends with exit code 74 and one sentence if its output cannot be written: %s %j', async (name, args) => {
-    await using service = await startService(bus);
-    const own = name === 'service' && args.length === 0 ? ['--name', 'com.example.Full'] : args;
+    const isCall = name === 'client' && !args.some((arg) => arg === '--help');
+    await using ownBus = await startPrivateBus();
+    await using _ = isCall ? await startService(ownBus) : undefined;
     const command = `exec "$0" "$@" > /dev/full`;
-    const { code, stderr } = await run('sh', ['-c', command, process.execPath, builtProgram(name), ...own], {
-      env: bus.env,
+    const { code, stderr } = await run('sh', ['-c', command, process.execPath, builtProgram(name), ...args], {
+      env: ownBus.env,
     });
     expect(stderr).toMatch(new RegExp(`^dbus-wire-${name}: standard output cannot be written: .*ENOSPC.*\\n$`));
     expect(code).toBe(74);
-    await service.stop();
   });
 
   test('keeps its exit code if standard error cannot be written', async () => {

@@ -1,10 +1,11 @@
 // The client program as a process, against the service program: one process for each kind of end, with its output and
-// its exit code. The other cases are in command-line.test.ts and failures.test.ts.
+// its exit code. Tests that do not disturb one another run at the same time. The other cases are in command-line.test.ts
+// and failures.test.ts.
 
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, type TestContext } from 'vitest';
 import type { Bus } from '../../../src/connection/bus.js';
 import { connectToBus } from '../../../src/connection/open-bus.js';
 import { parseCommandLine } from '../../../src/client/random-data/command-line.js';
@@ -12,7 +13,7 @@ import { defineInterface } from '../../../src/interface/define.js';
 import { RANDOM_DATA_PATH, RandomData } from '../../../src/random-data.js';
 import { exportObject } from '../../../src/service/export-object.js';
 import { builtProgram, launchClient, runClient, startService } from '../../support/built.js';
-import { heavyTest } from '../../support/extent.js';
+import { extent, heavyTest, some } from '../../support/extent.js';
 import { type PrivateBus, startPrivateBus } from '../../support/private-bus.js';
 import { describeWith, type Program, run } from '../../support/programs.js';
 import { scratchDirectory } from '../../support/reaper.js';
@@ -46,7 +47,7 @@ interface FakeHandlers {
 }
 
 /** A service under another name, in this process, with the given handlers. */
-async function startFake(name: string, handlers: FakeHandlers = {}) {
+async function startFake({ onTestFinished }: TestContext, name: string, handlers: FakeHandlers = {}) {
   const connection = await connectToBus(bus.address);
   onTestFinished(() => connection.close({ timeout: 0 })); // some handlers never reply
   const implementation = RandomData.implement({
@@ -62,7 +63,7 @@ async function startFake(name: string, handlers: FakeHandlers = {}) {
 }
 
 suite('the client program', () => {
-  test('prints a number of 16 bits', async () => {
+  test.concurrent('prints a number of 16 bits', async () => {
     const { code, stdout, stderr } = await runClient(bus);
     expect([code, stderr]).toEqual([0, '']);
     expect(Number(numberIn(stdout))).toBeLessThan(65_536);
@@ -74,19 +75,19 @@ suite('the client program', () => {
     expect(BigInt(numberIn(stdout)) < 2n ** 65_536n).toBe(true);
   });
 
-  test('prints JSON with the number as text', async () => {
+  test.concurrent('prints JSON with the number as text', async () => {
     const { code, stdout } = await runClient(bus, ['--json', '100']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^\{"bits":100,"number":"\d+"\}\n$/);
   });
 
-  test('rejects an argument that is not an integer before it looks for a bus', async () => {
+  test.concurrent('rejects an argument that is not an integer before it looks for a bus', async () => {
     const env = { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nonexistent' };
     const refused = { code: 1, stdout: 'input argument must be integer\n', stderr: '' };
     expect(await runClient(bus, ['x'], { env })).toMatchObject(refused);
   });
 
-  test('rejects a command line that is not valid', async () => {
+  test.concurrent('rejects a command line that is not valid', async () => {
     const stderr = `dbus-wire-client: Unknown option '--nope' (see --help)\n`;
     expect(await runClient(bus, ['--nope'])).toMatchObject({ code: 64, stdout: '', stderr });
   });
@@ -97,19 +98,20 @@ suite('the client program', () => {
     expect(await runClient(bus, ['--version'])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' });
   });
 
-  test.each([
+  test.concurrent.each(some([
     [['-5'], `${ERROR}.InvalidArgs: the number of bits cannot be negative, got -5`],
     [['--json', '65537'], `${ERROR}.LimitsExceeded: at most 65536 bits can be asked for, got 65537`],
     [['3601', '--slow'], `${ERROR}.LimitsExceeded: at most 3600 bits can be asked for, got 3601`],
-  ])('with %j prints the error reply of the service', async (args, text) => {
+  ], 2))('with %j prints the error reply of the service', async (args, text) => {
     expect(await runClient(bus, args)).toMatchObject({ code: 4, stdout: '', stderr: `${text}\n` });
   });
 
-  test('prints the error of the bus if there is no service', async () => {
+  test.concurrent('prints the error of the bus if there is no service', async () => {
     const problem = 'The name com.example.None was not provided by any .service files';
     const stdout = `Failed to initialize D-Bus object: '${ERROR}.ServiceUnknown: ${problem}'\n`;
-    expect(await runClient(bus, ['--name', 'com.example.None'])).toMatchObject({ code: 2, stdout, stderr: '' });
-    expect(await runClient(bus, ['--name', 'com.example.None', '-s'])).toMatchObject({ code: 2, stdout, stderr: '' });
+    for (const args of extent([['-s']], [['-s'], []])) {
+      expect(await runClient(bus, ['--name', 'com.example.None', ...args])).toMatchObject({ code: 2, stdout, stderr: '' });
+    }
   });
 
   heavyTest('prints the reason if it cannot connect to a bus', async () => {
@@ -141,8 +143,8 @@ suite('the client program', () => {
 });
 
 suite('waiting for a reply', () => {
-  heavyTest('ends after the timeout', async () => {
-    await startFake('com.example.Mute', { quick: () => new Promise(() => {}) });
+  heavyTest('ends after the timeout', async (context) => {
+    await startFake(context, 'com.example.Mute', { quick: () => new Promise(() => {}) });
     const ended = await runClient(bus, ['--name', 'com.example.Mute', '--timeout', '100']);
     expect(ended).toMatchObject({ code: 4, stdout: '' });
     expect(ended.stderr).toMatch(/^no reply to .* within 100 ms\n$/);
@@ -150,9 +152,9 @@ suite('waiting for a reply', () => {
     expect(slow).toMatchObject({ code: 4, stdout: '', stderr: 'no result within the time given\n' });
   });
 
-  heavyTest('ends if the service leaves the bus', async () => {
+  heavyTest('ends if the service leaves the bus', async (context) => {
     const asked = deferred();
-    const { connection } = await startFake('com.example.Dying', {
+    const { connection } = await startFake(context, 'com.example.Dying', {
       quick: () => {
         asked.resolve();
         return new Promise(() => {});
@@ -177,15 +179,15 @@ suite('waiting for a reply', () => {
     expect(ended.stderr).toContain('signature "u": it must have "s"');
   });
 
-  test('ends if the program is interrupted', async () => {
-    for (const args of [[], ['--slow']]) {
+  test.concurrent('ends if the program is interrupted', async (context) => {
+    for (const args of extent([[]], [[], ['--slow']])) {
       const asked = deferred();
       const ask = (): Promise<string> => {
         asked.resolve();
         return new Promise(() => {});
       };
-      const { connection } = await startFake('com.example.Mute', { quick: ask, slow: ask });
-      await using client = await launchClient(bus, ['--name', 'com.example.Mute', ...args]);
+      const { connection } = await startFake(context, 'com.example.Silent', { quick: ask, slow: ask });
+      await using client = await launchClient(bus, ['--name', 'com.example.Silent', ...args]);
       await asked.promise;
       expect(await client.stop('SIGINT')).toMatchObject({ code: 130, stdout: '', stderr: '' });
       await connection.close({ timeout: 0 });
@@ -229,7 +231,7 @@ async function untilConnected({ address }: PrivateBus, count: number): Promise<v
 }
 
 suite('a slow number', () => {
-  test('is printed when it arrives, and nothing is written to standard error if that is not a terminal', async () => {
+  test.concurrent('is printed when it arrives, and nothing is written to standard error if that is not a terminal', async () => {
     const { code, stdout, stderr } = await runClient(bus, ['--slow', '4']);
     expect([code, stderr]).toEqual([0, '']);
     expect(Number(numberIn(stdout))).toBeLessThan(16);
@@ -248,8 +250,8 @@ suite('a slow number', () => {
     expect(printed.sort()).toEqual(told.sort());
   });
 
-  test('is read from its signal, even if that comes before the reply with its ID and among others', async () => {
-    const { implementation } = await startFake('com.example.Hasty', {
+  test.concurrent('is read from its signal, even if that comes before the reply with its ID and among others', async (context) => {
+    const { implementation } = await startFake(context, 'com.example.Hasty', {
       slow: () => {
         implementation.emit('slow_result', 'other', '1');
         implementation.emit('slow_result', 'mine', '42');
@@ -261,12 +263,12 @@ suite('a slow number', () => {
     expect(ended).toMatchObject({ code: 0, stdout: 'Your random number is: 42\n', stderr: '' });
   });
 
-  heavyTest('is not read from a signal of another program', async () => {
+  heavyTest('is not read from a signal of another program', async (context) => {
     const forger = await connectToBus(bus.address);
     onTestFinished(() => forger.close());
     const forgery = RandomData.implement({ methods: { quick: () => '', slow: () => '', slow_result: () => '' } });
     exportObject(forger, RANDOM_DATA_PATH, forgery);
-    const { implementation } = await startFake('com.example.Real', {
+    const { implementation } = await startFake(context, 'com.example.Real', {
       slow: () => {
         forgery.emit('slow_result', 'job', '666');
         void forger.listNames().then(() => implementation.emit('slow_result', 'job', '42')); // after the forged one
@@ -277,8 +279,8 @@ suite('a slow number', () => {
     expect(ended).toMatchObject({ code: 0, stdout: 'Your random number is: 42\n' });
   });
 
-  heavyTest('is printed even if the service ends directly after it', async () => {
-    const { connection, implementation } = await startFake('com.example.Brief', {
+  heavyTest('is printed even if the service ends directly after it', async (context) => {
+    const { connection, implementation } = await startFake(context, 'com.example.Brief', {
       slow: () => {
         setTimeout(() => {
           implementation.emit('slow_result', 'job', '42');
@@ -291,19 +293,21 @@ suite('a slow number', () => {
     expect(ended).toMatchObject({ code: 0, stdout: 'Your random number is: 42\n', stderr: '' });
   });
 
-  test('is given up at once if the service leaves the bus', async () => {
-    for (const end of [(fake: Bus) => fake.close(), (fake: Bus) => fake.releaseName('com.example.Dying')]) {
+  test.concurrent('is given up at once if the service leaves the bus', async (context) => {
+    const closed = (fake: Bus) => fake.close();
+    const released = (fake: Bus) => fake.releaseName('com.example.Leaving');
+    for (const end of extent([closed], [closed, released])) {
       const asked = deferred();
-      const { connection } = await startFake('com.example.Dying', {
+      const { connection } = await startFake(context, 'com.example.Leaving', {
         slow: () => {
           asked.resolve();
           return 'job';
         },
       });
-      await using client = await launchClient(bus, ['--name', 'com.example.Dying', '--slow']);
+      await using client = await launchClient(bus, ['--name', 'com.example.Leaving', '--slow']);
       await asked.promise;
       await end(connection);
-      const stderr = 'the service com.example.Dying left the bus before the result came\n';
+      const stderr = 'the service com.example.Leaving left the bus before the result came\n';
       expect(await client.end()).toMatchObject({ code: 2, stdout: '', stderr });
       await connection.close();
     }
@@ -373,8 +377,8 @@ sys.exit(code)
     expect(stderr.replaceAll('\r\x1b[K', '')).not.toContain('\x1b');
   });
 
-  heavyTest('the client shows the elapsed time if the service sends no progress', async () => {
-    const { implementation } = await startFake('com.example.Silent', {
+  heavyTest('the client shows the elapsed time if the service sends no progress', async (context) => {
+    const { implementation } = await startFake(context, 'com.example.Silent', {
       slow: () => {
         setTimeout(() => implementation.emit('slow_result', 'job', '7'), 1500);
         return 'job';
