@@ -54,15 +54,18 @@ const STRICTER: readonly (readonly [text: string, read: string])[] = [
 
 describeWith('dbus-daemon')('the text of a match rule on dbus-daemon', () => {
   let daemon: PrivateBus;
+  let bus: Bus;
   beforeAll(async () => {
     daemon = await startPrivateBus();
+    bus = await connectToBus(daemon.address);
   });
   afterAll(async () => {
+    await bus?.close();
     await daemon?.stop();
   });
 
   /** The rule as the bus writes it again, or the name of its error. */
-  async function readByBus(bus: Bus, text: string): Promise<string> {
+  async function readByBus(text: string): Promise<string> {
     try {
       await createProxy(bus, DBusDaemon, driver).AddMatch(text);
     } catch (error) {
@@ -86,28 +89,24 @@ describeWith('dbus-daemon')('the text of a match rule on dbus-daemon', () => {
   }
 
   test.each(TEXTS.map((text) => [text]))('is read in the same way by the bus and by us: %j', async (text) => {
-    await using bus = await connectToBus(daemon.address);
-    const byBus = await readByBus(bus, text);
+    const byBus = await readByBus(text);
     const refusal = refusalOf(text);
     if (refusal !== undefined) expect(byBus).toBe(refusal);
     else expect(withoutDefaults(parseMatchRule(byBus))).toStrictEqual(withoutDefaults(parseMatchRule(text)));
   });
 
   test.each(STRICTER)('is accepted by the bus and refused by us: %j', async (text, read) => {
-    await using bus = await connectToBus(daemon.address);
-    expect(await readByBus(bus, text)).toBe(read);
+    expect(await readByBus(text)).toBe(read);
     expect(() => parseMatchRule(text)).toThrow(MatchRuleError);
   });
 
   test('is read by the bus up to its sixteenth pair, and by us to its end', async () => {
-    await using bus = await connectToBus(daemon.address);
     const pairs = Array.from({ length: 17 }, (_, index) => `arg${index}='x'`);
-    expect(await readByBus(bus, pairs.join())).toBe(pairs.slice(0, 16).join());
+    expect(await readByBus(pairs.join())).toBe(pairs.slice(0, 16).join());
     expect(Object.keys(parseMatchRule(pairs.join()).args ?? {})).toHaveLength(17);
   });
 
   test.each(RULES_AND_TEXTS.map(([, text]) => [text]))('removes the rule that it added: %s', async (text) => {
-    await using bus = await connectToBus(daemon.address);
     const proxy = createProxy(bus, DBusDaemon, driver);
     await proxy.AddMatch(text);
     await proxy.RemoveMatch(text);

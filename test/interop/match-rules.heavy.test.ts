@@ -1,0 +1,3 @@
+// The suite of match-rules.test.ts with all buses.
+
+import './match-rules.test.js';
