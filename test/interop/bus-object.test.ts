@@ -9,6 +9,7 @@ import {
 } from '../../src/index.js';
 import { signal } from '../../src/wire/index.js';
 import { isOnAnotherBus } from '../support/chosen-bus.js';
+import { extent } from '../support/extent.js';
 import { busctl, gdbusCall } from '../support/foreign.js';
 import { REAL_BUSES } from '../support/private-broker.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
@@ -157,7 +158,7 @@ describeWith('dbus-daemon')('the bus', () => {
       value = { signature: 'v', value };
     }
     expect(() => send(value)).toThrow(MarshalError);
-    const longest = new Uint8Array(2 ** 26).fill(7, -1);
+    const longest = new Uint8Array(extent(2 ** 20, 2 ** 26)).fill(7, -1);
     bus.send(signal({ path: '/', interface: NAME, member: 'Long', signature: 'ay', body: [longest] }));
     const [bytes] = (await loop.next()).value?.body ?? [];
     expect(Buffer.compare(bytes as Uint8Array, longest)).toBe(0); // its type is that of the message sent
