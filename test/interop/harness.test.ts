@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { heavyDescribeWith, some } from '../support/extent.js';
+import { heavyDescribeWith, heavyTest } from '../support/extent.js';
 import { busctl, busctlCall, dbusMonitor, dbusSend, dbusSendCall, gdbus, gdbusCall } from '../support/foreign.js';
 import { pythonService } from '../support/foreign.js';
 import { startPrivateBus, type PrivateBus } from '../support/private-bus.js';
@@ -74,7 +74,7 @@ describe('programs', () => {
     vi.unstubAllEnvs();
   });
 
-  test.each(some(['SIGKILL', 'SIGINT', 'SIGTERM'] as const, 3))('no program survives a worker that %s ends', async (signal) => {
+  heavyTest.each(['SIGKILL', 'SIGINT', 'SIGTERM'] as const)('no program survives a worker that %s ends', async (signal) => {
     // A process of its own with the same support code, the way a test worker has it.
     const directory = scratchDirectory();
     const repository = fileURLToPath(new URL('../..', import.meta.url));

@@ -1,3 +1,3 @@
-// The suite of managed-objects.test.ts with thousands of objects, and a program of the page.
+// The suite of managed-objects.test.ts with both real buses, thousands of objects, and a program of the page.
 
 import './managed-objects.test.js';

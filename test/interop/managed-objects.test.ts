@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   connectToBus, createProxy, defineInterface, exportObject, manageObjects, ObjectManager,
 } from '../../src/index.js';
-import { heavyTest } from '../support/extent.js';
+import { heavyTest, some } from '../support/extent.js';
 import { pythonService } from '../support/foreign.js';
 import { REAL_BUSES } from '../support/private-broker.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
@@ -34,7 +34,7 @@ async function connect(daemon: PrivateBus) {
   return bus;
 }
 
-describe.each(REAL_BUSES)('on $program', ({ required, startBus }) => void describeWith(...required, 'dbus-python')('the objects of a service on GLib', () => {
+describe.each(some(REAL_BUSES, 2))('on $program', ({ required, startBus }) => void describeWith(...required, 'dbus-python')('the objects of a service on GLib', () => {
   async function startDevices(daemon: PrivateBus, count: number) {
     const service = await pythonService(daemon, 'glib_objects', [NAME, String(count)]);
     onTestFinished(() => service[Symbol.asyncDispose]());
@@ -181,7 +181,7 @@ describeWith('dbus-daemon', 'python-dbusmock')('the devices of BlueZ', () => {
   });
 });
 
-describe.each(REAL_BUSES)('on $program', ({ required, startBus }) => void describeWith(...required)('a connection that is lost and restored', () => {
+describe.each(some(REAL_BUSES, 2))('on $program', ({ required, startBus }) => void describeWith(...required)('a connection that is lost and restored', () => {
   test('restores objects and properties', async () => {
     const daemon = await use(startBus());
     const options = { reconnect: { initialDelay: 20, maxDelay: 200 } };

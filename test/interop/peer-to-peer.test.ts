@@ -9,7 +9,7 @@ import {
   type ClientClaim, connectToBus, createProxy, DBusError, defineInterface, exportObject, listen, type MechanismName,
   openConnection, type PeerServerOptions,
 } from '../../src/index.js';
-import { some } from '../support/extent.js';
+import { extent, some } from '../support/extent.js';
 import { describeWith, type Program, PYTHON, run, start } from '../support/programs.js';
 import { scratchDirectory } from '../support/reaper.js';
 
@@ -111,7 +111,8 @@ describeWith('dbus-send')('libdbus as the client of our server', () => {
 });
 
 describeWith('dbus-python')('GLib as the client of our server', () => {
-  test.each(SERVERS)('gets a reply and is called back on %s', async (_, { address: where, mechanisms, expected }) => {
+  const servers = SERVERS.filter(([title]) => extent(['a Unix socket', 'nonce-tcp', 'tcp for everybody'], [title]).includes(title));
+  test.each(servers)('gets a reply and is called back on %s', async (_, { address: where, mechanisms, expected }) => {
     const { claims, address } = await startEcho(where(), { mechanisms });
     const result = await run(PYTHON, [script('callers/glib_peer'), address, 'ab']);
     expect(result).toMatchObject({ stdout: 'signal ab\nreply abab\n', stderr: '' });
@@ -214,7 +215,7 @@ async function startBus(listenOn: string, auth: MechanismName): Promise<string> 
 }
 
 describeWith('dbus-daemon')('a server of libdbus', () => {
-  test.each<[string, MechanismName, readonly MechanismName[] | undefined]>([
+  test.each(some<[string, MechanismName, readonly MechanismName[] | undefined]>([
     ['unix:path=SCRATCH/bus', 'EXTERNAL', undefined],
     ['unix:path=SCRATCH/bus', 'DBUS_COOKIE_SHA1', undefined],
     ['unix:path=SCRATCH/bus', 'DBUS_COOKIE_SHA1', ['DBUS_COOKIE_SHA1']],
@@ -222,7 +223,7 @@ describeWith('dbus-daemon')('a server of libdbus', () => {
     ['tcp:host=127.0.0.1', 'DBUS_COOKIE_SHA1', undefined],
     ['tcp:host=localhost', 'ANONYMOUS', ['ANONYMOUS']],
     ['nonce-tcp:host=127.0.0.1', 'DBUS_COOKIE_SHA1', undefined],
-  ])('on %s with %s only accepts us if we try %j', async (listenOn, auth, mechanisms) => {
+  ], 3))('on %s with %s only accepts us if we try %j', async (listenOn, auth, mechanisms) => {
     const address = await startBus(listenOn, auth);
     await using bus = await connectToBus(address, { mechanisms });
     expect(bus.uniqueName).toMatch(/^:1\./);

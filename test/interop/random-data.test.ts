@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { RANDOM_DATA_BUS_NAME, RANDOM_DATA_PATH, RandomData } from '../../src/random-data.js';
 import { startService } from '../support/built.js';
+import { some } from '../support/extent.js';
 import { busctl, busctlCall, dbusMonitor, dbusSendCall, gdbus, gdbusCall, type Target } from '../support/foreign.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
 import { describeWith, type Program } from '../support/programs.js';
@@ -132,13 +133,13 @@ describeWith('dbus-daemon', 'dbus-send')('dbus-send', () => {
     expect((await dbusSendCall(bus, target, 'quick')).stdout).toMatch(/\n   string "\d{1,3}"\n$/);
   });
 
-  test.each([
+  test.each(some<readonly [member: string, args: readonly string[], text: string]>([
     ['quick', ['int32:-1'], `${ERROR}.InvalidArgs: ${NEGATIVE}`],
     ['quick', ['uint32:1'], `${ERROR}.InvalidArgs: ${RandomData.name}.quick must have arguments of signature "i", got "u"`],
     ['slow_result', [],
       `${ERROR}.InvalidArgs: ${RandomData.name}.slow_result must have arguments of signature "s", got ""`],
     ['toString', [], `${ERROR}.UnknownMethod: the interface com.larry_price.test.RandomData has no method toString`],
-  ])('gets the errors of %s %j', async (member, args, text) => {
+  ], 3))('gets the errors of %s %j', async (member, args, text) => {
     expect(await dbusSendCall(bus, target, member, args)).toMatchObject({ code: 1, stderr: `Error ${text}\n` });
   });
 
@@ -155,7 +156,7 @@ describeWith('dbus-daemon', 'dbus-send')('dbus-send', () => {
   });
 
   test('reaches the Peer interface on any path', async () => {
-    for (const path of ['/', '/com', '/nowhere', RANDOM_DATA_PATH]) {
+    for (const path of some(['/nowhere', '/', '/com', RANDOM_DATA_PATH], 3)) {
       expect(await dbusSendCall(bus, standard('Peer', path), 'Ping')).toMatchObject({ code: 0, stderr: '' });
       const id = await dbusSendCall(bus, standard('Peer', path), 'GetMachineId');
       expect(id).toMatchObject({ code: 0, stdout: expect.stringMatching(/string "[0-9a-f]{32}"\n$/) });

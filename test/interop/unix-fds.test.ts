@@ -7,6 +7,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Bus, connectToBus, createProxy, defineInterface, variant } from '../../src/index.js';
+import { some } from '../support/extent.js';
 import { pythonService } from '../support/foreign.js';
 import { REAL_BUSES } from '../support/private-broker.js';
 import type { PrivateBus } from '../support/private-bus.js';
@@ -57,7 +58,7 @@ async function startHeldBack(bus: PrivateBus, until: string) {
   };
 }
 
-for (const { program, required, startBus } of REAL_BUSES) {
+for (const { program, required, startBus } of some(REAL_BUSES, 2)) {
   describeWith(...required, 'dbus-python')(`file descriptors on ${program}`, () => {
     let daemon: PrivateBus;
     let service: Program;

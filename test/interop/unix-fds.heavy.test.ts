@@ -1,0 +1,3 @@
+// The suite of unix-fds.test.ts with both real buses.
+
+import './unix-fds.test.js';
