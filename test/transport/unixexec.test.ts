@@ -13,6 +13,7 @@ import { openTransport } from '../../src/transport/open.js';
 import { programOf } from '../../src/transport/unixexec.js';
 import { signal } from '../../src/wire/messages/message.js';
 import { addressErrorOf, only } from '../protocol/addresses.js';
+import { extent } from '../support/extent.js';
 import { scratchDirectory } from '../support/reaper.js';
 import { until } from '../support/waiting.js';
 
@@ -80,7 +81,8 @@ async function untilGone(pid: number): Promise<void> {
   expect(isRunning(pid)).toBe(false);
 }
 
-describe('a program', () => {
+// Together, because many of these programs have a second to end.
+describe.concurrent('a program', () => {
   test.each([
     ['that does not exist', 'unixexec:path=/nonexistent/program', 'spawn ENOENT (there is no such program)'],
     ['that cannot be executed', 'unixexec:path=/etc/passwd', 'spawn EACCES (permission denied)'],
@@ -94,10 +96,10 @@ describe('a program', () => {
     ['that reads and ends', shell('read -r auth; exit 4'), 'the program "sh" has ended with exit code 4'],
     ['that closes its input', shell('exec <&-; sleep 0.02; exit 5'), 'the program "sh" has ended with exit code 5'],
     ['that closes its output and ends', shell('exec >&-; sleep 0.02; exit 6'), 'the program "sh" has ended with exit code 6'],
-    [
+    ...extent([], [[
       'that closes its output, and ends when it has to', shell(`trap 'exit 8' TERM; exec >&-; while :; do sleep 0.01; done`),
       'the program "sh" has ended with exit code 8',
-    ],
+    ]]),
     [
       'whose standard error remains open after its end', shell('sleep 3 >&2 <&- >&- & exec <&- >&-; exit 9'),
       'the program "sh" has ended with exit code 9',
@@ -111,7 +113,7 @@ describe('a program', () => {
   });
 
   test('that ends at the same time as many others fails the attempt with its exit code', async () => {
-    const codes = Array.from({ length: 40 }, (_, index) => index);
+    const codes = Array.from({ length: extent(12, 40) }, (_, index) => index);
     const scripts = ['read -r auth; exit $1', 'exit $1', 'exec <&-; exit $1', 'exec >&-; exit $1'];
     const reasons = await Promise.all(codes.map((code) => reasonFor(shell(scripts[code % scripts.length]!, String(code)))));
     expect(reasons).toEqual(codes.map((code) => `the program "sh" has ended with exit code ${code}`));
@@ -133,7 +135,7 @@ describe('a program', () => {
     expect((cause as { stderr: string }).stderr.length).toBeLessThanOrEqual(1_000);
   });
 
-  test.concurrent.each([
+  test.each([
     ['is silent', 'exec sleep 600'],
     ['is silent and ignores SIGTERM', 'trap "" TERM; while :; do sleep 0.05; done'],
     ['prints garbage', 'echo garbage; exec sleep 600'],
@@ -191,19 +193,6 @@ describe('a program', () => {
     expect(isRunning(pid())).toBe(false);
   });
 
-  test('that this process may not end is left running, and the connection is closed', async () => {
-    const { address, pid } = withPid(`${SERVE}; exec sleep 600`);
-    const connection = await openConnection(address);
-    const kill = vi.spyOn(ChildProcess.prototype, 'kill').mockImplementation(function (this: ChildProcess) {
-      this.emit('error', new Error('kill EPERM')); // as for a program with the rights of another user
-      return false;
-    });
-    await connection.close();
-    kill.mockRestore();
-    expect(isRunning(pid())).toBe(true);
-    process.kill(pid(), 'SIGKILL');
-  });
-
   test('whose pipes cannot be created fails with the reason of the system', async () => {
     const script = `
       import { openSync } from 'node:fs';
@@ -218,4 +207,17 @@ describe('a program', () => {
     const { stdout } = await promisify(execFile)('sh', ['-c', command, process.execPath, script], { cwd: ROOT });
     expect(stdout).toBe('cannot connect to unixexec:path=cat: spawn EMFILE\n');
   });
+});
+
+test('a program that this process may not end is left running, and the connection is closed', async () => {
+  const { address, pid } = withPid(`${SERVE}; exec sleep 600`);
+  const connection = await openConnection(address);
+  const kill = vi.spyOn(ChildProcess.prototype, 'kill').mockImplementation(function (this: ChildProcess) {
+    this.emit('error', new Error('kill EPERM')); // as for a program with the rights of another user
+    return false;
+  });
+  await connection.close();
+  kill.mockRestore();
+  expect(isRunning(pid())).toBe(true);
+  process.kill(pid(), 'SIGKILL');
 });
