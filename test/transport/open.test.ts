@@ -3,10 +3,10 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ConnectError } from '../../src/transport/errors.js';
 import { openTransport } from '../../src/transport/open.js';
-import { describeWith, start } from '../support/programs.js';
+import { describeWith, type Program, start } from '../support/programs.js';
 import { scratchDirectory } from '../support/reaper.js';
 
 async function failureOf(addresses: string): Promise<ConnectError> {
@@ -87,10 +87,30 @@ while True:
 `;
 
 describeWith('python3')('a server with a full queue', () => {
-  test('is tried again until it has a free place', async () => {
-    const path = join(scratchDirectory(), 'busy');
-    await using server = await start('python3', ['-c', BUSY_SERVER, path]);
+  let path: string;
+  let server: Program;
+  beforeAll(async () => {
+    path = join(scratchDirectory(), 'busy');
+    server = await start('python3', ['-c', BUSY_SERVER, path]);
     await server.line('busy');
+  });
+  afterAll(() => server?.[Symbol.asyncDispose]());
+
+  test('is tried until connectTimeout, and the error gives the reason', async () => {
+    const message = `unix:path=${path}: connect EAGAIN (too many clients wait to be accepted)`;
+    await expect(openTransport(`unix:path=${path}`, { connectTimeout: 30 })).rejects.toThrow(message);
+  });
+
+  test('is not tried again after an abort', async () => {
+    const controller = new AbortController();
+    const opening = openTransport(`unix:path=${path}`, { signal: controller.signal });
+    await sleep(20);
+    controller.abort(new Error('enough'));
+    await expect(opening).rejects.toThrow('enough');
+  });
+
+  // The last test: from then on the server has free places.
+  test('is tried again until it has a free place', async () => {
     const opening = openTransport(`unix:path=${path}`);
     await sleep(50);
     server.kill('SIGUSR1');
@@ -98,24 +118,5 @@ describeWith('python3')('a server with a full queue', () => {
     expect(transport.guid).toBe('00112233445566778899aabbccddeeff');
     await server.line('clients 2');
     transport.destroy();
-  });
-
-  test('is tried until connectTimeout, and the error gives the reason', async () => {
-    const path = join(scratchDirectory(), 'busy');
-    await using server = await start('python3', ['-c', BUSY_SERVER, path]);
-    await server.line('busy');
-    const message = `unix:path=${path}: connect EAGAIN (too many clients wait to be accepted)`;
-    await expect(openTransport(`unix:path=${path}`, { connectTimeout: 30 })).rejects.toThrow(message);
-  });
-
-  test('is not tried again after an abort', async () => {
-    const path = join(scratchDirectory(), 'busy');
-    await using server = await start('python3', ['-c', BUSY_SERVER, path]);
-    await server.line('busy');
-    const controller = new AbortController();
-    const opening = openTransport(`unix:path=${path}`, { signal: controller.signal });
-    await sleep(20);
-    controller.abort(new Error('enough'));
-    await expect(opening).rejects.toThrow('enough');
   });
 });
