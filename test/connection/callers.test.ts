@@ -1,6 +1,6 @@
 // The limits of the calls in progress on a link: their options count for exported objects and for a handler that is
 // registered with handleMethodCalls; the calls of a caller that has left the bus no longer count.
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { connectToBus } from '../../src/connection/open-bus.js';
 import type { CallLimits } from '../../src/connection/call-limits.js';
 import { openConnection } from '../../src/connection/connection.js';
@@ -65,6 +65,19 @@ async function stalled(register: Register, limits: CallLimits, isBus = true): Pr
   };
 }
 
+/** Departures are watched after a tenth of a second. Returns a wait for that, in which this time does not pass. */
+function watchedSoon(): (peer: FakePeer) => Promise<void> {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  return async (peer) => {
+    await until(() => {
+      vi.advanceTimersByTime(100);
+      return peer.calls('AddMatch').length > 0;
+    }, 'departures are watched');
+    vi.useRealTimers();
+  };
+}
+
 test.for(Object.entries(REGISTER))('%s runs maxCalls calls, and another one after a reply', async ([, register]) => {
   const { call, waiting } = await stalled(register, { maxCalls: 2 });
   expect([await call(':1.1'), await call(':1.2'), await call(':1.3')]).toEqual([undefined, undefined, LIMITS_EXCEEDED]);
@@ -96,9 +109,10 @@ test.for(Object.entries(REGISTER))('%s without a bus has only the limit for all 
 });
 
 test.for(Object.entries(REGISTER))('%s runs calls again after a busy caller has left', async ([, register]) => {
+  const untilWatched = watchedSoon();
   const { call, peer, waiting } = await stalled(register, { maxCalls: 2, maxCallsPerCaller: 1 });
   expect([await call(':1.1'), await call(':1.1')]).toEqual([undefined, LIMITS_EXCEEDED]);
-  await until(() => peer.calls('AddMatch').length > 0); // departures are watched after a tenth of a second
+  await untilWatched(peer);
   peer.send(ownerChanged(':1.1', ':1.1', ''));
   await new Promise(setImmediate);
   expect([await call(':1.2'), await call(':1.3')]).toEqual([undefined, undefined]);
@@ -106,6 +120,7 @@ test.for(Object.entries(REGISTER))('%s runs calls again after a busy caller has 
 });
 
 test('a handler of method calls that fails after its caller has left is still an uncaught exception', async () => {
+  const untilWatched = watchedSoon();
   const fails: ((error: Error) => void)[] = [];
   const { call, peer } = await stalled((link, waiting) => {
     link.handleMethodCalls(() => new Promise((_, reject) => {
@@ -114,7 +129,7 @@ test('a handler of method calls that fails after its caller has left is still an
     }));
   }, {});
   await call(':1.1');
-  await until(() => peer.calls('AddMatch').length > 0);
+  await untilWatched(peer);
   peer.send(ownerChanged(':1.1', ':1.1', ''));
   await call(':1.2'); // which arrives later
   const uncaught = uncaughtException();

@@ -1,6 +1,6 @@
 // Monitors of a bus that the test plays: what they send, what they keep for a slow reader, and how they end. The real
 // buses are in test/interop/become-monitor.test.ts.
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { becomeMonitor, type MonitorOptions } from '../../src/connection/monitor.js';
 import { encodeMessage } from '../../src/wire/messages/encode.js';
 import { type Message, methodCall, methodReturn } from '../../src/wire/messages/message.js';
@@ -117,11 +117,19 @@ describe('a monitor', () => {
   test('that gets no reply from the bus ends with its AbortSignal, its timeout, or the connection', async () => {
     const answer: Answer = (call, peer) => (call.member === 'BecomeMonitor' ? undefined : answerAsBus(call, peer));
     await using silent = await startFakeServer({ answer });
-    await expect(becomeMonitor([], { addresses: silent.address, connectTimeout: 500 })).rejects.toMatchObject({
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'hrtime'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const late = expect(becomeMonitor([], { addresses: silent.address, connectTimeout: 500 })).rejects.toMatchObject({
       name: 'CallTimeoutError', message: expect.stringMatching(/BecomeMonitor.* 500 ms/) as string,
     });
     const left = await silent.peer();
-    await until(() => left.isClosed);
+    await until(() => left.calls('BecomeMonitor').length === 1);
+    await until(() => {
+      vi.advanceTimersByTime(500);
+      return left.isClosed;
+    }, 'the monitor is disconnected');
+    await late;
+    vi.useRealTimers();
     await using server = await startFakeServer({ answer });
     const controller = new AbortController();
     const aborted = becomeMonitor([], { addresses: server.address, signal: controller.signal });

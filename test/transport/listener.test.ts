@@ -271,9 +271,14 @@ describe('a nonce-tcp address', () => {
   });
 
   test('keeps a limited number of clients that send no nonce, and disconnects them at the end', async () => {
-    const { listener, errors, address } = await setUp({ maxNonces: 3 });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }); // a client has a second before it is disconnected
+    onTestFinished(() => void vi.useRealTimers());
+    const { listener, errors, address } = await setUp({ maxNonces: 3, nonceTimeout: Infinity });
     const sockets = Array.from({ length: 10 }, () => connectTo(address[0]!));
-    await until(() => sockets.filter(({ closed }) => closed).length === 7);
+    await until(() => {
+      vi.advanceTimersByTime(500);
+      return sockets.filter(({ closed }) => closed).length === 7;
+    }, 'seven of the clients are disconnected');
     expect(errors).toHaveLength(7);
     await listener.close();
     await until(() => sockets.every(({ closed }) => closed));

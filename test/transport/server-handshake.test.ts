@@ -1,7 +1,7 @@
 // The server's handshake on a stream: what it answers, its end in each way, decisions that take their time, and that a
 // stream that is given up is destroyed after the answers that are due.
 import { Duplex } from 'node:stream';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { anonymousServer, externalServer } from '../../src/auth/mechanisms.js';
 import type { ServerClaim } from '../../src/auth/server.js';
 import { acceptHandshake, type AcceptOptions } from '../../src/transport/server-handshake.js';
@@ -106,10 +106,15 @@ describe('a handshake', () => {
   });
 
   test('disconnects a client that does not read the last answer', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
     const { stream, result, say } = accept({}, { isDeaf: true });
     say(`\0${'AUTH\r\n'.repeat(7)}`);
     await expect(result).rejects.toMatchObject({ code: 'TOO_MANY_REJECTIONS' });
-    await until(() => stream.destroyed);
+    await until(() => {
+      vi.advanceTimersByTime(100);
+      return stream.destroyed;
+    }, 'the client is disconnected');
   });
 });
 
