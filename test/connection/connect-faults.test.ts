@@ -4,7 +4,7 @@ import { getEventListeners } from 'node:events';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectToBus } from '../../src/connection/open-bus.js';
 import { ConnectError } from '../../src/transport/errors.js';
@@ -66,9 +66,9 @@ beforeAll(async () => {
 });
 afterAll(() => good?.[Symbol.asyncDispose]());
 
-/** The numbers of bytes after which the server stops: each in `npm run test:heavy`, otherwise each 7th and each line. */
+/** The numbers of bytes after which the server stops: each in `npm run test:heavy`, otherwise each 14th and each line. */
 const COUNTS = Array.from(ANSWERS.keys()).filter((count) => (
-  count % extent(7, 1) === 0 || [`OK ${GUID}\r\n`.length, HANDSHAKE.length, ANSWERS.length - 1].includes(count)
+  count % extent(14, 1) === 0 || [`OK ${GUID}\r\n`.length, HANDSHAKE.length, ANSWERS.length - 1].includes(count)
 ));
 
 /** The one reason why the address of the server did not work. */
@@ -164,7 +164,7 @@ test('a client connects to a server that sends its answers one byte at a time', 
         void (async () => {
           for (const byte of ANSWERS) {
             socket.write(Uint8Array.of(byte));
-            await sleep(1);
+            await turn();
           }
         })();
       });
@@ -174,7 +174,7 @@ test('a client connects to a server that sends its answers one byte at a time', 
   expect(bus.uniqueName).toBe(UNIQUE_NAME);
 });
 
-test('attempts that failed, timed out or were aborted do not keep a process running', async () => {
+test.concurrent('attempts that failed, timed out or were aborted do not keep a process running', async () => {
   const library = new URL('../../dist/index.js', import.meta.url);
   if (!existsSync(library)) throw new Error('dist/ is not there: `npm run build` first');
   await using silent = await startFakeServer({ onSocket: (socket) => void socket.resume() });
@@ -206,7 +206,7 @@ test('attempts that failed, timed out or were aborted do not keep a process runn
   await untilClosed(silent);
 });
 
-test('an attempt to restore an unreferenced connection does not keep the process running', async () => {
+test.concurrent('an attempt to restore an unreferenced connection does not keep the process running', async () => {
   const library = new URL('../../dist/index.js', import.meta.url);
   const path = join(scratchDirectory(), 'bus');
   const script = `

@@ -12,7 +12,7 @@ import type { Transport, TransportEvents } from '../../src/transport/transport.j
 import { encodeMessage } from '../../src/wire/messages/encode.js';
 import { type Message, methodCall, type MethodCall, methodReturn, signal } from '../../src/wire/messages/message.js';
 import { variant } from '../../src/wire/variant.js';
-import { memoryInUse } from '../support/memory.js';
+import { collectGarbage } from '../support/memory.js';
 import { startPair } from './fake-server.js';
 
 const GUID = '00112233445566778899aabbccddeeff';
@@ -208,7 +208,7 @@ describe('a message with descriptors', () => {
     send(20);
     const args = (await stream.next()).value as object;
     expect(args).toEqual([0]);
-    memoryInUse(); // collects garbage: the arguments are kept, and the message is not
+    collectGarbage(); // the arguments are kept, and the message is not
     await settle();
     expect(ends.left.closed).toEqual([]);
     expect([takeDescriptors(args), takeDescriptors(args)]).toEqual([[20], []]);
@@ -279,7 +279,7 @@ describe('a descriptor that the program does not take is closed', () => {
     await ends.one.call({ ...where, signature: 'h', body: [0], descriptors: [5], noReply: true });
     for (let i = 0; i < 100 && ends.right.closed.length === 0; i++) {
       await settle();
-      memoryInUse(); // collects garbage
+      collectGarbage();
     }
     expect(ends.right.closed).toEqual([5]);
   });

@@ -52,7 +52,8 @@ test('signals and calls are never late replies', () => {
 
 test('calls that are never answered do not fill the memory: the oldest are removed', () => {
   const calls = new LateReplies();
-  for (let serial = 1; serial <= 65_537; serial++) arrived(calls, callOf(':1.5', serial));
+  const router = calls.track({ route: () => runner });
+  for (let serial = 1; serial <= 65_537; serial++) router.route(callOf(':1.5', serial), 0);
   const isLate = (serial: number): boolean => calls.isLate(methodReturn(callOf(':1.5', serial)));
   expect([isLate(1), isLate(2), isLate(65_537)]).toEqual([true, false, false]);
 });

@@ -1,0 +1,3 @@
+// The suite of namespace-owners.test.ts with thousands of names.
+
+import './namespace-owners.test.js';
