@@ -111,7 +111,7 @@ const transport = () => {
 const nothing = () => {};
 
 /** Of this many pairs of a value and a place, one is tested in `npm test`, and all in `npm run test:heavy`. */
-const STEP = 7;
+const STEP = 17;
 
 /** A function as it is called, and arguments that are right. */
 type Row = readonly [name: string, bind: (bus: Bus) => Loose, args: (bus: Bus) => readonly unknown[]];
