@@ -454,7 +454,7 @@ describe('a hostile server', () => {
       return Math.floor((seed / 2 ** 32) * below);
     };
     const outcomes = new Set<string>();
-    for (let run = 0; run < extent(600, 3_000); run++) {
+    for (let run = 0; run < extent(1_000, 3_000); run++) {
       const client = started(twoRounds, external({ uid: '1' }), anonymous());
       try {
         for (let i = 0; i < 40; i++) {

@@ -80,9 +80,9 @@ describeWith('dbus-daemon')('a program that is busy for longer than a timeout', 
 
 test('a program that is busy for longer than connectTimeout gives up a server that sends nothing', async () => {
   await using server = await startFakeServer({ onSocket: (socket) => void socket.resume() });
-  const connecting = connectToBus(server.address, { connectTimeout: 50 });
+  const connecting = connectToBus(server.address, { connectTimeout: 20 });
   const isGivenUp = expect(connecting).rejects.toThrow('in time');
   await turn();
-  beBusy(100);
+  beBusy(40);
   await isGivenUp;
 });
