@@ -8,7 +8,7 @@ import type { Signal } from '../../src/wire/messages/message.js';
 /** Milliseconds until a wait is given up. Shorter than the time limit of a test, so that the reason is reported. */
 export const PATIENCE = 30_000;
 
-/** Milliseconds between two looks at a condition. */
+/** Milliseconds between two looks at a condition. The first looks follow sooner: most conditions soon hold. */
 const INTERVAL = 10;
 
 const { setTimeout } = globalThis; // the real one, also while a test runs with fake timers
@@ -42,7 +42,7 @@ export async function until(
   // Counted in looks: a machine that pauses for seconds does not use up the patience.
   for (let looks = 0; !(await condition()); looks++) {
     if (looks * INTERVAL > PATIENCE) throw new Error(`still not true after ${PATIENCE} ms: ${description}`);
-    await new Promise((resolve) => setTimeout(resolve, INTERVAL));
+    await new Promise((resolve) => setTimeout(resolve, Math.min(looks + 1, INTERVAL)));
   }
 }
 
