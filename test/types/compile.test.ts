@@ -5,11 +5,13 @@ import { describe, expect, test } from 'vitest';
 import { SignatureError } from '../../src/wire/errors.js';
 import { parseSignature } from '../../src/wire/signature.js';
 import { heavyTest } from '../support/extent.js';
-import { compileText, randomBelow } from './support.js';
+import { compileText, compileTogether, randomBelow } from './support.js';
 
 const HEAD = `import type { BodyInputOf, BodyOf, CheckedSignature } from 'SRC/wire/infer.js';
 declare function check<const S extends string>(signature: CheckedSignature<S>, body: BodyInputOf<S>): BodyOf<S>;
 `;
+/** Tests of short texts share one run. */
+const compiled = compileTogether();
 const HEAD_LINES = HEAD.split('\n').length - 1;
 
 /** The signatures that the compiler rejects, with its messages. */
@@ -71,10 +73,12 @@ describe('a wrong signature', () => {
     ['i'.repeat(256), 'it has more than 255 characters: it must have at most 255'],
   ];
 
+  const lines = cases.map(([signature]) => `check(${JSON.stringify(signature)}, []);`);
+  const errors = compiled('signatures', HEAD + lines.join('\n'));
+
   test('is an error at its literal, with the reason', async () => {
     const column = 'check('.length + 1;
-    const lines = cases.map(([signature]) => `check(${JSON.stringify(signature)}, []);`);
-    const { diagnostics } = await compileText(HEAD + lines.join('\n'));
+    const diagnostics = await errors();
     expect(diagnostics.map(({ line, column: at }) => [line - HEAD_LINES, at])).toEqual(
       cases.map((_, index) => [index + 1, column]),
     );
@@ -109,8 +113,7 @@ heavyTest('the largest legal signatures of each kind resolve', async () => {
   expect([...await refused(largest)]).toEqual([]);
 }, 60_000);
 
-test('a mistake in a definition is an error at its literal, with the reason', async () => {
-  const { diagnostics } = await compileText(`import { defineInterface } from 'SRC/interface/define.js';
+const definitionErrors = compiled('definition', `import { defineInterface } from 'SRC/interface/define.js';
 export const Wrong = defineInterface({
   name: 'com.example.Wrong1',
   methods: {
@@ -129,6 +132,9 @@ export const Wrong = defineInterface({
   },
 });
 `);
+
+test('a mistake in a definition is an error at its literal, with the reason', async () => {
+  const diagnostics = await definitionErrors();
   const found = diagnostics.map(({ line, column, message }) => [line, column, message]);
   expect(found).toEqual([
     [6, 14, expect.stringContaining('invalid D-Bus signature: unknown type code \\"k\\"')],
@@ -141,8 +147,7 @@ export const Wrong = defineInterface({
   ]);
 }, 60_000);
 
-test('an unknown name of a member is an error that lists the names of the interface', async () => {
-  const { diagnostics } = await compileText(`import { createProxy } from 'SRC/client/proxy.js';
+const nameErrors = compiled('names', `import { createProxy } from 'SRC/client/proxy.js';
 import { defineInterface } from 'SRC/interface/define.js';
 const Clock = defineInterface({
   name: 'com.example.Clock1',
@@ -158,11 +163,12 @@ proxy.$signal('Alrm');
 proxy.$get('Zon');
 proxy.$set('Zon', 'UTC');
 `);
+
+test('an unknown name of a member is an error that lists the names of the interface', async () => {
+  const diagnostics = await nameErrors();
   const signals = `Argument of type '"Alrm"' is not assignable to parameter of type '"Alarm" | "Tick"'.`;
   const properties = `Argument of type '"Zon"' is not assignable to parameter of type '"Time" | "Zone"'.`;
-  // The client needs types of Node, which are not there.
-  const own = diagnostics.filter(({ file }) => file.endsWith('case.ts'));
-  expect(own.map(({ line, message }) => [line, message])).toEqual([
+  expect(diagnostics.map(({ line, message }) => [line, message])).toEqual([
     [10, signals], [11, properties], [13, signals], [14, properties], [15, properties],
   ]);
 }, 60_000);

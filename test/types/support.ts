@@ -75,6 +75,23 @@ export async function compileText(text: string, others: Readonly<Record<string, 
   }
 }
 
+/**
+ * Lets one run of the compiler see many texts: each has a name, and its function resolves to the messages for it. All
+ * names must be given before the first such function is called.
+ */
+export function compileTogether(): (name: string, text: string) => () => Promise<readonly Diagnostic[]> {
+  const texts: Record<string, string> = {};
+  let compilation: Promise<Compilation> | undefined;
+  return (name, text) => {
+    texts[`${name}.ts`] = text;
+    return async () => {
+      compilation ??= compileText('', texts);
+      const { diagnostics } = await compilation;
+      return diagnostics.filter(({ file }) => file.endsWith(`/${name}.ts`) || file === `${name}.ts`);
+    };
+  };
+}
+
 /** Deterministic random numbers below `limit`, so that a failing case can be made again from its seed. */
 export function randomBelow(seed: number): (limit: number) => number {
   let state = seed >>> 0;
