@@ -10,9 +10,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFil
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { extent } from './support/extent.js';
+import { extent, heavyDescribeWith } from './support/extent.js';
 import { type PrivateBus, startPrivateBus } from './support/private-bus.js';
-import { describeWith, reasonToSkip, run, start } from './support/programs.js';
+import { reasonToSkip, run, start } from './support/programs.js';
 import { scratchDirectory } from './support/reaper.js';
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
@@ -166,7 +166,7 @@ describe.concurrent.each(RUN_PAGES)('%s', (page) => {
   }
 });
 
-describeWith('dbus-daemon')('the services of the pages', () => {
+heavyDescribeWith('dbus-daemon')('the services of the pages', () => {
   test.each(blocks.filter(({ file, page }) => basename(file) === 'service.ts' && RUN_PAGES.includes(page)))('$file ends with an error if its bus dies', async (block) => {
     await using dying = await startPrivateBus();
     await using service = await startBlock(block.output, environmentOf(dying));

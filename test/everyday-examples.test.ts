@@ -119,7 +119,7 @@ describe('with one sentence and an exit code ends', () => {
       expect(await sentenceOf(noBus, name.replace('.ts', '.js'))).toContain('cannot connect to unix:path=');
     });
 
-  test.each(some<readonly [program: string, args: readonly string[], sentence: string]>([
+  heavyTest.each<readonly [program: string, args: readonly string[], sentence: string]>([
     ['activated.js', [], 'found no bus that started this program'],
     ['send.js', [], 'usage: send.ts SERVICE PATH INTERFACE.METHOD [ARGUMENT]…'],
     ['send.js', ['org.freedesktop.DBus', '/'], 'usage: send.ts'],
@@ -128,7 +128,7 @@ describe('with one sentence and an exit code ends', () => {
     ['peer.js', [noBus], 'cannot connect to unix:path='],
     ['proxy.mjs', [], 'usage: proxy.mjs PATH [OLD=NEW]'],
     ['dissect.mjs', [join(scratch, 'no-file')], 'ENOENT: no such file'],
-  ], 8))('%s with the arguments %j', async (program, args, sentence) => {
+  ])('%s with the arguments %j', async (program, args, sentence) => {
     expect(await sentenceOf(noBus, program, ...args)).toContain(sentence);
   });
 
@@ -183,8 +183,8 @@ heavyDescribeWith('dbus-daemon', 'gdbus', 'dunst', 'Xvfb')('notify.ts, with duns
   });
 });
 
-describeWith('dbus-daemon', 'dbus-python')('mpris.ts', () => {
-  heavyTest('lists players when they appear, play something else and disappear', async () => {
+heavyDescribeWith('dbus-daemon', 'dbus-python')('mpris.ts', () => {
+  test('lists players when they appear, play something else and disappear', async () => {
     const bus = await startBus();
     const first = await pythonService(bus, 'mpris_player', ['first']);
     onTestFinished(() => first[Symbol.asyncDispose]());

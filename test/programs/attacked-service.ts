@@ -33,7 +33,7 @@ export function useAttackedService(use: (attack: Attack) => void): void {
   let owner: string | undefined;
   beforeAll(async () => {
     bus = await startPrivateBus();
-    service = await startService(bus, ['--interval', '500'], { env: MEMORY_PROBE });
+    service = await startService(bus, ['--interval', '100'], { env: MEMORY_PROBE });
   });
   afterAll(async () => {
     const ended = await service.stop();

@@ -123,7 +123,7 @@ describeWith('dbus-daemon')('a hostile caller', () => {
     const result = { member: 'slow_result', signature: 's', body: [id] };
     await until(async () => (await call(result))[0] !== '', 'the job ends');
     const outcomes = await Promise.all(
-      Array.from({ length: 3 * MAX_SLOW_JOBS_PER_CALLER }, () => errorOf({ member: 'slow', signature: 'i', body: [40] })),
+      Array.from({ length: 3 * MAX_SLOW_JOBS_PER_CALLER }, () => errorOf({ member: 'slow', signature: 'i', body: [3600] })),
     );
     const refused = outcomes.filter((outcome) => outcome === `${ERROR}.LimitsExceeded`).length;
     expect(refused).toBe(2 * MAX_SLOW_JOBS_PER_CALLER);

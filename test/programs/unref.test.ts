@@ -34,7 +34,7 @@ describeWith('dbus-daemon')('a program with a connection', { concurrent: true },
       'const I = defineInterface({ name: "a.B" }); exportObject(bus, "/", I.implement({})); await bus.requestName("a.b"); bus.unref();',
     ],
     ['that subscribes and does not count', 'await bus.subscribe({}, () => {}).ready; bus.unref();'],
-  ], 2))('%s ends by itself', async (_, code) => {
+  ], 3))('%s ends by itself', async (_, code) => {
     const program = node(`const bus = await sessionBus();\n${code}\nconsole.log('done');`);
     const { stdout, stderr, code: status } = await run(process.execPath, program, { env: bus.env, cwd });
     expect({ stdout, stderr, status }).toEqual({ stdout: 'done\n', stderr: '', status: 0 });

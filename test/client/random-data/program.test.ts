@@ -81,7 +81,7 @@ suite('the client program', () => {
     expect(stdout).toMatch(/^\{"bits":100,"number":"\d+"\}\n$/);
   });
 
-  test.concurrent('rejects an argument that is not an integer before it looks for a bus', async () => {
+  heavyTest('rejects an argument that is not an integer before it looks for a bus', async () => {
     const env = { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nonexistent' };
     const refused = { code: 1, stdout: 'input argument must be integer\n', stderr: '' };
     expect(await runClient(bus, ['x'], { env })).toMatchObject(refused);
@@ -102,7 +102,7 @@ suite('the client program', () => {
     [['-5'], `${ERROR}.InvalidArgs: the number of bits cannot be negative, got -5`],
     [['--json', '65537'], `${ERROR}.LimitsExceeded: at most 65536 bits can be asked for, got 65537`],
     [['3601', '--slow'], `${ERROR}.LimitsExceeded: at most 3600 bits can be asked for, got 3601`],
-  ], 2))('with %j prints the error reply of the service', async (args, text) => {
+  ], 3))('with %j prints the error reply of the service', async (args, text) => {
     expect(await runClient(bus, args)).toMatchObject({ code: 4, stdout: '', stderr: `${text}\n` });
   });
 

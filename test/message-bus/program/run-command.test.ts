@@ -54,7 +54,7 @@ describe.concurrent('the exit code', () => {
     ['is 126 if the command cannot be executed', ['/etc/passwd'], 126],
     ['is 127 if the bus cannot be started', ['--config-file=/nonexistent', '/bin/true'], 127],
     ['is 64 if the usage is wrong', ['--nonsense', '/bin/true'], 64],
-  ], 3))('%s', async (_, args, code) => {
+  ], 6))('%s', async (_, args, code) => {
     expect((await runWith(args)).code).toBe(code);
   });
 });

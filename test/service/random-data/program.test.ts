@@ -173,7 +173,7 @@ suite('the service program', { concurrent: true }, () => {
     await service.line(/^ready /);
   });
 
-  test('draws the bits of slow jobs at the interval in --interval', async () => {
+  heavyTest('draws the bits of slow jobs at the interval in --interval', async () => {
     await using bus = await startBus();
     await using service = await startService(bus, ['--interval', '5']);
     await withConnection(bus, async (connection) => {
