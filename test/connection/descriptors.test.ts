@@ -278,8 +278,8 @@ describe('a descriptor that the program does not take is closed', () => {
     ends.other.handleMethodCalls(() => {});
     await ends.one.call({ ...where, signature: 'h', body: [0], descriptors: [5], noReply: true });
     for (let i = 0; i < 100 && ends.right.closed.length === 0; i++) {
-      await settle();
       collectGarbage();
+      await settle();
     }
     expect(ends.right.closed).toEqual([5]);
   });

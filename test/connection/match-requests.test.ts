@@ -34,10 +34,10 @@ describe('match rules', () => {
     expect(ruleCalls(peer)).toHaveLength(3);
   });
 
-  test('are removed as often as they are added by 100 subscriptions, however these end', async () => {
+  test('are removed as often as they are added by many subscriptions, however these end', async () => {
     await using link = await startBusLink({ answer: owned({ [SERVICE]: ':1.9' }) });
     const { bus, peer } = link;
-    for (let i = 0; i < 25; i++) {
+    for (let i = 0; i < 8; i++) {
       const abort = new AbortController();
       const rule = { ...RULE, sender: SERVICE };
       const subscriptions = [0, 1, 2].map(() => bus.subscribe(rule));

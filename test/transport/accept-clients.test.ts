@@ -103,7 +103,7 @@ describe('the mechanisms', () => {
 
 describe('limits', () => {
   test('clients that send nothing are disconnected after handshakeTimeout', async () => {
-    const { listener, errors, dial } = await serve({ handshakeTimeout: 200 });
+    const { listener, errors, dial } = await serve({ handshakeTimeout: 50 });
     const silent = Array.from({ length: 10 }, () => dial().socket);
     await allClosed(silent);
     await until(() => listener.handshakes === 0);

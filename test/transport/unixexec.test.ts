@@ -97,7 +97,7 @@ describe.concurrent('a program', () => {
     ['that closes its input', shell('exec <&-; sleep 0.02; exit 5'), 'the program "sh" has ended with exit code 5'],
     ['that closes its output and ends', shell('exec >&-; sleep 0.02; exit 6'), 'the program "sh" has ended with exit code 6'],
     ...extent([], [[
-      'that closes its output, and ends when it has to', shell(`trap 'exit 8' TERM; exec >&-; while :; do sleep 0.01; done`),
+      'that closes its output, and ends when it has to', shell(`trap 'exit 8' TERM; exec >&-; while :; do sleep 0.05; done`),
       'the program "sh" has ended with exit code 8',
     ]]),
     [
@@ -142,7 +142,7 @@ describe.concurrent('a program', () => {
   ])('that %s is ended after the attempt has failed', async (_, script) => {
     const { address, pid, hasStarted } = withPid(script);
     // On a busy machine a program can take longer than the attempt to start.
-    for (let connectTimeout = 300; !hasStarted(); connectTimeout *= 2) await reasonFor(address, { connectTimeout });
+    for (let connectTimeout = 100; !hasStarted(); connectTimeout *= 2) await reasonFor(address, { connectTimeout });
     await untilGone(pid());
   });
 
@@ -177,7 +177,7 @@ describe.concurrent('a program', () => {
   });
 
   test('that closes its input, and ends when it has to, ends the connection with its exit code', async () => {
-    const script = `trap 'exit 7' TERM; ${SERVE}; read -r begin; exec <&-; while :; do sleep 0.01; done`;
+    const script = `trap 'exit 7' TERM; ${SERVE}; read -r begin; exec <&-; while :; do sleep 0.05; done`;
     const connection = await openConnection(shell(script));
     while (!connection.closedSignal.aborted) {
       connection.send(signal({ path: '/', interface: 'com.example.A', member: 'B' })); // until the pipe is closed
