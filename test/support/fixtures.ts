@@ -78,7 +78,7 @@ interface HandshakeFile extends Omit<HandshakeFixture, 'client' | 'server' | 'co
 interface TypedVariant { readonly [key: string]: Json; readonly signature: string; readonly value: Json }
 
 function bytesOf(rows: readonly string[]): Uint8Array {
-  return Uint8Array.from(rows.join('').match(/../g) ?? [], (digits) => Number.parseInt(digits, 16));
+  return Uint8Array.from(Buffer.from(rows.join(''), 'hex'));
 }
 
 /** The end of the single complete type that starts at `start`. */
