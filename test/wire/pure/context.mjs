@@ -1,4 +1,5 @@
-// Runs program.mjs with the built wire layer in a context whose globals are those of ECMAScript and nothing else.
+// Runs program.mjs with the built wire layer in a context whose globals are those of ECMAScript and nothing else, and
+// in Node.
 // Started as `node --experimental-vm-modules context.mjs`, input on standard input, result on standard output.
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
@@ -41,7 +42,10 @@ async function evaluate(url) {
 
 const wire = await evaluate(new URL('wire/index.js', dist));
 const { run } = await evaluate(new URL('program.mjs', import.meta.url));
-context.call = { run, wire, input: await text(process.stdin) };
+const input = await text(process.stdin);
+context.call = { run, wire, input };
 // Parsed inside: an array of this realm would not be one of that.
 const result = vm.runInContext('call.run(call.wire, JSON.parse(call.input))', context);
-process.stdout.write(JSON.stringify({ globals, modules: modules.size, result }));
+const program = await import('./program.mjs');
+const inNode = program.run(await import(new URL('wire/index.js', dist).href), JSON.parse(input));
+process.stdout.write(JSON.stringify({ globals, modules: modules.size, result, inNode }));
