@@ -1,3 +1,3 @@
-// The suite of dissect.test.ts with more lengths at which a message is cut.
+// The suite of dissect.test.ts with every message, more lengths at which one is cut, and more random bytes.
 
 import './dissect.test.js';
