@@ -13,10 +13,11 @@ import {
   referenceDecode, referenceFrames, referenceUnmarshal, Refused, type Span, swapBytes, typesOf,
 } from './reference.js';
 
+const fixtures = loadMessages();
 const corpus = loadCorpus(new URL('../../', import.meta.url));
 
 describe('the reference reader', () => {
-  test.each(loadMessages().map((fixture) => [fixture.name, fixture] as const))('reads %s', (_, fixture) => {
+  test.each(fixtures.map((fixture) => [fixture.name, fixture] as const))('reads %s', (_, fixture) => {
     const { expected, captured, twin } = fixture;
     expect(isSame(referenceDecode(captured.bytes), expected)).toBe(true);
     const byteOrder = expected.byteOrder === 'little' ? 'big' : 'little';
@@ -26,7 +27,7 @@ describe('the reference reader', () => {
   });
 
   test('reports the kind of every byte, with which a message is converted to the other byte order', () => {
-    for (const { expected, captured } of loadMessages()) {
+    for (const { expected, captured } of fixtures) {
       const spans: Span[] = [];
       referenceDecode(captured.bytes, spans);
       const offsets = spans.flatMap(({ start, end }) => Array.from({ length: end - start }, (_, i) => start + i));
@@ -39,7 +40,7 @@ describe('the reference reader', () => {
   });
 
   test('refuses a message that is cut off at any byte', () => {
-    const { bytes } = loadMessages()[0]!.captured; // there are fixtures
+    const { bytes } = fixtures[0]!.captured; // there are fixtures
     for (let length = 0; length < bytes.length; length++) {
       const part = bytes.subarray(0, length);
       expect(() => referenceDecode(part)).toThrow(Refused);
@@ -118,13 +119,13 @@ describe('mutated messages', () => {
       }
       return found.length;
     };
-    const results = Array.from({ length: 500 }, (_, caseNumber) => {
+    const results = Array.from({ length: 200 }, (_, caseNumber) => {
       const random = new Random(3, caseNumber);
       const original = random.pick(corpus);
       const mutated = mutate(random, original, random.pick(corpus));
       return { isChanged: Buffer.compare(original, mutated) !== 0, isFramed: spans(mutated) > 0 };
     });
-    expect(results.filter(({ isChanged }) => isChanged).length).toBeGreaterThan(400);
-    expect(results.filter(({ isFramed }) => isFramed).length).toBeGreaterThan(200);
+    expect(results.filter(({ isChanged }) => isChanged).length).toBeGreaterThan(160);
+    expect(results.filter(({ isFramed }) => isFramed).length).toBeGreaterThan(80);
   });
 });

@@ -7,7 +7,7 @@ import { loadCorpus } from './corpus.js';
 import { seenCodes } from './oracle.js';
 import { formatCounts, formatFailure } from './report.js';
 
-const CASES = 1_500;
+const CASES = 300;
 /** Error codes that this many cases reach at least, with any seed. */
 const LEAST_CODES = 25;
 
