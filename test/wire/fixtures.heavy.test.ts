@@ -1,3 +1,3 @@
-// The suite of fixtures.test.ts with every place to cut a message.
+// The suite of fixtures.test.ts with every message cut at every place and joined with others.
 
 import './fixtures.test.js';

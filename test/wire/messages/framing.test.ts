@@ -69,10 +69,10 @@ describe('a stream of valid messages', () => {
     expect(frames.map(({ constructor }) => constructor)).toEqual([Uint8Array, Uint8Array, Uint8Array]);
   });
 
-  test('can have ten thousand messages in one chunk', () => {
-    const stream = join(...Array.from({ length: 10_000 }, (_, i) => callOf(i + 1)));
-    expect(serialsOf(new MessageReader().push(stream))).toEqual(Array.from({ length: 10_000 }, (_, i) => i + 1));
-    expect(new FrameReader().push(stream)).toHaveLength(10_000);
+  test('can have thousands of messages in one chunk', () => {
+    const stream = join(...Array.from({ length: 3_000 }, (_, i) => callOf(i + 1)));
+    expect(serialsOf(new MessageReader().push(stream))).toEqual(Array.from({ length: 3_000 }, (_, i) => i + 1));
+    expect(new FrameReader().push(stream)).toHaveLength(3_000);
   });
 
   test('can have empty chunks anywhere', () => {

@@ -5,6 +5,7 @@ import {
   decodeHeader, decodeMessage, encodeMessage, errorReply, InvalidNameError, MarshalError, type Message, MessageFlag,
   methodCall, methodReturn, signal, variant,
 } from '../../../src/wire/index.js';
+import { extent } from '../../support/extent.js';
 import { bytes, hex, marshalErrorOf, thrownBy, unmarshalErrorOf } from '../support.js';
 
 const KEYS = [
@@ -115,7 +116,7 @@ describe('two messages', () => {
   });
 
   test('do not overwrite each other’s bytes', () => {
-    const kept = Array.from({ length: 2000 }, (_, i) => {
+    const kept = Array.from({ length: 300 }, (_, i) => {
       const message = withParts({ serial: i + 1, signature: 'us', body: [i, 'x'.repeat(i % 97)] });
       return [message, encodeMessage(message)] as const;
     });
@@ -507,14 +508,18 @@ describe('an earlier message', () => {
   });
 
   test('does not change the names, paths and keys of a message with similar bytes', () => {
-    const names = Array.from({ length: 3000 }, (_, i) => `n${'abcdefgh'.charAt(i % 8).repeat(1 + (i % 60))}_${i}`);
+    const names = Array.from({ length: extent(600, 3000) }, (_, i) => `n${'abcdefgh'.charAt(i % 8).repeat(1 + (i % 60))}_${i}`);
     for (let round = 0; round < 2; round++) {
       for (const name of names) {
         const message = withParts({
           path: `/${name}`, member: name, interface: `a.${name}`, destination: `a.${name}`, sender: `:1.${name}`,
           signature: 'oa{sy}', body: [`/${name}/x`, new Map([[name, 1]])],
         });
-        expect(decodeMessage(encodeMessage(message))).toEqual(message);
+        const read = decodeMessage(encodeMessage(message));
+        const texts = [read.path, read.member, read.interface, read.destination, read.sender, read.body[0]];
+        const isSame = texts.join() === [`/${name}`, name, `a.${name}`, `a.${name}`, `:1.${name}`, `/${name}/x`].join();
+        // Comparing whole messages takes longer than reading them.
+        if (!isSame || (read.body[1] as Map<string, number>).get(name) !== 1) expect(read).toEqual(message);
       }
     }
   });

@@ -54,7 +54,7 @@ test('reading a header compiles nothing, and neither does making a variant', () 
 
 test('values of type SIGNATURE remove no codec from the cache', () => {
   const codec = codecOf('a{s(iax)}');
-  for (const signature of distinctSignatures(5000)) {
+  for (const signature of distinctSignatures(1.5 * CACHE_LIMITS.codecs.entries)) {
     const message = decodeMessage(encodeMessage(signalOf('gv', [signature, variant('g', signature)]), { serial: 1 }));
     if (message.body[0] !== signature) throw new Error(`${String(message.body[0])} instead of ${signature}`);
   }

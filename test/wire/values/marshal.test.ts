@@ -205,8 +205,8 @@ describe('text', () => {
     }
   });
 
-  test('text of 10 MB is written, ASCII or not', () => {
-    for (const text of ['x'.repeat(1e7), '€'.repeat(3.4e6)]) {
+  test('text of 1 MB is written, ASCII or not', () => {
+    for (const text of ['x'.repeat(1e6), '€'.repeat(3.4e5)]) {
       const written = marshal('s', [text]);
       expect(written.length).toBe(4 + Buffer.byteLength(text) + 1);
       expect(unmarshal('s', written)[0] === text).toBe(true);

@@ -2,6 +2,7 @@
 // Specification: String-like types.
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import './utf8.test.js';
 import { CODERS, stringBody, type Wire } from './coders.js';
 
 describe.each(CODERS)('%s', (_, load) => {
