@@ -9,9 +9,9 @@ import { until } from '../support/waiting.js';
 
 const METHOD = { path: '/', interface: 'a.B', member: 'Method' };
 
-test('hundreds of calls of 1 MiB each, sent at once, are all answered', async () => {
+test('many calls of 1 MiB each, sent at once, are all answered', async () => {
   await using pair = await startPair();
-  const COUNT = extent(100, 300);
+  const COUNT = extent(40, 300);
   let handled = 0;
   pair.other.handleMethodCalls((call) => {
     handled++;

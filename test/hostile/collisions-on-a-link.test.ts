@@ -13,7 +13,7 @@ const fields = (member: string, signature: string, path = '/victim'): RawField[]
 /** Type of the keys and bytes of each dict, by title; small types have fewer keys that collide. */
 const DICTS = Object.entries(COLLIDING).map(([name, make]) => {
   const type = name[0]!; // the names are not empty
-  return { name, type, body: dictOf(type, make(4_000)) };
+  return { name, type, body: dictOf(type, make(1_000)) };
 });
 
 test('a call with dict keys that collide gets an error reply, and later calls are answered', async () => {

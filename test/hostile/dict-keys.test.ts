@@ -23,7 +23,7 @@ function refusalOf(run: () => unknown): UnmarshalError {
 
 describe('keys that are chosen to collide are refused:', () => {
   test.each(Object.entries(COLLIDING))('%s', (name, make) => {
-    const keys = make(4000);
+    const keys = make(extent(1_000, 4_000));
     expect(new Set(keys).size).toBe(keys.length);
     expect(keys.length).toBeGreaterThanOrEqual(250);
     const error = refusalOf(() => read(typeOf(name), dictOf(typeOf(name), keys)));
@@ -41,9 +41,9 @@ describe('keys that are chosen to collide are refused:', () => {
     }
   });
 
-  test('even if one of them is then repeated 100,000 times', () => {
+  test('even if one of them is then repeated many times', () => {
     const [first = 0, ...others] = COLLIDING.i!(500);
-    const keys = [first, ...others, ...Array<Key>(100_000).fill(first)];
+    const keys = [first, ...others, ...Array<Key>(extent(20_000, 100_000)).fill(first)];
     expect(refusalOf(() => read('i', dictOf('i', keys))).code).toBe('DICT_KEYS_COLLIDE');
   });
 
@@ -104,7 +104,7 @@ const DOUBLE_PATTERNS: Readonly<Record<string, (i: number) => number>> = {
   'negative': (i) => -i * 0.25,
 };
 
-const COUNT = extent(8_000, 20_000);
+const COUNT = extent(2_000, 20_000);
 const distinct = (make: (i: number) => Key): Key[] => [...new Set(Array.from({ length: COUNT }, (_, i) => make(i)))];
 
 /** The cost of the keys beyond the cheapest, per key: it is refused above 16 per byte of the message. */
@@ -142,7 +142,7 @@ describe('ordinary keys are accepted, with a few comparisons for each:', () => {
     expect(costOf('d', keys)).toBeLessThan(2.5);
   });
 
-  test('every value of the 16-bit types', () => {
+  heavyTest('every value of the 16-bit types', () => {
     for (const [type, from] of [['n', -(2 ** 15)], ['q', 0]] as const) {
       const [dict] = read(type, dictOf(type, Array.from({ length: 2 ** 16 }, (_, i) => from + i)));
       expect((dict as Map<unknown, unknown>).size).toBe(2 ** 16);

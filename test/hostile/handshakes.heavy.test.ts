@@ -1,3 +1,3 @@
-// The suite of handshakes.test.ts with more waves of clients.
+// The suite of handshakes.test.ts with more waves of more clients.
 
 import './handshakes.test.js';

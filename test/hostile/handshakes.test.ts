@@ -52,10 +52,12 @@ test.runIf(process.platform === 'linux')('hostile clients leave no resources of 
   onTestFinished(() => server.close({ timeout: 0 }));
   const path = parseAddresses(server.address)[0]?.keys.get('path') ?? '';
 
-  /** 390 clients at once, and an honest one after them, while they are there. */
+  const CROWD = extent(10, 30);
+
+  /** A crowd of clients for each attack at once, and an honest one after them, while they are there. */
   const wave = async (): Promise<void> => {
     const sockets = Object.values(ATTACKS).flatMap((attack) =>
-      Array.from({ length: 30 }, () => {
+      Array.from({ length: CROWD }, () => {
         const socket = connect(path).resume();
         socket.on('error', () => {});
         socket.on('connect', () => attack(socket));
@@ -77,10 +79,10 @@ test.runIf(process.platform === 'linux')('hostile clients leave no resources of 
   await wave(); // warms up
   await nothingIsLeft();
   const memory = memoryInUse();
-  const rounds = extent(1, 3);
+  const rounds = extent(0, 3); // whether memory grows takes more than one
   for (let round = 0; round < rounds; round++) await wave();
   await nothingIsLeft();
   expect(memoryInUse() - memory).toBeLessThan(2 * MIB);
   const refused = [...server.refused.values()].reduce((sum, count) => sum + count, 0);
-  expect(refused).toBe((1 + rounds) * 30 * (Object.keys(ATTACKS).length - 1)); // junk after BEGIN came from an accepted client
+  expect(refused).toBe((1 + rounds) * CROWD * (Object.keys(ATTACKS).length - 1)); // junk after BEGIN came from an accepted client
 });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Random } from '../fuzz/random.js';
 import { startFakeServer } from '../connection/fake-server.js';
-import { heavyTest } from '../support/extent.js';
+import { extent, heavyTest } from '../support/extent.js';
 import { scratchDirectory } from '../support/reaper.js';
 import { until } from '../support/waiting.js';
 import { callTaking, refusalsOf, rejectionsOf, signalWith } from './attacks.js';
@@ -17,7 +17,7 @@ import { type Body, deepVariants, randomManyZeros, zerosOf } from './zeros.js';
 const MIB = 2 ** 20;
 const MAX_VALUES = 10_000;
 const OPTIONS = { connection: { maxValues: MAX_VALUES } };
-const manyOf = (random: Random): Body[] => Array.from({ length: 12 }, () => randomManyZeros(random, MIB));
+const manyOf = (random: Random): Body[] => Array.from({ length: extent(3, 12) }, () => randomManyZeros(random, MIB));
 
 test('a service refuses a call with more values than it allows', async () => {
   const bodies = manyOf(seededRandom());

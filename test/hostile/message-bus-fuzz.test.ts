@@ -11,10 +11,11 @@ import { generateMessage } from '../fuzz/generate.js';
 import { mutate } from '../fuzz/mutate.js';
 import { Random } from '../fuzz/random.js';
 import { Refused, referenceDecode, referenceFrames } from '../fuzz/reference.js';
+import { extent } from '../support/extent.js';
 import { RawClient } from '../support/raw-client.js';
 import { seededRandom } from './seeded.js';
 
-const CASES = 500;
+const CASES = extent(100, 500);
 const corpus = loadCorpus(new URL('../../', import.meta.url));
 const warnings: Error[] = [];
 const keepWarning = (warning: Error): void => void warnings.push(warning);

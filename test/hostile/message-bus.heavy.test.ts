@@ -1,3 +1,3 @@
-// The suite of message-bus.test.ts with every broken message and more clients.
+// The suite of message-bus.test.ts with every broken message, more clients, and a flood.
 
 import './message-bus.test.js';

@@ -11,7 +11,7 @@ import { type Program, start } from '../support/programs.js';
 import { BUS, callTo, RawClient, signalOf } from '../support/raw-client.js';
 import { seededRandom } from './seeded.js';
 
-const CROWD = extent(60, 200);
+const CROWD = extent(24, 200);
 
 const requestOf = (member: string, signature: string, body: readonly unknown[], serial: number): Uint8Array =>
   encodeMessage(methodCall<string>({ ...BUS, member, signature, body }), { serial }).slice();
