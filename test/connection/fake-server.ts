@@ -26,7 +26,7 @@ const PATIENCE = 30_000;
 /** The server's answer to a call; undefined for none. */
 export type Answer = (call: MethodCall, peer: FakePeer) => Message | undefined;
 
-/** The least that a client needs of a bus. */
+/** The least that a client needs of a bus. Each unique name has an owner, and no other name has one. */
 export const answerAsBus: Answer = (call) => {
   switch (call.member) {
     case 'Hello':
@@ -35,8 +35,12 @@ export const answerAsBus: Answer = (call) => {
     case 'RemoveMatch':
     case 'Ping':
       return methodReturn(call);
-    case 'GetNameOwner':
-      return errorReply(call, { errorName: ErrorName.NAME_HAS_NO_OWNER, message: 'nobody' });
+    case 'GetNameOwner': {
+      const [name] = call.body as [string]; // our client checks what it asks
+      return name.startsWith(':')
+        ? methodReturn(call, { signature: 's', body: [name] })
+        : errorReply(call, { errorName: ErrorName.NAME_HAS_NO_OWNER, message: 'nobody' });
+    }
     default:
       return undefined;
   }
