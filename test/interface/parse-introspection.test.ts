@@ -374,10 +374,10 @@ describe('a part that cannot be read does not affect the others:', () => {
   });
 
   test('at most 1,000 problems are kept, and all are counted', () => {
-    const { problems, problemCount } = parseIntrospection(`<node>${'\n<interface/>'.repeat(5_000)}</node>`);
+    const { problems, problemCount } = parseIntrospection(`<node>${'\n<interface/>'.repeat(1_500)}</node>`);
     expect(problems).toHaveLength(1_000);
     expect(problems.at(-1)?.line).toBe(1_001);
-    expect(problemCount).toBe(5_000);
+    expect(problemCount).toBe(1_500);
   });
 
   test('a text that is not well-formed, or has another root element, is still rejected', () => {
@@ -467,7 +467,7 @@ describe('hostile data', () => {
     expect(parseIntrospection(`<node name="${'&amp;'.repeat(2 ** 18)}"/>`).name).toBe('&'.repeat(2 ** 18));
   });
 
-  const many = extent(2 ** 15, 2 ** 20);
+  const many = extent(2 ** 13, 2 ** 20);
   const inInterface = (xml: string): string => `<node><interface name="a.b">${xml}</interface></node>`;
   test.each<readonly [construct: string, xml: string]>([
     ['elements', `<node>${'<node name="a"/>'.repeat(many / 4)}</node>`],
