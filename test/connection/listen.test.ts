@@ -283,9 +283,10 @@ test('an unreferenced server does not keep its process running, and leaves no fi
   const directory = scratchDirectory();
   const library = new URL('../../dist/index.js', import.meta.url).href;
   const code = `import { listen } from '${library}';
-    (await listen('unix:dir=${directory};tcp:host=127.0.0.1')).unref();`;
-  const ended = await run(process.execPath, ['--input-type=module', '--eval', code]);
-  expect(ended).toMatchObject({ code: 0, stderr: '' });
+    (await listen('unix:path=${directory}/a;unix:dir=${directory};nonce-tcp:host=127.0.0.1')).unref();
+    console.log((await import('node:fs')).readdirSync('${directory}').length);`;
+  const ended = await run(process.execPath, ['--input-type=module', '--eval', code], { env: { TMPDIR: directory } });
+  expect(ended).toMatchObject({ code: 0, stdout: '3\n', stderr: '' });
   expect(readdirSync(directory)).toEqual([]);
 });
 

@@ -8,6 +8,7 @@ import { type Address, parseAddresses } from '../../src/protocol/address.js';
 import { listenStreams, type ListenerOptions, type StreamPeer } from '../../src/transport/listener.js';
 import { occupantOf } from '../../src/transport/socket-file.js';
 import { chooseUnixPlace } from '../../src/transport/unix.js';
+import { heavyTest } from '../support/extent.js';
 import { run } from '../support/programs.js';
 import { scratchDirectory } from '../support/reaper.js';
 import { until } from '../support/waiting.js';
@@ -303,7 +304,7 @@ describe('a list of addresses', () => {
   });
 });
 
-test('a process that exits removes its socket files and nonce files', async () => {
+heavyTest('a process that exits removes its socket files and nonce files', async () => {
   const directory = scratchDirectory();
   const entry = new URL('../../dist/index.js', import.meta.url).href;
   const script = `import { listen } from '${entry}';
