@@ -158,7 +158,7 @@ describe('a watch of a namespace', () => {
   });
 
   test('handles many names, and asks for the owners of a few at a time', async () => {
-    const count = extent(300, 3_000);
+    const count = extent(150, 3_000);
     const names = Array.from({ length: count }, (_, index) => `org.players.n${index}`);
     const owners = Object.fromEntries(names.map((name, index) => [name, `:1.${index + 100}`]));
     let waiting = 0;

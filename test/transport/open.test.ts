@@ -1,11 +1,13 @@
 // Opening a list of addresses: what makes an address unusable, and that the next one is tried.
 // Addresses of real and fake servers: "address" in test/connection/bus.test.ts.
+import { linkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ConnectError } from '../../src/transport/errors.js';
 import { openTransport } from '../../src/transport/open.js';
+import { startFakeServer } from '../connection/fake-server.js';
 import { describeWith, type Program, start } from '../support/programs.js';
 import { scratchDirectory } from '../support/reaper.js';
 
@@ -107,6 +109,16 @@ describeWith('python3')('a server with a full queue', () => {
     await sleep(20);
     controller.abort(new Error('enough'));
     await expect(opening).rejects.toThrow('enough');
+  });
+
+  test('is not waited for if its path vanishes, and the next address is tried', async () => {
+    await using good = await startFakeServer();
+    const second = `${path}-2`;
+    linkSync(path, second); // one server, two paths
+    setTimeout(() => rmSync(second), 30);
+    const transport = await openTransport(`unix:path=${second};${good.address}`);
+    expect(good.sockets).toHaveLength(1);
+    transport.destroy();
   });
 
   // The last test: from then on the server has free places.
