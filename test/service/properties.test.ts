@@ -591,6 +591,9 @@ describe('PropertiesChanged', () => {
     });
 
   test('is sent, and Set gets its reply, while the get of a property hangs', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }); // so that no report comes during a later test
+    onTestFinished(() => void vi.useRealTimers());
+    const reports = recordHandlerErrors();
     let announcer!: ReturnType<typeof announcerOf>; // set by the next line
     const exported = exportedInterface(hanging(), (members) => (announcer = announcerOf(members)).changes);
     const service = serviceOf({});
@@ -605,6 +608,9 @@ describe('PropertiesChanged', () => {
     }
     expect(await set('Stuck', variant('s', 'y'))).toMatchObject([{ type: 'method_return' }]);
     expect(announcer.sent).toEqual([[{ Fine: variant('u', 7) }, []], [{ Fine: variant('u', 8) }, []]]);
+    await vi.advanceTimersByTimeAsync(20_000); // twice, because it was set twice
+    expect(reports.map(({ member }) => member)).toEqual(['Stuck', 'Stuck']);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   test('has no value that contains a file descriptor, but the values of the other properties', async () => {
