@@ -210,8 +210,8 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       const finished: number[] = [];
       const sleep = async (ms: number): Promise<void> => void finished.push(await types.Sleep(ms));
       const echoes = Array.from({ length: 500 }, (_, index) => types.EchoUInt32(index));
-      await Promise.all([sleep(120), sleep(60), sleep(1)]);
-      expect(finished).toEqual([1, 60, 120]);
+      await Promise.all([sleep(250), sleep(1)]);
+      expect(finished).toEqual([1, 250]);
       expect(await Promise.all(echoes)).toEqual(Array.from({ length: 500 }, (_, index) => index));
     });
   });
