@@ -560,7 +560,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
       expect(owners).toEqual([before, undefined, after]);
     });
 
-    test('can be subscribed to before it starts', async () => {
+    heavyTest('can be subscribed to before it starts', async () => {
       await using ticks = createProxy(bus, Types, mortalTarget).$signal('Ticked');
       await ticks.ready;
       await mortal();

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { type Bus, defineInterface, exportObject, exportObjectManager, exportSubtree } from '../../src/index.js';
 import { useBusPair } from '../support/bus-pair.js';
+import { heavyTest } from '../support/extent.js';
 import { busctl } from '../support/foreign.js';
 import type { PrivateBus } from '../support/private-bus.js';
 import { describeWith, PYTHON, run } from '../support/programs.js';
@@ -85,7 +86,7 @@ describeWith('dbus-daemon', 'dbus-python')('an object manager of ours', () => {
     ]);
   });
 
-  test('is followed by dbus-python in the same way', async () => {
+  heavyTest('is followed by dbus-python in the same way', async () => {
     await startManaged();
     const args = [NAME, '/com/example', '/com/example', Root.name, LAST];
     expect(await python('./callers/managed_python.py', args)).toEqual([

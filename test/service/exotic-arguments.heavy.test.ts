@@ -1,3 +1,3 @@
-// The suite of exotic-arguments.test.ts with handlers that return each of the values.
+// The suite of exotic-arguments.test.ts with each of the values for each function and handler.
 
 import './exotic-arguments.test.js';

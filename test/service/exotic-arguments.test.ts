@@ -9,7 +9,7 @@ import { exportObject } from '../../src/service/export-object.js';
 import { exportObjectManager } from '../../src/service/export-object-manager.js';
 import { exportSubtree } from '../../src/service/export-subtree.js';
 import { DBusWireError } from '../../src/wire/errors.js';
-import { some } from '../support/extent.js';
+import { extent, some } from '../support/extent.js';
 import { loopback, recordHandlerErrors, revokedProxy } from './support.js';
 
 const throwing = (trap: keyof ProxyHandler<object>, target: object = {}): object => new Proxy(target, {
@@ -137,8 +137,10 @@ function foreignError(act: Act, value: unknown): unknown {
 }
 
 describe('a function that gets a value of any kind', () => {
-  test.each(FUNCTIONS)('%s succeeds, or throws an error of this library', (_, act) => {
-    const foreign = VALUES.map(([title, create]) => [title, foreignError(act, create())]);
+  const functions = FUNCTIONS.map(([title, act], number) => [title, act, number] as const);
+  test.each(functions)('%s succeeds, or throws an error of this library', (_, act, number) => {
+    const values = VALUES.filter((_value, index) => extent((index + number) % 3 === 0, true)); // other ones for each function
+    const foreign = values.map(([title, create]) => [title, foreignError(act, create())]);
     expect(foreign.filter(([, error]) => error !== undefined)).toEqual([]);
   });
 });

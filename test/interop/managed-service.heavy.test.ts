@@ -1,0 +1,3 @@
+// The suite of managed-service.test.ts with dbus-python too.
+
+import './managed-service.test.js';
