@@ -300,7 +300,7 @@ describe('memory', () => {
     ['a(y)', 8, '0700000000000000', 7],
     ['a(v)', 8, '0179000700000000', 4],
     ['a{yv}', 8, '0701790007000000', 3],
-  ] as const, 3))('an %s of the smallest elements (%#) uses at most 32 times its bytes', (signature, start, digits, trailing) => {
+  ] as const, 6))('an %s of the smallest elements (%#) uses at most 32 times its bytes', (signature, start, digits, trailing) => {
     const element = bytes(digits);
     const written = new Uint8Array(start + LENGTH - trailing); // no padding follows the last element
     for (let at = start; at < written.length; at++) written[at] = element[(at - start) % element.length]!;

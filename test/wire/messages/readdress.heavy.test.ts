@@ -1,10 +1,12 @@
-// readdress at the limits of 64 MiB of header fields and of 128 MiB of message.
+// readdress at the limits of 64 MiB of header fields and of 128 MiB of message, and the suite of readdress.test.ts with
+// every captured message.
 // Specification: Message Format.
 
 import { expect, test } from 'vitest';
 import {
   encodeMessage, MAX_ARRAY_LENGTH, MAX_MESSAGE_LENGTH, type Message, methodCall, readdress, signal,
 } from '../../../src/wire/index.js';
+import './readdress.test.js';
 
 test('readdress rejects a message that becomes too long', () => {
   const parts = { path: '/a', interface: 'a.b', member: 'C', signature: 'ayayay' };

@@ -5,6 +5,7 @@ import {
   decodeHeader, decodeMessage, HeaderField, InvalidNameError, MarshalError, type Message, readdress, type Readdressing,
   UnmarshalError,
 } from '../../../src/wire/index.js';
+import { some } from '../../support/extent.js';
 import { loadMessages } from '../../support/fixtures.js';
 
 const writings = loadMessages().flatMap(({ name, expected, captured, twin }) => [
@@ -25,6 +26,9 @@ function contentOf(bytes: Uint8Array): Omit<Message, 'byteOrder' | 'body'> & { r
   return { ...header, body: Buffer.from(bodyOf(bytes)).toString('latin1') };
 }
 
+/** Every message, or a third of them, in both byte orders. */
+const changed = some(writings, 3);
+
 const changes: readonly (readonly [what: string, readdressing: Readdressing])[] = [
   ['nothing', {}],
   ['the serial', { serial: 0xffff_ffff }],
@@ -36,8 +40,8 @@ const changes: readonly (readonly [what: string, readdressing: Readdressing])[] 
   ['all of them', { serial: 2, flags: 0, replySerial: 3, sender: ':9.9', destination: `com.${'x'.repeat(251)}` }],
 ];
 
-test.each(changes)('readdress changes %s of every captured message, and nothing else', (_what, readdressing) => {
-  for (const { name, bytes } of writings) {
+test.each(changes)('readdress changes %s of captured messages, and nothing else', (_what, readdressing) => {
+  for (const { name, bytes } of changed) {
     const before = Uint8Array.from(bytes);
     const readdressed = readdress(bytes, readdressing);
     expect(Buffer.from(bytes).equals(before) && readdressed.buffer !== bytes.buffer, name).toBe(true);
@@ -63,7 +67,7 @@ describe('readdress', () => {
   });
 
   test('removes a sender and a destination', () => {
-    for (const { bytes } of writings) {
+    for (const { bytes } of changed) {
       const { sender, destination, ...rest } = contentOf(readdress(bytes, { sender: null, destination: null }));
       const { sender: _, destination: __, ...expected } = contentOf(bytes);
       expect({ sender, destination, ...rest }).toEqual({ sender: undefined, destination: undefined, ...expected });
@@ -71,7 +75,7 @@ describe('readdress', () => {
   });
 
   test('removes unknown fields only on request', () => {
-    for (const { bytes } of writings) {
+    for (const { bytes } of changed) {
       const stripped = contentOf(readdress(bytes, { stripUnknownFields: true }));
       expect(stripped).toEqual({ ...contentOf(bytes), unknownFields: [] });
     }
