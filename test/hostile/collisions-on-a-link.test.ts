@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest';
 import { startFakeServer } from '../connection/fake-server.js';
 import { type RawField, rawMessage } from '../connection/raw-message.js';
+import { some } from '../support/extent.js';
 import { COLLIDING, dictOf } from './colliding-keys.js';
 import { startVictim } from './victim.js';
 
@@ -11,7 +12,7 @@ const fields = (member: string, signature: string, path = '/victim'): RawField[]
   [[1, 'o', path], [2, 's', NAME], [3, 's', member], [7, 's', ':1.9'], [8, 'g', signature]];
 
 /** Type of the keys and bytes of each dict, by title; small types have fewer keys that collide. */
-const DICTS = Object.entries(COLLIDING).map(([name, make]) => {
+const DICTS = some(Object.entries(COLLIDING), 4).map(([name, make]) => {
   const type = name[0]!; // the names are not empty
   return { name, type, body: dictOf(type, make(1_000)) };
 });

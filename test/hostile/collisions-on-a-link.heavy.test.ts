@@ -1,0 +1,3 @@
+// The suite of collisions-on-a-link.test.ts with keys of every type.
+
+import './collisions-on-a-link.test.js';
