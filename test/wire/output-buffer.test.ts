@@ -4,9 +4,14 @@ import { MarshalError } from '../../src/wire/errors.js';
 import type { Variant } from '../../src/wire/infer.js';
 import { encodeMessage } from '../../src/wire/messages/encode.js';
 import { type Message, signal } from '../../src/wire/messages/message.js';
-import { OutputBuffer } from '../../src/wire/messages/output-buffer.js';
 import { MemoryPool, newBlock } from '../../src/wire/values/memory.js';
 import { variant } from '../../src/wire/variant.js';
+
+type OutputBufferModule = typeof import('../../src/wire/messages/output-buffer.js');
+
+// A second instance of the module: its buffers share memory, and those of other files of tests of this process do too.
+const url = new URL('../../src/wire/messages/output-buffer.ts?own', import.meta.url);
+const { OutputBuffer } = await import(/* @vite-ignore */ url.href) as OutputBufferModule;
 
 const text = (value: string): Message =>
   signal({ path: '/', interface: 'a.B', member: 'C', signature: 's', body: [value] });
