@@ -13,7 +13,6 @@ const HEAVY = 'test/**/*.heavy.test.ts';
  */
 const ALONE = [
   'test/wire/limits.test.ts', // it measures memory again and again, which is quick in a small process
-  'test/**/*-on-our-bus.test.ts', // they choose a bus for all suites of their process, and import one of them
   'test/hostile/handshakes.test.ts', // it counts all that its process holds
   'test/service/handler-errors.test.ts', 'test/service/dispatch.test.ts', // warnings are counted for each process
 ];
