@@ -11,7 +11,7 @@ import { errorReply, type MethodCall, methodReturn, type Signal, signal } from '
 import { extent, some } from '../support/extent.js';
 import { dbusMonitor } from '../support/foreign.js';
 import { type PrivateBus, startPrivateBus } from '../support/private-bus.js';
-import { describeWith, run } from '../support/programs.js';
+import { describeWith, reasonToSkip, run } from '../support/programs.js';
 import { until } from '../support/waiting.js';
 import { startFakeServer } from './fake-server.js';
 import { queued } from './queued.js';
@@ -266,23 +266,23 @@ describeWith('dbus-daemon')('a connection to a bus', () => {
     });
   });
 
-  describeWith('dbus-monitor')('on the wire', () => {
-    test('adds each rule once, and removes it after the last subscription', async () => {
-      await using monitor = await dbusMonitor(daemon, ["type='method_call',interface='org.freedesktop.DBus'"]);
-      const count = (member: string): number => monitor.stdout.split(`member=${member}\n`).length - 1;
-      const rule = { sender: NAME, member: 'Happened' };
-      const subscriptions = [1, 2, 3].map(() => one.subscribe(rule));
-      const watch = one.watchOwner(NAME, () => {});
-      await Promise.all([watch.ready, ...subscriptions.map(({ ready }) => ready)]);
-      await monitor.line('member=AddMatch');
-      await monitor.line('member=AddMatch');
-      for (const subscription of subscriptions) await subscription.close();
-      await watch.close();
-      await one.getNameOwner('com.example.Last'); // the last that the monitor is to see
-      await monitor.line('com.example.Last');
-      expect([count('AddMatch'), count('RemoveMatch'), count('GetNameOwner')]).toEqual([2, 2, 2]);
-      expect(monitor.stdout).toContain(`string "type='signal',sender='${NAME}',member='Happened'"`);
-    });
+  // Not a suite of its own: if a suite is skipped in a skipped suite, vitest counts its tests as neither run nor skipped.
+  const hasMonitor = reasonToSkip('dbus-monitor') === undefined;
+  test.runIf(hasMonitor)('adds each rule to the bus once, and removes it after the last subscription', async () => {
+    await using monitor = await dbusMonitor(daemon, ["type='method_call',interface='org.freedesktop.DBus'"]);
+    const count = (member: string): number => monitor.stdout.split(`member=${member}\n`).length - 1;
+    const rule = { sender: NAME, member: 'Happened' };
+    const subscriptions = [1, 2, 3].map(() => one.subscribe(rule));
+    const watch = one.watchOwner(NAME, () => {});
+    await Promise.all([watch.ready, ...subscriptions.map(({ ready }) => ready)]);
+    await monitor.line('member=AddMatch');
+    await monitor.line('member=AddMatch');
+    for (const subscription of subscriptions) await subscription.close();
+    await watch.close();
+    await one.getNameOwner('com.example.Last'); // the last that the monitor is to see
+    await monitor.line('com.example.Last');
+    expect([count('AddMatch'), count('RemoveMatch'), count('GetNameOwner')]).toEqual([2, 2, 2]);
+    expect(monitor.stdout).toContain(`string "type='signal',sender='${NAME}',member='Happened'"`);
   });
 
   describe('a call', () => {
