@@ -190,12 +190,15 @@ export type TypedHandlers<Spec extends InterfaceSpec, Typed extends boolean> =
 
 type Checked<Signature> = Signature extends string ? CheckedSignature<Signature> : Signature;
 
+/** A number with its noun, as counted() of wire/counted.ts writes them. */
+type Counted<Count extends number, Noun extends string> = `${Count} ${Noun}${Count extends 1 ? '' : 's'}`;
+
 /** One name for each type of the signature, or no names. */
 type CheckedNames<Names, Signature extends string> =
   Names extends readonly unknown[]
     ? Names['length'] extends 0 | BodyOf<Signature>['length'] ? readonly string[] | undefined
     : number extends Names['length'] ? readonly string[] | undefined
-    : `${Names['length']} names for ${BodyOf<Signature>['length']} arguments: there must be one name for each`
+    : `got ${Names['length']}: there must be ${Counted<BodyOf<Signature>['length'], 'name'>}, one for each argument`
   : readonly string[] | undefined;
 
 /** Every number from 0 to that of the signature's types: the length of a tuple in which each element is optional. */

@@ -139,8 +139,8 @@ test('a mistake in a definition is an error at its literal, with the reason', as
   expect(found).toEqual([
     [6, 14, expect.stringContaining('invalid D-Bus signature: unknown type code \\"k\\"')],
     [7, 24, expect.stringContaining('invalid D-Bus signature: the key of a dict entry is a container or variant: its type must be basic')],
-    [8, 26, expect.stringContaining('2 names for 1 arguments: there must be one name for each')],
-    [9, 27, expect.stringContaining('1 names for 2 arguments: there must be one name for each')],
+    [8, 26, expect.stringContaining('got 2: there must be 1 name, one for each argument')],
+    [9, 27, expect.stringContaining('got 1: there must be 2 names, one for each argument')],
     [10, 24, expect.stringContaining('unknown key of a method: output')],
     [13, 12, expect.stringContaining('invalid D-Bus signature: expected exactly one single complete type')],
     [16, 12, expect.stringContaining('invalid D-Bus signature: a struct has no fields: it must have at least one')],
