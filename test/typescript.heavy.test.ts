@@ -1,5 +1,5 @@
 // The declarations of the package, compiled by the oldest versions of TypeScript that README promises. npm downloads
-// those compilers. The newest is in package.test.ts.
+// those compilers. The newest is in package.heavy.test.ts.
 
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';

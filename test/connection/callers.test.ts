@@ -65,8 +65,11 @@ async function stalled(register: Register, limits: CallLimits, isBus = true): Pr
   };
 }
 
-/** Departures are watched after a tenth of a second. Returns a wait for that, in which this time does not pass. */
-function watchedSoon(): (peer: FakePeer) => Promise<void> {
+/**
+ * Returns a function that waits until departures are watched. They are watched after a tenth of a second, and fake
+ * timers make this time pass at once: call this before the link is opened.
+ */
+function skipWatchDelay(): (peer: FakePeer) => Promise<void> {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   onTestFinished(() => void vi.useRealTimers());
   return async (peer) => {
@@ -109,7 +112,7 @@ test.for(Object.entries(REGISTER))('%s without a bus has only the limit for all 
 });
 
 test.for(Object.entries(REGISTER))('%s runs calls again after a busy caller has left', async ([, register]) => {
-  const untilWatched = watchedSoon();
+  const untilWatched = skipWatchDelay();
   const { call, peer, waiting } = await stalled(register, { maxCalls: 2, maxCallsPerCaller: 1 });
   expect([await call(':1.1'), await call(':1.1')]).toEqual([undefined, LIMITS_EXCEEDED]);
   await untilWatched(peer);
@@ -120,7 +123,7 @@ test.for(Object.entries(REGISTER))('%s runs calls again after a busy caller has 
 });
 
 test('a handler of method calls that fails after its caller has left is still an uncaught exception', async () => {
-  const untilWatched = watchedSoon();
+  const untilWatched = skipWatchDelay();
   const fails: ((error: Error) => void)[] = [];
   const { call, peer } = await stalled((link, waiting) => {
     link.handleMethodCalls(() => new Promise((_, reject) => {

@@ -18,7 +18,7 @@ const BASIC = `${FIXED}sog`;
 const MAX_LENGTH = 255;
 
 /** A single complete type that nests at most `depth` containers. */
-export function generateType(random: Random, depth: number): string {
+function generateType(random: Random, depth: number): string {
   const kind = depth <= 0 ? 0 : random.below(10);
   if (kind < 4) return random.pick(BASIC);
   if (kind < 5) return 'v';
@@ -180,7 +180,7 @@ function generateVariant(random: Random, depth: number): Generated {
 }
 
 /** A value of a single complete type inside `depth` containers. */
-export function generateValue(random: Random, type: string, depth = 0): Generated {
+function generateValue(random: Random, type: string, depth = 0): Generated {
   const code = type.charAt(0);
   switch (code) {
     case 's': return same(generateText(random));
@@ -210,7 +210,7 @@ const tuple = (items: readonly Generated[]): Generated<unknown[]> => ({
 });
 
 /** One value for each type of a signature. */
-export function generateBody(random: Random, signature: string): Generated<unknown[]> {
+function generateBody(random: Random, signature: string): Generated<unknown[]> {
   return tuple(typesOf(signature).map((type) => generateValue(random, type)));
 }
 

@@ -164,7 +164,7 @@ const KNOWING: readonly Mutation[] = [changeSpan, changeSpan, changeSpan, change
 /* Together ------------------------------------------------------------------------------------------------------- */
 
 /** The values that the reference reads, as far as it gets. */
-export function spansOf(bytes: Uint8Array): readonly Span[] {
+function spansOf(bytes: Uint8Array): readonly Span[] {
   const spans: Span[] = [];
   try {
     referenceDecode(bytes, spans);

@@ -1,7 +1,7 @@
-// Bursts among programs that read, on real buses and on ours, and between processes with small heaps: many long calls at once, and
-// many short calls whose replies are long. All are answered. A program that never reads is another matter: the service
-// serves the others meanwhile. bursts.test.ts has the same without a bus, deaf-peers.heavy.test.ts the peers that never
-// read.
+// Bursts among programs that read, on real buses and on ours, and between processes with small heaps: many long calls
+// at once, and many short calls whose replies are long. All are answered. If one program never reads, the service
+// answers the others. The suite of bursts.test.ts, which needs no bus, runs here with more calls;
+// deaf-peers.heavy.test.ts has the peers that never read.
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectToBus } from '../../src/connection/open-bus.js';

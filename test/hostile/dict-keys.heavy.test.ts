@@ -1,5 +1,6 @@
-// The keys that are refused do make the Map of this engine slow: otherwise its hash has changed, and so must the one in
-// src/wire/values/key-collisions.ts. Asserted is how the work grows with the number of keys, not how long it takes.
+// The suite of dict-keys.test.ts with more keys. And the keys that are refused do make the Map of this engine slow:
+// otherwise its hash has changed, and so must the one in src/wire/values/key-collisions.ts. This test compares how the
+// work grows with the number of keys, not how long it takes.
 import { expect, test } from 'vitest';
 import { COLLIDING } from './colliding-keys.js';
 import './dict-keys.test.js';

@@ -79,7 +79,7 @@ test.runIf(process.platform === 'linux')('hostile clients leave no resources of 
   await wave(); // warms up
   await nothingIsLeft();
   const memory = memoryInUse();
-  const rounds = extent(0, 3); // whether memory grows takes more than one
+  const rounds = extent(0, 3); // growth of memory shows after several waves only
   for (let round = 0; round < rounds; round++) await wave();
   await nothingIsLeft();
   expect(memoryInUse() - memory).toBeLessThan(2 * MIB);

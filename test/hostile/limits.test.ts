@@ -21,7 +21,7 @@ async function linked(options: ReceiveOptions): Promise<{ readonly connection: C
   return { connection, peer: await server.peer() };
 }
 
-/** A body of one array of so many empty strings. */
+/** A body of one array with this many empty strings. */
 function emptyStrings(count: number): Uint8Array {
   const body = new Uint8Array(4 + (count === 0 ? 0 : 8 * count - 3));
   new DataView(body.buffer).setUint32(0, body.length - 4, true);
@@ -35,7 +35,7 @@ const FIELDS = [[1, 'o', '/'], [2, 's', 'a.B'], [3, 's', 'Method'], AS] as const
 /** An array counts as a value itself. */
 const VALUES_OF_ARRAY = 1;
 
-// The default is a number that the same code compares: one kind of message is enough for it in `npm test`.
+// The same code compares the option and the default: one kind of message is enough for the default in `npm test`.
 describe.each<[limit: string, options: ReceiveOptions, most: number, testOfOtherKind: typeof test]>([
   ['its option', { maxValues: 100 }, 100, test],
   ['the default', {}, 2 ** 20, heavyTest],

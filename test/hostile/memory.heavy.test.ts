@@ -1,6 +1,6 @@
 // The longest messages with the most values, random types of 60 MiB, at the default limits of a connection: a program
-// with a heap of 1 GiB survives them, and its error names the limit. memory.test.ts has small limits and a small heap;
-// worst-messages.heavy.test.ts has the wire library.
+// with a heap of 1 GiB survives them, and its error names the limit. The suite of memory.test.ts, which has small limits
+// and a small heap, runs here with a client and more messages; worst-messages.heavy.test.ts has the wire library.
 import { expect, test } from 'vitest';
 import { connect, type Socket } from 'node:net';
 import { connectToBus } from '../../src/connection/open-bus.js';

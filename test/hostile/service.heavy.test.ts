@@ -1,5 +1,5 @@
-// One hostile caller and the service program with a heap of 96 MiB: it takes nothing from another caller, and what it
-// held is given back when it leaves. What is compared are counts of answers, and memory before and after.
+// One hostile caller and the service program with a heap of 96 MiB: it takes nothing from another caller, and
+// leaves no memory in use. The tests compare counts of answers, and memory before and after.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Bus } from '../../src/connection/bus.js';

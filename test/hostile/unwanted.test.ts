@@ -16,7 +16,7 @@ import { type Body, randomZeros, zerosOf } from './zeros.js';
 const MEMBERS = extent(8, 24);
 const LENGTH = 2 ** 18;
 
-/** Most garbage collections that so many messages may cause; as values they cause over 6, or over 20. */
+/** The most garbage collections that MEMBERS messages may cause. If they were decoded, 8 would cause over 6, 24 over 20. */
 const FEW = extent(2, 6);
 
 const call = (path: string, name: string, member: string): RawField[] =>
@@ -62,13 +62,12 @@ describe('messages that nobody wants', () => {
       const first = serial + 1;
       for (let i = 0; i < MEMBERS; i++) peer.send(unwanted(what, random, ++serial));
       await answered(peer, ++serial);
-      const last = before;
-      before = await victim.report();
-      const { collections, dropped } = before;
-      expect(collections - last.collections, what).toBeLessThanOrEqual(FEW);
-      const count = (reason: string): number => (dropped[reason] ?? 0) - (last.dropped[reason] ?? 0);
+      const after = await victim.report();
+      expect(after.collections - before.collections, what).toBeLessThanOrEqual(FEW);
+      const count = (reason: string): number => (after.dropped[reason] ?? 0) - (before.dropped[reason] ?? 0);
       if (type === 2 || type === 3) expect(count('unexpected reply'), what).toBe(MEMBERS);
       if (type === 77) expect(count('unknown message type'), what).toBe(MEMBERS);
+      before = after;
       if (type !== 1) continue;
       const replies = peer.messages.filter(({ replySerial = 0 }) => replySerial >= first && replySerial < serial);
       expect(replies, what).toHaveLength(MEMBERS);

@@ -98,7 +98,7 @@ export function randomManyZeros(random: Random, length: number): Body {
   }
 }
 
-/** One value inside so many variants: each of them is a signature `v` of three bytes, the last a BYTE. */
+/** One value inside this many variants: each of them is a signature `v` of three bytes, the last a BYTE. */
 export function deepVariants(depth: number): Body {
   const bytes = Buffer.from('017600'.repeat(depth - 1) + '01790007', 'hex');
   return { signature: 'v', bytes };

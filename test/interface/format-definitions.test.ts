@@ -185,7 +185,7 @@ test('no text of a service can become code: names, annotations, the origin, and 
     .toEqual(HOSTILE.map((text) => [[text, `${text}\n`]]));
 });
 
-/** For each service an interface of it, and types of its members. */
+/** For each service, one of its interfaces and the type of one of its members. */
 const TYPED: Readonly<Record<string, readonly [name: string, typed: string, type: string]>> = {
   mpris: ['Player', "PropertyValue<Spec, 'Position'>", 'bigint'],
   avahi: ['Server', "CallResult<Spec, 'GetHostName'>", 'string'],
@@ -213,6 +213,7 @@ declare function same<_ extends true>(): void;
 type Spec = SpecOf<typeof ${name}>;
 same<Same<${typed}, ${type}>>();
 export declare const all: HandlersOf<typeof ${name}>;
+// No import may be unused.
 export declare const used: [CallArguments<Spec, never>, CallResult<Spec, never>, PropertyValue<Spec, never>];
 `],
     ];

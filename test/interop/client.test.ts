@@ -277,7 +277,7 @@ describeWith('dbus-daemon', 'dbus-send', 'dbus-python')('our client and a servic
     test('ends at the timeout, and the late reply is dropped and counted', async () => {
       const types = typesOf(bus);
       await expect(types.Sleep(150, { timeout: 50 })).rejects.toThrow(CallTimeoutError);
-      expect(await types.Sleep(150)).toBe(150); // ends later
+      expect(await types.Sleep(150)).toBe(150); // it ends after the late reply
       expect(Object.fromEntries(bus.dropped)).toEqual({ 'unexpected reply': 1 });
       const hasty = createProxy(bus, Types, { ...target, timeout: 50 });
       await expect(hasty.Never()).rejects.toMatchObject({ code: 'CALL_TIMED_OUT', timeout: 50 });

@@ -331,14 +331,18 @@ describe('an error of a handler', () => {
       }
     });
 
-    test.each<[string, DBusError, string]>([
+    type Row = [title: string, error: DBusError, text: string];
+    /** A function, so that `npm test` does not make the text. */
+    const longest = extent<() => Row[]>(() => [], () => [
+      ['is longer than any message', new DBusError('com.example.Error.No', 'x'.repeat(2 ** 27)), `${'x'.repeat(65_536)}…`],
+    ]);
+
+    test.each<Row>([
       ['has a NUL', new DBusError('com.example.Error.No', 'te\0xt'), 'te\ufffdxt'],
       ['has a lone surrogate', new DBusError('com.example.Error.No', 'te\ud800xt'), 'te\ufffdxt'],
       ['is empty', new DBusError('com.example.Error.No', ''), ''],
       ['is long and has a NUL', new DBusError('com.example.Error.No', `\0${'x'.repeat(65_536)}`), `\ufffd${'x'.repeat(65_535)}…`],
-      ...extent(() => [], () => [
-        ['is longer than any message', new DBusError('com.example.Error.No', 'x'.repeat(2 ** 27)), `${'x'.repeat(65_536)}…`] as [string, DBusError, string],
-      ])(),
+      ...longest(),
       ['is a number', Object.assign(new DBusError('com.example.Error.No', ''), { message: 42, body: [42] }),
         'the handler failed'],
       ['is of a declared class', new (defineInterface({
@@ -488,7 +492,7 @@ describe('after the connection has ended', () => {
 });
 
 describe('handlers that have not replied', () => {
-  /** The most of all callers together: a small number, or the default. */
+  /** The most calls in progress of all callers together: the default, or ten for each of 32 callers. */
   const MOST = extent(320, 32_768);
   const limits = extent({ maxCalls: MOST }, {});
   const Stuck = defineInterface({ name: 'com.example.Stuck', methods: { Wait: { out: 's' }, Quick: { out: 's' } } });

@@ -1,4 +1,4 @@
-// Ten seconds of the soak program, which `npm run soak` runs for as long as it is told to.
+// Ten seconds of the soak program, which `npm run soak` runs for any time.
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { describeWith, run } from '../support/programs.js';

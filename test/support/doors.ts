@@ -30,7 +30,7 @@ const load = createRequire(import.meta.url);
 
 /** The values that a door exports. */
 export function valuesOf({ module }: Door): string[] {
-  return Object.keys(load(join(root, module)) as object).filter((name) => name !== '__esModule').sort();
+  return Object.keys(load(join(root, module)) as object).sort();
 }
 
 /** One name that a door exports, and where it is declared. */

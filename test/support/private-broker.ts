@@ -15,7 +15,7 @@ const LIMITS = [
 ];
 
 /** Starts a private dbus-broker and resolves once it listens. */
-export async function startPrivateBroker(): Promise<PrivateBus> {
+async function startPrivateBroker(): Promise<PrivateBus> {
   const directory = scratchDirectory();
   const socketPath = join(directory, 'bus');
   const address = `unix:path=${socketPath}`;

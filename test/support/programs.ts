@@ -10,7 +10,7 @@ import { programsOfBus } from './chosen-bus.js';
 import { adopt, killGroup, scratchRoot } from './reaper.js';
 
 /** Default limit for the end of a program, or for a line of its output, in milliseconds. */
-export const PROGRAM_TIMEOUT = 30_000;
+const PROGRAM_TIMEOUT = 30_000;
 
 export interface ProgramOptions {
   /** Variables to add to the environment of the tests, or to remove from it if undefined. */

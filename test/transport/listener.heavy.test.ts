@@ -1,3 +1,4 @@
-// The suite of listener.test.ts with a process that calls process.exit(). One that ends is in test/connection/listen.test.ts.
+// The suite of listener.test.ts with a process that calls process.exit(). test/connection/listen.test.ts has a process
+// that ends by itself.
 
 import './listener.test.js';

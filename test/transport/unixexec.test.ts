@@ -81,7 +81,7 @@ async function untilGone(pid: number): Promise<void> {
   expect(isRunning(pid)).toBe(false);
 }
 
-// Together, because many of these programs have a second to end.
+// At the same time: many of these programs get a second to end.
 describe.concurrent('a program', () => {
   test.each([
     ['that does not exist', 'unixexec:path=/nonexistent/program', 'spawn ENOENT (there is no such program)'],

@@ -1,4 +1,4 @@
-// The types for those who write functions about one interface, and the labels of arguments. `npm test` compiles this
+// The types for functions that work with one interface, and the labels of arguments. `npm test` compiles this
 // file: a `@ts-expect-error` without an error is an error. What an editor shows of them is in hovers.test.ts.
 
 import { expect, test } from 'vitest';

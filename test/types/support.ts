@@ -31,7 +31,7 @@ export interface Compilation {
   readonly instantiations: number;
 }
 
-/** Runs the project's own compiler, with one thread and without garbage collection: small inputs cost less so. */
+/** Runs the project's own compiler, with one thread and without garbage collection: this is faster for small inputs. */
 function compile(project: string): Promise<Compilation> {
   const compiler = join(repository, 'node_modules', '.bin', 'tsc');
   return new Promise((resolve, reject) => {
@@ -76,8 +76,9 @@ export async function compileText(text: string, others: Readonly<Record<string, 
 }
 
 /**
- * Lets one run of the compiler see many texts: each has a name, and its function resolves to the messages for it. All
- * names must be given before the first such function is called.
+ * Compiles many texts in one run of the compiler. Returns a function that adds a text under a name; this one returns a
+ * function that resolves to the diagnostics for that text. All texts must be added before the first diagnostics are
+ * requested.
  */
 export function compileTogether(): (name: string, text: string) => () => Promise<readonly Diagnostic[]> {
   const texts: Record<string, string> = {};

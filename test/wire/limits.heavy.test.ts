@@ -1,5 +1,5 @@
 // The limits of 64 and 128 MiB, reached exactly and exceeded by one; and that memory stays flat over many messages that
-// differ in signatures, names and keys. limits.test.ts holds what takes less time.
+// differ in signatures, names and keys. The suite of limits.test.ts runs here with more rounds.
 // Specification: Marshalling Containers, Message Format.
 
 import { describe, expect, test } from 'vitest';

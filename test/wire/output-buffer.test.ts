@@ -9,7 +9,8 @@ import { variant } from '../../src/wire/variant.js';
 
 type OutputBufferModule = typeof import('../../src/wire/messages/output-buffer.js');
 
-// A second instance of the module: its buffers share memory, and those of other files of tests of this process do too.
+// A second instance of the module: all buffers of one instance share a pool of memory, and vitest runs other files in
+// this process.
 const url = new URL('../../src/wire/messages/output-buffer.ts?own', import.meta.url);
 const { OutputBuffer } = await import(/* @vite-ignore */ url.href) as OutputBufferModule;
 

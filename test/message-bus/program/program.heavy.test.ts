@@ -1,3 +1,3 @@
-// The suite of program.test.ts with more ways to start it.
+// The suite of program.test.ts with more ways to start it, and all mistakes of configuration files.
 
 import './program.test.js';

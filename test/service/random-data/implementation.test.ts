@@ -123,7 +123,7 @@ describe('thousands of calls for long numbers by one caller', () => {
     }));
     for (let index = 0; index < CALLS; index++) void quick(':2.1', 65_536);
     const refused = sink.sent.filter(({ errorName }) => errorName === `${ERROR}.LimitsExceeded`);
-    expect(refused).toHaveLength(CALLS - 1_024 - 1); // so many are in progress, and one was answered at once
+    expect(refused).toHaveLength(CALLS - 1_024 - 1); // 1,024 are in progress, and one was answered at once
     expect(source).toHaveBeenCalledTimes(1);
     await quick(':2.2', 65_536);
     expect(source.mock.calls.length).toBeLessThanOrEqual(3);

@@ -1,4 +1,5 @@
-// Text of every code point and of every pair of bytes, with TextEncoder and TextDecoder and without them.
+// Text of every code point and of every pair of bytes, with TextEncoder and TextDecoder and without them;
+// and the suite of utf8.test.ts with longer text.
 // Specification: String-like types.
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
