@@ -84,7 +84,9 @@ export async function startServiceByName(bus: Asked, name: string, options: Wait
   const call = { ...BUS_OBJECT, member: 'StartServiceByName', signature: 'su', body: [name, 0] } as const;
   const [code] = await bus.call({ ...call, replySignature: 'u', timeout, signal });
   const result = START_RESULTS.get(code);
-  if (result === undefined) throw new DBusError(FAILED, `the bus answered StartServiceByName with ${code}`);
+  if (result === undefined) {
+    throw new DBusError(FAILED, `the bus answered StartServiceByName with ${code}: it must be 1 or 2`);
+  }
   return result;
 }
 

@@ -18,5 +18,5 @@ export async function readMachineId(files: readonly string[] = MACHINE_ID_FILES)
     const id = text.trimEnd();
     if (isGuid(id)) return id.toLowerCase();
   }
-  throw new DBusError(ErrorName.FAILED, `this machine has no id: none of ${files.join(', ')} holds one`);
+  throw new DBusError(ErrorName.FAILED, `found no machine ID: ${files.join(' or ')} must hold it`);
 }

@@ -35,7 +35,10 @@ export const NAME_RULES: OptionRules<NameOptions> = {
 
 function resultOf<Result>(results: ReadonlyMap<number, Result>, code: number, member: string): Result {
   const result = results.get(code);
-  if (result === undefined) throw new DBusError(ErrorName.FAILED, `the bus answered ${member} with ${code}`);
+  if (result === undefined) {
+    const problem = `the bus answered ${member} with ${code}: it must be from 1 to ${results.size}`;
+    throw new DBusError(ErrorName.FAILED, problem);
+  }
   return result;
 }
 
@@ -52,7 +55,7 @@ export interface RestoredNames {
   readonly errors: readonly Error[];
 }
 
-/** The call that requests or releases a name, as the bus takes it. */
+/** The call of RequestName. */
 function requestOf(name: string, flags: number) {
   const call = { ...BUS_OBJECT, member: 'RequestName', signature: 'su', replySignature: 'u' } as const;
   return { ...call, body: [name, flags] } as const;

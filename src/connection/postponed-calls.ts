@@ -98,10 +98,12 @@ export class WaitingCalls {
     if (formerName !== undefined) return formerNameError(formerName, this.#reason.cause);
     const { maxWaitingCalls, maxWaitingBytes } = this.#limits;
     if (this.#calls.size >= maxWaitingCalls) {
-      return this.#lost(`the next connection has ${counted(maxWaitingCalls, 'waiting call')} already`);
+      const limit = counted(maxWaitingCalls, 'call');
+      return this.#lost(`the queue for the next connection has ${limit}: it must not have more`);
     }
     if (this.#bytes + bytes.length > maxWaitingBytes) {
-      return this.#lost(`more than ${counted(maxWaitingBytes, 'byte')} would wait for the next connection`);
+      const limit = counted(maxWaitingBytes, 'byte');
+      return this.#lost(`the queue for the next connection would have more than ${limit}: it must not have more`);
     }
     return undefined;
   }

@@ -82,7 +82,7 @@ test('the reply to startServiceByName must be one of two codes', async () => {
   const answer: Answer = (call) => methodReturn(call, { signature: 'u', body: [call.body[0] === NAME ? 1 : 3] });
   await using link = await startBusLink({ answer: answering(answer) });
   expect(await link.bus.startServiceByName(NAME)).toBe('started');
-  const message = 'the bus answered StartServiceByName with 3';
+  const message = 'the bus answered StartServiceByName with 3: it must be 1 or 2';
   await expect(link.bus.startServiceByName('com.example.Other')).rejects.toMatchObject({ name: 'DBusError', message });
 });
 

@@ -38,7 +38,7 @@ describe('the machine id', () => {
     async (texts) => {
       await expect(readMachineId(files(...texts))).rejects.toMatchObject({
         errorName: 'org.freedesktop.DBus.Error.Failed',
-        message: expect.stringMatching(/^this machine has no id: none of .* holds one$/),
+        message: expect.stringMatching(/^found no machine ID: .* must hold it$/),
       });
     },
   );

@@ -425,8 +425,8 @@ describe('a call', () => {
     const fourth = await failureOf(bus.call(METHOD));
     expect([long, fourth]).toEqual([lost, lost]);
     expect([long, fourth].map((error) => (error as Error).message)).toEqual([
-      'com.example.I.Method of / was not sent: more than 1000 bytes would wait for the next connection',
-      'com.example.I.Method of / was not sent: the next connection has 3 waiting calls already',
+      'com.example.I.Method of / was not sent: the queue for the next connection would have more than 1000 bytes: it must not have more',
+      'com.example.I.Method of / was not sent: the queue for the next connection has 3 calls: it must not have more',
     ]);
     await restore(peer);
     expect(await Promise.all(results)).toEqual([[], [], []]);

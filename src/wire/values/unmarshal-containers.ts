@@ -142,9 +142,10 @@ export function unmarshalVariant(reader: Reader, depth: number): Variant {
 export function notSingleFault(reader: Reader, types: readonly Type[], start: number): Fault<UnmarshalErrorCode> {
   const [first] = types;
   if (first === undefined) {
-    return reader.fault('VARIANT_SIGNATURE_EMPTY', 'the signature of a variant is empty: it must be one type', start);
+    const problem = 'the signature of a variant is empty: it must have exactly one type';
+    return reader.fault('VARIANT_SIGNATURE_EMPTY', problem, start);
   }
-  const problem = `a variant of ${types.length} types: it must have exactly one single complete type`;
+  const problem = `the signature of a variant has ${types.length} types: it must have exactly one`;
   return reader.fault('SIGNATURE_NOT_SINGLE', problem, start + 1 + first.signature.length); // at the second type
 }
 
