@@ -1,5 +1,5 @@
 // The limits of the calls in progress on one link: their options and defaults, the memory that a call takes, and the
-// refusal of a call that exceeds a limit. callers.ts counts the calls.
+// refusal of a call that exceeds a limit. It counts nothing: callers.ts does.
 // Tests: options.test.ts, callers.test.ts. Specification: Error names (LimitsExceeded).
 import { ErrorName } from '../protocol/error-names.js';
 import { counted } from '../wire/counted.js';

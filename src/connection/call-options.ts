@@ -1,5 +1,5 @@
 // The options of a call: their types, their check, and the flags of its message. Valid options are checked without a
-// look-up in a table. Tests: options.test.ts. Specification: Message Format (flags).
+// look-up in a table. It knows no connections. Tests: options.test.ts. Specification: Message Format (flags).
 import { MessageFlag } from '../wire/constants.js';
 import type { BodyInputOf, CheckedSignature } from '../wire/infer.js';
 import {

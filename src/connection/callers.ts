@@ -1,8 +1,8 @@
-// The callers of one link: how many calls each has in progress, and the signal that aborts when it leaves the bus. One
-// match rule, added when it is first needed, reports all callers that leave; their calls no longer count.
+// The callers of one link: how many calls each has in progress, and the AbortSignal that aborts when it leaves the bus.
+// One match rule, added when it is first needed, reports all callers that leave; their calls no longer count.
 // call-limits.ts says how many calls may be in progress. It knows no handlers and no replies. Tests: callers.test.ts,
-// test/service/dispatch.test.ts, test/service/export-object.test.ts.
-// Specification: org.freedesktop.DBus.NameOwnerChanged.
+// test/service/dispatch.test.ts, test/service/export-object.test.ts. Specification:
+// org.freedesktop.DBus.NameOwnerChanged.
 import { setMaxListeners } from 'node:events';
 import { BUS_NAME, BUS_OBJECT } from '../protocol/bus.js';
 import { hasMethods } from '../wire/arguments.js';
@@ -11,7 +11,10 @@ import type { CallRefusal } from './call-router.js';
 import type { MessageLink } from './link.js';
 import { type PartReader, SharedParts } from './link-parts.js';
 
-/** Calls `onLeave` with the unique name of each connection that leaves the bus. Called once, when first needed. */
+/**
+ * Calls `onLeave` with the unique name of each connection that leaves the bus. It is called once, when it is first
+ * needed. `known` returns the names of the present callers: one of them can have left before the watch began.
+ */
 export type WatchDepartures = (onLeave: (name: string) => void, known: () => Iterable<string>) => void;
 
 /** How long a call must be in progress before departures are watched, in milliseconds: most calls end earlier. */
@@ -88,7 +91,7 @@ export class Callers {
     return this.#byName.size;
   }
 
-  /** Why a call of a sender must not be in progress whose arguments take `memory` bytes; undefined if it may. */
+  /** The refusal of a call of a sender, whose arguments take `memory` bytes; undefined if the call may run. */
   refusal(sender: string | undefined, memory: number): CallRefusal | undefined {
     const limits = this.#limits;
     const refusal = refusalByLink(limits, { calls: this.#inProgress, memory: this.#memory }, memory);
@@ -200,7 +203,7 @@ function isNamed(link: MessageLink<boolean>): link is NamedLink {
 function departuresOf(link: MessageLink<boolean>): WatchDepartures | undefined {
   if (!isNamed(link)) return undefined;
   return (onLeave, known) => {
-    // The link has ended, or the bus has no room for the rule. Then no departures are reported.
+    // If the link has ended, or the bus refuses the rule, no departures are reported.
     watch(link, onLeave, known).catch(() => {});
   };
 }

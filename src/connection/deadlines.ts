@@ -33,8 +33,9 @@ class DeadlineList {
   #first: TimedCall | undefined;
   #last: TimedCall | undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** Set while the sockets are read again: calls with this deadline or an earlier one time out afterwards. */
+  /** Set while the sockets are read again. */
   #look: NodeJS.Immediate | undefined;
+  /** Calls with this deadline or an earlier one time out after the sockets were read. */
   #overdue = 0;
 
   constructor(

@@ -86,8 +86,8 @@ export function bodyAlone(message: Message): readonly unknown[] {
 export type DescriptorListener = (descriptors: readonly number[]) => void;
 
 /**
- * A function that makes a result from the body of a reply, and then hands its descriptors to a listener. If there is no
- * result, they are not taken.
+ * A function that makes a result from the body of a reply, and then passes its descriptors to a listener. If
+ * `resultOf` throws, they are not taken.
  */
 export function handingDescriptors<Result>(
   resultOf: (body: readonly unknown[]) => Result, listener: DescriptorListener,
@@ -173,9 +173,9 @@ export class DescriptorDesk {
     const descriptors = this.#current ?? [];
     const largest = largestUnixFd(signature, body);
     if (largest >= descriptors.length) throw DescriptorError.index(largest, descriptors.length, 'peer');
-    if (largest < 0) return; // none can be referred to: they are closed
+    if (largest < 0) return; // no UNIX_FD refers to them: handle() closes them
     const carrier = this.#carrier;
-    closeAll(descriptors.splice(largest + 1), carrier);
+    closeAll(descriptors.splice(largest + 1), carrier); // no UNIX_FD refers to these
     const found = { descriptors, carrier };
     delivered.set(key, found);
     forgotten.register(key, found, key);

@@ -1,6 +1,6 @@
-// One open stream to another program: numbers messages, gives replies to their calls, gives signals and calls to the
-// link that owns it, and ends in good order. It is used once: nothing survives its end. It knows no bus (bus.ts), no
-// subscriptions and no objects (the service layer). Tests: connection.test.ts, hostile-peer.test.ts.
+// One open stream to another program: numbers messages, finds the calls that replies answer, passes signals and calls
+// to the link that owns it, and ends in good order. It is used once: nothing survives its end. It knows no bus
+// (bus.ts), no subscriptions and no objects (the service layer). Tests: connection.test.ts, hostile-peer.test.ts.
 // Specification: Message Types, Invalid Protocol and Spec Extensions.
 import { ErrorName } from '../protocol/error-names.js';
 import { Inlet } from '../transport/inlet.js';
@@ -50,7 +50,7 @@ export interface EngineOwner {
   /** Decides about the calls that arrive. If it is undefined, they are refused. */
   readonly callRouter: CallRouter | undefined;
   /**
-   * Whether a bus name is this side's. Calls and replies to other names, which a bus shows to monitors and
+   * Whether a bus name belongs to this side. Calls and replies to other names, which a bus shows to monitors and
    * eavesdroppers, are dropped and counted.
    */
   isOurs(destination: string): boolean;
@@ -83,7 +83,7 @@ export class Engine {
   readonly #owner: EngineOwner;
   readonly #pending: PendingCalls;
   readonly #reading: Reading;
-  /** The constructor arguments of all signals. */
+  /** The last argument of the constructor of every ArrivedSignal. */
   readonly #receiving: {
     readonly reading: Reading; readonly drops: DropCounter; readonly desk: DescriptorDesk | undefined;
   };
@@ -268,7 +268,7 @@ export class Engine {
     this.#diverted = take;
   }
 
-  /** Looks at the header of a message; only a message that is wanted has its body made into values. */
+  /** Decodes the header of a message. The body is decoded only if the message has a receiver. */
   #route(frame: Uint8Array): void {
     if (this.#closedError !== undefined) return;
     if (this.#diverted !== undefined) return this.#diverted(frame);

@@ -1,5 +1,6 @@
 // The error classes of a link: it has ended, it has a handler already, a call got no reply or an unexpected one, or a
-// bus name belongs to another connection. Tests: test/errors.test.ts. Specification: Message Bus Names.
+// bus name belongs to another connection. It does not know which code throws them. Tests: test/errors.test.ts.
+// Specification: Message Bus Names.
 import { counted } from '../wire/counted.js';
 import { DBusWireError } from '../wire/errors.js';
 

@@ -143,7 +143,7 @@ export function greetBus<Typed extends boolean = false>(
 /** The parts of a bus that stay when its connection ends. */
 export type ReopenedBus = Pick<GreetedBus<boolean>, 'core' | 'wishes' | 'uniqueName'>;
 
-/** The same for a link whose connection has ended: it gets a new engine. Resolves with the unique name. */
+/** Opens a bus again for a link whose connection has ended, with a new engine. Resolves with the unique name. */
 export function greetAgain(
   { core, wishes }: ReopenedBus, addresses: string, options: ConnectOptions<boolean>,
 ): Promise<string> {

@@ -1,6 +1,6 @@
 // Lets other layers of this library make calls on a link with one promise for each call: the result is made when the
-// reply arrives. Programs use MessageLink.call(). Tests: test/client/proxy.test.ts.
-// Specification: Message Types (METHOD_CALL).
+// reply arrives. Programs use MessageLink.call(). It knows no engines. Tests: test/client/proxy.test.ts. Specification:
+// Message Types (METHOD_CALL).
 import { MessageFlag } from '../wire/constants.js';
 import { type Caller, errorAt } from '../wire/error-place.js';
 import { wantsReply } from '../wire/messages/message.js';

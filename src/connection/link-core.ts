@@ -26,7 +26,7 @@ import { WaitingCalls, type WaitingLimits } from './postponed-calls.js';
 
 /** Decides which messages are for a link, and takes its signals. */
 export interface SignalReceiver {
-  /** Whether a bus name is this side's. */
+  /** Whether a bus name belongs to this side. */
   isOurs(destination: string): boolean;
   /** Whether the program with the unique name `sender` may own a well-known name, as far as that is known. */
   mayOwn(name: string, sender: string): boolean;

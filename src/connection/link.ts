@@ -39,7 +39,8 @@ export interface MessageLink<Typed extends boolean = false> {
    * Queues a message and returns its serial. Messages that are queued in one turn of the event loop leave together at
    * its end. If more than 512 MiB wait to be sent, the connection ends: a program that sends much must wait
    * for `drained()` from time to time.
-   * @throws {MarshalError | InvalidNameError} if the message is not valid, or refers to file descriptors
+   * @throws {MarshalError | InvalidNameError} if the message is not valid, or refers to file descriptors that the
+   *   transport does not carry
    * @throws {ConnectionClosedError} if the connection has ended
    */
   send(message: Message): number;

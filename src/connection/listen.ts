@@ -1,6 +1,6 @@
 // A server for connections without a bus: it listens, authenticates its clients, and passes a Connection for each to a
-// callback or an iterator. An error of one client ends only that client. Tests: listen.test.ts. Specification: Server
-// Addresses, Authentication Protocol.
+// callback or an iterator. An error of one client ends only that client. It knows no bus. Tests: listen.test.ts.
+// Specification: Server Addresses, Authentication Protocol.
 import { channel } from 'node:diagnostics_channel';
 import { MECHANISM_LIST } from '../auth/mechanisms.js';
 import type { AddressParts } from '../protocol/address.js';

@@ -25,7 +25,7 @@ import { QUEUE_LIMIT_RULES } from './subscription.js';
 
 /** How many messages a monitor keeps for a slow reader, unless its options say otherwise. */
 const DEFAULT_QUEUE_LIMIT = 16_384;
-/** How many bytes these messages have, unless the options say otherwise: 16 MiB. */
+/** How many bytes of messages a monitor keeps, unless its options say otherwise: 16 MiB. */
 const DEFAULT_QUEUE_BYTES = 2 ** 24;
 
 /** The bus of a monitor, and the limits of its queue. */

@@ -1,6 +1,6 @@
 // Owns a well-known name until the program releases it: a handle that knows whether this connection owns the name, and
-// reports each change. It uses requestName and watchOwner of a bus and keeps no list of its own, so that it lasts as
-// long as the bus. Specification: Message Bus Names, org.freedesktop.DBus.RequestName. Tests: own-name.test.ts,
+// reports each change. It uses requestName and watchOwner of a bus; the parts of wishes.ts keep all that must outlive a
+// connection. Specification: Message Bus Names, org.freedesktop.DBus.RequestName. Tests: own-name.test.ts,
 // test/interop/owners.test.ts.
 import { onAbort, runListener } from '../transport/waiting.js';
 import { argumentError, hasMethods } from '../wire/arguments.js';
@@ -124,7 +124,7 @@ class NameHolder implements OwnedName {
     }
   }
 
-  /** The bus has requested the name again. */
+  /** The connection is restored, and the name was requested again. */
   #handleRestored({ names }: ConnectionRestored): void {
     const { owner } = this.#watch;
     switch (names.get(this.name)) { // undefined if it is requested only now

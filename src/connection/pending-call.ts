@@ -68,14 +68,14 @@ export abstract class PendingCall extends TimedCall implements NamedCall, Number
   }
 }
 
-/** Makes the value of a promise from the body of a reply. If it throws, it is called once more, for the stack. */
+/** Makes the value of a promise from the body of a reply. If it throws, it is called again, for the stack. */
 export type ResultOf = (body: readonly unknown[]) => unknown;
 
 const nothing = (): void => {};
 
 /** A call that settles a promise. */
 export class PromisedCall extends PendingCall {
-  /** Set by {@link promise}. */
+  /** Set by {@link promiseOf}. */
   resolve: (value: unknown) => void = nothing;
   readonly #resultOf: ResultOf | undefined;
 

@@ -1,5 +1,5 @@
-// A promise that its owner settles at most once, and that never causes an unhandled rejection.
-// Tests: match-requests.test.ts, name-owners.test.ts. (No clause of the specification.)
+// A promise that its owner settles at most once, and that never causes an unhandled rejection. It knows nothing about
+// D-Bus. Tests: match-requests.test.ts, name-owners.test.ts. (No clause of the specification.)
 
 /** A promise and the functions that settle it; only the first call has an effect. */
 export interface Pledge {

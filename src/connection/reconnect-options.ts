@@ -1,5 +1,5 @@
-// The options of reconnecting, their defaults and their check. Tests: reconnect.test.ts.
-// (No clause of the specification.)
+// The options of reconnecting, their defaults and their check. It makes no attempts: reconnection.ts does. Tests:
+// reconnect.test.ts. (No clause of the specification.)
 import {
   ABORT_SIGNAL, checkOptions, integer, MILLISECONDS, type OptionRule, type OptionRules,
 } from '../wire/options.js';

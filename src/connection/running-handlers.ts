@@ -1,8 +1,8 @@
 // The handlers of method calls that have not answered yet, for close(), which waits for them. A handler may wait for
 // close() itself: the two must not wait for each other. The stack of the call of close() says from which handler it
 // comes, since the engine adds the async functions that wait, and each handler is awaited by a function with a name of
-// its own. Bun does not add all of them. There an AsyncLocalStorage does; on Node 20 it would slow down all promises.
-// Tests: running-handlers.test.ts. (No clause of the specification.)
+// its own. Bun does not add all of them, so that an AsyncLocalStorage finds the handler there; on Node 20 it would slow
+// down all promises. Tests: running-handlers.test.ts. (No clause of the specification.)
 
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { MethodCall } from '../wire/messages/message.js';

@@ -1,8 +1,8 @@
 // Serials of messages to be sent. They are random, so that no other program on a bus can guess the serial of a call and
 // answer it. In a sandbox whose proxy filters, as in Flatpak, they increase by random steps: xdg-dbus-proxy closes a
-// connection on which they do not, and passes on only replies that were asked for. It does not know calls, only whether
-// a serial is in use.
-// Tests: serials.test.ts, test/interop/proxy-filter.test.ts. Specification: Message Format (serial).
+// connection on which they do not, and passes on only replies that were asked for. This file does not know calls, only
+// whether a serial is in use. Tests: serials.test.ts, test/interop/proxy-filter.test.ts. Specification: Message Format
+// (serial).
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import { cryptoModule } from '../transport/late-modules.js';
 
@@ -13,7 +13,7 @@ export type SerialOrder = 'random' | 'increasing';
 const POOL_SIZE = 16_384;
 /** Steps are from 1 to this number, a power of two: at 1,000 messages a second the serials suffice for five days. */
 const MAX_STEP = 16;
-/** The first serial that others follow is at most this, and more than 1, which Hello has. */
+/** The first of increasing serials is less than this, and more than 1, which Hello has. */
 const MAX_FIRST = 2 ** 28;
 /** The last serial: xdg-dbus-proxy keeps the 65,536 highest for itself. */
 const LAST = 2 ** 32 - 2 ** 17;

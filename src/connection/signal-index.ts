@@ -3,7 +3,7 @@
 // Specification: Match Rules (member, path, path_namespace).
 import { MAX_RULE_LENGTH, type MatchRule } from '../protocol/match-rule.js';
 
-/** The keys of a rule, or of a signal, by which is found. */
+/** The keys of a rule by which the index finds its entry. */
 type Keys = Pick<MatchRule, 'member' | 'path' | 'pathNamespace'>;
 
 /** The entries whose rules name one member, or none. */

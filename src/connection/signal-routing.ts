@@ -1,8 +1,7 @@
 // Gives each signal to the subscriptions whose rule it matches, if it comes from the sender of the rule: a well-known
-// sender means its present owner. A SignalSource gets the signals of a rule and knows the owners; on a bus, this is
-// name-owners.ts. This file knows no queue and no reader (subscription.ts).
-// Tests: subscription.test.ts, name-owners.test.ts.
-// Specification: Match Rules, Message Bus Message Routing.
+// sender means its present owner. A SignalSource requests the signals of a rule and knows the owners; on a bus, this is
+// wishes.ts. This file knows no queue and no reader (subscription.ts). Tests: subscription.test.ts,
+// name-owners.test.ts. Specification: Match Rules, Message Bus Message Routing.
 import type { MatchRule } from '../protocol/match-rule.js';
 import { matchesArguments, matchesHeader } from '../protocol/matches-rule.js';
 import { onAbort } from '../transport/waiting.js';
@@ -130,11 +129,11 @@ export class Route {
 
   /** Ends the subscription and its request, once; resolves when the bus has removed the rule. */
   release(): Promise<void> {
-    this.#released ??= this.#giveBack();
+    this.#released ??= this.#end();
     return this.#released;
   }
 
-  async #giveBack(): Promise<void> {
+  async #end(): Promise<void> {
     this.#stopListening();
     this.#remove(this);
     this.#ready.resolve();

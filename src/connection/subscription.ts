@@ -21,7 +21,7 @@ import type { Route, RouteOptions, SignalRouting } from './signal-routing.js';
 const DEFAULT_QUEUE_LIMIT = 1024;
 
 /**
- * How many bytes the signals have that a subscription keeps, unless its options say otherwise: 16 MiB. The values of a
+ * How many bytes of signals a subscription keeps, unless its options say otherwise: 16 MiB. The values of a
  * message take at most 24 times its bytes, so that a slow reader costs less than 400 MB.
  */
 const DEFAULT_QUEUE_BYTES = 2 ** 24;

@@ -84,16 +84,16 @@ export class Handshake {
   }
 
   #startTimer(delay: number, deadline: number): void {
-    this.#timer = startTimer(delay, () => this.#lookOnceMore(deadline));
+    this.#timer = startTimer(delay, () => this.#lookAgain(deadline));
     if (this.#options.isRef === false) this.#timer?.unref();
   }
 
   /**
    * The time is up. If the event loop was busy, an answer can be in the socket already, or the socket can have
-   * connected: immediates run after the sockets were read. If the handshake is not complete then, the client waits once
-   * more, for as long as the event loop was busy.
+   * connected: immediates run after the sockets were read. If the handshake is not complete then, the client waits
+   * again, for the time for which the event loop was busy.
    */
-  #lookOnceMore(deadline: number): void {
+  #lookAgain(deadline: number): void {
     const late = monotonicTime() - deadline;
     this.#hasProgress = false;
     this.#look = setImmediate(() => {

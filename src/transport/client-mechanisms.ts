@@ -1,4 +1,4 @@
-// The mechanisms with which a client authenticates, with the keyring and the cryptography of Node.
+// The mechanisms with which a client authenticates, with the keyring and the cryptography of Node. It knows no streams.
 // Tests: test/transport/open.test.ts, test/interop/peer-to-peer.test.ts. Specification: Authentication mechanisms.
 import { cookieSha1, type CookieHashing } from '../auth/cookie-sha1.js';
 import { anonymous, type ClientMechanism, external, type MechanismName } from '../auth/mechanisms.js';

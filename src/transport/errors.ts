@@ -1,4 +1,6 @@
-// The errors of byte streams: no stream could be opened, or one has ended. Specification: Server Addresses.
+// The error classes of streams: none could be opened, a server cannot listen, a stream or its program has ended, too
+// many bytes wait to be sent, or file descriptors do not fit their message. It does not know which code throws them.
+// Tests: test/errors.test.ts. Specification: Server Addresses, Basic types (UNIX_FD).
 import { counted } from '../wire/counted.js';
 import { quote } from '../wire/describe.js';
 import { DBusWireError } from '../wire/errors.js';

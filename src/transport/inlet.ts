@@ -1,4 +1,4 @@
-// Passes received messages on, one by one, as long as the messages that they cause can leave: it holds them back while
+// Passes received messages on, one by one, while the messages that they cause can leave: it holds them back while
 // the transport is congested, and after a number of calls lets their handlers answer first. It reads only the type of a
 // message. Specification: Message Format. Tests: inlet.test.ts, test/hostile/bursts.test.ts.
 import { MESSAGE_TYPE_CODE } from '../wire/constants.js';
@@ -30,7 +30,7 @@ export class Inlet {
   /** The messages that wait, and how many of them were passed on. They are not in the memory of a chunk. */
   #held: readonly Uint8Array[] = [];
   #next = 0;
-  /** Whether a tick is scheduled that continues. */
+  /** Whether a tick that passes on further messages is scheduled. */
   #isContinuing = false;
   readonly #continueNextTick = (): void => process.nextTick(this.#continueNow);
   readonly #continueNow = (): void => {
@@ -56,7 +56,7 @@ export class Inlet {
     else this.#checkEnd();
   }
 
-  /** Goes on after a congestion. */
+  /** Continues after a congestion. */
   relieved(): void {
     if (this.#isContinuing) return;
     this.#next = this.#pass(this.#held, this.#next);
@@ -70,7 +70,7 @@ export class Inlet {
     this.#next = 0;
   }
 
-  /** Passes on the messages from `index` on; returns the index of the first that has to wait. */
+  /** Passes on the messages that begin at index `from`; returns the index of the first that has to wait. */
   #pass(frames: readonly Uint8Array[], from: number): number {
     let index = from;
     let calls = 0;

@@ -19,7 +19,7 @@ const RENEWED_AFTER = 5 * 60;
 /** Seconds after which a cookie is no longer used: a handshake that began with it has ended. */
 const EXPIRES_AFTER = 7 * 60;
 /** The most seconds by which a cookie may be newer than the clock, since clocks can be adjusted. */
-const MAX_TIME_TRAVEL = 5 * 60;
+const MAX_CLOCK_SKEW = 5 * 60;
 /** Longest file, in bytes: a thousand cookies. */
 const MAX_FILE_LENGTH = 2 ** 16;
 /** Bytes of a secret. */
@@ -57,6 +57,7 @@ export class Keyring {
   readonly #directory: string;
   readonly #now: () => number;
   readonly #lockInterval: number;
+
   constructor(options: KeyringOptions = {}) {
     const { directory = join(homedir(), '.dbus-keyrings'), now = secondsNow, lockInterval = LOCK_INTERVAL } = options;
     this.#directory = directory;
@@ -102,7 +103,7 @@ export class Keyring {
   /** Whether a cookie is neither too old nor from the future. */
   #isUsable({ created }: DatedCookie): boolean {
     const age = this.#now() - created;
-    return age <= EXPIRES_AFTER && age >= -MAX_TIME_TRAVEL;
+    return age <= EXPIRES_AFTER && age >= -MAX_CLOCK_SKEW;
   }
 
   /** The reason for which the directory must be ignored: other users could read or write cookies. ‹DBUS_COOKIE_SHA1› */

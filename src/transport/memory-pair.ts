@@ -31,7 +31,7 @@ type Callback = (error?: Error | null) => void;
 /** One end of a pair of streams: the other end reads what is written to it. */
 class MemoryEnd extends Duplex {
   #other: MemoryEnd | undefined;
-  /** Tells the other end that this end has taken its last chunk; undefined unless the other end waits for that. */
+  /** Reports to the other end that its last chunk was taken; undefined unless the other end waits for that. */
   #taken: Callback | undefined;
 
   static pair(): readonly [MemoryEnd, MemoryEnd] {

@@ -1,7 +1,7 @@
 // The nonce of `nonce-tcp:`: sixteen random bytes in a file that only its user can read. A client sends them first, to
 // prove that it can read the file; the server makes the file and checks them. Each listener has its own file in its own
-// directory, which is removed with the listener. Specification: Nonce-authenticated TCP Sockets.
-// Tests: nonce-tcp.test.ts, listener.test.ts.
+// directory, which is removed with the listener. It does not know the handshake. Specification: Nonce-authenticated TCP
+// Sockets. Tests: nonce-tcp.test.ts, listener.test.ts.
 import { closeSync, constants, fstatSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -92,7 +92,7 @@ export interface NonceCheck {
 
 /**
  * Reads the nonce, before anything else. Returns the function that gives up the stream.
- * ‹Nonce-secured TCP Sockets›
+ * ‹Nonce-authenticated TCP Sockets›
  */
 export function checkNonce(opened: OpenedStream, { nonce, timeout, passed, failed }: NonceCheck): () => void {
   const { stream, incoming } = opened;

@@ -1,6 +1,6 @@
 // Opens a transport for a list of addresses: one opener for each kind of transport, then the handshake, address by
-// address until one works. Tests: open.test.ts, and "address" in test/connection/bus.test.ts.
-// Specification: Server Addresses, Authentication Protocol.
+// address until one works. It knows no messages: a greeting is bytes. Tests: open.test.ts, and "address" in
+// test/connection/bus.test.ts. Specification: Server Addresses, Authentication Protocol.
 import { AuthClient, type AuthClientOptions } from '../auth/client.js';
 import { AuthError, type AuthErrorCode } from '../auth/errors.js';
 import { MECHANISM_LIST, type MechanismName } from '../auth/mechanisms.js';
@@ -83,7 +83,7 @@ export interface OpenedTransport {
   readonly timeLeft: number;
 }
 
-/** The same, with the exchange that the server has accepted, in the words of auth/mechanisms.ts. */
+/** An opened transport, and the exchange that the server has accepted, in the words of auth/mechanisms.ts. */
 interface AcceptedTransport extends OpenedTransport {
   readonly exchange: string;
 }
@@ -117,7 +117,7 @@ async function openAddress(address: Address, options: GreetingOptions): Promise<
 /** Failures of a handshake with an early BEGIN after which the same handshake can succeed step by step. */
 const RETRIED_STEP_BY_STEP: readonly AuthErrorCode[] = ['REJECTED', 'SERVER_CLOSED', 'UNEXPECTED_COMMAND'];
 
-/** Opens a transport; waits and tries again, within the time that is left, as long as the server has no place free. */
+/** Opens a transport; waits and tries again, within the time that is left, while the server has no place free. */
 async function openWith(
   auth: AuthClientOptions, { address, deadline }: { address: Address; deadline: number }, options: GreetingOptions,
 ): Promise<AcceptedTransport> {

@@ -1,6 +1,6 @@
 // Whether a directory can be entered by the user of this process only, now and later. Then every program that reaches a
-// socket in it has the rights of that user, or of root. Node cannot ask the kernel who a peer is, so that this is the
-// only proof there is. (Not in the specification.) Tests: private-directory.test.ts.
+// socket in it has the rights of that user, or of root. Node cannot ask the kernel which user a peer is, so that there
+// is no other proof. (Not in the specification.) Tests: private-directory.test.ts.
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 

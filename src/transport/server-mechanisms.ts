@@ -1,7 +1,7 @@
 // The mechanisms that a server offers to a client, and the comparison of the uid that EXTERNAL claims. They depend on
 // the client's stream: EXTERNAL is offered only if no other user can reach the socket, since Node cannot ask the kernel
-// who the client is. Tests: accept-clients.test.ts.
-// Specification: Authentication mechanisms.
+// which user the client is. It does not run the handshake. Tests: accept-clients.test.ts. Specification: Authentication
+// mechanisms.
 import { userInfo } from 'node:os';
 import { cookieSha1Server } from '../auth/cookie-sha1.js';
 import { anonymousServer, externalServer, type MechanismName, type ServerMechanism } from '../auth/mechanisms.js';

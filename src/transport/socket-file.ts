@@ -1,7 +1,7 @@
 // The socket file of a server of this library. Before it listens, a socket file on which no server listens is removed;
 // no other file ever is. When the server closes, libuv removes the file that is at its path at that moment, which can
-// be the socket file of another server.
-// Tests: listener.test.ts. Specification: Unix Domain Sockets.
+// be the socket file of another server. It knows no addresses. Tests: listener.test.ts. Specification: Unix Domain
+// Sockets.
 import { linkSync, lstatSync, type Stats, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { cryptoModule } from './late-modules.js';
@@ -47,15 +47,15 @@ function hasServer(path: string): Promise<boolean> {
 function fileAt(path: string): string | undefined {
   try {
     const { dev, ino } = lstatSync(path, { bigint: true });
-    return `${dev}:${ino}`; // no other file gets the number as long as the socket is open
+    return `${dev}:${ino}`; // no other file gets the number while the socket is open
   } catch {
     return undefined;
   }
 }
 
 /**
- * Notes the socket file at a path. The result runs a function that removes whatever is at the path: another file that
- * is there by then is there again afterwards.
+ * Notes the socket file at a path. The result runs a function that removes the file at the path; if another file has
+ * replaced the socket file by then, that file is restored afterwards.
  */
 export function noteSocketFile(path: string): (remove: () => void) => void {
   const ours = fileAt(path);
@@ -64,7 +64,7 @@ export function noteSocketFile(path: string): (remove: () => void) => void {
     if (present === undefined || present === ours) return remove();
     const aside = `${path}.${cryptoModule().randomBytes(6).toString('hex')}`;
     try {
-      linkSync(path, aside); // not a rename: clients find the file as long as it is there
+      linkSync(path, aside); // not a rename: clients find the file until it is removed
     } catch {
       return remove(); // a directory, which is not removed
     }

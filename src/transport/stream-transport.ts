@@ -223,7 +223,7 @@ export class StreamTransport implements Transport {
     if (this.#pieceLength === 0) this.#sendPiece();
   }
 
-  /** Gives the stream the next piece, as long as it has none and accepts more. */
+  /** Gives the stream the next piece, if it has none and accepts more. */
   #sendPiece(): void {
     if (!this.#stream.writable) return;
     if (this.#given === this.#chunk.length) {

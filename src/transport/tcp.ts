@@ -1,5 +1,5 @@
-// `tcp:` addresses: the socket that a client opens, and the places on which a server listens, all on one port.
-// Specification: TCP Sockets. Tests: tcp.test.ts, listener.test.ts.
+// `tcp:` addresses: the socket that a client opens, and the places on which a server listens, all on one port. It does
+// not listen: listener.ts does. Specification: TCP Sockets. Tests: tcp.test.ts, listener.test.ts.
 import { isIPv6, type TcpSocketConnectOpts } from 'node:net';
 import { type Address, formatAddress } from '../protocol/address.js';
 import { AddressError } from '../protocol/errors.js';

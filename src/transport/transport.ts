@@ -61,8 +61,8 @@ export interface Transport {
    * than 512 MiB are queued, or if the peer reads nothing for 10 seconds while the transport is congested.
    * A transport that carries descriptors sends `descriptors` with the first byte of the message. It does not close
    * them; if it sends them later, it must have duplicated them. UNIX_FDS of the message is their number.
-   * @throws {InvalidNameError | MarshalError} if the message is not valid, refers to file descriptors, has more than 63
-   *   containers inside one another, or is longer than `maxSendLength`
+   * @throws {InvalidNameError | MarshalError} if the message is not valid, refers to file descriptors that the stream
+   *   does not carry, has more than 63 containers inside one another, or is longer than `maxSendLength`
    */
   write(message: Message, options: EncodeOptions, descriptors?: readonly number[]): void;
   /**

@@ -1,5 +1,6 @@
 // `unix:` addresses: the socket to which a client connects, and the place for the socket of a server, which the address
-// names or lets the server choose. Specification: Unix Domain Sockets. Tests: unix.test.ts, listener.test.ts.
+// names or lets the server choose. It does not listen: listener.ts does. Specification: Unix Domain Sockets. Tests:
+// unix.test.ts, listener.test.ts.
 import { mkdtempSync, realpathSync, rmdirSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { type Address, formatAddress } from '../protocol/address.js';

@@ -1,5 +1,6 @@
 // Runs the program that a `unixexec:` address names, and makes one stream of its standard input and output. The program
-// ends with the stream. Specification: Executed Subprocesses on Unix. Tests: unixexec.test.ts.
+// ends with the stream. It does not know the handshake. Specification: Executed Subprocesses on Unix. Tests:
+// unixexec.test.ts.
 import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { Duplex, type Readable, type Writable } from 'node:stream';

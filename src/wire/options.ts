@@ -101,7 +101,7 @@ export function checkOptions(owner: string, options: unknown, rules: Readonly<Re
     throw new ArgumentError('OPTION_UNKNOWN', unknownOption(key, Object.keys(rules)), { owner, key });
   }
   for (const key of Object.keys(rules)) {
-    const value = (options as Readonly<Record<string, unknown>>)[key]; // also if it is inherited
+    const value = (options as Readonly<Record<string, unknown>>)[key]; // even if it is inherited
     const rule = rules[key]!; // `key` is one of its keys
     if (value === undefined || isAccepted(rule, value)) continue;
     const problem = `"${key}" must be ${rule.must}, got ${describe(value)}`;

@@ -1,5 +1,5 @@
-// Values without their variants: the value of one key of an a{sv}, all of its values, or any value with everything in
-// it. A type is compared and never converted. It knows no bytes. Specification: Container types (VARIANT).
+// Takes values out of their variants: the value of one key of an a{sv}, the values of all its keys, or a value at every
+// level. A type is compared and never converted. It knows no bytes. Specification: Container types (VARIANT).
 import { argumentError, checkText, inheritsRevoked, isMap, isRecord } from './arguments.js';
 import { MAX_VALUE_DEPTH } from './constants.js';
 import { ArgumentError } from './errors.js';

@@ -1,6 +1,6 @@
-// Encodes messages: the first 16 bytes, the header fields of encode-fields.ts, then the body. Everything is checked.
-// A message can be appended to a buffer that has others already, so that a connection sends many in one write.
-// Specification: Message Format. Tests: message.test.ts, test/wire/fixtures.test.ts.
+// Encodes messages: the first 16 bytes, the header fields of encode-fields.ts, then the body. Everything is checked. A
+// message can be appended to a buffer that has others already, so that a connection sends many in one write. It knows
+// no streams. Specification: Message Format. Tests: message.test.ts, test/wire/fixtures.test.ts.
 import {
   BYTE_ORDER_MARK, type ByteOrder, FIXED_HEADER_LENGTH, MAX_UINT32, MESSAGE_TYPE_CODE, PROTOCOL_VERSION,
 } from '../constants.js';

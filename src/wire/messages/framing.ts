@@ -1,4 +1,4 @@
-// Cuts a stream of bytes into whole messages, however it is split into chunks, and decodes them if asked to.
+// Cuts a stream of bytes into whole messages, however it is split into chunks, and can decode them.
 // partial-message.ts owns the bytes of a message that is not complete yet. It knows no sockets.
 // Specification: Message Format, Invalid Protocol and Spec Extensions.
 import { checkBytes } from '../arguments.js';
@@ -29,8 +29,8 @@ export const READER_RULES: OptionRules<ReaderOptions> = {
 /** The limits of a {@link FrameReader}, and whether it may keep chunks. */
 export interface FrameReaderOptions extends ReaderOptions {
   /**
-   * Whether the memory of a chunk is left alone after it was passed on, as that of the chunks of a socket of Node is.
-   * Then a long message is put together from the chunks themselves, without copies of them. Default: false.
+   * Whether the memory of a chunk is never used again after the chunk was pushed, as for the chunks of Node's sockets.
+   * A long message is then joined from the chunks themselves, without copies of them. Default: false.
    */
   readonly keepChunks?: boolean | undefined;
 }
@@ -69,7 +69,7 @@ export class FrameReader {
   }
 
   /**
-   * The reason why the rest of the stream cannot be read; undefined as long as it can. It is set if the first 16 bytes
+   * The reason why the rest of the stream cannot be read; undefined if it can. It is set if the first 16 bytes
    * of a message are not valid or announce a message that is too long: the start of the next one is then unknown. Close
    * the stream.
    */
@@ -159,7 +159,7 @@ const NONE: readonly InvalidMessage[] = Object.freeze([]);
 
 /**
  * Reads messages from a stream of bytes, however it is split into chunks. A message that breaks a rule is lost, but not
- * the ones after it, as long as its first 16 bytes are valid.
+ * the ones after it, if its first 16 bytes are valid.
  */
 export class MessageReader {
   readonly #frames: FrameReader;
@@ -174,7 +174,7 @@ export class MessageReader {
     this.#reading = toReading(options);
   }
 
-  /** The reason why the rest of the stream cannot be read; undefined as long as it can. See {@link FrameReader}. */
+  /** The reason why the rest of the stream cannot be read; undefined if it can. See {@link FrameReader}. */
   get failure(): UnmarshalError | undefined {
     return this.#frames.failure;
   }

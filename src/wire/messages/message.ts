@@ -37,7 +37,7 @@ export interface MessageBase {
   readonly sender: string | undefined;
   /** The types of the body; `''` if it is empty. */
   readonly signature: string;
-  /** The number of file descriptors that accompany the message. This library passes none on; see the README. */
+  /** The number of file descriptors that accompany the message. The sockets of Node carry none. */
   readonly unixFds: number;
   /** Header fields that the specification does not define, in the order of the message. */
   readonly unknownFields: readonly UnknownField[];

@@ -128,7 +128,7 @@ export class OutputBuffer {
     if (writer.offset - writer.start >= FULL_CHUNK) this.#endChunk();
   }
 
-  /** Leaves memory that was too small for a message: earlier messages stay in it, or have moved along. */
+  /** Leaves memory that was too small for a message: earlier messages stay in it, or were copied too. */
   #leave(block: Block, start: number, end: number): void {
     if (this.#writer.start === start) pool.give(block);
     else this.#push(block, start, end);
@@ -148,7 +148,7 @@ export class OutputBuffer {
 
   /**
    * Takes the bytes of the oldest messages out of the buffer: a chunk of one message or several. They do not change
-   * until {@link OutputBuffer.recycle} gives them back. The result is empty if no messages are left, and while one is
+   * until {@link OutputBuffer.recycle} is called. The result is empty if no messages are left, and while one is
    * being written, so that no part of one is taken.
    */
   take(): Uint8Array {
@@ -166,7 +166,7 @@ export class OutputBuffer {
     return block.bytes.subarray(start, offset);
   }
 
-  /** Takes back the memory of the oldest taken chunk, to use it again. The chunk must no longer be read. */
+  /** Lets the memory of the oldest taken chunk be used again. The chunk must no longer be read. */
   recycle(): void {
     const block = this.#taken.shift();
     if (block === undefined) return;

@@ -78,7 +78,7 @@ export class PartialMessage {
     }
   }
 
-  /** Starts a block for `length` bytes, or as long as all bytes so far, so that single bytes take linear time. */
+  /** Starts a block for `atLeast` bytes, or for as many as have arrived, so that single bytes take linear time. */
   #openBlock(atLeast: number): void {
     this.#endBlock();
     this.#block = new Uint8Array(Math.max(atLeast, Math.min(this.filled, MAX_BLOCK)));

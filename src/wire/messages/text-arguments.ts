@@ -1,5 +1,5 @@
 // Reads the texts among the arguments of a message, and no other values: the part of a body that match rules look at.
-// The body must be valid; checkBody() in decode.ts finds that out. Specification: Match Rules (arg0, arg0path).
+// The body must be valid; checkBody() in decode.ts checks that. Specification: Match Rules (arg0, arg0path).
 // Tests: test/wire/text-arguments.test.ts.
 import { checksOf } from '../values/check.js';
 import { codecOf } from '../values/codec.js';

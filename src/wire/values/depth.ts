@@ -1,5 +1,5 @@
-// How many containers may be inside one another. Specification: Valid Signatures, Marshalling Containers.
-// Tests: marshal.test.ts, unmarshal.test.ts.
+// How many containers may be inside one another. It does not know the kinds of containers. Specification: Valid
+// Signatures, Marshalling Containers. Tests: marshal.test.ts, unmarshal.test.ts.
 import { MAX_VALUE_DEPTH } from '../constants.js';
 import { Fault } from './fault.js';
 import type { Reader } from './reader.js';

@@ -115,7 +115,7 @@ function readLong(bytes: Uint8Array, start: number, end: number): string {
   try {
     return decoder!.decode(text); // the caller checked that there is a decoder
   } catch {
-    return readUtf8(bytes, start, end); // the same
+    return readUtf8(bytes, start, end); // throws with the offset of the first wrong byte
   }
 }
 

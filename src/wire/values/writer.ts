@@ -6,7 +6,7 @@ import { Fault, reasonOfLimit } from './fault.js';
 import { type Block, FRESH_MEMORY, type Memory, newBlock, NO_BLOCK } from './memory.js';
 
 const INITIAL_CAPACITY = 1024;
-/** Bytes of earlier messages up to which they move along if the memory is too small for the current message. */
+/** If the current message needs more memory, earlier messages of at most this many bytes are copied into it too. */
 const MAX_MOVED = 65_536;
 
 /**
@@ -105,7 +105,7 @@ export class Writer {
     const start = this.origin > MAX_MOVED ? this.origin : this.start;
     block.bytes.set(old.bytes.subarray(start, this.offset), start);
     this.use(block, start, this.offset);
-    if (old !== this.#firstBlock) this.#memory.give(old); // all that was in it has moved along
+    if (old !== this.#firstBlock) this.#memory.give(old); // all of its bytes were copied
   }
 }
 
