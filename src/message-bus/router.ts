@@ -1,7 +1,7 @@
 // Decides about each valid message of a client: whether it is allowed, and whether it goes to the bus itself, to the
-// owner of a name, to all clients with a matching rule, or is dropped. intake.ts checks it before, delivery.ts sends,
-// the driver answers. Specification: Message Bus Message Routing, Message Bus Names.
-// Tests: test/interop/bus-rules.test.ts.
+// owner of a name, to all clients with a matching rule, or is dropped; before Hello, a client may only call the bus.
+// intake.ts checks it before, delivery.ts sends, the driver answers. Specification: Message Bus Message Routing,
+// Message Bus Names. Tests: test/interop/bus-rules.test.ts.
 import { BUS_NAME } from '../protocol/bus.js';
 import { ErrorName } from '../protocol/error-names.js';
 import { MessageFlag } from '../wire/constants.js';

@@ -5,7 +5,7 @@ import { ErrorName } from '../../protocol/error-names.js';
 import { DBusError } from '../../protocol/errors.js';
 import type { BusCore } from '../bus-core.js';
 import { dropRules, readRule } from '../client-rules.js';
-import { surrenderNames } from '../name-changes.js';
+import { surrenderNames } from '../departures.js';
 import type { DriverCall, DriverMethods } from './driver-call.js';
 
 function becomeMonitor(core: BusCore, call: DriverCall): undefined {
