@@ -14,7 +14,7 @@ const HEAVY = 'test/**/*.heavy.test.ts';
 const ALONE = [
   'test/wire/limits.test.ts', // it measures memory again and again, which is quick in a small process
   'test/hostile/handshakes.test.ts', // it counts all that its process holds
-  'test/service/handler-errors.test.ts', 'test/service/dispatch.test.ts', // warnings are counted for each process
+  'test/service/failure-reports.test.ts', 'test/service/dispatch.test.ts', // warnings are counted for each process
 ];
 
 /** Holds that a file leaves nothing behind. */

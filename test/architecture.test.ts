@@ -261,6 +261,18 @@ describe('the tests', () => {
     expect(withExtent.filter((suite) => !isRunInFull(suite)).map(({ file }) => file)).toEqual([]);
   });
 
+  test('that any file names exist', () => {
+    const suites = files.filter((file) => file.endsWith('.test.ts'));
+    const names = new Set(suites.map((file) => basename(file)));
+    const texts = files.filter((file) => /\.(ts|mjs|md|json)$/.test(file) && file !== 'test/architecture.test.ts');
+    const wrong = texts.flatMap((file) => {
+      const named = Array.from(read(file).matchAll(/(?<![\w./*-])[\w/-][\w./-]*\.test\.ts(?!\w)/g), ([name]) => name);
+      const exists = (name: string): boolean => (name.startsWith('test/') ? suites.includes(name) : names.has(basename(name)));
+      return named.filter((name) => !/^NAME\./.test(name) && !exists(name)).map((name) => `${file}: ${name}`);
+    });
+    expect(wrong).toEqual([]);
+  });
+
   test('remove the temporary folders that they make', () => {
     const makers = files.filter((file) => /^test\/.*\.(ts|mjs)$/.test(file) && /\bmkdtemp(Sync)?\(/.test(read(file)));
     expect(makers).toContain('test/support/reaper.ts');

@@ -1,5 +1,5 @@
 // Properties that are plain values, on a link whose bus is scripted: the announcements of one turn. Properties with
-// handlers: export-object.test.ts, property-changes.test.ts.
+// handlers: export-object.test.ts, properties.test.ts.
 import { expect, test } from 'vitest';
 import { defineInterface } from '../../src/interface/define.js';
 import { exportObject } from '../../src/service/export-object.js';
