@@ -1,7 +1,7 @@
 // Holds the doors of the package to test/public-names.txt, the reviewed list of all that users can import, and to what
-// its names need: every type that a public signature names comes through the same door (or, for the message bus, through
-// the first). Needs dist/, which `npm test`
-// builds first. To change the list on purpose: `UPDATE_PUBLIC_NAMES=1 npx vitest run test/public-names.test.ts`.
+// its names need: every type that a public signature names comes through the same door (or, for the message bus,
+// through the first). Needs dist/, which `npm test` builds first. To change the list on purpose: `UPDATE_PUBLIC_NAMES=1
+// npx vitest run test/public-names.test.ts`.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

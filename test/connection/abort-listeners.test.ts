@@ -1,5 +1,5 @@
 // The AbortSignal of the program: every function that accepts one listens to it only while it has to. A listener that
-// stays would keep the connection in memory for as long as the signal, which can be that of the whole program.
+// stays would keep the connection in memory with the AbortSignal, which can be that of the whole program.
 import { getEventListeners } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';

@@ -1,5 +1,5 @@
-// An event loop that is busy for longer than a timeout: an answer that lies in the socket by then counts as come, both
-// for calls and for connecting. An answer that does not come is given up all the same.
+// An event loop that is busy for longer than a timeout: an answer that is in the socket by then counts as in time, both
+// for calls and for connecting. The wait for an answer that does not come still ends.
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Bus } from '../../src/connection/bus.js';

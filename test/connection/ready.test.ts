@@ -1,5 +1,5 @@
 // `ready` of everything that has one, and the promise of each request that waits: it settles even after a close or an
-// abort before the bus answers, or while there is no connection, and whether or not a connection follows.
+// abort before the bus answers, or while there is no connection, even if no connection follows.
 import { expect, onTestFinished, test } from 'vitest';
 import { manageObjects } from '../../src/client/managed-objects.js';
 import { createProxy } from '../../src/client/proxy.js';

@@ -72,7 +72,7 @@ test('a server that declines descriptors still gets Hello in one round trip', as
   expect(heard).toHaveLength(1);
 });
 
-test('a server whose answers come out of order is tried once more, step by step', async () => {
+test('a server whose answers come out of order is tried again, step by step', async () => {
   const { address, heard } = await serve([
     [{ after: 'Hello', say: `AGREE_UNIX_FD\r\nOK ${GUID}\r\n` }],
     [
@@ -86,7 +86,7 @@ test('a server whose answers come out of order is tried once more, step by step'
   expect(heard).toHaveLength(2);
 });
 
-test('a server that rejects the identity, and therefore disconnects, is tried once more, step by step', async () => {
+test('a server that rejects the identity, and therefore disconnects, is tried again, step by step', async () => {
   const { address, heard } = await serve([
     [{ after: 'BEGIN', say: 'REJECTED EXTERNAL\r\n', thenClose: true }],
     [
@@ -103,7 +103,7 @@ test('a server that rejects the identity, and therefore disconnects, is tried on
   expect(heard[1]?.startsWith(`\0${CLAIM}AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\nl`)).toBe(true);
 });
 
-test('a server that closes at an early BEGIN is tried once more, step by step', async () => {
+test('a server that closes at an early BEGIN is tried again, step by step', async () => {
   const { address, heard } = await serve([
     [{ after: 'BEGIN', say: '', thenClose: true }],
     [

@@ -117,7 +117,7 @@ describe('reading a subscription', () => {
     expect(await subscription.next()).toEqual({ value: undefined, done: true });
   });
 
-  test('returns the queued signals, then throws when the connection ends, with no listener left behind', async () => {
+  test('returns the queued signals, then throws when the connection ends, and leaves no listener', async () => {
     await using link = await startBusLink({ answer: owned({ [SERVICE]: ':1.9' }) });
     const abort = new AbortController();
     const subscribe = (): Subscription => link.bus.subscribe({ ...RULE, sender: SERVICE }, { signal: abort.signal });

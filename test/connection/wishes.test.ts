@@ -73,7 +73,7 @@ describe('a name', () => {
   });
 });
 
-test('match rules are wanted as long as one request for them remains', async () => {
+test('match rules are wanted while one request for them remains', async () => {
   const text = "type='signal',member='M'";
   const [one, two] = [link.bus.subscribe({ member: 'M' }), link.bus.subscribe({ member: 'M' })];
   expect([...link.wishes.rules.wanted]).toEqual([[text, 2]]);

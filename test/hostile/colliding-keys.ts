@@ -84,7 +84,7 @@ export const COLLIDING: Readonly<Record<string, (count: number) => readonly (num
   q: (count) => search(0, Math.min(count, 250), 7, hashOfWord),
   i: (count) => words(count).map((word) => Number(BigInt.asIntN(32, word))),
   u: (count) => words(count * 3).map(Number).filter((key) => key < 2 ** 31).slice(0, count),
-  'u above 2^31': (count) => search(2 ** 31, Math.min(count, 300), 9, hashOfDouble),
+  'u above 2^31': (count) => search(2 ** 31, Math.min(count, 300), 9, hashOfDouble), // each takes about 512 hashes
   x: (count) => longs(count * 3).filter((key) => key < 2n ** 63n).slice(0, count)
     .map((key, i) => (i % 2 === 0 ? key : -key)), // V8 leaves out the sign
   t: (count) => longs(count),

@@ -1,5 +1,5 @@
-// Our message bus and clients that mean harm: each broken message ends its sender and nobody else, and clients that
-// come, ask for everything and vanish leave nothing behind. Which messages are broken was tried on the reference
+// Our message bus and hostile clients: each broken message ends its sender and nobody else, and clients that connect,
+// request everything and vanish leave no state. Which messages are broken was tried on the reference
 // implementation (fixtures/invalid). Specification: Message Bus Specification, Message Format.
 
 import { readdirSync, readFileSync } from 'node:fs';

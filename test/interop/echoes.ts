@@ -7,7 +7,7 @@ import type { Variant } from '../../src/wire/variant.js';
 const echo = <const S extends string>(signature: S): { readonly in: S; readonly out: S } =>
   ({ in: signature, out: signature });
 
-/** The methods that give back what they get, for the definition of an interface. */
+/** The methods that return their argument, for the definition of an interface. */
 export const ECHOES = {
   EchoByte: echo('y'),
   EchoBoolean: echo('b'),

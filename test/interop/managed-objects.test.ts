@@ -1,4 +1,5 @@
-// Managed objects of services that know nothing of us: one on GLib, and BlueZ as python3-dbusmock plays it; and what becomes of objects and properties when the connection is lost and restored.
+// Managed objects of services that know nothing of us: one on GLib, and BlueZ as python3-dbusmock plays it; and what
+// becomes of objects and properties when the connection is lost and restored.
 
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

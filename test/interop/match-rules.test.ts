@@ -1,5 +1,5 @@
-// Match rules on dbus-daemon, on dbus-broker and on our own bus: matchesRule selects the same messages as the bus, and formatMatchRule
-// refuses the rules that the bus refuses.
+// Match rules on dbus-daemon, on dbus-broker and on our own bus: matchesRule selects the same messages as the bus, and
+// formatMatchRule refuses the rules that the bus refuses.
 // Specification: Match Rules.
 
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';

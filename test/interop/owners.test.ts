@@ -71,6 +71,7 @@ describe.each(some([...ALL_BUSES, PROXIED_BUS], 2))('$program:', ({ required, st
       expect(mistakes).toEqual([]);
       expect(new Set(seen)).toEqual(there);
       expect(new Set(watch.owners.keys())).toEqual(there);
+      // All later names, the names that were not released, and those that were requested again.
       expect(there.size).toBe(COUNT + COUNT * 2 / 3 + COUNT / 6);
       await watch.close();
     });

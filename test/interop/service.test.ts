@@ -466,7 +466,7 @@ describeWith('dbus-daemon', 'dbus-python')('GLib', () => {
 
 describeWith('dbus-daemon')('after all these calls', () => {
   test('the connection is open, and has dropped only the errors for callers that did not wait', () => {
-    // dbus-send without --print-reply asks for a reply all the same; to one that is gone the bus cannot deliver it.
+    // dbus-send without --print-reply also asks for a reply; after its end the bus cannot deliver the reply.
     expect([...bus.dropped.keys()].filter((reason) => reason !== 'unexpected reply')).toEqual([]);
     expect(bus.dropped.get('unexpected reply') ?? 0).toBeLessThanOrEqual(2);
     expect(bus.closedSignal.aborted).toBe(false);

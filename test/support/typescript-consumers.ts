@@ -6,7 +6,7 @@ const WIRE_CONSUMER = `
   const message: Message = decodeMessage(bytes);
   if (message.type === 'method_call') {
     const path: string = message.path;
-    // @ts-expect-error: a path is no number
+    // @ts-expect-error: a path is not a number
     const wrong: number = message.path;
   }
   // @ts-expect-error: a call has a member
@@ -19,7 +19,7 @@ const AUTH_CONSUMER = `
   const bytes: Uint8Array = client.start();
   const progress: ClientProgress = client.receive(bytes);
   const fault: 'caller' | 'peer' = new AuthError('REJECTED', 'no').fault;
-  // @ts-expect-error: a mechanism is no string
+  // @ts-expect-error: a mechanism is not a string
   new AuthClient({ mechanisms: ['EXTERNAL'] });
 `;
 

@@ -62,7 +62,7 @@ describe('a transport', () => {
 
   test('sends long messages and short ones in order, in several pieces', async () => {
     const { transport, stream, written } = startTransport();
-    const values = ['one', 'x'.repeat(60_000), 'y'.repeat(280_000), 'two'];
+    const values = ['one', 'x'.repeat(60_000), 'y'.repeat(280_000), 'two']; // the third is longer than a piece, 256 KiB
     values.forEach((value, index) => transport.write(text(value), { serial: index + 1 }));
     transport.end();
     await new Promise((resolve) => stream.once('close', resolve));
