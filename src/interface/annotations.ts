@@ -1,6 +1,7 @@
 // Annotations of interfaces, members and arguments: texts by name, which introspection data carry. It knows the
-// annotations that a specification of an interface writes as keys. Specification: Introspection Data Format. Tests:
-// define.test.ts, format-introspection.test.ts, parse-introspection.test.ts.
+// annotations that a specification of an interface writes as keys. It does not know that a property without
+// EmitsChangedSignal has that of its interface: parse-introspection.ts does. Specification: Introspection Data Format.
+// Tests: define.test.ts, format-introspection.test.ts, parse-introspection.test.ts.
 
 /** The annotations of an interface, a member or an argument: a text for each name. It has no prototype. */
 export type Annotations = Readonly<Record<string, string>>;

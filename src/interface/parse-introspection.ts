@@ -85,6 +85,7 @@ function readInterface(source: Source, name: string): ParsedInterface {
   });
   const properties = emptyRecord<PropertyDefinition>();
   for (const [propertyName, draft] of Object.entries(drafts)) {
+    // Its own EmitsChangedSignal, or else that of its interface, or else true. ‹Introspection Data Format›
     properties[propertyName] = { ...draft, emitsChanged: draft.emitsChanged ?? annotations.emitsChanged ?? 'true' };
   }
   return {

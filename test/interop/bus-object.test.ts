@@ -150,7 +150,7 @@ describeWith('dbus-daemon')('the bus', () => {
     await loop.ready;
     const send = (value: Variant): number =>
       bus.send(signal({ path: '/', interface: NAME, member: 'Deep', signature: 'v', body: [value] }));
-    const DEPTH = 63; // the most containers inside one another that every bus takes
+    const DEPTH = 63; // the most containers inside one another that every bus accepts
     let value: Variant = variant('y', 1);
     for (let depth = 1; depth <= DEPTH; depth++) {
       send(value);
@@ -158,10 +158,10 @@ describeWith('dbus-daemon')('the bus', () => {
       value = { signature: 'v', value };
     }
     expect(() => send(value)).toThrow(MarshalError);
-    const longest = new Uint8Array(extent(2 ** 20, 2 ** 26)).fill(7, -1);
-    bus.send(signal({ path: '/', interface: NAME, member: 'Long', signature: 'ay', body: [longest] }));
+    const long = new Uint8Array(extent(2 ** 20, 2 ** 26)).fill(7, -1);
+    bus.send(signal({ path: '/', interface: NAME, member: 'Long', signature: 'ay', body: [long] }));
     const [bytes] = (await loop.next()).value?.body ?? [];
-    expect(Buffer.compare(bytes as Uint8Array, longest)).toBe(0); // its type is that of the message sent
+    expect(Buffer.compare(bytes as Uint8Array, long)).toBe(0); // its type is that of the message sent
     const name = `${'n'.repeat(127)}.${'N'.repeat(127)}`;
     expect(await bus.requestName(name)).toBe('primary owner');
     const path = `/${'p'.repeat(10_000)}`;
