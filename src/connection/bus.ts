@@ -206,11 +206,14 @@ export class Bus<Typed extends boolean = false> extends Connection<Typed> {
    * Resolves with the unique name of the owner of a name as soon as there is one. It does not start a service.
    * @throws {InvalidNameError} if `name` is not a bus name
    * @throws {OwnerTimeoutError} if there is no owner within `timeout`; if `signal` aborts, its reason is thrown
-   * @throws {ConnectionClosedError} if the connection ends
+   * @throws {ConnectionClosedError} if the connection ends; for a unique name, even if the connection is restored,
+   *   because the next bus can give the name to another program
    * @throws {DBusError} if the bus refuses the match rule
    */
   async waitForOwner(name: string, options?: OwnerWaitOptions): Promise<string> {
-    return waitForOwner(this, name, options);
+    const { closedSignal } = this;
+    const watch = this.#wishes.owners.watch.bind(this.#wishes.owners);
+    return waitForOwner({ closedSignal, watch }, name, options);
   }
 
   /**

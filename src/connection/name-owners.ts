@@ -136,11 +136,18 @@ export abstract class OwnerWatches<Listener, Subject extends Watched<Listener>> 
   }
 }
 
-/** Gets the new owner, and keeps the previous one itself. */
-type OwnerSetter = (owner: string | undefined) => void;
+/** Called once if the name is a unique name of a bus that has ended: the watch ends with that bus. */
+export type WatchEndListener = (error: ConnectionClosedError) => void;
+
+/** The listener of one watch. */
+interface NameListener {
+  /** Gets the new owner; the listener keeps the previous one itself. */
+  readonly setOwner: (owner: string | undefined) => void;
+  readonly onEnd: WatchEndListener | undefined;
+}
 
 /** One name that is watched. */
-class WatchedName extends Watched<OwnerSetter> {
+class WatchedName extends Watched<NameListener> {
   readonly name: string;
   owner: string | undefined;
   /** The former owners since the watch began. One of them may still answer a call that it received. */
@@ -176,13 +183,13 @@ class WatchedName extends Watched<OwnerSetter> {
   #setOwner(owner: string | undefined): void {
     this.owner = owner;
     for (const listener of [...this.listeners]) {
-      if (this.listeners.has(listener)) listener(owner); // an earlier listener may have closed this watch
+      if (this.listeners.has(listener)) listener.setOwner(owner); // an earlier listener may have closed this watch
     }
   }
 }
 
 /** The owners of all names that one connection watches. */
-export class NameOwners extends OwnerWatches<OwnerSetter, WatchedName> {
+export class NameOwners extends OwnerWatches<NameListener, WatchedName> {
   /** The unique name of the present owner of a name that is watched; undefined if there is none, or it is not known. */
   ownerOf(name: string): string | undefined {
     return this.subjects.get(name)?.owner;
@@ -199,20 +206,21 @@ export class NameOwners extends OwnerWatches<OwnerSetter, WatchedName> {
 
   /**
    * Watches a name. `listener` is called with the present owner, if there is one, and for each change; never before
-   * this function returns.
+   * this function returns. `onEnd` is called if the watch ends with its bus.
    */
-  watch(name: string, listener: OwnerListener): OwnerWatch {
+  watch(name: string, listener: OwnerListener, onEnd?: WatchEndListener): OwnerWatch {
     const watched = this.subjects.get(name) ?? this.begin(name, new WatchedName(name), { args: { 0: name } });
     let last: string | undefined;
-    const notify = (owner: string | undefined): void => {
+    const setOwner = (owner: string | undefined): void => {
       if (owner === last) return;
       const previous = last;
       last = owner;
       runListener(() => listener(owner, previous, name));
     };
-    const watch = this.listen(name, watched, notify);
+    const entry: NameListener = { setOwner, onEnd };
+    const watch = this.listen(name, watched, entry);
     queueMicrotask(() => {
-      if (watched.listeners.has(notify)) notify(watched.owner); // known already, if another watch has the same name
+      if (watched.listeners.has(entry)) setOwner(watched.owner); // known already, if another watch has the same name
     });
     return watch;
   }
@@ -236,11 +244,15 @@ export class NameOwners extends OwnerWatches<OwnerSetter, WatchedName> {
    */
   handleBreak(): void {
     for (const [name, watched] of [...this.subjects]) {
-      if (name.startsWith(':')) {
-        watched.asked.reject(formerNameError(name)); // unless it is known
-        this.giveUp(name, watched);
+      if (!name.startsWith(':')) {
+        watched.reset();
+        continue;
       }
+      const error = formerNameError(name);
+      watched.asked.reject(error); // unless it is known
+      this.giveUp(name, watched);
       watched.reset();
+      for (const { onEnd } of [...watched.listeners]) onEnd?.(error);
     }
   }
 

@@ -5,7 +5,7 @@ import { assertBusName } from '../wire/names.js';
 import { checkOptions, type OptionRules } from '../wire/options.js';
 import { WAIT_RULES } from './call-options.js';
 import { OwnerTimeoutError } from './errors.js';
-import type { OwnerListener, OwnerWatch } from './name-owners.js';
+import type { OwnerListener, OwnerWatch, WatchEndListener } from './name-owners.js';
 
 /** How long to wait for an owner. */
 export interface OwnerWaitOptions {
@@ -17,10 +17,11 @@ export interface OwnerWaitOptions {
 
 const OWNER_WAIT_RULES: OptionRules<OwnerWaitOptions> = WAIT_RULES;
 
-/** The members of a bus that the wait uses. */
+/** The parts of a bus that the wait uses. */
 interface WatchingBus {
   readonly closedSignal: AbortSignal;
-  watchOwner(name: string, listener: OwnerListener): OwnerWatch;
+  /** Watches the owner of a name; `onEnd` is called if it is a unique name of a bus that has ended. */
+  watch(name: string, listener: OwnerListener, onEnd: WatchEndListener): OwnerWatch;
 }
 
 /** See {@link Bus.waitForOwner}. */
@@ -34,9 +35,10 @@ export async function waitForOwner(bus: WatchingBus, name: string, options: Owne
   let end = (): void => {};
   try {
     return await new Promise<string>((resolve, reject) => {
-      const watch = bus.watchOwner(name, (owner) => {
+      const found = (owner: string | undefined): void => {
         if (owner !== undefined) resolve(owner);
-      });
+      };
+      const watch = bus.watch(name, found, reject);
       watch.ready.catch(reject);
       const timer = startTimer(timeout, () => reject(new OwnerTimeoutError(name, timeout)));
       timer?.unref(); // the connection keeps the process alive, if the program wants that

@@ -3,8 +3,11 @@ import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { connectToBus } from '../../src/index.js';
 import { until } from '../support/waiting.js';
-import { startBusLink, startFakeServer } from './fake-server.js';
+import { type Answer, answerAsBus, startBusLink, startFakeServer } from './fake-server.js';
 import { deliver, owned, ownerChanged, refused, ruleCalls, SERVICE } from './signals.js';
+
+/** Answers as a bus on which no name has an owner. */
+const nobody: Answer = (call, peer) => (call.member === 'GetNameOwner' ? refused : answerAsBus)(call, peer);
 
 describe('waitForOwner', () => {
   test('resolves with the present owner', async () => {
@@ -64,6 +67,28 @@ describe('waitForOwner', () => {
     await until(() => ruleCalls(second).length === 1);
     second.send(ownerChanged(SERVICE, '', ':1.9'));
     expect(await owner).toBe(':1.9');
+  });
+
+  test('for a unique name ends with the connection, even if that is restored', async () => {
+    await using server = await startFakeServer({ answer: nobody });
+    await using bus = await connectToBus(server.address, { reconnect: { initialDelay: 1 } });
+    const error = {
+      code: 'CONNECTION_LOST', message: expect.stringContaining(':1.9 was a name on a connection that has ended') as string,
+    };
+    const first = await server.peer();
+    const unanswered = bus.waitForOwner(':1.9'); // the bus has not answered yet
+    const waiting = bus.waitForOwner(':1.9');
+    await until(() => ruleCalls(first).length === 1);
+    const watch = bus.watchOwner(':1.9', () => {});
+    await watch.ready; // the bus has answered that the name has no owner
+    const later = bus.waitForOwner(':1.9');
+    await bus.watchOwner(':1.9', () => {}).ready;
+    first.socket.destroy();
+    for (const wait of [unanswered, waiting, later]) await expect(wait).rejects.toMatchObject(error);
+    await expect(bus.waitForOwner(':1.9')).rejects.toMatchObject(error); // during the outage
+    const second = await server.peer();
+    await until(() => bus.state === 'connected');
+    expect(ruleCalls(second)).toEqual([]);
   });
 
   test('rejects if the bus refuses the rule', async () => {
