@@ -51,6 +51,7 @@ export class BusCore {
     });
     this.replies = new PendingReplies({
       maxPerCaller: limits.maxRepliesPerConnection,
+      timeout: limits.replyTimeout,
       answer: (caller, serial, error) => this.#answer(caller, serial, error),
     });
   }

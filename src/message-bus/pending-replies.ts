@@ -1,12 +1,15 @@
 // The calls that a bus has passed on and whose replies it expects. Only an expected reply is passed on, once: `admits`
-// decides, and router.ts drops the others. A caller gets NoReply if its callee leaves before the reply. It knows no
-// messages beyond their types and serials.
+// decides, and router.ts drops the others. A caller gets NoReply if its callee leaves before the reply, or if the reply
+// takes longer than the bus permits. It knows no messages beyond their types and serials.
 // Specification: Message Bus Message Routing; Message Types (METHOD_RETURN, ERROR). Tests: pending-replies.test.ts.
 import { ErrorName } from '../protocol/error-names.js';
 import type { MessageHeader } from '../wire/messages/decode.js';
+import { ReplyTimeouts } from './reply-timeouts.js';
 
 /** The text of NoReply for a callee that has left, as in the reference implementation. */
 const CALLEE_LEFT = 'Message recipient disconnected from message bus without replying';
+/** The text of NoReply for a reply that takes too long, as in the reference implementation. */
+const TIMED_OUT = 'Message did not receive a reply (timeout by message bus)';
 
 /** An error of the bus that answers a call. */
 export interface BusError {
@@ -27,39 +30,53 @@ const SERIAL_IN_USE: BusError = {
 export interface PendingRepliesOptions<Peer> {
   /** The most open calls of one caller. */
   readonly maxPerCaller: number;
+  /** Longest time for a reply, in milliseconds. Default: Infinity. */
+  readonly timeout?: number | undefined;
   /** Answers an open call with an error. */
   readonly answer: (caller: Peer, serial: number, error: BusError) => void;
 }
 
-/** The calls of one caller. */
-interface OpenCalls<Peer> {
-  /** The callee of each serial. A serial can be in use at several callees at once; that is rare. */
-  readonly callees: Map<number, Peer | Peer[]>;
-  count: number;
+/** One call that is open. */
+interface OpenCall<Peer> {
+  readonly caller: Peer;
+  readonly callee: Peer;
+  readonly serial: number;
 }
 
-/** A call that gets no reply, since its callee has left. */
-interface OrphanedCall<Peer> {
-  readonly caller: Peer;
-  readonly serial: number;
+/** The calls of one serial of a caller. A serial can be in use at several callees at once; that is rare. */
+type SameSerial<Peer> = OpenCall<Peer> | readonly OpenCall<Peer>[];
+
+/** The calls of one caller. */
+interface CallsOfCaller<Peer> {
+  readonly bySerial: Map<number, SameSerial<Peer>>;
+  count: number;
 }
 
 /** The expected replies of one bus. A peer is any object that represents a connection. */
 export class PendingReplies<Peer extends object> {
+  /** Called after calls have been answered because their replies took too long. */
+  onExpired: () => void = () => {};
   readonly #maxPerCaller: number;
   readonly #answer: PendingRepliesOptions<Peer>['answer'];
-  readonly #byCaller = new Map<Peer, OpenCalls<Peer>>();
-  /** For each callee, the serials of the calls that each caller has open, the newest last. */
-  readonly #byCallee = new Map<Peer, Map<Peer, Set<number>>>();
+  readonly #timeouts: ReplyTimeouts<OpenCall<Peer>>;
+  readonly #byCaller = new Map<Peer, CallsOfCaller<Peer>>();
+  /** For each callee, the calls that each caller has open, the newest last. */
+  readonly #byCallee = new Map<Peer, Map<Peer, Set<OpenCall<Peer>>>>();
 
-  constructor({ maxPerCaller, answer }: PendingRepliesOptions<Peer>) {
+  constructor({ maxPerCaller, timeout = Infinity, answer }: PendingRepliesOptions<Peer>) {
     this.#maxPerCaller = maxPerCaller;
     this.#answer = answer;
+    this.#timeouts = new ReplyTimeouts(timeout, (expired) => this.#expire(expired));
   }
 
   /** How many callers have, or had, open calls and have not left. */
   get callerCount(): number {
     return this.#byCaller.size;
+  }
+
+  /** How many calls have a deadline. */
+  get deadlineCount(): number {
+    return this.#timeouts.size;
   }
 
   /** How many calls a caller has open. */
@@ -75,23 +92,23 @@ export class PendingReplies<Peer extends object> {
     let calls = this.#byCaller.get(caller);
     if ((calls?.count ?? 0) >= this.#maxPerCaller) return TOO_MANY;
     if (calls === undefined) {
-      calls = { callees: new Map(), count: 0 };
+      calls = { bySerial: new Map(), count: 0 };
       this.#byCaller.set(caller, calls);
     }
-    const open = calls.callees.get(serial);
-    if (open === undefined) calls.callees.set(serial, callee);
-    else if (open === callee || (Array.isArray(open) && open.includes(callee))) return SERIAL_IN_USE;
-    else if (Array.isArray(open)) open.push(callee);
-    else calls.callees.set(serial, [open, callee]);
+    const open = calls.bySerial.get(serial);
+    if (callTo(callee, open) !== undefined) return SERIAL_IN_USE;
+    const call = { caller, callee, serial };
+    calls.bySerial.set(serial, open === undefined ? call : [...asList(open), call]);
     calls.count++;
     let callers = this.#byCallee.get(callee);
     if (callers === undefined) {
       callers = new Map();
       this.#byCallee.set(callee, callers);
     }
-    const serials = callers.get(caller);
-    if (serials === undefined) callers.set(caller, new Set([serial]));
-    else serials.add(serial);
+    const received = callers.get(caller);
+    if (received === undefined) callers.set(caller, new Set([call]));
+    else received.add(call);
+    this.#timeouts.add(call);
     return undefined;
   }
 
@@ -104,73 +121,67 @@ export class PendingReplies<Peer extends object> {
     return replySerial !== undefined && this.take(recipient, sender, replySerial);
   }
 
-  /** Takes the entry that a reply answers; returns false if the reply was not expected. */
+  /** Closes the call that a reply answers; returns false if the reply was not expected. */
   take(caller: Peer, callee: Peer, serial: number): boolean {
-    const calls = this.#byCaller.get(caller);
-    if (calls === undefined || !removeCallee(calls, callee, serial)) return false;
-    const callers = this.#byCallee.get(callee);
-    const serials = callers?.get(caller);
-    serials?.delete(serial);
-    if (serials?.size === 0) callers?.delete(caller);
-    return true;
-  }
-
-  /** Answers an open call with NoReply; does nothing if it is no longer open. */
-  fail(caller: Peer, callee: Peer, serial: number, text: string): void {
-    if (this.take(caller, callee, serial)) this.#answer(caller, serial, noReply(text));
+    const call = callTo(callee, this.#byCaller.get(caller)?.bySerial.get(serial));
+    if (call !== undefined) this.#close(call);
+    return call !== undefined;
   }
 
   /** Forgets the calls of a peer that leaves, and answers the open calls to it. */
   leave(peer: Peer): void {
-    this.#forgetCaller(peer);
-    for (const { caller, serial } of this.#forgetCallee(peer)) this.#answer(caller, serial, noReply(CALLEE_LEFT));
+    const calls = this.#byCaller.get(peer);
+    if (calls !== undefined) {
+      for (const open of calls.bySerial.values()) for (const call of asList(open)) this.#close(call);
+      this.#byCaller.delete(peer);
+    }
+    const callers = this.#byCallee.get(peer);
+    this.#byCallee.delete(peer);
+    if (callers === undefined) return;
+    const orphans: OpenCall<Peer>[] = []; // of each caller the newest first, as in the reference implementation
+    for (const received of callers.values()) for (const call of [...received].reverse()) orphans.push(call);
+    for (const call of orphans) this.#close(call);
+    this.#answerWith(CALLEE_LEFT, orphans);
   }
 
-  /** Forgets a caller: replies to it are no longer expected. */
-  #forgetCaller(caller: Peer): void {
+  #expire(expired: readonly OpenCall<Peer>[]): void {
+    for (const call of expired) this.#close(call);
+    this.#answerWith(TIMED_OUT, expired);
+    this.onExpired();
+  }
+
+  #answerWith(message: string, calls: readonly OpenCall<Peer>[]): void {
+    for (const { caller, serial } of calls) this.#answer(caller, serial, { errorName: ErrorName.NO_REPLY, message });
+  }
+
+  /** Removes a call that is open. */
+  #close(call: OpenCall<Peer>): void {
+    const { caller, callee, serial } = call;
+    this.#timeouts.delete(call);
+    const callers = this.#byCallee.get(callee);
+    const received = callers?.get(caller);
+    received?.delete(call);
+    if (received?.size === 0) callers?.delete(caller);
     const calls = this.#byCaller.get(caller);
     if (calls === undefined) return;
-    this.#byCaller.delete(caller);
-    for (const callee of calls.callees.values()) {
-      for (const each of Array.isArray(callee) ? callee : [callee]) this.#byCallee.get(each)?.delete(caller);
-    }
-  }
-
-  /**
-   * Forgets a callee; returns the calls that it has not answered, of each caller the newest first, as in the reference
-   * implementation.
-   */
-  #forgetCallee(callee: Peer): OrphanedCall<Peer>[] {
-    const callers = this.#byCallee.get(callee);
-    if (callers === undefined) return [];
-    this.#byCallee.delete(callee);
-    const orphans: OrphanedCall<Peer>[] = [];
-    for (const [caller, serials] of callers) {
-      const calls = this.#byCaller.get(caller);
-      if (calls === undefined) continue;
-      for (const serial of [...serials].reverse()) {
-        if (removeCallee(calls, callee, serial)) orphans.push({ caller, serial });
-      }
-    }
-    return orphans;
+    calls.count--;
+    const open = calls.bySerial.get(serial);
+    const others = open === call || open === undefined ? [] : asList(open).filter((each) => each !== call);
+    if (others.length === 0) calls.bySerial.delete(serial);
+    else calls.bySerial.set(serial, others.length === 1 ? others[0]! : others); // it has one element
   }
 }
 
-function noReply(message: string): BusError {
-  return { errorName: ErrorName.NO_REPLY, message };
+/** The call to one callee, of those that have one serial. */
+function callTo<Peer>(callee: Peer, open: SameSerial<Peer> | undefined): OpenCall<Peer> | undefined {
+  if (open === undefined || isOne(open)) return open?.callee === callee ? open : undefined;
+  return open.find((call) => call.callee === callee);
 }
 
-/** Removes one callee of a serial; returns whether it was there. */
-function removeCallee<Peer>(calls: OpenCalls<Peer>, callee: Peer, serial: number): boolean {
-  const open = calls.callees.get(serial);
-  if (open === callee) {
-    calls.callees.delete(serial);
-  } else if (Array.isArray(open) && open.includes(callee)) {
-    const others = open.filter((each) => each !== callee);
-    calls.callees.set(serial, others.length === 1 ? others[0]! : others); // it had two or more
-  } else {
-    return false;
-  }
-  calls.count--;
-  return true;
+function isOne<Peer>(open: SameSerial<Peer>): open is OpenCall<Peer> {
+  return !Array.isArray(open);
+}
+
+function asList<Peer>(open: SameSerial<Peer>): readonly OpenCall<Peer>[] {
+  return isOne(open) ? [open] : open;
 }

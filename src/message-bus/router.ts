@@ -12,7 +12,6 @@ import type { Client } from './client.js';
 import { disconnectSlow } from './departures.js';
 import { ProtocolViolation } from './errors.js';
 import { mayStart, refusalBeforeHello, refusalText, refusingSide } from './permissions.js';
-import { ReplyTimeouts } from './reply-timeouts.js';
 import { type IsNameOf, RoutedMessage } from './routed-message.js';
 
 /** Answers calls to the bus itself. */
@@ -27,16 +26,12 @@ export interface CallReceiver {
 export class Router {
   readonly #core: BusCore;
   readonly #driver: CallReceiver;
-  readonly #timeouts: ReplyTimeouts<Client>;
   readonly #isNameOf: IsNameOf = (name, client) => this.#core.isNameOf(name, client);
 
   constructor(core: BusCore, driver: CallReceiver) {
     this.#core = core;
     this.#driver = driver;
-    this.#timeouts = new ReplyTimeouts(core.limits.replyTimeout, (caller, callee, serial, text) => {
-      core.replies.fail(caller, callee, serial, text);
-      disconnectSlow(core);
-    });
+    core.replies.onExpired = () => disconnectSlow(core);
   }
 
   /**
@@ -142,8 +137,7 @@ export class Router {
     if (!isAdmitted) return false; // a reply without an open call
     if (!message.wantsReply) return true;
     const refusal = replies.expect(sender, recipient, header.serial);
-    if (refusal === undefined) this.#timeouts.add(sender, recipient, header.serial);
-    else this.#core.refuse(message, refusal.errorName, refusal.message);
+    if (refusal !== undefined) this.#core.refuse(message, refusal.errorName, refusal.message);
     return refusal === undefined;
   }
 }

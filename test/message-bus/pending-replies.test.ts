@@ -1,7 +1,7 @@
 // Which replies a bus passes on: each call gets one, from its callee, or NoReply if the callee leaves.
 // Specification: Message Types; the reference implementation for serials that are used twice.
 
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { PendingReplies } from '../../src/message-bus/pending-replies.js';
 import { expectProportionalWork } from '../support/work.js';
 
@@ -86,11 +86,45 @@ test('a caller can call itself, and leave', () => {
   expect(newAnswers()).toEqual([]);
 });
 
-test('a call that fails is answered if it is still open', () => {
-  replies.expect(caller, callee, 1);
-  replies.fail(caller, callee, 1, 'too late');
-  replies.fail(caller, callee, 1, 'too late');
-  expect(newAnswers()).toEqual([['caller', 1, NO_REPLY]]);
+test('a call that is not answered in time gets NoReply, even if its serial is open at another callee too', () => {
+  vi.useFakeTimers();
+  try {
+    let overdue = 0;
+    const timed = new PendingReplies<{ readonly name: string }>({
+      maxPerCaller: 10,
+      timeout: 100,
+      answer: ({ name }, serial, { errorName }) => answers.push([name, serial, errorName]),
+    });
+    timed.onExpired = () => overdue++;
+    timed.expect(caller, callee, 7);
+    timed.expect(caller, callee, 8);
+    vi.advanceTimersByTime(60);
+    timed.expect(caller, other, 7);
+    timed.take(caller, callee, 8);
+    expect(timed.deadlineCount).toBe(2);
+    vi.advanceTimersByTime(50);
+    expect(newAnswers()).toEqual([['caller', 7, NO_REPLY]]);
+    expect(timed.countOf(caller)).toBe(1);
+    expect(timed.expect(caller, callee, 7)).toBe(undefined);
+    vi.advanceTimersByTime(60);
+    expect(newAnswers()).toEqual([['caller', 7, NO_REPLY]]);
+    expect(timed.take(caller, other, 7)).toBe(false);
+    expect(timed.take(caller, callee, 7)).toBe(true);
+    expect([timed.countOf(caller), timed.deadlineCount, overdue]).toEqual([0, 0, 2]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('a call that is answered, or whose caller or callee has left, has no deadline any more', () => {
+  const timed = new PendingReplies<object>({ maxPerCaller: 10, timeout: 60_000, answer: () => {} });
+  for (let serial = 1; serial <= 3; serial++) timed.expect(caller, callee, serial);
+  timed.expect(callee, other, 1);
+  expect(timed.deadlineCount).toBe(4);
+  timed.take(caller, callee, 2);
+  expect(timed.deadlineCount).toBe(3);
+  timed.leave(callee);
+  expect(timed.deadlineCount).toBe(0);
 });
 
 test('a caller has no more open calls than its limit', () => {
