@@ -77,6 +77,9 @@ export const MAX_TEXTS = 64;
 export class MatchIndex<Subscriber> {
   readonly #root = new Node<Subscriber>();
   #size = 0;
+  readonly #pathPrefixes = new Prefixes('/', false);
+  readonly #namePrefixes = new Prefixes('.', false);
+  readonly #folders = new Prefixes('/', true);
 
   /** How many rules there are. */
   get size(): number {
@@ -106,6 +109,7 @@ export class MatchIndex<Subscriber> {
   match(message: MatchedMessage, found: (subscriber: Subscriber) => void): void {
     if (this.#size === 0) return;
     this.#matchSender(message, found);
+    for (const prefixes of [this.#pathPrefixes, this.#namePrefixes, this.#folders]) prefixes.clear();
   }
 
   #matchSender(message: MatchedMessage, found: (subscriber: Subscriber) => void): void {
@@ -147,7 +151,7 @@ export class MatchIndex<Subscriber> {
     const exact = node.exact?.get(path);
     if (exact !== undefined) this.#matchArguments(exact, message, found);
     if (node.namespaces === undefined) return;
-    for (const namespace of prefixesOf(path, '/', node.namespaces)) {
+    for (const namespace of this.#pathPrefixes.nodesOf(path, node.namespaces)) {
       this.#matchArguments(namespace, message, found);
     }
     const all = path === '/' ? undefined : node.namespaces.get('/');
@@ -166,9 +170,11 @@ export class MatchIndex<Subscriber> {
       if (type?.kind === 'string' && type.code === 's') {
         const exact = asked.exact?.get(text);
         if (exact !== undefined) this.#matchArguments(exact, message, found);
-        for (const name of prefixesOf(text, '.', asked.namespaces)) this.#matchArguments(name, message, found);
+        for (const name of this.#namePrefixes.nodesOf(text, asked.namespaces)) {
+          this.#matchArguments(name, message, found);
+        }
       }
-      for (const path of relatedPaths(text, asked.paths)) this.#matchArguments(path, message, found);
+      for (const path of relatedPaths(text, asked.paths, this.#folders)) this.#matchArguments(path, message, found);
     }
   }
 
@@ -184,30 +190,67 @@ export class MatchIndex<Subscriber> {
   }
 }
 
-/** The nodes of a text and of its beginnings that end before a separator, as far as there are nodes for them. */
-function* prefixesOf<Value>(
-  text: string, separator: string, nodes: ReadonlyMap<string | number, Value> | undefined,
-): Generator<Value> {
-  if (nodes === undefined) return;
-  const isShort = text.length <= MAX_RULE_LENGTH; // no rule has a longer namespace, and a path can have any length
-  let end = isShort ? text.length : text.lastIndexOf(separator, MAX_RULE_LENGTH);
-  for (; end > 0; end = text.lastIndexOf(separator, end - 1)) {
-    const node = nodes.get(text.slice(0, end));
-    if (node !== undefined) yield node;
+/** Nodes that are compared with a text one by one. If there are more, they are looked up by the prefixes of the text. */
+const FEW_NODES = 16;
+
+/**
+ * The prefixes of the texts of one message: those that end before a separator, or with it, and the whole text. They are
+ * made once for each text: a client can have thousands of nodes that ask for the prefixes of one argument.
+ */
+class Prefixes {
+  readonly #separator: string;
+  readonly #hasSeparator: boolean;
+  readonly #byText = new Map<string, readonly string[]>();
+
+  constructor(separator: string, hasSeparator: boolean) {
+    this.#separator = separator;
+    this.#hasSeparator = hasSeparator;
+  }
+
+  /** The nodes for the prefixes of a text. */
+  * nodesOf<Value>(text: string, nodes: ReadonlyMap<string | number, Value> | undefined): Generator<Value> {
+    if (nodes === undefined) return;
+    if (nodes.size <= FEW_NODES) {
+      for (const [key, node] of nodes) if (this.#isPrefix(key as string, text)) yield node; // a map of texts
+      return;
+    }
+    for (const prefix of this.#of(text)) {
+      const node = nodes.get(prefix);
+      if (node !== undefined) yield node;
+    }
+  }
+
+  /** Forgets the texts of a message. */
+  clear(): void {
+    if (this.#byText.size > 0) this.#byText.clear();
+  }
+
+  #isPrefix(key: string, text: string): boolean {
+    if (!text.startsWith(key)) return false;
+    return text.length === key.length || text[key.length - (this.#hasSeparator ? 1 : 0)] === this.#separator;
+  }
+
+  #of(text: string): readonly string[] {
+    const known = this.#byText.get(text);
+    if (known !== undefined) return known;
+    const prefixes = text.length <= MAX_RULE_LENGTH ? [text] : []; // no key is longer than a rule
+    const rest = this.#hasSeparator ? 1 : 0;
+    for (let end = text.lastIndexOf(this.#separator, MAX_RULE_LENGTH); end + rest > 0;) {
+      if (end + rest < text.length) prefixes.push(text.slice(0, end + rest));
+      if (end <= 0) break;
+      end = text.lastIndexOf(this.#separator, end - 1);
+    }
+    this.#byText.set(text, prefixes);
+    return prefixes;
   }
 }
 
 /** The nodes of the paths that are related to a text: equal, or one ends in "/" and the other begins with it. */
-function* relatedPaths<Value>(text: string, nodes: ReadonlyMap<string | number, Value> | undefined): Generator<Value> {
+function* relatedPaths<Value>(
+  text: string, nodes: ReadonlyMap<string | number, Value> | undefined, folders: Prefixes,
+): Generator<Value> {
   if (nodes === undefined) return;
-  const equal = nodes.get(text);
-  if (equal !== undefined) yield equal;
-  for (let end = Math.min(text.length - 1, MAX_RULE_LENGTH); end > 0;) {
-    end = text.lastIndexOf('/', end - 1) + 1; // 0 if there is none
-    const above = end === 0 ? undefined : nodes.get(text.slice(0, end));
-    if (above !== undefined) yield above;
-    end--;
-  }
+  yield* folders.nodesOf(text, nodes);
   if (!text.endsWith('/') || text.length > MAX_RULE_LENGTH) return;
   for (const [path, below] of nodes) if (path !== text && (path as string).startsWith(text)) yield below;
 }

@@ -7,6 +7,7 @@ import { MatchIndex, type MatchedMessage } from '../../src/message-bus/match-ind
 import type { MatchRule } from '../../src/protocol/match-rule.js';
 import { matchesRule } from '../../src/protocol/matches-rule.js';
 import { type Message, signal } from '../../src/wire/index.js';
+import { expectProportionalWork } from '../support/work.js';
 
 const where = { path: '/com/example/Thing', interface: 'com.example.Thing1', member: 'Changed' } as const;
 
@@ -55,8 +56,13 @@ function found(index: MatchIndex<string>, message: MatchedMessage): string[] {
 }
 
 describe('an index', () => {
-  test('finds exactly the rules that match, whatever other rules it has', () => {
+  test.each([0, 40])('finds exactly the rules that match, with %i others for each kind of prefix', (others) => {
     const index = new MatchIndex<string>();
+    const fillers = Array.from({ length: others }, (_, number) => [
+      ...[0, 1, 2].map((place) => ({ argPaths: { [place]: `other/${number}/` } })),
+      { pathNamespace: `/other/n${number}` }, { member: 'Changed', pathNamespace: `/other/n${number}` },
+      { arg0Namespace: `other.n${number}` }, { member: 'Changed', pathNamespace: '/com', arg0Namespace: `other.n${number}` },
+    ]).flat().map((rule) => index.add(rule, 'other'));
     const added = RULES.map((rule, number) => index.add(rule, `${number}`));
     for (const message of SIGNALS) {
       const expected = RULES.flatMap((rule, number) => (matchesRule(rule, message) ? [`${number}`] : [])).sort();
@@ -66,7 +72,24 @@ describe('an index', () => {
       index.remove(rule);
       for (const message of SIGNALS) expect(found(index, matched(message))).not.toContain(`${number}`);
     }
+    expect(index.size).toBe(fillers.length);
+    for (const filler of fillers) index.remove(filler);
     expect(index.size).toBe(0);
+  });
+
+  test('makes the prefixes of an argument once, however many rules ask for them', async () => {
+    const index = new MatchIndex<string>();
+    const folder = (depth: number): string => `/${'a/'.repeat(depth)}`;
+    for (let first = 1; first <= 40; first++) {
+      for (let second = 1; second <= 50; second++) {
+        index.add({ argPaths: { 0: folder(first), 1: folder(second), 2: `/other/${first}/${second}/` } }, 'x');
+      }
+    }
+    await expectProportionalWork(60, (depth) => {
+      const text = folder(depth);
+      const message = matched(signal({ ...where, signature: 'sss', body: [text, text, text] }));
+      for (let round = 0; round < 5; round++) expect(found(index, message)).toEqual([]);
+    });
   });
 
   test('counts rules, and removes each once', () => {
