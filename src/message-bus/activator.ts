@@ -5,6 +5,8 @@ import type { Client } from './client.js';
 
 /** A message or a call of StartServiceByName that waits for a service. */
 export interface Waiting {
+  /** Bytes of the message that is kept; 0 for a call of StartServiceByName. */
+  readonly bytes: number;
   /**
    * Sets the function that is called when the waiting client leaves. Neither `deliver` nor `fail` may be called then.
    */
@@ -46,13 +48,14 @@ export const NO_ACTIVATOR: Activator = {
 
 /** Makes the entry of a waiting client; it is forgotten when the client leaves. */
 export function waitingOf(
-  { departures }: Client, { deliver, fail }: Pick<Waiting, 'deliver' | 'fail'>,
+  { departures }: Client, { bytes, deliver, fail }: Pick<Waiting, 'bytes' | 'deliver' | 'fail'>,
 ): Waiting {
   let forgetNow: (() => void) | undefined;
   const settle = (): void => {
     if (forgetNow !== undefined) departures.delete(forgetNow);
   };
   return {
+    bytes,
     onGone: (forget) => {
       forgetNow = () => forget(); // a function of its own, since a set holds it
       departures.add(forgetNow);

@@ -101,12 +101,17 @@ export class Router {
     }
   }
 
-  /** A message that waits for a service. It gets memory of its own. */
-  #held({ header, frame, sender }: RoutedMessage, name: string): Waiting {
+  /**
+   * A message that waits for a service. It gets memory of its own.
+   * @throws {ProtocolViolation} if it is too long to be delivered; this must not happen to the owner of the name later
+   */
+  #held({ header, frame, sender, bytes }: RoutedMessage, name: string): Waiting {
+    if (bytes === undefined) throw ProtocolViolation.tooLong();
     const core = this.#core;
     const client = sender!; // the bus itself starts no services
     const message = RoutedMessage.received(header, frame.slice(), client, this.#isNameOf);
     return waitingOf(client, {
+      bytes: bytes.length,
       deliver: () => {
         const recipient = core.clientOf(name);
         if (recipient === undefined) return;

@@ -3,9 +3,16 @@
 // Tests: activations.test.ts. Specification: Message Bus Starting Services.
 import { ErrorName } from '../../protocol/error-names.js';
 import { startTimer } from '../../transport/waiting.js';
+import { MAX_MESSAGE_LENGTH } from '../../wire/constants.js';
 import type { Waiting } from '../activator.js';
 import type { LaunchedProgram, StartFailure } from './launch.js';
 import type { ActivatableService } from './service-file.js';
+
+/**
+ * The most bytes of messages that wait, for all services together: that of the longest message. All of them can be for
+ * one service, and are sent to it at once, when it has its name.
+ */
+const MAX_WAITING_BYTES = MAX_MESSAGE_LENGTH;
 
 /** How services are started. */
 export interface ActivationOptions {
@@ -30,24 +37,38 @@ export class Activations {
   /** The programs that run, so that they can be ended with the bus. */
   readonly #programs = new Set<LaunchedProgram>();
   #waiting = 0;
+  #waitingBytes = 0;
 
   constructor(options: ActivationOptions) {
     this.#options = options;
   }
 
-  /** Starts a service, unless it is being started, and keeps `waiting`; fails `waiting` if too many wait already. */
+  /** Starts a service, unless it is being started, and keeps `waiting`; fails `waiting` if too much waits already. */
   start(service: ActivatableService, waiting: Waiting): void {
-    if (this.#waiting >= this.#options.maxWaiting()) {
-      const problem = 'The maximum number of pending activations has been reached';
+    const problem = this.#problemOf(waiting);
+    if (problem !== undefined) {
       waiting.fail(ErrorName.LIMITS_EXCEEDED, `${problem}, activation of ${service.name} failed`);
       return;
     }
     const activation = this.#starting.get(service.name) ?? this.#start(service);
     activation.waiting.add(waiting);
-    this.#waiting++;
+    this.#count(waiting, 1);
     waiting.onGone(() => {
-      if (activation.waiting.delete(waiting)) this.#waiting--;
+      if (activation.waiting.delete(waiting)) this.#count(waiting, -1);
     });
+  }
+
+  #problemOf({ bytes }: Waiting): string | undefined {
+    if (this.#waiting >= this.#options.maxWaiting()) {
+      return 'The maximum number of pending activations has been reached';
+    }
+    if (this.#waitingBytes + bytes <= MAX_WAITING_BYTES) return undefined;
+    return `More than ${MAX_WAITING_BYTES} bytes of messages would wait for services`;
+  }
+
+  #count({ bytes }: Waiting, sign: 1 | -1): void {
+    this.#waiting += sign;
+    this.#waitingBytes += sign * bytes;
   }
 
   /** Passes on all that waits for a name; must be called when the name gets an owner. */
@@ -95,7 +116,7 @@ export class Activations {
     clearTimeout(activation.timer);
     const waiting = [...activation.waiting];
     activation.waiting.clear();
-    this.#waiting -= waiting.length;
+    for (const each of waiting) this.#count(each, -1);
     return waiting;
   }
 }

@@ -19,6 +19,7 @@ function startService(core: BusCore, call: DriverCall): readonly unknown[] | und
   if (name !== BUS_NAME && !name.startsWith(':')) {
     if (core.hasOwner(name) && activator.names().includes(name)) return [StartResult.ALREADY_RUNNING];
     const waiting = waitingOf(call.client, {
+      bytes: 0,
       deliver: () => call.reply(StartResult.SUCCESS),
       fail: (errorName, text) => call.fail(errorName, text),
     });

@@ -23,7 +23,8 @@ function setUp({ timeout = 60_000, maxWaiting = 100 } = {}) {
     maxWaiting: () => maxWaiting,
   });
   const leave = new Map<string, () => void>();
-  const waiter = (name: string): Waiting => ({
+  const waiter = (name: string, bytes = 100): Waiting => ({
+    bytes,
     onGone: (forget) => void leave.set(name, forget),
     deliver: () => void log.push(`${name} started`),
     fail: (_, text) => void log.push(`${name} failed: ${text}`),
@@ -89,6 +90,27 @@ test('a client that leaves while it waits gets nothing, and makes room for anoth
     `failed: The maximum number of pending activations has been reached, activation of ${name} failed`;
   expect(log).toEqual([
     'launch com.example.A', `two ${full(B.name)}`, `four ${full(A.name)}`, 'three started',
+  ]);
+  activations.close();
+});
+
+test('all messages that wait have 128 MiB at most, and calls of StartServiceByName none', () => {
+  const { activations, log, leave, waiter } = setUp();
+  activations.start(A, waiter('one', 2 ** 26));
+  activations.start(B, waiter('two', 2 ** 26));
+  activations.start(B, waiter('three', 1));
+  activations.start(A, waiter('four', 0));
+  leave.get('one')?.();
+  activations.start(B, waiter('five', 2 ** 26));
+  activations.nameOwned(B.name);
+  activations.start(A, waiter('six', 2 ** 27));
+  activations.start(A, waiter('seven', 1));
+  activations.nameOwned(A.name);
+  const full = (name: string) =>
+    `failed: More than 134217728 bytes of messages would wait for services, activation of ${name} failed`;
+  expect(log).toEqual([
+    'launch com.example.A', 'launch com.example.B', `three ${full(B.name)}`, 'two started', 'five started',
+    `seven ${full(A.name)}`, 'four started', 'six started',
   ]);
   activations.close();
 });

@@ -1,0 +1,43 @@
+// A message of nearly the greatest length to a service that is not running: the bus adds its sender, and it is then too
+// long. Specification: Message Bus Starting Services, Message Format (maximum length).
+
+import { expect, test } from 'vitest';
+import { NO_ACTIVATOR, type Waiting } from '../../src/message-bus/activator.js';
+import { ownProcess } from '../../src/message-bus/identity.js';
+import { MessageBus } from '../../src/message-bus/message-bus.js';
+import { memoryPair } from '../../src/transport/memory-pair.js';
+import { encodeMessage } from '../../src/wire/index.js';
+import { callTo, RawClient } from '../support/raw-client.js';
+
+const NAME = 'com.example.Startable1';
+const MAX_LENGTH = 2 ** 27;
+
+test('a message that is too long with its sender ends its sender, and not the service that takes the name', async () => {
+  const waiting: Waiting[] = [];
+  const bus = new MessageBus({
+    activator: () => ({
+      ...NO_ACTIVATOR,
+      names: () => [NAME],
+      start: (_, waiter) => waiting.push(waiter) > 0,
+      nameTaken: (name) => {
+        if (name === NAME) for (const waiter of waiting.splice(0)) waiter.deliver();
+      },
+    }),
+  });
+  const connect = async (): Promise<RawClient> => {
+    const [ours, theirs] = memoryPair();
+    bus.accept(ours, ownProcess());
+    const client = new RawClient(theirs);
+    await client.hello();
+    return client;
+  };
+  const [sender, service] = [await connect(), await connect()];
+  const longest = (length: number) => callTo(NAME, {
+    signature: 'ayay', body: [new Uint8Array(MAX_LENGTH / 2 - 100), new Uint8Array(length)],
+  });
+  sender.send(longest(MAX_LENGTH - encodeMessage(longest(0), { serial: 1 }).length));
+  await sender.ended;
+  expect((await service.ask('RequestName', 'su', [NAME, 0])).body).toEqual([1]);
+  expect(service.isEnded).toBe(false);
+  await bus.close();
+});
