@@ -190,7 +190,7 @@ export class MatchIndex<Subscriber> {
   }
 }
 
-/** Nodes that are compared with a text one by one. If there are more, they are looked up by the prefixes of the text. */
+/** At most this many nodes are compared with a text one by one; more are looked up by the prefixes of the text. */
 const FEW_NODES = 16;
 
 /**
