@@ -60,6 +60,13 @@ test('a key that is too long is not cached, and removes no other key', () => {
   expect(cache.has(`${'x'.repeat(60)}0`)).toBe(false);
 });
 
+test('a cache that was full keeps as many keys as before', () => {
+  const { cache, get } = recordingCache({ entries: 1000, characters: 100 });
+  const keys = Array.from({ length: 1000 }, (_, i) => `key number ${1000 + i}`.slice(-10));
+  for (const key of keys) get(key);
+  expect(keys.filter((key) => cache.has(key)).length).toBeGreaterThan(5);
+});
+
 test('nothing is cached if deriving the value throws', () => {
   const cache = new BoundedCache<number>({ entries: 8, characters: 100 });
   expect(() => cache.get('key', () => {

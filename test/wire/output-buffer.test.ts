@@ -132,6 +132,18 @@ describe('an output buffer', () => {
     expect([...output.take()]).toEqual(encoded(text('sent')));
   });
 
+  test('fills padding with zeros in memory that is used again', () => {
+    const output = new OutputBuffer();
+    const parts = { path: '/', interface: 'a.B', member: 'C' };
+    output.append(signal({ ...parts, signature: 'ay', body: [new Uint8Array(900).fill(0xff)] }), { serial: 1 });
+    const { buffer } = output.take();
+    output.recycle();
+    output.append(signal({ ...parts, signature: 'a(yu)', body: [Array.from({ length: 50 }, () => [1, 2] as const)] }), { serial: 2 });
+    const again = output.take();
+    expect(again.buffer).toBe(buffer);
+    expect(Buffer.from(again.subarray(-24)).toString('hex')).toBe('0100000002000000'.repeat(3));
+  });
+
   test('keeps the memory of long messages for long messages', () => {
     const output = new OutputBuffer();
     const long = text('x'.repeat(2 ** 18));
@@ -265,5 +277,12 @@ describe('a pool of memory', () => {
     pool.give(newBlock(2 ** 21));
     expect(pool.freeBytes).toBe(0);
     expect(pool.take(1000).bytes).toHaveLength(1000);
+  });
+
+  test('drops as much as it must for memory of its whole limit', () => {
+    const pool = new MemoryPool(2 ** 20);
+    for (let round = 0; round < 3; round++) pool.give(newBlock(2 ** 16));
+    pool.give(newBlock(2 ** 20));
+    expect(pool.freeBytes).toBe(2 ** 20);
   });
 });

@@ -1,6 +1,6 @@
 // A cache of decoded values, keyed by the bytes they were decoded from: repeated bytes cost a comparison instead of
 // decoding and checking. Its size is fixed; a new entry replaces the entry in its slot. It knows neither text nor
-// grammar. Tests: unmarshal.test.ts.
+// grammar.
 
 /** The size of a cache, which is fixed. */
 export interface ByteCacheLimit {

@@ -82,3 +82,11 @@ test('a METHOD_RETURN with the fields of a known ERROR is read by the rules of i
   returned[1] = 3;
   expect(() => decodeHeader(returned)).toThrow(expect.objectContaining({ code: 'FIELD_MISSING' }));
 });
+
+test('a reply with unknown fields shares them with no other reply', () => {
+  const fields = [{ code: 200, value: { signature: 's', value: 'text' } }];
+  const bytes = encodeMessage({ ...reply(3), unknownFields: fields }, { serial: 5 }).slice();
+  const { unknownFields } = decodeHeader(bytes);
+  expect(unknownFields).toEqual(fields);
+  expect(decodeHeader(bytes).unknownFields).not.toBe(unknownFields);
+});
