@@ -242,6 +242,20 @@ describe('the dissection of a large message', () => {
     expect(formatDissection(numbers).length).toBeLessThan(15_000);
   });
 
+  test('has at most a few more parts than are asked for, and each byte in one of them', () => {
+    const bytes = large('as', [Array.from({ length: 2_000 }, (_, i) => `text ${i}`)]);
+    const parts = dissect(bytes, { maxParts: 20 });
+    expect(parts.length).toBeLessThanOrEqual(31);
+    expect(parts.filter(({ kind }) => kind === 'unlisted')).toHaveLength(1);
+    let end = 0;
+    for (const { offset, length } of parts) {
+      expect(offset).toBe(end);
+      end += length;
+    }
+    expect(end).toBe(bytes.length);
+    expect(parts.at(-1)).toMatchObject({ path: 'body[0][1999]', value: 'text 1999' });
+  });
+
   heavyTest('has the first and the last parts if there are too many', () => {
     const count = extent(30_000, 100_000);
     const bytes = large('as', [Array.from({ length: count }, (_, i) => `text ${i}`)]);

@@ -46,6 +46,10 @@ describe('readEnvelope', () => {
       { type: 'method_call' },
     ],
     [
+      'stops at a text that goes on after the header fields', ['01', '07 01 73 00 ff000000 3a312e32 33333333'],
+      { type: 'method_call' },
+    ],
+    [
       'ignores a REPLY_SERIAL of another type', ['02', '05 01 69 00 07000000', SENDER],
       { type: 'method_return', sender: ':1.2' },
     ],
@@ -57,6 +61,11 @@ describe('readEnvelope', () => {
     ['gives the code of an unknown message type', ['c8', REPLY_SERIAL], { type: 200, replySerial: 7 }],
   ] as const)('%s', (_, [typeCode, ...fields], expected) => {
     expect(readEnvelope(messageOf(typeCode, ...fields))).toEqual({ ...nothing, ...expected });
+  });
+
+  test('ignores a SENDER of a megabyte', () => {
+    const sender = `07 01 73 00 00001000 ${'61'.repeat(2 ** 20)} 00`;
+    expect(readEnvelope(messageOf('01', sender))).toEqual({ type: 'method_call', ...nothing });
   });
 
   test('reads from every captured message what decodeHeader reads', () => {

@@ -238,6 +238,10 @@ describe('flags and unknown parts', () => {
       0a 01 6f 00 02000000 2f62 00 0000000000`);
     const error = unmarshalErrorOf(() => decodeMessage(twice));
     expect([error.code, error.offset]).toEqual(['FIELD_DUPLICATE', 64]);
+    const text = bytes(`6c 01 00 01 00000000 01000000 2b000000 01 01 6f 00 02000000 2f61 00 0000000000
+      03 01 73 00 01000000 4d 00 000000000000 0a 01 73 00 02000000 2f62 00 0000000000`);
+    const mismatch = unmarshalErrorOf(() => decodeMessage(text));
+    expect([mismatch.code, mismatch.offset, mismatch.path]).toEqual(['FIELD_TYPE_MISMATCH', 48, 'header.10']);
   });
 });
 

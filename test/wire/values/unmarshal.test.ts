@@ -321,6 +321,7 @@ describe('an error', () => {
     ['g', '017a00', 'unknown type code "z": it must be one of ybnqiuxtdhsogva(){} (at offset 0 of signature "z")'],
     ['v', '0000', 'the signature of a variant is empty: it must have exactly one type'],
     ['v', '02797900 01 01', 'the signature of a variant has 2 types: it must have exactly one'],
+    ['as', '02000000 0000', 'expected 4 more bytes, got 2'],
     ['ay', '05000000 01', 'the array has 5 bytes: it must fit into the 1 that are left'],
     ['ay', '01000004', 'the array has 67108865 bytes: it must have at most 67108864'],
     ['au', '05000000 01000000 02', 'the array ends inside an element: it must end at the end of one'],
