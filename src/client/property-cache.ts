@@ -175,7 +175,10 @@ export interface CacheOptions<Values = Readonly<Record<string, unknown>>> extend
    * Called when values of the cache change, become known, or become unknown: with the names of these properties, and
    * all values. An exception becomes an uncaught exception of the process.
    */
-  readonly changed?: ((names: readonly (keyof Values & string)[], properties: Partial<Values>) => void) | undefined;
+  readonly changed?: ((
+    names: readonly (keyof Values & string)[],
+    properties: { readonly [P in keyof Values]?: Values[P] }, // written out: an editor shows the values, not the name
+  ) => void) | undefined;
 }
 
 const CACHE_RULES: OptionRules<CacheOptions> = { ...FOLLOW_RULES, changed: FUNCTION };

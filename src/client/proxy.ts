@@ -58,7 +58,10 @@ export interface ProxyMembers<Spec extends InterfaceSpec, out Typed extends bool
    * Reads all properties. The result leaves out properties that the definition does not have, and properties whose
    * values have another type than the definition; these are counted as 'unexpected signature' in the drops of the link.
    */
-  readonly $getAll: (options?: ProxyReadOptions) => Promise<Partial<PropertyValues<Spec, Typed>>>;
+  readonly $getAll: (options?: ProxyReadOptions) => Promise<{
+    // Written out, as in $properties: an editor shows a named type with the whole specification.
+    readonly [P in ReadableProperty<Spec>]?: PropertyValue<Spec, P, Typed>;
+  }>;
   /** Subscribes to a signal of the object. Only signals of the owner of the destination are delivered. */
   readonly $signal: SignalFunction<Spec, Typed>;
   /** Subscribes to several signals of the object, or to all if no name is given. */
@@ -132,7 +135,7 @@ export interface CachedMembers<Spec extends InterfaceSpec, out Typed extends boo
    * were invalidated, whose changes are not announced, or that have another type than the definition: `$get` asks for
    * them. The drops of the link count the last.
    */
-  readonly $properties: Partial<PropertyValues<Spec, Typed>>;
+  readonly $properties: { readonly [P in ReadableProperty<Spec>]?: PropertyValue<Spec, P, Typed> };
 }
 
 /** A proxy whose properties are kept; `$get` calls the service only for values that are not kept. */

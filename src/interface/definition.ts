@@ -7,7 +7,7 @@ import type { Annotations } from './annotations.js';
 import type { DeclaredErrorClass } from './declared-errors.js';
 import type {
   ErrorKey, ErrorNameOf, InSignature, MethodArguments, MethodName, MethodResult, OutSignature, PropertyInput,
-  PropertyInputs, PropertyName, PropertySignature, PropertyValue, ReadableProperty, SignalArguments, SignaledProperty,
+  PropertyName, PropertySignature, PropertyValue, ReadableProperty, SignalArguments, SignaledProperty,
   SignalName, SignalSignature, TypedHandlers, WritableProperty,
 } from './infer.js';
 import type { EmitsChanged, InterfaceSpec, PropertySpec } from './spec.js';
@@ -215,7 +215,7 @@ export interface Implementation<Spec extends InterfaceSpec = InterfaceSpec, Type
    * @throws {MarshalError} if the value does not fit the type of the property; it stays as it was
    * @throws {DefinitionError} if the property has `get` or `set`, or its accessor lacks the one that is needed
    */
-  readonly values: PropertyInputs<Spec>;
+  readonly values: { [P in PropertyName<Spec>]: PropertyInput<Spec, P> };
   /**
    * Emits a signal from every object that has this implementation, or from one of them, to all programs or to one: the
    * options come after the arguments. If there is no such object, the arguments are checked and nothing is sent.

@@ -152,11 +152,6 @@ export type PropertyValue<Spec extends InterfaceSpec, P extends PropertyName<Spe
 export type PropertyInput<Spec extends InterfaceSpec, P extends PropertyName<Spec>> =
   InputOf<PropertySignature<Spec, P>>;
 
-/** The values that are accepted for each property. */
-export type PropertyInputs<Spec extends InterfaceSpec> = {
-  [P in PropertyName<Spec>]: PropertyInput<Spec, P>;
-};
-
 // `out` and `in` state the variance of Typed, here and in the types of proxies: the compiler measures none for it in a
 // mapped or conditional type, and would then let values with typed arrays pass as values without them.
 

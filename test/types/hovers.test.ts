@@ -1,4 +1,5 @@
-// What an editor shows of proxies, handlers and signals: the names of arguments, if the definition gives them as labels.
+// What an editor shows of proxies, handlers and signals: the names of arguments, if the definition gives them as labels,
+// and the types of properties.
 import { expect, test } from 'vitest';
 import { hovers } from './hovers.js';
 
@@ -7,6 +8,11 @@ import type { ProxyOf } from 'SRC/client/proxy-of.js';
 import { defineInterface } from 'SRC/interface/define.js';
 export const Player = defineInterface({
   name: 'com.example.Player1',
+  properties: {
+    Volume: { type: 'd', access: 'readwrite' },
+    Tags: { type: 'as', access: 'read' },
+    Pin: { type: 's', access: 'write' },
+  },
   methods: {
     Play: { in: 'su', inNames: ['track', 'start'] as [track: string, start: string], optional: 1 },
     Seek: { in: 'x', out: 'xs', inNames: ['to'] as [to: string], outNames: ['at', 'unit'] as [at: string, unit: string] },
@@ -29,7 +35,7 @@ export const index: number = await player.Open(5);
 const /*^*/opened = await player.Open(5);
 for await (const /*^*/body of player.$signal('Started')) body;
 implementation./*^*/emit('Started', 'a', 1);
-Player.implement({ methods: { Play() {}, Seek: (...args) => { const /*^*/all = args; return [all[0], 's']; }, Plain() {}, Open: (index) => index } });
+Player.implement({ methods: { Play() {}, Seek: (...args) => { const /*^*/all = args; return [all[0], 's']; }, Plain() {}, Open: (index) => index }, properties: { Volume: 1, Tags: [], Pin: '' } });
 const /*^*/error = new Player.errors.NoTrack('x');
 `);
   const options = (type: string): string => `options?: ProxyCallOptions<${type}> | undefined`;
@@ -41,4 +47,18 @@ const /*^*/error = new Player.errors.NoTrack('x');
   expect(emit).toContain('(signal: "Started", track: string, length: number, options?: EmitOptions | undefined): void');
   expect(handler).toContain('const all: [to: bigint, context: CallContext]');
   expect(error).toContain('const error: DeclaredError<"com.example.Error.NoTrack">');
+}, 60_000);
+
+test('an editor shows the values of properties, not the specification of their interface', async () => {
+  const [all, listened, cached, values] = await hovers(`${DEFINITION}
+export const /*^*/all = await player.$getAll();
+const cache = await player.$cache({ changed: (names, /*^*/now) => console.log(names, now) });
+export const /*^*/properties = cache.$properties;
+export const /*^*/values = implementation.values;
+`);
+  const known = '{ readonly Tags?: string[]; readonly Volume?: number; }';
+  expect(all).toBe(`const all: ${known}`);
+  expect(listened).toBe(`(parameter) now: ${known}`);
+  expect(cached).toBe(`const properties: ${known}`);
+  expect(values).toBe('const values: { Pin: string; Tags: readonly string[]; Volume: number; }');
 }, 60_000);
