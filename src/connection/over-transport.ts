@@ -13,7 +13,7 @@ import { RECEIVE_RULES, type ReceiveOptions, receiveOptions } from './receive-op
 /** Options of {@link busOver}: the limits of what is received, and the wait for the reply to Hello. */
 export interface BusOverOptions<Typed extends boolean = false> extends ReceiveOptions<Typed>, WaitOptions {}
 
-const BUS_OVER_RULES: OptionRules<BusOverOptions<boolean>> = { ...RECEIVE_RULES, ...WAIT_RULES };
+export const BUS_OVER_RULES: OptionRules<BusOverOptions<boolean>> = { ...RECEIVE_RULES, ...WAIT_RULES };
 
 const TRANSPORT_METHODS = ['start', 'write', 'flush', 'drained', 'end', 'destroy'] as const;
 

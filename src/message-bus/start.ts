@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { MECHANISM_LIST, type MechanismName } from '../auth/mechanisms.js';
 import type { Bus } from '../connection/bus.js';
 import { ConnectionClosedError } from '../connection/errors.js';
-import { type BusOverOptions, busOver } from '../connection/over-transport.js';
+import { BUS_OVER_RULES, type BusOverOptions, busOver } from '../connection/over-transport.js';
 import { formatAddress } from '../protocol/address.js';
 import { acceptClients, type ClientListener } from '../transport/accept-clients.js';
 import { memoryPair } from '../transport/memory-pair.js';
@@ -46,10 +46,11 @@ export interface RunningMessageBus extends AsyncDisposable {
   /** The addresses of the bus as clients write them, separated by `;`, each with its GUID. */
   readonly address: string;
   /**
-   * Connects this process to the bus, through memory instead of a socket.
+   * Connects this process to the bus, through memory instead of a socket. The connection ends with the bus: for one
+   * that is restored, call `connectToBus(bus.address, { reconnect: true })`.
    * @throws {ConnectionClosedError} if the bus is closed, and the errors of {@link busOver}
    */
-  connect(options?: BusOverOptions): Promise<Bus>;
+  connect<Typed extends boolean = false>(options?: BusOverOptions<Typed>): Promise<Bus<Typed>>;
   /** Disconnects all clients, stops listening and removes the socket. Further calls wait for the same end. */
   close(): Promise<void>;
 }
@@ -130,7 +131,8 @@ export async function startBusWith(options: StartMessageBusOptions, parts: BusPa
     isClosed = true;
     return (closing ??= Promise.all([listener.close(), bus.close()]).then(() => {}));
   };
-  const connect = async (busOptions?: BusOverOptions): Promise<Bus> => {
+  const connect = async <Typed extends boolean = false>(busOptions?: BusOverOptions<Typed>): Promise<Bus<Typed>> => {
+    checkOptions('connect', busOptions, BUS_OVER_RULES); // before the bus has a client that never says Hello
     if (isClosed) throw new ConnectionClosedError('the message bus is closed: it must be open to connect to it');
     const [ours, theirs] = memoryPair({ guid: listener.guids[0] });
     bus.accept(ours, ownProcess());

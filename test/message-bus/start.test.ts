@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
-  connectToBus, ConnectionClosedError, createProxy, DBusDaemon, defineInterface, ErrorName, exportObject,
+  type Bus, connectToBus, ConnectionClosedError, createProxy, DBusDaemon, defineInterface, ErrorName, exportObject,
 } from '../../src/index.js';
 import { DEFAULT_LIMITS, withDefaults } from '../../src/message-bus/limits.js';
 import { startMessageBus } from '../../src/message-bus/start.js';
@@ -102,6 +102,27 @@ describe('a message bus in this process', () => {
     await expect(startMessageBus({ limits: { maxNames: 1 } as never })).rejects.toThrow('maxNamesPerConnection');
     await expect(startMessageBus({ limits: { maxMessageSize: 15 } })).rejects.toThrow('"maxMessageSize" must be');
     await expect(startMessageBus({ address: 'autolaunch:' })).rejects.toThrow('cannot listen on transport "autolaunch"');
+  });
+
+  test('a connection with options that are not valid is refused by name, and leaves no client on the bus', async () => {
+    await using bus = await startMessageBus({ limits: { maxCompletedConnections: 1, maxIncompleteConnections: 1 } });
+    for (const options of [{ reconnect: true }, { timeout: -1 }, 5]) {
+      await expect(bus.connect(options as never)).rejects.toMatchObject({ name: 'ArgumentError', owner: 'connect' });
+    }
+    await using outside = await connectToBus(bus.address);
+    expect(await outside.listNames()).toHaveLength(2);
+  });
+
+  test('a connection in this process can have typed arrays, with their types', async () => {
+    await using bus = await startMessageBus();
+    await using client = await bus.connect({ typedArrays: true });
+    const typed: Bus<true> = client;
+    expect(typed.typedArrays).toBe(true);
+    const [ids] = await typed.call({
+      ...BUS, interface: 'org.freedesktop.DBus', member: 'GetConnectionCredentials', signature: 's',
+      body: [typed.uniqueName], replySignature: 'a{sv}',
+    });
+    expect(ids.get('UnixGroupIDs')?.value).toBeInstanceOf(Uint32Array);
   });
 
   test('accepts many clients that connect at once', async () => {
