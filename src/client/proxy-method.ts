@@ -106,8 +106,8 @@ export function proxyMethod(
   };
 
   const missingArgument = (index: number): MarshalError => {
-    const count = `${optional > 0 ? 'at least ' : ''}${counted(least, 'argument')}`;
-    const problem = `missing, got ${index} of them: there must be ${count}`;
+    const count = `${optional > 0 ? 'at least ' : ''}${least}`;
+    const problem = `missing, got ${counted(index, 'argument')}: there must be ${count}`;
     return new MarshalError('VALUE_COUNT_MISMATCH', problem, { signature, path: `body[${index}]` }, { place });
   };
 

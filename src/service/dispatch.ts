@@ -51,6 +51,13 @@ function runMethod(method: ExportedMethod, context: HandlerContext): unknown {
   return method.handler(...args, context);
 }
 
+/** The signature that a call of a method must have, in words. */
+function expectedSignature({ in: signature, accepts }: ExportedMethod): string {
+  const optional = accepts.size - 1;
+  if (optional === 0) return `signature "${signature}"`;
+  return `signature "${signature}" (the last ${optional === 1 ? '' : `${optional} `}may be left out)`;
+}
+
 /** The member that failed; if none was found, the one that the caller asked for. */
 function failedMember({ method, context: { message } }: Answer): FailedMember {
   return method?.place ?? { interface: shortened(message.interface ?? ''), member: message.member };
@@ -163,7 +170,7 @@ export class Dispatcher implements CallRouter {
   #find(node: ObjectNode | undefined, header: MethodCallHeader): ExportedMethod | CallRefusal {
     const method = this.#lookUp(node, header);
     if (method instanceof CallRefusal || method.accepts.has(header.signature)) return method;
-    const problem = `${method.label} must have arguments of signature "${method.in}", got "${header.signature}"`;
+    const problem = `${method.label} must have arguments of ${expectedSignature(method)}, got "${header.signature}"`;
     return new CallRefusal(ErrorName.INVALID_ARGS, problem);
   }
 

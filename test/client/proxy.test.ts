@@ -163,14 +163,12 @@ suite('methods of a proxy', () => {
     // @ts-expect-error the second and the third argument are missing
     await expect(properties.Set('com.example.Counter1')).rejects.toMatchObject({
       name: 'MarshalError', code: 'VALUE_COUNT_MISMATCH', argument: 1, argumentName: 'property_name',
-      message: 'org.freedesktop.DBus.Properties.Set: argument 1 (property_name): missing, got 1 of them: '
-        + 'there must be 3 arguments',
+      message: 'org.freedesktop.DBus.Properties.Set: argument 1 (property_name): missing, got 1 argument: '
+        + 'there must be 3',
     });
     const { proxy } = setup();
     // @ts-expect-error the first argument is missing
-    await expect(proxy.Greet()).rejects.toThrow(
-      'argument 0: missing, got 0 of them: there must be at least 1 argument',
-    );
+    await expect(proxy.Greet()).rejects.toThrow('argument 0: missing, got 0 arguments: there must be at least 1');
   });
 
   test('reject options in place of an optional argument', async () => {

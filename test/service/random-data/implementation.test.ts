@@ -103,7 +103,8 @@ describe('the method quick', () => {
   test.each([['u', [8]], ['s', ['8']], ['x', [8n]], ['ii', [8, 8]], ['v', [{ signature: 'i', value: 8 }]]])(
     'with arguments of signature %s is refused',
     async (signature, body) => {
-      const text = `com.larry_price.test.RandomData.quick must have arguments of signature "i", got "${signature}"`;
+      const text = `com.larry_price.test.RandomData.quick must have arguments of signature "i" (the last may be left out), `
+        + `got "${signature}"`;
       expect(await setup().ask('quick', signature, body)).toEqual([`${ERROR}.InvalidArgs`, text]);
     },
   );
