@@ -2,7 +2,8 @@
 // registered with handleMethodCalls; the calls of a caller that has left the bus no longer count.
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { connectToBus } from '../../src/connection/open-bus.js';
-import type { CallLimits } from '../../src/connection/call-limits.js';
+import { type CallLimits, callLimits } from '../../src/connection/call-limits.js';
+import { Callers } from '../../src/connection/callers.js';
 import { openConnection } from '../../src/connection/connection.js';
 import type { MessageLink } from '../../src/connection/link.js';
 import { defineInterface } from '../../src/interface/define.js';
@@ -138,4 +139,15 @@ test('a handler of method calls that fails after its caller has left is still an
   const uncaught = uncaughtException();
   fails[0]?.(new Error('late'));
   expect(await uncaught).toMatchObject({ message: 'late' });
+});
+
+test('a caller without calls in progress is forgotten', () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const callers = new Callers(() => {}, new AbortController().signal, callLimits());
+  for (let i = 0; i < 100; i++) {
+    const running = { memory: 8, abandon: () => {} };
+    callers.end(callers.begin(`:1.${i}`, running), running);
+  }
+  expect(callers.size).toBe(0);
 });

@@ -431,6 +431,21 @@ describe('a call', () => {
     await restore(peer);
     expect(await Promise.all(results)).toEqual([[], [], []]);
   });
+
+  test('that is aborted while it waits leaves its place and its bytes to another one', async () => {
+    const { bus, peer, restore, breakOf } = await startBus({ reconnect: { maxWaitingCalls: 1, maxWaitingBytes: 1_000 } });
+    await breakOf(peer);
+    const long = { path: '/', member: 'Ping', signature: 'ay', body: [new Uint8Array(800)] } as const;
+    const abort = new AbortController();
+    const first = bus.call({ ...long, signal: abort.signal });
+    expect(bus.queuedBytes).toBeGreaterThan(800);
+    abort.abort(new Error('stop'));
+    await expect(first).rejects.toThrow('stop');
+    expect(bus.queuedBytes).toBe(0);
+    const second = bus.call(long);
+    await restore(peer);
+    expect(await second).toEqual([]);
+  });
 });
 
 describe('the program is notified', () => {

@@ -62,6 +62,18 @@ describe('a stream of valid messages', () => {
     }
   });
 
+  test('keeps no chunk that is a small part of its memory', () => {
+    const reader = new FrameReader({ keepChunks: true });
+    const frames: Uint8Array[] = [];
+    for (const part of cuts(LONG, 5000)) {
+      const memory = new Uint8Array(3 * part.length);
+      memory.set(part);
+      frames.push(...reader.push(memory.subarray(0, part.length)));
+      memory.fill(0xff); // which changes the message, if the memory is kept
+    }
+    expect(frames.map(hex)).toEqual([hex(LONG)]);
+  });
+
   test('is divided into plain Uint8Arrays, whatever the chunks are', () => {
     const reader = new FrameReader();
     const stream = Buffer.concat(GOOD);
