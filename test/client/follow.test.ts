@@ -96,14 +96,20 @@ test.concurrent('a loop gets the values of a property that is invalidated by eac
 test.concurrent('a read that waits is dropped if its value is announced in the meantime', async (context) => {
   const { expect } = context;
   let reads = 0;
+  let isAnnounced = false;
   const { proxy, invalidate, reply, announce } = playerByHand(context, (call) => {
     reply(call, ++reads);
-    if (reads < 3 * 9) invalidate(); // eight loads at once, and one after a pause
-    else announce(1_000);
+    if (!isAnnounced) invalidate();
+    if (reads !== 3 * 9) return;
+    setTimeout(() => { // the first load and eight more were made at once, and a pause has begun
+      isAnnounced = true;
+      announce(1_000);
+    });
   });
   const seen: number[] = [];
   const watch = proxy.$watch('Volume', (volume) => seen.push(volume));
   await expect.poll(() => seen.at(-1)).toBe(1_000);
+  await new Promise((resolve) => setTimeout(resolve, 300)); // longer than the longest pause
   expect(reads).toBe(3 * 9);
   await watch.close();
 });
