@@ -178,6 +178,21 @@ suite('a subtree', () => {
     expect(await call('/', 'Where')).toBe(`${ERROR}.UnknownInterface`);
   });
 
+  test('still sends the signals of a fallback that was an object of the subtree too, after that is removed', async () => {
+    const anybody = user('anybody');
+    const exported = exportSubtree(service, '/people/*', {
+      object: ([name]) => (name === 'same' ? anybody : undefined), fallback: anybody,
+    });
+    const signals = client.subscribe({ sender: service.uniqueName, interface: User.name });
+    await signals.ready;
+    expect(await call('/people/same', 'Where')).toBe('/people/same');
+    exported.emitRemoved('same');
+    anybody.emit('Left', 'still', { path: '/people/other' });
+    exportObject(service, '/end', anybody);
+    anybody.emit('Left', 'end', { path: '/end' });
+    expect((await signals.next()).value).toMatchObject({ path: '/people/other', body: ['still'] });
+  });
+
   test('replies at hostile paths, and reports handlers that fail', async () => {
     const reports = recordHandlerErrors();
     const seen: number[] = [];

@@ -37,3 +37,30 @@ test('plain values that change in one turn, by callers and by the service, are a
     ]],
   ]);
 });
+
+test('plain values that a method changes are announced before its reply', async () => {
+  const Changing = defineInterface({
+    name: 'com.example.Changing', methods: { Change: {} },
+    properties: { A: { type: 'u', access: 'read' }, B: { type: 'u', access: 'read' } },
+  });
+  const changing = Changing.implement({
+    methods: {
+      Change: () => {
+        changing.values.A = 1;
+        changing.values.B = 1;
+        changing.values.A = 2;
+      },
+    },
+    properties: { A: 0, B: 0 },
+  });
+  await using link = await startBusLink();
+  const { bus, peer } = link;
+  exportObject(bus, path, changing);
+  const before = peer.messages.length;
+  peer.send(peer.encode(methodCall({ path, interface: Changing.name, member: 'Change' }), { sender: ':1.9' }));
+  await until(() => peer.messages.length === before + 2);
+  expect(peer.messages.slice(before).map(({ type, member, body }) => [type, member, body])).toEqual([
+    ['signal', 'PropertiesChanged', [Changing.name, new Map([['A', variant('u', 2)], ['B', variant('u', 1)]]), []]],
+    ['method_return', undefined, []],
+  ]);
+});

@@ -7,6 +7,7 @@ import type { Implementation } from '../../src/interface/definition.js';
 import { exportObject } from '../../src/service/export-object.js';
 import { exportObjectManager } from '../../src/service/export-object-manager.js';
 import { exportSubtree } from '../../src/service/export-subtree.js';
+import { SubtreeChanges, type SubtreeChangesOptions } from '../../src/service/subtree-changes.js';
 import { useBusPair } from '../support/bus-pair.js';
 import { describeWith } from '../support/programs.js';
 import { deferred, until } from '../support/waiting.js';
@@ -228,4 +229,15 @@ suite('objects of a subtree', () => {
       'Moved 599', 'Moved 600', 'InterfacesAdded /com/example/others/x Card1', 'Moved next',
     ]);
   });
+});
+
+test('of the objects that were listed or announced, the last 200,000 are announced as removed at the end', () => {
+  const removed: string[] = [];
+  const managers = { announce: (path: string) => void removed.push(path) };
+  const link = { closedSignal: new AbortController().signal };
+  const changes = new SubtreeChanges({ link, managers } as unknown as SubtreeChangesOptions); // note() and end() use only these
+  const interfaces = new Map([[Card.name, {}]]) as never;
+  for (let i = 0; i < 200_003; i++) changes.note({ path: `/${i}`, interfaces, children: new Set() });
+  changes.end();
+  expect([removed.length, removed[0], removed.at(-1)]).toEqual([200_000, '/3', '/200002']);
 });

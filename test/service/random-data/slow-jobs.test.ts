@@ -6,7 +6,6 @@ import type { JobCaller } from '../../../src/service/random-data/job-callers.js'
 import {
   MAX_DEPARTED_JOBS, MAX_KEPT_RESULTS, MAX_KEPT_RESULTS_PER_CALLER, RESULT_LIFETIME, type SlowJobOptions, SlowJobs,
 } from '../../../src/service/random-data/slow-jobs.js';
-import { heavyTest } from '../../support/extent.js';
 import { until } from '../../support/waiting.js';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -135,7 +134,7 @@ describe('results', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  heavyTest('are limited for each caller and for all: the oldest is removed, first of callers that have left',
+  test('are limited for each caller and for all: the oldest is removed, first of callers that have left',
     async () => {
       vi.useRealTimers(); // thousands of simulated timers are slow
       const { jobs, start, collect } = setup();
