@@ -122,6 +122,11 @@ export class LinkCore implements EngineOwner {
     return this.#outage?.isGreeted === false ? undefined : this.#engine;
   }
 
+  /** The error by which the link has ended; undefined while it is open or is being restored. */
+  get failure(): ConnectionClosedError | undefined {
+    return this.#failure;
+  }
+
   get state(): ConnectionState {
     if (this.#failure !== undefined) return 'closed';
     return this.#outage === undefined ? 'connected' : 'reconnecting';

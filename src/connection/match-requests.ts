@@ -18,6 +18,8 @@ export interface WishLink {
   readonly open: Engine | undefined;
   /** Whether another engine follows if this one ends; the rules are then added again on that engine. */
   readonly isRestorable: boolean;
+  /** The error by which the link has ended; undefined while it is open or is being restored. */
+  readonly failure: ConnectionClosedError | undefined;
 }
 
 /** Whether a request has failed only for now: it is made again on the next engine. */
@@ -86,8 +88,9 @@ export class MatchRequests {
   #want(text: string): WantedRule {
     const wanted: WantedRule = { requests: new Set(), ready: pledge(), askedOn: undefined };
     this.#rules.set(text, wanted);
-    const { open } = this.#link;
-    if (open !== undefined) {
+    const { open, failure } = this.#link;
+    if (failure !== undefined) this.#refuse(text, wanted, failure);
+    else if (open !== undefined) {
       this.#addMatch(open, text, wanted).catch((error: unknown) => {
         if (isPostponed(error, this.#link)) return;
         this.#refuse(text, wanted, error);

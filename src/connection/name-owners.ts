@@ -79,8 +79,9 @@ export abstract class OwnerWatches<Listener, Subject extends Watched<Listener>> 
     const rule = this.#rules.add({ ...changes, ...filter }, () => this.giveUp(key, subject));
     subject.release = rule.release;
     // The owners are asked for directly after AddMatch, so that no change can be missed between the two.
-    const { open } = this.#link;
-    if (open !== undefined) {
+    const { open, failure } = this.#link;
+    if (failure !== undefined) subject.asked.reject(failure);
+    else if (open !== undefined) {
       this.ask(open, key, subject).catch((error: unknown) => {
         if (!isPostponed(error, this.#link)) subject.asked.reject(error);
       });

@@ -159,7 +159,8 @@ export class NameRequests {
     checkOptions('releaseName', options, WAIT_RULES);
     const { timeout, signal } = options;
     const requests = [...this.#unanswered.get(name) ?? []]; // a later one is not released
-    if (this.#link.open === undefined) return this.#unwant(name, requests);
+    const { open, failure } = this.#link;
+    if (open === undefined && failure === undefined) return this.#unwant(name, requests);
     const call = { ...BUS_OBJECT, member: 'ReleaseName', signature: 's', body: [name], replySignature: 'u' } as const;
     try {
       const [code] = await this.#link.call({ ...call, timeout, signal });

@@ -10,6 +10,7 @@ import { createProxy } from '../../src/client/proxy.js';
 import type { Bus } from '../../src/connection/bus.js';
 import { connectToBus } from '../../src/connection/open-bus.js';
 import { Engine } from '../../src/connection/engine.js';
+import { ConnectionClosedError } from '../../src/connection/errors.js';
 import type { ConnectionChange, ConnectionRestored, Gap } from '../../src/connection/gap.js';
 import { ownName } from '../../src/connection/own-name.js';
 import type { ReconnectOptions } from '../../src/connection/reconnect-options.js';
@@ -914,6 +915,29 @@ describe('a connection that is being restored ends', () => {
     expect(() => bus.subscribe(RULE).ready).not.toThrow();
     await bus.close();
     expect([server.sockets.length, changes.length]).toEqual([1, 1]);
+  });
+
+  test('and then refuses every request, as any connection that has ended does', async () => {
+    const { bus, peer, breakOf } = await startBus({ reconnect: { initialDelay: 60_000 } });
+    await breakOf(peer);
+    await bus.close();
+    const requests: Readonly<Record<string, () => Promise<unknown>>> = {
+      call: () => bus.call(METHOD),
+      getNameOwner: () => bus.getNameOwner(SERVICE),
+      releaseName: () => bus.releaseName(NAME),
+      requestName: () => bus.requestName(NAME),
+      subscribe: () => bus.subscribe(RULE).ready,
+      'subscribe with a listener': () => bus.subscribe({ ...RULE, sender: SERVICE }, () => {}).ready,
+      waitForOwner: () => bus.waitForOwner(SERVICE),
+      watchOwner: () => bus.watchOwner(SERVICE, () => {}).ready,
+      'watchOwner of a prefix': () => bus.watchOwner('com.example.below.*', () => {}).ready,
+      'watchOwner of a unique name': () => bus.watchOwner(':1.20', () => {}).ready,
+    };
+    const outcomes = Object.entries(requests).map(async ([name, request]) => {
+      const failure = await failureOf(request());
+      return [name, failure instanceof ConnectionClosedError ? failure.code : failure];
+    });
+    expect(await Promise.all(outcomes)).toEqual(Object.keys(requests).map((name) => [name, 'CONNECTION_CLOSED']));
   });
 
   test('at once when a listener closes it, without another attempt', async () => {
