@@ -69,7 +69,8 @@ export interface ManageOptions<
   readonly maxObjects?: number | undefined;
   /**
    * Roughly the most memory of the values of all properties, in bytes; default: 256 MiB. A value that exceeds it is
-   * counted and not kept: `$get` asks the service for it.
+   * counted and not kept: `$get` asks the service for it. Paths of more than 1,024 characters count too: an object
+   * whose path exceeds the limit is dropped and counted.
    */
   readonly maxBytes?: number | undefined;
 }

@@ -29,7 +29,7 @@ export interface ObjectListener {
 export interface ObjectLimits {
   /** The most objects, each counted once for each of its interfaces that has a definition. */
   readonly maxObjects: number;
-  /** Roughly the most memory of the values of their properties, in bytes. */
+  /** Roughly the most memory of the values of their properties, and of long paths, in bytes. */
   readonly maxBytes: number;
 }
 
@@ -60,6 +60,14 @@ class StoredInterface implements ManagedInterface {
 interface StoredObject {
   readonly interfaces: Map<string, StoredInterface>;
   readonly view: object;
+}
+
+/** Characters of a path that do not count as memory: the number of objects bounds those of usual paths. */
+const USUAL_PATH_LENGTH = 1_024;
+
+/** Roughly the memory of a path beyond that of usual ones, in bytes. A path can have any length. */
+function weightOfPath({ length }: string): number {
+  return length <= USUAL_PATH_LENGTH ? 0 : 2 * length;
 }
 
 /** All objects of one manager. */
@@ -134,6 +142,7 @@ export class ObjectStore {
     { variants, source }: { readonly variants: ReadonlyMap<string, Variant>; readonly source: string },
   ): void {
     if (this.#count >= this.#limits.maxObjects) return this.#drop('too many objects');
+    if (!this.#objects.has(path) && !this.#takeMemory(weightOfPath(path))) return;
     this.#count++;
     const values = new PropertyValues(this.#link, definition, this.#budget);
     const one = new StoredInterface({ path, kind }, values, () => (
@@ -183,6 +192,7 @@ export class ObjectStore {
     if (object.interfaces.size === 0) {
       this.#objects.delete(path);
       this.views.delete(path);
+      this.#takeMemory(-weightOfPath(path));
     }
     this.#count--;
     one.values.stop();

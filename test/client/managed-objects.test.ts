@@ -428,6 +428,24 @@ suite('the limits of managed objects', () => {
     expect(view.objects.get('/next/39')?.device?.$properties.Name).toHaveLength(1_000);
   });
 
+  test('bound the memory of long paths', async () => {
+    const radio = await startRadio(service, () => ({}));
+    const { view } = follow(client, { maxBytes: 100_000 });
+    await view.ready;
+    const long = (n: number): string => `/${'x'.repeat(10_000)}/${n}`;
+    for (let n = 0; n < 10; n++) radio.add(long(n), device('long'));
+    for (let n = 0; n < 10; n++) radio.add(`/usual/${n}`, device('usual'));
+    await arrived();
+    expect([...view.objects.keys()].map((path) => path.length > 1_000)).toEqual([
+      ...Array<boolean>(4).fill(true), ...Array<boolean>(10).fill(false),
+    ]);
+    expect(view.dropped).toBe(6);
+    for (let n = 0; n < 4; n++) radio.remove(long(n), 'com.example.Device1');
+    for (let n = 4; n < 8; n++) radio.add(long(n), device('long'));
+    await arrived();
+    expect(view.objects.has(long(7))).toBe(true);
+  });
+
   test('are high enough for more than a thousand objects at once', { timeout: 60_000 }, async () => {
     const COUNT = extent(600, 5_000);
     const radio = await startRadio(service, () => (
