@@ -57,6 +57,7 @@ export interface ProxyMembers<Spec extends InterfaceSpec, out Typed extends bool
   /**
    * Reads all properties. The result leaves out properties that the definition does not have, and properties whose
    * values have another type than the definition; these are counted as 'unexpected signature' in the drops of the link.
+   * It has no prototype.
    */
   readonly $getAll: (options?: ProxyReadOptions) => Promise<{
     // Written out, as in $properties: an editor shows a named type with the whole specification.
@@ -131,9 +132,9 @@ export interface WatchFunction<Spec extends InterfaceSpec, out Typed extends boo
 /** The further members of a proxy whose properties are kept. */
 export interface CachedMembers<Spec extends InterfaceSpec, out Typed extends boolean = false> {
   /**
-   * The values that are known, as a frozen object: the same one until a value changes. It leaves out properties that
-   * were invalidated, whose changes are not announced, or that have another type than the definition: `$get` asks for
-   * them. The drops of the link count the last.
+   * The values that are known, as a frozen object without a prototype: the same one until a value changes. It leaves
+   * out properties that were invalidated, whose changes are not announced, or that have another type than the
+   * definition: `$get` asks for them. The drops of the link count the last.
    */
   readonly $properties: { readonly [P in ReadableProperty<Spec>]?: PropertyValue<Spec, P, Typed> };
 }

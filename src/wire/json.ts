@@ -14,7 +14,7 @@ export type JsonValue =
  * its size; NaN and the infinities, which JSON does not have, and -0, whose sign it loses, become the strings `NaN`,
  * `Infinity`, `-Infinity` and `-0`; bytes and typed arrays become arrays of numbers; a Map becomes an object, its keys
  * as text; a variant becomes `{ signature, value }`. For a form without variants, pass the result of {@link toPlain}.
- * A body is an array of values, and becomes one.
+ * A body is an array of values, and becomes one. The objects have no prototype.
  * @throws {ArgumentError} if the value contains something that a message cannot contain, such as a function, or is more
  *   than 128 levels deep
  */
