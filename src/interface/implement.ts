@@ -216,6 +216,10 @@ function pair<Definition, Paired>(
       const problem = `no handler: the ${kind} must have one; did you misspell it as ${quote(similar, 40)}?`;
       throw errorOf('HANDLER_MISSING', problem, name);
     }
+    if (isInherited(handlers, name)) {
+      const problem = 'the handler is inherited, as from a class: it must be a key of the object itself';
+      throw errorOf('HANDLER_MISSING', problem, name);
+    }
     paired[name] = pairOne(definition, handler, name);
   }
   for (const name of left) {
@@ -231,13 +235,30 @@ function valueOf(handlers: Handlers, name: string): unknown {
   return key?.get === undefined && key?.set === undefined ? key?.value : key;
 }
 
+/** Whether an object has a key from its class, and not one that every object inherits. */
+function isInherited(handlers: Handlers, name: string): boolean {
+  return !Object.hasOwn(handlers, name) && !Object.hasOwn(Object.prototype, name) && name in handlers;
+}
+
+/** The function, with the object that has it as `this`, as its types say. */
+function withThis<Handler extends MethodHandler>(handler: Handler, object: Handlers): Handler {
+  try {
+    return Function.prototype.bind.call(handler, object);
+  } catch {
+    return handler; // a revoked proxy, which throws when it is called
+  }
+}
+
 /** A key that names no member, and is similar to the name of one that has no handler. */
 function similarTo(name: string, definitions: object, keys: ReadonlySet<string>): string | undefined {
   return nearestOf(name, [...keys].filter((key) => !Object.hasOwn(definitions, key)));
 }
 
-function checkMethod(handler: unknown, name: string, errorOf: ErrorOf): MethodHandler {
-  if (typeof handler === 'function') return handler as MethodHandler; // the compiler checked its parameters
+function checkMethod(
+  handler: unknown, { handlers, name, errorOf }: { handlers: Handlers; name: string; errorOf: ErrorOf },
+): MethodHandler {
+  // The compiler has checked its parameters.
+  if (typeof handler === 'function') return withThis(handler as MethodHandler, handlers);
   if (handler === undefined) throw errorOf('HANDLER_MISSING', 'no handler: the method must have one', name);
   throw errorOf('HANDLER_INVALID', `the handler must be a function, got ${describe(handler)}`, name);
 }
@@ -278,7 +299,7 @@ function checkProperty(
     throw errorOf('HANDLER_INVALID', `"${role}" must be a function, got ${describe(handler)}`, name);
   }
   const { get, set } = handlers as unknown as PropertyHandlers; // each is a function, or undefined
-  return Object.freeze({ get, set });
+  return Object.freeze({ get: get && withThis(get, handlers), set: set && withThis(set, handlers) });
 }
 
 /** The handlers of all members of an interface, and the properties that the implementation keeps itself. */
@@ -306,9 +327,12 @@ function checkHandlers(definition: InterfaceDefinition, members: unknown): Check
     stored.set(name, kept);
     return handlersOfStored(kept, each);
   };
+  const methods = handlersOf(members, 'methods', errorOf);
   return {
-    methods: pair(definition.methods, handlersOf(members, 'methods', errorOf), {
-      kind: 'method', errorOf, pairOne: (_, handler, name) => checkMethod(handler, name, errorOf),
+    methods: pair(definition.methods, methods, {
+      kind: 'method',
+      errorOf,
+      pairOne: (_, handler, name) => checkMethod(handler, { handlers: methods, name, errorOf }),
     }),
     properties: pair(definition.properties, properties, { kind: 'property', errorOf, pairOne: pairProperty }),
     stored,

@@ -48,8 +48,8 @@ describe('an implementation', () => {
     expect(Object.keys(thing.methods)).toEqual(['Add', 'Reset']);
     expect(thing.methods['Add']?.(2, 3)).toBe(5);
     expect(Object.keys(thing.properties)).toEqual(['Level', 'Color', 'Key', 'Version']);
-    expect(thing.properties['Color']).toEqual({ get: members.properties.Color.get, set: undefined });
-    expect(thing.properties['Key']).toEqual({ get: undefined, set: members.properties.Key.set });
+    expect(thing.properties['Color']).toEqual({ get: expect.any(Function), set: undefined });
+    expect(thing.properties['Key']).toEqual({ get: undefined, set: expect.any(Function) });
     expect(thing.methods['toString']).toBeUndefined();
     expect(thing.properties['constructor']).toBeUndefined();
   });
@@ -62,6 +62,35 @@ describe('an implementation', () => {
     expect(odd.methods['toString']?.()).toBe('text');
     expect(() => Odd.implement({ methods: { ['__proto__']: () => 'proto' } })).toThrow(DefinitionError);
     expect(() => Odd.implement({ methods: { toString: () => 'text' } })).toThrow(DefinitionError);
+  });
+
+  test('calls each handler with the object that has it as this', () => {
+    const written: unknown[] = [];
+    const methods = {
+      Add(first: number, second: number): number {
+        return this === methods ? first + second : -1;
+      },
+      Reset(): void {},
+    };
+    const properties = {
+      ...members.properties,
+      Color: {
+        get(): string {
+          return this === properties.Color ? 'red' : 'of another object';
+        },
+      },
+      Key: {
+        set(): void {
+          written.push(this);
+        },
+      },
+    };
+    const thing = Thing.implement({ methods, properties });
+    expect(Reflect.apply(thing.methods['Add']!, undefined, [2, 3])).toBe(5);
+    expect(Reflect.apply(thing.properties['Color']!.get!, undefined, [])).toBe('red');
+    Reflect.apply(thing.properties['Key']!.set!, undefined, ['k']);
+    expect(written).toEqual([properties.Key]);
+    expect(written[0]).toBe(properties.Key);
   });
 
   test('can have undefined for handlers that are not needed', () => {
@@ -108,6 +137,14 @@ describe('an implementation', () => {
     [
       { ...members, properties: { ...members.properties, Level: undefined, Lvel: {} } }, 'HANDLER_MISSING', 'Level',
       'no handler: the property must have one; did you misspell it as "Lvel"?',
+    ],
+    [
+      { ...members, methods: new (class { Add() {} Reset() {} })() }, 'HANDLER_MISSING', 'Add',
+      'the handler is inherited, as from a class: it must be a key of the object itself',
+    ],
+    [
+      { ...members, properties: new (class { get Level() { return 1; } })() }, 'HANDLER_MISSING', 'Level',
+      'the handler is inherited, as from a class: it must be a key of the object itself',
     ],
     [withMethods({ Add: 1 }), 'HANDLER_INVALID', 'Add', 'the handler must be a function, got number 1'],
     [withMethods({ Sub: () => 1 }), 'HANDLER_UNKNOWN', 'Sub', 'no such method: it must be one of Add, Reset'],
