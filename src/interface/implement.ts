@@ -1,7 +1,7 @@
 // Implements a definition: checks that each member has a handler, and each handler a member; joins it with the
 // handlers, and emits its signals to the attached sinks. It calls no handler, and knows neither connections nor
 // objects. Tests: implement.test.ts.
-import { isRecord } from '../wire/arguments.js';
+import { isRecord, withThis } from '../wire/arguments.js';
 import { describe, quote } from '../wire/describe.js';
 import { type Caller, errorAt, stackOfCaller } from '../wire/error-place.js';
 import { ArgumentError } from '../wire/errors.js';
@@ -238,15 +238,6 @@ function valueOf(handlers: Handlers, name: string): unknown {
 /** Whether an object has a key from its class, and not one that every object inherits. */
 function isInherited(handlers: Handlers, name: string): boolean {
   return !Object.hasOwn(handlers, name) && !Object.hasOwn(Object.prototype, name) && name in handlers;
-}
-
-/** The function, with the object that has it as `this`, as its types say. */
-function withThis<Handler extends MethodHandler>(handler: Handler, object: Handlers): Handler {
-  try {
-    return Function.prototype.bind.call(handler, object);
-  } catch {
-    return handler; // a revoked proxy, which throws when it is called
-  }
 }
 
 /** A key that names no member, and is similar to the name of one that has no handler. */

@@ -2,7 +2,7 @@
 // the rules of dispatch. Specification: Object Paths, Introspectable.
 import type { MessageLink } from '../connection/link.js';
 import type { CallContext } from '../interface/definition.js';
-import { argumentError } from '../wire/arguments.js';
+import { argumentError, withThis } from '../wire/arguments.js';
 import { ArgumentError } from '../wire/errors.js';
 import { assertObjectPath } from '../wire/names.js';
 import { ANY, checkRequiredOptions, FUNCTION } from '../wire/options.js';
@@ -99,7 +99,10 @@ export function exportSubtree<Typed extends boolean = false>(
   const subtree: Subtree = new Subtree({
     pattern,
     isDeep,
-    callbacks: { children, object: checkedObject(object as SubtreeCallbacks['object'], pattern) },
+    callbacks: {
+      children: children && withThis(children, handlers),
+      object: object && checkedObject(withThis(object as ObjectHandler, handlers), pattern),
+    },
     fallbackAt: (path) => everywhere.map((implementation) => objects.exportAt(path, implementation)),
     exportAt: (path, implementation) => {
       objects.note(path, implementation);
@@ -128,9 +131,11 @@ export function exportSubtree<Typed extends boolean = false>(
   };
 }
 
+/** The handler `object`, without the types of links. */
+type ObjectHandler = NonNullable<SubtreeCallbacks['object']>;
+
 /** The handler `object`, with its result checked. */
-function checkedObject(object: SubtreeCallbacks['object'], pattern: string): SubtreeCallbacks['object'] {
-  if (object === undefined) return undefined;
+function checkedObject(object: ObjectHandler, pattern: string): ObjectHandler {
   const check = (found: FoundObject): FoundObject => (
     found === undefined ? undefined : checkImplementations('exportSubtree', pattern, found)
   );

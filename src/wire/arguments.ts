@@ -144,3 +144,12 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
     return false; // a revoked proxy
   }
 }
+
+/** A function of an object, called with that object as `this`, as the types of a function in an object say. */
+export function withThis<Callback extends (...args: never[]) => unknown>(callback: Callback, object: object): Callback {
+  try {
+    return Function.prototype.bind.call(callback, object); // a bound function has the type of its function
+  } catch {
+    return callback; // a revoked proxy, which throws when it is called
+  }
+}

@@ -48,6 +48,23 @@ const names = (xml: unknown, kind: 'node' | 'interface') =>
 const introspect = (path: string) => call(path, 'Introspect', '', [], 'org.freedesktop.DBus.Introspectable');
 
 suite('a subtree', () => {
+  test('calls its handlers with the object that has them as this', async () => {
+    class Users {
+      readonly #names = ['alice', 'bob'];
+
+      children(): readonly string[] {
+        return this.#names;
+      }
+
+      object([name = '']: readonly string[]): ReturnType<typeof user> | undefined {
+        return this.#names.includes(name) ? user(name) : undefined;
+      }
+    }
+    exportSubtree(service, '/com/example/class/*', new Users());
+    expect(names(await introspect('/com/example/class'), 'node')).toEqual(['alice', 'bob']);
+    expect(await call('/com/example/class/bob', 'Greet', 's', ['Hello'])).toBe('Hello bob');
+  });
+
   const users = new Map<string, Implementation>();
   const exportUsers = (later: boolean) => {
     users.clear();
