@@ -28,7 +28,10 @@ export interface Activator {
   start(name: string, waiting: Waiting): boolean;
   /** A name has an owner: delivers the messages and calls that wait for it, in order of arrival. */
   nameTaken(name: string): void;
-  /** Adds variables to the environment of services that are started from now on. */
+  /**
+   * Adds variables to the environment of services that are started from now on.
+   * @throws {DBusError} LimitsExceeded, and adds none, if there would be too many
+   */
   updateEnvironment(variables: ReadonlyMap<string, string>): void;
   /** Reads the service files again; returns whether the set of names has changed. */
   reload(): boolean;

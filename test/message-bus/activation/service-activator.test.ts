@@ -48,6 +48,19 @@ describe('a service that is started', () => {
     ]));
   });
 
+  test('gets at most a mebibyte of added variables, and none of an update that exceeds it', async () => {
+    const half = 'x'.repeat(2 ** 19 - 1);
+    const update = (variables: Record<string, string>) => driver().UpdateActivationEnvironment(variables);
+    await update({ A: half });
+    await update({ B: half });
+    const error = { errorName: 'org.freedesktop.DBus.Error.LimitsExceeded' };
+    await expect(update({ C: '' })).rejects.toMatchObject(error);
+    await expect(update({ A: 'short', D: half })).rejects.toMatchObject(error);
+    await update({ A: half });
+    await update({ A: '' });
+    await update({ C: 'x'.repeat(1_000) });
+  });
+
   test('ends with the bus if it still runs', async () => {
     const file = join(directory, 'pid');
     service(NAME, `/bin/sh -c "echo $$ > ${file}.new; mv ${file}.new ${file}; exec sleep 60"`);
