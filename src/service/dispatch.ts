@@ -14,7 +14,7 @@ import { MarshalError } from '../wire/errors.js';
 import type { MethodCall } from '../wire/messages/message.js';
 import { type ContextSource, hasGivenUp, HandlerContext } from './call-context.js';
 import { type ExportedInterface, type ExportedMethod, isPromiseLike } from './exported-interface.js';
-import { type FailedMember, isA, reportHandlerError } from './failure-reports.js';
+import { type FailedMember, isA, reportHandlerError, SUBTREE_HANDLERS } from './failure-reports.js';
 import type { ObjectNode } from './object-node.js';
 import type { ObjectTree } from './object-tree.js';
 import {
@@ -61,6 +61,11 @@ function expectedSignature({ in: signature, accepts }: ExportedMethod): string {
 /** The member that failed; if none was found, the one that the caller asked for. */
 function failedMember({ method, context: { message } }: Answer): FailedMember {
   return method?.place ?? { interface: shortened(message.interface ?? ''), member: message.member };
+}
+
+/** The group of its failures; see reportHandlerError(). */
+function groupOf({ method }: Answer): string | undefined {
+  return method === undefined ? SUBTREE_HANDLERS : undefined;
 }
 
 /** Runs one call of a method. */
@@ -142,7 +147,7 @@ export class Dispatcher implements CallRouter {
       }
       this.#reply(answer, result);
     } catch (error) {
-      if (!hasGivenUp(context, error)) sendError(this.#sink, call, { failed: failedMember(answer), error });
+      if (!hasGivenUp(context, error)) this.#sendError(answer, error);
     }
     context.end();
   }
@@ -221,15 +226,20 @@ export class Dispatcher implements CallRouter {
       if (!caller.isGone) this.#reply(answer, result);
     } catch (error) {
       if (hasGivenUp(context, error)) return;
-      if (!caller.isGone) sendError(this.#sink, call, { failed: failedMember(answer), error });
+      if (!caller.isGone) this.#sendError(answer, error);
       else if (answer.method !== undefined || !isA(error, DBusError)) {
         const { interface: interfaceName, member } = failedMember(answer);
-        reportHandlerError({ error, interface: interfaceName, member, call });
+        reportHandlerError({ error, interface: interfaceName, member, call }, groupOf(answer));
       }
     } finally {
       this.#callers.end(caller, running);
       context.end();
     }
+  }
+
+  #sendError(answer: Answer, error: unknown): void {
+    const { message } = answer.context;
+    sendError(this.#sink, message, { failed: failedMember(answer), group: groupOf(answer), error });
   }
 
   #reply({ method, context }: Answer, result: unknown): void {

@@ -8,7 +8,7 @@ import { assertObjectPath } from '../wire/names.js';
 import { ANY, checkRequiredOptions, FUNCTION } from '../wire/options.js';
 import { checkImplementations, type ExportedObject, type ImplementationFor } from './export-object.js';
 import { isPromiseLike } from './exported-interface.js';
-import { reportHandlerError } from './failure-reports.js';
+import { reportHandlerError, SUBTREE_HANDLERS } from './failure-reports.js';
 import { FoundObjects } from './found-objects.js';
 import { checkLink, exportsOf } from './link-exports.js';
 import { hasInterfaces } from './object-node.js';
@@ -110,7 +110,8 @@ export function exportSubtree<Typed extends boolean = false>(
     },
     listed: (node) => changes.note(node),
     report: (error, { message }) => {
-      reportHandlerError({ error, interface: message.interface ?? '', member: message.member, call: message });
+      const failed = { interface: message.interface ?? '', member: message.member };
+      reportHandlerError({ error, ...failed, call: message }, SUBTREE_HANDLERS);
     },
   });
   const remove = tree.addSubtree(root, subtree);

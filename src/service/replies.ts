@@ -75,17 +75,20 @@ export function sendReturn(
 
 /**
  * Sends an ERROR: a {@link DBusError} as it is, any other error as Failed with its text only, and then the error is
- * reported under `failed`. A DBusError whose body cannot be sent keeps its name: a text is made valid, and any other
- * body becomes the text, and is reported. One whose name is not valid becomes Failed and is reported too.
+ * reported under `failed`, in the group `group`. A DBusError whose body cannot be sent keeps its name: a text is made
+ * valid, and any other body becomes the text, and is reported. One whose name is not valid becomes Failed and is
+ * reported too.
  */
 export function sendError(
   sink: MessageSink,
   call: MethodCall,
-  { failed, error }: { readonly failed: FailedMember; readonly error: unknown },
+  { failed, group, error }: {
+    readonly failed: FailedMember; readonly group?: string | undefined; readonly error: unknown;
+  },
 ): void {
   const { interface: interfaceName, member } = failed;
   if (!isA(error, DBusError)) {
-    reportHandlerError({ error, interface: interfaceName, member, call });
+    reportHandlerError({ error, interface: interfaceName, member, call }, group);
     sendFailed(sink, call, textOf(error));
     return;
   }
@@ -96,7 +99,7 @@ export function sendError(
     if (isA(refusal, ConnectionClosedError)) return;
     if (isTextOnly(error) && sendText(sink, call, error)) return;
     const place = { interface: interfaceName, member, role: 'error-argument' } as const;
-    reportHandlerError({ error: errorAt(refusal, place, sendError), interface: interfaceName, member, call });
+    reportHandlerError({ error: errorAt(refusal, place, sendError), interface: interfaceName, member, call }, group);
     if (!sendText(sink, call, error)) sendFailed(sink, call, textOf(error));
   }
 }

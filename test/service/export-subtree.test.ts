@@ -1,6 +1,6 @@
 // Subtrees: paths that handlers find at each call, with their introspection, properties and signals.
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Bus } from '../../src/connection/bus.js';
 import { defineInterface } from '../../src/interface/define.js';
 import type { Implementation } from '../../src/interface/definition.js';
@@ -9,7 +9,8 @@ import { DBusError } from '../../src/protocol/errors.js';
 import { escapePathElement, unescapePathElement } from '../../src/protocol/path-element.js';
 import { exportObject } from '../../src/service/export-object.js';
 import { exportObjectManager } from '../../src/service/export-object-manager.js';
-import { exportSubtree } from '../../src/service/export-subtree.js';
+import { exportSubtree, type SubtreeHandlers } from '../../src/service/export-subtree.js';
+import { MAX_WARNINGS, WARNING_PERIOD } from '../../src/service/warning-limit.js';
 import { type Variant, variant } from '../../src/wire/variant.js';
 import { useBusPair } from '../support/bus-pair.js';
 import { describeWith } from '../support/programs.js';
@@ -235,6 +236,28 @@ suite('a subtree', () => {
     exported.unexport();
     exported.unexport();
     expect(await introspect('/deep')).toBe(`${ERROR}.UnknownObject`);
+  });
+
+  test.each<[failing: string, handlers: SubtreeHandlers]>([
+    ['object', { object: () => { throw new Error('no database'); } }],
+    ['object, later', { object: async () => { throw new Error('no database'); } }],
+    ['the result of object', { object: () => ({}) as Implementation }],
+    ['children', { object: () => undefined, children: () => { throw new Error('no list'); } }],
+  ])('causes no more warnings if each call is for another member: %s', async (_, handlers) => {
+    const warning = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    onTestFinished(() => {
+      vi.advanceTimersByTime(WARNING_PERIOD); // the next test gets its warnings again
+      vi.useRealTimers();
+      warning.mockRestore();
+    });
+    exportSubtree(service, '/com/example/users/**', handlers);
+    await Promise.all(Array.from({ length: 50 }, (__, n) => call('/com/example/users/x', `M${n}`, '', [], `a.B${n}`)));
+    expect(warning).toHaveBeenCalledTimes(MAX_WARNINGS);
+    vi.advanceTimersByTime(WARNING_PERIOD);
+    expect(warning.mock.calls.at(-1)?.[0]).toBe(
+      `the handlers of subtrees: ${50 - MAX_WARNINGS} more errors in the last 60 s`,
+    );
   });
 
   test('has each interface once per object: a second implementation is refused, or reported', async () => {
