@@ -57,7 +57,7 @@ export interface RemoteObject<Typed extends boolean = false> {
 
 /** The object that was asked for. */
 export interface IntrospectedObjects<Typed extends boolean = false> extends RemoteObject<Typed> {
-  /** Whether all objects down to `depth` were asked: false if a limit was reached. */
+  /** Whether all objects down to `depth` were asked, and all paths are listed: false if a limit was reached. */
   readonly complete: boolean;
 }
 
@@ -66,8 +66,9 @@ const OPTION_RULES: OptionRules<IntrospectOptions> = {
 };
 
 const DEFAULT_MAX_OBJECTS = 1_000;
-/** The most UTF-16 code units of the descriptions of all objects together. */
+/** The most UTF-16 code units of the descriptions of all objects together, and of the paths of all objects below. */
 const MAX_TOTAL_LENGTH = 2 ** 26;
+const MAX_TOTAL_PATH_LENGTH = 2 ** 24;
 /** The most invalid names of children that are kept for one object: an error takes far more memory than its text. */
 const MAX_FAILURES = 1_000;
 /** The most calls at one time. */
@@ -91,19 +92,26 @@ function refusalOf(path: string): unknown {
   }
 }
 
-/** The paths of the objects directly below, and the names that are not path elements. */
-function childPathsOf(path: string, { children }: ParsedIntrospection): {
-  readonly paths: readonly string[]; readonly failures: IntrospectFailure[];
+/**
+ * The paths of the objects directly below, and the names that are not path elements. A path can have any length: the
+ * objects whose paths together are longer than `maxLength` are left out.
+ */
+function childPathsOf(path: string, { children }: ParsedIntrospection, maxLength: number): {
+  readonly paths: readonly string[]; readonly failures: IntrospectFailure[]; readonly length: number;
+  readonly complete: boolean;
 } {
   const paths = new Set<string>();
   const failures: IntrospectFailure[] = [];
+  let length = 0;
   for (const { name = '' } of children) {
     const child = `${path === '/' ? '' : path}/${name}`;
     if (child === '/') continue; // without a name, at the root
+    if (length + child.length > maxLength) return { paths: [...paths], failures, length, complete: false };
+    length += child.length;
     if (isObjectPath(child)) paths.add(child);
     else if (failures.length < MAX_FAILURES) failures.push({ path: child, error: refusalOf(child) });
   }
-  return { paths: [...paths], failures };
+  return { paths: [...paths], failures, length, complete: true };
 }
 
 /** One definition for each name, and all problems: also those of an interface that the object lists twice. */
@@ -142,6 +150,7 @@ class Explorer<Typed extends boolean> {
   readonly #service: Service;
   readonly #signal: WaitOptions['signal'];
   #length = 0;
+  #pathLength = 0;
 
   constructor(link: MessageLink<Typed>, service: Service, signal: WaitOptions['signal']) {
     this.#link = link;
@@ -156,7 +165,9 @@ class Explorer<Typed extends boolean> {
     this.#length += xml.length;
     const parsed = parseIntrospection(xml);
     const { definitions, problems } = definitionsOf(parsed);
-    const { paths, failures } = childPathsOf(path, parsed);
+    const { paths, failures, length, complete } = childPathsOf(path, parsed, MAX_TOTAL_PATH_LENGTH - this.#pathLength);
+    this.#pathLength += length;
+    if (!complete) this.complete = false;
     return {
       path,
       interfaces: parsed.interfaces,
@@ -210,7 +221,8 @@ class Explorer<Typed extends boolean> {
 /**
  * Asks an object, and with `depth` those below, to describe itself (Introspect): its interfaces as definitions, with
  * proxies for them. The answer of the object is checked as far as possible, but can still be wrong: calls and
- * properties are checked when they are used. Limits: `maxObjects`, 64 Mi characters of descriptions in all.
+ * properties are checked when they are used. Limits: `maxObjects`, 64 Mi characters of descriptions, and 16 Mi
+ * characters of paths in all.
  *
  * Rejects as {@link MessageLink.call} does if the object itself does not answer, and with IntrospectionError if its
  * answer is not introspection data. For objects below, this is listed in `failures`.

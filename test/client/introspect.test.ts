@@ -172,6 +172,19 @@ test('an endless tree is explored only up to the limits, with few calls at a tim
   expect(chain.asked).toHaveLength(65);
 });
 
+test('a service with long paths cannot make a client hold the path of an object thousands of times', async () => {
+  const long = 'x'.repeat(1_000_000);
+  const children = Array.from({ length: 5_000 }, (_, n) => `<node name="a${n}"/>`).join('');
+  const answers: Readonly<Record<string, string>> = {
+    '/': `<node><node name="${long}"/><node name="other"/></node>`, [`/${long}`]: `<node>${children}</node>`,
+  };
+  const { link } = await answering((path) => answers[path] ?? '<node/>');
+  const root = await introspect(link, { path: '/' }, { depth: 1 });
+  expect(root.complete).toBe(false);
+  expect(root.children[0]?.childPaths.length).toBe(15);
+  expect(root.childPaths).toEqual([`/${long}`, '/other']);
+});
+
 test('introspection data with thousands of invalid names of objects is read, and 1,000 of them are reported', async () => {
   const { link } = await answering(() => `<node>${'<node name="a b"/>'.repeat(extent(2_000, 200_000))}<node name="good"/></node>`);
   const object = await introspect(link, { path: '/' });
