@@ -51,18 +51,37 @@ export function ruleText(rule: MatchRule): string {
   ].join(',');
 }
 
+/** The keys for arguments that a rule may have before it counts as several. */
+const USUAL_ARGUMENTS = 4;
+
+/**
+ * How many rules a rule counts as. Each argument that it asks for takes memory of its own in the index: more than
+ * usual count as one rule each.
+ */
+export function costOf({ args, argPaths }: MatchRule): number {
+  const asked = Object.keys(args ?? {}).length + Object.keys(argPaths ?? {}).length;
+  return 1 + Math.max(0, asked - USUAL_ARGUMENTS);
+}
+
+/** @throws {DBusError} LimitsExceeded if the rules of a client would count as more than this many */
+function checkCost({ limits }: BusCore, { uniqueName }: Client, cost: number): void {
+  const { maxMatchRulesPerConnection: limit } = limits;
+  if (cost <= limit) return;
+  const problem = `Connection "${uniqueName}" is not allowed to add more match rules`;
+  const advice = `(increase limits in configuration file if required; max_match_rules_per_connection=${limit})`;
+  throw new DBusError(ErrorName.LIMITS_EXCEEDED, `${problem} ${advice}`);
+}
+
 /**
  * Adds a rule, or another one that means the same as one of the client's.
  * @throws {DBusError} if the rule is not valid, the client has too many rules, or it may not eavesdrop
  */
 export function addRule(core: BusCore, client: Client, text: string): void {
   const { rules, eavesdroppers } = core.delivery;
-  if (client.ruleCount >= core.limits.maxMatchRulesPerConnection) {
-    const problem = `Connection "${client.uniqueName}" is not allowed to add more match rules`;
-    const advice = '(increase limits in configuration file if required; max_match_rules_per_connection=';
-    throw new DBusError(ErrorName.LIMITS_EXCEEDED, `${problem} ${advice}${core.limits.maxMatchRulesPerConnection})`);
-  }
+  checkCost(core, client, client.ruleCost + 1); // before the rule is read, as in the reference implementation
   const rule = readRule(text);
+  const cost = client.ruleCost + costOf(rule);
+  checkCost(core, client, cost);
   if (rule.eavesdrop === true && !client.identity.isPrivileged) {
     throw new DBusError(ErrorName.ACCESS_DENIED, 'Only the user of the bus and root may eavesdrop');
   }
@@ -75,6 +94,7 @@ export function addRule(core: BusCore, client: Client, text: string): void {
     known.count++;
   }
   client.ruleCount++;
+  client.ruleCost = cost;
   client.peaks.rules = Math.max(client.peaks.rules, client.ruleCount);
   core.peaks.rules = Math.max(core.peaks.rules, rules.size);
   core.peaks.rulesOfOne = Math.max(core.peaks.rulesOfOne, client.ruleCount);
@@ -85,13 +105,15 @@ export function addRule(core: BusCore, client: Client, text: string): void {
  * @throws {DBusError} if the text is not a valid rule, or the client has no such rule
  */
 export function removeRule(core: BusCore, client: Client, text: string): void {
-  const key = ruleText(readRule(text));
+  const rule = readRule(text);
+  const key = ruleText(rule);
   const known = client.rules.get(key);
   if (known === undefined) {
     const problem = "The given match rule wasn't found and can't be removed";
     throw new DBusError(ErrorName.MATCH_RULE_NOT_FOUND, problem);
   }
   client.ruleCount--;
+  client.ruleCost -= costOf(rule);
   if (--known.count > 0) return;
   client.rules.delete(key);
   unindex(core, known);
@@ -102,6 +124,7 @@ export function dropRules(core: BusCore, client: Client): void {
   for (const rule of client.rules.values()) unindex(core, rule);
   client.rules.clear();
   client.ruleCount = 0;
+  client.ruleCost = 0;
   for (const rule of client.monitorRules.splice(0)) core.delivery.monitors.remove(rule);
 }
 

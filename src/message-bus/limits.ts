@@ -14,7 +14,7 @@ export interface BusLimits {
   readonly maxIncompleteConnections?: number | undefined;
   /** Names of one connection: owned or waited for, the unique one included. Default: 50,000. */
   readonly maxNamesPerConnection?: number | undefined;
-  /** Match rules of one connection. Default: 50,000. */
+  /** Match rules of one connection. Default: 50,000. Each key for an argument after the fourth counts as one more. */
   readonly maxMatchRulesPerConnection?: number | undefined;
   /** Open calls of one caller. Default: 50,000. */
   readonly maxRepliesPerConnection?: number | undefined;

@@ -97,6 +97,27 @@ describe('a message bus in this process', () => {
     await expect(connectToBus(bus.address)).rejects.toThrow();
   });
 
+  test('counts a rule for many arguments as several', async () => {
+    await using bus = await startMessageBus({ limits: { maxMatchRulesPerConnection: 70 } });
+    await using client = await RawClient.registered(bus.address);
+    const add = (rule: string) => client.ask('AddMatch', 's', [rule]);
+    const asking = (count: number) => Array.from({ length: count }, (_, n) => `arg${n}${n % 2 === 0 ? 'path' : ''}='x'`).join();
+    const full = { errorName: ErrorName.LIMITS_EXCEEDED };
+    for (const rule of [asking(64), asking(6)]) expect(await add(rule)).toMatchObject({ type: 'method_return' }); // 61 and 3
+    expect(await add(asking(11))).toMatchObject(full); // 8
+    for (let n = 0; n < 6; n++) expect(await add(asking(4))).toMatchObject({ type: 'method_return' });
+    expect(await add('')).toMatchObject(full);
+    expect(await client.ask('RemoveMatch', 's', [asking(6)])).toMatchObject({ type: 'method_return' });
+    expect(await add(asking(5))).toMatchObject({ type: 'method_return' });
+    expect(await add(asking(4))).toMatchObject({ type: 'method_return' });
+    expect(await add('')).toMatchObject(full);
+    const monitor = (rules: string[]) => (
+      client.ask('BecomeMonitor', 'asu', [rules, 0], { interface: 'org.freedesktop.DBus.Monitoring' })
+    );
+    expect(await monitor([asking(64), asking(64)])).toMatchObject(full);
+    expect(await monitor([asking(64), ''])).toMatchObject({ type: 'method_return' });
+  });
+
   test('refuses unknown options, and addresses on which it cannot listen', async () => {
     await expect(startMessageBus({ adress: 'x' } as never)).rejects.toThrow('did you mean "address"?');
     await expect(startMessageBus({ limits: { maxNames: 1 } as never })).rejects.toThrow('maxNamesPerConnection');

@@ -3,10 +3,22 @@
 // Specification: org.freedesktop.DBus.Monitoring.BecomeMonitor.
 import { ErrorName } from '../../protocol/error-names.js';
 import { DBusError } from '../../protocol/errors.js';
+import type { MatchRule } from '../../protocol/match-rule.js';
 import type { BusCore } from '../bus-core.js';
-import { dropRules, readRule } from '../client-rules.js';
+import { costOf, dropRules, readRule } from '../client-rules.js';
 import { surrenderNames } from '../departures.js';
 import type { DriverCall, DriverMethods } from './driver-call.js';
+
+function readRules(texts: readonly string[], limit: number): readonly MatchRule[] {
+  const checkCount = (count: number): void => {
+    if (count <= limit) return;
+    throw new DBusError(ErrorName.LIMITS_EXCEEDED, `${texts.length} rules are more than a connection may have`);
+  };
+  checkCount(texts.length);
+  const rules = texts.map(readRule);
+  checkCount(rules.reduce((sum, rule) => sum + costOf(rule), 0));
+  return rules.length === 0 ? [{}] : rules;
+}
 
 function becomeMonitor(core: BusCore, call: DriverCall): undefined {
   const { client, args } = call;
@@ -15,10 +27,7 @@ function becomeMonitor(core: BusCore, call: DriverCall): undefined {
     throw new DBusError(ErrorName.ACCESS_DENIED, 'Only the user of the bus and root may become a monitor');
   }
   if (flags !== 0) throw new DBusError(ErrorName.INVALID_ARGS, 'BecomeMonitor does not support any flags yet');
-  if (texts.length > core.limits.maxMatchRulesPerConnection) {
-    throw new DBusError(ErrorName.LIMITS_EXCEEDED, `${texts.length} rules are more than a connection may have`);
-  }
-  const rules = texts.length === 0 ? [{}] : texts.map(readRule); // before anything changes
+  const rules = readRules(texts, core.limits.maxMatchRulesPerConnection); // before anything changes
   call.reply();
   surrenderNames(core, client); // its old rules may still match the signals about its names
   dropRules(core, client);
