@@ -1,6 +1,6 @@
 // Bounds the memory of the objects that one link collects for answers of GetManagedObjects at the same time: while
 // these hold many values, further answers wait for their turn. Callers without a running collection come first. It
-// knows no objects. Tests: collection-turns.heavy.test.ts. (No clause of the specification.)
+// knows no objects. (No clause of the specification.)
 import { DBusError } from '../protocol/errors.js';
 import { ErrorName } from '../protocol/error-names.js';
 import { HANDLER_TIME_LIMIT, type TimeLimit } from './time-limit.js';

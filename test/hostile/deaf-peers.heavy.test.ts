@@ -1,5 +1,5 @@
 // Peers that never read, at the real limits: a sender is disconnected, and its memory is bounded.
-// test/transport/congestion.heavy.test.ts has the same at small limits.
+// test/transport/congestion.test.ts has the same at small limits.
 import type { Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import { openConnection } from '../../src/connection/connection.js';

@@ -1,5 +1,6 @@
 // Slow jobs without a service: their bits, results that are kept, and limits. Time is simulated.
 
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { MAX_SLOW_JOBS, MAX_SLOW_JOBS_PER_CALLER } from '../../../src/random-data.js';
 import type { JobCaller } from '../../../src/service/random-data/job-callers.js';
@@ -161,6 +162,17 @@ describe('results', () => {
       expect([collect(left[0]!), collect(left[199]!)]).toEqual([undefined, { state: 'done', result: '0' }]);
       expect(collect(own[0]!)).toEqual({ state: 'done', result: '0' });
     });
+});
+
+test('a caller whose results are collected is listened to no longer', () => {
+  const { start, collect, jobs } = setup();
+  const { sender, signal } = callerNamed(':1.5');
+  const ids = [1, 2].map(() => start(0, { sender, signal }));
+  vi.advanceTimersByTime(1);
+  expect(jobs.kept).toBe(2);
+  expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+  for (const id of ids) collect(id, { sender, signal });
+  expect(getEventListeners(signal, 'abort')).toHaveLength(0);
 });
 
 describe('the number of jobs', () => {
