@@ -3,6 +3,7 @@
 
 import { beforeEach, expect, test, vi } from 'vitest';
 import { PendingReplies } from '../../src/message-bus/pending-replies.js';
+import { collectGarbage } from '../support/memory.js';
 import { expectProportionalWork } from '../support/work.js';
 
 const [caller, callee, other] = [{ name: 'caller' }, { name: 'callee' }, { name: 'other' }];
@@ -78,6 +79,23 @@ test('a caller that leaves has no pending calls', () => {
   replies.leave(callee);
   replies.leave(other);
   expect(newAnswers()).toEqual([]);
+});
+
+test('a caller that has left is not kept in memory while its callees stay', async () => {
+  const use: readonly ((caller: { readonly name: string }) => void)[] = [
+    (gone) => replies.expect(gone, callee, 7),
+    (gone) => { for (const each of [callee, other]) replies.expect(gone, each, 7); },
+    (gone) => { if (replies.expect(gone, callee, 7) === undefined) replies.take(gone, callee, 7); },
+  ];
+  const callers = use.map((each) => {
+    const gone = { name: 'gone' };
+    each(gone);
+    replies.leave(gone);
+    return new WeakRef(gone);
+  });
+  await new Promise(setImmediate); // what a WeakRef was made of lives until then
+  collectGarbage();
+  expect(callers.map((gone) => gone.deref())).toEqual([undefined, undefined, undefined]);
 });
 
 test('a caller can call itself, and leave', () => {

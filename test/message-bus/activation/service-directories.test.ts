@@ -60,10 +60,12 @@ test('service files that are not valid are skipped, and the reason is reported',
   put('a/good.service', 'com.example.Good');
   writeFileSync(join(root, 'a/empty.service'), '');
   writeFileSync(join(root, 'a/large.service'), '#'.repeat(65_537));
+  const service = '[D-BUS Service]\nName=com.example.Largest\nExec=/bin/true\n';
+  writeFileSync(join(root, 'a/largest.service'), service + '#'.repeat(65_536 - service.length));
   mkdirSync(join(root, 'a/folder.service'));
   symlinkSync('/nonexistent', join(root, 'a/link.service'));
   const { services, skipped } = findServices([loose('a')]);
-  expect([...services.keys()]).toEqual(['com.example.Good']);
+  expect([...services.keys()]).toEqual(['com.example.Good', 'com.example.Largest']);
   expect(skipped.map(({ file, reason }) => [file.slice(root.length + 3), reason.replace(/, stat .*/, '')])).toEqual([
     ['empty.service', '[D-BUS Service] is missing: a service file must have it'],
     ['folder.service', 'it must be a regular file'],

@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseAddresses } from '../../../src/protocol/address.js';
 import { builtProgram } from '../../support/built.js';
-import { heavyTest, some } from '../../support/extent.js';
+import { extent, heavyTest, some } from '../../support/extent.js';
 import { describeWith, type ProgramOptions, PYTHON, run, start } from '../../support/programs.js';
 
 const BUS = builtProgram('bus');
@@ -47,19 +47,20 @@ describeWith('gdbus', 'busctl', 'dbus-send', 'dbus-python')('the programs of oth
 });
 
 describe.concurrent('the exit code', () => {
-  test.each(some<[string, string[], number]>([
-    ['is that of the command', ['/bin/sh', '-c', 'exit 7'], 7],
+  const rows: readonly (readonly [title: string, args: string[], code: number])[] = [
     ['is 128 and the number of the signal that ended the command', ['/bin/sh', '-c', 'kill -9 $$'], 137],
     ['is 127 if there is no such command', ['/nonexistent'], 127],
     ['is 126 if the command cannot be executed', ['/etc/passwd'], 126],
+    ['is that of the command', ['/bin/sh', '-c', 'exit 7'], 7],
     ['is 127 if the bus cannot be started', ['--config-file=/nonexistent', '/bin/true'], 127],
     ['is 64 if the usage is wrong', ['--nonsense', '/bin/true'], 64],
-  ], 6))('%s', async (_, args, code) => {
+  ];
+  test.each(extent(rows.slice(0, 3), rows))('%s', async (_, args, code) => {
     expect((await runWith(args)).code).toBe(code);
   });
 });
 
-test.concurrent.each(some(['SIGTERM', 'SIGHUP', 'SIGINT'] as const, 3))('%s goes to the command, which handles it', async (signal) => {
+test.concurrent.each(some(['SIGINT', 'SIGTERM', 'SIGHUP'] as const, 3))('%s goes to the command, which handles it', async (signal) => {
   const script = `trap 'echo trapped; exit 9' ${signal.slice(3)}; echo ready; while :; do sleep 0.05; done`;
   await using program = await start(process.execPath, [BUS, 'run', '/bin/sh', '-c', script]);
   await program.line('ready');
