@@ -39,6 +39,22 @@ function splitPath(path: string): { readonly parent: string; readonly element: s
   return { parent: slash === 0 ? '/' : path.slice(0, slash), element: path.slice(slash + 1) };
 }
 
+/**
+ * The most elements below the root of a subtree. Callers choose the paths of their calls, and each element becomes a
+ * string for the handlers: a path of many elements would take ten times its length.
+ */
+export const MAX_SUBTREE_DEPTH = 256;
+
+/** Whether a path has at most `most` elements from an index on. */
+function hasElements(path: string, from: number, most: number): boolean {
+  let slash = from - 1;
+  for (let count = 0; count < most; count++) {
+    slash = path.indexOf('/', slash + 1);
+    if (slash === -1) return true;
+  }
+  return false;
+}
+
 /** The objects of one connection. The root always exists. */
 export class ObjectTree {
   readonly #nodes = new Map<string, Node>([['/', new Node('/')]]);
@@ -96,8 +112,9 @@ export class ObjectTree {
       const node = this.#nodes.get(end === 0 ? '/' : path.slice(0, end));
       if (node === undefined) break;
       const below = end + 1;
-      if (node.subtree === undefined || (!node.subtree.isDeep && path.includes('/', below))) continue;
-      found = { subtree: node.subtree, below };
+      if (node.subtree === undefined) continue;
+      const depth = node.subtree.isDeep ? MAX_SUBTREE_DEPTH : 1;
+      if (hasElements(path, below, depth)) found = { subtree: node.subtree, below };
     }
     return found;
   }

@@ -12,7 +12,7 @@ import { reportHandlerError } from './failure-reports.js';
 import type { FoundObjects } from './found-objects.js';
 import type { Addition as PreparedAddition, Announcement, ObjectManagers } from './object-managers.js';
 import { hasInterfaces, type NodeFinder, type ObjectNode } from './object-node.js';
-import { type ObjectTree, pathBelow } from './object-tree.js';
+import { MAX_SUBTREE_DEPTH, type ObjectTree, pathBelow } from './object-tree.js';
 import { heldSignalsOf, ownObjectContext } from './outgoing-signals.js';
 
 /** The subtree, and the objects of its link. */
@@ -239,8 +239,8 @@ export class SubtreeChanges {
   #pathOf(method: string, elements: readonly unknown[]): string {
     const { root, subtree } = this.#options;
     const owner = `${OWNER}.${method}`;
-    if (elements.length === 0 || (!subtree.isDeep && elements.length > 1)) {
-      const must = subtree.isDeep ? 'one path element or more' : 'one path element';
+    if (elements.length === 0 || elements.length > (subtree.isDeep ? MAX_SUBTREE_DEPTH : 1)) {
+      const must = subtree.isDeep ? `1 to ${MAX_SUBTREE_DEPTH} path elements` : 'one path element';
       throw new ArgumentError('ARGUMENT_INVALID', `expected ${must} below ${root}, got ${elements.length}`, { owner });
     }
     let path = root;
