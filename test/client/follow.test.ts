@@ -1,6 +1,7 @@
-// Following a remote object on a link without a bus, with services that make the follower read repeatedly.
+// Following a remote object on a link, mostly without a bus, with services that make the follower read repeatedly.
 import { expect, onTestFinished, test, type TestContext } from 'vitest';
 import { createProxy } from '../../src/client/proxy.js';
+import { connectToBus } from '../../src/connection/open-bus.js';
 import { connectionOver } from '../../src/connection/over-transport.js';
 import { defineInterface } from '../../src/interface/define.js';
 import { startMessageBus } from '../../src/message-bus/start.js';
@@ -8,6 +9,7 @@ import { exportObject } from '../../src/service/export-object.js';
 import { memoryPair } from '../../src/transport/memory-pair.js';
 import { type MethodCall, methodReturn, signal } from '../../src/wire/messages/message.js';
 import { variant } from '../../src/wire/variant.js';
+import { answerAsBus, startFakeServer } from '../connection/fake-server.js';
 
 const Player = defineInterface({
   name: 'com.example.Player1', properties: { Volume: { type: 'd', access: 'read' } },
@@ -153,4 +155,19 @@ test('a name that changes its owner all the time is read at a limited pace, and 
   await client.nameHasOwner(target.destination);
   expect(client.dropped.get('unexpected reply')).toBe(1); // nothing waits for it any more
   await watch.close();
+});
+
+test('a watch survives the loss of its connection while the first read waits for the service to start', async () => {
+  await using server = await startFakeServer({ answer: answerAsBus }); // which does not answer the read
+  const bus = await connectToBus(server.address, { reconnect: { initialDelay: 1 } });
+  onTestFinished(() => bus.close({ timeout: 0 }));
+  const peer = await server.peer();
+  const watch = createProxy(bus, Player, { destination: 'com.example.Player', path: '/player' }).$watch('Volume', () => {});
+  let isClosed = false;
+  void watch.closed.then(() => (isClosed = true));
+  await peer.received(({ member }) => member === 'Get');
+  peer.socket.destroy();
+  await (await server.peer()).received(({ member }) => member === 'GetNameOwner');
+  await watch.ready;
+  expect(isClosed).toBe(false);
 });
