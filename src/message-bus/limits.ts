@@ -14,7 +14,10 @@ export interface BusLimits {
   readonly maxIncompleteConnections?: number | undefined;
   /** Names of one connection: owned or waited for, the unique one included. Default: 50,000. */
   readonly maxNamesPerConnection?: number | undefined;
-  /** Match rules of one connection. Default: 50,000. Each key for an argument after the fourth counts as one more. */
+  /**
+   * Match rules of one connection. Default: 50,000. A rule with more than four keys for arguments counts as one more
+   * for each further key.
+   */
   readonly maxMatchRulesPerConnection?: number | undefined;
   /** Open calls of one caller. Default: 50,000. */
   readonly maxRepliesPerConnection?: number | undefined;
@@ -35,7 +38,10 @@ export interface BusLimits {
   readonly authTimeout?: number | undefined;
   /** Longest start of a service, in milliseconds. Default: 120,000. */
   readonly serviceStartTimeout?: number | undefined;
-  /** Messages that may wait for services that start. Default: 10,000. */
+  /**
+   * Messages that may wait for services that start. Default: 10,000. Together they may have 128 MiB, or half of
+   * `maxOutgoingBytes` if that is less. Further ones get LimitsExceeded.
+   */
   readonly maxPendingServiceStarts?: number | undefined;
 }
 

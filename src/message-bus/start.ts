@@ -9,11 +9,12 @@ import { BUS_OVER_RULES, type BusOverOptions, busOver } from '../connection/over
 import { formatAddress } from '../protocol/address.js';
 import { acceptClients, type ClientListener } from '../transport/accept-clients.js';
 import { memoryPair } from '../transport/memory-pair.js';
+import { MAX_MESSAGE_LENGTH } from '../wire/constants.js';
 import { ANY, checkOptions, type OptionRules, TEXT, TEXTS } from '../wire/options.js';
 import { ServiceActivator, type ServiceActivatorOptions } from './activation/service-activator.js';
 import { announceActivatable } from './driver/bus-methods.js';
 import { type Identity, NOBODY, ownProcess, ownUser } from './identity.js';
-import { type BusLimits, LIMIT_RULES, withDefaults } from './limits.js';
+import { type BusLimits, LIMIT_RULES, type Limits, withDefaults } from './limits.js';
 import { MessageBus, type MessageBusOptions } from './message-bus.js';
 
 /** How a message bus is started. */
@@ -92,6 +93,14 @@ function privateAddress(): string {
   return formatAddress({ transport: 'unix', keys: new Map([['tmpdir', directory]]), guid: undefined });
 }
 
+/**
+ * The most bytes of messages that wait for services. All of them can be for one service, and are sent to it at once
+ * when it has its name. This must not disconnect it: half of the bytes that may wait for a client are left for others.
+ */
+function maxPendingBytes({ maxOutgoingBytes }: Limits): number {
+  return Math.min(MAX_MESSAGE_LENGTH, Math.floor(maxOutgoingBytes / 2));
+}
+
 /** Starts a bus with the parts of its program. */
 export async function startBusWith(options: StartMessageBusOptions, parts: BusParts): Promise<StartedBus> {
   const limits = withDefaults(options.limits);
@@ -106,6 +115,7 @@ export async function startBusWith(options: StartMessageBusOptions, parts: BusPa
       environment: process.env,
       startTimeout: limits.serviceStartTimeout,
       maxPendingStarts: limits.maxPendingServiceStarts,
+      maxPendingBytes: maxPendingBytes(limits),
     }));
   const bus = new MessageBus({ limits, activator: parts.activator ?? startServices, policyFor, features });
   const { core } = bus;

@@ -3,16 +3,9 @@
 // Tests: activations.test.ts. Specification: Message Bus Starting Services.
 import { ErrorName } from '../../protocol/error-names.js';
 import { startTimer } from '../../transport/waiting.js';
-import { MAX_MESSAGE_LENGTH } from '../../wire/constants.js';
 import type { Waiting } from '../activator.js';
 import type { LaunchedProgram, StartFailure } from './launch.js';
 import type { ActivatableService } from './service-file.js';
-
-/**
- * The most bytes of messages that wait, for all services together: that of the longest message. All of them can be for
- * one service, and are sent to it at once, when it has its name.
- */
-const MAX_WAITING_BYTES = MAX_MESSAGE_LENGTH;
 
 /** How services are started. */
 export interface ActivationOptions {
@@ -21,6 +14,8 @@ export interface ActivationOptions {
   readonly timeout: () => number;
   /** The most that may wait, for all services together. */
   readonly maxWaiting: () => number;
+  /** The most bytes of the messages that wait, for all services together. */
+  readonly maxWaitingBytes: () => number;
 }
 
 interface Activation {
@@ -62,8 +57,9 @@ export class Activations {
     if (this.#waiting >= this.#options.maxWaiting()) {
       return 'The maximum number of pending activations has been reached';
     }
-    if (this.#waitingBytes + bytes <= MAX_WAITING_BYTES) return undefined;
-    return `More than ${MAX_WAITING_BYTES} bytes of messages would wait for services`;
+    const maxBytes = this.#options.maxWaitingBytes();
+    if (this.#waitingBytes + bytes <= maxBytes) return undefined;
+    return `More than ${maxBytes} bytes of messages would wait for services`;
   }
 
   #count({ bytes }: Waiting, sign: 1 | -1): void {

@@ -22,6 +22,8 @@ export interface ServiceActivatorOptions {
   readonly startTimeout: number;
   /** The most messages and calls that may wait. */
   readonly maxPendingStarts: number;
+  /** The most bytes of the messages that wait, for all services together. */
+  readonly maxPendingBytes: number;
   /**
    * Called with a line for the user of the bus: about a service file that was skipped, or a key that has no effect.
    * Default: nothing happens.
@@ -43,6 +45,7 @@ export class ServiceActivator implements Activator {
       launch: (service) => this.#launch(service),
       timeout: () => options.startTimeout,
       maxWaiting: () => options.maxPendingStarts,
+      maxWaitingBytes: () => options.maxPendingBytes,
     });
     this.reload();
   }

@@ -9,7 +9,7 @@ import { deferred } from '../../support/waiting.js';
 const A = { name: 'com.example.A', command: ['/bin/a'], user: undefined, systemdService: undefined };
 const B = { ...A, name: 'com.example.B' };
 
-function setUp({ timeout = 60_000, maxWaiting = 100 } = {}) {
+function setUp({ timeout = 60_000, maxWaiting = 100, maxWaitingBytes = 2 ** 27 } = {}) {
   const log: string[] = [];
   const ends = new Map<string, (failure: StartFailure | undefined) => void>();
   const activations = new Activations({
@@ -21,6 +21,7 @@ function setUp({ timeout = 60_000, maxWaiting = 100 } = {}) {
     },
     timeout: () => timeout,
     maxWaiting: () => maxWaiting,
+    maxWaitingBytes: () => maxWaitingBytes,
   });
   const leave = new Map<string, () => void>();
   const waiter = (name: string, bytes = 100): Waiting => ({
@@ -94,7 +95,7 @@ test('a client that leaves while it waits gets nothing, and makes room for anoth
   activations.close();
 });
 
-test('all messages that wait have 128 MiB at most, and calls of StartServiceByName none', () => {
+test('all messages that wait have a limit for their bytes, and a call of StartServiceByName has none', () => {
   const { activations, log, leave, waiter } = setUp();
   activations.start(A, waiter('one', 2 ** 26));
   activations.start(B, waiter('two', 2 ** 26));

@@ -4,7 +4,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Bus, createProxy, DBusDaemon } from '../../../src/index.js';
+import { type Bus, createProxy, DBusDaemon, type DBusError } from '../../../src/index.js';
 import { type RunningMessageBus, startMessageBus } from '../../../src/message-bus/start.js';
 import { scratchDirectory } from '../../support/reaper.js';
 import { until } from '../../support/waiting.js';
@@ -59,6 +59,22 @@ describe('a service that is started', () => {
     await update({ A: half });
     await update({ A: '' });
     await update({ C: 'x'.repeat(1_000) });
+  });
+
+  test('is not disconnected by the messages that waited for it, however few bytes the bus keeps for a client', async () => {
+    service(NAME, '/bin/sleep 60');
+    await using small = await startMessageBus({ serviceDirectories: [directory], limits: { maxOutgoingBytes: 2 ** 16 } });
+    await using caller = await small.connect();
+    await using started = await small.connect();
+    const body = [new Uint8Array(4_000)] as const;
+    const calls = Array.from({ length: 40 }, () => (
+      caller.call({ destination: NAME, path: '/', member: 'Take', signature: 'ay', body }).catch((error: unknown) => error)
+    ));
+    await caller.getId(); // the calls have arrived
+    expect(await started.requestName(NAME)).toBe('primary owner');
+    const names = (await Promise.all(calls)).map((error) => (error as DBusError).errorName.split('.').at(-1));
+    expect([names.indexOf('LimitsExceeded'), new Set(names.slice(7))]).toEqual([7, new Set(['LimitsExceeded'])]);
+    expect(started.state).toBe('connected');
   });
 
   test('ends with the bus if it still runs', async () => {
