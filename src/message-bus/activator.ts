@@ -30,7 +30,7 @@ export interface Activator {
   nameTaken(name: string): void;
   /**
    * Adds variables to the environment of services that are started from now on.
-   * @throws {DBusError} LimitsExceeded, and adds none, if there would be too many
+   * @throws {DBusError} LimitsExceeded, and adds none, if the added variables would have more than 1 MiB
    */
   updateEnvironment(variables: ReadonlyMap<string, string>): void;
   /** Reads the service files again; returns whether the set of names has changed. */

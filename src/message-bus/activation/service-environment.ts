@@ -8,16 +8,22 @@ import { DBusError } from '../../protocol/errors.js';
 const FOREIGN = ['DBUS_SESSION_BUS_PID', 'DBUS_SESSION_BUS_WINDOWID', 'DBUS_STARTER_ADDRESS', 'DBUS_STARTER_BUS_TYPE'];
 
 /**
- * The most characters of all variables that clients have added, with their names: half of what Linux usually passes to
- * a program. No service could be started with more.
+ * The most bytes of all variables that clients have added: half of what Linux usually passes to a program, with its
+ * arguments. If the variables of a program exceed that, it cannot be started.
  */
-const MAX_ADDED_LENGTH = 2 ** 20;
+const MAX_ADDED_BYTES = 2 ** 20;
+/** Bytes of a variable besides its name and its value: "=", a zero byte and a pointer. */
+const BYTES_OF_VARIABLE = 10;
+
+function sizeOf(name: string, value: string): number {
+  return Buffer.byteLength(name) + Buffer.byteLength(value) + BYTES_OF_VARIABLE;
+}
 
 /** The environment of services. */
 export class ServiceEnvironment {
   readonly #inherited: NodeJS.ProcessEnv;
   readonly #added = new Map<string, string>();
-  #addedLength = 0;
+  #addedBytes = 0;
 
   /** Takes a copy of the environment of the bus. */
   constructor(environment: NodeJS.ProcessEnv) {
@@ -27,19 +33,19 @@ export class ServiceEnvironment {
 
   /**
    * Adds variables for the services that are started from now on.
-   * @throws {DBusError} LimitsExceeded, and adds none, if there would be too many
+   * @throws {DBusError} LimitsExceeded, and adds none, if the added variables would have more than 1 MiB
    */
   update(variables: ReadonlyMap<string, string>): void {
-    let length = this.#addedLength;
+    let bytes = this.#addedBytes;
     for (const [name, value] of variables) {
       const before = this.#added.get(name);
-      length += value.length + (before === undefined ? name.length : -before.length);
+      bytes += sizeOf(name, value) - (before === undefined ? 0 : sizeOf(name, before));
     }
-    if (length > MAX_ADDED_LENGTH) {
-      const found = `the variables of clients would have ${length} characters`;
-      throw new DBusError(ErrorName.LIMITS_EXCEEDED, `${found}: at most ${MAX_ADDED_LENGTH} may be added`);
+    if (bytes > MAX_ADDED_BYTES) {
+      const found = `the variables of clients would have ${bytes} bytes`;
+      throw new DBusError(ErrorName.LIMITS_EXCEEDED, `${found}: they must have at most ${MAX_ADDED_BYTES}`);
     }
-    this.#addedLength = length;
+    this.#addedBytes = bytes;
     for (const [name, value] of variables) this.#added.set(name, value);
   }
 

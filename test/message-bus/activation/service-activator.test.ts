@@ -49,7 +49,7 @@ describe('a service that is started', () => {
   });
 
   test('gets at most a mebibyte of added variables, and none of an update that exceeds it', async () => {
-    const half = 'x'.repeat(2 ** 19 - 1);
+    const half = 'x'.repeat(2 ** 19 - 11); // with its name, and 10 bytes that each variable has
     const update = (variables: Record<string, string>) => driver().UpdateActivationEnvironment(variables);
     await update({ A: half });
     await update({ B: half });
@@ -59,6 +59,10 @@ describe('a service that is started', () => {
     await update({ A: half });
     await update({ A: '' });
     await update({ C: 'x'.repeat(1_000) });
+    await update({ B: '', C: '' });
+    await expect(update({ B: '€'.repeat(2 ** 19) })).rejects.toMatchObject(error); // 1.5 MiB in UTF-8
+    const many = Object.fromEntries(Array.from({ length: 80_000 }, (_, n) => [`V${n}`, '']));
+    await expect(update(many)).rejects.toMatchObject(error);
   });
 
   test('is not disconnected by the messages that waited for it, however few bytes the bus keeps for a client', async () => {
