@@ -43,8 +43,8 @@ interface OpenCall<Peer> {
   readonly serial: number;
 }
 
-/** The calls of one serial of a caller. A serial can be in use at several callees at once; that is rare. */
-type SameSerial<Peer> = OpenCall<Peer> | readonly OpenCall<Peer>[];
+/** The calls of one serial of a caller: one call, or, if the serial is in use at several callees, the call to each. */
+type SameSerial<Peer> = OpenCall<Peer> | Map<Peer, OpenCall<Peer>>;
 
 /** The calls of one caller. */
 interface CallsOfCaller<Peer> {
@@ -98,7 +98,9 @@ export class PendingReplies<Peer extends object> {
     const open = calls.bySerial.get(serial);
     if (callTo(callee, open) !== undefined) return SERIAL_IN_USE;
     const call = { caller, callee, serial };
-    calls.bySerial.set(serial, open === undefined ? call : [...asList(open), call]);
+    if (open === undefined) calls.bySerial.set(serial, call);
+    else if (open instanceof Map) open.set(callee, call);
+    else calls.bySerial.set(serial, new Map([[open.callee, open], [callee, call]]));
     calls.count++;
     let callers = this.#byCallee.get(callee);
     if (callers === undefined) {
@@ -132,7 +134,7 @@ export class PendingReplies<Peer extends object> {
   leave(peer: Peer): void {
     const calls = this.#byCaller.get(peer);
     if (calls !== undefined) {
-      for (const open of calls.bySerial.values()) for (const call of asList(open)) this.#close(call);
+      for (const open of calls.bySerial.values()) for (const call of callsOf(open)) this.#close(call);
       this.#byCaller.delete(peer);
     }
     const callers = this.#byCallee.get(peer);
@@ -166,22 +168,17 @@ export class PendingReplies<Peer extends object> {
     if (calls === undefined) return;
     calls.count--;
     const open = calls.bySerial.get(serial);
-    const others = open === call || open === undefined ? [] : asList(open).filter((each) => each !== call);
-    if (others.length === 0) calls.bySerial.delete(serial);
-    else calls.bySerial.set(serial, others.length === 1 ? others[0]! : others); // it has one element
+    if (open instanceof Map && open.delete(callee) && open.size > 0) return;
+    calls.bySerial.delete(serial);
   }
 }
 
 /** The call to one callee, of those that have one serial. */
 function callTo<Peer>(callee: Peer, open: SameSerial<Peer> | undefined): OpenCall<Peer> | undefined {
-  if (open === undefined || isOne(open)) return open?.callee === callee ? open : undefined;
-  return open.find((call) => call.callee === callee);
+  if (open instanceof Map) return open.get(callee);
+  return open?.callee === callee ? open : undefined;
 }
 
-function isOne<Peer>(open: SameSerial<Peer>): open is OpenCall<Peer> {
-  return !Array.isArray(open);
-}
-
-function asList<Peer>(open: SameSerial<Peer>): readonly OpenCall<Peer>[] {
-  return isOne(open) ? [open] : open;
+function callsOf<Peer>(open: SameSerial<Peer>): Iterable<OpenCall<Peer>> {
+  return open instanceof Map ? open.values() : [open];
 }

@@ -167,3 +167,18 @@ test('a callee that leaves costs only its own calls, however many others its cal
     replies.leave(caller);
   });
 });
+
+test.each<[end: string, end: (caller: { readonly name: string }, callees: readonly { readonly name: string }[]) => void]>([
+  ['its caller leaves', (caller) => replies.leave(caller)],
+  ['its callees leave', (_, callees) => { for (const callee of callees) replies.leave(callee); }],
+])('a serial that is open at many callees costs no more than many serials if %s', async (_, end) => {
+  await expectProportionalWork(1_000, (count) => {
+    const caller = { name: 'caller' };
+    const callees = Array.from({ length: count }, (__, n) => ({ name: `callee ${n}` }));
+    for (const callee of callees) replies.expect(caller, callee, 7);
+    end(caller, callees);
+    expect(replies.countOf(caller)).toBe(0);
+    newAnswers();
+    replies.leave(caller);
+  });
+});
