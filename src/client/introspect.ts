@@ -66,8 +66,9 @@ const OPTION_RULES: OptionRules<IntrospectOptions> = {
 };
 
 const DEFAULT_MAX_OBJECTS = 1_000;
-/** The most UTF-16 code units of the descriptions of all objects together, and of the paths of all objects below. */
+/** The most UTF-16 code units of the descriptions of all objects together. */
 const MAX_TOTAL_LENGTH = 2 ** 26;
+/** The most UTF-16 code units of the paths of all objects below, listed or refused. */
 const MAX_TOTAL_PATH_LENGTH = 2 ** 24;
 /** The most invalid names of children that are kept for one object: an error takes far more memory than its text. */
 const MAX_FAILURES = 1_000;
@@ -94,7 +95,7 @@ function refusalOf(path: string): unknown {
 
 /**
  * The paths of the objects directly below, and the names that are not path elements. A path can have any length: the
- * objects whose paths together are longer than `maxLength` are left out.
+ * list ends before the path with which all of them would have more than `maxLength` characters.
  */
 function childPathsOf(path: string, { children }: ParsedIntrospection, maxLength: number): {
   readonly paths: readonly string[]; readonly failures: IntrospectFailure[]; readonly length: number;

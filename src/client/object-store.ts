@@ -58,14 +58,16 @@ class StoredInterface implements ManagedInterface {
 
 /** An object: its interfaces by the keys of their definitions, and the same as the program sees it. */
 interface StoredObject {
+  /** The text of the path that counts as memory: each message has a text of its own. */
+  readonly path: string;
   readonly interfaces: Map<string, StoredInterface>;
   readonly view: object;
 }
 
-/** Characters of a path that do not count as memory: the number of objects bounds those of usual paths. */
+/** The longest path, in characters, that does not count as memory: the number of objects bounds these. */
 const USUAL_PATH_LENGTH = 1_024;
 
-/** Roughly the memory of a path beyond that of usual ones, in bytes. A path can have any length. */
+/** Roughly the memory of a path that is longer than usual, in bytes; 0 for others. A path can have any length. */
 function weightOfPath({ length }: string): number {
   return length <= USUAL_PATH_LENGTH ? 0 : 2 * length;
 }
@@ -138,11 +140,13 @@ export class ObjectStore {
   }
 
   #addInterface(
-    path: string, { kind, definition }: { readonly kind: string; readonly definition: InterfaceDefinition },
+    announcedPath: string, { kind, definition }: { readonly kind: string; readonly definition: InterfaceDefinition },
     { variants, source }: { readonly variants: ReadonlyMap<string, Variant>; readonly source: string },
   ): void {
     if (this.#count >= this.#limits.maxObjects) return this.#drop('too many objects');
-    if (!this.#objects.has(path) && !this.#takeMemory(weightOfPath(path))) return;
+    const known = this.#objects.get(announcedPath);
+    if (known === undefined && !this.#takeMemory(weightOfPath(announcedPath))) return;
+    const { path } = known ?? { path: announcedPath };
     this.#count++;
     const values = new PropertyValues(this.#link, definition, this.#budget);
     const one = new StoredInterface({ path, kind }, values, () => (
@@ -157,7 +161,7 @@ export class ObjectStore {
 
   #addObject(path: string): StoredObject {
     const view = Object.create(null) as object; // Object.create has no type for "nothing inherited"
-    const object: StoredObject = { interfaces: new Map(), view };
+    const object: StoredObject = { path, interfaces: new Map(), view };
     this.#objects.set(path, object);
     this.views.set(path, view);
     return object;

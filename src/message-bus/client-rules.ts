@@ -51,12 +51,12 @@ export function ruleText(rule: MatchRule): string {
   ].join(',');
 }
 
-/** The keys for arguments that a rule may have before it counts as several. */
+/** The most keys for arguments of a rule that counts as one. */
 const USUAL_ARGUMENTS = 4;
 
 /**
- * How many rules a rule counts as. Each argument that it asks for takes memory of its own in the index: more than
- * usual count as one rule each.
+ * The number of rules that a rule counts as. Each key for an argument takes memory in the index: each one after the
+ * fourth counts as one more rule.
  */
 export function costOf({ args, argPaths }: MatchRule): number {
   const asked = Object.keys(args ?? {}).length + Object.keys(argPaths ?? {}).length;

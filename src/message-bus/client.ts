@@ -63,7 +63,7 @@ export class Client implements NameHolder {
   readonly monitorRules: IndexedRule<Client>[] = [];
   /** How many rules it has, each counted as often as it was added. */
   ruleCount = 0;
-  /** How many rules its rules count as; see `costOf`. */
+  /** The number of rules that its rules count as for the limit; see costOf() in client-rules.ts. */
   ruleCost = 0;
   /** The functions that are called when it leaves, or becomes a monitor: they forget its waiting messages and calls. */
   readonly departures = new Set<() => void>();

@@ -9,10 +9,15 @@ import { costOf, dropRules, readRule } from '../client-rules.js';
 import { surrenderNames } from '../departures.js';
 import type { DriverCall, DriverMethods } from './driver-call.js';
 
+/**
+ * The rules of a monitor; one that matches every message if it gives none.
+ * @throws {DBusError} if a rule is not valid, or the rules count as more than `limit`
+ */
 function readRules(texts: readonly string[], limit: number): readonly MatchRule[] {
   const checkCount = (count: number): void => {
     if (count <= limit) return;
-    throw new DBusError(ErrorName.LIMITS_EXCEEDED, `${texts.length} rules are more than a connection may have`);
+    const problem = `the rules count as ${count}: a connection must have at most ${limit}`;
+    throw new DBusError(ErrorName.LIMITS_EXCEEDED, problem);
   };
   checkCount(texts.length);
   const rules = texts.map(readRule);
