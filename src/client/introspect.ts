@@ -222,8 +222,8 @@ class Explorer<Typed extends boolean> {
 /**
  * Asks an object, and with `depth` those below, to describe itself (Introspect): its interfaces as definitions, with
  * proxies for them. The answer of the object is checked as far as possible, but can still be wrong: calls and
- * properties are checked when they are used. Limits: `maxObjects`, 64 Mi characters of descriptions, and 16 Mi
- * characters of paths in all.
+ * properties are checked when they are used. It ends after `maxObjects` objects, 64 Mi characters of descriptions, or
+ * 16 Mi characters of paths.
  *
  * Rejects as {@link MessageLink.call} does if the object itself does not answer, and with IntrospectionError if its
  * answer is not introspection data. For objects below, this is listed in `failures`.

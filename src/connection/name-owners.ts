@@ -137,7 +137,7 @@ export abstract class OwnerWatches<Listener, Subject extends Watched<Listener>> 
   }
 }
 
-/** Called once if the name is a unique name of a bus that has ended: the watch ends with that bus. */
+/** Called once if the watched name is a unique name and its bus ends: the watch ends with that bus. */
 export type WatchEndListener = (error: ConnectionClosedError) => void;
 
 /** The listener of one watch. */

@@ -81,8 +81,8 @@ export interface InterfaceDefinition<Spec extends InterfaceSpec = InterfaceSpec>
    * Joins the interface with its handlers: one for each method; for each property a plain value (`Volume: 0.5`), an
    * accessor (`get Volume() { … }`), or an object with `get`, `set` or both, according to its access. The handler of a
    * method gets the in-arguments and a {@link CallContext}. It returns nothing, the only out-argument, or a tuple of
-   * all out-arguments; or a promise of that. Handlers are keys of the object itself, not of its class; the object is
-   * their `this`.
+   * all out-arguments; or a promise of that. A handler must be a key of the object itself, not of its class, and is
+   * called with the object as `this`.
    * @throws {DefinitionError} if a handler is missing, is not a function, or has no member, or a value does not fit
    */
   implement(members: Members<Spec>): Implementation<Spec, TypedHandlers<Spec, false>>;

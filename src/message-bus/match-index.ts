@@ -194,8 +194,8 @@ export class MatchIndex<Subscriber> {
 const FEW_NODES = 16;
 
 /**
- * The prefixes of the texts of one message: those that end before a separator, or with it, and the whole text. They are
- * made once for each text: a client can have thousands of nodes that ask for the prefixes of one argument.
+ * The prefixes of the texts of one message: each text itself, and its beginnings that end before or with a separator.
+ * They are made once for each text: the rules of one client can ask thousands of times for those of one argument.
  */
 class Prefixes {
   readonly #separator: string;

@@ -1,5 +1,5 @@
 // The longest time for replies, if the bus has a limit on it: one timer for all open calls, since each has the same
-// time. pending-replies.ts adds each open call, removes it when it is no longer open, and answers those that expire.
+// time. It knows no peers: pending-replies.ts adds open calls, removes closed ones, and answers those that expire.
 // Specification: none (dbus-daemon(1), reply_timeout). Tests: reply-timeouts.test.ts.
 import { monotonicTime } from '../transport/waiting.js';
 

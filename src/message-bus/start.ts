@@ -47,8 +47,8 @@ export interface RunningMessageBus extends AsyncDisposable {
   /** The addresses of the bus as clients write them, separated by `;`, each with its GUID. */
   readonly address: string;
   /**
-   * Connects this process to the bus, through memory instead of a socket. The connection ends with the bus: for one
-   * that is restored, call `connectToBus(bus.address, { reconnect: true })`.
+   * Connects this process to the bus, through memory instead of a socket. The connection ends with the bus; one of
+   * `connectToBus(bus.address, { reconnect: true })` is restored if another bus listens on the same address later.
    * @throws {ConnectionClosedError} if the bus is closed, and the errors of {@link busOver}
    */
   connect<Typed extends boolean = false>(options?: BusOverOptions<Typed>): Promise<Bus<Typed>>;

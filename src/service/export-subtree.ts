@@ -61,9 +61,9 @@ const PATTERN = /^(.*)\/(\*{1,2})$/s;
 
 /**
  * Exports a subtree: `/com/example/users/*` is every path with one more element, `/com/example/users/**` every path
- * below, with at most 256 elements there. Objects that are exported at one of these paths come first. An implementation
- * that `object` returns for only one path sends its signals from there; one for several paths, or of `fallback`, needs
- * the option `path`.
+ * with 1 to 256 more. Objects that are exported at one of these paths come first. An implementation that `object`
+ * returns for only one path sends its signals from there; one for several paths, or of `fallback`, needs the option
+ * `path`.
  * @throws {InvalidNameError} if `pattern` without its last element is not an object path
  * @throws {ExportError} if the path has a subtree already, the library implements an interface of `fallback` itself, or
  * `fallback` has two implementations of one interface

@@ -40,13 +40,13 @@ const warnings = new WarningLimit((member, notShown) => {
   process.emitWarning(`${member}: ${counted(notShown, 'more error')} in the last ${WARNING_PERIOD / 1000} s`, WARNING);
 });
 
-/** The group of failures of the handlers of subtrees: they run before the member is known to exist. */
+/** The group of failures of the handlers of all subtrees: these run before the member is known to exist. */
 export const SUBTREE_HANDLERS = 'the handlers of subtrees';
 
 /**
  * Publishes a failure on the channel `dbus-wire:handler-error`. If the channel has no subscriber, emits a process
  * warning instead, so that no failure of a handler passes unnoticed: at most five a minute for each group, and then
- * the number of the others. The group is the member, unless the caller can choose any.
+ * the number of the others. The group is the member, unless callers can choose any member.
  */
 export function reportHandlerError(report: HandlerError, group = `${report.interface}.${report.member}`): void {
   if (handlerErrors.hasSubscribers) {

@@ -41,11 +41,11 @@ function splitPath(path: string): { readonly parent: string; readonly element: s
 
 /**
  * The most elements below the root of a subtree. Callers choose the paths of their calls, and each element becomes a
- * string for the handlers: a path of many elements would take ten times its length.
+ * string for the handlers: a path with many short elements would take ten times its length.
  */
 export const MAX_SUBTREE_DEPTH = 256;
 
-/** Whether a path has at most `most` elements from an index on. */
+/** Whether a path has at most `most` elements after an index. */
 function hasElements(path: string, from: number, most: number): boolean {
   let slash = from - 1;
   for (let count = 0; count < most; count++) {

@@ -145,7 +145,7 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   }
 }
 
-/** A function of an object, called with that object as `this`, as the types of a function in an object say. */
+/** A function that calls `callback`, a function of `object`, with `object` as `this`: its type promises that. */
 export function withThis<Callback extends (...args: never[]) => unknown>(callback: Callback, object: object): Callback {
   try {
     return Function.prototype.bind.call(callback, object); // a bound function has the type of its function

@@ -50,7 +50,7 @@ describe('a transport to a peer that reads nothing', () => {
     vi.useRealTimers();
   });
 
-  test('is congested from 8 MiB on, and does not read while it is', async () => {
+  test('is congested if 8 MiB or more are queued, and then does not read', async () => {
     const { transport, stream, events } = startTransport();
     await turn();
     for (let i = 0; i < 8; i++) {
@@ -80,7 +80,7 @@ describe('a transport to a peer that reads nothing', () => {
       await turn();
     }
     expect(sizes.slice(0, 4)).toEqual([MIB / 4, MIB / 4, MIB / 4, MIB / 4]);
-    expect(sizes).toHaveLength(5); // the last has the header's worth of the end
+    expect(sizes).toHaveLength(5); // the last has as many bytes as the header
   });
 
   test('reads again when at most 1 MiB is queued, after it has reported the relief', async () => {
