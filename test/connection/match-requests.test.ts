@@ -112,7 +112,8 @@ test('a rule whose request has timed out is removed, since the bus may add it la
     calls.push(`${member} ${noReply}`);
     return member === 'AddMatch' ? Promise.reject(new CallTimeoutError('AddMatch', 25_000)) : Promise.resolve([]);
   };
-  const rules = new MatchRequests({ open: { call } as unknown as Engine, isRestorable: false, failure: undefined }); // it needs no more of an engine
+  const engine = { call } as unknown as Engine; // it needs no more of an engine
+  const rules = new MatchRequests({ open: engine, isRestorable: false, failure: undefined });
   const first = rules.add(RULE);
   await expect(first.ready).rejects.toThrow('no reply');
   await first.release();

@@ -1,5 +1,5 @@
-// A message of nearly the greatest length to a service that is not running: the bus adds its sender, and it is then too
-// long. Specification: Message Bus Starting Services, Message Format (maximum length).
+// A message of nearly the greatest length to a service that is not running: with the SENDER field that the bus adds, it
+// is too long. Specification: Message Bus Starting Services, Message Format (maximum length).
 
 import { expect, test } from 'vitest';
 import { NO_ACTIVATOR, type Waiting } from '../../src/message-bus/activator.js';
@@ -12,7 +12,7 @@ import { callTo, RawClient } from '../support/raw-client.js';
 const NAME = 'com.example.Startable1';
 const MAX_LENGTH = 2 ** 27;
 
-test('a message that is too long with its sender ends its sender, and not the service that takes the name', async () => {
+test('a message that is too long with its SENDER field disconnects its sender, not the service that takes the name', async () => {
   const waiting: Waiting[] = [];
   const bus = new MessageBus({
     activator: () => ({

@@ -93,7 +93,7 @@ test('a caller that has left is not kept in memory while its callees stay', asyn
     replies.leave(gone);
     return new WeakRef(gone);
   });
-  await new Promise(setImmediate); // what a WeakRef was made of lives until then
+  await new Promise(setImmediate); // the target of a new WeakRef is kept until then
   collectGarbage();
   expect(callers.map((gone) => gone.deref())).toEqual([undefined, undefined, undefined]);
 });

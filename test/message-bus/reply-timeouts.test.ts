@@ -38,7 +38,7 @@ test('a call that is removed does not expire, and is not kept until its time has
   expect(timeouts.size).toBe(0);
 });
 
-test('the longest time of a timer and longer ones are no limit', () => {
+test('a timeout of the longest delay of a timer, or longer, means that calls have no deadline', () => {
   for (const timeout of [2 ** 31 - 1, Infinity]) {
     const unlimited = new ReplyTimeouts(timeout, () => {});
     unlimited.add(first);

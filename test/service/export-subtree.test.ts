@@ -196,7 +196,7 @@ suite('a subtree', () => {
     expect(await call('/', 'Where')).toBe(`${ERROR}.UnknownInterface`);
   });
 
-  test('still sends the signals of a fallback that was an object of the subtree too, after that is removed', async () => {
+  test('still sends the signals of its fallback after an object with the same implementation is removed', async () => {
     const anybody = user('anybody');
     const exported = exportSubtree(service, '/people/*', {
       object: ([name]) => (name === 'same' ? anybody : undefined), fallback: anybody,
@@ -227,7 +227,7 @@ suite('a subtree', () => {
       expect(await call(`/deep${'/x'.repeat(depth)}`, 'Where')).toBe(`${ERROR}.UnknownObject`);
     }
     expect(await call('/deep/__proto__', 'Where')).toBe(`${ERROR}.UnknownObject`);
-    expect(seen).toEqual([256, 1]); // longer paths are not split for handlers
+    expect(seen).toEqual([256, 1]); // the handlers do not get paths of more elements
     expect(reports.splice(0)).toMatchObject([{ error: { message: 'no children' } }, { member: 'Where' }]);
     expect(await call('/deep/broken', 'Where')).toBe(`${ERROR}.Failed`);
     expect(await call('/deep/wrong', 'Where')).toBe(`${ERROR}.Failed`);
@@ -245,7 +245,7 @@ suite('a subtree', () => {
     ['object, later', { object: async () => { throw new Error('no database'); } }],
     ['the result of object', { object: () => ({}) as Implementation }],
     ['children', { object: () => undefined, children: () => { throw new Error('no list'); } }],
-  ])('causes no more warnings if each call is for another member: %s', async (_, handlers) => {
+  ])('causes five warnings at most, even if each call is for another member: %s fails', async (_, handlers) => {
     const warning = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
     vi.useFakeTimers({ toFake: ['setTimeout'] });
     onTestFinished(() => {

@@ -279,7 +279,7 @@ describe('a pool of memory', () => {
     expect(pool.take(1000).bytes).toHaveLength(1000);
   });
 
-  test('drops as much as it must for memory of its whole limit', () => {
+  test('drops all other memory for a block as large as its limit', () => {
     const pool = new MemoryPool(2 ** 20);
     for (let round = 0; round < 3; round++) pool.give(newBlock(2 ** 16));
     pool.give(newBlock(2 ** 20));

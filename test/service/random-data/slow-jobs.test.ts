@@ -164,7 +164,7 @@ describe('results', () => {
     });
 });
 
-test('a caller whose results are collected is listened to no longer', () => {
+test('the signal of a caller whose results are all collected has no listener any more', () => {
   const { start, collect, jobs } = setup();
   const { sender, signal } = callerNamed(':1.5');
   const ids = [1, 2].map(() => start(0, { sender, signal }));

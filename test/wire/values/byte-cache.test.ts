@@ -1,4 +1,4 @@
-// ByteCache: what it keeps, and that neither the number nor the length of its keys can grow it or change other entries.
+// ByteCache: which keys it keeps and finds. A key that is too long neither makes it larger nor changes other entries.
 import { expect, test } from 'vitest';
 import { ByteCache } from '../../../src/wire/values/byte-cache.js';
 
@@ -12,14 +12,14 @@ const find = (cache: ByteCache<string>, text: string): string | undefined => {
   return cache.find(bytes, 0, bytes.length);
 };
 
-test('bytes are found at any offset, and only as a whole', () => {
+test('a key is found at any offset, and only if all of its bytes are equal', () => {
   const cache = new ByteCache<string>({ slots: 1, maxLength: 8 });
   keep(cache, 'abcdefg');
   expect(cache.find(Buffer.from('..abcdefg.'), 2, 9)).toBe('abcdefg');
   for (const other of ['', 'a', 'abcdef', 'abcdefgh', 'Xbcdefg', 'abcXefg', 'abcdefX']) expect(find(cache, other)).toBe(undefined);
 });
 
-test('bytes that are too long are not kept, and change no other entry', () => {
+test('a key that is too long is not kept, and changes no other entry', () => {
   const cache = new ByteCache<string>({ slots: 16, maxLength: 4 });
   const short = Array.from({ length: 26 }, (_, i) => String.fromCharCode(97 + i).repeat(4));
   for (const text of short) keep(cache, text);
