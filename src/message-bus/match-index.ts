@@ -77,9 +77,7 @@ export const MAX_TEXTS = 64;
 export class MatchIndex<Subscriber> {
   readonly #root = new Node<Subscriber>();
   #size = 0;
-  readonly #pathPrefixes = new Prefixes('/', false);
-  readonly #namePrefixes = new Prefixes('.', false);
-  readonly #folders = new Prefixes('/', true);
+  readonly #prefixes = new MessagePrefixes();
 
   /** How many rules there are. */
   get size(): number {
@@ -109,7 +107,7 @@ export class MatchIndex<Subscriber> {
   match(message: MatchedMessage, found: (subscriber: Subscriber) => void): void {
     if (this.#size === 0) return;
     this.#matchSender(message, found);
-    for (const prefixes of [this.#pathPrefixes, this.#namePrefixes, this.#folders]) prefixes.clear();
+    this.#prefixes.clear();
   }
 
   #matchSender(message: MatchedMessage, found: (subscriber: Subscriber) => void): void {
@@ -151,7 +149,7 @@ export class MatchIndex<Subscriber> {
     const exact = node.exact?.get(path);
     if (exact !== undefined) this.#matchArguments(exact, message, found);
     if (node.namespaces === undefined) return;
-    for (const namespace of this.#pathPrefixes.nodesOf(path, node.namespaces)) {
+    for (const namespace of nodesOf(this.#prefixes.path, path, node.namespaces)) {
       this.#matchArguments(namespace, message, found);
     }
     const all = path === '/' ? undefined : node.namespaces.get('/');
@@ -163,18 +161,24 @@ export class MatchIndex<Subscriber> {
     if (node.arguments === undefined) return;
     const { signature } = message.header;
     if (signature === '') return;
-    for (const [index, asked] of node.arguments) {
-      const text = message.texts[index as number]; // the keys of this map are indexes
+    for (const [key, asked] of node.arguments) {
+      const index = key as number; // the keys of this map are indexes
+      const text = message.texts[index];
       if (text === undefined) continue;
-      const type = codecOf(signature).types[index as number];
+      const type = codecOf(signature).types[index];
       if (type?.kind === 'string' && type.code === 's') {
         const exact = asked.exact?.get(text);
         if (exact !== undefined) this.#matchArguments(exact, message, found);
-        for (const name of this.#namePrefixes.nodesOf(text, asked.namespaces)) {
-          this.#matchArguments(name, message, found);
+        if (asked.namespaces !== undefined) {
+          for (const name of nodesOf(this.#prefixes.name(index), text, asked.namespaces)) {
+            this.#matchArguments(name, message, found);
+          }
         }
       }
-      for (const path of relatedPaths(text, asked.paths, this.#folders)) this.#matchArguments(path, message, found);
+      if (asked.paths === undefined) continue;
+      for (const path of relatedPaths(this.#prefixes.folders(index), text, asked.paths)) {
+        this.#matchArguments(path, message, found);
+      }
     }
   }
 
@@ -190,49 +194,39 @@ export class MatchIndex<Subscriber> {
   }
 }
 
-/** At most this many nodes are compared with a text one by one; more are looked up by the prefixes of the text. */
-const FEW_NODES = 16;
-
-/**
- * The prefixes of the texts of one message: each text itself, and its beginnings that end before or with a separator.
- * They are made once for each text: the rules of one client can ask thousands of times for those of one argument.
- */
+/** The prefixes of one text: itself, and its beginnings that end before a separator, or with it. */
 class Prefixes {
   readonly #separator: string;
   readonly #hasSeparator: boolean;
-  readonly #byText = new Map<string, readonly string[]>();
+  #text: string | undefined;
+  #prefixes: readonly string[] = [];
 
-  constructor(separator: string, hasSeparator: boolean) {
+  constructor(separator: string, { hasSeparator }: { readonly hasSeparator: boolean }) {
     this.#separator = separator;
     this.#hasSeparator = hasSeparator;
   }
 
-  /** The nodes for the prefixes of a text. */
-  * nodesOf<Value>(text: string, nodes: ReadonlyMap<string | number, Value> | undefined): Generator<Value> {
-    if (nodes === undefined) return;
-    if (nodes.size <= FEW_NODES) {
-      for (const [key, node] of nodes) if (this.#isPrefix(key as string, text)) yield node; // a map of texts
-      return;
+  /** The prefixes that can be keys of an index, the longest first. */
+  of(text: string): readonly string[] {
+    if (text !== this.#text) {
+      this.#prefixes = this.#make(text);
+      this.#text = text;
     }
-    for (const prefix of this.#of(text)) {
-      const node = nodes.get(prefix);
-      if (node !== undefined) yield node;
-    }
+    return this.#prefixes;
   }
 
-  /** Forgets the texts of a message. */
-  clear(): void {
-    if (this.#byText.size > 0) this.#byText.clear();
-  }
-
-  #isPrefix(key: string, text: string): boolean {
+  /** Whether a key of an index is one of the prefixes of a text. */
+  hasKey(key: string, text: string): boolean {
     if (!text.startsWith(key)) return false;
     return text.length === key.length || text[key.length - (this.#hasSeparator ? 1 : 0)] === this.#separator;
   }
 
-  #of(text: string): readonly string[] {
-    const known = this.#byText.get(text);
-    if (known !== undefined) return known;
+  clear(): void {
+    this.#text = undefined; // a text can be long
+    this.#prefixes = [];
+  }
+
+  #make(text: string): string[] {
     const prefixes = text.length <= MAX_RULE_LENGTH ? [text] : []; // no key is longer than a rule
     const rest = this.#hasSeparator ? 1 : 0;
     for (let end = text.lastIndexOf(this.#separator, MAX_RULE_LENGTH); end + rest > 0;) {
@@ -240,17 +234,57 @@ class Prefixes {
       if (end <= 0) break;
       end = text.lastIndexOf(this.#separator, end - 1);
     }
-    this.#byText.set(text, prefixes);
     return prefixes;
+  }
+}
+
+/**
+ * The prefixes of the path of one message and of its arguments. They are made once for each message: the rules of one
+ * client can ask thousands of times for those of one argument.
+ */
+class MessagePrefixes {
+  readonly path = new Prefixes('/', { hasSeparator: false });
+  readonly #names: Prefixes[] = [];
+  readonly #folders: Prefixes[] = [];
+
+  /** Those of an argument that is a name. */
+  name(index: number): Prefixes {
+    return (this.#names[index] ??= new Prefixes('.', { hasSeparator: false }));
+  }
+
+  /** Those of an argument that is a path. They end in "/". */
+  folders(index: number): Prefixes {
+    return (this.#folders[index] ??= new Prefixes('/', { hasSeparator: true }));
+  }
+
+  /** Forgets the texts of a message. */
+  clear(): void {
+    this.path.clear();
+    for (const prefixes of this.#names) prefixes?.clear(); // an array with holes
+    for (const prefixes of this.#folders) prefixes?.clear();
+  }
+}
+
+/** The nodes for the prefixes of a text: it looks at the nodes or at the prefixes, whichever are fewer. */
+function* nodesOf<Value>(
+  prefixes: Prefixes, text: string, nodes: ReadonlyMap<string | number, Value>,
+): Generator<Value> {
+  const all = prefixes.of(text);
+  if (nodes.size < all.length) {
+    for (const [key, node] of nodes) if (prefixes.hasKey(key as string, text)) yield node; // the keys are texts
+    return;
+  }
+  for (const prefix of all) {
+    const node = nodes.get(prefix);
+    if (node !== undefined) yield node;
   }
 }
 
 /** The nodes of the paths that are related to a text: equal, or one ends in "/" and the other begins with it. */
 function* relatedPaths<Value>(
-  text: string, nodes: ReadonlyMap<string | number, Value> | undefined, folders: Prefixes,
+  folders: Prefixes, text: string, nodes: ReadonlyMap<string | number, Value>,
 ): Generator<Value> {
-  if (nodes === undefined) return;
-  yield* folders.nodesOf(text, nodes);
+  yield* nodesOf(folders, text, nodes);
   if (!text.endsWith('/') || text.length > MAX_RULE_LENGTH) return;
   for (const [path, below] of nodes) if (path !== text && (path as string).startsWith(text)) yield below;
 }
