@@ -43,13 +43,15 @@ interface OpenCall<Peer> {
   readonly serial: number;
 }
 
-/** The calls of one serial of a caller: one call, or, if the serial is in use at several callees, the call to each. */
-type SameSerial<Peer> = OpenCall<Peer> | Map<Peer, OpenCall<Peer>>;
+/** The open calls of one caller to one callee, by serial; the newest is the last. */
+type CallsOfPair<Peer> = Map<number, OpenCall<Peer>>;
 
 /** The calls of one caller. */
 interface CallsOfCaller<Peer> {
-  readonly bySerial: Map<number, SameSerial<Peer>>;
+  readonly byCallee: Map<Peer, CallsOfPair<Peer>>;
   count: number;
+  /** The callee whose calls were all closed last: the next call is often to the same one, so that its map is kept. */
+  idleCallee: Peer | undefined;
 }
 
 /** The expected replies of one bus. A peer is any object that represents a connection. */
@@ -60,8 +62,7 @@ export class PendingReplies<Peer extends object> {
   readonly #answer: PendingRepliesOptions<Peer>['answer'];
   readonly #timeouts: ReplyTimeouts<OpenCall<Peer>>;
   readonly #byCaller = new Map<Peer, CallsOfCaller<Peer>>();
-  /** For each callee, the calls that each caller has open, the newest last. */
-  readonly #byCallee = new Map<Peer, Map<Peer, Set<OpenCall<Peer>>>>();
+  readonly #byCallee = new Map<Peer, Map<Peer, CallsOfPair<Peer>>>();
 
   constructor({ maxPerCaller, timeout = Infinity, answer }: PendingRepliesOptions<Peer>) {
     this.#maxPerCaller = maxPerCaller;
@@ -72,6 +73,13 @@ export class PendingReplies<Peer extends object> {
   /** How many callers have, or had, open calls and have not left. */
   get callerCount(): number {
     return this.#byCaller.size;
+  }
+
+  /** How many maps there are: one for each pair with open calls, and at most one more for each caller. */
+  get pairCount(): number {
+    let count = 0;
+    for (const { byCallee } of this.#byCaller.values()) count += byCallee.size;
+    return count;
   }
 
   /** How many calls have a deadline. */
@@ -89,29 +97,30 @@ export class PendingReplies<Peer extends object> {
    * that callee already.
    */
   expect(caller: Peer, callee: Peer, serial: number): BusError | undefined {
-    let calls = this.#byCaller.get(caller);
-    if ((calls?.count ?? 0) >= this.#maxPerCaller) return TOO_MANY;
-    if (calls === undefined) {
-      calls = { bySerial: new Map(), count: 0 };
-      this.#byCaller.set(caller, calls);
-    }
-    const open = calls.bySerial.get(serial);
-    if (callTo(callee, open) !== undefined) return SERIAL_IN_USE;
+    const calls = this.#byCaller.get(caller) ?? this.#addCaller(caller);
+    if (calls.count >= this.#maxPerCaller) return TOO_MANY;
+    const ofPair = calls.byCallee.get(callee) ?? this.#addPair(caller, callee, calls);
+    if (ofPair.has(serial)) return SERIAL_IN_USE;
     const call = { caller, callee, serial };
-    if (open === undefined) calls.bySerial.set(serial, call);
-    else if (open instanceof Map) open.set(callee, call);
-    else calls.bySerial.set(serial, new Map([[open.callee, open], [callee, call]]));
+    ofPair.set(serial, call);
     calls.count++;
-    let callers = this.#byCallee.get(callee);
-    if (callers === undefined) {
-      callers = new Map();
-      this.#byCallee.set(callee, callers);
-    }
-    const received = callers.get(caller);
-    if (received === undefined) callers.set(caller, new Set([call]));
-    else received.add(call);
     this.#timeouts.add(call);
     return undefined;
+  }
+
+  #addCaller(caller: Peer): CallsOfCaller<Peer> {
+    const calls: CallsOfCaller<Peer> = { byCallee: new Map(), count: 0, idleCallee: undefined };
+    this.#byCaller.set(caller, calls);
+    return calls;
+  }
+
+  #addPair(caller: Peer, callee: Peer, { byCallee }: CallsOfCaller<Peer>): CallsOfPair<Peer> {
+    const ofPair: CallsOfPair<Peer> = new Map();
+    byCallee.set(callee, ofPair);
+    const callers = this.#byCallee.get(callee);
+    if (callers === undefined) this.#byCallee.set(callee, new Map([[caller, ofPair]]));
+    else callers.set(caller, ofPair);
+    return ofPair;
   }
 
   /**
@@ -125,25 +134,42 @@ export class PendingReplies<Peer extends object> {
 
   /** Closes the call that a reply answers; returns false if the reply was not expected. */
   take(caller: Peer, callee: Peer, serial: number): boolean {
-    const call = callTo(callee, this.#byCaller.get(caller)?.bySerial.get(serial));
+    const call = this.#byCaller.get(caller)?.byCallee.get(callee)?.get(serial);
     if (call !== undefined) this.#close(call);
     return call !== undefined;
   }
 
   /** Forgets the calls of a peer that leaves, and answers the open calls to it. */
   leave(peer: Peer): void {
-    const calls = this.#byCaller.get(peer);
-    if (calls !== undefined) {
-      for (const open of calls.bySerial.values()) for (const call of callsOf(open)) this.#close(call);
-      this.#byCaller.delete(peer);
+    this.#forgetCaller(peer);
+    this.#answerWith(CALLEE_LEFT, this.#forgetCallee(peer));
+  }
+
+  #forgetCaller(caller: Peer): void {
+    const calls = this.#byCaller.get(caller);
+    if (calls === undefined) return;
+    this.#byCaller.delete(caller);
+    for (const [callee, ofPair] of calls.byCallee) {
+      this.#byCallee.get(callee)?.delete(caller);
+      for (const call of ofPair.values()) this.#timeouts.delete(call);
     }
-    const callers = this.#byCallee.get(peer);
-    this.#byCallee.delete(peer);
-    if (callers === undefined) return;
-    const orphans: OpenCall<Peer>[] = []; // of each caller the newest first, as in the reference implementation
-    for (const received of callers.values()) for (const call of [...received].reverse()) orphans.push(call);
-    for (const call of orphans) this.#close(call);
-    this.#answerWith(CALLEE_LEFT, orphans);
+  }
+
+  /** Returns the calls that were open: of each caller the newest first, as in the reference implementation. */
+  #forgetCallee(callee: Peer): OpenCall<Peer>[] {
+    const orphans: OpenCall<Peer>[] = [];
+    for (const [caller, ofPair] of this.#byCallee.get(callee) ?? []) {
+      for (const call of [...ofPair.values()].reverse()) {
+        this.#timeouts.delete(call);
+        orphans.push(call);
+      }
+      const calls = this.#byCaller.get(caller)!; // a caller that leaves is removed from its callees
+      calls.byCallee.delete(callee);
+      calls.count -= ofPair.size;
+      if (calls.idleCallee === callee) calls.idleCallee = undefined;
+    }
+    this.#byCallee.delete(callee);
+    return orphans;
   }
 
   #expire(expired: readonly OpenCall<Peer>[]): void {
@@ -160,25 +186,19 @@ export class PendingReplies<Peer extends object> {
   #close(call: OpenCall<Peer>): void {
     const { caller, callee, serial } = call;
     this.#timeouts.delete(call);
-    const callers = this.#byCallee.get(callee);
-    const received = callers?.get(caller);
-    received?.delete(call);
-    if (received?.size === 0) callers?.delete(caller);
-    const calls = this.#byCaller.get(caller);
-    if (calls === undefined) return;
+    const calls = this.#byCaller.get(caller)!; // an open call has both peers
+    const ofPair = calls.byCallee.get(callee)!;
+    ofPair.delete(serial);
     calls.count--;
-    const open = calls.bySerial.get(serial);
-    if (open instanceof Map && open.delete(callee) && open.size > 0) return;
-    calls.bySerial.delete(serial);
+    if (ofPair.size === 0) this.#setIdle(caller, callee, calls);
   }
-}
 
-/** The call to one callee, of those that have one serial. */
-function callTo<Peer>(callee: Peer, open: SameSerial<Peer> | undefined): OpenCall<Peer> | undefined {
-  if (open instanceof Map) return open.get(callee);
-  return open?.callee === callee ? open : undefined;
-}
-
-function callsOf<Peer>(open: SameSerial<Peer>): Iterable<OpenCall<Peer>> {
-  return open instanceof Map ? open.values() : [open];
+  /** Keeps the empty map of one callee, and removes that of the callee that was idle before. */
+  #setIdle(caller: Peer, callee: Peer, calls: CallsOfCaller<Peer>): void {
+    const { byCallee, idleCallee } = calls;
+    calls.idleCallee = callee;
+    if (idleCallee === undefined || idleCallee === callee || byCallee.get(idleCallee)?.size !== 0) return;
+    byCallee.delete(idleCallee);
+    this.#byCallee.get(idleCallee)?.delete(caller);
+  }
 }

@@ -98,6 +98,38 @@ test('a caller that has left is not kept in memory while its callees stay', asyn
   expect(callers.map((gone) => gone.deref())).toEqual([undefined, undefined, undefined]);
 });
 
+test('a callee that has left is not kept in memory while its callers stay', async () => {
+  const use: readonly ((callee: { readonly name: string }) => void)[] = [
+    (gone) => replies.expect(caller, gone, 7),
+    (gone) => { if (replies.expect(caller, gone, 8) === undefined) replies.take(caller, gone, 8); },
+  ];
+  const callees = use.map((each) => {
+    const gone = { name: 'gone' };
+    each(gone);
+    replies.leave(gone);
+    return new WeakRef(gone);
+  });
+  await new Promise(setImmediate); // what a WeakRef was made of lives until then
+  collectGarbage();
+  expect(callees.map((gone) => gone.deref())).toEqual([undefined, undefined]);
+});
+
+test('a caller that has called many others keeps a map for those with open calls, and for the last one', () => {
+  const callees = Array.from({ length: 10 }, (_, index) => ({ name: `callee ${index}` }));
+  for (const each of callees) {
+    replies.expect(caller, each, 7);
+    replies.take(caller, each, 7);
+  }
+  expect(replies.pairCount).toBe(1);
+  for (const each of [callees[0]!, callees[9]!, other]) replies.expect(caller, each, 8); // there are ten
+  replies.take(caller, other, 8);
+  expect(replies.pairCount).toBe(3);
+  replies.take(caller, callees[0]!, 8); // there are ten
+  expect(replies.pairCount).toBe(2);
+  for (const each of callees) replies.leave(each);
+  expect([replies.pairCount, newAnswers()]).toEqual([0, [['caller', 8, NO_REPLY]]]);
+});
+
 test('a caller can call itself, and leave', () => {
   replies.expect(caller, caller, 1);
   replies.leave(caller);
