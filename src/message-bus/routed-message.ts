@@ -44,6 +44,13 @@ export class RoutedMessage implements MatchedMessage {
     return new RoutedMessage(header, frame, sender, isNameOf);
   }
 
+  /** A message of a client that has the name of its sender already, as `bytes` has it. */
+  static stamped(bytes: Uint8Array, sender: Client, isNameOf: IsNameOf): RoutedMessage {
+    const message = new RoutedMessage(decodeHeader(bytes), bytes, sender, isNameOf);
+    message.#bytes = bytes;
+    return message;
+  }
+
   /** A message of the bus itself. */
   static ofBus(message: Message, serial: number, isNameOf: IsNameOf): RoutedMessage {
     const bytes = encodeMessage(message, { serial });

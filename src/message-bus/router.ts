@@ -102,23 +102,26 @@ export class Router {
   }
 
   /**
-   * A message that waits for a service. It gets memory of its own.
+   * A message that waits for a service. It keeps a copy of the bytes that are passed on, which have no unknown header
+   * fields: these can be long, and their values take many times as much memory.
    * @throws {ProtocolViolation} if it is too long to be delivered; this must not happen to the owner of the name later
    */
-  #held({ header, frame, sender, bytes }: RoutedMessage, name: string): Waiting {
+  #held({ sender, bytes }: RoutedMessage, name: string): Waiting {
     if (bytes === undefined) throw ProtocolViolation.tooLong();
     const core = this.#core;
     const client = sender!; // the bus itself starts no services
-    const message = RoutedMessage.received(header, frame.slice(), client, this.#isNameOf);
+    const held = bytes.slice();
+    const restored = (): RoutedMessage => RoutedMessage.stamped(held, client, this.#isNameOf);
     return waitingOf(client, {
-      bytes: bytes.length,
+      bytes: held.length,
       deliver: () => {
         const recipient = core.clientOf(name);
         if (recipient === undefined) return;
+        const message = restored();
         message.recipient = recipient;
         this.#unicast(message, recipient);
       },
-      fail: (errorName, text) => core.refuse(message, errorName, text),
+      fail: (errorName, text) => core.refuse(restored(), errorName, text),
     });
   }
 

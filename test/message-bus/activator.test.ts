@@ -8,6 +8,7 @@ import { MessageBus } from '../../src/message-bus/message-bus.js';
 import { ownProcess } from '../../src/message-bus/identity.js';
 import { memoryPair } from '../../src/transport/memory-pair.js';
 import { methodReturn } from '../../src/wire/index.js';
+import { memoryInUse, MIB } from '../support/memory.js';
 import { callTo, RawClient, signalOf } from '../support/raw-client.js';
 
 const NAME = 'com.example.Startable1';
@@ -72,6 +73,19 @@ test('a failure goes to every client that waits for a reply', async () => {
   for (const reply of [await caller.replyTo(call), await start]) {
     expect(reply).toMatchObject({ errorName: 'org.freedesktop.DBus.Error.Spawn.ChildExited', body: ['it ended'] });
   }
+});
+
+test('a message keeps no unknown header fields while it waits, and arrives without them', async () => {
+  const [caller, service] = [await connect(), await connect()];
+  const value = { signature: 'ay', value: new Uint8Array(8 * MIB) } as const;
+  const before = memoryInUse();
+  caller.send({ ...callTo(NAME, { signature: 's', body: ['text'] }), unknownFields: [{ code: 200, value }] });
+  await caller.sync();
+  expect(waiting.size).toBe(1);
+  expect([...waiting][0]?.bytes).toBeLessThan(300);
+  expect(memoryInUse() - before).toBeLessThan(4 * MIB);
+  await service.ask('RequestName', 'su', [NAME, 0]);
+  expect(await service.find(({ member }) => member === 'Do')).toMatchObject({ body: ['text'], unknownFields: [] });
 });
 
 test('a message is dropped if its sender leaves while it waits', async () => {
