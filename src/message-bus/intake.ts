@@ -5,8 +5,9 @@
 import { Inlet } from '../transport/inlet.js';
 import type { TransportEvents } from '../transport/transport.js';
 import { UnmarshalError } from '../wire/errors.js';
-import { checkBody, decodeHeader, type MessageHeader } from '../wire/messages/decode.js';
+import { checkBody, decodeHeaderAs, type MessageHeader } from '../wire/messages/decode.js';
 import { FrameReader } from '../wire/messages/framing.js';
+import { toReading } from '../wire/values/read-options.js';
 import type { BusCore } from './bus-core.js';
 import type { Client } from './client.js';
 import { disconnect, disconnectSlow } from './departures.js';
@@ -16,6 +17,12 @@ import { ProtocolViolation } from './errors.js';
 const MAX_TOTAL_BYTES = 2 ** 29;
 /** A client with more bytes (1 MiB) sends a long message. Shorter ones are not considered. */
 const MANY_BYTES = 2 ** 20;
+
+/**
+ * Reads at most 65,536 values in the unknown header fields of a message. Values can take more than twenty times as much
+ * memory as their bytes: without a limit, one message of 64 MiB would take 1.5 GiB, and keep the bus busy for seconds.
+ */
+const HEADER_READING = toReading({ maxValues: 2 ** 16 });
 
 /** Handles one valid message; its bytes are not used after this returns. */
 export type Route = (client: Client, header: MessageHeader, frame: Uint8Array) => void;
@@ -68,7 +75,7 @@ export class Intake {
 
 /** Checks a whole message. @throws {UnmarshalError | ProtocolViolation} if the client must not send it */
 function readHeader(client: Client, frame: Uint8Array): MessageHeader {
-  const header = decodeHeader(frame);
+  const header = decodeHeaderAs(HEADER_READING, frame);
   checkBody(header, frame);
   if (header.unixFds > 0) throw ProtocolViolation.descriptors(header.unixFds);
   if (client.state === 'monitor') throw ProtocolViolation.monitorSends();

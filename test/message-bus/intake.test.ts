@@ -1,9 +1,11 @@
-// The bytes of messages that are not complete: together they are limited. (Not in the specification.)
+// The bytes of messages that are not complete, and the values of unknown header fields, are limited. (Not in the
+// specification.)
 
 import { expect, test } from 'vitest';
 import { IncompleteMessages, type Sender } from '../../src/message-bus/intake.js';
 import { startBusWith } from '../../src/message-bus/start.js';
-import { RawClient } from '../support/raw-client.js';
+import { methodCall } from '../../src/wire/index.js';
+import { BUS, RawClient } from '../support/raw-client.js';
 
 const MIB = 2 ** 20;
 const sender = (incomingBytes: number): Sender => ({ incomingBytes, peaks: { incomingBytes: 0 } });
@@ -49,4 +51,17 @@ test('GetConnectionStats reports the bytes of an incomplete message', async () =
   } finally {
     await bus.close();
   }
+});
+
+test('a message whose unknown header fields have more than 65,536 values disconnects its sender', async () => {
+  await using bus = await startBusWith({}, {});
+  await using client = await RawClient.registered(bus.address);
+  const call = (count: number) => ({
+    ...methodCall({ ...BUS, member: 'GetId' }),
+    unknownFields: [{ code: 200, value: { signature: 'aay', value: Array.from({ length: count }, () => []) } }],
+  });
+  const serial = client.send(call(65_000));
+  expect(await client.find(({ replySerial }) => replySerial === serial)).toMatchObject({ type: 'method_return' });
+  client.send(call(66_000));
+  await client.ended;
 });
