@@ -30,9 +30,6 @@ const card = () => Card.implement({ properties: { Text: '' } });
 
 let client: Bus;
 let service: Bus;
-useBusPair((pair) => {
-  ({ client, service } = pair);
-});
 
 /** Signals as texts: the member, and the interfaces or the first text of the body. */
 async function watch(): Promise<string[]> {
@@ -51,6 +48,10 @@ const end = async (seen: string[]): Promise<string[]> => {
 };
 
 suite('objects of a subtree', () => {
+  useBusPair((pair) => {
+    ({ client, service } = pair);
+  });
+
   test('are removed after their last changes when the subtree ends', async () => {
     const seen = await watch();
     exportObjectManager(service, '/com');
