@@ -76,7 +76,7 @@ export async function beforeAndAfter(isOver: (visits: number) => boolean): Promi
   before: Holdings; after: Holdings; visits: number;
 }> {
   const args = [builtProgram('bus'), '--session', '--nofork', '--print-address'];
-  await using bus = await start(process.execPath, args, { env: { ...process.env, ...MEMORY_PROBE } });
+  await using bus = await start(process.execPath, args, { env: MEMORY_PROBE });
   const [address = ''] = await bus.line(/^unix:path=.*/);
   await using witness = await RawClient.registered(address);
   await crowd(address, (visits) => visits >= 3 * CROWD);
