@@ -222,6 +222,7 @@ class Prefixes {
   }
 
   clear(): void {
+    if (this.#text === undefined) return;
     this.#text = undefined; // a text can be long
     this.#prefixes = [];
   }
