@@ -81,37 +81,32 @@ test('a caller that leaves has no pending calls', () => {
   expect(newAnswers()).toEqual([]);
 });
 
-test('a caller that has left is not kept in memory while its callees stay', async () => {
-  const use: readonly ((caller: { readonly name: string }) => void)[] = [
-    (gone) => replies.expect(gone, callee, 7),
-    (gone) => { for (const each of [callee, other]) replies.expect(gone, each, 7); },
-    (gone) => { if (replies.expect(gone, callee, 7) === undefined) replies.take(gone, callee, 7); },
-  ];
-  const callers = use.map((each) => {
+/** Lets each function use a peer, which then leaves; returns the peers that are still in memory. */
+async function keptAfterLeaving(uses: readonly ((gone: { readonly name: string }) => void)[]): Promise<unknown[]> {
+  const peers = uses.map((use) => {
     const gone = { name: 'gone' };
-    each(gone);
+    use(gone);
     replies.leave(gone);
     return new WeakRef(gone);
   });
   await new Promise(setImmediate); // the target of a new WeakRef is kept until then
   collectGarbage();
-  expect(callers.map((gone) => gone.deref())).toEqual([undefined, undefined, undefined]);
+  return peers.map((gone) => gone.deref()).filter((gone) => gone !== undefined);
+}
+
+test('a caller that has left is not kept in memory while its callees stay', async () => {
+  expect(await keptAfterLeaving([
+    (gone) => replies.expect(gone, callee, 7),
+    (gone) => { for (const each of [callee, other]) replies.expect(gone, each, 7); },
+    (gone) => { if (replies.expect(gone, callee, 7) === undefined) replies.take(gone, callee, 7); },
+  ])).toEqual([]);
 });
 
 test('a callee that has left is not kept in memory while its callers stay', async () => {
-  const use: readonly ((callee: { readonly name: string }) => void)[] = [
+  expect(await keptAfterLeaving([
     (gone) => replies.expect(caller, gone, 7),
     (gone) => { if (replies.expect(caller, gone, 8) === undefined) replies.take(caller, gone, 8); },
-  ];
-  const callees = use.map((each) => {
-    const gone = { name: 'gone' };
-    each(gone);
-    replies.leave(gone);
-    return new WeakRef(gone);
-  });
-  await new Promise(setImmediate); // what a WeakRef was made of lives until then
-  collectGarbage();
-  expect(callees.map((gone) => gone.deref())).toEqual([undefined, undefined]);
+  ])).toEqual([]);
 });
 
 test('a caller that has called many others keeps a map for those with open calls, and for the last one', () => {
